@@ -1,0 +1,120 @@
+/**
+ * Logs are events with fields: `log.info("transfer.stored", { bytes, ms })`.
+ *
+ * The library takes a {@linkcode Logger} and never touches the console. A child logger carries the
+ * fields of its connection or session; a session id is logged by its first 8 characters, and no
+ * token, key or payload byte is ever a field.
+ *
+ * @module
+ */
+
+/** How much a logger lets through: each level includes those after it. */
+export type LogLevel = "debug" | "info" | "warn" | "error";
+
+/** The facts of one event; values must survive `JSON.stringify`. */
+export type LogFields = Readonly<Record<string, unknown>>;
+
+/** Where events go. */
+export interface Logger {
+  /** Whether events of this level are kept: ask before building costly fields. */
+  enabled(level: LogLevel): boolean;
+  /** Detail for one who looks for a fault: every state change with its rule. */
+  debug(event: string, fields?: LogFields): void;
+  /** What an operator wants to see by default. */
+  info(event: string, fields?: LogFields): void;
+  /** Something was refused or lost, and fxfer went on. */
+  warn(event: string, fields?: LogFields): void;
+  /** Something that should not happen; `cause` holds what did. */
+  error(event: string, fields?: LogFields): void;
+  /** A logger that adds these fields to each event. */
+  child(fields: LogFields): Logger;
+}
+
+const ORDER: Readonly<Record<LogLevel, number>> = { debug: 0, info: 1, warn: 2, error: 3 };
+
+/** One event as a sink receives it. */
+export interface LogEvent {
+  /** When, in ISO 8601 with milliseconds. */
+  readonly time: string;
+  /** How grave. */
+  readonly level: LogLevel;
+  /** What happened, as `noun.verb`. */
+  readonly event: string;
+  /** The facts, the logger's own first. */
+  readonly fields: LogFields;
+}
+
+class SinkLogger implements Logger {
+  readonly #sink: (event: LogEvent) => void;
+  readonly #level: LogLevel;
+  readonly #fields: LogFields;
+
+  constructor(sink: (event: LogEvent) => void, level: LogLevel, fields: LogFields) {
+    this.#sink = sink;
+    this.#level = level;
+    this.#fields = fields;
+  }
+
+  enabled(level: LogLevel): boolean {
+    return ORDER[level] >= ORDER[this.#level];
+  }
+  #emit(level: LogLevel, event: string, fields: LogFields | undefined): void {
+    if (!this.enabled(level)) return;
+    const time = new Date().toISOString();
+    this.#sink({ time, level, event, fields: { ...this.#fields, ...fields } });
+  }
+  debug(event: string, fields?: LogFields): void {
+    this.#emit("debug", event, fields);
+  }
+  info(event: string, fields?: LogFields): void {
+    this.#emit("info", event, fields);
+  }
+  warn(event: string, fields?: LogFields): void {
+    this.#emit("warn", event, fields);
+  }
+  error(event: string, fields?: LogFields): void {
+    this.#emit("error", event, fields);
+  }
+  child(fields: LogFields): Logger {
+    return new SinkLogger(this.#sink, this.#level, { ...this.#fields, ...fields });
+  }
+}
+
+/**
+ * A logger that hands each event at or above `level` to `sink`.
+ *
+ * @param sink Called once an event, in order; it must not throw.
+ */
+export function createLogger(sink: (event: LogEvent) => void, level: LogLevel = "info"): Logger {
+  return new SinkLogger(sink, level, {});
+}
+
+/** A logger that drops everything: the library's default. */
+export const silentLogger: Logger = {
+  enabled: () => false,
+  debug: () => {},
+  info: () => {},
+  warn: () => {},
+  error: () => {},
+  child: () => silentLogger,
+};
+
+/** One event as one line of JSON, without the line feed; an Error among the fields becomes its text. */
+export function formatJson(event: LogEvent): string {
+  return JSON.stringify({
+    time: event.time,
+    level: event.level,
+    event: event.event,
+    ...event.fields,
+  }, (_key, value) => value instanceof Error ? describeError(value) : value);
+}
+
+/** An error as one line: its text, then the texts of its causes. */
+export function describeError(error: unknown): string {
+  const parts: string[] = [];
+  for (let at: unknown = error, depth = 0; at !== undefined && depth < 4; depth++) {
+    parts.push(at instanceof Error ? `${at.name}: ${at.message}` : String(at));
+    at = at instanceof Error ? at.cause : undefined;
+  }
+  return parts.join(" <- ");
+}

@@ -1,0 +1,13 @@
+/** Where file bytes live: names, digests, budget, durability, the manifest. @module */
+export type {
+  Durability,
+  FileSpec,
+  FileStorage,
+  PartialFile,
+  PutSpec,
+  SealedFile,
+  StoredFile,
+  Tier,
+  Upload,
+} from "./types.ts";
+export { DiskStorage, type DiskStorageOptions } from "./disk.ts";
