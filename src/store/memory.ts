@@ -1,0 +1,108 @@
+/**
+ * Sessions in this process's memory: the fastest store, gone with the process.
+ *
+ * @module
+ */
+import type { SessionRecord } from "../session/mod.ts";
+import type { SessionStore, StoreStats } from "./types.ts";
+
+/** What {@linkcode MemorySessionStore} takes. */
+export interface MemorySessionStoreOptions {
+  /**
+   * How many tombstones are kept, 0 or more: beyond it the one that ended first is forgotten, and
+   * its id answers `session_unknown` a little early.
+   *
+   * @default {10_000}
+   */
+  readonly maxEnded?: number;
+}
+
+/**
+ * Keeps session records in a map. Records are immutable, so the record that was saved is the record
+ * that is loaded, without a copy.
+ *
+ * @example
+ * ```ts
+ * import { MemorySessionStore } from "../../mod.ts";
+ *
+ * await using store = new MemorySessionStore({ maxEnded: 100 });
+ * console.assert(await store.load("2f0e4f0b-5f0c-4a53-9d0b-0a9f5d5f8c11") === undefined);
+ * ```
+ */
+export class MemorySessionStore implements SessionStore {
+  /** `memory`. */
+  readonly kind = "memory";
+  /** False: no record outlives the process. */
+  readonly persistent = false;
+  readonly #records = new Map<string, SessionRecord>();
+  /** Ids of ended sessions; a set keeps its order, so the first is the one that ended first. */
+  readonly #ended = new Set<string>();
+  readonly #maxEnded: number;
+  #disposed = false;
+
+  /** @throws {RangeError} If `maxEnded` is negative or no integer. */
+  constructor(options: MemorySessionStoreOptions = {}) {
+    const { maxEnded = 10_000 } = options;
+    if (!Number.isSafeInteger(maxEnded) || maxEnded < 0) {
+      throw new RangeError("Cannot create store: maxEnded must be an integer of 0 or more");
+    }
+    this.#maxEnded = maxEnded;
+  }
+
+  /** The record with this id, tombstones included. */
+  async load(id: string): Promise<SessionRecord | undefined> {
+    return await this.#open().get(id);
+  }
+
+  /** Stores if the kept version is one below; nothing can come between the look and the set. */
+  // deno-lint-ignore require-await -- a throw must become a rejection
+  async save(record: SessionRecord): Promise<boolean> {
+    const records = this.#open();
+    const { id } = record;
+    if ((records.get(id)?.version ?? 0) !== record.version - 1) return false;
+    records.set(id, record);
+    if (record.endedAt === null) this.#ended.delete(id);
+    else this.#bury(id);
+    return true;
+  }
+
+  /** Forgets a record. */
+  // deno-lint-ignore require-await -- as in save
+  async delete(id: string): Promise<void> {
+    this.#open().delete(id);
+    this.#ended.delete(id);
+  }
+
+  /** Every record; one that is added meanwhile may or may not be seen. */
+  async *list(): AsyncIterable<SessionRecord> {
+    yield* this.#open().values();
+  }
+
+  /** Counts by what was saved: an expired session counts as live until it is saved as expired. */
+  // deno-lint-ignore require-await -- as in save
+  async stats(): Promise<StoreStats> {
+    const ended = this.#ended.size;
+    return { live: this.#open().size - ended, ended };
+  }
+
+  /** Forgets everything. */
+  // deno-lint-ignore require-await -- as in save
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#disposed = true;
+    this.#records.clear();
+    this.#ended.clear();
+  }
+
+  #open(): Map<string, SessionRecord> {
+    if (this.#disposed) throw new TypeError("Cannot use session store: it is closed");
+    return this.#records;
+  }
+
+  #bury(id: string): void {
+    this.#ended.add(id);
+    if (this.#ended.size <= this.#maxEnded) return;
+    const [oldest] = this.#ended;
+    this.#ended.delete(oldest!);
+    this.#records.delete(oldest!);
+  }
+}
