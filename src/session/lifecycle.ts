@@ -6,11 +6,10 @@
  *
  * @module
  */
-import { expiredAt, isLive } from "./life.ts";
+import { expiredAt, lifeOf } from "./life.ts";
 import { remember } from "./sequence.ts";
 import type { Intent, KeptReply, SessionRecord, UploadRecord } from "./session.ts";
 import { isAttached, nextState } from "./state.ts";
-import { FxferError } from "../errors.ts";
 
 /** How many takeovers within {@linkcode FLAP_WINDOW_MS} are too many (S-TAKE-5). */
 export const MAX_TAKEOVERS = 5;
@@ -96,14 +95,11 @@ const NONE: readonly never[] = Object.freeze([]);
  */
 export function attach(record: SessionRecord, init: AttachInit): SessionRecord {
   const { now } = init;
-  const state = nextState(record.state, "authorise");
-  if (!isLive(record, now)) {
-    throw new FxferError("session_expired", "Cannot attach: session is expired", {
-      fields: { state: "expired" },
-    });
-  }
+  const life = lifeOf(record, now);
+  const living = life === "attached" || life === "detached";
+  const state = nextState(living ? record.state : life, "authorise");
   // A lease that ran out has no holder: that is a resume after a crash, not a takeover.
-  const takeover = isAttached(record.state) && now < record.leaseUntil;
+  const takeover = life === "attached";
   return {
     ...record,
     version: record.version + 1,

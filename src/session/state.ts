@@ -92,14 +92,14 @@ type Row = Readonly<Record<SessionInput, SessionState | Refusal>>;
 
 // deno-fmt-ignore: a table is read by its columns.
 const TRANSITIONS: Readonly<Record<SessionState, Row>> = {
-  idle:          { connect: "connected", authorise: protocol,        transfer: absent, heartbeat: absent,   detach: fault,      expire: fault,     disconnect: absent, forget: fault },
-  connected:     { connect: "connected", authorise: "authenticated", transfer: absent, heartbeat: absent,   detach: fault,      expire: fault,     disconnect: absent, forget: fault },
-  authenticated: { connect: protocol,    authorise: "authenticated", transfer: "active",      heartbeat: "authenticated", detach: "detached", expire: fault,     disconnect: "closed",      forget: fault },
-  active:        { connect: protocol,    authorise: "authenticated", transfer: "active",      heartbeat: "active",        detach: "detached", expire: fault,     disconnect: "closed",      forget: fault },
-  detached:      { connect: protocol,    authorise: "authenticated", transfer: absent, heartbeat: absent,   detach: fault,      expire: "expired", disconnect: "closed",      forget: fault },
-  expired:       { connect: ended,       authorise: ended,           transfer: ended,         heartbeat: ended,           detach: ended,      expire: ended,     disconnect: ended,         forget: "forgotten" },
-  closed:        { connect: ended,       authorise: ended,           transfer: ended,         heartbeat: ended,           detach: ended,      expire: ended,     disconnect: ended,         forget: "forgotten" },
-  forgotten:     { connect: unknown,     authorise: unknown,         transfer: unknown,       heartbeat: unknown,         detach: unknown,    expire: unknown,   disconnect: unknown,       forget: unknown },
+  idle:          { connect: "connected", authorise: fault,           transfer: absent,   heartbeat: absent,          detach: fault,      expire: fault,     disconnect: absent,   forget: fault       },
+  connected:     { connect: "connected", authorise: "authenticated", transfer: absent,   heartbeat: absent,          detach: fault,      expire: fault,     disconnect: absent,   forget: fault       },
+  authenticated: { connect: protocol,    authorise: "authenticated", transfer: "active", heartbeat: "authenticated", detach: "detached", expire: fault,     disconnect: "closed", forget: fault       },
+  active:        { connect: protocol,    authorise: "authenticated", transfer: "active", heartbeat: "active",        detach: "detached", expire: fault,     disconnect: "closed", forget: fault       },
+  detached:      { connect: protocol,    authorise: "authenticated", transfer: absent,   heartbeat: absent,          detach: fault,      expire: "expired", disconnect: "closed", forget: fault       },
+  expired:       { connect: ended,       authorise: ended,           transfer: ended,    heartbeat: ended,           detach: ended,      expire: ended,     disconnect: ended,    forget: "forgotten" },
+  closed:        { connect: ended,       authorise: ended,           transfer: ended,    heartbeat: ended,           detach: ended,      expire: ended,     disconnect: ended,    forget: "forgotten" },
+  forgotten:     { connect: unknown,     authorise: unknown,         transfer: unknown,  heartbeat: unknown,         detach: unknown,    expire: unknown,   disconnect: unknown,  forget: unknown     },
 };
 
 /**
