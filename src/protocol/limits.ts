@@ -28,7 +28,7 @@ export const MAX_NAME_BYTES = 255;
 export const MAX_TOKEN_LENGTH = 256;
 
 /** How much of a refused payload is read and thrown away so that its sender can read the reply (S-TRF-8). */
-export const MAX_DRAIN_BYTES = 64 * 1024 * 1024;
+export const MAX_DRAIN_BYTES: number = 64 * 1024 * 1024;
 
 /** For how long, in milliseconds. */
 export const MAX_DRAIN_MS = 2000;
@@ -40,7 +40,7 @@ export const DEFAULT_MAX_INFLIGHT = 16;
 export const DEFAULT_MAX_REQUEST_SIZE = 10_485_760;
 
 /** At most this many bytes between two checkpoints (S-TRF-4). */
-export const CHECKPOINT_BYTES = 8 * 1024 * 1024;
+export const CHECKPOINT_BYTES: number = 8 * 1024 * 1024;
 
 /** At most this long between two checkpoints, in milliseconds (S-TRF-4). */
 export const CHECKPOINT_MS = 1000;

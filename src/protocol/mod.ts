@@ -21,5 +21,5 @@ export type {
 } from "./frame.ts";
 export { Decoder, type DecoderOptions } from "./decoder.ts";
 export { encodeReply, encodeRequest, type RequestInit } from "./encoder.ts";
-export { encodeV1Header, encodeV1Results } from "./v1.ts";
+export { encodeV1Header, encodeV1Results, type V1Result } from "./v1.ts";
 export { negotiateVersion } from "./version.ts";

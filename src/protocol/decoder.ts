@@ -1,0 +1,259 @@
+/** Bytes in, events out: one push parser for both ends of a connection. @module */
+import { FxferError } from "../errors.ts";
+import type { DecodeEvent, FrameHeader } from "./frame.ts";
+import { readHeader, readV1Header } from "./header.ts";
+import { type JsonObject, parseStrictJson } from "./json.ts";
+import { MAX_HEADER_BYTES, MAX_SESSION_DATA_BYTES, MAX_V1_HEADER_BYTES } from "./limits.ts";
+import { PartialBuffer } from "./partial.ts";
+import { readReply } from "./reply.ts";
+import { checkRequestHeader, readRequest } from "./request.ts";
+import { majorVersion } from "./version.ts";
+
+/** What a {@linkcode Decoder} may be told. */
+export interface DecoderOptions {
+  /** `"server"` decodes requests, `"client"` replies and notices. @default {"server"} */
+  readonly role?: "server" | "client";
+  /** Cap of a header in bytes before its LF. @default {16384} */
+  readonly maxHeader?: number;
+  /** Cap of session data in bytes. @default {65536} */
+  readonly maxSessionData?: number;
+}
+
+const LF = 0x0a;
+const CR = 0x0d;
+const END: DecodeEvent = Object.freeze({ type: "end" });
+// Fatal: invalid UTF-8 throws. ignoreBOM: a BOM stays in the text, and JSON refuses it (S-FRM-2).
+const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** What the next byte belongs to. */
+type State = "header" | "data" | "payload" | "failed";
+
+/**
+ * Turns the bytes of one connection into events, wherever the chunks are cut.
+ *
+ * It never throws for what a peer sends: a stream that cannot be framed ends in one `fault` event,
+ * and later pushes return nothing. It takes no memory for what is only announced, and copies a
+ * header or session data only when a chunk ends inside it; payload is never copied.
+ *
+ * @example
+ * ```ts
+ * import { Decoder } from "../../mod.ts";
+ *
+ * const decoder = new Decoder();
+ * const bytes = new TextEncoder().encode('{"mime_type":"text/plain","size":2}\nhi');
+ * const types = decoder.push(bytes).map((event) => event.type);
+ * console.assert(types.join() === "v1,payload,end");
+ * ```
+ */
+export class Decoder {
+  readonly #client: boolean;
+  readonly #maxHeader: number;
+  readonly #maxSessionData: number;
+  readonly #partial = new PartialBuffer();
+  #state: State = "header";
+  #version: 1 | 2 | undefined;
+  #header: FrameHeader | undefined;
+  #remaining = 0;
+
+  /**
+   * @param options Which end this is, and its caps.
+   * @throws {RangeError} A cap is not a positive integer.
+   */
+  constructor(options: DecoderOptions = {}) {
+    this.#client = options.role === "client";
+    this.#maxHeader = positive(options.maxHeader ?? MAX_HEADER_BYTES, "maxHeader");
+    this.#maxSessionData = positive(
+      options.maxSessionData ?? MAX_SESSION_DATA_BYTES,
+      "maxSessionData",
+    );
+  }
+
+  /** The version the first header decided (S-VER-1); undefined before it. */
+  get version(): 1 | 2 | undefined {
+    return this.#version;
+  }
+
+  /**
+   * The v2 header of the latest frame: what a reply to a fault in its session data echoes. Undefined
+   * before the first, and when the fault is in the header itself.
+   */
+  get header(): FrameHeader | undefined {
+    return this.#header;
+  }
+
+  /** Whether a header or session data is partly here: the header clock runs. */
+  get headerStarted(): boolean {
+    return this.#state === "data" || (this.#state === "header" && this.#partial.length > 0);
+  }
+
+  /** Payload bytes of the current frame still to come; 0 outside a payload. */
+  get payloadRemaining(): number {
+    return this.#remaining;
+  }
+
+  /** Whether the last frame is complete and no byte of the next one is here. */
+  get atBoundary(): boolean {
+    return this.#state === "header" && this.#partial.length === 0;
+  }
+
+  /**
+   * Takes the next bytes of the connection.
+   *
+   * @param chunk Read only; payload events are views into it, so it may be reused only after they
+   * were dealt with.
+   * @returns What became whole, in order; empty after a fault.
+   */
+  push(chunk: Uint8Array): DecodeEvent[] {
+    const events: DecodeEvent[] = [];
+    try {
+      for (let at = 0; at < chunk.length && this.#state !== "failed";) {
+        if (this.#state === "payload") at = this.#takePayload(chunk, at, events);
+        else if (this.#state === "header") at = this.#takeHeader(chunk, at, events);
+        else at = this.#takeData(chunk, at, events);
+      }
+    } catch (error) {
+      if (!(error instanceof FxferError)) throw error;
+      events.push(this.#fail(error));
+    }
+    return events;
+  }
+
+  /**
+   * The peer has sent its last byte.
+   *
+   * @returns A fault `incomplete` inside a header or session data, else undefined. An end inside a
+   * payload is the caller's to judge, by {@linkcode Decoder.payloadRemaining}: it knows the offset.
+   */
+  end(): DecodeEvent | undefined {
+    if (!this.headerStarted) return undefined;
+    const part = this.#state === "data" ? "session data" : "header";
+    return this.#fail(
+      new FxferError("incomplete", `Cannot read ${part}: the connection ended inside it`),
+    );
+  }
+
+  #takePayload(chunk: Uint8Array, at: number, events: DecodeEvent[]): number {
+    const end = Math.min(chunk.length, at + this.#remaining);
+    const bytes = at === 0 && end === chunk.length ? chunk : chunk.subarray(at, end);
+    events.push({ type: "payload", bytes });
+    this.#startPayload(this.#remaining - (end - at), events);
+    return end;
+  }
+
+  #takeHeader(chunk: Uint8Array, at: number, events: DecodeEvent[]): number {
+    this.#header = undefined;
+    // Bytes held were searched when they came: only new ones are looked at (S-FRM-6).
+    const lf = chunk.indexOf(LF, at);
+    const end = lf < 0 ? chunk.length : lf;
+    const cap = this.#version === 1
+      ? Math.min(MAX_V1_HEADER_BYTES, this.#maxHeader)
+      : this.#maxHeader;
+    const length = this.#partial.length + end - at;
+    if (length > cap) throw headerTooLong(cap);
+    const line = this.#collect(chunk, at, end, lf >= 0);
+    if (line !== undefined) this.#readLine(line, events);
+    return lf < 0 ? end : lf + 1;
+  }
+
+  #readLine(line: Uint8Array, events: DecodeEvent[]): void {
+    const cr = line.length > 0 && line[line.length - 1] === CR;
+    const text = decodeText(cr ? line.subarray(0, line.length - 1) : line);
+    const header = parseStrictJson(text, (object) => this.#readHeaderObject(object, line.length));
+    if ("session" in header) {
+      this.#header = header;
+      if (header.session.dataSize > this.#maxSessionData) {
+        throw new FxferError("too_large", "Cannot take session data: data_size is over the limit", {
+          fields: { field: "session.data_size", limit: this.#maxSessionData },
+        });
+      }
+      if (header.session.dataSize > 0) this.#state = "data";
+      else this.#finishFrame(header, undefined, events);
+    } else {
+      events.push({ type: "v1", header });
+      this.#startPayload(header.size, events);
+    }
+  }
+
+  #readHeaderObject(
+    object: JsonObject,
+    length: number,
+  ): FrameHeader | ReturnType<typeof readV1Header> {
+    const version = majorVersion(object);
+    this.#version ??= version;
+    if (version !== this.#version) {
+      throw new FxferError("protocol_error", "Cannot mix versions on one connection");
+    }
+    if (version === 1) {
+      if (this.#client) throw new FxferError("malformed_header", "Cannot read reply: no version");
+      // Only the first header can be longer: its version was not known before it was whole.
+      if (length > MAX_V1_HEADER_BYTES) throw headerTooLong(MAX_V1_HEADER_BYTES);
+      return readV1Header(object);
+    }
+    const header = readHeader(object);
+    if (!this.#client) checkRequestHeader(header);
+    return header;
+  }
+
+  #takeData(chunk: Uint8Array, at: number, events: DecodeEvent[]): number {
+    const header = this.#header as FrameHeader;
+    const missing = header.session.dataSize - this.#partial.length;
+    const end = Math.min(chunk.length, at + missing);
+    const data = this.#collect(chunk, at, end, end - at === missing);
+    if (data !== undefined) this.#finishFrame(header, decodeText(data), events);
+    return end;
+  }
+
+  /** A header and its session data are whole: hands the frame on, and its payload begins. */
+  #finishFrame(header: FrameHeader, data: string | undefined, events: DecodeEvent[]): void {
+    if (this.#client) {
+      // Any number may stand in a reply's other fields: a later minor may add them.
+      const reply = parseStrictJson(data ?? "{}", (object) => readReply(header, object), "any");
+      events.push({ type: "reply", reply });
+    } else {
+      const request = data === undefined
+        ? readRequest(header, undefined)
+        : parseStrictJson(data, (object) => readRequest(header, object));
+      events.push({ type: "request", request });
+    }
+    this.#startPayload(header.size, events);
+  }
+
+  #startPayload(remaining: number, events: DecodeEvent[]): void {
+    this.#remaining = remaining;
+    this.#state = remaining > 0 ? "payload" : "header";
+    if (remaining === 0) events.push(END);
+  }
+
+  /** The bytes of one part when it is whole: straight from the chunk if it came in one piece. */
+  #collect(chunk: Uint8Array, at: number, end: number, whole: boolean): Uint8Array | undefined {
+    if (whole && this.#partial.length === 0) return chunk.subarray(at, end);
+    this.#partial.append(chunk, at, end);
+    return whole ? this.#partial.take() : undefined;
+  }
+
+  #fail(error: FxferError): DecodeEvent {
+    this.#state = "failed";
+    this.#remaining = 0;
+    this.#partial.clear();
+    return { type: "fault", error };
+  }
+}
+
+function positive(value: number, name: string): number {
+  if (Number.isSafeInteger(value) && value > 0) return value;
+  throw new RangeError(`Cannot create decoder: ${name} must be a positive integer`);
+}
+
+function headerTooLong(cap: number): FxferError {
+  return new FxferError("header_too_long", `Cannot read header: it is over ${cap} bytes`, {
+    fields: { limit: cap },
+  });
+}
+
+function decodeText(bytes: Uint8Array): string {
+  try {
+    return UTF8.decode(bytes);
+  } catch (cause) {
+    throw new FxferError("malformed_header", "Cannot read header: not UTF-8", { cause });
+  }
+}

@@ -1,0 +1,101 @@
+/**
+ * Typed reading of single fields: each reader takes a value from parsed JSON and returns it in the
+ * wire's own form or throws `invalid_field` with the field's name (S-FRM-1, S-FRM-5).
+ *
+ * @module
+ */
+import { FxferError } from "../errors.ts";
+import { MAX_MIME_TYPE_BYTES } from "./limits.ts";
+
+/** The error for a field with a wrong value; the value itself is never repeated. */
+export function invalidField(field: string, wanted: string): FxferError {
+  return new FxferError("invalid_field", `Cannot accept field ${field}: it must be ${wanted}`, {
+    fields: { field },
+  });
+}
+
+/** An integer from 0 to 2^53-1; the parser has made NaN of those written in another way (S-FRM-1). */
+export function integer(value: unknown, field: string): number {
+  if (typeof value === "number" && value >= 0 && Number.isSafeInteger(value)) return value;
+  throw invalidField(field, "an integer from 0 to 2^53-1 in plain digits");
+}
+
+/** `true` or `false`, nothing like it. */
+export function boolean(value: unknown, field: string): boolean {
+  if (typeof value === "boolean") return value;
+  throw invalidField(field, "true or false");
+}
+
+/** One of a few words. */
+export function word<T extends string>(value: unknown, field: string, words: readonly T[]): T {
+  // A loop over two to four words beats a set, and keeps inherited keys out of it.
+  for (const known of words) if (value === known) return known;
+  throw invalidField(field, `one of ${words.join(", ")}`);
+}
+
+/** A text of at most `max` UTF-16 units. */
+export function text(value: unknown, field: string, max: number): string {
+  if (typeof value === "string" && value.length <= max) return value;
+  throw invalidField(field, `a text of at most ${max} characters`);
+}
+
+/** A text of at most `max` bytes in UTF-8. */
+export function textOfBytes(value: unknown, field: string, max: number): string {
+  if (typeof value === "string" && value.length <= max && utf8Length(value) <= max) return value;
+  throw invalidField(field, `a text of at most ${max} bytes`);
+}
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+const UUID_V4 = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
+const SHA256 = /^[0-9a-f]{64}$/i;
+
+/** A session's id: `null`, also when absent, or a UUIDv4 in lower case as servers write it. */
+export function sessionId(value: unknown, field: string): string | null {
+  if (value === null || value === undefined) return null;
+  if (typeof value === "string" && UUID_V4.test(value)) return value;
+  throw invalidField(field, "null or a UUIDv4 in lower case");
+}
+
+/** Any UUID, in lower case from here on. */
+export function uuid(value: unknown, field: string): string {
+  if (typeof value === "string" && UUID.test(value)) return value.toLowerCase();
+  throw invalidField(field, "a UUID");
+}
+
+/** 64 hex digits, in lower case from here on. */
+export function sha256(value: unknown, field: string): string {
+  if (typeof value === "string" && SHA256.test(value)) return value.toLowerCase();
+  throw invalidField(field, "64 hex digits");
+}
+
+// RFC 9110 token characters.
+const MEDIA_TYPE = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+\/[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+
+/** `token/token` in lower case, parameters dropped; undefined when it is no media type (S-FRM-5). */
+export function mediaType(value: unknown): string | undefined {
+  if (typeof value !== "string") return undefined;
+  const semicolon = value.indexOf(";");
+  const essence = semicolon < 0 ? value : value.slice(0, semicolon).trimEnd();
+  if (essence.length > MAX_MIME_TYPE_BYTES || !MEDIA_TYPE.test(essence)) return undefined;
+  return essence.toLowerCase();
+}
+
+/** An optional field of session data: absent and `null` are the same. */
+export function optional<T>(
+  value: unknown,
+  field: string,
+  read: (value: unknown, field: string) => T,
+): T | undefined {
+  return value === undefined || value === null ? undefined : read(value, field);
+}
+
+/** How many bytes a well-formed text takes in UTF-8. */
+export function utf8Length(text: string): number {
+  let bytes = text.length;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    // Each half of a surrogate pair adds one: 2 units, 4 bytes.
+    if (code > 0x7f) bytes += code > 0x7ff && (code & 0xf800) !== 0xd800 ? 2 : 1;
+  }
+  return bytes;
+}

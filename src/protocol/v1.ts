@@ -1,0 +1,49 @@
+/** What version 1 adds to the wire: a header of two fields, and result lines (S-VER-3). @module */
+import { mediaType } from "./fields.ts";
+import type { V1Header } from "./frame.ts";
+
+const UTF8 = new TextEncoder();
+
+/** What became of one v1 file. */
+export type V1Result =
+  /** Stored under this path, relative to the storage folder. */
+  | { readonly ok: true; readonly path: string }
+  /** Not stored, with a fixed text. */
+  | { readonly ok: false; readonly text: string };
+
+/**
+ * A v1 header with its LF; the payload follows.
+ *
+ * @throws {TypeError} `mimeType` is no media type.
+ * @throws {RangeError} `size` is not an integer from 0 to 2^53-1.
+ */
+export function encodeV1Header(header: V1Header): Uint8Array {
+  const mimeType = mediaType(header.mimeType);
+  if (mimeType === undefined) {
+    throw new TypeError("Cannot encode v1 header: mimeType must be type/subtype");
+  }
+  if (!Number.isSafeInteger(header.size) || header.size < 0) {
+    throw new RangeError("Cannot encode v1 header: size must be an integer from 0 to 2^53-1");
+  }
+  return UTF8.encode(`{"mime_type":"${mimeType}","size":${header.size}}\n`);
+}
+
+/**
+ * The lines a v1 client gets after its EOF, one a file: `OK <path>` or `ERROR <text>`. Never written
+ * earlier: a v1 client that closes with unread bytes loses what it had not sent (S-VER-3).
+ */
+export function encodeV1Results(results: readonly V1Result[]): Uint8Array {
+  const lines = results.map((result) =>
+    `${result.ok ? `OK ${oneLine(result.path)}` : `ERROR ${oneLine(result.text)}`}\n`
+  );
+  return UTF8.encode(lines.join(""));
+}
+
+/** Control and direction characters as escapes: a result is one line, whatever it holds. */
+function oneLine(text: string): string {
+  return text.replace(
+    // deno-lint-ignore no-control-regex
+    /[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}
