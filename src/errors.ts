@@ -24,7 +24,68 @@ const resync = (message: string, exit = 3): CodeSpec => ({ class: "resync", mess
 const fatal = (message: string, exit = 3): CodeSpec => ({ class: "fatal", message, exit });
 const local = (message: string, exit: number): CodeSpec => ({ class: "local", message, exit });
 
-const TABLE = {
+/** A stable code of the table: what replies, errors and logs name. */
+export type Code =
+  // success
+  | "ok"
+  | "partial"
+  | "session_created"
+  | "session_resumed"
+  | "session_closed"
+  | "pong"
+  // retry
+  | "busy"
+  | "rate_limited"
+  | "too_many_connections"
+  | "max_sessions"
+  | "store_unavailable"
+  | "storage_full"
+  | "server_shutting_down"
+  | "use_another_server"
+  | "handshake_timeout"
+  | "header_timeout"
+  | "stalled"
+  | "too_slow"
+  | "keepalive_timeout"
+  | "takeover_flapping"
+  | "internal_error"
+  // resync
+  | "offset_mismatch"
+  | "sequence_gap"
+  | "replay_too_old"
+  | "incomplete"
+  | "session_unknown"
+  | "session_expired"
+  | "checksum_mismatch"
+  | "not_connected"
+  // fatal
+  | "malformed_header"
+  | "header_too_long"
+  | "invalid_field"
+  | "unsupported_version"
+  | "unsupported_feature"
+  | "protocol_error"
+  | "too_large"
+  | "length_mismatch"
+  | "quota_exceeded"
+  | "sequence_reuse"
+  | "unauthorized"
+  | "hmac_required"
+  | "replay_detected"
+  | "mode_not_allowed"
+  | "session_taken_over"
+  | "session_revoked"
+  // local
+  | "connection_lost"
+  | "sent_unconfirmed"
+  | "local_io"
+  | "source_changed"
+  | "some_failed"
+  | "interrupted"
+  | "usage"
+  | "config_invalid";
+
+const TABLE: Readonly<Record<Code, CodeSpec>> = {
   ok: success("stored"),
   partial: success("part received"),
   session_created: success("session created"),
@@ -83,10 +144,7 @@ const TABLE = {
   interrupted: local("interrupted", 130),
   usage: local("wrong usage", 1),
   config_invalid: local("the configuration is invalid", 1),
-} as const satisfies Record<string, CodeSpec>;
-
-/** A stable code of the table: what replies, errors and logs name. */
-export type Code = keyof typeof TABLE;
+};
 
 /** Every code with its class, its fixed reply text and its exit code. */
 export const CODES: Readonly<Record<Code, CodeSpec>> = TABLE;
