@@ -1,0 +1,145 @@
+/** From anything to a checked {@linkcode Config}, or to every fault at once. Pure. @module */
+import { FxferError } from "../errors.ts";
+import type { Config } from "./config.ts";
+import { type AnySection, isSection, SCHEMA, type Setting, SETTINGS } from "./schema.ts";
+import { escapeControls, shorten, suggest } from "./text.ts";
+
+/** One thing that is wrong with a configuration. */
+export interface ConfigFault {
+  /** Where: `server.port`; empty for the whole. */
+  readonly path: string;
+  /** What was wanted and what was found; one line, escaped. */
+  readonly message: string;
+  /** Where it was written: a file's name, a flag; absent when parsed from a value. */
+  readonly source?: string;
+}
+
+/** Whether a value is a mapping with text keys. */
+export function isMapping(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/**
+ * Whether a switchable section is turned `on` or `off` as a whole by this value, which YAML may
+ * have read as a boolean.
+ */
+export function readSwitch(value: unknown): "on" | "off" | undefined {
+  if (value === false || value === "off" || value === "false") return "off";
+  return value === true || value === "on" || value === "true" ? "on" : undefined;
+}
+
+function found(value: unknown): string {
+  if (value === null || value === undefined) return "nothing";
+  if (Array.isArray(value)) return "a list";
+  if (typeof value === "string") return value === "" ? "empty text" : `"${shorten(value, 40)}"`;
+  if (typeof value === "number") return `number ${value}`;
+  if (typeof value === "boolean") return String(value);
+  return isMapping(value) ? "a mapping" : typeof value;
+}
+
+/** "did you mean": a near key of the same section, the same key elsewhere, else a near path. */
+function meant(key: string, section: AnySection, prefix: string): string {
+  const near = suggest(key, Object.keys(section.entries));
+  const elsewhere = [...SETTINGS.keys()].find((path) => path.endsWith(`.${key}`));
+  const path = near !== undefined
+    ? prefix + near
+    : elsewhere ?? suggest(prefix + key, SETTINGS.keys());
+  return path === undefined ? "" : `, did you mean ${path}?`;
+}
+
+function readSetting(setting: Setting, raw: unknown, path: string, faults: ConfigFault[]): unknown {
+  const value = setting.kind.read(raw);
+  if (value !== undefined) return value;
+  const shown = setting.kind.secret && typeof raw === "string" ? "other text" : found(raw);
+  faults.push({ path, message: `wanted ${setting.kind.wanted}, found ${shown}` });
+  return setting.default;
+}
+
+function readSection(
+  section: AnySection,
+  raw: unknown,
+  path: string,
+  faults: ConfigFault[],
+): Record<string, unknown> | "off" {
+  const switched = section.switchable ? readSwitch(raw) : undefined;
+  if (switched === "off") return "off";
+  // A section whose lines are all commented out reads as null.
+  const absent = raw === undefined || raw === null || switched === "on";
+  if (!absent && !isMapping(raw)) {
+    const wanted = section.switchable ? "off or a mapping" : "a mapping";
+    faults.push({ path, message: `wanted ${wanted}, found ${found(raw)}` });
+  }
+  const given = !absent && isMapping(raw) ? raw : {};
+  const prefix = path === "" ? "" : `${path}.`;
+  for (const key of Object.keys(given)) {
+    if (Object.hasOwn(section.entries, key)) continue;
+    faults.push({
+      path: prefix + shorten(key, 60),
+      message: `unknown key${meant(key, section, prefix)}`,
+    });
+  }
+  const result: Record<string, unknown> = {};
+  for (const [key, entry] of Object.entries(section.entries)) {
+    const at = prefix + key;
+    if (isSection(entry)) {
+      result[key] = readSection(
+        entry,
+        Object.hasOwn(given, key) ? given[key] : undefined,
+        at,
+        faults,
+      );
+    } else {
+      result[key] = Object.hasOwn(given, key)
+        ? readSetting(entry, given[key], at, faults)
+        : entry.default;
+    }
+  }
+  return Object.freeze(result);
+}
+
+/** The configuration with every setting at its default. */
+export const DEFAULT_CONFIG: Config = parseConfig({});
+
+/**
+ * Checks a configuration, as read from YAML or JSON, and fills in the defaults. Numbers may also
+ * come as text, durations and sizes with a unit (`"5m"`, `"10MiB"`).
+ *
+ * @param input A mapping; undefined and null give the defaults.
+ * @returns A frozen configuration with every key present.
+ * @throws {FxferError} `config_invalid`; `fields.faults` is the list of every {@linkcode ConfigFault}.
+ *
+ * @example
+ * ```ts
+ * import { parseConfig } from "./mod.ts";
+ *
+ * const config = parseConfig({ server: { port: 0 }, stateful: { session_timeout: "5m" } });
+ * console.assert(config.server.port === 0 && config.stateful.session_timeout === 300);
+ * ```
+ */
+export function parseConfig(input: unknown): Config {
+  const faults = configFaults(input);
+  if (faults.length > 0) throw configError(faults);
+  return readSection(SCHEMA as AnySection, input, "", []) as unknown as Config;
+}
+
+/** Every fault of a configuration; none when it is valid. */
+export function configFaults(input: unknown): ConfigFault[] {
+  const faults: ConfigFault[] = [];
+  readSection(SCHEMA as AnySection, input, "", faults);
+  return faults;
+}
+
+/** The error that carries faults, with the first in its text. */
+export function configError(faults: readonly ConfigFault[]): FxferError {
+  const more = faults.length > 1 ? ` (and ${faults.length - 1} more)` : "";
+  const first = faults[0] === undefined ? "" : `: ${formatFault(faults[0])}${more}`;
+  return new FxferError("config_invalid", `Cannot use configuration${first}`, {
+    fields: { faults },
+  });
+}
+
+/** A fault as one line: `config.yaml: server.port: wanted …`. */
+export function formatFault(fault: ConfigFault): string {
+  const source = fault.source === undefined ? [] : [escapeControls(fault.source)];
+  return [...source, ...(fault.path === "" ? [] : [fault.path]), fault.message].join(": ");
+}
