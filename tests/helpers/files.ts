@@ -1,0 +1,51 @@
+/** What is in a storage folder, as a stranger to the program sees it. @module */
+import { createHash } from "node:crypto";
+
+/** The sha256 of bytes, in hex. */
+export function sha256(bytes: Uint8Array): string {
+  return createHash("sha256").update(bytes).digest("hex");
+}
+
+/** The paths of all files below a folder, relative to it, sorted; folders themselves are left out. */
+export async function listFiles(dir: string, below = ""): Promise<string[]> {
+  const paths: string[] = [];
+  for await (const entry of Deno.readDir(below === "" ? dir : `${dir}/${below}`)) {
+    const path = below === "" ? entry.name : `${below}/${entry.name}`;
+    if (entry.isDirectory) paths.push(...await listFiles(dir, path));
+    else paths.push(path);
+  }
+  return paths.sort();
+}
+
+/** Received files only: neither the manifest, nor a store, nor what stands in hidden places. */
+export async function listStored(dir: string): Promise<string[]> {
+  const names = /^(received_[^/]+|session_[^/]+\/file_[^/]+)$/;
+  try {
+    return (await listFiles(dir)).filter((path) => names.test(path));
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return [];
+    throw error;
+  }
+}
+
+/** One line of the manifest. */
+export interface ManifestLine {
+  readonly path: string;
+  readonly size: number;
+  readonly sha256: string;
+  readonly [field: string]: unknown;
+}
+
+/** The manifest's lines; a line that is not JSON throws. */
+export async function readManifest(dir: string): Promise<ManifestLine[]> {
+  const text = await Deno.readTextFile(`${dir}/commits.jsonl`).catch((error) => {
+    if (error instanceof Deno.errors.NotFound) return "";
+    throw error;
+  });
+  return text.split("\n").filter((line) => line !== "").map((line) => JSON.parse(line));
+}
+
+/** The sha256 of a stored file, by its path in a reply. */
+export async function storedSha256(dir: string, path: string): Promise<string> {
+  return sha256(await Deno.readFile(`${dir}/${path}`));
+}

@@ -1,0 +1,21 @@
+/** Folders that go away with the test that made them. @module */
+
+/** A temporary folder; dispose it to remove it with all that is in it. */
+export class TempDir implements AsyncDisposable {
+  private constructor(readonly path: string) {}
+
+  /** Makes one. */
+  static async make(): Promise<TempDir> {
+    // realPath: on macOS the temporary folder is behind a symlink, and paths are compared as text.
+    return new TempDir(await Deno.realPath(await Deno.makeTempDir({ prefix: "fxfer_test_" })));
+  }
+
+  /** The path of something in it. */
+  join(...parts: string[]): string {
+    return [this.path, ...parts].join("/");
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Deno.remove(this.path, { recursive: true });
+  }
+}
