@@ -1,0 +1,307 @@
+/**
+ * The conformance suite of session stores: what the contract in src/store/types.ts promises, as
+ * tests. Every implementation runs all of it; what one cannot do is a declared gap, which shows as a
+ * skipped test with its reason.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { close, detach, execute, openUpload, renewLease } from "../src/session/mod.ts";
+import type { SessionRecord } from "../src/session/mod.ts";
+import type { SessionStore } from "../src/store/mod.ts";
+import { sample, sampleId, sampleRun, sampleUpload, T0 } from "./session/samples.ts";
+
+/** A fresh, empty store; disposing the fixture removes all it left. */
+export interface StoreFixture extends AsyncDisposable {
+  readonly store: SessionStore;
+  /** Opens the same data once more, as another process would; missing where that cannot be. */
+  open?(): Promise<SessionStore>;
+}
+
+/** What an implementation may declare not to do. */
+export type StoreGap = "shared" | "persistent";
+
+/** Options of {@linkcode storeSuite}. */
+export interface StoreSuiteOptions {
+  /** The gaps with the reason of each. */
+  readonly gaps?: Partial<Record<StoreGap, string>>;
+}
+
+type Case = (store: SessionStore, fixture: StoreFixture) => Promise<void>;
+
+/** Runs every case of the contract against stores made by `factory`. */
+export function storeSuite(
+  name: string,
+  factory: () => Promise<StoreFixture>,
+  options: StoreSuiteOptions = {},
+): void {
+  const test = (title: string, run: Case, needs?: StoreGap): void => {
+    const gap = needs && options.gaps?.[needs];
+    Deno.test({
+      name: `${name} ${title}${gap === undefined ? "" : ` [gap: ${gap}]`}`,
+      ignore: gap !== undefined,
+      fn: async () => {
+        await using fixture = await factory();
+        await using store = fixture.store;
+        await run(store, fixture);
+      },
+    });
+  };
+
+  test("load() gives undefined for what was never saved", async (store) => {
+    for (const id of [sampleId(1), "", "__proto__", "constructor", "'; --", "../x", "*", "%"]) {
+      assert.equal(await store.load(id), undefined);
+    }
+  });
+
+  test("load() gives an equal record to what was saved, every field of it", async (store) => {
+    const record = full();
+    await put(store, record);
+    assert.deepEqual(await store.load(record.id), record);
+    const plain = sample({ id: sampleId(2) });
+    assert.ok(await store.save(plain));
+    const loaded = await store.load(plain.id);
+    assert.deepEqual(loaded, plain);
+    const open = openUpload(plain, sampleUpload(), T0);
+    assert.ok(await store.save(open));
+    assert.ok(!("uploadId" in (await store.load(plain.id))!.upload!), "absent stays absent");
+  });
+
+  test("save() takes a new record at version 1 only", async (store) => {
+    const record = sample();
+    for (const version of [0, 2, 7]) {
+      assert.equal(await store.save({ ...record, version }), false);
+      assert.equal(await store.load(record.id), undefined);
+    }
+    assert.equal(await store.save(record), true);
+  });
+
+  test("save() takes the next version and refuses any other, which changes nothing", async (store) => {
+    const first = sample();
+    const second = renewLease(first, T0 + 1);
+    assert.ok(await store.save(first));
+    assert.ok(await store.save(second));
+    for (const version of [1, 2, 4, 5]) {
+      assert.equal(await store.save({ ...second, version, lastActivityAt: 0 }), false);
+    }
+    assert.deepEqual(await store.load(first.id), second);
+  });
+
+  test("save() lets exactly one of many racing writers win", async (store) => {
+    const first = sample();
+    assert.ok(await store.save(first));
+    const writers = Array.from({ length: 20 }, (_, i) => renewLease(first, T0 + i));
+    const won = await Promise.all(writers.map((record) => store.save(record)));
+    assert.equal(won.filter(Boolean).length, 1);
+    assert.deepEqual(await store.load(first.id), writers[won.indexOf(true)]);
+  });
+
+  test("save() lets exactly one of many racing creators win", async (store) => {
+    const creators = Array.from({ length: 20 }, (_, i) => sample({ now: T0 + i }));
+    const won = await Promise.all(creators.map((record) => store.save(record)));
+    assert.equal(won.filter(Boolean).length, 1);
+    assert.deepEqual(await store.load(sampleId(1)), creators[won.indexOf(true)]);
+    assert.deepEqual(await store.stats(), { live: 1, ended: 0 });
+  });
+
+  test("save() loses no change of writers that load again after false", async (store) => {
+    assert.ok(await store.save(sample()));
+    await contend(store, store);
+    const { version, messageCount } = (await store.load(sampleId(1)))!;
+    assert.deepEqual({ version, messageCount }, { version: 101, messageCount: 100 });
+  });
+
+  test("delete() forgets a record and does not mind an absent one", async (store) => {
+    const record = sample();
+    await store.delete(record.id);
+    assert.ok(await store.save(record));
+    await store.delete(record.id);
+    await store.delete(record.id);
+    assert.equal(await store.load(record.id), undefined);
+    assert.deepEqual(await ids(store), []);
+  });
+
+  test("save() refuses a change made from a record that was deleted since", async (store) => {
+    const record = sample();
+    assert.ok(await store.save(record));
+    await store.delete(record.id);
+    assert.equal(await store.save(renewLease(record, T0)), false);
+    assert.equal(await store.load(record.id), undefined);
+  });
+
+  test("keeps tombstones: they load, are listed, and count as ended", async (store) => {
+    const record = sample();
+    const ended = close(record, T0 + 5);
+    assert.ok(await store.save(record));
+    assert.ok(await store.save(ended));
+    assert.deepEqual(await store.load(record.id), ended);
+    assert.deepEqual(await ids(store), [record.id]);
+    assert.deepEqual(await store.stats(), { live: 0, ended: 1 });
+  });
+
+  test("stats() follows creation, detach, end, refusal and deletion", async (store) => {
+    const counts: string[] = [];
+    const note = async () => {
+      const { live, ended } = await store.stats();
+      counts.push(`${live}+${ended}`);
+    };
+    await note();
+    const records = [1, 2, 3].map((n) => sample({ id: sampleId(n) }));
+    for (const record of records) await store.save(record);
+    await note();
+    await store.save(detach(records[0]!, T0));
+    await note();
+    await store.save(close(records[0]!, T0)); // Refused: made from version 1.
+    await note();
+    await store.save(close(records[1]!, T0));
+    await note();
+    await store.delete(records[1]!.id);
+    await note();
+    await store.delete(records[2]!.id);
+    await note();
+    assert.deepEqual(counts, ["0+0", "3+0", "3+0", "3+0", "2+1", "2+0", "1+0"]);
+  });
+
+  test("list() gives every record once", async (store) => {
+    const wanted = Array.from({ length: 250 }, (_, n) => sampleId(n));
+    for (const id of wanted) assert.ok(await store.save(sample({ id })));
+    assert.deepEqual((await ids(store)).sort(), wanted);
+  });
+
+  test("list() gives whole records under change, and those that stay exactly once", async (store) => {
+    for (let n = 0; n < 100; n++) await store.save(sample({ id: sampleId(n) }));
+    const seen: string[] = [];
+    for await (const record of store.list()) {
+      assert.equal(record.clientAddress, "192.0.2.7");
+      seen.push(record.id);
+      const n = parseInt(record.id.slice(-4), 16);
+      // Every kind of change, at records behind and ahead of the walk.
+      if (n < 50) {
+        await store.delete(sampleId(50 + n));
+        await store.save(renewLease((await store.load(sampleId(49 - n)))!, T0));
+        if (n < 10) await store.save(sample({ id: sampleId(1000 + n) }));
+      }
+    }
+    const kept = seen.filter((id) => id < sampleId(50));
+    assert.equal(kept.length, 50, "what was there all the time");
+    assert.equal(new Set(kept).size, 50, "once");
+  });
+
+  test("list() can be left early and the store goes on", async (store) => {
+    for (let n = 0; n < 20; n++) await store.save(sample({ id: sampleId(n) }));
+    for await (const record of store.list()) {
+      await store.delete(record.id);
+      break;
+    }
+    assert.equal((await ids(store)).length, 19);
+    assert.ok(await store.save(sample({ id: sampleId(99) })));
+  });
+
+  test("keeps a record of 1 MB and more", async (store) => {
+    let record = sample();
+    for (let i = 1; i <= 16; i++) {
+      const reply = { code: "ok", text: "x".repeat(65_000 + i) };
+      record = execute(record, sampleRun(i, { reply, maxInflight: 16 }));
+    }
+    await put(store, record);
+    assert.deepEqual(await store.load(record.id), record);
+  });
+
+  test("keeps any text a peer can send, and the largest numbers", async (store) => {
+    const names = [
+      "žluťoučký 🐎",
+      "a\u0000b",
+      "\u202eexe.txt",
+      "\ud800",
+      "'\"\\\n\r\u001b[31m",
+      "",
+    ];
+    let n = 0;
+    for (const name of names) {
+      const upload = sampleUpload({ name, offset: Number.MAX_SAFE_INTEGER });
+      const record = openUpload(sample({ id: sampleId(n++) }), upload, T0);
+      await put(store, record);
+      assert.deepEqual(await store.load(record.id), record);
+    }
+  });
+
+  test("refuses every call after dispose, and takes a second dispose", async (store) => {
+    await store.save(sample());
+    await store[Symbol.asyncDispose]();
+    await store[Symbol.asyncDispose]();
+    await assert.rejects(store.load(sampleId(1)), TypeError);
+    await assert.rejects(store.save(sample()), TypeError);
+    await assert.rejects(store.delete(sampleId(1)), TypeError);
+    await assert.rejects(store.stats(), TypeError);
+    await assert.rejects(ids(store), TypeError);
+  });
+
+  test("compares and sets against another process on the same data", async (store, fixture) => {
+    await using other = await fixture.open!();
+    const record = sample();
+    assert.ok(await store.save(record));
+    assert.deepEqual(await other.load(record.id), record);
+    assert.equal(await other.save(record), false);
+    assert.ok(await other.save(renewLease(record, T0 + 1)));
+    assert.equal(await store.save(renewLease(record, T0 + 2)), false);
+    await store.delete(record.id);
+    assert.ok(await other.save(record));
+    await contend(store, other);
+    assert.equal((await store.load(record.id))!.messageCount, 100);
+    await other.save(close((await other.load(record.id))!, T0));
+    assert.deepEqual(await store.stats(), { live: 0, ended: 1 });
+  }, "shared");
+
+  test("says whether its records outlive it, and they do", async (store, fixture) => {
+    assert.equal(store.persistent, true);
+    const record = full();
+    await put(store, record);
+    await store[Symbol.asyncDispose]();
+    await using again = await fixture.open!();
+    assert.deepEqual(await again.load(record.id), record);
+    assert.deepEqual(await again.stats(), { live: 1, ended: 0 });
+  }, "persistent");
+}
+
+/** Saves a record that has come to its version without the store. */
+async function put(store: SessionStore, record: SessionRecord): Promise<void> {
+  for (let version = 1; version <= record.version; version++) {
+    assert.ok(await store.save({ ...record, version }));
+  }
+}
+
+/** A record with something in every field. */
+function full(): SessionRecord {
+  const record = sample({ tokenHash: "ab".repeat(32) });
+  return {
+    ...openUpload(execute(record, sampleRun(1)), sampleUpload({ uploadId: "u", length: 9 }), T0),
+    takeovers: [T0, T0 + 1],
+    detachedAt: T0 + 2,
+    intent: {
+      sequence: 2,
+      fingerprint: "f2",
+      temporaryPath: "t",
+      finalPath: "f",
+      size: 9,
+      sha256: "ab",
+      mimeType: "image/png",
+    },
+  };
+}
+
+/** Ten writers on two handles, each of which gets ten changes in. */
+async function contend(one: SessionStore, two: SessionStore): Promise<void> {
+  await Promise.all(Array.from({ length: 10 }, async (_, writer) => {
+    const store = writer % 2 === 0 ? one : two;
+    for (let done = 0; done < 10;) {
+      const now = (await store.load(sampleId(1)))!;
+      const { version, messageCount } = now;
+      const next = { ...now, version: version + 1, messageCount: messageCount + 1 };
+      if (await store.save(next)) done++;
+    }
+  }));
+}
+
+async function ids(store: SessionStore): Promise<string[]> {
+  return (await Array.fromAsync(store.list())).map((record) => record.id);
+}
