@@ -20,6 +20,16 @@ import { shorten } from "./text.ts";
 /** Where a value came from. */
 export type ConfigOrigin = "default" | "file" | "flag";
 
+/** One setting a flag has set. */
+export interface ConfigFlag {
+  /** The flag, for faults: `--port`. */
+  readonly flag: string;
+  /** The setting: `server.port`. */
+  readonly path: string;
+  /** The value, mostly text. */
+  readonly value: unknown;
+}
+
 /** What {@linkcode loadConfig} takes; everything may be absent. */
 export interface LoadOptions {
   /**
@@ -32,8 +42,8 @@ export interface LoadOptions {
    * @default false
    */
   readonly explicit?: boolean;
-  /** Values by path, as flags gave them: `{ "server.port": "0" }`; undefined ones are skipped. */
-  readonly flags?: Readonly<Record<string, unknown>>;
+  /** What flags set; a later one wins. */
+  readonly flags?: readonly ConfigFlag[];
   /** `path=value` texts, in order; a later one wins, also over `flags`. */
   readonly sets?: readonly string[];
 }
@@ -87,17 +97,8 @@ function clone(value: unknown): unknown {
   return copy;
 }
 
-interface Override {
-  readonly path: string;
-  readonly value: unknown;
-  readonly source: string;
-}
-
-function readOverrides(options: LoadOptions, faults: ConfigFault[]): Override[] {
-  const overrides: Override[] = [];
-  for (const [path, value] of Object.entries(options.flags ?? {})) {
-    if (value !== undefined) overrides.push({ path, value, source: "command line" });
-  }
+function readOverrides(options: LoadOptions, faults: ConfigFault[]): ConfigFlag[] {
+  const overrides: ConfigFlag[] = [...options.flags ?? []];
   for (const text of options.sets ?? []) {
     const equals = text.indexOf("=");
     if (equals < 1) {
@@ -109,7 +110,7 @@ function readOverrides(options: LoadOptions, faults: ConfigFault[]): Override[] 
       continue;
     }
     const path = text.slice(0, equals).trim();
-    overrides.push({ path, value: text.slice(equals + 1).trim(), source: "--set" });
+    overrides.push({ path, value: text.slice(equals + 1).trim(), flag: "--set" });
   }
   return overrides;
 }
@@ -185,10 +186,10 @@ export async function loadConfig(options: LoadOptions = {}): Promise<LoadedConfi
   for (const fault of configFaults(fromFile)) faults.push({ ...fault, source: file });
   // Each is checked alone, so that none hides another's fault, or the file's.
   const overrides = readOverrides(options, faults);
-  for (const { path, value, source } of overrides) {
+  for (const { path, value, flag } of overrides) {
     const alone = newTree();
     assign(alone, path, value);
-    for (const fault of configFaults(alone)) faults.push({ ...fault, source });
+    for (const fault of configFaults(alone)) faults.push({ ...fault, source: flag });
   }
   if (faults.length > 0) throw configError(faults);
 

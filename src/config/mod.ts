@@ -38,5 +38,11 @@ export {
   formatFault,
   parseConfig,
 } from "./parse.ts";
-export { type ConfigOrigin, loadConfig, type LoadedConfig, type LoadOptions } from "./load.ts";
+export {
+  type ConfigFlag,
+  type ConfigOrigin,
+  loadConfig,
+  type LoadedConfig,
+  type LoadOptions,
+} from "./load.ts";
 export { escapeControls, shorten, suggest } from "./text.ts";

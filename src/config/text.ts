@@ -2,12 +2,12 @@
 
 /**
  * What must not reach a terminal raw: C0 and C1 controls (ANSI starts with one), line and paragraph
- * separators, zero-width and bidirectional marks (they make a line read as what it is not), the BOM
- * and lone surrogates.
+ * separators, bidirectional and invisible marks (they make a line read as what it is not), the BOM
+ * and lone surrogates. The joiners U+200C and U+200D stay: Persian and emoji are written with them.
  */
 const UNSAFE =
   // deno-lint-ignore no-control-regex
-  /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]/gu;
+  /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]/gu;
 
 const SHORT: Readonly<Record<string, string>> = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
 

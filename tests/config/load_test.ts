@@ -78,7 +78,11 @@ Deno.test("precedence is defaults < file < flags < --set, and origins tell which
   );
   const { config, origins, file: read } = await loadConfig({
     file: file.path,
-    flags: { "server.port": "2", "server.host": "b", "server.mode": undefined },
+    flags: [
+      { flag: "--port", path: "server.port", value: "1" },
+      { flag: "--port", path: "server.port", value: "2" },
+      { flag: "--host", path: "server.host", value: "b" },
+    ],
     sets: ["server.port=3", "server.port=4"],
   });
   assert.equal(read, file.path);
@@ -161,7 +165,7 @@ Deno.test("faults of file, flags and --set come together, each with its source",
   assert.deepEqual(
     await linesOf({
       file: file.path,
-      flags: { "server.mode": "both" },
+      flags: [{ flag: "--mode", path: "server.mode", value: "both" }],
       sets: ["server.port=1", "stateful.max_session=3", "port", "=5", "server=3", "max_inflight=2"],
     }),
     [
@@ -169,7 +173,7 @@ Deno.test("faults of file, flags and --set come together, each with its source",
       `${file.path}: storage.pth: unknown key, did you mean storage.path?`,
       "--set: port: wanted path=value, for example server.port=0",
       "--set: =5: wanted path=value, for example server.port=0",
-      'command line: server.mode: wanted one of stateless, stateful, dual, found "both"',
+      '--mode: server.mode: wanted one of stateless, stateful, dual, found "both"',
       "--set: stateful.max_session: unknown key, did you mean stateful.max_sessions?",
       '--set: server: wanted a mapping, found "3"',
       "--set: max_inflight: unknown key, did you mean stateful.max_inflight?",

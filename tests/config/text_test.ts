@@ -49,6 +49,7 @@ Deno.test(
       ["\u001b[31mred\u009b", "\\u001b[31mred\\u009b"],
       ["\u202egnp.exe\u2066\u200b\ufeff", "\\u202egnp.exe\\u2066\\u200b\\ufeff"],
       ["\u2028\u2029", "\\u2028\\u2029"],
+      ["نمی\u200cدانم 👩\u200d🚀", "نمی\u200cدانم 👩\u200d🚀"],
       ["lone \ud83d surrogate", "lone \\ud83d surrogate"],
     ];
     for (const [text, shown] of cases) assert.equal(escapeControls(text), shown);
