@@ -40,13 +40,13 @@ function isDigit(code: number): boolean {
 
 /** The index of the quote that closes the string opened at `open`, or the end of the text. */
 function endOfString(text: string, open: number): number {
-  for (let quote = open;;) {
-    quote = text.indexOf('"', quote + 1);
-    if (quote < 0) return text.length;
-    let before = quote - 1;
-    while (text.charCodeAt(before) === BACKSLASH) before--;
-    if ((quote - before) % 2 === 1) return quote;
+  let at = open + 1;
+  for (; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code === QUOTE) break;
+    if (code === BACKSLASH) at++;
   }
+  return at;
 }
 
 /** Must not recurse: it is what keeps `JSON.parse` from nesting too deeply. */
