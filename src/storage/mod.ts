@@ -11,3 +11,5 @@ export type {
   Upload,
 } from "./types.ts";
 export { DiskStorage, type DiskStorageOptions } from "./disk.ts";
+export type { Flush } from "./flush.ts";
+export type { Naming, RandomHex } from "./naming.ts";

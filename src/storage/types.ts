@@ -81,11 +81,20 @@ export interface Upload {
   write(bytes: Uint8Array): void | Promise<void>;
   /** Flushes as the durability level asks and returns the offset that is durable at that level. */
   checkpoint(): Promise<number>;
-  /** Ends writing, flushes, fixes the digest. Nothing is visible yet. */
+  /** Ends writing, flushes, fixes the digest. Nothing is visible yet. Again: the same result. */
   seal(): Promise<SealedFile>;
-  /** Gives a sealed file its final name and its line in the manifest, at the durability level. */
+  /**
+   * Gives a sealed file its final name and its line in the manifest, at the durability level. Again
+   * after success: the same result, nothing done twice; again after a failure: tries once more.
+   */
   publish(): Promise<StoredFile>;
-  /** Removes the bytes and gives the reservation back; after publish it does nothing. */
+  /**
+   * Closes what it holds open, gives the reservation back and leaves the bytes where they are, for
+   * `reopen`; the last call. In tier W, where nothing can be reopened, the bytes are removed. After
+   * publish it does nothing.
+   */
+  release(): Promise<void>;
+  /** Removes the bytes and gives the reservation back; after publish or release it does nothing. */
   discard(): Promise<void>;
 }
 

@@ -1,0 +1,81 @@
+/**
+ * Room for files: what is used, what is promised, what is left (S-TRF-3). Three uploads that each
+ * declare 60 % of the room get one yes, because a promise counts as soon as it is given.
+ *
+ * @module
+ */
+import { FxferError } from "../errors.ts";
+
+/** How long an answer about free space is believed: asking costs a system call. */
+const FREE_SPACE_MS = 1000;
+
+/** Counts promised and used bytes against a limit. All amounts are bytes. */
+export class Budget {
+  readonly #limit: number;
+  readonly #freeSpace: (() => number) | undefined;
+  readonly #now: () => number;
+  #used = 0;
+  #reserved = 0;
+  /** The part of `#reserved` that is not on the disk yet: what free space must still hold. */
+  #unwritten = 0;
+  #free = 0;
+  #askedAt = -Infinity;
+
+  /**
+   * @param limit 0 for none.
+   * @param freeSpace Bytes free on the file system; undefined when nobody may ask.
+   */
+  constructor(limit: number, now: () => number, freeSpace?: () => number) {
+    this.#limit = limit;
+    this.#now = now;
+    this.#freeSpace = freeSpace;
+  }
+
+  /** Bytes of stored files. */
+  get used(): number {
+    return this.#used;
+  }
+  /** Bytes promised to uploads under way. */
+  get reserved(): number {
+    return this.#reserved;
+  }
+
+  /** Promises room. @throws {FxferError} `storage_full`, and nothing has changed. */
+  reserve(bytes: number): void {
+    if (this.#limit > 0 && bytes > this.#limit - this.#used - this.#reserved) {
+      throw new FxferError("storage_full", "Cannot admit upload: the storage budget is used up");
+    }
+    if (this.#freeSpace !== undefined && bytes > this.#spaceLeft(this.#freeSpace)) {
+      throw new FxferError("storage_full", "Cannot admit upload: no free space on the disk");
+    }
+    this.#reserved += bytes;
+    this.#unwritten += bytes;
+  }
+
+  #spaceLeft(freeSpace: () => number): number {
+    const now = this.#now();
+    if (now - this.#askedAt >= FREE_SPACE_MS || now < this.#askedAt) {
+      this.#free = freeSpace();
+      this.#askedAt = now;
+    }
+    return this.#free - this.#unwritten;
+  }
+
+  /** Promised bytes that are on the disk now: free space has shrunk by them itself. */
+  wrote(bytes: number): void {
+    this.#unwritten -= bytes;
+    // The cached answer was given before these bytes took their room.
+    this.#free -= bytes;
+  }
+
+  /** Gives a promise back. @param written How much of it was reported by `wrote`. */
+  release(reserved: number, written: number): void {
+    this.#reserved -= reserved;
+    this.#unwritten -= reserved - written;
+  }
+
+  /** Counts a file that is stored. */
+  add(bytes: number): void {
+    this.#used += bytes;
+  }
+}

@@ -1,0 +1,36 @@
+/** Turns what the system says into the code a peer gets. @module */
+import { FxferError } from "../errors.ts";
+
+/** The system's own code of an error (`ENOSPC`), if it has one. */
+export function systemCode(error: unknown): string | undefined {
+  const code = (error as { code?: unknown } | null | undefined)?.code;
+  return typeof code === "string" ? code : undefined;
+}
+
+/** Whether something along a path is not there. */
+export function isAbsent(error: unknown): boolean {
+  return error instanceof Deno.errors.NotFound || systemCode(error) === "ENOENT";
+}
+
+/** Whether the name is taken. */
+export function isTaken(error: unknown): boolean {
+  return error instanceof Deno.errors.AlreadyExists || systemCode(error) === "EEXIST";
+}
+
+/** No room on the disk, no quota left, or larger than the process may write (`ulimit -f`). */
+const FULL: ReadonlySet<string> = new Set(["ENOSPC", "EDQUOT", "EFBIG"]);
+
+/**
+ * The {@linkcode FxferError} for a failure of the file system: `storage_full` where only room is
+ * missing, else `internal_error`; the failure itself is kept as the cause.
+ *
+ * @param action What could not be done: "Cannot write upload".
+ */
+export function asStorageError(action: string, error: unknown): FxferError {
+  if (error instanceof FxferError) return error;
+  const code = systemCode(error);
+  if (code !== undefined && FULL.has(code)) {
+    return new FxferError("storage_full", `${action}: no room left`, { cause: error });
+  }
+  return new FxferError("internal_error", `${action}: the file system refused`, { cause: error });
+}

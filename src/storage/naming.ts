@@ -1,0 +1,99 @@
+/**
+ * The names files get. They are made of numbers, a session's UUID and an extension from the table:
+ * no text of a client is ever part of a path.
+ *
+ * @module
+ */
+import type { FileSpec } from "./types.ts";
+
+/** Which form final names take: config `storage.naming`. */
+export type Naming = "simple" | "session_aware";
+
+/** Makes `count` random hexadecimal digits. */
+export type RandomHex = (count: number) => string;
+
+/** Random bytes are fetched in blocks: one call to the system for 64 names. */
+const BLOCK_BYTES = 512;
+
+/** A {@linkcode RandomHex} over the system's random source. */
+export function createRandomHex(): RandomHex {
+  let block = "";
+  let used = 0;
+  return (count) => {
+    if (used + count > block.length) {
+      block = "";
+      used = 0;
+      for (const byte of crypto.getRandomValues(new Uint8Array(BLOCK_BYTES))) {
+        block += byte.toString(16).padStart(2, "0");
+      }
+    }
+    used += count;
+    return block.slice(used - count, used);
+  };
+}
+
+/** 64 random bits: the older servers' 16 bits collided within 5,000 files. */
+const RANDOM_DIGITS = 16;
+
+/** `received_<16 hex>.<ext>` */
+export function simpleName(randomHex: RandomHex, extension: string): string {
+  return `received_${randomHex(RANDOM_DIGITS)}.${extension}`;
+}
+
+/** `session_<id>/file_<sequence>_<timestamp>.<ext>` */
+export function sessionName(
+  session: NonNullable<FileSpec["session"]>,
+  time: number,
+  extension: string,
+): string {
+  return `${sessionFolder(session.id)}/file_${session.sequence}_${timestamp(time)}.${extension}`;
+}
+
+/** The folder of a session's files. */
+export function sessionFolder(id: string): string {
+  // The caller only ever passes a UUID a server made; checked because it becomes part of a path.
+  if (!/^[0-9A-Za-z-]{1,64}$/.test(id)) {
+    throw new TypeError("Cannot name a session folder: the id is not a UUID");
+  }
+  return `session_${id}`;
+}
+
+/** The partial file of an upload in tier RW: `.incoming/<random>.part`. */
+export function temporaryName(randomHex: RandomHex): string {
+  return `${INCOMING}/${randomHex(RANDOM_DIGITS)}.part`;
+}
+
+/** Where tier RW keeps what is not whole yet: on the same file system as the final names. */
+export const INCOMING = ".incoming";
+
+/** A time as it stands in a name, UTC with milliseconds: `20261123T101112345`. */
+export function timestamp(time: number): string {
+  return new Date(time).toISOString().replace(/[-:.Z]/g, "");
+}
+
+/** The folder part of a storage path; undefined for a file right in the storage folder. */
+export function folderOf(path: string): string | undefined {
+  const slash = path.lastIndexOf("/");
+  return slash < 0 ? undefined : path.slice(0, slash);
+}
+
+const FINAL =
+  /^(?:received_[0-9a-f]{16,64}|session_([0-9A-Za-z-]{1,64})\/file_([0-9]{1,16})_[0-9]{8}T[0-9]{9})\.[0-9a-z_-]{1,32}$/;
+const TEMPORARY = /^\.incoming\/[0-9a-f]{16,64}\.part$/;
+
+/** Whether a path, for example of a session record or a manifest line, is one this module makes. */
+export function isFinalPath(path: string): boolean {
+  return FINAL.test(path);
+}
+
+/** Whether a path is that of a partial file in tier RW. */
+export function isTemporaryPath(path: string): boolean {
+  return TEMPORARY.test(path);
+}
+
+/** The session and sequence a final path was made from; undefined for the simple form. */
+export function sessionOf(path: string): NonNullable<FileSpec["session"]> | undefined {
+  const match = FINAL.exec(path);
+  if (match?.[1] === undefined || match[2] === undefined) return undefined;
+  return { id: match[1], sequence: Number(match[2]) };
+}

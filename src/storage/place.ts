@@ -1,0 +1,163 @@
+/**
+ * The storage folder and what is done by name in it: making folders, giving a file its final name,
+ * removing. All paths are relative to the folder and made by naming.ts.
+ *
+ * Tier RW looks at each folder with lstat before it trusts it: a planted symlink is refused. Tier W
+ * cannot look; there the sandbox keeps symlinks inside the folder, and `createNew` never follows
+ * one at the end of a path.
+ *
+ * @module
+ */
+import { FxferError } from "../errors.ts";
+import { isAbsent, isTaken, systemCode } from "./io_errors.ts";
+import { folderOf, INCOMING } from "./naming.ts";
+import type { Tier } from "./types.ts";
+
+/** Session folders remembered as made: forgetting one costs a system call, nothing else. */
+const MAX_REMEMBERED = 10_000;
+
+/** Where there are no hard links (FAT, some network file systems, Android). */
+const NO_LINKS: ReadonlySet<string> = new Set([
+  "EPERM",
+  "ENOSYS",
+  "EOPNOTSUPP",
+  "ENOTSUP",
+  "EMLINK",
+]);
+
+/** The folder of one {@linkcode DiskStorage}. */
+export class Place {
+  readonly root: string;
+  readonly tier: Tier;
+  readonly #made = new Set<string>();
+  /** Called after the folder was found missing and was made again. */
+  remade: () => void = () => {};
+
+  /** @param folder As the permission names it; trailing slashes are dropped. */
+  constructor(folder: string, tier: Tier) {
+    this.root = folder.replace(/(?<=.)[/\\]+$/, "");
+    this.tier = tier;
+  }
+
+  /** The path for the system. */
+  at(path: string): string {
+    return `${this.root}/${path}`;
+  }
+
+  /** Makes the storage folder (and `.incoming` in tier RW) if they are missing. */
+  make(): void {
+    this.#made.clear();
+    Deno.mkdirSync(this.root, { recursive: true, mode: 0o750 });
+    this.#mustBeFolder(this.root);
+    if (this.tier === "RW") this.#makeFolder(INCOMING);
+  }
+
+  /** Makes the folder of a final path if this process has not made it before. */
+  makeFolderOf(path: string): void {
+    const folder = folderOf(path);
+    if (folder === undefined || this.#made.has(folder)) return;
+    this.#makeFolder(folder);
+    if (this.#made.size >= MAX_REMEMBERED) this.#made.clear();
+    this.#made.add(folder);
+  }
+
+  #makeFolder(folder: string): void {
+    try {
+      Deno.mkdirSync(this.at(folder), { mode: 0o750 });
+    } catch (error) {
+      if (!isTaken(error)) throw error;
+      this.#mustBeFolder(this.at(folder));
+    }
+  }
+
+  #mustBeFolder(path: string): void {
+    if (this.tier === "W" || Deno.lstatSync(path).isDirectory) return;
+    throw new FxferError("local_io", "Cannot use storage: a folder in it is a link or a file");
+  }
+
+  /** Runs `action`; if a folder was missing, makes all folders again and runs it once more. */
+  withFolders<T>(finalPath: string, action: () => T): T {
+    try {
+      this.makeFolderOf(finalPath);
+      return action();
+    } catch (error) {
+      if (!isAbsent(error)) throw error;
+      this.make();
+      this.remade();
+      this.makeFolderOf(finalPath);
+      return action();
+    }
+  }
+
+  /**
+   * Gives a whole file its final name and never takes one that is in use. In tier RW the temporary
+   * name stays until {@linkcode settle}: a link fails if the name exists, which a rename does not
+   * and a look before the rename only nearly does; it costs 10 µs more than a rename. Where there
+   * are no hard links the look and the rename must do. In tier W the file has its name already and
+   * now says so by its mode.
+   */
+  expose(temporaryPath: string, finalPath: string): void {
+    if (this.tier === "W") return this.#setMode(finalPath, 0o640);
+    this.withFolders(finalPath, () => {
+      try {
+        Deno.linkSync(this.at(temporaryPath), this.at(finalPath));
+      } catch (error) {
+        if (!NO_LINKS.has(systemCode(error) ?? "")) throw error;
+        this.#renameToNew(temporaryPath, finalPath);
+      }
+    });
+  }
+
+  #renameToNew(temporaryPath: string, finalPath: string): void {
+    if (this.kind(finalPath) !== undefined) {
+      throw new Deno.errors.AlreadyExists("the final name is in use");
+    }
+    Deno.renameSync(this.at(temporaryPath), this.at(finalPath));
+  }
+
+  #setMode(path: string, mode: number): void {
+    if (Deno.build.os !== "windows") Deno.chmodSync(this.at(path), mode);
+  }
+
+  /** Takes the final name back from a file whose line could not be written. */
+  conceal(temporaryPath: string, finalPath: string): void {
+    if (this.tier === "W") this.#setMode(finalPath, 0o200);
+    else if (this.kind(temporaryPath) !== undefined) this.remove(finalPath);
+    else Deno.renameSync(this.at(finalPath), this.at(temporaryPath));
+  }
+
+  /** Removes the second name a published file has in tier RW. */
+  settle(temporaryPath: string): void {
+    if (this.tier === "RW") this.remove(temporaryPath);
+  }
+
+  /** Removes a name; an absent one is fine. */
+  remove(path: string): void {
+    try {
+      Deno.removeSync(this.at(path));
+    } catch (error) {
+      if (!isAbsent(error)) throw error;
+    }
+  }
+
+  /** Removes a folder if nothing is in it. */
+  removeEmptyFolder(folder: string): void {
+    this.#made.delete(folder);
+    try {
+      // Without `recursive` the system itself refuses a folder that is not empty.
+      Deno.removeSync(this.at(folder));
+    } catch {
+      // Files are in it, or somebody else removed it: both are fine.
+    }
+  }
+
+  /** What stands under a name, itself and not what a link points to (tier RW). */
+  kind(path: string): Deno.FileInfo | undefined {
+    try {
+      return Deno.lstatSync(this.at(path));
+    } catch (error) {
+      if (isAbsent(error)) return undefined;
+      throw error;
+    }
+  }
+}
