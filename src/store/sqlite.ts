@@ -1,0 +1,168 @@
+/**
+ * Sessions in one SQLite file: they outlive the process, and processes on one machine can share it.
+ *
+ * @module
+ */
+import type { DatabaseSync, StatementSync } from "node:sqlite";
+import { FxferError } from "../errors.ts";
+import type { SessionRecord } from "../session/mod.ts";
+import { openDatabase } from "./sqlite_file.ts";
+import type { SessionStore, StoreStats } from "./types.ts";
+
+/** What {@linkcode SqliteSessionStore.open} takes besides the path. */
+export interface SqliteSessionStoreOptions {
+  /**
+   * Whether a missing file is made; else it is an error.
+   *
+   * @default {true}
+   */
+  readonly create?: boolean;
+  /**
+   * How long to wait for another process that writes, in milliseconds, 0 or more. SQLite works
+   * synchronously, so the whole process waits: a write takes well under 1 ms, and one that takes
+   * longer than this is `store_unavailable`.
+   *
+   * @default {1000}
+   */
+  readonly busyTimeoutMs?: number;
+  /**
+   * Whether each save is flushed to the disk, as durability `durable` asks (S-TRF-7). Without it a
+   * save survives the death of the process, but not that of the machine.
+   *
+   * @default {false}
+   */
+  readonly flush?: boolean;
+}
+
+/** A page of `list()`: read at once, so that no read transaction stays open between two awaits. */
+const PAGE = 64;
+
+/**
+ * Keeps session records in a SQLite file (mode 0600, write-ahead log).
+ *
+ * It needs `--allow-read` and `--allow-write` for the file; `node:sqlite` is loaded by `open` and not
+ * before. Errors of the database are `store_unavailable` with their cause.
+ */
+export class SqliteSessionStore implements SessionStore {
+  /** `sqlite`. */
+  readonly kind = "sqlite";
+  /** True: records outlive the process. */
+  readonly persistent = true;
+  readonly #db: DatabaseSync;
+  readonly #load: StatementSync;
+  readonly #insert: StatementSync;
+  readonly #update: StatementSync;
+  readonly #delete: StatementSync;
+  readonly #page: StatementSync;
+  readonly #count: StatementSync;
+  #disposed = false;
+
+  private constructor(db: DatabaseSync) {
+    this.#db = db;
+    this.#load = db.prepare("SELECT record FROM session WHERE id = ?");
+    this.#insert = db.prepare(
+      "INSERT INTO session (id, version, ended_at, record) VALUES (?, 1, ?, ?)" +
+        " ON CONFLICT (id) DO NOTHING",
+    );
+    this.#update = db.prepare(
+      "UPDATE session SET version = ?, ended_at = ?, record = ? WHERE id = ? AND version = ?",
+    );
+    this.#delete = db.prepare("DELETE FROM session WHERE id = ?");
+    this.#page = db.prepare(
+      `SELECT id, record FROM session WHERE id > ? ORDER BY id LIMIT ${PAGE}`,
+    );
+    this.#count = db.prepare("SELECT live, ended FROM count");
+  }
+
+  /**
+   * Opens the file, makes it if it is missing, and brings its schema up to date.
+   *
+   * @param path Of the database; SQLite keeps two more files beside it (`-wal`, `-shm`).
+   * @throws {FxferError} `config_invalid` where a permission, the file or its folder is missing, or
+   * the file is something else; `store_unavailable` where SQLite fails otherwise.
+   * @throws {RangeError} If `busyTimeoutMs` is negative or no integer.
+   */
+  static async open(
+    path: string,
+    options: SqliteSessionStoreOptions = {},
+  ): Promise<SqliteSessionStore> {
+    const { create = true, busyTimeoutMs = 1000, flush = false } = options;
+    if (!Number.isSafeInteger(busyTimeoutMs) || busyTimeoutMs < 0) {
+      throw new RangeError("Cannot open store: busyTimeoutMs must be an integer of 0 or more");
+    }
+    return new SqliteSessionStore(await openDatabase(path, { create, busyTimeoutMs, flush }));
+  }
+
+  /** The record with this id, tombstones included. */
+  // deno-lint-ignore require-await -- SQLite is synchronous; a throw must become a rejection
+  async load(id: string): Promise<SessionRecord | undefined> {
+    return this.#run("load session", () => {
+      const row = this.#load.get(id);
+      return row === undefined ? undefined : parse(row.record);
+    });
+  }
+
+  /** Compares and sets in one statement, so in one transaction. */
+  // deno-lint-ignore require-await -- as in load
+  async save(record: SessionRecord): Promise<boolean> {
+    return this.#run("save session", () => {
+      const { id, version, endedAt } = record;
+      const json = JSON.stringify(record);
+      const { changes } = version === 1
+        ? this.#insert.run(id, endedAt, json)
+        : this.#update.run(version, endedAt, json, id, version - 1);
+      return Number(changes) === 1;
+    });
+  }
+
+  /** Forgets a record. */
+  // deno-lint-ignore require-await -- as in load
+  async delete(id: string): Promise<void> {
+    this.#run("delete session", () => this.#delete.run(id));
+  }
+
+  /** Every record, by id; one that is added meanwhile may or may not be seen. */
+  async *list(): AsyncIterable<SessionRecord> {
+    for (let after = "", more = true; more;) {
+      const rows = this.#run("list sessions", () => this.#page.all(after));
+      for (const row of rows) {
+        after = String(row.id);
+        yield this.#run("list sessions", () => parse(row.record));
+      }
+      more = rows.length === PAGE;
+    }
+  }
+
+  /** Counts by what was saved: an expired session counts as live until it is saved as expired. */
+  // deno-lint-ignore require-await -- as in load
+  async stats(): Promise<StoreStats> {
+    return this.#run("count sessions", () => {
+      const { live, ended } = this.#count.get()!;
+      return { live: Number(live), ended: Number(ended) };
+    });
+  }
+
+  /** Closes the file. */
+  // deno-lint-ignore require-await -- as in load
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    this.#db.close();
+  }
+
+  #run<T>(action: string, query: () => T): T {
+    if (this.#disposed) throw new TypeError("Cannot use session store: it is closed");
+    try {
+      return query();
+    } catch (error) {
+      throw new FxferError("store_unavailable", `Cannot ${action}: SQLite failed`, {
+        cause: error,
+      });
+    }
+  }
+}
+
+/** The file is ours and no peer writes to it: what was saved as a record is one. */
+function parse(json: unknown): SessionRecord {
+  return JSON.parse(String(json));
+}
