@@ -37,7 +37,7 @@ type State = "header" | "data" | "payload" | "failed";
  *
  * @example
  * ```ts
- * import { Decoder } from "../../mod.ts";
+ * import { Decoder } from "./mod.ts";
  *
  * const decoder = new Decoder();
  * const bytes = new TextEncoder().encode('{"mime_type":"text/plain","size":2}\nhi');
@@ -56,6 +56,8 @@ export class Decoder {
   #remaining = 0;
 
   /**
+   * A decoder for one connection, from its first byte on.
+   *
    * @param options Which end this is, and its caps.
    * @throws {RangeError} A cap is not a positive integer.
    */

@@ -13,14 +13,34 @@ const UTF8 = new TextEncoder();
  * @param body The session data by its wire names; `class` and `message` are added from the table.
  * @returns The bytes of the whole frame, in a buffer of its own.
  * @throws {RangeError} The session data is over 65536 bytes.
+ *
+ * @example
+ * ```ts
+ * import { Decoder, encodeReply } from "./mod.ts";
+ *
+ * const request = { id: null, mode: "stateless", sequence: 1, action: "transfer" } as const;
+ * const bytes = encodeReply(request, { code: "too_large", limit: 10 });
+ * const [event] = new Decoder({ role: "client" }).push(bytes);
+ * console.assert(event?.type === "reply" && event.reply.body.code === "too_large");
+ * ```
  */
 export function encodeReply(header: ReplyHeader, body: ReplyBody): Uint8Array {
-  const { code, class: _class, message: _message, ...fields } = body;
-  const { class: codeClass, message } = CODES[code];
-  const data = JSON.stringify({ code, class: codeClass, message, ...fields }) + "\n";
-  return encodeFrame("application/json", 0, header, data);
+  return encodeFrame("application/json", 0, header, replyText(body));
 }
 
+/** The fixed fields stand first; a body that has its code first, as all ours do, is not copied. */
+function replyText(body: ReplyBody): string {
+  const { class: codeClass, message } = CODES[body.code];
+  const fixed = `{"code":"${body.code}","class":"${codeClass}","message":"${message}"`;
+  const start = `{"code":"${body.code}"`;
+  if (body.class === undefined && body.message === undefined) {
+    const json = JSON.stringify(body);
+    if (json.startsWith(start)) return `${fixed}${json.slice(start.length)}\n`;
+  }
+  const { code: _code, class: _class, message: _message, ...fields } = body;
+  const json = JSON.stringify(fields);
+  return `${fixed}${json === "{}" ? "" : ","}${json.slice(1)}\n`;
+}
 /** What {@linkcode encodeRequest} takes. */
 export interface RequestInit {
   /** `type/subtype` of the file. @default {"application/octet-stream"} */
@@ -45,6 +65,23 @@ export interface RequestInit {
  * @returns The bytes of header and session data, in a buffer of its own.
  * @throws {TypeError} `mimeType` is no media type.
  * @throws {RangeError} A number is not an integer from 0 to 2^53-1, or the session data is too long.
+ *
+ * @example
+ * ```ts
+ * import { encodeRequest } from "./mod.ts";
+ *
+ * const file = new TextEncoder().encode("hello");
+ * const head = encodeRequest({
+ *   mimeType: "text/plain",
+ *   size: file.length,
+ *   id: null,
+ *   mode: "stateless",
+ *   sequence: 1,
+ *   action: "transfer",
+ *   data: { name: "hello.txt" },
+ * });
+ * console.assert(new TextDecoder().decode(head).endsWith('\n{"name":"hello.txt"}'));
+ * ```
  */
 export function encodeRequest(init: RequestInit): Uint8Array {
   const size = init.size ?? 0;
@@ -81,25 +118,25 @@ function encodeData(data: ConnectData & Partial<TransferData>): string {
   return json === "{}" ? "" : json;
 }
 
-/** The header's text is concatenated: its fields are few, checked, and always the same. */
-function encodeFrame(
-  mimeType: string,
-  size: number,
-  session: ReplyHeader,
-  data: string,
-): Uint8Array {
-  const dataSize = utf8Length(data);
+/** One encoding for the usual case: if no byte was added, all was ASCII and bytes are characters. */
+function encodeFrame(type: string, size: number, session: ReplyHeader, data: string): Uint8Array {
+  const head = headerText(type, size, session, data.length);
+  const bytes = UTF8.encode(head + data);
+  const ascii = bytes.length === head.length + data.length;
+  const dataSize = ascii ? data.length : utf8Length(data);
   if (dataSize > MAX_SESSION_DATA_BYTES) {
     throw new RangeError(
       `Cannot encode frame: session data is over ${MAX_SESSION_DATA_BYTES} bytes`,
     );
   }
-  return UTF8.encode(
-    `{"version":"${VERSION}","mime_type":"${mimeType}","size":${size},"session":{"id":` +
-      `${session.id === null ? "null" : JSON.stringify(session.id)},"mode":"${session.mode}",` +
-      `"sequence":${session.sequence},"action":"${session.action}","data_size":${dataSize}}}\n` +
-      data,
-  );
+  return ascii ? bytes : UTF8.encode(headerText(type, size, session, dataSize) + data);
+}
+
+/** Concatenated, not stringified: the fields are few, checked, and always the same. */
+function headerText(type: string, size: number, session: ReplyHeader, dataSize: number): string {
+  return `{"version":"${VERSION}","mime_type":"${type}","size":${size},"session":{"id":` +
+    `${session.id === null ? "null" : JSON.stringify(session.id)},"mode":"${session.mode}",` +
+    `"sequence":${session.sequence},"action":"${session.action}","data_size":${dataSize}}}\n`;
 }
 
 function checkInteger(value: number, name: string): void {

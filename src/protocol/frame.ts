@@ -72,7 +72,9 @@ export interface TransferData {
   readonly cancel: boolean;
 }
 
-interface RequestBase {
+/** What every request has. */
+export interface RequestBase {
+  /** The header as typed fields. */
   readonly header: FrameHeader;
   /**
    * Set when the frame is well framed but asks for something unknown (S-FRM-4): answer with it,
@@ -83,23 +85,29 @@ interface RequestBase {
 
 /** A request to attach to a session. */
 export interface ConnectRequest extends RequestBase {
+  /** Tells the requests apart. */
   readonly action: "connect";
+  /** What the session data asks for; defaults when there was none. */
   readonly data: ConnectData;
 }
 
 /** A request to store bytes. */
 export interface TransferRequest extends RequestBase {
+  /** Tells the requests apart. */
   readonly action: "transfer";
+  /** What the session data asks for; defaults when there was none. */
   readonly data: TransferData;
 }
 
 /** A sign of life. */
 export interface HeartbeatRequest extends RequestBase {
+  /** Tells the requests apart. */
   readonly action: "heartbeat";
 }
 
 /** A request to end the session. */
 export interface DisconnectRequest extends RequestBase {
+  /** Tells the requests apart. */
   readonly action: "disconnect";
 }
 
@@ -135,7 +143,9 @@ export interface FileInfo {
  * added by the encoder. Values must survive JSON: this is what a session keeps to answer a retry.
  */
 export interface ReplyBody {
+  /** One of the table. */
   readonly code: Code;
+  /** The file that was stored. */
   readonly file?: FileInfo;
   /** The durable offset of the upload, in bytes. */
   readonly offset?: number;
@@ -143,19 +153,25 @@ export interface ReplyBody {
   readonly retry_after_ms?: number;
   /** True on a reply that was given before (S-SEQ, S-TRF-9). */
   readonly replayed?: boolean;
+  /** More facts, as the code needs them. */
   readonly [field: string]: unknown;
 }
 
 /** What a reply or a notice echoes of its request. */
 export interface ReplyHeader {
+  /** As in the request; the new id after connect. */
   readonly id: string | null;
+  /** As in the request; `"stateless"` after a fallback. */
   readonly mode: Mode;
+  /** As in the request. */
   readonly sequence: number;
+  /** As in the request; `"disconnect"` in a notice. */
   readonly action: Action;
 }
 
 /** One reply or notice, as the client's decoder hands it on. */
 export interface ReplyFrame {
+  /** Echoes the request's. */
   readonly header: FrameHeader;
   /** `code` is checked against the table; an unknown code becomes `internal_error` with `unknown_code`. */
   readonly body: ReplyBody;
@@ -171,7 +187,7 @@ export type DecodeEvent =
   | { readonly type: "reply"; readonly reply: ReplyFrame }
   /** Payload bytes: a view into the pushed chunk, valid until the next push (copy to keep). Never empty. */
   | { readonly type: "payload"; readonly bytes: Uint8Array }
-  /** The frame's payload is complete; follows each request and v1 header, also of size 0. */
+  /** The frame's payload is complete; follows each request, v1 header and reply, also of size 0. */
   | { readonly type: "end" }
   /** The stream cannot be framed any more (S-VER-6): always the last event. */
   | { readonly type: "fault"; readonly error: FxferError };

@@ -16,6 +16,14 @@ export type V1Result =
  *
  * @throws {TypeError} `mimeType` is no media type.
  * @throws {RangeError} `size` is not an integer from 0 to 2^53-1.
+ *
+ * @example
+ * ```ts
+ * import { encodeV1Header } from "./mod.ts";
+ *
+ * const text = new TextDecoder().decode(encodeV1Header({ mimeType: "image/png", size: 3 }));
+ * console.assert(text === '{"mime_type":"image/png","size":3}\n');
+ * ```
  */
 export function encodeV1Header(header: V1Header): Uint8Array {
   const mimeType = mediaType(header.mimeType);
@@ -31,6 +39,14 @@ export function encodeV1Header(header: V1Header): Uint8Array {
 /**
  * The lines a v1 client gets after its EOF, one a file: `OK <path>` or `ERROR <text>`. Never written
  * earlier: a v1 client that closes with unread bytes loses what it had not sent (S-VER-3).
+ *
+ * @example
+ * ```ts
+ * import { encodeV1Results } from "./mod.ts";
+ *
+ * const bytes = encodeV1Results([{ ok: true, path: "a.png" }, { ok: false, text: "too large" }]);
+ * console.assert(new TextDecoder().decode(bytes) === "OK a.png\nERROR too large\n");
+ * ```
  */
 export function encodeV1Results(results: readonly V1Result[]): Uint8Array {
   const lines = results.map((result) =>

@@ -11,6 +11,13 @@ const OUR_MINOR = Number(VERSION.slice(2));
  *
  * @param version The peer's `version`.
  * @returns For example `"2.0"`; undefined when there is none in common.
+ *
+ * @example
+ * ```ts
+ * import { negotiateVersion } from "./mod.ts";
+ *
+ * console.assert(negotiateVersion("2.7") === "2.0" && negotiateVersion("3.0") === undefined);
+ * ```
  */
 export function negotiateVersion(version: string): string | undefined {
   if (version === VERSION || version === "1.0") return version;

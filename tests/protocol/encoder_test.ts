@@ -56,6 +56,20 @@ test("encodeReply() and the client's decoder agree for every code", () => {
   }
 });
 
+test("encodeReply() writes each fixed field once, wherever the body has it", () => {
+  const bodies: ReplyBody[] = [
+    { code: "ok" },
+    { code: "ok", class: "x" },
+    { message: "x", code: "ok" },
+    { a: undefined, code: "ok" },
+    { class: undefined, code: "ok", b: undefined },
+  ];
+  for (const body of bodies) {
+    const [, data] = textOf(encodeReply(HEADER, body)).split("\n");
+    assert.equal(data, '{"code":"ok","class":"success","message":"stored"}');
+  }
+});
+
 test("encodeReply() refuses a body over the cap", () => {
   assert.throws(() => encodeReply(HEADER, { code: "ok", x: "é".repeat(32768) }), RangeError);
 });
