@@ -19,8 +19,15 @@ import type { ReplyBody, RequestFrame, V1Header } from "../protocol/mod.ts";
 export interface Payload {
   /** Bytes in all. */
   readonly size: number;
-  /** All of it, if it has arrived already and nothing was taken yet: the fast way for small files. */
-  whole(): Uint8Array | undefined;
+  /**
+   * All of it in one piece, when it is small enough to be held in memory: at once if it has arrived
+   * already, else a promise. The bytes are valid until `handle` settles.
+   *
+   * Undefined (or a promise of it) means: use `next`, which then also returns what was gathered so
+   * far. So does a rejection: what arrived before it is still there for `next`, and after that
+   * `next` throws the same error. To be called before `next`, once.
+   */
+  whole(): Uint8Array | undefined | Promise<Uint8Array | undefined>;
   /**
    * The next bytes, valid until the next call; undefined at the end. Throws `incomplete` when the
    * peer ends first, `stalled` or `too_slow` by the clocks, and whatever
@@ -29,10 +36,22 @@ export interface Payload {
   next(): Promise<Uint8Array | undefined>;
 }
 
+/** One v2 request with its payload. */
+export interface V2Request {
+  readonly version: 2;
+  readonly frame: RequestFrame;
+  readonly payload: Payload;
+}
+
+/** One v1 file with its payload. */
+export interface V1Request {
+  readonly version: 1;
+  readonly frame: V1Header;
+  readonly payload: Payload;
+}
+
 /** One request with its payload. */
-export type Request =
-  | { readonly version: 2; readonly frame: RequestFrame; readonly payload: Payload }
-  | { readonly version: 1; readonly frame: V1Header; readonly payload: Payload };
+export type Request = V2Request | V1Request;
 
 /** What a handler answers. The rest of the reply's header echoes the request. */
 export interface Reply {
@@ -54,13 +73,14 @@ export interface ConnectionContext {
   readonly clientAddress: string;
   /** The connection's logger. */
   readonly log: Logger;
-  /**
-   * Stops the connection: a pending `payload.next()` throws `error` at once; after the running
-   * `handle` has settled the error is sent as a notice and the connection closes.
-   */
-  interrupt(error: FxferError): void;
   /** Keep-alive of this connection in milliseconds; a handler sets what was agreed at connect. */
   keepaliveMs: number;
+  /**
+   * Stops the connection: a pending `payload.next()` throws `error` at once; when the running
+   * `handle` has settled and `closed` was called, the error is sent as a notice and the connection
+   * closes. A second call changes nothing.
+   */
+  interrupt(error: FxferError): void;
 }
 
 /** Serves requests: one implementation for each way to serve. */

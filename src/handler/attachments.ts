@@ -1,0 +1,119 @@
+/**
+ * Which connection of this process holds which session, and the open files of sessions between two
+ * connections.
+ *
+ * @module
+ */
+import type { SessionRecord } from "../session/mod.ts";
+import type { Upload } from "../storage/mod.ts";
+import type { ConnectionContext } from "./types.ts";
+
+/** One session held by one connection. */
+export class Attachment {
+  /** The newest record this process knows. */
+  record: SessionRecord;
+  readonly context: ConnectionContext;
+  /** The open file, when `record.upload` has one. */
+  upload: Upload | undefined;
+  /** A save failed and may or may not have been stored: load before anything is decided. */
+  stale = false;
+  /** Another connection waits for this one to let go: finish what is being committed, then stop. */
+  yielding = false;
+  /** Another connection has the session: nothing more is saved from here (S-TAKE-2). */
+  displaced = false;
+  /** Settles when the connection has let go (S-TAKE-4). */
+  readonly released: Promise<void>;
+  /** Settles {@linkcode Attachment.released}. */
+  readonly release: () => void;
+
+  constructor(record: SessionRecord, context: ConnectionContext, upload: Upload | undefined) {
+    this.record = record;
+    this.context = context;
+    this.upload = upload;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.released = promise;
+    this.release = resolve;
+  }
+}
+
+/** An open file that waits for its session's next connection. */
+interface Parked {
+  readonly upload: Upload;
+  /** The epoch it was written under: in any other it is not what the record speaks of. */
+  readonly epoch: number;
+}
+
+/** See the module's text. */
+export class Attachments {
+  readonly #byId = new Map<string, Attachment>();
+  readonly #byContext = new WeakMap<ConnectionContext, Attachment>();
+  readonly #parked = new Map<string, Parked>();
+  readonly #turns = new Map<string, Promise<unknown>>();
+
+  /** The attachment of a connection. */
+  of(context: ConnectionContext): Attachment | undefined {
+    return this.#byContext.get(context);
+  }
+
+  /** Who holds a session in this process. */
+  holder(id: string): Attachment | undefined {
+    return this.#byId.get(id);
+  }
+
+  /** All attachments, for a stop. */
+  all(): IterableIterator<Attachment> {
+    return this.#byId.values();
+  }
+
+  /** A connection holds the session from now on. */
+  add(attachment: Attachment): void {
+    this.#byId.set(attachment.record.id, attachment);
+    this.#byContext.set(attachment.context, attachment);
+  }
+
+  /** It no longer does; its open file is parked for the next. */
+  remove(attachment: Attachment): void {
+    const { id, epoch } = attachment.record;
+    if (this.#byId.get(id) === attachment) this.#byId.delete(id);
+    this.#byContext.delete(attachment.context);
+    if (attachment.upload !== undefined) this.park(id, attachment.upload, epoch);
+    attachment.upload = undefined;
+    attachment.displaced = true;
+    attachment.release();
+  }
+
+  /** Keeps an open file for the next connection of its session. */
+  park(id: string, upload: Upload, epoch: number): void {
+    this.#parked.set(id, { upload, epoch });
+  }
+
+  /** Takes a parked file; the caller releases or discards one of another epoch. */
+  unpark(id: string): Parked | undefined {
+    const parked = this.#parked.get(id);
+    this.#parked.delete(id);
+    return parked;
+  }
+
+  /** Every parked file, taken. */
+  *unparkAll(): Generator<Upload> {
+    for (const [id, { upload }] of this.#parked) {
+      this.#parked.delete(id);
+      yield upload;
+    }
+  }
+
+  /**
+   * Connects to one session come one after the other in this process. The wait is bounded by what a
+   * connect does: no lock outlives it (S-TAKE-6).
+   */
+  async inTurn<T>(id: string, work: () => Promise<T>): Promise<T> {
+    const before = this.#turns.get(id) ?? Promise.resolve();
+    const mine = before.then(work, work);
+    this.#turns.set(id, mine);
+    try {
+      return await mine;
+    } finally {
+      if (this.#turns.get(id) === mine) this.#turns.delete(id);
+    }
+  }
+}

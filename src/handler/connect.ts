@@ -1,0 +1,265 @@
+/**
+ * connect: a new session, a resumed one, or the fallback (wire §4, §7, S-DEG-1).
+ *
+ * Who writes first when a session changes hands: the newcomer is authorised; the holder is told to
+ * stop and lets go after what it is committing is saved; then the newcomer's record, one epoch up,
+ * is saved by compare-and-set, and only then is it told where to go on. A holder that does not let
+ * go within 2 s, or lives in another process, finds its epoch lost at its next save.
+ *
+ * @module
+ */
+import { FxferError } from "../errors.ts";
+import type { ConnectData, ConnectRequest } from "../protocol/mod.ts";
+import {
+  attach,
+  authorised,
+  close,
+  createSession,
+  FLAP_RETRY_MS,
+  isFlapping,
+  lifeOf,
+  type SessionRecord,
+} from "../session/mod.ts";
+import type { FileStorage } from "../storage/mod.ts";
+import { Attachment } from "./attachments.ts";
+import { endExpired, removePartial, restore, type Restored } from "./recovery.ts";
+import { base64url, hashToken, randomBytes } from "./secrets.ts";
+import type { SessionServices, StatefulOptions } from "./services.ts";
+import { sweep } from "./sweeper.ts";
+import { sessionTerms, statelessTerms } from "./terms.ts";
+import type { ConnectionContext, Reply } from "./types.ts";
+
+/** How long a newcomer waits for the holder to let go (S-TAKE-4). */
+const RELEASE_MS = 2000;
+
+/** After this a client that found no room tries again. */
+const RETRY_MS = 1000;
+
+/** What a fallback is for: the session cannot be had now, and the client said that it can do without. */
+const DEGRADABLE: ReadonlySet<string> = new Set([
+  "max_sessions",
+  "store_unavailable",
+  "mode_not_allowed",
+]);
+
+/** Attaches the connection to a session, or throws why not. */
+export async function connect(
+  services: SessionServices,
+  frame: ConnectRequest,
+  context: ConnectionContext,
+): Promise<Reply> {
+  if (services.attachments.of(context) !== undefined) {
+    throw new FxferError("protocol_error", "Cannot connect: this connection has a session");
+  }
+  const { header: { session: { id } }, data } = frame;
+  return id === null
+    ? await create(services, data, context)
+    : await services.attachments.inTurn(id, () => resume(services, id, data, context));
+}
+
+/** S-DEG-1: the answer to a connect that asked for a fallback; rethrows what it does not cover. */
+export function degrade(
+  services: {
+    readonly storage: FileStorage;
+    readonly options: Pick<StatefulOptions, "instance" | "maxRequestSize">;
+  },
+  data: ConnectData,
+  error: unknown,
+): Reply {
+  if (data.fallback !== "stateless") throw error;
+  if (!(error instanceof FxferError) || !DEGRADABLE.has(error.code)) throw error;
+  const { storage, options: { instance, maxRequestSize } } = services;
+  const terms = statelessTerms(storage, instance, maxRequestSize);
+  return {
+    body: { code: "ok", mode: "stateless", degraded: error.code, ...terms },
+    id: null,
+    mode: "stateless",
+  };
+}
+
+async function create(
+  services: SessionServices,
+  data: ConnectData,
+  context: ConnectionContext,
+): Promise<Reply> {
+  const { options, store } = services;
+  options.admitSession(context.clientAddress);
+  await makeRoom(services);
+  const token = data.wantToken === true ? base64url(randomBytes(32)) : undefined;
+  const record = createSession({
+    id: crypto.randomUUID(),
+    tokenHash: token === undefined ? null : await hashToken(token),
+    ...attachInit(services, data, context),
+  });
+  if (!(await store.save(record))) {
+    throw new FxferError("store_unavailable", "Cannot create session: its id is in use");
+  }
+  hold(services, new Attachment(record, context, undefined));
+  context.log.info("session.created", { session: record.id.slice(0, 8) });
+  return {
+    body: {
+      code: "session_created",
+      ...(token === undefined ? {} : { token }),
+      next_sequence: 1,
+      upload: null,
+      ...sessionTerms(services, record),
+    },
+    id: record.id,
+  };
+}
+
+async function makeRoom(services: SessionServices): Promise<void> {
+  const { store, options: { maxSessions } } = services;
+  if ((await store.stats()).live < maxSessions) return;
+  await sweep(services); // what has expired must not stand in the way of a new session
+  if ((await store.stats()).live < maxSessions) return;
+  throw new FxferError("max_sessions", "Cannot create session: max_sessions are alive", {
+    fields: { retry_after_ms: RETRY_MS },
+  });
+}
+
+async function resume(
+  services: SessionServices,
+  id: string,
+  data: ConnectData,
+  context: ConnectionContext,
+): Promise<Reply> {
+  const { store, options } = services;
+  const found = await store.load(id);
+  if (found === undefined) throw unknown();
+  const tokenHash = data.token === undefined ? null : await hashToken(data.token);
+  const shown = { tokenHash, clientAddress: context.clientAddress };
+  if (!authorised(found, shown, options.ipBinding)) {
+    throw new FxferError("unauthorized", "Cannot attach: not this session's client");
+  }
+  await checkAlive(services, found);
+  if (data.clean === true) {
+    await letGo(services, id);
+    await closeOld(services, id);
+    return await create(services, data, context);
+  }
+  if (lifeOf(found, options.now()) === "attached" && isFlapping(found, options.now())) {
+    throw new FxferError(
+      "takeover_flapping",
+      "Cannot attach: the session changes hands too often",
+      {
+        fields: { retry_after_ms: FLAP_RETRY_MS },
+      },
+    );
+  }
+  await letGo(services, id);
+  const { record, upload } = await take(services, id, data, context);
+  hold(services, new Attachment(record, context, upload));
+  context.log.info("session.resumed", {
+    session: id.slice(0, 8),
+    epoch: record.epoch,
+    sequence: record.lastSequence,
+    ...(record.upload === null ? {} : { offset: record.upload.offset }),
+  });
+  return {
+    body: {
+      code: "session_resumed",
+      next_sequence: record.lastSequence + 1,
+      upload: record.upload === null ? null : {
+        sequence: record.lastSequence + 1,
+        offset: record.upload.offset,
+        length: record.upload.length ?? null,
+        upload_id: record.upload.uploadId ?? null,
+      },
+      ...sessionTerms(services, record),
+    },
+    id,
+  };
+}
+
+/** S-CLK-1: expiry is checked here, whatever the sweeper has done. */
+async function checkAlive(services: SessionServices, record: SessionRecord): Promise<void> {
+  const life = lifeOf(record, services.options.now());
+  switch (life) {
+    case "attached":
+    case "detached":
+      return;
+    case "forgotten":
+      throw unknown();
+    case "expired":
+      if (record.endedAt === null) await endExpired(services, record);
+      // falls through
+    case "closed":
+      throw new FxferError("session_expired", "Cannot attach: the session has ended", {
+        fields: { state: life },
+      });
+  }
+}
+
+function unknown(): FxferError {
+  return new FxferError("session_unknown", "Cannot attach: no such session");
+}
+
+/** S-TAKE-3, S-TAKE-4: tells the holder in this process to stop, and waits until it has, 2 s at most. */
+async function letGo(services: SessionServices, id: string): Promise<void> {
+  const holder = services.attachments.holder(id);
+  if (holder === undefined) return;
+  holder.yielding = true;
+  holder.context.interrupt(
+    new FxferError("session_taken_over", "Cannot go on: another connection has the session"),
+  );
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<void>((resolve) => timer = setTimeout(resolve, RELEASE_MS));
+  await Promise.race([holder.released, late]);
+  clearTimeout(timer);
+  holder.displaced = true;
+}
+
+/** S-TAKE-2: one epoch up by compare-and-set, with the offset that is true at that moment. */
+async function take(
+  services: SessionServices,
+  id: string,
+  data: ConnectData,
+  context: ConnectionContext,
+): Promise<Restored> {
+  for (;;) {
+    const loaded = await services.store.load(id);
+    if (loaded === undefined) throw unknown();
+    await checkAlive(services, loaded);
+    const { record, upload } = await restore(
+      services,
+      attach(loaded, attachInit(services, data, context)),
+    );
+    // Putting right may have taken several changes; the store counts the one save.
+    const taken = { ...record, version: loaded.version + 1 };
+    try {
+      if (await services.store.save(taken)) return { record: taken, upload };
+    } catch (error) {
+      // Whether it was stored is unknown: the file waits for either epoch's next connect.
+      if (upload !== undefined) services.attachments.park(id, upload, loaded.epoch);
+      throw error;
+    }
+    if (upload !== undefined) services.attachments.park(id, upload, loaded.epoch);
+  }
+}
+
+async function closeOld(services: SessionServices, id: string): Promise<void> {
+  const { store, options } = services;
+  const loaded = await store.load(id);
+  if (loaded === undefined || loaded.endedAt !== null) return;
+  if (!(await store.save(close(loaded, options.now())))) return await closeOld(services, id);
+  await removePartial(services, loaded);
+}
+
+function hold(services: SessionServices, attachment: Attachment): void {
+  services.attachments.add(attachment);
+  attachment.context.keepaliveMs = attachment.record.keepaliveMs;
+}
+
+/** The terms agreed: a client may ask for less than the server's, not for more. */
+function attachInit({ options }: SessionServices, data: ConnectData, context: ConnectionContext) {
+  const least = (asked: number | undefined, ours: number) =>
+    asked === undefined ? ours : Math.min(ours, Math.max(1, asked) * 1000);
+  return {
+    now: options.now(),
+    clientAddress: context.clientAddress,
+    instance: options.instance,
+    keepaliveMs: least(data.keepaliveS, options.keepaliveMs),
+    expiryMs: least(data.sessionExpiryS, options.sessionTimeoutMs),
+  };
+}

@@ -1,0 +1,72 @@
+/** From a payload to storage: what the handlers that store whole files share. @module */
+import { FxferError } from "../errors.ts";
+import type { ReplyBody } from "../protocol/mod.ts";
+import type { FileStorage, PutSpec, StoredFile } from "../storage/mod.ts";
+import type { Payload } from "./types.ts";
+
+/**
+ * Stores one whole file, or nothing: on any failure what was received is removed (S-TRF-6).
+ *
+ * @throws {FxferError} What the payload or the storage threw; `checksum_mismatch`.
+ */
+export async function storeWhole(
+  storage: FileStorage,
+  spec: PutSpec,
+  payload: Payload,
+): Promise<StoredFile> {
+  const gathered = payload.whole();
+  const bytes = gathered instanceof Promise ? await gathered : gathered;
+  if (bytes !== undefined) return storage.put(spec, bytes);
+
+  const upload = await storage.begin(spec);
+  try {
+    for (let next = await payload.next(); next !== undefined; next = await payload.next()) {
+      const writing = upload.write(next);
+      if (writing !== undefined) await writing;
+    }
+    const sealed = await upload.seal();
+    checkDigest(spec.sha256, sealed.sha256);
+    return await upload.publish();
+  } catch (error) {
+    await upload.discard();
+    throw error;
+  }
+}
+
+/** S-TRF-5: throws `checksum_mismatch` if the sender announced another digest. */
+export function checkDigest(announced: string | undefined, computed: string): void {
+  if (announced === undefined || announced === computed) return;
+  throw new FxferError("checksum_mismatch", "Cannot publish file: its sha256 differs", {
+    fields: { sha256: computed },
+  });
+}
+
+/** The `ok` of S-TRF-7. */
+export function storedReply(file: StoredFile, durability: string, uploadId?: string): ReplyBody {
+  return {
+    code: "ok",
+    file: { path: file.path, size: file.size, sha256: file.sha256, mime_type: file.mimeType },
+    durability,
+    ...(uploadId === undefined ? {} : { upload_id: uploadId }),
+    ...(file.replayed ? { replayed: true } : {}),
+  };
+}
+
+/**
+ * S-TRF-9: the first result of an upload id, when the sender says it is the same file. Without a
+ * digest the bytes must be read before anyone can tell.
+ *
+ * @throws {FxferError} `sequence_reuse` if it is another file.
+ */
+export function storedBefore(
+  storage: FileStorage,
+  uploadId: string | undefined,
+  sha256: string | undefined,
+): StoredFile | undefined {
+  if (uploadId === undefined || sha256 === undefined) return undefined;
+  const before = storage.find(uploadId);
+  if (before === undefined || before.sha256 === sha256) return before;
+  throw new FxferError("sequence_reuse", "Cannot store file: its upload id names another file", {
+    fields: { field: "upload_id" },
+  });
+}

@@ -1,0 +1,59 @@
+/** What the parts of the stateful handler share. @module */
+import type { Logger } from "../log.ts";
+import { DEFAULT_MAX_INFLIGHT, DEFAULT_MAX_REQUEST_SIZE } from "../protocol/mod.ts";
+import type { IpBinding } from "../session/mod.ts";
+import type { FileStorage } from "../storage/mod.ts";
+import type { SessionStore } from "../store/mod.ts";
+import type { Attachments } from "./attachments.ts";
+import type { Keeper } from "./keeper.ts";
+
+/** Terms of stateful mode. Durations in milliseconds, sizes in bytes. */
+export interface StatefulOptions {
+  /** The name of this server process: unique among those that share a store. */
+  readonly instance: string;
+  /** How long a detached session is kept (E). A client may ask for less. */
+  readonly sessionTimeoutMs: number;
+  /** Live sessions, attached and detached. */
+  readonly maxSessions: number;
+  /** Keep-alive (K). A client may ask for less. */
+  readonly keepaliveMs: number;
+  /** Frames a client may have unanswered; as many replies are kept (R). */
+  readonly maxInflight: number;
+  /** The largest payload of one frame. */
+  readonly maxRequestSize: number;
+  /** The largest file; 0 for no limit. */
+  readonly maxUploadSize: number;
+  /** What one session may store in all; 0 for no limit. */
+  readonly sessionQuota: number;
+  /** How closely a client's address must match when it has no token (S-CON-5). */
+  readonly ipBinding: IpBinding;
+  /** Admits the creation of a session or throws `rate_limited`. */
+  readonly admitSession: (clientAddress: string) => void;
+  /** Milliseconds since the epoch; tests turn it. */
+  readonly now: () => number;
+}
+
+/** What holds where nothing else is said; the numbers of the documented configuration. */
+export const DEFAULT_STATEFUL_OPTIONS: StatefulOptions = {
+  instance: "fxfer",
+  sessionTimeoutMs: 300_000,
+  maxSessions: 50,
+  keepaliveMs: 30_000,
+  maxInflight: DEFAULT_MAX_INFLIGHT,
+  maxRequestSize: DEFAULT_MAX_REQUEST_SIZE,
+  maxUploadSize: 0,
+  sessionQuota: 0,
+  ipBinding: "strict",
+  admitSession: () => {},
+  now: Date.now,
+};
+
+/** What connect, transfer, disconnect and the sweeper work with. */
+export interface SessionServices {
+  readonly store: SessionStore;
+  readonly storage: FileStorage;
+  readonly options: StatefulOptions;
+  readonly attachments: Attachments;
+  readonly keeper: Keeper;
+  readonly log: Logger;
+}

@@ -1,0 +1,118 @@
+/**
+ * Stateless mode: every request stands alone, and any instance can serve it.
+ *
+ * @module
+ */
+import { FxferError } from "../errors.ts";
+import { DEFAULT_MAX_REQUEST_SIZE, type TransferRequest } from "../protocol/mod.ts";
+import type { FileStorage, PutSpec } from "../storage/mod.ts";
+import { storedBefore, storedReply, storeWhole } from "./receive.ts";
+import { statelessTerms } from "./terms.ts";
+import type { ConnectionContext, Payload, Reply, Request, RequestHandler } from "./types.ts";
+
+/** Terms of stateless mode. */
+export interface StatelessOptions {
+  /** The largest payload of one request, in bytes. @default {10485760} */
+  readonly maxRequestSize?: number;
+  /** The name of this server process, for its terms. @default {"fxfer"} */
+  readonly instance?: string;
+}
+
+/**
+ * Stores one whole file a request.
+ *
+ * `heartbeat` answers `pong` and `disconnect` `session_closed` here too, so that an idle connection
+ * can be kept; `connect` states the terms and makes nothing.
+ *
+ * @example
+ * ```ts
+ * import { DiskStorage, StatelessHandler } from "../../mod.ts";
+ *
+ * const folder = await Deno.makeTempDir();
+ * {
+ *   await using storage = await DiskStorage.open(folder);
+ *   const handler = new StatelessHandler(storage, { maxRequestSize: 1024 });
+ *   console.assert(typeof handler.handle === "function");
+ * }
+ * await Deno.remove(folder, { recursive: true });
+ * ```
+ */
+export class StatelessHandler implements RequestHandler {
+  readonly #storage: FileStorage;
+  readonly #maxRequestSize: number;
+  readonly #instance: string;
+
+  /** @param storage Where the files go; the caller disposes of it. */
+  constructor(storage: FileStorage, options: StatelessOptions = {}) {
+    this.#storage = storage;
+    this.#maxRequestSize = options.maxRequestSize ?? DEFAULT_MAX_REQUEST_SIZE;
+    this.#instance = options.instance ?? "fxfer";
+  }
+
+  /** @inheritdoc */
+  handle(request: Request, context: ConnectionContext): Reply | Promise<Reply> {
+    if (request.version === 1) {
+      throw new TypeError("Cannot serve version 1: StatelessHandler serves version 2");
+    }
+    const { frame, payload } = request;
+    switch (frame.action) {
+      case "transfer":
+        return this.#transfer(frame, payload, context);
+      case "heartbeat":
+        return { body: { code: "pong" } };
+      case "disconnect":
+        return { body: { code: "session_closed" }, close: true };
+      case "connect":
+        return {
+          body: {
+            code: "ok",
+            mode: "stateless",
+            ...statelessTerms(this.#storage, this.#instance, this.#maxRequestSize),
+          },
+          id: null,
+        };
+    }
+  }
+
+  async #transfer(
+    frame: TransferRequest,
+    payload: Payload,
+    context: ConnectionContext,
+  ): Promise<Reply> {
+    const started = performance.now();
+    const { header: { mimeType, size }, data } = frame;
+    checkAlone(frame);
+    if (size > this.#maxRequestSize) {
+      throw new FxferError("too_large", "Cannot store file: larger than max_request_size", {
+        fields: { limit: this.#maxRequestSize },
+      });
+    }
+    const spec: PutSpec = {
+      mimeType,
+      reserve: size,
+      clientAddress: context.clientAddress,
+      ...(data.name === undefined ? {} : { name: data.name }),
+      ...(data.uploadId === undefined ? {} : { uploadId: data.uploadId }),
+      ...(data.sha256 === undefined ? {} : { sha256: data.sha256 }),
+    };
+    const file = storedBefore(this.#storage, data.uploadId, data.sha256) ??
+      await storeWhole(this.#storage, spec, payload);
+    if (context.log.enabled("info")) {
+      const ms = Math.round(performance.now() - started);
+      context.log.info("transfer.stored", { path: file.path, bytes: file.size, ms });
+    }
+    return { body: storedReply(file, this.#storage.durability, data.uploadId) };
+  }
+}
+
+/** A file in parts needs a server that remembers the parts; the length, if told, is the payload's. */
+function checkAlone({ header, data }: TransferRequest): void {
+  if (data.offset !== 0 || !data.complete || data.cancel) {
+    throw new FxferError("mode_not_allowed", "Cannot store part of a file: that needs a session");
+  }
+  if (data.length !== undefined && data.length !== header.size) {
+    throw new FxferError("length_mismatch", "Cannot store file: size is not its length", {
+      fields: { length: header.size },
+    });
+  }
+}

@@ -1,0 +1,34 @@
+/** The older wire: one file after the other, no session, nothing asked and nothing promised but storage. @module */
+import { FxferError } from "../errors.ts";
+import { DEFAULT_MAX_REQUEST_SIZE } from "../protocol/mod.ts";
+import type { FileStorage } from "../storage/mod.ts";
+import { storedReply, storeWhole } from "./receive.ts";
+import type { StatelessOptions } from "./stateless.ts";
+import type { ConnectionContext, Reply, Request, RequestHandler } from "./types.ts";
+
+/**
+ * Stores v1 files as `received_<random>.<ext>`. When the client is told about them is the
+ * connection's business (S-VER-3).
+ */
+export class V1Handler implements RequestHandler {
+  readonly #storage: FileStorage;
+  readonly #maxRequestSize: number;
+
+  /** @param storage Where the files go; the caller disposes of it. */
+  constructor(storage: FileStorage, options: Pick<StatelessOptions, "maxRequestSize"> = {}) {
+    this.#storage = storage;
+    this.#maxRequestSize = options.maxRequestSize ?? DEFAULT_MAX_REQUEST_SIZE;
+  }
+
+  /** @inheritdoc */
+  async handle(request: Request, context: ConnectionContext): Promise<Reply> {
+    const { mimeType, size } = request.version === 1 ? request.frame : request.frame.header;
+    if (size > this.#maxRequestSize) {
+      throw new FxferError("too_large", "Cannot store file: larger than max_request_size");
+    }
+    const spec = { mimeType, reserve: size, clientAddress: context.clientAddress };
+    const file = await storeWhole(this.#storage, spec, request.payload);
+    context.log.info("transfer.stored", { path: file.path, bytes: file.size, version: 1 });
+    return { body: storedReply(file, this.#storage.durability) };
+  }
+}

@@ -1,0 +1,57 @@
+/**
+ * Read buffers. An idle connection owns a small one only; the larger kinds are lent while a payload
+ * or a burst of pipelined frames is coming in. Measured: reading into a reused large buffer is
+ * several times as fast as a fresh one each time, and 5,000 idle connections cost their small
+ * buffers only.
+ *
+ * @module
+ */
+
+/** What an idle connection waits with: a header and a file of 1 KiB fit. */
+export const SMALL_BUFFER_BYTES = 2048;
+
+/** A file up to this size is gathered in memory and stored in one step. */
+export const GATHER_BUFFER_BYTES: number = 256 * 1024;
+
+/** What a large payload streams through: larger ones measured slower on a real disk. */
+export const STREAM_BUFFER_BYTES: number = 1024 * 1024;
+
+/** Buffers of one size, lent and given back. */
+export class BufferPool {
+  readonly #bytes: number;
+  readonly #keep: number;
+  readonly #free: Uint8Array<ArrayBuffer>[] = [];
+
+  /**
+   * @param bytes The size of each buffer.
+   * @param keep How many are kept for reuse; those given back beyond are left to the collector.
+   */
+  constructor(bytes: number, keep: number) {
+    this.#bytes = bytes;
+    this.#keep = keep;
+  }
+
+  /** A buffer with undefined content. */
+  lend(): Uint8Array<ArrayBuffer> {
+    return this.#free.pop() ?? new Uint8Array(this.#bytes);
+  }
+
+  /** Takes one back; the caller must not touch it again. */
+  giveBack(buffer: Uint8Array<ArrayBuffer>): void {
+    if (this.#free.length < this.#keep) this.#free.push(buffer);
+  }
+}
+
+/** The pools that the connections of one server share. */
+export interface BufferPools {
+  readonly gather: BufferPool;
+  readonly stream: BufferPool;
+}
+
+/** Fresh pools: 16 MiB of gather and 8 MiB of stream buffers are kept at most. */
+export function createBufferPools(): BufferPools {
+  return {
+    gather: new BufferPool(GATHER_BUFFER_BYTES, 64),
+    stream: new BufferPool(STREAM_BUFFER_BYTES, 8),
+  };
+}

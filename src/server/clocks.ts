@@ -1,0 +1,101 @@
+/**
+ * The clocks of a connection (wire §3) as one pure rule, judged by one ticker for all connections:
+ * no timer is set and cleared for each read.
+ *
+ * @module
+ */
+import type { Code } from "../errors.ts";
+
+/** How long each clock runs, in milliseconds; 0 switches one off. */
+export interface ClockLimits {
+  /** Accept to the first whole header. */
+  readonly handshakeMs: number;
+  /** First byte of a header to its LF. */
+  readonly headerMs: number;
+  /** Since the last payload byte. */
+  readonly stallMs: number;
+  /** Bytes a second that a payload must bring, over {@linkcode RATE_WINDOW_MS}. */
+  readonly minRate: number;
+}
+
+/** A payload's first seconds are free: slow start, a cold disk at the sender. */
+export const RATE_GRACE_MS = 10_000;
+
+/** The minimum rate is an average over this long. */
+export const RATE_WINDOW_MS = 30_000;
+
+/** What a connection waits for. `busy`: not for its peer's bytes, so no clock runs. */
+export type Waiting = "handshake" | "idle" | "header" | "payload" | "busy";
+
+/** What the clocks look at; times by one monotonic clock, in milliseconds. */
+export interface ClockView {
+  readonly waiting: Waiting;
+  /** When this header began, or the connection for `handshake`. */
+  readonly since: number;
+  /** When the last byte came in. */
+  readonly lastByteAt: number;
+  /** The rate window: when it began and how many bytes it brought. */
+  readonly windowAt: number;
+  readonly windowBytes: number;
+  readonly keepaliveMs: number;
+}
+
+/** The code of the clock that has run out, or undefined. There is no clock for a payload's whole length (S-CLK-2). */
+export function expiredClock(view: ClockView, limits: ClockLimits, now: number): Code | undefined {
+  const over = (since: number, ms: number) => ms > 0 && now - since > ms;
+  switch (view.waiting) {
+    case "handshake":
+      return over(view.since, limits.handshakeMs) ? "handshake_timeout" : undefined;
+    case "header":
+      return over(view.since, limits.headerMs) ? "header_timeout" : undefined;
+    case "idle":
+      return over(view.lastByteAt, 1.5 * view.keepaliveMs) ? "keepalive_timeout" : undefined;
+    case "payload": {
+      if (over(view.lastByteAt, limits.stallMs)) return "stalled";
+      const window = now - view.windowAt;
+      if (limits.minRate === 0 || window < RATE_WINDOW_MS) return undefined;
+      return view.windowBytes < limits.minRate * (window / 1000) ? "too_slow" : undefined;
+    }
+    case "busy":
+      return undefined;
+  }
+}
+
+/** Something that looks at its clocks when told the time. */
+export interface Ticking {
+  /** Called every {@linkcode Ticker} interval with `performance.now()`. */
+  tick(now: number): void;
+}
+
+/** One interval for all connections of a server; it runs only while there are any. */
+export class Ticker {
+  readonly #all = new Set<Ticking>();
+  readonly #intervalMs: number;
+  #timer: ReturnType<typeof setInterval> | undefined;
+
+  /** @param limits The shortest clock decides how often they are looked at: 20 to 250 ms. */
+  constructor(limits: ClockLimits) {
+    const shortest = Math.min(
+      ...[limits.handshakeMs, limits.headerMs, limits.stallMs].filter((ms) => ms > 0),
+      2500,
+    );
+    this.#intervalMs = Math.max(20, Math.min(250, shortest / 10));
+  }
+
+  /** From now on `item` is told the time. */
+  add(item: Ticking): void {
+    this.#all.add(item);
+    this.#timer ??= setInterval(() => {
+      const now = performance.now();
+      for (const each of this.#all) each.tick(now);
+    }, this.#intervalMs);
+  }
+
+  /** No longer. */
+  remove(item: Ticking): void {
+    this.#all.delete(item);
+    if (this.#all.size > 0) return;
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+}

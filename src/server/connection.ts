@@ -1,0 +1,292 @@
+/**
+ * One connection, from its first byte to its end.
+ *
+ *     bytes -> protocol -> dispatcher -> handler -> session + store / storage -> reply -> protocol -> bytes
+ *              decode      choose        act        remember     / keep                  encode
+ *
+ * One request at a time, in order, one reply each. Whatever happens here stays here: no error of one
+ * connection reaches another or the process.
+ *
+ * @module
+ */
+import { CODES, FxferError } from "../errors.ts";
+import type { ConnectionContext, Reply, Request, RequestHandler } from "../handler/mod.ts";
+import type { Logger } from "../log.ts";
+import {
+  encodeReply,
+  encodeV1Results,
+  MAX_DRAIN_BYTES,
+  MAX_DRAIN_MS,
+  type ReplyBody,
+  type ReplyHeader,
+  type V1Result,
+} from "../protocol/mod.ts";
+import type { BufferPools } from "./buffers.ts";
+import { type ClockLimits, expiredClock, RATE_WINDOW_MS, type Ticking } from "./clocks.ts";
+import { type Head, Input } from "./input.ts";
+import { Output } from "./output.ts";
+import { refusalOf } from "./refusal.ts";
+
+/** When a v1 client is told about its files (S-VER-3): `each` loses files of clients that never read. */
+export type V1Ack = "eof" | "each" | "never";
+
+/** What all connections of one server share. */
+export interface ConnectionSettings {
+  readonly handler: RequestHandler;
+  readonly clocks: ClockLimits;
+  readonly keepaliveMs: number;
+  readonly v1Ack: V1Ack;
+  readonly pools: BufferPools;
+}
+
+/** Codes of the clocks that end a request under way: they answer it, the others are notices. */
+const ENDS_REQUEST: ReadonlySet<string> = new Set(["stalled", "too_slow", "incomplete"]);
+
+/** The header of a frame that answers no request. */
+const NOTICE: ReplyHeader = { id: null, mode: "stateless", sequence: 0, action: "disconnect" };
+
+/** A write that has not moved for this long after the goodbye is given up. */
+const GOODBYE_MS = 250;
+
+/** See the module's text. */
+export class Connection implements ConnectionContext, Ticking {
+  readonly connectionId: number;
+  readonly clientAddress: string;
+  readonly log: Logger;
+  keepaliveMs: number;
+
+  readonly #conn: Deno.Conn;
+  readonly #settings: ConnectionSettings;
+  readonly #input: Input;
+  readonly #output: Output;
+  readonly #v1Results: V1Result[] = [];
+  /** The header of the last request: a notice names its session. */
+  #last: ReplyHeader = NOTICE;
+  #interruption: FxferError | undefined;
+  #stopping: FxferError | undefined;
+  #requests = 0;
+
+  constructor(conn: Deno.Conn, id: number, settings: ConnectionSettings, log: Logger) {
+    this.connectionId = id;
+    this.clientAddress = conn.remoteAddr.transport === "tcp" ? conn.remoteAddr.hostname : "local";
+    this.log = log.child({ connection: id });
+    this.keepaliveMs = settings.keepaliveMs;
+    this.#conn = conn;
+    this.#settings = settings;
+    this.#output = new Output(conn);
+    this.#input = new Input(conn, settings.pools, () => this.#output.flush());
+  }
+
+  /** @inheritdoc */
+  interrupt(error: FxferError): void {
+    if (this.#interruption !== undefined) return;
+    this.#interruption = error;
+    this.#input.interrupt(error);
+    this.#output.interrupt(error);
+  }
+
+  /** Graceful stop (S-DRN-1): at the next frame boundary the notice is sent; a frame under way goes on. */
+  stop(notice: FxferError): void {
+    this.#stopping ??= notice;
+    if (this.#input.payloadDone && this.#input.waiting !== "busy") this.interrupt(notice);
+  }
+
+  /** Ends it without a word: it did not end by itself. */
+  abort(): void {
+    this.#close();
+  }
+
+  /** @inheritdoc */
+  tick(now: number): void {
+    const input = this.#input;
+    const { stallMs } = this.#settings.clocks;
+    if (stallMs > 0 && this.#output.writingSince > 0 && now - this.#output.writingSince > stallMs) {
+      return this.interrupt(new FxferError("stalled", "Cannot send reply: the peer does not read"));
+    }
+    const code = expiredClock(
+      {
+        waiting: input.waiting,
+        since: input.waitingSince,
+        lastByteAt: input.lastByteAt,
+        windowAt: input.windowAt,
+        windowBytes: input.windowBytes,
+        keepaliveMs: this.keepaliveMs,
+      },
+      this.#settings.clocks,
+      now,
+    );
+    if (code !== undefined) return this.interrupt(new FxferError(code));
+    if (now - input.windowAt >= RATE_WINDOW_MS) input.startRateWindow(now);
+  }
+
+  /** Serves the connection to its end. Never rejects. */
+  async run(): Promise<void> {
+    this.log.debug("connection.opened", { address: this.clientAddress });
+    let notice: FxferError | undefined;
+    try {
+      await this.#serve();
+    } catch (error) {
+      notice = error instanceof FxferError ? error : undefined;
+      if (notice === undefined && !isPeerGone(error)) {
+        this.log.error("connection.failed", { cause: error });
+      }
+    }
+    try {
+      await this.#settings.handler.closed?.(this);
+    } catch (error) {
+      this.log.error("connection.failed", { cause: error });
+    }
+    await this.#goodbye(notice);
+    this.log.debug("connection.closed", {
+      requests: this.#requests,
+      ...(notice === undefined ? {} : { code: notice.code }),
+    });
+  }
+
+  /** Request after request. Returns when the peer is done, throws the notice when we are. */
+  async #serve(): Promise<void> {
+    for (;;) {
+      if (this.#stopping !== undefined) throw this.#stopping;
+      const head = this.#input.bufferedHead() ?? await this.#input.head();
+      if (head === undefined) return;
+      if (head.type === "fault") throw head.error;
+      const more = await this.#serveOne(head);
+      if (!more) return;
+      if (this.#output.full) await this.#output.flush();
+    }
+  }
+
+  /** One request and its reply; false when the connection ends with it. */
+  async #serveOne(head: Exclude<Head, { type: "fault" }>): Promise<boolean> {
+    this.#requests++;
+    const payload = this.#input;
+    const request: Request = head.type === "request"
+      ? { version: 2, frame: head.request, payload }
+      : { version: 1, frame: head.header, payload };
+    if (request.version === 2) this.#last = echoOf(request.frame);
+
+    let reply: Reply;
+    let failure: unknown;
+    try {
+      const answer = this.#settings.handler.handle(request, this);
+      reply = answer instanceof Promise ? await answer : answer;
+    } catch (error) {
+      failure = error;
+      if (this.#interruption !== undefined && !ENDS_REQUEST.has(this.#interruption.code)) {
+        throw sameCode(error, this.#interruption) ? error : this.#interruption;
+      }
+      reply = { body: refusalOf(error, this.log) };
+    }
+    this.#answer(request, reply);
+    if (this.#interruption !== undefined) {
+      if (failure !== undefined) return false;
+      throw this.#interruption;
+    }
+    if (reply.close === true) return false;
+    return payload.payloadDone || await this.#drain();
+  }
+
+  #answer(request: Request, { body, id, mode }: Reply): void {
+    if (request.version === 2) {
+      const header = this.#last;
+      if (id !== undefined || mode !== undefined) {
+        this.#last = { ...header, id: id ?? null, mode: mode ?? header.mode };
+      }
+      return this.#output.add(encodeReply(this.#last, body));
+    }
+    const result: V1Result = body.file !== undefined
+      ? { ok: true, path: body.file.path }
+      : { ok: false, text: CODES[body.code].message };
+    switch (this.#settings.v1Ack) {
+      case "eof":
+        this.#v1Results.push(result);
+        break;
+      case "each":
+        this.#output.add(new TextEncoder().encode(result.ok ? "OK\n" : `ERROR ${result.text}\n`));
+        break;
+      case "never":
+        break;
+    }
+  }
+
+  /** S-TRF-8: the reply first, then what was refused is read away; true when all of it was. */
+  async #drain(): Promise<boolean> {
+    await this.#output.flush();
+    return await this.#input.discardPayload(MAX_DRAIN_BYTES, MAX_DRAIN_MS);
+  }
+
+  /** The last frame, the closing of the writing half, reading to EOF, close (S-DIS-2, S-TRF-8). */
+  async #goodbye(notice: FxferError | undefined): Promise<void> {
+    try {
+      if (this.#input.version === 1) {
+        // Nothing is written before EOF has been read (S-VER-3).
+        await this.#input.linger(MAX_DRAIN_BYTES, MAX_DRAIN_MS);
+        if (notice !== undefined && isRefusal(notice)) {
+          this.#v1Results.push({ ok: false, text: CODES[notice.code].message });
+        }
+        if (this.#settings.v1Ack === "eof" && this.#v1Results.length > 0) {
+          this.#output.add(encodeV1Results(this.#v1Results));
+        }
+      } else if (notice !== undefined) {
+        const body: ReplyBody = refusalOf(notice, this.log);
+        this.#output.add(encodeReply({ ...this.#last, action: "disconnect" }, body));
+      }
+      await this.#flushLast();
+      await this.#conn.closeWrite();
+      await this.#input.linger(MAX_DRAIN_BYTES, MAX_DRAIN_MS);
+    } catch (error) {
+      if (!isPeerGone(error) && !(error instanceof FxferError)) {
+        this.log.error("connection.failed", { cause: error });
+      }
+    } finally {
+      this.#close();
+    }
+  }
+
+  /** After an interruption the last write gets little time: nobody may wait for a peer that does not read. */
+  async #flushLast(): Promise<void> {
+    if (this.#output.broken) return;
+    const timer = this.#interruption === undefined ? undefined : setTimeout(
+      () => this.#output.interrupt(new FxferError("stalled")),
+      GOODBYE_MS,
+    );
+    try {
+      await this.#output.flush();
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  #close(): void {
+    this.#input.release();
+    try {
+      this.#conn.close();
+    } catch {
+      // Closed already.
+    }
+  }
+}
+
+function echoOf(frame: { readonly header: { readonly session: ReplyHeader } }): ReplyHeader {
+  const { id, mode, sequence, action } = frame.header.session;
+  return { id, mode, sequence, action };
+}
+
+function sameCode(error: unknown, other: FxferError): error is FxferError {
+  return error instanceof FxferError && error.code === other.code;
+}
+
+/** A fault of the peer's, as against a clock or a stop of ours. */
+function isRefusal(notice: FxferError): boolean {
+  return notice.class === "fatal" || notice.code === "incomplete";
+}
+
+/** The peer reset or left: its right, and nothing to log. */
+function isPeerGone(error: unknown): boolean {
+  return error instanceof Deno.errors.ConnectionReset ||
+    error instanceof Deno.errors.BrokenPipe ||
+    error instanceof Deno.errors.ConnectionAborted ||
+    error instanceof Deno.errors.NotConnected ||
+    error instanceof Deno.errors.BadResource ||
+    error instanceof Deno.errors.Interrupted;
+}

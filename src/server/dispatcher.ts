@@ -1,0 +1,61 @@
+/** Chooses the handler by version and mode: the one place that knows the server's mode. @module */
+import { FxferError } from "../errors.ts";
+import { degrade } from "../handler/mod.ts";
+import type { ConnectionContext, Reply, Request, RequestHandler } from "../handler/mod.ts";
+import type { FileStorage } from "../storage/mod.ts";
+
+/** Which modes a server offers. */
+export type ServerMode = "stateless" | "stateful" | "dual";
+
+/** The handlers of one server; an absent one is a mode that is not offered. */
+export interface Routes {
+  readonly stateless?: RequestHandler | undefined;
+  readonly stateful?: RequestHandler | undefined;
+  readonly v1?: RequestHandler | undefined;
+}
+
+/** What a stateful connect that allows it is answered with where the mode is off (S-DEG-1). */
+export interface FallbackTerms {
+  readonly storage: FileStorage;
+  readonly options: { readonly instance: string; readonly maxRequestSize: number };
+}
+
+/** See the module's text. */
+export class Dispatcher implements RequestHandler {
+  readonly #routes: Routes;
+  readonly #fallback: FallbackTerms;
+
+  constructor(routes: Routes, fallback: FallbackTerms) {
+    this.#routes = routes;
+    this.#fallback = fallback;
+  }
+
+  /** @inheritdoc */
+  handle(request: Request, context: ConnectionContext): Reply | Promise<Reply> {
+    if (request.version === 1) {
+      const handler = this.#routes.v1;
+      if (handler !== undefined) return handler.handle(request, context);
+      // S-VER-4: no silent downgrade.
+      const error = new FxferError("unsupported_version", "Cannot serve version 1: it is off", {
+        fields: { supported: ["2.0"] },
+      });
+      context.interrupt(error);
+      throw error;
+    }
+    const { frame } = request;
+    if (frame.refusal !== undefined) throw frame.refusal;
+    const handler = this.#routes[frame.header.session.mode];
+    if (handler !== undefined) return handler.handle(request, context);
+    const error = new FxferError(
+      "mode_not_allowed",
+      `Cannot serve frame: ${frame.header.session.mode} mode is off`,
+    );
+    if (frame.action !== "connect" || this.#routes.stateless === undefined) throw error;
+    return degrade(this.#fallback, frame.data, error);
+  }
+
+  /** @inheritdoc */
+  async closed(context: ConnectionContext): Promise<void> {
+    await this.#routes.stateful?.closed?.(context);
+  }
+}

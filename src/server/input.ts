@@ -1,0 +1,337 @@
+/**
+ * The reading half of a connection: bytes to frames, and the payload of the frame under way.
+ *
+ * It reads with `conn.read` into buffers of its own (never `conn.readable`: at its end Deno closes
+ * the connection, and a half-closed peer gets no reply). Views handed out live until the next read,
+ * and the next read happens only when the handler asks: back-pressure is TCP's own.
+ *
+ * @module
+ */
+import { FxferError } from "../errors.ts";
+import type { Payload } from "../handler/mod.ts";
+import { type DecodeEvent, Decoder } from "../protocol/mod.ts";
+import {
+  type BufferPool,
+  type BufferPools,
+  GATHER_BUFFER_BYTES,
+  SMALL_BUFFER_BYTES,
+} from "./buffers.ts";
+import { RATE_GRACE_MS, type Waiting } from "./clocks.ts";
+
+/** What begins a frame, or ends all framing. */
+export type Head = Exclude<DecodeEvent, { type: "payload" | "end" | "reply" }>;
+
+/** For how long a small file is gathered in memory before it is treated as a stream (S-TRF-4). */
+const GATHER_MS = 1000;
+
+const NOTHING = new Uint8Array(0);
+
+/** See the module's text. Calls come one at a time; only {@linkcode Input.interrupt} may come at any time. */
+export class Input implements Payload {
+  /** Bytes of the payload under way. */
+  size = 0;
+
+  readonly #conn: Deno.Conn;
+  readonly #pools: BufferPools;
+  /** Sends what waits to be sent: called before each wait, so that no peer waits for a reply we hold. */
+  readonly #beforeRead: () => Promise<void> | undefined;
+  readonly #decoder = new Decoder();
+  readonly #small = new Uint8Array(SMALL_BUFFER_BYTES);
+  #lent: Uint8Array<ArrayBuffer> | undefined;
+  #lender: BufferPool | undefined;
+  #gatherBuffer: Uint8Array<ArrayBuffer> | undefined;
+
+  #events: DecodeEvent[] = [];
+  #at = 0;
+  /** What `whole` had gathered when it gave up. */
+  #gathered = NOTHING;
+  #failure: unknown;
+  #payloadDone = true;
+  /** The last read filled its buffer: more is waiting, so the next one may be larger. */
+  #filled = false;
+  #eof = false;
+
+  #interruption: FxferError | undefined;
+  #rejectRead: ((reason: unknown) => void) | undefined;
+  /** The read the kernel still owns a buffer of, also after an interruption. */
+  #pendingRead: Promise<number | null> | undefined;
+
+  // What the clocks look at.
+  #heads = 0;
+  #headerSince = 0;
+  readonly acceptedAt: number = performance.now();
+  /** When the last byte came in. */
+  lastByteAt: number = this.acceptedAt;
+  /** The rate window of the payload under way. */
+  windowAt = 0;
+  /** Bytes it has brought. */
+  windowBytes = 0;
+
+  constructor(
+    conn: Deno.Conn,
+    pools: BufferPools,
+    beforeRead: () => Promise<void> | undefined,
+  ) {
+    this.#conn = conn;
+    this.#pools = pools;
+    this.#beforeRead = beforeRead;
+  }
+
+  /** The wire version of this connection once its first header is there. */
+  get version(): 1 | 2 | undefined {
+    return this.#decoder.version;
+  }
+
+  /** Whether the payload of the last frame has been taken to its end. */
+  get payloadDone(): boolean {
+    return this.#payloadDone;
+  }
+
+  /** What it waits for right now. */
+  get waiting(): Waiting {
+    if (this.#rejectRead === undefined) return "busy";
+    if (!this.#payloadDone) return "payload";
+    if (this.#heads === 0 && !this.#decoder.headerStarted) return "handshake";
+    return this.#decoder.headerStarted ? "header" : "idle";
+  }
+
+  /** When the clock of what it waits for began. */
+  get waitingSince(): number {
+    return this.waiting === "handshake" ? this.acceptedAt : this.#headerSince;
+  }
+
+  /** The next head if its bytes are here already; to be asked before {@linkcode Input.head}. */
+  bufferedHead(): Head | undefined {
+    while (this.#at < this.#events.length) {
+      const event = this.#events[this.#at++]!;
+      switch (event.type) {
+        case "request":
+          return this.#begin(event, event.request.header.size);
+        case "v1":
+          return this.#begin(event, event.header.size);
+        case "fault":
+          return event;
+        case "payload":
+        case "end":
+        case "reply":
+          break;
+      }
+    }
+    return undefined;
+  }
+
+  /** The next head; undefined when the peer has ended between frames. */
+  async head(): Promise<Head | undefined> {
+    for (;;) {
+      const head = this.bufferedHead();
+      if (head !== undefined) return head;
+      if (!(await this.#read())) {
+        const fault = this.#decoder.end();
+        return fault?.type === "fault" ? fault : undefined;
+      }
+    }
+  }
+
+  #begin(head: Head, size: number): Head {
+    this.size = size;
+    this.#heads++;
+    this.#gathered = NOTHING;
+    this.#failure = undefined;
+    this.#payloadDone = false;
+    this.windowAt = this.lastByteAt + RATE_GRACE_MS;
+    this.windowBytes = 0;
+    if (this.#gatherBuffer !== undefined) {
+      this.#pools.gather.giveBack(this.#gatherBuffer);
+      this.#gatherBuffer = undefined;
+    }
+    return head;
+  }
+
+  /** @inheritdoc */
+  whole(): Uint8Array | undefined | Promise<Uint8Array | undefined> {
+    const event = this.#events[this.#at];
+    if (event?.type === "payload" && event.bytes.length === this.size) {
+      this.#at += 2; // the payload and its end
+      this.#payloadDone = true;
+      return event.bytes;
+    }
+    if (event?.type === "end") {
+      this.#at++;
+      this.#payloadDone = true;
+      return NOTHING;
+    }
+    return this.size > GATHER_BUFFER_BYTES ? undefined : this.#gather();
+  }
+
+  /** Reads straight into one buffer, up to the payload's end and not beyond. */
+  async #gather(): Promise<Uint8Array | undefined> {
+    const buffer = this.#gatherBuffer = this.#pools.gather.lend();
+    const started = this.lastByteAt;
+    let filled = 0;
+    for (; this.#at < this.#events.length; this.#at++) {
+      const event = this.#events[this.#at]!;
+      if (event.type !== "payload") continue;
+      buffer.set(event.bytes, filled);
+      filled += event.bytes.length;
+    }
+    try {
+      while (filled < this.size) {
+        if (this.lastByteAt - started > GATHER_MS) {
+          this.#gathered = buffer.subarray(0, filled);
+          return undefined;
+        }
+        const n = await this.#readInto(buffer.subarray(filled, this.size));
+        if (n === null) throw this.#incomplete();
+        this.#decoder.push(buffer.subarray(filled, filled + n));
+        filled += n;
+      }
+    } catch (error) {
+      this.#gathered = buffer.subarray(0, filled);
+      this.#failure = error;
+      throw error;
+    }
+    this.#payloadDone = true;
+    return buffer.subarray(0, filled);
+  }
+
+  /** @inheritdoc */
+  async next(): Promise<Uint8Array | undefined> {
+    if (this.#gathered.length > 0) {
+      const bytes = this.#gathered;
+      this.#gathered = NOTHING;
+      return bytes;
+    }
+    if (this.#failure !== undefined) throw this.#failure;
+    while (!this.#payloadDone) {
+      if (this.#at < this.#events.length) {
+        const event = this.#events[this.#at++]!;
+        if (event.type === "payload") return event.bytes;
+        this.#payloadDone = event.type === "end";
+      } else if (!(await this.#read())) {
+        throw this.#incomplete();
+      }
+    }
+    return undefined;
+  }
+
+  #incomplete(): FxferError {
+    return new FxferError("incomplete", "Cannot receive payload: the peer ended before its end");
+  }
+
+  /** Ends the wait for bytes: a pending or later read throws `error`. */
+  interrupt(error: FxferError): void {
+    this.#interruption ??= error;
+    this.#rejectRead?.(this.#interruption);
+  }
+
+  async #read(): Promise<boolean> {
+    if (this.#eof) return false;
+    const buffer = this.#chooseBuffer();
+    const n = await this.#readInto(buffer);
+    if (n === null) return false;
+    this.#filled = n === buffer.length;
+    this.#events = this.#decoder.push(buffer.subarray(0, n));
+    this.#at = 0;
+    if (!this.#decoder.headerStarted) this.#headerSince = 0;
+    else if (this.#headerSince === 0) this.#headerSince = this.lastByteAt;
+    return true;
+  }
+
+  #chooseBuffer(): Uint8Array<ArrayBuffer> {
+    const remaining = this.#decoder.payloadRemaining;
+    const pool = remaining > GATHER_BUFFER_BYTES
+      ? this.#pools.stream
+      : remaining > SMALL_BUFFER_BYTES || this.#filled
+      ? this.#pools.gather
+      : undefined;
+    if (pool !== this.#lender || this.#lent === undefined) {
+      this.#giveBack();
+      this.#lender = pool;
+      this.#lent = pool?.lend();
+    }
+    return this.#lent ?? this.#small;
+  }
+
+  async #readInto(buffer: Uint8Array): Promise<number | null> {
+    const flushing = this.#beforeRead();
+    if (flushing !== undefined) await flushing;
+    if (this.#interruption !== undefined) throw this.#interruption;
+    const n = await new Promise<number | null>((resolve, reject) => {
+      this.#rejectRead = reject;
+      this.#pendingRead = this.#conn.read(buffer);
+      this.#pendingRead.then(resolve, reject);
+    }).finally(() => this.#rejectRead = undefined);
+    this.#pendingRead = undefined;
+    if (n === null) {
+      this.#eof = true;
+      return null;
+    }
+    this.lastByteAt = performance.now();
+    this.windowBytes += n;
+    return n;
+  }
+
+  /**
+   * Reads the rest of a refused payload away (S-TRF-8).
+   *
+   * @return Whether it got to the payload's end within the limits.
+   */
+  async discardPayload(maxBytes: number, maxMs: number): Promise<boolean> {
+    let left = maxBytes;
+    if (this.#failure !== undefined) return false;
+    const deadline = performance.now() + maxMs;
+    const timer = setTimeout(() => this.#rejectRead?.(new FxferError("stalled")), maxMs);
+    try {
+      for (;;) {
+        const bytes = await this.next();
+        if (bytes === undefined) return true;
+        left -= bytes.length;
+        if (left < 0 || performance.now() > deadline) return false;
+      }
+    } catch {
+      return false;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** The rate window starts anew: called once the last one was long enough and fast enough. */
+  startRateWindow(now: number): void {
+    this.windowAt = now;
+    this.windowBytes = 0;
+  }
+
+  /** Reads and throws away until the peer ends, within the limits; never throws. To be called last. */
+  async linger(maxBytes: number, maxMs: number): Promise<void> {
+    if (this.#eof) return;
+    const buffer = new Uint8Array(65536);
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const timeout = new Promise<null>((resolve) => timer = setTimeout(resolve, maxMs, null));
+    try {
+      for (let left = maxBytes; left >= 0;) {
+        this.#pendingRead ??= this.#conn.read(buffer);
+        const n = await Promise.race([this.#pendingRead, timeout]);
+        if (n === null) return;
+        this.#pendingRead = undefined;
+        left -= n;
+      }
+    } catch {
+      // The peer reset the connection: there is nothing left to wait for.
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Gives the lent buffers back, unless the kernel may still write into one. */
+  release(): void {
+    if (this.#pendingRead !== undefined) return;
+    this.#giveBack();
+    if (this.#gatherBuffer !== undefined) this.#pools.gather.giveBack(this.#gatherBuffer);
+    this.#gatherBuffer = undefined;
+  }
+
+  #giveBack(): void {
+    if (this.#lent !== undefined) this.#lender?.giveBack(this.#lent);
+    this.#lent = undefined;
+  }
+}

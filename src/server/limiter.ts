@@ -1,0 +1,91 @@
+/**
+ * Rate limits for each address: connections a second, session creations a minute.
+ *
+ * @module
+ */
+import { FxferError } from "../errors.ts";
+
+/** At most this many addresses are remembered; the one longest unseen is forgotten first. */
+const MAX_ADDRESSES = 10_000;
+
+interface Bucket {
+  tokens: number;
+  at: number;
+}
+
+/** One token bucket for each key: `burst` at once, refilled with `perSecond`. */
+export class TokenBuckets {
+  readonly #perMs: number;
+  readonly #burst: number;
+  readonly #buckets = new Map<string, Bucket>();
+
+  constructor(perSecond: number, burst: number) {
+    this.#perMs = perSecond / 1000;
+    this.#burst = burst;
+  }
+
+  /**
+   * Takes a token.
+   *
+   * @param now Milliseconds of a monotonic clock.
+   * @return 0 when there was one, else the milliseconds until there is.
+   */
+  take(key: string, now: number): number {
+    const bucket = this.#buckets.get(key) ?? { tokens: this.#burst, at: now };
+    bucket.tokens = Math.min(this.#burst, bucket.tokens + (now - bucket.at) * this.#perMs);
+    bucket.at = now;
+    this.#buckets.delete(key);
+    this.#buckets.set(key, bucket);
+    if (this.#buckets.size > MAX_ADDRESSES) {
+      this.#buckets.delete(this.#buckets.keys().next().value!);
+    }
+    if (bucket.tokens < 1) return Math.ceil((1 - bucket.tokens) / this.#perMs);
+    bucket.tokens--;
+    return 0;
+  }
+
+  /** How many keys are remembered. */
+  get size(): number {
+    return this.#buckets.size;
+  }
+}
+
+/** How often one address may do what costs the server something. */
+export interface RateLimits {
+  /** Connections a second; as many at once. Default 200. */
+  readonly connectionsPerSecond: number;
+  /** Session creations a minute; as many at once. Default 600. */
+  readonly sessionsPerMinute: number;
+}
+
+/** The rate limits of one server. */
+export class RateLimiter {
+  readonly #connections: TokenBuckets;
+  readonly #sessions: TokenBuckets;
+  readonly #now: () => number;
+
+  /** @param now Milliseconds of a monotonic clock; default `performance.now()`. */
+  constructor(limits: RateLimits, now: () => number = () => performance.now()) {
+    this.#connections = new TokenBuckets(limits.connectionsPerSecond, limits.connectionsPerSecond);
+    this.#sessions = new TokenBuckets(limits.sessionsPerMinute / 60, limits.sessionsPerMinute);
+    this.#now = now;
+  }
+
+  /** Admits a connection or throws `rate_limited` with `retry_after_ms`. */
+  admitConnection(address: string): void {
+    this.#admit(this.#connections, address, "Cannot accept connection");
+  }
+
+  /** Admits a session creation or throws `rate_limited` with `retry_after_ms`. */
+  admitSession(address: string): void {
+    this.#admit(this.#sessions, address, "Cannot create session");
+  }
+
+  #admit(buckets: TokenBuckets, address: string, what: string): void {
+    const retryAfterMs = buckets.take(address, this.#now());
+    if (retryAfterMs === 0) return;
+    throw new FxferError("rate_limited", `${what}: too many from this address`, {
+      fields: { retry_after_ms: retryAfterMs },
+    });
+  }
+}

@@ -1,0 +1,164 @@
+/** Puts a server together from its parts. @module */
+import {
+  DEFAULT_STATEFUL_OPTIONS,
+  type RequestHandler,
+  StatefulHandler,
+  type StatefulOptions,
+  StatelessHandler,
+  V1Handler,
+} from "../handler/mod.ts";
+import { type Logger, silentLogger } from "../log.ts";
+import type { FileStorage } from "../storage/mod.ts";
+import type { SessionStore } from "../store/mod.ts";
+import type { ClockLimits } from "./clocks.ts";
+import type { V1Ack } from "./connection.ts";
+import { Dispatcher, type ServerMode } from "./dispatcher.ts";
+import { RateLimiter, type RateLimits } from "./limiter.ts";
+import { Server } from "./server.ts";
+
+/** What {@linkcode serve} takes. Durations in milliseconds, sizes in bytes. */
+export interface ServeOptions {
+  /** Where files go; the caller disposes of it after the server has stopped. */
+  readonly storage: FileStorage;
+  /** Remembers sessions; needed unless the mode is `stateless`. The caller disposes of it. */
+  readonly store?: SessionStore;
+  /** The address to listen on. @default {"127.0.0.1"} */
+  readonly hostname?: string;
+  /** 0 picks a free one. @default {65432} */
+  readonly port?: number;
+  /** @default {"dual"}, or `"stateless"` without a store. */
+  readonly mode?: ServerMode;
+  /** Open connections at most. @default {100} */
+  readonly maxConnections?: number;
+  /** How long payloads under way may go on after a stop. @default {10000} */
+  readonly drainTimeoutMs?: number;
+  /** The clocks of wire §3. @default handshake 10 s, header 10 s, stall 30 s, 1024 bytes/s */
+  readonly clocks?: Partial<ClockLimits>;
+  /** For each address; `off` for none. @default 200 connections/s, 600 sessions/min */
+  readonly rate?: RateLimits | "off";
+  /** The largest payload of one frame, in either mode. @default {10485760} */
+  readonly maxRequestSize?: number;
+  /** Terms of stateful mode. */
+  readonly stateful?: Partial<Omit<StatefulOptions, "admitSession" | "maxRequestSize">>;
+  /** Whether the older wire is served. @default {true} */
+  readonly v1?: boolean;
+  /** When a v1 client is told about its files. @default {"eof"} */
+  readonly v1Ack?: V1Ack;
+  /** Where events go. @default nowhere */
+  readonly log?: Logger;
+  /** Stops the server gracefully when aborted. */
+  readonly signal?: AbortSignal;
+}
+
+/** The clocks of wire §3 where nothing else is said. */
+export const DEFAULT_CLOCKS: ClockLimits = {
+  handshakeMs: 10_000,
+  headerMs: 10_000,
+  stallMs: 30_000,
+  minRate: 1024,
+};
+
+/** The rate limits where nothing else is said. */
+export const DEFAULT_RATE: RateLimits = { connectionsPerSecond: 200, sessionsPerMinute: 600 };
+
+/** The other numbers where nothing else is said. */
+export const DEFAULT_SERVER: {
+  readonly hostname: string;
+  readonly port: number;
+  readonly maxConnections: number;
+  readonly drainTimeoutMs: number;
+  readonly maxRequestSize: number;
+} = {
+  hostname: "127.0.0.1",
+  port: 65432,
+  maxConnections: 100,
+  drainTimeoutMs: 10_000,
+  maxRequestSize: DEFAULT_STATEFUL_OPTIONS.maxRequestSize,
+};
+
+/**
+ * Listens and serves until it is shut down.
+ *
+ * @throws {TypeError} A mode that needs a store has none.
+ * @throws {Deno.errors.AddrInUse} The port is taken.
+ *
+ * @example
+ * ```ts
+ * import { connect, DiskStorage, MemorySessionStore, serve } from "../../mod.ts";
+ *
+ * const folder = await Deno.makeTempDir();
+ * {
+ *   await using storage = await DiskStorage.open(folder);
+ *   await using store = new MemorySessionStore();
+ *   await using server = serve({ storage, store, port: 0 });
+ *
+ *   await using client = await connect({ port: server.addr.port });
+ *   const { file } = await client.send(new TextEncoder().encode("hello"));
+ *   console.assert(file?.size === 5);
+ * }
+ * await Deno.remove(folder, { recursive: true });
+ * ```
+ */
+export function serve(options: ServeOptions): Server {
+  const { storage, store } = options;
+  const log = options.log ?? silentLogger;
+  const mode = options.mode ?? (store === undefined ? "stateless" : "dual");
+  const { rate = DEFAULT_RATE, maxRequestSize = DEFAULT_SERVER.maxRequestSize } = options;
+  const limiter = rate === "off" ? undefined : new RateLimiter(rate);
+  const instance = options.stateful?.instance ?? crypto.randomUUID().slice(0, 8);
+  const keepaliveMs = options.stateful?.keepaliveMs ?? DEFAULT_STATEFUL_OPTIONS.keepaliveMs;
+
+  const stateful = statefulHandler();
+  const routes = {
+    stateful,
+    stateless: mode === "stateful"
+      ? undefined
+      : new StatelessHandler(storage, { maxRequestSize, instance }),
+    v1: options.v1 === false ? undefined : new V1Handler(storage, { maxRequestSize }),
+  };
+  const listener = Deno.listen({
+    hostname: options.hostname ?? DEFAULT_SERVER.hostname,
+    port: options.port ?? DEFAULT_SERVER.port,
+  });
+  const handler: RequestHandler = new Dispatcher(routes, {
+    storage,
+    options: { instance, maxRequestSize },
+  });
+  const server = new Server(
+    listener,
+    handler,
+    {
+      maxConnections: options.maxConnections ?? DEFAULT_SERVER.maxConnections,
+      drainTimeoutMs: options.drainTimeoutMs ?? DEFAULT_SERVER.drainTimeoutMs,
+      clocks: { ...DEFAULT_CLOCKS, ...options.clocks },
+      keepaliveMs,
+      v1Ack: options.v1Ack ?? "eof",
+      limiter,
+    },
+    log,
+    stateful,
+  );
+  const stop = () => void server.shutdown();
+  if (options.signal?.aborted) stop();
+  options.signal?.addEventListener("abort", stop, { once: true });
+  server.finished.then(() => options.signal?.removeEventListener("abort", stop));
+  return server;
+
+  function statefulHandler(): StatefulHandler | undefined {
+    if (mode === "stateless") return undefined;
+    if (store === undefined) {
+      throw new TypeError(`Cannot serve: ${mode} mode needs a session store`);
+    }
+    return new StatefulHandler(
+      store,
+      storage,
+      {
+        ...options.stateful,
+        instance,
+        maxRequestSize,
+        admitSession: (address) => limiter?.admitSession(address),
+      },
+      log,
+    );
+  }
+}

@@ -1,0 +1,176 @@
+/**
+ * The server: a listener, its connections, their clocks and limits, and a graceful stop.
+ *
+ * @module
+ */
+import { FxferError } from "../errors.ts";
+import type { RequestHandler } from "../handler/mod.ts";
+import type { Logger } from "../log.ts";
+import { encodeReply, MAX_DRAIN_BYTES, MAX_DRAIN_MS } from "../protocol/mod.ts";
+import { acceptAll } from "./acceptor.ts";
+import { createBufferPools } from "./buffers.ts";
+import { type ClockLimits, Ticker } from "./clocks.ts";
+import { Connection, type ConnectionSettings, type V1Ack } from "./connection.ts";
+import { Input } from "./input.ts";
+import type { RateLimiter } from "./limiter.ts";
+import { refusalOf } from "./refusal.ts";
+
+/** How a server treats its connections. */
+export interface ServerSettings {
+  readonly maxConnections: number;
+  readonly drainTimeoutMs: number;
+  readonly keepaliveMs: number;
+  readonly clocks: ClockLimits;
+  readonly v1Ack: V1Ack;
+  /** Absent: no rate limits. */
+  readonly limiter?: RateLimiter | undefined;
+}
+
+/** At most this many refused connections are let read their refusal at a time; more are just closed. */
+const MAX_REFUSING = 64;
+
+/** What a refused or stopped client waits before it comes back, in milliseconds. */
+const RETRY_MS = 1000;
+
+/** Once the drain time is over a connection has this long to say so and go. */
+const LAST_MS = 3000;
+
+/** A running server; see the module's text. */
+export class Server implements AsyncDisposable {
+  /** Where it listens: with port 0, the port it was given. */
+  readonly addr: Deno.NetAddr;
+  /** Settles when it has stopped and every connection is closed. Never rejects. */
+  readonly finished: Promise<void>;
+
+  readonly #listener: Deno.TcpListener;
+  readonly #settings: ServerSettings;
+  readonly #shared: ConnectionSettings;
+  readonly #ticker: Ticker;
+  readonly #log: Logger;
+  readonly #owned: AsyncDisposable | undefined;
+  readonly #connections = new Map<Connection, Promise<void>>();
+  #refusing = 0;
+  #accepted = 0;
+  #stopped: Promise<void> | undefined;
+  readonly #finish: () => void;
+
+  /** @param owned What is disposed of when the last connection is closed. */
+  constructor(
+    listener: Deno.TcpListener,
+    handler: RequestHandler,
+    settings: ServerSettings,
+    log: Logger,
+    owned?: AsyncDisposable,
+  ) {
+    this.#listener = listener;
+    this.#owned = owned;
+    this.addr = listener.addr as Deno.NetAddr;
+    this.#settings = settings;
+    this.#log = log;
+    this.#ticker = new Ticker(settings.clocks);
+    const { clocks, keepaliveMs, v1Ack } = settings;
+    this.#shared = { handler, clocks, keepaliveMs, v1Ack, pools: createBufferPools() };
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.finished = promise;
+    this.#finish = resolve;
+    acceptAll(listener, (conn) => this.#take(conn), log);
+  }
+
+  /** Connections open now. */
+  get connections(): number {
+    return this.#connections.size;
+  }
+
+  #take(conn: Deno.TcpConn): void {
+    try {
+      conn.setNoDelay(true); // replies are whole when they are written
+      this.#settings.limiter?.admitConnection(conn.remoteAddr.hostname);
+      if (this.#connections.size >= this.#settings.maxConnections) {
+        throw new FxferError("too_many_connections", "Cannot accept: max_connections are open", {
+          fields: { retry_after_ms: RETRY_MS },
+        });
+      }
+    } catch (error) {
+      this.#refuse(conn, error);
+      return;
+    }
+    const connection = new Connection(conn, ++this.#accepted, this.#shared, this.#log);
+    this.#ticker.add(connection);
+    const done = connection.run().finally(() => {
+      this.#ticker.remove(connection);
+      this.#connections.delete(connection);
+    });
+    this.#connections.set(connection, done);
+  }
+
+  /** Tells a connection why it is not served, so that its client can read it (S-TRF-8). */
+  async #refuse(conn: Deno.Conn, error: unknown): Promise<void> {
+    const body = refusalOf(error, this.#log);
+    const notice = { id: null, mode: "stateless", sequence: 0, action: "disconnect" } as const;
+    try {
+      if (this.#refusing >= MAX_REFUSING) return;
+      this.#refusing++;
+      try {
+        await conn.write(encodeReply(notice, body));
+        await conn.closeWrite();
+        const input = new Input(conn, this.#shared.pools, () => undefined);
+        await input.linger(MAX_DRAIN_BYTES, MAX_DRAIN_MS);
+      } finally {
+        this.#refusing--;
+      }
+    } catch {
+      // It left before it was told.
+    } finally {
+      try {
+        conn.close();
+      } catch {
+        // Closed already.
+      }
+    }
+  }
+
+  /**
+   * Stops gracefully (S-DRN-1): no new connection, a notice at each frame boundary, payloads under
+   * way go on for the drain time and are then checkpointed. Settles when all is closed; calling
+   * it again returns the same promise.
+   */
+  shutdown(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  async #stop(): Promise<void> {
+    this.#log.info("server.stopping", { connections: this.#connections.size });
+    this.#listener.close();
+    const notice = new FxferError("server_shutting_down", "Cannot go on: the server is stopping", {
+      fields: { retry_after_ms: RETRY_MS },
+    });
+    for (const connection of this.#connections.keys()) connection.stop(notice);
+    if (!(await this.#allClosed(this.#settings.drainTimeoutMs))) {
+      for (const connection of this.#connections.keys()) connection.interrupt(notice);
+      if (!(await this.#allClosed(LAST_MS))) {
+        for (const connection of this.#connections.keys()) connection.abort();
+        await this.#allClosed(LAST_MS);
+      }
+    }
+    await this.#owned?.[Symbol.asyncDispose]();
+    this.#log.info("server.stopped");
+    this.#finish();
+  }
+
+  async #allClosed(ms: number): Promise<boolean> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise<false>((resolve) => timer = setTimeout(resolve, ms, false));
+    const all = Promise.all(this.#connections.values()).then(() => true as const);
+    try {
+      return await Promise.race([all, late]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** {@linkcode Server.shutdown}. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.shutdown();
+  }
+}
