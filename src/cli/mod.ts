@@ -1,0 +1,30 @@
+/**
+ * The command line: a table of commands, each with a table of flags.
+ *
+ * `run` reads the arguments, runs one command and returns its exit code; errors become sentences on
+ * standard error in one place (report.ts), text reaches the terminal in one place (output.ts).
+ *
+ * @module
+ */
+import type { Command } from "./command.ts";
+import { createOutput, type Output } from "./output.ts";
+import { runProgram } from "./program.ts";
+import { SERVE_COMMAND } from "./serve.ts";
+import { verifyCommand } from "./verify.ts";
+
+/** The commands, in the order of the help. */
+const COMMANDS: readonly Command[] = [SERVE_COMMAND, verifyCommand];
+
+/**
+ * Runs the program.
+ *
+ * @param args The arguments after the program's name.
+ * @param output Where text goes; default the program's own streams.
+ * @returns The exit code: 0, or that of the error's code in errors.ts.
+ */
+export function run(
+  args: readonly string[],
+  output: Output = createOutput(),
+): Promise<number> {
+  return runProgram(COMMANDS, args, output);
+}

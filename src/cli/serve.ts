@@ -1,0 +1,131 @@
+/** `fxfer serve`: its flags, the configuration they make, and the server's life. @module */
+import { type Config, loadConfig, type LoadOptions } from "../config/mod.ts";
+import { FxferError } from "../errors.ts";
+import { createLogger, type Logger } from "../log.ts";
+import { serve, type ServeOptions, type Server } from "../server/mod.ts";
+import type { CommandSpec, ParsedArgs } from "./args.ts";
+import type { Command } from "./command.ts";
+import { logSink, type Output } from "./output.ts";
+import { onStop } from "./signals.ts";
+import { wire } from "./wire.ts";
+
+/** The flags of `fxfer serve`. */
+export const SERVE: CommandSpec = {
+  name: "serve",
+  summary: "Receive files until stopped",
+  options: {
+    config: {
+      value: "FILE",
+      short: "c",
+      help: "Configuration file (default config.yaml, if there)",
+    },
+    host: { value: "HOST", help: "Address to listen on", setting: "server.host" },
+    port: {
+      value: "PORT",
+      short: "p",
+      help: "TCP port; 0 picks a free one and prints it",
+      setting: "server.port",
+    },
+    mode: {
+      value: "MODE",
+      help: "Serve stateless or stateful requests, or dual for both",
+      setting: "server.mode",
+    },
+    storage: { value: "DIR", help: "Folder for received files", setting: "storage.path" },
+    persistence: {
+      value: "KIND",
+      help: "Remember sessions in memory, sqlite or redis",
+      setting: "stateful.persistence",
+    },
+    "redis-url": {
+      value: "URL",
+      help: "Redis server for --persistence redis",
+      setting: "stateful.redis_url",
+    },
+    set: { value: "PATH=VALUE", multiple: true, help: "Set any setting of config.yaml" },
+    "log-format": {
+      value: "FORMAT",
+      help: "Log lines as text or json",
+      setting: "logging.format",
+    },
+    quiet: { short: "q", help: "Log warnings and errors only" },
+  },
+  details: [
+    "Defaults come first, then the configuration file, then flags and --set. The file is read only " +
+    "where reading it is permitted.",
+    "SIGTERM and SIGINT end it gracefully: uploads under way get server.drain_timeout seconds, then " +
+    "they are cut and can be resumed. A second signal ends it at once.",
+  ],
+};
+
+/** What `loadConfig` needs to know of the flags of `fxfer serve`. */
+export function serveLoadOptions(args: ParsedArgs): LoadOptions {
+  const file = args.text("config");
+  const quiet = { flag: "--quiet", path: "logging.level", value: "warn" };
+  return {
+    ...(file === undefined ? {} : { file, explicit: true }),
+    flags: [...args.configFlags(), ...(args.has("quiet") ? [quiet] : [])],
+    sets: args.list("set"),
+  };
+}
+
+/** `fxfer serve`. */
+export const SERVE_COMMAND: Command = { spec: SERVE, run: runServe };
+
+async function runServe(args: ParsedArgs, output: Output): Promise<number> {
+  const { config, notes } = await loadConfig(serveLoadOptions(args));
+  const { level, format } = config.logging;
+  const log = createLogger(logSink(output.err, format), level);
+  for (const note of notes) log.info("config.note", { note });
+
+  await using parts = await wire(config, log);
+  const server = listen(parts.options, config);
+  announce(server, config, parts.options, log, output);
+  using _signals = onStop((signal) => {
+    log.info("server.signal", { signal });
+    server.shutdown();
+  });
+  await server.finished;
+  return 0;
+}
+
+function listen(options: ServeOptions, { server: { host, port } }: Config): Server {
+  try {
+    return serve(options);
+  } catch (cause) {
+    if (cause instanceof Deno.errors.AddrInUse) {
+      throw new FxferError(
+        "local_io",
+        `Cannot listen: port ${port} of ${host} is in use (--port 0 picks a free one)`,
+        { cause },
+      );
+    }
+    if (cause instanceof Deno.errors.AddrNotAvailable || cause instanceof Deno.errors.NotCapable) {
+      throw new FxferError("local_io", `Cannot listen on ${host} port ${port}: ${cause.message}`, {
+        cause,
+      });
+    }
+    throw cause;
+  }
+}
+
+/** The one line that must be seen: where it listens, and what it promises. */
+function announce(
+  { addr: { hostname, port } }: Server,
+  config: Config,
+  { storage }: ServeOptions,
+  log: Logger,
+  { out }: Output,
+): void {
+  log.info("server.listening", {
+    hostname,
+    port,
+    mode: config.server.mode,
+    storage: config.storage.path,
+    tier: storage.tier,
+    durability: storage.durability,
+    ...(config.server.mode === "stateless" ? {} : { sessions: config.stateful.persistence }),
+  });
+  // Also where --quiet hides the log: with port 0 nobody else knows the port.
+  if (!log.enabled("info") && config.server.port === 0) out.line(`${hostname}:${port}`);
+}

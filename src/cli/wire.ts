@@ -1,0 +1,102 @@
+/**
+ * The composition root: makes the parts a configuration asks for, and is the only place that picks
+ * a session store.
+ *
+ * @module
+ */
+import type { Config } from "../config/mod.ts";
+import { FxferError } from "../errors.ts";
+import type { Logger } from "../log.ts";
+import type { ServeOptions } from "../server/mod.ts";
+import { DiskStorage } from "../storage/mod.ts";
+import { MemorySessionStore, type SessionStore, SqliteSessionStore } from "../store/mod.ts";
+
+/** The parts of a server; dispose of them after it has stopped. */
+export interface Parts extends AsyncDisposable {
+  /** What `serve` of the library takes. */
+  readonly options: ServeOptions;
+}
+
+/** Seconds of the configuration as milliseconds of the library. */
+const ms = (seconds: number): number => seconds * 1000;
+
+/** Opens storage and store, and translates the configuration into the options of the library. */
+export async function wire(config: Config, log: Logger): Promise<Parts> {
+  await using opened = new AsyncDisposableStack();
+  const { path, naming, durability, budget } = config.storage;
+  const storage = opened.use(await DiskStorage.open(path, { naming, durability, budget, log }));
+  const store = config.server.mode === "stateless"
+    ? undefined
+    : opened.use(await openStore(config));
+  await sweepPartials(storage, store);
+  const options: ServeOptions = {
+    ...serveOptions(config),
+    ...(store === undefined ? {} : { store }),
+    storage,
+    log,
+  };
+  const owned = opened.move();
+  return { options, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+async function openStore({ stateful, storage }: Config): Promise<SessionStore> {
+  switch (stateful.persistence) {
+    case "memory":
+      return new MemorySessionStore();
+    case "sqlite":
+      return await SqliteSessionStore.open(`${storage.path}/${stateful.sqlite_file}`, {
+        flush: storage.durability === "durable",
+      });
+    case "redis":
+      throw new FxferError(
+        "config_invalid",
+        "Cannot open session store: stateful.persistence redis is not built in, use memory or sqlite",
+      );
+  }
+}
+
+/** Partial files that no session speaks of are left over from a crash; a live one is never touched. */
+async function sweepPartials(storage: DiskStorage, store: SessionStore | undefined): Promise<void> {
+  const live = new Set<string>();
+  if (store !== undefined) {
+    for await (const record of store.list()) {
+      if (record.upload !== null) live.add(record.upload.temporaryPath);
+      if (record.intent !== null) live.add(record.intent.temporaryPath);
+    }
+  }
+  await storage.sweep((temporaryPath) => live.has(temporaryPath));
+}
+
+/** The configuration in the library's words and units; pure. */
+export function serveOptions(config: Config): Omit<ServeOptions, "storage" | "store" | "log"> {
+  const { server, stateful, stateless, limits, security, versions } = config;
+  return {
+    hostname: server.host,
+    port: server.port,
+    mode: server.mode,
+    maxConnections: server.max_connections,
+    drainTimeoutMs: ms(server.drain_timeout),
+    clocks: {
+      handshakeMs: ms(server.handshake_timeout),
+      headerMs: ms(server.header_timeout),
+      stallMs: ms(stateless.request_timeout),
+      minRate: limits.min_rate,
+    },
+    rate: limits.rate === "off" ? "off" : {
+      connectionsPerSecond: limits.rate.connections_per_second,
+      sessionsPerMinute: limits.rate.sessions_per_minute,
+    },
+    maxRequestSize: stateless.max_request_size,
+    stateful: {
+      sessionTimeoutMs: ms(stateful.session_timeout),
+      maxSessions: stateful.max_sessions,
+      keepaliveMs: ms(stateful.keepalive),
+      maxInflight: stateful.max_inflight,
+      maxUploadSize: stateful.max_upload_size,
+      sessionQuota: limits.session_quota,
+      ipBinding: security.ip_binding,
+    },
+    v1: versions.v1 === "on",
+    v1Ack: versions.v1_ack,
+  };
+}
