@@ -6,7 +6,6 @@
  * @module
  */
 import type { StorageCore } from "./core.ts";
-import { describeError } from "../log.ts";
 import { entryOf } from "./manifest_line.ts";
 import { folderOf } from "./naming.ts";
 import type { FileSpec, StoredFile } from "./types.ts";
@@ -78,7 +77,7 @@ function finish(core: StorageCore, file: WholeFile): StoredFile {
     core.place.settle(file.temporaryPath);
   } catch (error) {
     // The file is stored; a second name in .incoming is swept at the next start.
-    core.log.warn("storage.leftover", { path: file.temporaryPath, cause: describeError(error) });
+    core.log.warn("storage.leftover", { path: file.temporaryPath, cause: error });
   }
   const stored: StoredFile = {
     path: file.finalPath,

@@ -6,6 +6,7 @@
  */
 export class GroupSync {
   readonly #flush: (keys: ReadonlySet<string>) => Promise<void>;
+  /** Settles with the flush under way and never fails. */
   #running: Promise<void> | undefined;
   #next: { readonly keys: Set<string>; readonly done: Promise<void> } | undefined;
 
@@ -21,23 +22,22 @@ export class GroupSync {
       return this.#next.done;
     }
     const keys = new Set([key]);
-    const done = this.#start(keys);
-    if (this.#running !== undefined) this.#next = { keys, done };
+    if (this.#running === undefined) return this.#run(keys);
+    const done = this.#running.then(() => {
+      this.#next = undefined;
+      return this.#run(keys);
+    });
+    this.#next = { keys, done };
     return done;
   }
 
-  async #start(keys: Set<string>): Promise<void> {
-    const before = this.#running;
-    if (before !== undefined) {
-      await before.catch(() => {});
-      this.#next = undefined;
-    }
+  #run(keys: ReadonlySet<string>): Promise<void> {
     const run = this.#flush(keys);
-    this.#running = run;
-    try {
-      await run;
-    } finally {
-      if (this.#running === run) this.#running = undefined;
-    }
+    // Registered before anything waits for it, so `#running` is clear when the next one begins.
+    const settled: Promise<void> = run.catch(() => {}).then(() => {
+      if (this.#running === settled) this.#running = undefined;
+    });
+    this.#running = settled;
+    return run;
   }
 }

@@ -59,6 +59,6 @@ export function removeQuietly(core: StorageCore, path: string): void {
   try {
     core.place.remove(path);
   } catch (error) {
-    core.log.warn("storage.leftover", { path, cause: asStorageError("Cannot remove file", error) });
+    core.log.warn("storage.leftover", { path, cause: error });
   }
 }

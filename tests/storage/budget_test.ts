@@ -1,0 +1,42 @@
+import assert from "node:assert/strict";
+import { FxferError } from "../../src/errors.ts";
+import { Budget } from "../../src/storage/budget.ts";
+
+const full = (error: unknown) => error instanceof FxferError && error.code === "storage_full";
+const pure = (name: string, fn: () => void) => Deno.test({ name, permissions: "none", fn });
+
+pure("Budget admits up to its limit and not a byte more (S-TRF-3)", () => {
+  const budget = new Budget(100, () => 0);
+  budget.reserve(60);
+  assert.throws(() => budget.reserve(41), full);
+  budget.reserve(40);
+  assert.equal(budget.reserved, 100);
+  budget.release(60, 0);
+  budget.add(10);
+  budget.reserve(50);
+  assert.throws(() => budget.reserve(1), full);
+});
+
+pure("Budget without a limit admits everything", () => {
+  new Budget(0, () => 0).reserve(Number.MAX_SAFE_INTEGER);
+});
+
+pure("Budget asks for free space once a second and counts promises against it", () => {
+  let now = 0;
+  let asked = 0;
+  let free = 1000;
+  const budget = new Budget(0, () => now, () => (asked++, free));
+  budget.reserve(600);
+  assert.throws(() => budget.reserve(600), full);
+  assert.equal(asked, 1);
+  // The upload writes what it was promised: the disk has less, the promise is kept.
+  budget.wrote(600);
+  free = 400;
+  now = 1000;
+  budget.reserve(400);
+  assert.throws(() => budget.reserve(1), full);
+  assert.equal(asked, 2);
+  budget.release(600, 600);
+  budget.release(400, 0);
+  budget.reserve(400);
+});

@@ -1,0 +1,36 @@
+/** A DiskStorage in a temporary folder, for the suite and for the tests of the disk itself. @module */
+import { DiskStorage, type DiskStorageOptions } from "../../src/storage/mod.ts";
+import { listFiles, readManifest } from "../helpers/files.ts";
+import { TempDir } from "../helpers/temp.ts";
+import type { StorageFixture } from "../storage_suite.ts";
+
+/** A fixture whose storage is a {@linkcode DiskStorage}. */
+export interface DiskFixture extends StorageFixture {
+  readonly storage: DiskStorage;
+  readonly folder: string;
+  restart(): Promise<DiskStorage>;
+}
+
+/** Opens a storage in a fresh folder. */
+export async function diskFixture(options: DiskStorageOptions): Promise<DiskFixture> {
+  const parent = await TempDir.make();
+  const folder = parent.join("storage");
+  const opened = [await DiskStorage.open(folder, options)];
+  return {
+    folder,
+    storage: opened[0]!,
+    read: (path) => Deno.readFile(`${folder}/${path}`),
+    files: async () => (await listFiles(folder)).filter((path) => path !== "commits.jsonl"),
+    lines: () => readManifest(folder),
+    async restart() {
+      for (const storage of opened) await storage[Symbol.asyncDispose]();
+      const fresh = await DiskStorage.open(folder, options);
+      opened.push(fresh);
+      return fresh;
+    },
+    async [Symbol.asyncDispose]() {
+      for (const storage of opened) await storage[Symbol.asyncDispose]();
+      await parent[Symbol.asyncDispose]();
+    },
+  };
+}

@@ -1,0 +1,388 @@
+/**
+ * The conformance suite of file storages: what the contract in src/storage/types.ts promises, as
+ * tests. Every implementation and every tier runs all of it; what one cannot do is a declared gap,
+ * which shows as a skipped test with its reason.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { FxferError } from "../src/errors.ts";
+import type { Durability, FileSpec, FileStorage, StoredFile } from "../src/storage/mod.ts";
+import { sha256 } from "./helpers/files.ts";
+import { Random } from "./helpers/random.ts";
+
+/** What the suite may ask of a storage. */
+export interface StorageNeeds {
+  readonly durability?: Durability;
+  /** Bytes; 0 for none. */
+  readonly budget?: number;
+}
+
+/** A fresh, empty storage; disposing the fixture removes all it left. */
+export interface StorageFixture extends AsyncDisposable {
+  readonly storage: FileStorage;
+  /** The bytes under a path. */
+  read(path: string): Promise<Uint8Array>;
+  /** Every file that is not the manifest, final or not. */
+  files(): Promise<string[]>;
+  /** The lines of the manifest. */
+  lines(): Promise<Record<string, unknown>[]>;
+  /** Lets go of `storage` and opens the same data as a new process would. */
+  restart(): Promise<FileStorage>;
+}
+
+/** What an implementation may declare not to do. */
+export type StorageGap = "reopen" | "memory" | "durable";
+
+/** The gaps with the reason of each. */
+export type StorageGaps = Partial<Record<StorageGap, string>>;
+
+const SESSION = { id: "6f9619ff-8b86-4d01-b42d-00cf4fc964ff", sequence: 7 };
+const random = new Random(20261123);
+
+/** Bytes nobody can guess, the same in each run. */
+function sample(size: number): Uint8Array {
+  return random.bytes(size);
+}
+
+function spec(more: Partial<FileSpec> = {}): FileSpec {
+  return { mimeType: "image/png", reserve: 0, ...more };
+}
+
+/** Asserts a rejection or a throw with this code. */
+async function refuses(code: string, act: () => unknown): Promise<FxferError> {
+  let found: unknown;
+  try {
+    await act();
+  } catch (error) {
+    found = error;
+  }
+  assert.ok(found instanceof FxferError, `expected ${code}, got ${found}`);
+  assert.equal(found.code, code);
+  return found;
+}
+
+type Case = (storage: FileStorage, fixture: StorageFixture) => Promise<void>;
+
+/** Runs every case of the contract against storages made by `factory`. */
+export function storageSuite(
+  name: string,
+  factory: (needs: StorageNeeds) => Promise<StorageFixture>,
+  gaps: StorageGaps = {},
+): void {
+  const test = (
+    title: string,
+    run: Case,
+    needs: StorageNeeds = {},
+    gap?: StorageGap,
+  ): void => {
+    const reason = gap && gaps[gap];
+    Deno.test({
+      name: `${name}: ${title}${reason === undefined ? "" : ` (skipped: ${reason})`}`,
+      ignore: reason !== undefined,
+      async fn() {
+        await using fixture = await factory(needs);
+        await run(fixture.storage, fixture);
+      },
+    });
+  };
+
+  const assertStored = async (fixture: StorageFixture, file: StoredFile, bytes: Uint8Array) => {
+    assert.equal(file.size, bytes.length);
+    assert.equal(file.sha256, sha256(bytes));
+    assert.deepEqual(await fixture.read(file.path), bytes);
+    const line = (await fixture.lines()).find((line) => line.path === file.path);
+    assert.equal(line?.sha256, file.sha256);
+    assert.equal(line?.size, bytes.length);
+  };
+
+  for (const durability of ["process", "data", "durable"] as const) {
+    const gap = durability === "durable" ? "durable" : undefined;
+    for (const size of [0, 1, 1024, 3 * 1024 * 1024]) {
+      const title = `put() at level ${durability} stores ${size} bytes and their line (S-TRF-7)`;
+      test(
+        title,
+        async (storage, fixture) => {
+          assert.equal(storage.durability, durability);
+          const bytes = sample(size);
+          const file = await storage.put(spec({ reserve: size, name: "a\n/../b" }), bytes);
+          assert.equal(file.replayed, false);
+          assert.match(file.path, /^received_[0-9a-f]{16}\.png$/);
+          await assertStored(fixture, file, bytes);
+          assert.deepEqual(await fixture.files(), [file.path]);
+          assert.equal((await fixture.lines())[0]?.name, "a\n/../b");
+        },
+        { durability },
+        gap,
+      );
+    }
+
+    test(
+      `an upload at level ${durability} goes from begin to publish`,
+      async (storage, fixture) => {
+        const bytes = sample(200_000);
+        const upload = await storage.begin(spec({ session: SESSION, clientAddress: "192.0.2.7" }));
+        // The buffer is the caller's again after each write: it is reused here, to prove it.
+        const buffer = new Uint8Array(30_000);
+        for (let at = 0; at < bytes.length; at += buffer.length) {
+          const part = bytes.subarray(at, at + buffer.length);
+          buffer.set(part);
+          await upload.write(buffer.subarray(0, part.length));
+          buffer.fill(0xee);
+          assert.equal(await upload.checkpoint(), at + part.length);
+        }
+        const sealed = await upload.seal();
+        assert.deepEqual(await upload.seal(), sealed);
+        assert.equal(sealed.sha256, sha256(bytes));
+        assert.deepEqual(await fixture.lines(), [], "nothing is listed before publish");
+        const file = await upload.publish();
+        assert.equal(file.path, sealed.finalPath);
+        assert.match(file.path, /^session_6f96.*\/file_7_[0-9]{8}T[0-9]{9}\.png$/);
+        assert.deepEqual(await upload.publish(), file);
+        await upload.discard();
+        await upload.release();
+        await assertStored(fixture, file, bytes);
+        const [line, ...more] = await fixture.lines();
+        assert.deepEqual(more, []);
+        assert.equal(line?.session, SESSION.id);
+        assert.equal(line?.sequence, 7);
+        assert.equal(line?.client, "192.0.2.7");
+      },
+      { durability },
+      gap,
+    );
+
+    test(
+      `many files at once at level ${durability} are all stored`,
+      async (storage, fixture) => {
+        const contents = Array.from({ length: 40 }, () => sample(500));
+        const files = await Promise.all(contents.map((bytes) => storage.put(spec(), bytes)));
+        assert.equal(new Set(files.map((file) => file.path)).size, 40);
+        for (const [at, file] of files.entries()) {
+          await assertStored(fixture, file, contents[at] ?? assert.fail());
+        }
+      },
+      { durability },
+      gap,
+    );
+
+    test(
+      `one upload id stored twice at once at level ${durability} is one file (S-TRF-9)`,
+      async (storage, fixture) => {
+        const bytes = sample(3000);
+        const twins = await Promise.all([1, 2, 3].map(async () => {
+          const upload = await storage.begin(spec({ uploadId: "twin" }));
+          await upload.write(bytes);
+          await upload.seal();
+          return upload;
+        }));
+        const files = await Promise.all(twins.map((upload) => upload.publish()));
+        assert.deepEqual(files.map((file) => file.replayed).sort(), [false, true, true]);
+        assert.equal(new Set(files.map((file) => file.path)).size, 1);
+        assert.equal((await fixture.files()).length, 1);
+      },
+      { durability },
+      gap,
+    );
+  }
+
+  test("a discarded upload leaves nothing", async (storage, fixture) => {
+    const upload = await storage.begin(spec({ reserve: 10 }));
+    await upload.write(sample(10));
+    await upload.discard();
+    await upload.discard();
+    assert.deepEqual(await fixture.files(), []);
+    assert.deepEqual(await fixture.lines(), []);
+    await assert.rejects(async () => await upload.write(sample(1)), TypeError);
+  });
+
+  test("publish() before seal() is a programmer's mistake", async (storage) => {
+    const upload = await storage.begin(spec());
+    await assert.rejects(() => upload.publish(), TypeError);
+    await upload.discard();
+  });
+
+  test(
+    "another announced sha256 is checksum_mismatch and nothing is kept (S-TRF-5)",
+    async (storage, fixture) => {
+      for (const size of [10, 2 * 1024 * 1024]) {
+        const bytes = sample(size);
+        const wrong = { ...spec({ reserve: size }), sha256: "0".repeat(64) };
+        await refuses("checksum_mismatch", () => storage.put(wrong, bytes));
+      }
+      assert.deepEqual(await fixture.files(), []);
+      assert.deepEqual(await fixture.lines(), []);
+    },
+  );
+
+  test("an upload id seen before answers the first result (S-TRF-9)", async (storage, fixture) => {
+    const bytes = sample(100);
+    const first = await storage.put(spec({ uploadId: "one" }), bytes);
+    assert.deepEqual(storage.find("one"), first);
+    assert.equal(storage.find("two"), undefined);
+    assert.deepEqual(await storage.put(spec({ uploadId: "one" }), bytes), {
+      ...first,
+      replayed: true,
+    });
+    const upload = await storage.begin(spec({ uploadId: "one" }));
+    await upload.write(bytes);
+    await upload.seal();
+    assert.deepEqual(await upload.publish(), { ...first, replayed: true });
+    assert.deepEqual(await fixture.files(), [first.path]);
+    assert.equal((await fixture.lines()).length, 1);
+  });
+
+  test("an upload id with other bytes is sequence_reuse (S-TRF-9)", async (storage, fixture) => {
+    await storage.put(spec({ uploadId: "one" }), sample(100));
+    const error = await refuses(
+      "sequence_reuse",
+      () => storage.put(spec({ uploadId: "one" }), sample(100)),
+    );
+    assert.deepEqual(error.fields, { field: "upload_id" });
+    const upload = await storage.begin(spec({ uploadId: "one" }));
+    await upload.write(sample(100));
+    await upload.seal();
+    await refuses("sequence_reuse", () => upload.publish());
+    await upload.discard();
+    assert.equal((await fixture.files()).length, 1);
+  });
+
+  test("three uploads of 60 % of the budget get one yes (S-TRF-3)", async (storage) => {
+    const first = await storage.begin(spec({ reserve: 600 }));
+    await refuses("storage_full", () => storage.begin(spec({ reserve: 600 })));
+    await refuses("storage_full", () => storage.put(spec({ reserve: 600 }), sample(600)));
+    await refuses("storage_full", () => first.reserve(401));
+    first.reserve(400);
+    await first.discard();
+    const again = await storage.begin(spec({ reserve: 1000 }));
+    await again.discard();
+  }, { budget: 1000 });
+
+  test("the budget counts what was stored, not what was promised", async (storage) => {
+    const upload = await storage.begin(spec({ reserve: 1000 }));
+    await upload.write(sample(300));
+    await upload.seal();
+    await upload.publish();
+    await refuses("storage_full", () => storage.put(spec(), sample(701)));
+    await storage.put(spec(), sample(700));
+    await refuses("storage_full", () => storage.put(spec(), sample(1)));
+    await storage.put(spec(), sample(0));
+  }, { budget: 1000 });
+
+  test("bytes beyond the promise are admitted as they come", async (storage) => {
+    const upload = await storage.begin(spec({ reserve: 0 }));
+    await upload.write(sample(900));
+    await refuses("storage_full", () => upload.write(sample(200)));
+    assert.equal(upload.offset, 900);
+    await upload.write(sample(100));
+    await upload.discard();
+    await storage.put(spec(), sample(1000));
+  }, { budget: 1000 });
+
+  test("check() leaves nothing behind", async (storage, fixture) => {
+    await storage.check();
+    assert.deepEqual(await fixture.files(), []);
+  });
+
+  test(
+    "remove() of what is absent, or no partial file, is fine and harmless",
+    async (storage, fixture) => {
+      const file = await storage.put(spec(), sample(5));
+      for (
+        const temporaryPath of [file.path, ".incoming/0123456789abcdef.part", "../x", "/etc/x"]
+      ) {
+        await storage.remove({ temporaryPath });
+      }
+      assert.deepEqual(await fixture.files(), [file.path]);
+    },
+  );
+
+  test(
+    "a released upload is reopened at its offset, in this process and after a restart (S-TRF-4)",
+    async (storage, fixture) => {
+      const bytes = sample(5000);
+      const one = await storage.begin(spec({ session: SESSION, reserve: 5000 }));
+      await one.write(bytes.subarray(0, 2000));
+      const offset = await one.checkpoint();
+      // Beyond the checkpoint: cut away on reopening.
+      await one.write(sample(500));
+      const { temporaryPath, finalPath } = one;
+      await one.release();
+      const partial = { temporaryPath, finalPath, spec: spec({ session: SESSION, reserve: 5000 }) };
+      const two = await storage.reopen({ ...partial, offset });
+      assert.equal(two?.offset, 2000);
+      await two?.write(bytes.subarray(2000, 3000));
+      await two?.release();
+      const fresh = await fixture.restart();
+      const three = await fresh.reopen({ ...partial, offset: 3000 });
+      assert.ok(three !== undefined);
+      await three.write(bytes.subarray(3000));
+      await three.seal();
+      await assertStored(fixture, await three.publish(), bytes);
+    },
+    {},
+    "reopen",
+  );
+
+  test("reopen() is undefined for what is gone, too short or not a partial file's name", async (storage) => {
+    const upload = await storage.begin(spec({ session: SESSION }));
+    await upload.write(sample(100));
+    const { temporaryPath, finalPath } = upload;
+    await upload.release();
+    const partial = { temporaryPath, finalPath, spec: spec(), offset: 101 };
+    assert.equal(await storage.reopen(partial), undefined);
+    const escape = { ...partial, offset: 0, temporaryPath: "../outside" };
+    assert.equal(await storage.reopen(escape), undefined);
+    await storage.remove({ temporaryPath });
+    assert.equal(await storage.reopen({ ...partial, offset: 0 }), undefined);
+  });
+
+  test(
+    "recover() finishes a sealed file after a restart, once (S-SEQ-5)",
+    async (storage, fixture) => {
+      const bytes = sample(4000);
+      const upload = await storage.begin(spec({ session: SESSION }));
+      await upload.write(bytes);
+      const sealed = await upload.seal();
+      await upload.release();
+      const fresh = await fixture.restart();
+      for (let time = 0; time < 2; time++) {
+        const file = await fresh.recover(sealed);
+        assert.ok(file !== undefined);
+        await assertStored(fixture, file, bytes);
+        assert.equal((await fixture.lines()).length, 1);
+        assert.equal((await fixture.files()).length, 1);
+      }
+      const other = { ...sealed, sha256: "1".repeat(64) };
+      assert.equal(await fresh.recover(other), undefined);
+    },
+    {},
+    "reopen",
+  );
+
+  test(
+    "upload ids outlive the process",
+    async (storage, fixture) => {
+      const bytes = sample(100);
+      const first = await storage.put(spec({ uploadId: "one" }), bytes);
+      const fresh = await fixture.restart();
+      assert.deepEqual(await fresh.put(spec({ uploadId: "one" }), bytes), {
+        ...first,
+        replayed: true,
+      });
+    },
+    {},
+    "memory",
+  );
+
+  test(
+    "the budget's used bytes outlive the process",
+    async (storage, fixture) => {
+      await storage.put(spec(), sample(600));
+      const fresh = await fixture.restart();
+      await refuses("storage_full", () => fresh.put(spec(), sample(401)));
+    },
+    { budget: 1000 },
+    "memory",
+  );
+}
