@@ -34,12 +34,12 @@ export interface ConfigFlag {
 export interface LoadOptions {
   /**
    * The YAML file.
-   * @default "config.yaml"
+   * @default {"config.yaml"}
    */
   readonly file?: string;
   /**
    * Whether the user named the file: then it must be readable, else its absence is fine.
-   * @default false
+   * @default {false}
    */
   readonly explicit?: boolean;
   /** What flags set; a later one wins. */

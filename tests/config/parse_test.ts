@@ -334,7 +334,7 @@ Deno.test("the Config types' @default and the schema agree on every setting", as
   for (const [path, setting] of SETTINGS) {
     const key = path.slice(path.lastIndexOf(".") + 1);
     const documented = source.match(
-      new RegExp(`@default (.*)\\n   \\*/\\n  readonly ${key}:`),
+      new RegExp(`@default {(.*)}\\n   \\*/\\n  readonly ${key}:`),
     );
     assert.equal(documented?.[1], JSON.stringify(setting.default), path);
     assert.equal(valueAt(DEFAULT_CONFIG, path), setting.default, path);

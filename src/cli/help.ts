@@ -1,0 +1,96 @@
+/** The texts of `fxfer --help` and `fxfer help COMMAND`, made from the tables. Pure. @module */
+import { SETTINGS } from "../config/mod.ts";
+import { type CommandSpec, HELP_OPTION, type OptionSpec } from "./args.ts";
+
+/** Wide enough for a sentence, narrow enough for half a screen. */
+const WIDTH = 80;
+
+/** Breaks a text into lines of at most `width`; a longer word keeps its own line. */
+export function wrap(text: string, width: number): string[] {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(" ")) {
+    if (line !== "" && line.length + 1 + word.length > width) {
+      lines.push(line);
+      line = word;
+    } else {
+      line = line === "" ? word : `${line} ${word}`;
+    }
+  }
+  return [...lines, line];
+}
+
+/** Two columns, the right one wrapped. */
+function table(rows: readonly (readonly [string, string])[]): string[] {
+  const left = Math.max(...rows.map(([name]) => name.length)) + 4;
+  return rows.flatMap(([name, text]) =>
+    wrap(text, WIDTH - left).map((line, index) =>
+      (index === 0 ? `  ${name}`.padEnd(left) : " ".repeat(left)) + line
+    )
+  );
+}
+
+function optionRow([name, option]: readonly [string, OptionSpec]): readonly [string, string] {
+  const short = option.short === undefined ? "    " : `-${option.short}, `;
+  const value = option.value === undefined ? "" : ` ${option.value}`;
+  const setting = option.setting === undefined ? undefined : SETTINGS.get(option.setting);
+  const standard = setting === undefined || option.value === undefined
+    ? ""
+    : ` (default ${String(setting.default)})`;
+  const multiple = option.multiple ? "; may be repeated" : "";
+  return [`${short}--${name}${value}`, option.help + multiple + standard];
+}
+
+const ellipsis = (max: number) => max > 1 ? "…" : "";
+
+/** The help of one command. */
+export function commandHelp(spec: CommandSpec): string {
+  const { name, min, max } = spec.operands ?? { name: "", min: 0, max: 0 };
+  const operand = max === 0 ? "" : min === 0 ? ` [${name}]` : ` ${name}${ellipsis(max)}`;
+  const flags = Object.keys(spec.options).length > 0 ? " [FLAG…]" : "";
+  return [
+    ...wrap(`${spec.summary}.`, WIDTH),
+    "",
+    `Usage: fxfer ${spec.name}${flags}${operand}`,
+    "",
+    "Flags:",
+    ...table([...Object.entries(spec.options), ["help", HELP_OPTION] as const].map(optionRow)),
+    ...(spec.details ?? []).flatMap((paragraph) => ["", ...wrap(paragraph, WIDTH)]),
+  ].join("\n");
+}
+
+/** What the exit code says (of the codes table, once more for people). */
+const EXIT_CODES: readonly (readonly [string, string])[] = [
+  ["0", "all is well"],
+  ["1", "wrong usage or configuration"],
+  ["2", "tried again until the tries were used up; can be resumed"],
+  ["3", "refused by the server"],
+  ["4", "not authorised"],
+  ["5", "the bytes are not what they should be"],
+  ["6", "sent to a version 1 server that confirms nothing"],
+  ["7", "another connection took the session over"],
+  ["8", "a local file cannot be used"],
+  ["9", "some files were not stored"],
+  ["130", "interrupted; can be resumed"],
+];
+
+/** The help of the program. */
+export function programHelp(commands: readonly CommandSpec[]): string {
+  return [
+    "fxfer moves files over TCP, with sessions that survive a broken connection.",
+    "",
+    "Usage: fxfer COMMAND [FLAG…] …",
+    "",
+    "Commands:",
+    ...table([
+      ...commands.map((spec) => [spec.name, spec.summary] as const),
+      ["help [COMMAND]", "Show how to use fxfer, or one of its commands"],
+    ]),
+    "",
+    "Flags:",
+    ...table([["-h, --help", "Show this help"], ["-V, --version", "Show the version"]]),
+    "",
+    "Exit codes:",
+    ...table(EXIT_CODES),
+  ].join("\n");
+}

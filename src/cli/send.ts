@@ -1,0 +1,115 @@
+/** `fxfer send`: its flags, and what they ask for. @module */
+import { SETTINGS, shorten } from "../config/mod.ts";
+import { type CommandSpec, type ParsedArgs, usageError } from "./args.ts";
+
+/** Tries after the first one before `send` gives up. */
+const DEFAULT_RETRIES = 8;
+
+/** The flags of `fxfer send`. */
+export const SEND: CommandSpec = {
+  name: "send",
+  summary: "Send files to a server",
+  operands: { name: "FILE", min: 1, max: Infinity },
+  options: {
+    host: { value: "HOST", help: "The server's address", setting: "server.host" },
+    port: { value: "PORT", short: "p", help: "The server's TCP port", setting: "server.port" },
+    mode: {
+      value: "MODE",
+      help: "auto (a session, without one where the server offers none), stateful or stateless " +
+        "(default auto)",
+    },
+    name: { value: "NAME", help: "Name to give to the server instead of the file's own" },
+    type: { value: "TYPE", help: "Media type, such as image/png, instead of that of the name" },
+    "allow-v1": { help: "Go on with a version 1 server, which confirms nothing (exit code 6)" },
+    retries: {
+      value: "N",
+      help: `Tries after the first one that failed (default ${DEFAULT_RETRIES})`,
+    },
+    json: { help: "Write one JSON object a file to standard output" },
+    quiet: { short: "q", help: "Show errors only" },
+  },
+  details: [
+    "FILE may be - for standard input. A broken connection is made again and the file goes on where " +
+    "the server has it.",
+  ],
+};
+
+/** How `fxfer send` chooses between a session and none. */
+export type SendMode = "auto" | "stateful" | "stateless";
+
+/** What the flags of `fxfer send` ask for, checked. */
+export interface SendArgs {
+  readonly files: readonly string[];
+  readonly host: string;
+  /** 1 to 65535. */
+  readonly port: number;
+  readonly mode: SendMode;
+  readonly name?: string;
+  /** `type/subtype`. */
+  readonly type?: string;
+  readonly allowV1: boolean;
+  /** Tries after the first. */
+  readonly retries: number;
+  readonly json: boolean;
+  readonly quiet: boolean;
+}
+
+const isMode = (text: string): text is SendMode =>
+  text === "auto" || text === "stateful" || text === "stateless";
+
+/**
+ * Checks the flags of `fxfer send`.
+ *
+ * @throws {FxferError} `usage` with every fault at once.
+ */
+export function readSendArgs(args: ParsedArgs): SendArgs {
+  const faults: string[] = [];
+  const fault = (flag: string, wanted: string, found: string) => {
+    faults.push(`--${flag}: wanted ${wanted}, found "${shorten(found, 40)}"`);
+  };
+
+  const setting = (flag: string, path: string): unknown => {
+    const { kind, default: standard } = SETTINGS.get(path)!;
+    const text = args.text(flag);
+    const value = text === undefined ? standard : kind.read(text);
+    if (value === undefined) fault(flag, kind.wanted, text!);
+    return value ?? standard;
+  };
+  const host = setting("host", "server.host") as string;
+  const port = setting("port", "server.port") as number;
+  if (port === 0) fault("port", "the port of a server", "0");
+
+  const mode = args.text("mode") ?? "auto";
+  if (!isMode(mode)) fault("mode", "auto, stateful or stateless", mode);
+  const retries = args.text("retries") ?? String(DEFAULT_RETRIES);
+  if (!/^\d{1,4}$/.test(retries)) fault("retries", "whole number 0 to 9999", retries);
+
+  const name = args.text("name");
+  if (name !== undefined && args.operands.length > 1) {
+    faults.push("--name names one file, and there are several");
+  }
+  if (name === "") fault("name", "a name", name);
+  const type = args.text("type");
+  // The token of RFC 9110, as S-FRM-5 wants it.
+  if (type !== undefined && !/^[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+$/.test(type)) {
+    fault("type", "a media type such as image/png", type);
+  }
+  if (args.operands.filter((file) => file === "-").length > 1) {
+    faults.push("- is standard input and can be sent once");
+  }
+  if (args.operands.includes("")) faults.push("FILE is empty");
+  if (faults.length > 0) throw usageError(faults, SEND.name);
+
+  return {
+    files: args.operands,
+    host,
+    port,
+    mode: mode as SendMode,
+    ...(name === undefined ? {} : { name }),
+    ...(type === undefined ? {} : { type }),
+    allowV1: args.has("allow-v1"),
+    retries: Number(retries),
+    json: args.has("json"),
+    quiet: args.has("quiet"),
+  };
+}

@@ -1,0 +1,109 @@
+/** `fxfer verify`: stored files against the manifest. @module */
+import { escapeControls } from "../config/mod.ts";
+import { CODES, FxferError } from "../errors.ts";
+import { type VerifyFinding, verifyFolder, type VerifyVerdict } from "../storage/mod.ts";
+import type { ParsedArgs } from "./args.ts";
+import type { Command } from "./command.ts";
+import { count, formatBytes } from "./format.ts";
+import type { Output } from "./output.ts";
+import { Progress } from "./progress.ts";
+
+/** What each verdict but `ok` means, and whether a file that was acknowledged is not what it was. */
+const VERDICTS: Readonly<Record<Exclude<VerifyVerdict, "ok">, { text: string; bad: boolean }>> = {
+  missing: { text: "listed, and not there", bad: true },
+  changed: { text: "not the bytes that were stored", bad: true },
+  malformed: { text: "no entry of a manifest", bad: true },
+  torn: { text: "the manifest ends inside a line: a write was cut short", bad: false },
+  extra: { text: "not listed", bad: false },
+  partial: { text: "the beginning of a file, never published", bad: false },
+};
+
+/** The manifest's name in a storage folder. */
+const MANIFEST = "commits.jsonl";
+
+/** A verdict in words, for one line. */
+function describe({ verdict, path, line }: VerifyFinding): string {
+  const what = path === undefined ? `${MANIFEST} line ${line}` : escapeControls(path);
+  return verdict === "ok" ? `ok: ${what}` : `${verdict}: ${what} (${VERDICTS[verdict].text})`;
+}
+
+const isBad = ({ verdict }: VerifyFinding): boolean => verdict !== "ok" && VERDICTS[verdict].bad;
+
+/** Throws what keeps the folder from being verified; asks for permissions without a prompt. */
+async function checkFolder(folder: string): Promise<void> {
+  const refuse = (reason: string, cause?: unknown) =>
+    new FxferError("local_io", `Cannot verify ${folder}: ${reason}`, { cause });
+  const { state } = await Deno.permissions.query({ name: "read", path: folder });
+  if (state !== "granted") throw refuse(`reading it is not permitted (--allow-read=${folder})`);
+  const info = await Deno.stat(folder).catch((cause) => {
+    throw refuse(cause instanceof Deno.errors.NotFound ? "there is no such folder" : cause.message);
+  });
+  if (!info.isDirectory) throw refuse("it is no folder");
+  // Without a manifest there is nothing to hold the files against, and "all well" would be a lie.
+  await Deno.lstat(`${folder}/${MANIFEST}`).catch((cause) => {
+    throw refuse(`it has no ${MANIFEST}`, cause);
+  });
+}
+
+async function* findings(folder: string): AsyncGenerator<VerifyFinding> {
+  try {
+    yield* verifyFolder(folder);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new FxferError("local_io", `Cannot verify ${folder}: ${reason}`, { cause });
+  }
+}
+
+async function verify(args: ParsedArgs, { out, err }: Output): Promise<number> {
+  const folder = args.operands[0]!;
+  const json = args.has("json");
+  const quiet = args.has("quiet");
+  await checkFolder(folder);
+
+  const counts = { ok: 0, missing: 0, changed: 0, malformed: 0, torn: 0, extra: 0, partial: 0 };
+  let bytes = 0;
+  let bad = 0;
+  const progress = err.terminal && !quiet ? new Progress(err, { label: folder }) : undefined;
+  try {
+    for await (const finding of findings(folder)) {
+      counts[finding.verdict]++;
+      if (finding.verdict === "ok") bytes += finding.size ?? 0;
+      if (isBad(finding)) bad++;
+      progress?.update(bytes);
+      if (json && !(quiet && finding.verdict === "ok")) {
+        out.line(escapeControls(JSON.stringify(finding)));
+      } else if (!json && (isBad(finding) || !quiet && finding.verdict !== "ok")) {
+        out.line(describe(finding));
+      }
+    }
+  } finally {
+    progress?.stop();
+  }
+
+  if (json) {
+    if (!quiet) out.line(JSON.stringify({ summary: counts, bytes, intact: bad === 0 }));
+  } else if (!quiet) {
+    const rest = bad > 0 ? `, ${bad} not` : "";
+    out.line(`${count(counts.ok, "file")} as stored (${formatBytes(bytes)})${rest}`);
+  }
+  return bad > 0 ? CODES.checksum_mismatch.exit : 0;
+}
+
+/** The command. */
+export const verifyCommand: Command = {
+  spec: {
+    name: "verify",
+    summary: "Hash stored files again and compare them with the manifest",
+    operands: { name: "DIR", min: 1, max: 1 },
+    options: {
+      json: { help: "Write one JSON object a finding, then a summary" },
+      quiet: { short: "q", help: "Show only what is wrong" },
+    },
+    details: [
+      "Exit code 0: every file the manifest lists is as it was stored; 5: some are missing or " +
+      "changed, or the manifest has lines that are none. Files nobody listed and beginnings of " +
+      "files are shown and do no harm.",
+    ],
+  },
+  run: verify,
+};

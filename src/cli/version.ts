@@ -1,0 +1,23 @@
+/** Which fxfer this is, and whether it may run on this Deno. @module */
+import denoJson from "../../deno.json" with { type: "json" };
+
+/** The version of fxfer, from deno.json: the only place it stands in. */
+export const FXFER_VERSION: string = denoJson.version;
+
+/** `fxfer 0.1.0 (Deno 2.9.6, linux x86_64)`. */
+export function versionText(): string {
+  const { os, arch } = Deno.build;
+  return `fxfer ${FXFER_VERSION} (Deno ${Deno.version.deno}, ${os} ${arch})`;
+}
+
+/**
+ * Why fxfer must not run on a version of Deno; undefined when it may.
+ *
+ * @param deno Such as `2.9.6`.
+ */
+export function unfitRuntime(deno: string): string | undefined {
+  if (deno !== "2.8.3") return undefined;
+  // denoland/deno#35292
+  return "Cannot run on Deno 2.8.3: it keeps a socket open after close while a read is pending, " +
+    "so connections would pile up; use another version";
+}

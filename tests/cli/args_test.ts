@@ -1,0 +1,206 @@
+import assert from "node:assert/strict";
+import { type CommandSpec, parseCommandArgs, type ParsedArgs } from "../../src/cli/args.ts";
+import { readSendArgs, SEND } from "../../src/cli/send.ts";
+import { SERVE, serveLoadOptions } from "../../src/cli/serve.ts";
+import { loadConfig, SETTINGS } from "../../src/config/mod.ts";
+import { FxferError } from "../../src/errors.ts";
+
+const pure = { permissions: "none" } as const;
+
+const TRY: CommandSpec = {
+  name: "try",
+  summary: "Try things",
+  operands: { name: "FILE", min: 1, max: 2 },
+  options: {
+    port: { value: "PORT", short: "p", help: "", setting: "server.port" },
+    set: { value: "K=V", multiple: true, help: "" },
+    json: { help: "" },
+    quiet: { short: "q", help: "" },
+  },
+};
+
+function parse(args: string[], spec = TRY): ParsedArgs {
+  const parsed = parseCommandArgs(spec, args);
+  assert(parsed !== "help");
+  return parsed;
+}
+
+function faultsOf(action: () => unknown): unknown {
+  try {
+    action();
+  } catch (error) {
+    assert(error instanceof FxferError, String(error));
+    assert.equal(error.code, "usage");
+    assert.equal(error.exit, 1);
+    return error.fields.faults;
+  }
+  return [];
+}
+
+Deno.test("parseCommandArgs() reads flags, values and operands in any order", pure, () => {
+  const args = parse(["a", "--port", "1", "-q", "--set", "x=1", "--set=y=2", "b"]);
+  assert.deepEqual(args.operands, ["a", "b"]);
+  assert.equal(args.text("port"), "1");
+  assert.deepEqual(args.list("set"), ["x=1", "y=2"]);
+  assert.equal(args.has("quiet"), true);
+  assert.equal(args.has("json"), false);
+  assert.equal(args.text("set"), "y=2");
+  assert.deepEqual(args.configFlags(), [{ flag: "--port", path: "server.port", value: "1" }]);
+});
+
+Deno.test(
+  "parseCommandArgs() takes grouped letters, - as an operand, and all after -- as operands",
+  pure,
+  () => {
+    const args = parse(["-qp", "3", "-", "--", "--json"]);
+    assert.deepEqual(args.operands, ["-", "--json"]);
+    assert.equal(args.text("port"), "3");
+    assert.equal(args.has("quiet"), true);
+    assert.equal(args.has("json"), false);
+  },
+);
+
+Deno.test("the last of several values wins; a value may start with a dash after =", pure, () => {
+  assert.equal(parse(["a", "-p", "1", "--port=-2"]).text("port"), "-2");
+});
+
+Deno.test("every fault is reported at once, with a did-you-mean for flags", pure, () => {
+  assert.deepEqual(
+    faultsOf(() => parse(["--prot", "1", "--json=yes", "--port", "--quiet", "-z", "x", "y"])),
+    [
+      "Unknown flag --prot, did you mean --port?",
+      "--json takes no value",
+      "--port needs a value: --port=PORT",
+      "Unknown flag -z",
+      "Unexpected argument y",
+    ],
+  );
+  assert.deepEqual(faultsOf(() => parse([])), ["FILE is missing"]);
+  assert.deepEqual(faultsOf(() => parse(["a", "--port"])), ["--port needs a value: --port=PORT"]);
+  assert.deepEqual(faultsOf(() => parse(["a", "--constructor", "--__proto__"])), [
+    "Unknown flag --constructor",
+    "Unknown flag --__proto__",
+  ]);
+});
+
+Deno.test("what a user typed is escaped and cut in faults", pure, () => {
+  assert.deepEqual(faultsOf(() => parse(["a", "--\u001b[31m" + "x".repeat(99)])), [
+    "Unknown flag --\\u001b[31m" + "x".repeat(27) + "…",
+  ]);
+});
+
+Deno.test("--help anywhere wins over faults, but not behind -- or as a value", pure, () => {
+  assert.equal(parseCommandArgs(TRY, ["--bogus", "--help"]), "help");
+  assert.equal(parseCommandArgs(TRY, ["-h"]), "help");
+  assert.deepEqual(parse(["--", "--help"]).operands, ["--help"]);
+  assert.equal(parse(["a", "--set=--help"]).text("set"), "--help");
+});
+
+Deno.test("asking for a flag that is not in the table is a RangeError", pure, () => {
+  assert.throws(() => parse(["a"]).has("jsno"), RangeError);
+});
+
+Deno.test("every flag of serve and send that stands for a setting names a real one", pure, () => {
+  for (const { name, options } of [SERVE, SEND]) {
+    for (const [flag, { setting, value }] of Object.entries(options)) {
+      if (setting === undefined) continue;
+      assert(SETTINGS.has(setting), `${name} --${flag}`);
+      assert.notEqual(value, undefined, `${name} --${flag}`);
+    }
+  }
+});
+
+Deno.test("the flags of serve become a configuration", async () => {
+  const args = parse([
+    ...["--config", "no_such.yaml", "--host", "::1", "-p", "0", "--mode", "stateful"],
+    ...["--storage", "/srv/in", "--persistence", "redis", "--redis-url", "redis://r:1"],
+    ...["--set", "stateful.max_sessions=7", "--log-format", "json", "--quiet"],
+  ], SERVE);
+  const options = serveLoadOptions(args);
+  assert.equal(options.file, "no_such.yaml");
+  assert.equal(options.explicit, true);
+  const { config, origins } = await loadConfig({ ...options, explicit: false });
+  assert.deepEqual(
+    [...origins].filter(([, origin]) => origin === "flag").map(([path]) => path).sort(),
+    [
+      "logging.format",
+      "logging.level",
+      "server.host",
+      "server.mode",
+      "server.port",
+      "stateful.max_sessions",
+      "stateful.persistence",
+      "stateful.redis_url",
+      "storage.path",
+    ],
+  );
+  assert.equal(config.server.port, 0);
+  assert.equal(config.storage.path, "/srv/in");
+  assert.deepEqual({ ...config.logging }, { level: "warn", format: "json" });
+  assert.equal(config.stateful.max_sessions, 7);
+  assert.equal(serveLoadOptions(parse([], SERVE)).explicit, undefined);
+});
+
+Deno.test("readSendArgs() fills in the defaults", pure, () => {
+  assert.deepEqual(readSendArgs(parse(["a.txt"], SEND)), {
+    files: ["a.txt"],
+    host: "127.0.0.1",
+    port: 65432,
+    mode: "auto",
+    allowV1: false,
+    retries: 8,
+    json: false,
+    quiet: false,
+  });
+  assert.deepEqual(
+    readSendArgs(parse([
+      ...[
+        "--host",
+        "h",
+        "--port=9",
+        "--mode",
+        "stateless",
+        "--name",
+        "n",
+        "--type",
+        "image/svg+xml",
+      ],
+      ...["--allow-v1", "--retries", "0", "--json", "-q", "-"],
+    ], SEND)),
+    {
+      files: ["-"],
+      host: "h",
+      port: 9,
+      mode: "stateless",
+      name: "n",
+      type: "image/svg+xml",
+      allowV1: true,
+      retries: 0,
+      json: true,
+      quiet: true,
+    },
+  );
+});
+
+Deno.test("readSendArgs() reports every fault at once", pure, () => {
+  const bad = parse(
+    [
+      ...["--host", "a b", "--port", "65536", "--mode", "both", "--retries", "-1", "--type", "png"],
+      ...["--name", "n", "-", "-", ""],
+    ].map((arg) => arg === "-1" ? "1.5" : arg),
+    SEND,
+  );
+  assert.deepEqual(faultsOf(() => readSendArgs(bad)), [
+    '--host: wanted an IP address or a host name, found "a b"',
+    '--port: wanted whole number 0 to 65535, found "65536"',
+    '--mode: wanted auto, stateful or stateless, found "both"',
+    '--retries: wanted whole number 0 to 9999, found "1.5"',
+    "--name names one file, and there are several",
+    '--type: wanted a media type such as image/png, found "png"',
+    "- is standard input and can be sent once",
+    "FILE is empty",
+  ]);
+  assert.deepEqual(faultsOf(() => readSendArgs(parse(["--port=0", "a"], SEND))), [
+    '--port: wanted the port of a server, found "0"',
+  ]);
+});
