@@ -12,6 +12,8 @@ import { runProgram } from "./program.ts";
 import { SERVE_COMMAND } from "./serve.ts";
 import { verifyCommand } from "./verify.ts";
 
+export type { Output, Sink, TextStream } from "./output.ts";
+
 /** The commands, in the order of the help. */
 const COMMANDS: readonly Command[] = [SERVE_COMMAND, verifyCommand];
 

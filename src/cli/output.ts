@@ -52,7 +52,11 @@ export class TextStream {
   readonly #status: StatusLine;
   #broken = false;
 
-  /** @param screen A stream on the same terminal, whose status line is this one's too. */
+  /**
+   * Writes to a sink.
+   *
+   * @param screen A stream on the same terminal, whose status line is this one's too.
+   */
   constructor(sink: Sink, options: TextStreamOptions = {}, screen?: TextStream) {
     this.#sink = sink;
     this.terminal = sink.isTerminal();
@@ -109,9 +113,9 @@ export interface Output {
 
 function terminalColumns(): number {
   try {
-    return Deno.consoleSize().columns;
+    // A terminal that was never given a size (of `script`, of a CI run) says 0.
+    return Deno.consoleSize().columns || 80;
   } catch {
-    // Standard input is a terminal no more, or never was.
     return 80;
   }
 }
