@@ -267,11 +267,12 @@ export class DiskStorage implements FileStorage {
     const { place, manifest, randomHex } = this.#core;
     const path = this.tier === "W" ? `.probe_${randomHex(16)}` : temporaryName(randomHex);
     try {
-      manifest.prove();
+      // First, because it makes missing folders again, which the manifest needs.
       place.withFolders(
         path,
         () => Deno.writeFileSync(place.at(path), PROBE, creation(this.#core)),
       );
+      manifest.prove();
     } catch (error) {
       throw asStorageError("Cannot use storage", error);
     } finally {

@@ -78,9 +78,10 @@ export class Manifest {
   prove(): void {
     if (this.#fs.fstatSync(this.#handle).nlink === 0) {
       const old = this.#handle;
-      this.#handle = openForAppend(this.#fs, this.#path, this.#tier).handle;
+      const opened = openForAppend(this.#fs, this.#path, this.#tier);
+      this.#handle = opened.handle;
       this.#fs.closeSync(old);
-      this.#torn = false;
+      this.#torn = this.#tier === "W" && opened.size > 0;
       for (const line of this.#unproven) this.#write(line);
     }
     this.#unproven = [];

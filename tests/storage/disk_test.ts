@@ -1,0 +1,333 @@
+import assert from "node:assert/strict";
+import { FxferError } from "../../src/errors.ts";
+import { DiskStorage, type Flush, type Tier } from "../../src/storage/mod.ts";
+import { listFiles, readManifest } from "../helpers/files.ts";
+import { TempDir } from "../helpers/temp.ts";
+import { diskFixture } from "./disk_fixture.ts";
+
+const bytes = new TextEncoder().encode("hello");
+const spec = { mimeType: "text/plain", reserve: 0 };
+const session = { id: "6f9619ff-8b86-4d01-b42d-00cf4fc964ff", sequence: 1 };
+const TIERS: readonly Tier[] = ["W", "RW"];
+const posix = Deno.build.os !== "windows";
+
+const coded = (code: string) => (error: unknown) =>
+  error instanceof FxferError && error.code === code || assert.fail(`${code} wanted: ${error}`);
+
+/** A call that may throw at once or later. */
+const lately = (act: () => unknown) => async () => await act();
+
+for (const tier of TIERS) {
+  const test = (title: string, fn: () => Promise<void>, ignore = false) =>
+    Deno.test({ name: `DiskStorage ${tier}: ${title}`, fn, ignore });
+
+  test("an existing file is never overwritten, though the random name repeats", async () => {
+    let digits = 0;
+    const randomHex = (count: number) => String(digits++).padStart(count, "0");
+    await using fixture = await diskFixture({ tier, randomHex });
+    const first = await fixture.storage.put(spec, bytes);
+    digits = 0;
+    // The temporary name of RW is free again: only the final one is taken.
+    await assert.rejects(
+      lately(() => fixture.storage.put(spec, new Uint8Array(3))),
+      coded("internal_error"),
+    );
+    assert.deepEqual(await fixture.read(first.path), bytes);
+    assert.deepEqual(await fixture.files(), [first.path]);
+    assert.equal((await fixture.lines()).length, 1);
+    assert.equal(fixture.storage.usage.reserved, 0);
+    await fixture.storage.put(spec, bytes);
+  });
+
+  test("naming simple uses the same form for a session's files", async () => {
+    await using fixture = await diskFixture({ tier, naming: "simple" });
+    const file = await fixture.storage.put({ ...spec, session }, bytes);
+    assert.match(file.path, /^received_[0-9a-f]{16}\.txt$/);
+    assert.equal((await fixture.lines())[0]?.session, session.id);
+  });
+
+  test("a folder removed while running is made again, manifest and all", async () => {
+    await using fixture = await diskFixture({ tier });
+    const { storage, folder } = fixture;
+    await storage.put({ ...spec, session }, bytes);
+    await Deno.remove(folder, { recursive: true });
+    const one = await storage.put({ ...spec, session: { ...session, sequence: 2 } }, bytes);
+    assert.deepEqual((await fixture.lines()).at(-1)?.path, one.path);
+    await Deno.remove(folder, { recursive: true });
+    await storage.check();
+    const upload = await storage.begin({ ...spec, session: { ...session, sequence: 3 } });
+    await upload.write(bytes);
+    await upload.seal();
+    const two = await upload.publish();
+    assert.deepEqual(await fixture.read(two.path), bytes);
+    assert.deepEqual((await fixture.lines()).at(-1)?.path, two.path);
+  });
+
+  test("a session folder removed while running is made again", async () => {
+    await using fixture = await diskFixture({ tier });
+    const first = await fixture.storage.put({ ...spec, session }, bytes);
+    await Deno.remove(`${fixture.folder}/session_${session.id}`, { recursive: true });
+    const next = { ...session, sequence: 2 };
+    const file = await fixture.storage.put({ ...spec, session: next }, bytes);
+    assert.notEqual(file.path, first.path);
+    assert.deepEqual(await fixture.read(file.path), bytes);
+  });
+
+  test("a folder that cannot be made is internal_error, not ready, and recovers", async () => {
+    await using fixture = await diskFixture({ tier });
+    const { storage, folder } = fixture;
+    await Deno.remove(folder, { recursive: true });
+    await Deno.writeTextFile(folder, "in the way");
+    await assert.rejects(lately(() => storage.put(spec, bytes)), (error: FxferError) => {
+      assert.ok(error.cause !== undefined);
+      return ["internal_error", "local_io"].includes(error.code);
+    });
+    await assert.rejects(() => storage.begin(spec));
+    await assert.rejects(() => storage.check());
+    assert.equal(storage.usage.reserved, 0);
+    await Deno.remove(folder);
+    await storage.check();
+    const file = await storage.put(spec, bytes);
+    assert.deepEqual((await fixture.lines()).map((line) => line.path).at(-1), file.path);
+  });
+
+  test("content that cannot be flushed is internal_error, final, and not published", async () => {
+    let fail = true;
+    const flush: Flush = {
+      contents: () => fail ? Promise.reject(new Error("EIO")) : Promise.resolve(),
+      folder: () => Promise.resolve(),
+      manifest: () => Promise.resolve(),
+    };
+    await using fixture = await diskFixture({ tier, durability: "data", flush });
+    await assert.rejects(lately(() => fixture.storage.put(spec, bytes)), coded("internal_error"));
+    const upload = await fixture.storage.begin(spec);
+    await upload.write(bytes);
+    await assert.rejects(() => upload.checkpoint(), coded("internal_error"));
+    fail = false;
+    await assert.rejects(() => upload.seal(), coded("internal_error"));
+    await assert.rejects(lately(() => upload.write(bytes)), coded("internal_error"));
+    await upload.discard();
+    assert.deepEqual(await fixture.files(), []);
+    assert.deepEqual(await fixture.lines(), []);
+    assert.deepEqual(fixture.storage.usage, { used: 0, reserved: 0 });
+    await fixture.storage.put(spec, bytes);
+  });
+
+  test("a manifest that is a folder or a FIFO is refused at once", async () => {
+    await using dir = await TempDir.make();
+    await Deno.mkdir(dir.join("a/commits.jsonl"), { recursive: true });
+    await assert.rejects(() => DiskStorage.open(dir.join("a"), { tier }), coded("local_io"));
+    await Deno.mkdir(dir.join("b"));
+    await mkfifo(dir.join("b/commits.jsonl"));
+    await assert.rejects(() => DiskStorage.open(dir.join("b"), { tier }), coded("local_io"));
+    // With a reader on the other end a FIFO could be opened: its handle gives it away.
+    const reader = new Deno.Command("cat", { args: [dir.join("b/commits.jsonl")], stdout: "null" })
+      .spawn();
+    await assert.rejects(() => DiskStorage.open(dir.join("b"), { tier }), coded("local_io"));
+    reader.kill();
+    await reader.status;
+  }, !posix);
+
+  test("links and FIFOs under the names of files are never written through", async () => {
+    let digits = 0;
+    const randomHex = (count: number) => String(digits++ % 4).padStart(count, "0");
+    await using fixture = await diskFixture({ tier, randomHex });
+    const outside = `${fixture.folder}/../outside`;
+    for (const at of [0, 1]) {
+      const final = `${fixture.folder}/received_${String(at).padStart(16, "0")}.txt`;
+      if (at === 0) await Deno.symlink(outside, final);
+      else await mkfifo(final);
+      digits = at;
+      await assert.rejects(lately(() => fixture.storage.put(spec, bytes)), coded("internal_error"));
+      digits = at;
+      await assert.rejects(async () => {
+        const upload = await fixture.storage.begin(spec);
+        await upload.write(bytes);
+        await upload.seal();
+        await upload.publish().finally(() => upload.discard());
+      }, coded("internal_error"));
+    }
+    await assert.rejects(() => Deno.lstat(outside), Deno.errors.NotFound);
+    assert.deepEqual(await fixture.lines(), []);
+  }, !posix);
+
+  const mounts = posix && Deno.build.os === "linux" && Deno.uid() === 0;
+  test(
+    `a full disk is storage_full, and there is room again after${
+      mounts ? "" : " (skipped: needs root to mount)"
+    }`,
+    async () => {
+      await using dir = await TempDir.make();
+      await system("mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", dir.path);
+      try {
+        await using storage = await DiskStorage.open(dir.join("storage"), { tier });
+        const big = new Uint8Array(700_000).fill(1);
+        const first = await storage.put({ ...spec, uploadId: "a" }, big);
+        await assert.rejects(lately(() => storage.put(spec, big)), coded("storage_full"));
+        const upload = await storage.begin(spec);
+        await assert.rejects(async () => {
+          for (;;) await upload.write(big.subarray(0, 100_000));
+        }, coded("storage_full"));
+        // What was written before the end of the room is told exactly.
+        const { size } = await Deno.lstat(dir.join("storage", upload.temporaryPath));
+        assert.equal(upload.offset, size);
+        await assert.rejects(() => upload.seal(), coded("storage_full"));
+        await assert.rejects(() => storage.check(), coded("storage_full"));
+        await upload.discard();
+        await storage.check();
+        await storage.put(spec, big.subarray(0, 100_000));
+        await Deno.remove(dir.join("storage", first.path));
+        await storage.put(spec, big);
+        assert.equal((await readManifest(dir.join("storage"))).length, 3);
+        assert.equal(storage.usage.reserved, 0);
+      } finally {
+        await system("umount", dir.path);
+      }
+    },
+    !mounts,
+  );
+}
+
+Deno.test("DiskStorage RW: a failing folder flush publishes nothing and may be tried again", async () => {
+  let fail: "folder" | "manifest" | undefined;
+  const answer = (what: string) =>
+    fail === what ? Promise.reject(new Error("EIO")) : Promise.resolve();
+  const flush: Flush = {
+    contents: () => Promise.resolve(),
+    folder: (path) => answer(path.endsWith("storage") ? "folder" : "none"),
+    manifest: () => answer("manifest"),
+  };
+  await using fixture = await diskFixture({ tier: "RW", durability: "durable", flush });
+  const upload = await fixture.storage.begin({ ...spec, uploadId: "u", session });
+  await upload.write(bytes);
+  await upload.seal();
+  fail = "folder";
+  await assert.rejects(() => upload.publish(), coded("internal_error"));
+  assert.deepEqual(await fixture.files(), [upload.temporaryPath]);
+  assert.deepEqual(await fixture.lines(), []);
+  fail = "manifest";
+  await assert.rejects(() => upload.publish(), coded("internal_error"));
+  assert.equal(fixture.storage.find("u"), undefined, "no ok, so nothing to repeat");
+  fail = undefined;
+  const file = await upload.publish();
+  assert.deepEqual(await fixture.files(), [file.path]);
+  assert.equal((await fixture.lines()).length, 1);
+});
+
+Deno.test("DiskStorage RW: many durable files share their flushes", async () => {
+  let flushes = 0;
+  const count = () => {
+    flushes++;
+    return new Promise<void>((resolve) => setTimeout(resolve, 1));
+  };
+  const flush: Flush = {
+    contents: () => Promise.resolve(),
+    folder: () => count(),
+    manifest: () => count(),
+  };
+  await using fixture = await diskFixture({ tier: "RW", durability: "durable", flush });
+  flushes = 0;
+  await Promise.all(Array.from({ length: 100 }, () => fixture.storage.put(spec, bytes)));
+  assert.ok(flushes < 60, `${flushes} flushes for 100 files`);
+});
+
+Deno.test({
+  name: "DiskStorage RW: a storage, .incoming or session folder that is a link is refused",
+  ignore: !posix,
+  async fn() {
+    await using dir = await TempDir.make();
+    await Deno.mkdir(dir.join("elsewhere"));
+    await Deno.symlink("elsewhere", dir.join("link"));
+    await assert.rejects(
+      () => DiskStorage.open(dir.join("link"), { tier: "RW" }),
+      coded("local_io"),
+    );
+    await Deno.mkdir(dir.join("one"));
+    await Deno.symlink("../elsewhere", dir.join("one/.incoming"));
+    await assert.rejects(
+      () => DiskStorage.open(dir.join("one"), { tier: "RW" }),
+      coded("local_io"),
+    );
+    await Deno.mkdir(dir.join("two"));
+    await Deno.symlink("../elsewhere/x", dir.join("two/commits.jsonl"));
+    await assert.rejects(
+      () => DiskStorage.open(dir.join("two"), { tier: "RW" }),
+      coded("local_io"),
+    );
+    await using storage = await DiskStorage.open(dir.join("three"), { tier: "RW" });
+    await Deno.symlink("../elsewhere", dir.join(`three/session_${session.id}`));
+    await assert.rejects(lately(() => storage.put({ ...spec, session }, bytes)), FxferError);
+    assert.deepEqual(await listFiles(dir.join("elsewhere")), []);
+    assert.equal(storage.usage.reserved, 0);
+  },
+});
+
+Deno.test("DiskStorage RW: sweep() removes what nobody will ask for, and never a live one", async () => {
+  await using dir = await TempDir.make();
+  const folder = dir.join("storage");
+  let live = "";
+  {
+    await using old = await DiskStorage.open(folder, { tier: "RW" });
+    const partials = [1, 2, 3].map((sequence) =>
+      old.begin({ ...spec, session: { ...session, sequence } })
+    );
+    live = (await partials[1]!).temporaryPath;
+    await Promise.all(partials);
+    await Deno.mkdir(`${folder}/session_empty`);
+    await old.put({ ...spec, session }, bytes);
+  }
+  await using storage = await DiskStorage.open(folder, { tier: "RW" });
+  const open = await storage.begin(spec);
+  assert.equal(await storage.sweep((path) => path === live), 0, "young files may be another's");
+  assert.equal(await storage.sweep((path) => path === live, -1000), 2);
+  assert.deepEqual(
+    (await Array.fromAsync(Deno.readDir(`${folder}/.incoming`), ({ name }) => `.incoming/${name}`))
+      .sort(),
+    [live, open.temporaryPath].sort(),
+  );
+  await assert.rejects(() => Deno.lstat(`${folder}/session_empty`), Deno.errors.NotFound);
+  await Deno.lstat(`${folder}/session_${session.id}`);
+});
+
+Deno.test("DiskStorage RW: a file whose commit was cut after its final name is not cut open again", async () => {
+  await using fixture = await diskFixture({ tier: "RW" });
+  const upload = await fixture.storage.begin({ ...spec, session });
+  await upload.write(bytes);
+  const sealed = await upload.seal();
+  await upload.release();
+  // As a crash between the link and the removal of the other name leaves it.
+  await Deno.mkdir(`${fixture.folder}/session_${session.id}`);
+  await Deno.link(
+    `${fixture.folder}/${sealed.temporaryPath}`,
+    `${fixture.folder}/${sealed.finalPath}`,
+  );
+  assert.equal(await fixture.storage.reopen({ ...sealed, spec, offset: 2 }), undefined);
+  const file = await fixture.storage.recover(sealed);
+  assert.deepEqual(await fixture.files(), [file?.path]);
+  assert.deepEqual(await fixture.read(sealed.finalPath), bytes);
+  assert.equal((await fixture.lines()).length, 1);
+});
+
+Deno.test("DiskStorage RW: an upload reopened by another handler is closed to the first", async () => {
+  await using fixture = await diskFixture({ tier: "RW", budget: 1000 });
+  const first = await fixture.storage.begin({ ...spec, session, reserve: 600 });
+  await first.write(bytes);
+  const { temporaryPath, finalPath } = first;
+  const second = await fixture.storage.reopen({ temporaryPath, finalPath, spec, offset: 5 });
+  await assert.rejects(lately(() => first.write(bytes)), TypeError);
+  await first.discard();
+  await second?.write(bytes);
+  await second?.seal();
+  const file = await second?.publish();
+  assert.equal(file?.size, 10);
+  assert.deepEqual(fixture.storage.usage, { used: 10, reserved: 0 });
+});
+
+async function system(program: string, ...args: string[]): Promise<void> {
+  const { success, stderr } = await new Deno.Command(program, { args }).output();
+  assert.ok(success, new TextDecoder().decode(stderr));
+}
+
+function mkfifo(path: string): Promise<void> {
+  return system("mkfifo", path);
+}
