@@ -1,0 +1,411 @@
+/**
+ * What is to be sent, what is unanswered, and what a reply means for both: the exactly-once rules
+ * from the client's side. No I/O: the link takes items, writes them, and hands replies back.
+ *
+ * Unanswered frames are kept as descriptions. A frame the server has not run is simply planned anew
+ * from the offset it names; one that ran and whose reply was lost is asked for again without its
+ * bytes, which the server answers from memory (S-SEQ-1).
+ *
+ * @module
+ */
+import { CODES, FxferError } from "../errors.ts";
+import {
+  CHECKPOINT_BYTES,
+  DEFAULT_MAX_INFLIGHT,
+  DEFAULT_MAX_REQUEST_SIZE,
+  type ReplyBody,
+} from "../protocol/mod.ts";
+import type { ClientEvent } from "./events.ts";
+import { type Backoff, retryDelay } from "./retry.ts";
+import type { SessionTotals, Terms } from "./types.ts";
+import { type Frame, refusedError, type Upload } from "./upload.ts";
+
+/** A chunk of a source that is read once: the window times this is what may be in memory. */
+const CHUNK_BYTES = 1024 * 1024;
+
+/** One request of a session or without one. */
+export type Item =
+  | { readonly kind: "transfer"; readonly frame: Frame }
+  | { readonly kind: "cancel"; readonly sequence: number; readonly uploadId: string | undefined }
+  | { readonly kind: "heartbeat"; readonly sequence: number }
+  | { readonly kind: "disconnect"; readonly sequence: number };
+
+/** What a reply means for the connection, beyond its own request. */
+export type Outcome =
+  /** The session is closed. */
+  | { readonly kind: "closed"; readonly totals: SessionTotals | undefined }
+  /** This connection is of no more use; another is. */
+  | { readonly kind: "lost"; readonly error: FxferError }
+  /** No connection will be of use. */
+  | { readonly kind: "fatal"; readonly error: FxferError };
+
+/** What an outbox is told. */
+export interface OutboxOptions {
+  readonly retries: number;
+  readonly backoff: Backoff;
+  readonly now: () => number;
+  readonly random: () => number;
+  readonly onEvent: (event: ClientEvent) => void;
+  /** Something can be taken that could not be before. */
+  readonly onNews: () => void;
+}
+
+/** The server's word on a session at connect. */
+export interface Resumption {
+  readonly nextSequence: number;
+  readonly upload: { readonly uploadId: string | undefined; readonly offset: number } | undefined;
+}
+
+/** Codes after which the session is no longer this client's. */
+const SESSION_OVER: ReadonlySet<string> = new Set(["session_taken_over", "session_revoked"]);
+/** Codes that only a new connect can mend. */
+const RECONNECT: ReadonlySet<string> = new Set([
+  "incomplete",
+  "not_connected",
+  "session_unknown",
+  "session_expired",
+]);
+/** Refusals that do not use up the sequence number, besides all of class retry (S-SEQ-2). */
+const NOT_RUN: ReadonlySet<string> = new Set([
+  "offset_mismatch",
+  "sequence_gap",
+  "sequence_reuse",
+  "unauthorized",
+  "too_large",
+]);
+
+/** See the module's text. */
+export class Outbox {
+  /** Counts what got further: an answered frame, a higher offset. */
+  progress = 0;
+  /** After the files, the session is to be closed. */
+  closing = false;
+  readonly #options: OutboxOptions;
+  #mode: "stateful" | "stateless" = "stateful";
+  #terms: Terms | undefined;
+  /** Not yet decided, in call order. */
+  #uploads: Upload[] = [];
+  /** Sent on this connection, in order. */
+  #inflight: Item[] = [];
+  /** Ran, but their replies were lost. */
+  #replays: Frame[] = [];
+  #nextSequence = 1;
+  /** Set after a refusal, until all is answered: the sequence that is then the next. */
+  #expected: number | undefined;
+  /** Nothing new before this time. */
+  #holdUntil = 0;
+  /** The file of which the server holds a part. */
+  #partial: Partial<NonNullable<Resumption["upload"]>> | undefined;
+
+  constructor(options: OutboxOptions) {
+    this.#options = options;
+  }
+
+  /** Whether a request of this kind is without an answer. */
+  unanswered(kind: Item["kind"]): boolean {
+    return this.#inflight.some((item) => item.kind === kind);
+  }
+
+  /** Whether there is nothing to do. */
+  get idle(): boolean {
+    return !this.closing && this.#uploads.every((upload) => upload.settled);
+  }
+
+  /** Whether only the end of the session is still to be asked for. */
+  get closingOnly(): boolean {
+    return this.closing && this.#uploads.every((upload) => upload.settled);
+  }
+
+  /** Whether the client may leave: without a session there is nothing to end. */
+  get done(): boolean {
+    return this.#mode === "stateless" && this.closingOnly;
+  }
+
+  /** The last sequence number used: what a heartbeat repeats (S-SEQ-3). */
+  get lastSequence(): number {
+    return this.#nextSequence - 1;
+  }
+
+  /** Milliseconds until something held back may be taken; undefined when nothing is. */
+  get holdMs(): number | undefined {
+    const ms = this.#holdUntil - this.#options.now();
+    return ms > 0 ? ms : undefined;
+  }
+
+  /** One more file. */
+  add(upload: Upload): void {
+    this.#uploads.push(upload);
+    // An earlier run of the program began it.
+    const { uploadId, offset } = this.#partial ?? {};
+    if (uploadId === upload.id && offset !== undefined) this.#resume(upload, offset);
+    this.#options.onNews();
+  }
+
+  /** Rejects every file. */
+  failAll(error: FxferError): void {
+    for (const upload of this.#uploads) upload.fail(error);
+    this.#uploads = [];
+    this.#replays = [];
+  }
+
+  /** The next request to write, in order; undefined while there is none or its time has not come. */
+  take(): Item | undefined {
+    if (this.#uploads.some((upload) => upload.settled)) {
+      this.#uploads = this.#uploads.filter((upload) => !upload.settled);
+    }
+    if (this.#inflight.length >= (this.#terms?.maxInflight ?? DEFAULT_MAX_INFLIGHT)) return;
+    while (this.#replays.length > 0) {
+      const frame = this.#replays.shift()!;
+      if (!frame.upload.settled) return this.#sent({ kind: "transfer", frame });
+    }
+    if (this.#expected !== undefined || this.holdMs !== undefined) return;
+    const upload = this.#uploads.find((upload) => !upload.allSent);
+    if (upload !== undefined) return this.#takeFrame(upload);
+    if (this.closingOnly && !this.done && this.#inflight.length === 0) {
+      return this.#sent({ kind: "disconnect", sequence: this.#nextSequence++ });
+    }
+  }
+
+  /** A heartbeat to write now. */
+  heartbeat(): Item {
+    return this.#sent({ kind: "heartbeat", sequence: this.lastSequence });
+  }
+
+  #takeFrame(upload: Upload): Item | undefined {
+    const { size } = upload.feed;
+    const stateful = this.#mode === "stateful";
+    const request = this.#terms?.limits.maxRequestSize;
+    if (stateful) {
+      const limit = this.#terms?.limits.maxUploadSize ?? 0;
+      if (limit > 0 && (size ?? 0) > limit) return this.#tooLarge(upload, limit);
+      if (this.#partial !== undefined && this.#partial.uploadId !== upload.id) {
+        // A given-up file would stand in the way of this one: a session has one open file.
+        const { uploadId } = this.#partial;
+        this.#partial = undefined;
+        return this.#sent({ kind: "cancel", sequence: this.#nextSequence++, uploadId });
+      }
+    } else if (request !== undefined && (size ?? 0) > request) {
+      return this.#tooLarge(upload, request);
+    }
+    const most = stateful ? CHECKPOINT_BYTES : Infinity;
+    const frameSize = size === undefined
+      ? Math.min(request ?? DEFAULT_MAX_REQUEST_SIZE, stateful ? CHUNK_BYTES : Infinity)
+      : stateful
+      ? Math.min(request ?? most, most)
+      : Infinity;
+    const frame = upload.take(frameSize, stateful ? this.#nextSequence : 0);
+    if (frame === undefined) {
+      if (!upload.preparing) upload.prepare(frameSize).then(this.#options.onNews);
+      return;
+    }
+    if (!stateful && !frame.data.complete) return this.#tooLarge(upload, frameSize);
+    if (stateful) {
+      this.#nextSequence++;
+      this.#partial = frame.data.complete ? undefined : { uploadId: upload.id };
+    }
+    return this.#sent({ kind: "transfer", frame });
+  }
+
+  #tooLarge(upload: Upload, limit: number): undefined {
+    const advice = this.#mode === "stateless" ? "; use stateful mode" : "";
+    upload.fail(
+      new FxferError(
+        "too_large",
+        `Cannot send file: it is over the server's limit of ${limit} bytes${advice}`,
+        { fields: { limit } },
+      ),
+    );
+    this.#options.onNews();
+  }
+
+  #sent(item: Item): Item {
+    this.#inflight.push(item);
+    return item;
+  }
+
+  /** A reply has come: replies are in request order. */
+  answer(body: ReplyBody): Outcome | undefined {
+    const item = this.#inflight.shift();
+    const { code } = body;
+    if (SESSION_OVER.has(code)) return { kind: "fatal", error: sessionError(body) };
+    if (RECONNECT.has(code)) {
+      if (item?.kind === "transfer") this.#inflight.unshift(item);
+      return { kind: "lost", error: sessionError(body) };
+    }
+    if (item === undefined) {
+      const kind = CODES[code].class === "fatal" ? "fatal" : "lost";
+      return { kind, error: sessionError(body) };
+    }
+    if (item.kind === "heartbeat") return;
+    // What stands behind a refused frame is refused with it, through no fault of its own.
+    const followOn = this.#expected !== undefined;
+    if (this.#mode === "stateful") this.#follow(item, body);
+    this.#options.onNews();
+    if (item.kind === "disconnect") return this.#answerDisconnect(body);
+    if (item.kind === "transfer") this.#answerTransfer(item.frame, body, followOn);
+  }
+
+  /** The server said something unasked, and closes (wire §1). */
+  notice(body: ReplyBody): Outcome {
+    const head = this.#inflight[0];
+    const over = SESSION_OVER.has(body.code);
+    if (over || CODES[body.code].class !== "fatal") {
+      return { kind: over ? "fatal" : "lost", error: sessionError(body) };
+    }
+    // A frame that cannot be read is answered this way: it was the first without an answer (S-VER-6).
+    if (head?.kind !== "transfer") return { kind: "fatal", error: sessionError(body) };
+    head.frame.upload.fail(refusedError(body));
+    return { kind: "lost", error: sessionError(body) };
+  }
+
+  /** Keeps count of the sequence: after a refusal nothing new goes out until all is answered. */
+  #follow(item: Exclude<Item, { kind: "heartbeat" }>, body: ReplyBody): void {
+    const sequence = item.kind === "transfer" ? item.frame.sequence : item.sequence;
+    const { code, expected } = body;
+    if (CODES[code].class === "success" || body.replayed === true) {
+      this.progress++;
+      if (this.#expected !== undefined) this.#expected = Math.max(this.#expected, sequence + 1);
+    } else if (typeof expected === "number") {
+      this.#expected = expected;
+    } else if (this.#expected === undefined) {
+      // A wrong guess costs one sequence_gap, which tells; guessing low would cost the file.
+      const same = CODES[code].class === "retry" || NOT_RUN.has(code);
+      this.#expected = same ? sequence : sequence + 1;
+    }
+    if (
+      this.#expected !== undefined && this.#inflight.every((other) => other.kind === "heartbeat")
+    ) {
+      this.#nextSequence = this.#expected;
+      this.#expected = undefined;
+    }
+  }
+
+  #answerDisconnect(body: ReplyBody): Outcome | undefined {
+    const { code, retry_after_ms } = body;
+    if (code === "session_closed") return { kind: "closed", totals: totalsOf(body) };
+    if (CODES[code].class === "fatal") return { kind: "fatal", error: sessionError(body) };
+    this.#hold(1, CODES[code].class === "retry" ? retry_after_ms : 0);
+  }
+
+  #answerTransfer(frame: Frame, body: ReplyBody, followOn: boolean): void {
+    const { upload, start, end, data } = frame;
+    const { code, offset } = body;
+    if (upload.settled) return;
+    const again = (from: number) => {
+      if (!followOn) return this.#again(upload, from, body);
+      upload.rewind(Math.min(from, upload.next));
+    };
+    switch (CODES[code].class) {
+      case "success":
+        this.progress++;
+        upload.acknowledge(end);
+        // A file that is stored already is answered at its first frame (S-TRF-9).
+        if (data.complete || body.file !== undefined) this.#finish(upload, body);
+        return;
+      case "retry":
+        return again(start);
+      case "resync":
+        if (code === "checksum_mismatch") return upload.fail(refusedError(body));
+        if (code === "offset_mismatch") return again(offset ?? 0);
+        if (code === "replay_too_old") {
+          // It ran: an unfinished file goes on, a finished one is found by its upload id.
+          if (!data.complete) return upload.acknowledge(end);
+          return again(0);
+        }
+        return again(start);
+      default:
+        upload.fail(refusedError(body));
+    }
+  }
+
+  #finish(upload: Upload, body: ReplyBody): void {
+    this.#uploads = this.#uploads.filter((other) => other !== upload);
+    if (this.#partial?.uploadId === upload.id) this.#partial = undefined;
+    upload.finish(body).then(this.#options.onNews);
+  }
+
+  /** Sends from `offset` again, after a pause where the code asks for one. */
+  #again(upload: Upload, offset: number, body: ReplyBody): void {
+    const { code, retry_after_ms: retryAfterMs } = body;
+    if (++upload.failures > this.#options.retries) return upload.fail(refusedError(body));
+    this.#options.onEvent({ type: "refused", uploadId: upload.id, code, retryAfterMs });
+    if (CODES[code].class === "retry") this.#hold(upload.failures, retryAfterMs);
+    upload.rewind(offset);
+  }
+
+  #hold(failures: number, retryAfterMs: number | undefined): void {
+    const { backoff, random, now } = this.#options;
+    const until = now() + retryDelay(failures, backoff, random(), retryAfterMs);
+    this.#holdUntil = Math.max(this.#holdUntil, until);
+  }
+
+  /** The session goes on over a new connection (S-CON-2). */
+  resumed(terms: Terms, { nextSequence, upload: open }: Resumption): void {
+    this.#terms = terms;
+    this.#mode = "stateful";
+    const frames = this.#unanswered();
+    this.#replays = frames.filter((frame) => frame.sequence < nextSequence);
+    if (this.#replays.length > 0) this.progress++;
+    this.#nextSequence = nextSequence;
+    this.#partial = open;
+    for (const upload of this.#uploads) {
+      const last = this.#replays.findLast((frame) => frame.upload === upload);
+      if (open !== undefined && open.uploadId === upload.id) {
+        this.#resume(upload, open.offset);
+      } else if (last === undefined || !last.data.complete) {
+        if (upload.begun) upload.rewind(0);
+      }
+    }
+    // Their bytes are not sent again: the end offset alone makes the same request (S-SEQ-1).
+    this.#replays = this.#replays.map((frame) => ({
+      ...frame,
+      start: frame.end,
+      data: { ...frame.data, offset: frame.end },
+    }));
+  }
+
+  #resume(upload: Upload, offset: number): void {
+    if (offset > upload.acked) this.progress++;
+    upload.resume(offset);
+    this.#options.onEvent({ type: "resumed", uploadId: upload.id, offset });
+  }
+
+  /** A new session, or none: what is unfinished starts over, under the same upload ids. */
+  started(terms: Terms | undefined, mode: "stateful" | "stateless"): void {
+    this.#unanswered();
+    this.#terms = terms;
+    this.#mode = mode;
+    this.#replays = [];
+    this.#nextSequence = 1;
+    this.#partial = undefined;
+    for (const upload of this.#uploads) {
+      if (upload.begun) upload.rewind(0);
+      upload.begun = false;
+    }
+  }
+
+  /** The transfers without an answer, in sequence order; forgets what else was under way. */
+  #unanswered(): Frame[] {
+    const frames = [...this.#inflight.flatMap(frameOf), ...this.#replays]
+      .filter((frame) => !frame.upload.settled)
+      .sort((a, b) => a.sequence - b.sequence);
+    this.#inflight = [];
+    this.#expected = undefined;
+    return frames;
+  }
+}
+
+function frameOf(item: Item): Frame[] {
+  return item.kind === "transfer" ? [item.frame] : [];
+}
+
+/** A refusal as the error of the whole client. */
+function sessionError(body: ReplyBody): FxferError {
+  const { code, ...fields } = body;
+  return new FxferError(code, `Cannot go on with session: ${CODES[code].message}`, { fields });
+}
+
+function totalsOf(body: ReplyBody): SessionTotals {
+  const { code: _code, totals, ...rest } = body;
+  return typeof totals === "object" && totals !== null ? totals as SessionTotals : rest;
+}
