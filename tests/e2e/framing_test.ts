@@ -206,7 +206,7 @@ const MALFORMED: Readonly<Record<string, Uint8Array | string>> = {
   "duplicate keys": HEADER.replace("{", '{"size":1,'),
   "duplicate keys in session": HEADER.replace('"session":{', '"session":{"mode":"stateless",'),
   "duplicate keys spelt differently": HEADER.replace("{", '{"siz\\u0065":1,'),
-  "__proto__": HEADER.replace("{", '{"__proto__":{},'),
+  ["__proto__"]: HEADER.replace("{", '{"__proto__":{},'),
   "__proto__ spelt differently": HEADER.replace("{", '{"__prot\\u006f__":{},'),
   "constructor in session": HEADER.replace('"session":{', '"session":{"constructor":1,'),
   "prototype deep inside": HEADER.replace("{", '{"a":[{"prototype":1}],'),

@@ -56,3 +56,19 @@ export async function assertStores<T>(
   assert.equal((await listStored(server.storage)).length - before, count, "files stored");
   return result;
 }
+
+/**
+ * Waits for something that only looking can tell, such as a file that goes away; fails when it has
+ * not come true in time.
+ */
+export async function until(
+  isTrue: () => boolean | Promise<boolean>,
+  what: string,
+  timeoutMs = 5000,
+): Promise<void> {
+  const end = performance.now() + timeoutMs;
+  while (!await isTrue()) {
+    if (performance.now() > end) throw new Error(`Not in ${timeoutMs} ms: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
