@@ -10,7 +10,9 @@
 /** What a client does with a code: carry on, send again, adjust and go on, or stop. */
 export type CodeClass = "success" | "retry" | "resync" | "fatal" | "local";
 
-interface CodeSpec {
+/** What the table says of one code. */
+export interface CodeSpec {
+  /** What a client does with it. */
   readonly class: CodeClass;
   /** The fixed text of the reply. */
   readonly message: string;
@@ -179,6 +181,7 @@ export interface FxferErrorOptions {
  * ```
  */
 export class FxferError extends Error {
+  /** Always `FxferError`. */
   override readonly name = "FxferError";
   /** The stable code. */
   readonly code: Code;

@@ -28,6 +28,8 @@ export class StatefulHandler implements RequestHandler, AsyncDisposable {
   #sweeping: Promise<void> | undefined;
 
   /**
+   * Serves the sessions of one store.
+   *
    * @param store Remembers the sessions; the caller disposes of it.
    * @param storage Keeps the files; the caller disposes of it.
    */
@@ -48,7 +50,7 @@ export class StatefulHandler implements RequestHandler, AsyncDisposable {
     this.#sweeper = setInterval(() => this.#sweep(), SWEEP_MS);
   }
 
-  /** @inheritdoc */
+  /** Attaches, stores, keeps alive or ends, by the frame's action. */
   async handle(request: Request, context: ConnectionContext): Promise<Reply> {
     if (request.version === 1) {
       throw new TypeError("Cannot serve version 1: StatefulHandler serves version 2");

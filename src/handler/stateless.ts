@@ -42,14 +42,18 @@ export class StatelessHandler implements RequestHandler {
   readonly #maxRequestSize: number;
   readonly #instance: string;
 
-  /** @param storage Where the files go; the caller disposes of it. */
+  /**
+   * Serves from one storage folder.
+   *
+   * @param storage Where the files go; the caller disposes of it.
+   */
   constructor(storage: FileStorage, options: StatelessOptions = {}) {
     this.#storage = storage;
     this.#maxRequestSize = options.maxRequestSize ?? DEFAULT_MAX_REQUEST_SIZE;
     this.#instance = options.instance ?? "fxfer";
   }
 
-  /** @inheritdoc */
+  /** Stores a file, or answers a sign of life. */
   handle(request: Request, context: ConnectionContext): Reply | Promise<Reply> {
     if (request.version === 1) {
       throw new TypeError("Cannot serve version 1: StatelessHandler serves version 2");

@@ -38,15 +38,21 @@ export interface Payload {
 
 /** One v2 request with its payload. */
 export interface V2Request {
+  /** The wire it came by. */
   readonly version: 2;
+  /** Header and session data. */
   readonly frame: RequestFrame;
+  /** The bytes that follow. */
   readonly payload: Payload;
 }
 
 /** One v1 file with its payload. */
 export interface V1Request {
+  /** The wire it came by. */
   readonly version: 1;
+  /** Its header. */
   readonly frame: V1Header;
+  /** The bytes that follow. */
   readonly payload: Payload;
 }
 

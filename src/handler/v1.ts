@@ -14,13 +14,17 @@ export class V1Handler implements RequestHandler {
   readonly #storage: FileStorage;
   readonly #maxRequestSize: number;
 
-  /** @param storage Where the files go; the caller disposes of it. */
+  /**
+   * Serves into one storage folder.
+   *
+   * @param storage Where the files go; the caller disposes of it.
+   */
   constructor(storage: FileStorage, options: Pick<StatelessOptions, "maxRequestSize"> = {}) {
     this.#storage = storage;
     this.#maxRequestSize = options.maxRequestSize ?? DEFAULT_MAX_REQUEST_SIZE;
   }
 
-  /** @inheritdoc */
+  /** Stores one file. */
   async handle(request: Request, context: ConnectionContext): Promise<Reply> {
     const { mimeType, size } = request.version === 1 ? request.frame : request.frame.header;
     if (size > this.#maxRequestSize) {

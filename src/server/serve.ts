@@ -26,7 +26,7 @@ export interface ServeOptions {
   readonly hostname?: string;
   /** 0 picks a free one. @default {65432} */
   readonly port?: number;
-  /** @default {"dual"}, or `"stateless"` without a store. */
+  /** Which requests are served. @default {"dual"}, or `"stateless"` without a store */
   readonly mode?: ServerMode;
   /** Open connections at most. @default {100} */
   readonly maxConnections?: number;

@@ -54,7 +54,11 @@ export class Server implements AsyncDisposable {
   #stopped: Promise<void> | undefined;
   readonly #finish: () => void;
 
-  /** @param owned What is disposed of when the last connection is closed. */
+  /**
+   * Starts accepting.
+   *
+   * @param owned What is disposed of when the last connection is closed.
+   */
   constructor(
     listener: Deno.TcpListener,
     handler: RequestHandler,

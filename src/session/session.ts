@@ -8,6 +8,7 @@ import type { SessionState } from "./state.ts";
 
 /** A reply a session keeps so that a retry is answered and not run again. */
 export interface RingEntry {
+  /** The sequence it answered. */
   readonly sequence: number;
   /** What makes two requests "the same" (S-SEQ-1); see `fingerprint()`. */
   readonly fingerprint: string;
@@ -17,7 +18,9 @@ export interface RingEntry {
 
 /** A kept reply: JSON-safe, with at least its code. */
 export interface KeptReply {
+  /** A code of the table. */
   readonly code: string;
+  /** The other fields of the reply. */
   readonly [field: string]: unknown;
 }
 
@@ -33,7 +36,9 @@ export interface UploadRecord {
   readonly offset: number;
   /** The whole size; absent while unknown. */
   readonly length?: number;
+  /** As the opening frame named it. */
   readonly mimeType: string;
+  /** The name at the sender, as data. */
   readonly name?: string;
   /** Where the bytes are, relative to the storage folder; opaque to the session layer. */
   readonly temporaryPath: string;
@@ -43,12 +48,19 @@ export interface UploadRecord {
 
 /** What is about to happen to a finished upload, written before its file gets its final name (S-SEQ-5). */
 export interface Intent {
+  /** The sequence of the frame that finishes the file. */
   readonly sequence: number;
+  /** That frame's fingerprint: its kept reply needs it. */
   readonly fingerprint: string;
+  /** Where the bytes are, relative to the storage folder. */
   readonly temporaryPath: string;
+  /** Where they will be. */
   readonly finalPath: string;
+  /** Bytes. */
   readonly size: number;
+  /** 64 lower-case hex digits. */
   readonly sha256: string;
+  /** The media type it is stored with. */
   readonly mimeType: string;
 }
 
@@ -58,6 +70,7 @@ export interface SessionRecord {
   readonly id: string;
   /** 1 for a new record, one more with each save: the store compares and sets on it. */
   readonly version: number;
+  /** Where the session is in its life; see `nextState`. */
   readonly state: SessionState;
   /** One more with each attach; a write with a smaller epoch is refused (S-TAKE-2). */
   readonly epoch: number;
@@ -73,7 +86,9 @@ export interface SessionRecord {
   /** The address of the client that last attached. */
   readonly clientAddress: string;
 
+  /** When it was created. */
   readonly createdAt: number;
+  /** When a frame last changed it. */
   readonly lastActivityAt: number;
   /** When the connection went away: expiry runs from here; null while attached. */
   readonly detachedAt: number | null;
@@ -89,7 +104,9 @@ export interface SessionRecord {
   readonly lastSequence: number;
   /** The last replies, oldest first, at most max_inflight. */
   readonly ring: readonly RingEntry[];
+  /** The file that is being received; null between files. */
   readonly upload: UploadRecord | null;
+  /** The commit under way; null outside one. */
   readonly intent: Intent | null;
 
   /** Frames executed. */

@@ -1,0 +1,137 @@
+/**
+ * fxfer moves files over TCP with an explicit session layer: a readable wire, requests that stand
+ * alone or belong to a session, resume, and exactly-once storage.
+ *
+ * The library has the parts of the `fxfer` program: a server put together by {@linkcode serve}, a
+ * client made by {@linkcode connect}, and what they are made of. It reads no environment, no
+ * configuration and no flags, and needs no import map: import it by URL.
+ *
+ * @example A server and a client in one process
+ * ```ts
+ * import { connect, DiskStorage, MemorySessionStore, serve } from "./mod.ts";
+ *
+ * const folder = await Deno.makeTempDir();
+ * {
+ *   await using storage = await DiskStorage.open(folder);
+ *   await using store = new MemorySessionStore();
+ *   await using server = serve({ storage, store, port: 0 });
+ *   await using client = await connect({ port: server.addr.port });
+ *   const result = await client.send(new Blob(["hello"]), { name: "hello.txt" });
+ *   console.assert(result.confirmed && result.file?.size === 5);
+ * }
+ * await Deno.remove(folder, { recursive: true });
+ * ```
+ *
+ * @module
+ */
+export {
+  type Code,
+  type CodeClass,
+  CODES,
+  type ErrorFields,
+  FxferError,
+  type FxferErrorOptions,
+  isCode,
+} from "./src/errors.ts";
+export {
+  createLogger,
+  formatJson,
+  type LogEvent,
+  type LogFields,
+  type Logger,
+  type LogLevel,
+  silentLogger,
+} from "./src/log.ts";
+export {
+  type Action,
+  type ConnectData,
+  type ConnectRequest,
+  type DecodeEvent,
+  Decoder,
+  type DecoderOptions,
+  type DisconnectRequest,
+  encodeReply,
+  encodeRequest,
+  encodeV1Header,
+  encodeV1Results,
+  type FileInfo,
+  type FrameHeader,
+  type HeartbeatRequest,
+  type Mode,
+  negotiateVersion,
+  type ReplyBody,
+  type ReplyFrame,
+  type ReplyHeader,
+  type RequestBase,
+  type RequestFrame,
+  type RequestInit,
+  type SessionHeader,
+  type TransferData,
+  type TransferRequest,
+  type V1Header,
+  type V1Result,
+} from "./src/protocol/mod.ts";
+export {
+  type Intent,
+  type IpBinding,
+  type KeptReply,
+  type RingEntry,
+  type SessionRecord,
+  type SessionState,
+  type UploadRecord,
+} from "./src/session/mod.ts";
+export {
+  MemorySessionStore,
+  type MemorySessionStoreOptions,
+  type SessionStore,
+  SqliteSessionStore,
+  type SqliteSessionStoreOptions,
+  type StoreStats,
+} from "./src/store/mod.ts";
+export {
+  DiskStorage,
+  type DiskStorageOptions,
+  type Durability,
+  type FileSpec,
+  type FileStorage,
+  type Flush,
+  type Naming,
+  type PartialFile,
+  type PutSpec,
+  type RandomHex,
+  type SealedFile,
+  type StoredFile,
+  type Tier,
+  type Upload,
+  type VerifyFinding,
+  verifyFolder,
+  type VerifyOptions,
+  type VerifyVerdict,
+} from "./src/storage/mod.ts";
+export {
+  type ConnectionContext,
+  DEFAULT_STATEFUL_OPTIONS,
+  type Payload,
+  type Reply,
+  type Request,
+  type RequestHandler,
+  StatefulHandler,
+  type StatefulOptions,
+  StatelessHandler,
+  type StatelessOptions,
+  V1Handler,
+  type V1Request,
+  type V2Request,
+} from "./src/handler/mod.ts";
+export {
+  type ClockLimits,
+  DEFAULT_CLOCKS,
+  DEFAULT_RATE,
+  DEFAULT_SERVER,
+  type RateLimits,
+  serve,
+  type ServeOptions,
+  type Server,
+  type ServerMode,
+  type V1Ack,
+} from "./src/server/mod.ts";
