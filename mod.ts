@@ -28,6 +28,7 @@ export {
   type Code,
   type CodeClass,
   CODES,
+  type CodeSpec,
   type ErrorFields,
   FxferError,
   type FxferErrorOptions,

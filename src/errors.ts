@@ -189,6 +189,8 @@ export class FxferError extends Error {
   readonly fields: ErrorFields;
 
   /**
+   * Makes one; throw it.
+   *
    * @param code One of {@linkcode CODES}.
    * @param message For people and logs: action first, no full stop; default the code's fixed text.
    */

@@ -20,7 +20,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   store: ["session"],
   storage: [],
   handler: ["protocol", "session", "store", "storage"],
-  server: ["protocol", "handler", "session", "?storage"],
+  server: ["protocol", "handler", "session", "?store", "?storage"],
   client: ["protocol", "session"],
   admin: ["store", "?server"],
   config: [],

@@ -40,7 +40,11 @@ export class MemorySessionStore implements SessionStore {
   readonly #maxEnded: number;
   #disposed = false;
 
-  /** @throws {RangeError} If `maxEnded` is negative or no integer. */
+  /**
+   * An empty store.
+   *
+   * @throws {RangeError} If `maxEnded` is negative or no integer.
+   */
   constructor(options: MemorySessionStoreOptions = {}) {
     const { maxEnded = 10_000 } = options;
     if (!Number.isSafeInteger(maxEnded) || maxEnded < 0) {
