@@ -346,12 +346,15 @@ export function storageSuite(
       const sealed = await upload.seal();
       await upload.release();
       const fresh = await fixture.restart();
+      const known = spec({ session: SESSION, uploadId: "u", name: "n" });
       for (let time = 0; time < 2; time++) {
-        const file = await fresh.recover(sealed);
+        const file = await fresh.recover(sealed, known);
         assert.ok(file !== undefined);
         await assertStored(fixture, file, bytes);
         assert.equal((await fixture.lines()).length, 1);
         assert.equal((await fixture.files()).length, 1);
+        assert.equal((await fixture.lines())[0]?.name, "n");
+        assert.deepEqual(fresh.find("u"), file);
       }
       const other = { ...sealed, sha256: "1".repeat(64) };
       assert.equal(await fresh.recover(other), undefined);

@@ -77,7 +77,7 @@ const SWEEP_OLDER_THAN_MS = 600_000;
  *
  * @example
  * ```ts
- * import { DiskStorage } from "../mod.ts";
+ * import { DiskStorage } from "../../mod.ts";
  *
  * const folder = await Deno.makeTempDir();
  * {
@@ -100,10 +100,14 @@ export class DiskStorage implements FileStorage {
   /**
    * Opens a folder, making it if it is missing.
    *
+   * @param folder As the permission names it: absolute or relative.
    * @throws {FxferError} `config_invalid` when the permissions do not allow what is asked;
    * `local_io` when the folder cannot be used.
+   * @throws {RangeError} When the budget is negative.
    */
   static async open(folder: string, options: DiskStorageOptions = {}): Promise<DiskStorage> {
+    const limit = options.budget ?? 0;
+    if (!(limit >= 0)) throw new RangeError(`Cannot open storage: budget ${limit} is negative`);
     const tier = options.tier ?? await findTier(folder);
     const durability = options.durability ?? "process";
     const log = options.log ?? silentLogger;
@@ -132,7 +136,6 @@ export class DiskStorage implements FileStorage {
       });
     }
     place.remade = () => manifest.prove();
-    const limit = options.budget ?? 0;
     const core: StorageCore = {
       place,
       durability,
@@ -237,8 +240,8 @@ export class DiskStorage implements FileStorage {
   }
 
   /** Finishes or confirms a commit that was cut short (tier RW). */
-  recover(sealed: SealedFile): Promise<StoredFile | undefined> {
-    return recoverSealed(this.#core, sealed);
+  recover(sealed: SealedFile, spec?: FileSpec): Promise<StoredFile | undefined> {
+    return recoverSealed(this.#core, sealed, spec);
   }
 
   /** Removes a partial file; absent is fine. */

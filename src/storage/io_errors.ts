@@ -20,6 +20,19 @@ export function isTaken(error: unknown): boolean {
 /** No room on the disk, no quota left, or larger than the process may write (`ulimit -f`). */
 const FULL: ReadonlySet<string> = new Set(["ENOSPC", "EDQUOT", "EFBIG"]);
 
+/** The same by number, for errors Deno 2.9.6 gives no code (EFBIG, EDQUOT): only their text has it. */
+const FULL_NUMBERS: Readonly<Record<string, RegExp>> = {
+  linux: /\(os error (?:27|28|122)\)/,
+  darwin: /\(os error (?:27|28|69)\)/,
+  windows: /\(os error (?:39|112)\)/,
+};
+
+function isFull(error: unknown): boolean {
+  const code = systemCode(error);
+  if (code !== undefined) return FULL.has(code);
+  return error instanceof Error && (FULL_NUMBERS[Deno.build.os]?.test(error.message) ?? false);
+}
+
 /**
  * The {@linkcode FxferError} for a failure of the file system: `storage_full` where only room is
  * missing, else `internal_error`; the failure itself is kept as the cause.
@@ -28,8 +41,7 @@ const FULL: ReadonlySet<string> = new Set(["ENOSPC", "EDQUOT", "EFBIG"]);
  */
 export function asStorageError(action: string, error: unknown): FxferError {
   if (error instanceof FxferError) return error;
-  const code = systemCode(error);
-  if (code !== undefined && FULL.has(code)) {
+  if (isFull(error)) {
     return new FxferError("storage_full", `${action}: no room left`, { cause: error });
   }
   return new FxferError("internal_error", `${action}: the file system refused`, { cause: error });

@@ -49,11 +49,12 @@ export async function reopenPartial(
 export async function recoverSealed(
   core: StorageCore,
   sealed: SealedFile,
+  given?: FileSpec,
 ): Promise<StoredFile | undefined> {
   const { temporaryPath, finalPath, size, sha256, mimeType } = sealed;
   if (core.place.tier === "W" || !isFinalPath(finalPath)) return undefined;
   const session = sessionOf(finalPath);
-  const spec: FileSpec = { mimeType, reserve: 0, ...(session === undefined ? {} : { session }) };
+  const spec = given ?? { mimeType, reserve: 0, ...(session === undefined ? {} : { session }) };
   const temporary = isTemporaryPath(temporaryPath) ? temporaryPath : undefined;
   try {
     if (await isWhole(core, finalPath, sealed)) {
@@ -64,7 +65,9 @@ export async function recoverSealed(
       }
       if (core.durability === "durable") await core.lines.sync("");
       if (temporary !== undefined) core.place.remove(temporary);
-      return { path: finalPath, size, sha256, mimeType, replayed: false };
+      const stored = { path: finalPath, size, sha256, mimeType, replayed: false };
+      if (spec.uploadId !== undefined) core.index.set(spec.uploadId, stored);
+      return stored;
     }
     if (temporary === undefined || core.place.kind(finalPath) !== undefined) return undefined;
     if (!await isWhole(core, temporary, sealed)) return undefined;

@@ -34,9 +34,11 @@ export interface FileSpec {
 export interface StoredFile {
   /** Relative to the storage folder, `/` between parts. */
   readonly path: string;
+  /** Bytes. */
   readonly size: number;
   /** 64 lower-case hex digits. */
   readonly sha256: string;
+  /** As the sender announced it. */
   readonly mimeType: string;
   /** True when this upload id was stored before and nothing was stored now. */
   readonly replayed: boolean;
@@ -46,7 +48,9 @@ export interface StoredFile {
 export interface PartialFile {
   /** Relative to the storage folder. In tier W it is the final path itself. */
   readonly temporaryPath: string;
+  /** The name it will get. */
   readonly finalPath: string;
+  /** What was known at `begin`. */
   readonly spec: FileSpec;
   /** The durable offset: bytes beyond it are cut away on reopening. */
   readonly offset: number;
@@ -54,10 +58,15 @@ export interface PartialFile {
 
 /** A file whose bytes are all here and whose digest is fixed. */
 export interface SealedFile {
+  /** Where the bytes are. */
   readonly temporaryPath: string;
+  /** The name they will get. */
   readonly finalPath: string;
+  /** Bytes. */
   readonly size: number;
+  /** 64 lower-case hex digits, computed here. */
   readonly sha256: string;
+  /** As the sender announced it. */
   readonly mimeType: string;
 }
 
@@ -67,7 +76,9 @@ export interface SealedFile {
  * still succeeds, so the error must be remembered).
  */
 export interface Upload {
+  /** Where the bytes go, relative to the storage folder. */
   readonly temporaryPath: string;
+  /** The name it will get. */
   readonly finalPath: string;
   /** Bytes written so far. */
   readonly offset: number;
@@ -110,7 +121,9 @@ export interface PutSpec extends FileSpec {
  * none leaves a line in the manifest for a file that is not whole.
  */
 export interface FileStorage extends AsyncDisposable {
+  /** What the process may do in the folder. */
   readonly tier: Tier;
+  /** What `ok` promises. */
   readonly durability: Durability;
   /**
    * Stores a whole file that is in memory. May work synchronously (small files: one system call
@@ -124,8 +137,13 @@ export interface FileStorage extends AsyncDisposable {
    * is hashed again); undefined when it is gone, shorter than `offset`, or cannot be read (tier W).
    */
   reopen(partial: PartialFile): Promise<Upload | undefined>;
-  /** Recovery of an intent (S-SEQ-5): the stored file if it is whole under its final name, after repairing the manifest. */
-  recover(sealed: SealedFile): Promise<StoredFile | undefined>;
+  /**
+   * Recovery of an intent (S-SEQ-5): the stored file if it is whole under its final name (or can get
+   * it now), after repairing the manifest; else undefined, always in tier W.
+   *
+   * @param spec What is known of the file, for the line of the manifest and for `find`.
+   */
+  recover(sealed: SealedFile, spec?: FileSpec): Promise<StoredFile | undefined>;
   /** Removes a partial file nobody has open; absent is fine. */
   remove(partial: { readonly temporaryPath: string }): Promise<void>;
   /** The file an upload id was stored as, as far back as is remembered. */

@@ -66,6 +66,7 @@ export class DiskUpload implements Upload {
 
   async write(bytes: Uint8Array): Promise<void> {
     const file = this.#writable("write to");
+    if (bytes.length === 0) return;
     const missing = this.#offset + bytes.length - this.#reserved;
     if (missing > 0) this.reserve(missing);
     try {
@@ -74,6 +75,7 @@ export class DiskUpload implements Upload {
       this.#hash.update(bytes);
       for (let done = 0; done < bytes.length;) {
         const count = await pending;
+        if (count === 0) throw new Deno.errors.WriteZero("nothing was written");
         done += count;
         this.#advance(count);
         if (done < bytes.length) pending = file.write(bytes.subarray(done));

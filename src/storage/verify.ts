@@ -66,7 +66,7 @@ const PARTIAL_MODE = 0o200;
  *
  * @example
  * ```ts
- * import { verifyFolder } from "../mod.ts";
+ * import { verifyFolder } from "../../mod.ts";
  *
  * const folder = await Deno.makeTempDir();
  * const findings = await Array.fromAsync(verifyFolder(folder));

@@ -151,6 +151,21 @@ for (const tier of TIERS) {
     assert.deepEqual(await fixture.lines(), []);
   }, !posix);
 
+  test("a file over the process's limit is storage_full, and smaller ones go on", async () => {
+    await using dir = await TempDir.make();
+    const program = new URL("./limit_program.ts", import.meta.url).pathname;
+    // SIGXFSZ would end the process before it sees the error, so it is ignored from outside.
+    const script = `trap '' XFSZ; ulimit -f 1000; exec "$0" run -A --quiet "$@"`;
+    const { stdout, stderr } = await new Deno.Command("sh", {
+      args: ["-c", script, Deno.execPath(), program, dir.join("storage"), tier],
+    }).output();
+    assert.deepEqual(
+      JSON.parse(new TextDecoder().decode(stdout) || new TextDecoder().decode(stderr)),
+      { codes: ["storage_full", "storage_full"], size: 300_000 },
+    );
+    assert.equal((await listFiles(dir.path)).length, 2, "the file and the manifest");
+  }, Deno.build.os !== "linux");
+
   const mounts = posix && Deno.build.os === "linux" && Deno.uid() === 0;
   test(
     `a full disk is storage_full, and there is room again after${
