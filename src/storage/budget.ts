@@ -45,20 +45,21 @@ export class Budget {
     if (this.#limit > 0 && bytes > this.#limit - this.#used - this.#reserved) {
       throw new FxferError("storage_full", "Cannot admit upload: the storage budget is used up");
     }
-    if (this.#freeSpace !== undefined && bytes > this.#spaceLeft(this.#freeSpace)) {
+    if (this.#freeSpace !== undefined && !this.#fits(bytes, this.#freeSpace)) {
       throw new FxferError("storage_full", "Cannot admit upload: no free space on the disk");
     }
     this.#reserved += bytes;
     this.#unwritten += bytes;
   }
 
-  #spaceLeft(freeSpace: () => number): number {
+  /** A yes may rest on an answer of the last second; a no is always said with a fresh one. */
+  #fits(bytes: number, freeSpace: () => number): boolean {
     const now = this.#now();
-    if (now - this.#askedAt >= FREE_SPACE_MS || now < this.#askedAt) {
-      this.#free = freeSpace();
-      this.#askedAt = now;
-    }
-    return this.#free - this.#unwritten;
+    const fresh = now - this.#askedAt < FREE_SPACE_MS && now >= this.#askedAt;
+    if (fresh && bytes <= this.#free - this.#unwritten) return true;
+    this.#free = freeSpace();
+    this.#askedAt = now;
+    return bytes <= this.#free - this.#unwritten;
   }
 
   /** Promised bytes that are on the disk now: free space has shrunk by them itself. */

@@ -51,7 +51,8 @@ export type {
   Tier,
   Upload,
 } from "./types.ts";
-export { DiskStorage, type DiskStorageOptions } from "./disk.ts";
+export { DiskStorage } from "./disk.ts";
+export type { DiskStorageOptions } from "./open.ts";
 export type { Flush } from "./flush.ts";
 export type { Naming, RandomHex } from "./naming.ts";
 export {

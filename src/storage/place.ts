@@ -9,27 +9,20 @@
  * @module
  */
 import { FxferError } from "../errors.ts";
-import { isAbsent, isTaken, systemCode } from "./io_errors.ts";
+import { isAbsent, isTaken } from "./io_errors.ts";
 import { folderOf, INCOMING } from "./naming.ts";
 import type { Tier } from "./types.ts";
 
 /** Session folders remembered as made: forgetting one costs a system call, nothing else. */
 const MAX_REMEMBERED = 10_000;
 
-/** Where there are no hard links (FAT, some network file systems, Android). */
-const NO_LINKS: ReadonlySet<string> = new Set([
-  "EPERM",
-  "ENOSYS",
-  "EOPNOTSUPP",
-  "ENOTSUP",
-  "EMLINK",
-]);
-
 /** The folder of one {@linkcode DiskStorage}. */
 export class Place {
   readonly root: string;
   readonly tier: Tier;
   readonly #made = new Set<string>();
+  /** False where there are no hard links (FAT, some network file systems). */
+  #links = true;
   /** Called after the folder was found missing and was made again. */
   remade: () => void = () => {};
 
@@ -99,11 +92,14 @@ export class Place {
   expose(temporaryPath: string, finalPath: string): void {
     if (this.tier === "W") return this.#setMode(finalPath, 0o640);
     this.withFolders(finalPath, () => {
+      if (!this.#links) return this.#renameToNew(temporaryPath, finalPath);
       try {
         Deno.linkSync(this.at(temporaryPath), this.at(finalPath));
       } catch (error) {
-        if (!NO_LINKS.has(systemCode(error) ?? "")) throw error;
+        if (isAbsent(error) || isTaken(error)) throw error;
+        // The codes of "no hard links" differ from system to system: the rename tells.
         this.#renameToNew(temporaryPath, finalPath);
+        this.#links = false;
       }
     });
   }

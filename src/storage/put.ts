@@ -32,6 +32,7 @@ export function putNow(core: StorageCore, spec: PutSpec, bytes: Uint8Array): Sto
   core.budget.reserve(size);
   const names = nameFile(core, spec);
   let made = false;
+  let written = 0;
   try {
     const path = core.place.at(names.temporaryPath);
     const options = creation(core);
@@ -45,12 +46,15 @@ export function putNow(core: StorageCore, spec: PutSpec, bytes: Uint8Array): Sto
         throw error;
       }
     });
-    return commitNow(core, { spec, ...names, size, sha256 });
+    const stored = commitNow(core, { spec, ...names, size, sha256 });
+    core.budget.wrote(size);
+    written = size;
+    return stored;
   } catch (error) {
     if (made) removeQuietly(core, names.temporaryPath);
     throw asStorageError("Cannot store file", error);
   } finally {
-    core.budget.release(size, 0);
+    core.budget.release(size, written);
   }
 }
 

@@ -91,6 +91,31 @@ for (const tier of TIERS) {
     assert.deepEqual((await fixture.lines()).map((line) => line.path).at(-1), file.path);
   });
 
+  test("a file whose line cannot be written has no final name and may be tried again", async () => {
+    let now = 1000;
+    await using fixture = await diskFixture({ tier, now: () => now });
+    const { storage, folder } = fixture;
+    const upload = await storage.begin(spec);
+    await upload.write(bytes);
+    await upload.seal();
+    await Deno.remove(`${folder}/commits.jsonl`);
+    await Deno.mkdir(`${folder}/commits.jsonl`);
+    now += 5000;
+    await assert.rejects(lately(() => storage.put(spec, bytes)), FxferError);
+    await assert.rejects(() => upload.publish(), FxferError);
+    await assert.rejects(() => storage.check(), FxferError);
+    assert.deepEqual(await fixture.files(), [upload.temporaryPath]);
+    if (posix) {
+      const { mode } = await Deno.lstat(`${folder}/${upload.temporaryPath}`);
+      assert.equal(mode! & 0o777, tier === "W" ? 0o200 : 0o640);
+    }
+    await Deno.remove(`${folder}/commits.jsonl`);
+    const file = await upload.publish();
+    assert.deepEqual(await fixture.files(), [file.path]);
+    assert.deepEqual((await fixture.lines()).map((line) => line.path), [file.path]);
+    assert.deepEqual(storage.usage, { used: bytes.length, reserved: 0 });
+  });
+
   test("content that cannot be flushed is internal_error, final, and not published", async () => {
     let fail = true;
     const flush: Flush = {
@@ -346,3 +371,25 @@ async function system(program: string, ...args: string[]): Promise<void> {
 function mkfifo(path: string): Promise<void> {
   return system("mkfifo", path);
 }
+
+Deno.test("DiskStorage RW: where there are no hard links a file is renamed, and never over another", async () => {
+  const { linkSync } = Deno;
+  Deno.linkSync = () => {
+    throw new Error("Operation not supported (os error 95)");
+  };
+  try {
+    let digits = 0;
+    const randomHex = (count: number) => String(digits++).padStart(count, "0");
+    await using fixture = await diskFixture({ tier: "RW", randomHex });
+    const files = [await fixture.storage.put(spec, bytes), await fixture.storage.put(spec, bytes)];
+    digits = 0;
+    await assert.rejects(
+      lately(() => fixture.storage.put(spec, new Uint8Array(3))),
+      coded("internal_error"),
+    );
+    for (const { path } of files) assert.deepEqual(await fixture.read(path), bytes);
+    assert.deepEqual(await fixture.files(), files.map(({ path }) => path).sort());
+  } finally {
+    Deno.linkSync = linkSync;
+  }
+});

@@ -1,0 +1,140 @@
+/** Opens the parts of a DiskStorage: finds the tier, makes the folder, reads the manifest. @module */
+import { FxferError } from "../errors.ts";
+import { type Logger, silentLogger } from "../log.ts";
+import { Budget } from "./budget.ts";
+import type { StorageCore } from "./core.ts";
+import { type Flush, systemFlush } from "./flush.ts";
+import { GroupSync } from "./group_sync.ts";
+import { asStorageError } from "./io_errors.ts";
+import { Manifest } from "./manifest.ts";
+import { loadExtensions } from "./media_types.ts";
+import { createRandomHex, type Naming, type RandomHex } from "./naming.ts";
+import { Place } from "./place.ts";
+import { loadManifest } from "./recovery.ts";
+import { findTier, mayAskFreeSpace } from "./tier.ts";
+import type { Durability, Tier } from "./types.ts";
+import { UploadIndex } from "./upload_index.ts";
+
+/** How a DiskStorage keeps files. */
+export interface DiskStorageOptions {
+  /**
+   * The form of final names: `session_aware` gives a session's files a folder of their own.
+   * @default {"session_aware"}
+   */
+  readonly naming?: Naming;
+  /**
+   * What `ok` promises; `durable` needs tier RW.
+   * @default {"process"}
+   */
+  readonly durability?: Durability;
+  /**
+   * Bytes all files together may take, 0 for no limit. Files removed by others are noticed at the
+   * next start (tier RW); tier W counts from 0 at each start, because it cannot look.
+   * @default {0}
+   */
+  readonly budget?: number;
+  /**
+   * Upload ids remembered, for answering a repeated upload; about 350 bytes each.
+   * @default {100000}
+   */
+  readonly maxUploadIds?: number;
+  /** Where events go; default nowhere. */
+  readonly log?: Logger;
+  /** Overrides the tier found by asking for permissions. */
+  readonly tier?: Tier;
+  /** Overrides the random part of names, for tests. */
+  readonly randomHex?: RandomHex;
+  /** Overrides the clock, in milliseconds since the epoch, for tests. */
+  readonly now?: () => number;
+  /** Overrides flushing to the disk, for tests. */
+  readonly flush?: Flush;
+}
+
+/** The parts of a storage in `folder`; DiskStorage.open says what it throws. */
+export async function openCore(folder: string, options: DiskStorageOptions): Promise<StorageCore> {
+  const limit = options.budget ?? 0;
+  if (!(limit >= 0)) throw new RangeError(`Cannot open storage: budget ${limit} is negative`);
+  const tier = options.tier ?? await findTier(folder);
+  const durability = options.durability ?? "process";
+  const log = options.log ?? silentLogger;
+  const now = options.now ?? Date.now;
+  const flush = options.flush ?? systemFlush;
+  if (tier === "W" && durability === "durable") {
+    throw new FxferError(
+      "config_invalid",
+      "Cannot open storage: durability durable flushes folders, which takes permission to read; " +
+        "run with --allow-read=<storage folder>, or set storage.durability to data",
+    );
+  }
+  const place = new Place(folder, tier);
+  const [{ createHash }, extensions] = await Promise.all([
+    import("node:crypto"),
+    loadExtensions(),
+  ]);
+  let manifest: Manifest;
+  try {
+    place.make();
+    manifest = await Manifest.open(place.root, tier, now);
+  } catch (error) {
+    if (error instanceof FxferError) throw error;
+    throw new FxferError("local_io", "Cannot open storage: the folder cannot be used", {
+      cause: error,
+    });
+  }
+  place.remade = () => manifest.prove();
+  const core: StorageCore = {
+    place,
+    durability,
+    manifest,
+    budget: new Budget(limit, now, await freeSpaceOf(place, log)),
+    index: new UploadIndex(options.maxUploadIds ?? 100_000),
+    flush,
+    folders: new GroupSync(async (paths) => {
+      await Promise.all(Array.from(paths, (path) => flush.folder(path)));
+    }),
+    lines: new GroupSync(() => flush.manifest(manifest)),
+    log,
+    now,
+    sha256: () => createHash("sha256"),
+    naming: options.naming ?? "session_aware",
+    extensions,
+    randomHex: options.randomHex ?? createRandomHex(),
+    open: new Map(),
+    committing: new Map(),
+  };
+  try {
+    if (tier === "RW") await remember(core, limit > 0);
+    if (durability === "durable") await core.folders.sync(place.root);
+  } catch (error) {
+    manifest.close();
+    throw asStorageError("Cannot open storage", error);
+  }
+  return core;
+}
+
+/** Fills the upload ids and, for a budget, the used bytes from the manifest. */
+async function remember(core: StorageCore, countBytes: boolean): Promise<void> {
+  await loadManifest(core, (entry) => {
+    const { path, size, sha256, mimeType, uploadId } = entry;
+    if (uploadId !== undefined) {
+      core.index.set(uploadId, { path, size, sha256, mimeType, replayed: false });
+    }
+    if (countBytes) core.budget.add(core.place.kind(path)?.size ?? 0);
+  });
+}
+
+/** A way to ask for free space, where it is allowed; says once what is given up where it is not. */
+async function freeSpaceOf(place: Place, log: Logger): Promise<(() => number) | undefined> {
+  if (!await mayAskFreeSpace(place.tier)) {
+    log.info("storage.free_space_unknown", {
+      reason: "needs --allow-read=<storage folder> and --allow-sys=statfs",
+      effect: "a full disk is noticed while writing, not at admission",
+    });
+    return undefined;
+  }
+  const { statfsSync } = await import("node:fs");
+  return () => {
+    const { bavail, bsize } = statfsSync(place.root);
+    return bavail * bsize;
+  };
+}
