@@ -202,11 +202,13 @@ for (const tier of TIERS) {
       try {
         await using storage = await DiskStorage.open(dir.join("storage"), { tier });
         const big = new Uint8Array(700_000).fill(1);
-        const first = await storage.put({ ...spec, uploadId: "a" }, big);
+        const first = await storage.put(spec, big);
         await assert.rejects(lately(() => storage.put(spec, big)), coded("storage_full"));
-        const upload = await storage.begin(spec);
+        const upload = await storage.begin({ ...spec, reserve: 200_000 });
+        // Somebody else takes the room that was promised: only the write can tell.
+        await Deno.writeFile(dir.join("other"), big.subarray(0, 250_000));
         await assert.rejects(async () => {
-          for (;;) await upload.write(big.subarray(0, 100_000));
+          for (let at = 0; at < 4; at++) await upload.write(big.subarray(0, 50_000));
         }, coded("storage_full"));
         // What was written before the end of the room is told exactly.
         const { size } = await Deno.lstat(dir.join("storage", upload.temporaryPath));
@@ -214,11 +216,13 @@ for (const tier of TIERS) {
         await assert.rejects(() => upload.seal(), coded("storage_full"));
         await assert.rejects(() => storage.check(), coded("storage_full"));
         await upload.discard();
+        await storage.put(spec, big.subarray(0, 10_000));
+        await Deno.remove(dir.join("other"));
         await storage.check();
         await storage.put(spec, big.subarray(0, 100_000));
         await Deno.remove(dir.join("storage", first.path));
         await storage.put(spec, big);
-        assert.equal((await readManifest(dir.join("storage"))).length, 3);
+        assert.equal((await readManifest(dir.join("storage"))).length, 4);
         assert.equal(storage.usage.reserved, 0);
       } finally {
         await system("umount", dir.path);
