@@ -72,8 +72,12 @@ export type ProxyEvent =
 
 /** What {@linkcode FaultProxy.listen} takes. */
 export interface FaultProxyOptions {
-  /** Where connections are forwarded to. */
-  readonly target: { readonly hostname: string; readonly port: number };
+  /** Where connections are forwarded to; `localAddress` is the address they seem to come from. */
+  readonly target: {
+    readonly hostname: string;
+    readonly port: number;
+    readonly localAddress?: string;
+  };
   /** Where to listen; default 127.0.0.1 on a free port. */
   readonly hostname?: string;
   /** The port to listen on; 0, the default, picks a free one. */
@@ -173,8 +177,8 @@ export class FaultProxy implements AsyncDisposable {
 
   async #serve(client: net.Socket, connection: number): Promise<void> {
     const emit = this.#options.onEvent ?? (() => {});
-    const { hostname, port } = this.#options.target;
-    const target = net.connect({ host: hostname, port, allowHalfOpen: true, noDelay: true });
+    const { hostname: host, ...where } = this.#options.target;
+    const target = net.connect({ host, ...where, allowHalfOpen: true, noDelay: true });
     const pair = [client, target];
     for (const socket of pair) {
       this.#sockets.add(socket);
