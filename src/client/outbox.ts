@@ -289,7 +289,7 @@ export class Outbox {
 
   #answerTransfer(frame: Frame, body: ReplyBody, followOn: boolean): void {
     const { upload, start, end, data } = frame;
-    const { code, offset } = body;
+    const { code } = body;
     if (upload.settled) return;
     const again = (from: number) => {
       if (!followOn) return this.#again(upload, from, body);
@@ -306,7 +306,7 @@ export class Outbox {
         return again(start);
       case "resync":
         if (code === "checksum_mismatch") return upload.fail(refusedError(body));
-        if (code === "offset_mismatch") return again(offset ?? 0);
+        if (code === "offset_mismatch") return again(this.#rightOffset(upload, body));
         if (code === "replay_too_old") {
           // It ran: an unfinished file goes on, a finished one is found by its upload id.
           if (!data.complete) return upload.acknowledge(end);
@@ -316,6 +316,14 @@ export class Outbox {
       default:
         upload.fail(refusedError(body));
     }
+  }
+
+  /** The offset to go on at; 0 if it is another file's, which then has to make room. */
+  #rightOffset(upload: Upload, { offset = 0, upload_id: open }: ReplyBody): number {
+    if (open === undefined || open === upload.id) return offset;
+    const uploadId = typeof open === "string" ? open : undefined;
+    this.#partial = uploadId !== undefined || offset > 0 ? { uploadId } : undefined;
+    return 0;
   }
 
   #finish(upload: Upload, body: ReplyBody): void {
@@ -405,7 +413,12 @@ function sessionError(body: ReplyBody): FxferError {
   return new FxferError(code, `Cannot go on with session: ${CODES[code].message}`, { fields });
 }
 
-function totalsOf(body: ReplyBody): SessionTotals {
-  const { code: _code, totals, ...rest } = body;
-  return typeof totals === "object" && totals !== null ? totals as SessionTotals : rest;
+function totalsOf({ files, bytes, messages, duration_ms }: ReplyBody): SessionTotals {
+  const count = (value: unknown) => typeof value === "number" ? value : 0;
+  return {
+    files: count(files),
+    bytes: count(bytes),
+    messages: count(messages),
+    durationMs: count(duration_ms),
+  };
 }

@@ -136,8 +136,17 @@ export interface Terms {
   readonly challenge?: string;
 }
 
-/** What a session did in all, as the server counted at its end, by its wire names. */
-export type SessionTotals = Readonly<Record<string, unknown>>;
+/** What a session did in all, as the server counted at its end. */
+export interface SessionTotals {
+  /** Files stored. */
+  readonly files: number;
+  /** Bytes of those files. */
+  readonly bytes: number;
+  /** Requests that used up a sequence number. */
+  readonly messages: number;
+  /** From the session's creation to its end, in milliseconds. */
+  readonly durationMs: number;
+}
 
 /**
  * A connected client. Disposing it leaves the session on the server, to be resumed with
