@@ -251,7 +251,8 @@ export function storageSuite(
     const first = await storage.begin(spec({ reserve: 600 }));
     await refuses("storage_full", () => storage.begin(spec({ reserve: 600 })));
     await refuses("storage_full", () => storage.put(spec({ reserve: 600 }), sample(600)));
-    await refuses("storage_full", () => first.reserve(401));
+    await refuses("storage_full", () => first.reserve(1001));
+    first.reserve(1000);
     first.reserve(400);
     await first.discard();
     const again = await storage.begin(spec({ reserve: 1000 }));

@@ -82,8 +82,11 @@ export interface Upload {
   readonly finalPath: string;
   /** Bytes written so far. */
   readonly offset: number;
-  /** Admits more declared bytes; throws `storage_full` and changes nothing when there is no room. */
-  reserve(bytes: number): void;
+  /**
+   * Admits a file of `total` bytes, what is reserved or written already counted in: less than that is
+   * nothing new. Throws `storage_full` and changes nothing when there is no room.
+   */
+  reserve(total: number): void;
   /**
    * Appends at `offset` and hashes. The bytes belong to the caller again when it returns (or, if it
    * returned a promise, when that settles). Throws `storage_full` on ENOSPC or EDQUOT, else
