@@ -1,38 +1,14 @@
 import assert from "node:assert/strict";
-import { listFiles, listStored, readManifest, sha256, storedSha256 } from "../helpers/files.ts";
+import { listFiles, listStored, readManifest, sha256 } from "../helpers/files.ts";
 import { FaultProxy } from "../helpers/fault_proxy.ts";
-import type { Program } from "../helpers/program.ts";
 import { Random } from "../helpers/random.ts";
-import { type Json, utf8 } from "../helpers/raw_frame.ts";
+import { utf8 } from "../helpers/raw_frame.ts";
 import { RawPeer } from "../helpers/raw_peer.ts";
 import { assertAlive, assertStores, serving, TIERS, until } from "../helpers/serving.ts";
+import { assertStored, resume, session } from "../helpers/sessions.ts";
 
 const MIB = 1 << 20;
 const UUID_V4 = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
-
-/** Opens a connection with a new session. */
-async function session(server: { port: number }, data = {}): Promise<RawPeer> {
-  const peer = await RawPeer.open(server);
-  const reply = await peer.connect(data);
-  assert.equal(reply.data.code, "session_created");
-  return peer;
-}
-
-/** Opens a connection and re-attaches to a session; fails unless it is resumed. */
-async function resume(server: { port: number }, id: string | null, data = {}) {
-  const peer = await RawPeer.open(server);
-  const reply = await peer.connect(data, id);
-  assert.equal(reply.data.code, "session_resumed", JSON.stringify(reply.data));
-  return { peer, upload: reply.data.upload, reply };
-}
-
-/** Fails unless a reply is an ok whose file, as it is on disk, is these bytes. */
-async function assertStored(server: Program, data: Json, bytes: Uint8Array): Promise<void> {
-  assert.equal(data.code, "ok", JSON.stringify(data));
-  assert.equal(data.file.size, bytes.length);
-  assert.equal(data.file.sha256, sha256(bytes));
-  assert.equal(await storedSha256(server.storage, data.file.path), data.file.sha256);
-}
 
 for (const [tier, flags] of TIERS) {
   const test = serving(`stateful, tier ${tier}`, {
@@ -262,8 +238,8 @@ for (const [tier, flags] of TIERS) {
 
     const { peer, upload } = await resume(server, first.id);
     using second = peer;
-    assert.equal(upload.offset, 1_234_567);
-    const done = await second.upload(bytes.subarray(upload.offset), { offset: upload.offset });
+    assert.equal(upload?.offset, 1_234_567);
+    const done = await second.upload(bytes.subarray(1_234_567), { offset: 1_234_567 });
     await assertStored(server, done.data, bytes);
   });
 
