@@ -73,12 +73,6 @@ function appendLine(core: StorageCore, file: WholeFile): void {
 }
 
 function finish(core: StorageCore, file: WholeFile): StoredFile {
-  try {
-    core.place.settle(file.temporaryPath);
-  } catch (error) {
-    // The file is stored; a second name in .incoming is swept at the next start.
-    core.log.warn("storage.leftover", { path: file.temporaryPath, cause: error });
-  }
   const stored: StoredFile = {
     path: file.finalPath,
     size: file.size,

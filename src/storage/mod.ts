@@ -8,7 +8,7 @@
  * | | W: `--allow-write=storage` | RW: also `--allow-read=storage` |
  * | --- | --- | --- |
  * | receives under | the final name, createNew, mode 0200 | `.incoming/<random>.part` |
- * | publishes by | chmod 0640 | a link under the final name, then removing the other name |
+ * | publishes by | chmod 0640 | a rename to the final name, which must be free |
  * | then | one line in `commits.jsonl` | the same |
  * | who may trust a name | one that has a line, or whose mode is not 0200 | any final name |
  * | after a restart | nothing can be read: partial files stay, upload ids are forgotten, the budget counts from 0 | `reopen`, `recover`, `sweep`; ids and bytes come from the manifest |
@@ -22,11 +22,10 @@
  * | --- | --- |
  * | 1. bytes in the temporary place | a partial file. RW: resumed if a session names it, else swept. W: mode 0200, without a line |
  * | 2. seal: contents flushed (`data`, `durable`), digest fixed | the same; with the intent in the session store `recover` finishes it |
- * | 3. final name (RW: link; W: mode) | a whole file that has no line and got no `ok`: `recover` adds the line; else `verifyFolder` shows it as extra |
+ * | 3. final name (RW: rename; W: mode) | a whole file that has no line and got no `ok`: `recover` adds the line; else `verifyFolder` shows it as extra |
  * | 4. folders flushed (`durable`) | the same, after a power cut too |
- * | 5. the line, one write in append mode | a stored file; RW: with a second name in `.incoming`, which the sweep removes. The sender has no `ok` and sends again: the upload id answers |
+ * | 5. the line, one write in append mode | a stored file. The sender has no `ok` and sends again: the upload id answers |
  * | 6. manifest flushed (`durable`) | the same, after a power cut too |
- * | 7. second name removed (RW) | nothing to do |
  *
  * So a line never stands for a file that is not whole, and `ok` comes after the line. Half a line
  * (the disk was full, the power went) is cut at the next start in tier RW and ended with a line

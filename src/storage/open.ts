@@ -66,11 +66,12 @@ export async function openCore(folder: string, options: DiskStorageOptions): Pro
         "run with --allow-read=<storage folder>, or set storage.durability to data",
     );
   }
-  const place = new Place(folder, tier);
-  const [{ createHash }, extensions] = await Promise.all([
+  const [{ createHash }, { existsSync }, extensions] = await Promise.all([
     import("node:crypto"),
+    import("node:fs"),
     loadExtensions(),
   ]);
+  const place = new Place(folder, tier, existsSync);
   let manifest: Manifest;
   try {
     place.make();

@@ -25,8 +25,7 @@ export async function reopenPartial(
   if (!isTemporaryPath(temporaryPath) || !isFinalPath(finalPath)) return undefined;
   await core.open.get(temporaryPath)?.release();
   const info = core.place.kind(temporaryPath);
-  // Two names: its commit was cut short after the final name. Cutting it would cut the stored file.
-  if (!info?.isFile || info.size < offset || (info.nlink ?? 1) > 1) return undefined;
+  if (!info?.isFile || info.size < offset) return undefined;
   const reserved = Math.max(spec.reserve, offset);
   core.budget.reserve(reserved);
   let file: Deno.FsFile | undefined;
