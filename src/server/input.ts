@@ -252,23 +252,35 @@ export class Input implements Payload {
     return this.#lent ?? this.#small;
   }
 
-  async #readInto(buffer: Uint8Array): Promise<number | null> {
+  /**
+   * One read. What waits to be sent is sent at the same time, and must be gone before the bytes are
+   * looked at: a peer that does not read is not read from either.
+   */
+  #readInto(buffer: Uint8Array): Promise<number | null> {
     const flushing = this.#beforeRead();
-    if (flushing !== undefined) await flushing;
-    if (this.#interruption !== undefined) throw this.#interruption;
-    const n = await new Promise<number | null>((resolve, reject) => {
+    const reading = this.#startRead(buffer);
+    if (flushing === undefined) return reading;
+    reading.catch(() => {}); // the flush may fail first, and then nobody asks for this one
+    return flushing.then(() => reading);
+  }
+
+  #startRead(buffer: Uint8Array): Promise<number | null> {
+    if (this.#interruption !== undefined) return Promise.reject(this.#interruption);
+    return new Promise<number | null>((resolve, reject) => {
       this.#rejectRead = reject;
       this.#pendingRead = this.#conn.read(buffer);
-      this.#pendingRead.then(resolve, reject);
-    }).finally(() => this.#rejectRead = undefined);
-    this.#pendingRead = undefined;
-    if (n === null) {
-      this.#eof = true;
-      return null;
-    }
-    this.lastByteAt = performance.now();
-    this.windowBytes += n;
-    return n;
+      this.#pendingRead.then((n) => {
+        this.#rejectRead = undefined;
+        this.#pendingRead = undefined;
+        if (n === null) {
+          this.#eof = true;
+        } else {
+          this.lastByteAt = performance.now();
+          this.windowBytes += n;
+        }
+        resolve(n);
+      }, reject);
+    });
   }
 
   /**
