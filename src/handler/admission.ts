@@ -34,8 +34,9 @@ export function admit(
     });
   }
   const end = data.offset + size;
+  // A length may be told late, as stdin's is, but only once.
   const length = data.length ?? open?.length;
-  const otherLength = open !== null && data.length !== undefined && data.length !== open.length;
+  const otherLength = length !== (open?.length ?? length);
   if (otherLength || (length !== undefined && (end > length || (data.complete && end < length)))) {
     throw new FxferError(
       "length_mismatch",

@@ -37,7 +37,7 @@ export class Attachment {
 }
 
 /** An open file that waits for its session's next connection. */
-interface Parked {
+export interface Parked {
   readonly upload: Upload;
   /** The epoch it was written under: in any other it is not what the record speaks of. */
   readonly epoch: number;
@@ -71,15 +71,19 @@ export class Attachments {
     this.#byContext.set(attachment.context, attachment);
   }
 
-  /** It no longer does; its open file is parked for the next. */
-  remove(attachment: Attachment): void {
-    const { id, epoch } = attachment.record;
+  /**
+   * It no longer does. Its open file is parked for the next; one whose session is another's already
+   * is let go of, because the next has not waited for it.
+   */
+  async remove(attachment: Attachment): Promise<void> {
+    const { context, record: { id, epoch }, upload, displaced } = attachment;
     if (this.#byId.get(id) === attachment) this.#byId.delete(id);
-    this.#byContext.delete(attachment.context);
-    if (attachment.upload !== undefined) this.park(id, attachment.upload, epoch);
+    this.#byContext.delete(context);
     attachment.upload = undefined;
     attachment.displaced = true;
+    if (upload !== undefined && !displaced) this.park(id, upload, epoch);
     attachment.release();
+    if (displaced) await upload?.release();
   }
 
   /** Keeps an open file for the next connection of its session. */
@@ -87,11 +91,16 @@ export class Attachments {
     this.#parked.set(id, { upload, epoch });
   }
 
-  /** Takes a parked file; the caller releases or discards one of another epoch. */
-  unpark(id: string): Parked | undefined {
-    const parked = this.#parked.get(id);
+  /** The parked file of a session; it stays parked. */
+  parked(id: string): Parked | undefined {
+    return this.#parked.get(id);
+  }
+
+  /** Takes a parked file out; whoever does uses it, or ends it. */
+  unpark(id: string): Upload | undefined {
+    const upload = this.#parked.get(id)?.upload;
     this.#parked.delete(id);
-    return parked;
+    return upload;
   }
 
   /** Every parked file, taken. */

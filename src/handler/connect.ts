@@ -1,36 +1,22 @@
-/**
- * connect: a new session, a resumed one, or the fallback (wire §4, §7, S-DEG-1).
- *
- * Who writes first when a session changes hands: the newcomer is authorised; the holder is told to
- * stop and lets go after what it is committing is saved; then the newcomer's record, one epoch up,
- * is saved by compare-and-set, and only then is it told where to go on. A holder that does not let
- * go within 2 s, or lives in another process, finds its epoch lost at its next save.
- *
- * @module
- */
+/** connect: a new session, a resumed one, or the fallback (wire §4, S-DEG-1). @module */
 import { FxferError } from "../errors.ts";
 import type { ConnectData, ConnectRequest } from "../protocol/mod.ts";
 import {
-  attach,
+  type AttachInit,
   authorised,
-  close,
   createSession,
   FLAP_RETRY_MS,
   isFlapping,
   lifeOf,
-  type SessionRecord,
 } from "../session/mod.ts";
 import type { FileStorage } from "../storage/mod.ts";
 import { Attachment } from "./attachments.ts";
-import { endExpired, removePartial, restore, type Restored } from "./recovery.ts";
 import { base64url, hashToken, randomBytes } from "./secrets.ts";
 import type { SessionServices, StatefulOptions } from "./services.ts";
 import { sweep } from "./sweeper.ts";
+import { checkAlive, closeOld, letGo, take, unknownSession } from "./takeover.ts";
 import { sessionTerms, statelessTerms } from "./terms.ts";
 import type { ConnectionContext, Reply } from "./types.ts";
-
-/** How long a newcomer waits for the holder to let go (S-TAKE-4). */
-const RELEASE_MS = 2000;
 
 /** After this a client that found no room tries again. */
 const RETRY_MS = 1000;
@@ -126,7 +112,7 @@ async function resume(
 ): Promise<Reply> {
   const { store, options } = services;
   const found = await store.load(id);
-  if (found === undefined) throw unknown();
+  if (found === undefined) throw unknownSession();
   const tokenHash = data.token === undefined ? null : await hashToken(data.token);
   const shown = { tokenHash, clientAddress: context.clientAddress };
   if (!authorised(found, shown, options.ipBinding)) {
@@ -148,7 +134,7 @@ async function resume(
     );
   }
   await letGo(services, id);
-  const { record, upload } = await take(services, id, data, context);
+  const { record, upload } = await take(services, id, attachInit(services, data, context));
   hold(services, new Attachment(record, context, upload));
   context.log.info("session.resumed", {
     session: id.slice(0, 8),
@@ -172,87 +158,17 @@ async function resume(
   };
 }
 
-/** S-CLK-1: expiry is checked here, whatever the sweeper has done. */
-async function checkAlive(services: SessionServices, record: SessionRecord): Promise<void> {
-  const life = lifeOf(record, services.options.now());
-  switch (life) {
-    case "attached":
-    case "detached":
-      return;
-    case "forgotten":
-      throw unknown();
-    case "expired":
-      if (record.endedAt === null) await endExpired(services, record);
-      // falls through
-    case "closed":
-      throw new FxferError("session_expired", "Cannot attach: the session has ended", {
-        fields: { state: life },
-      });
-  }
-}
-
-function unknown(): FxferError {
-  return new FxferError("session_unknown", "Cannot attach: no such session");
-}
-
-/** S-TAKE-3, S-TAKE-4: tells the holder in this process to stop, and waits until it has, 2 s at most. */
-async function letGo(services: SessionServices, id: string): Promise<void> {
-  const holder = services.attachments.holder(id);
-  if (holder === undefined) return;
-  holder.yielding = true;
-  holder.context.interrupt(
-    new FxferError("session_taken_over", "Cannot go on: another connection has the session"),
-  );
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<void>((resolve) => timer = setTimeout(resolve, RELEASE_MS));
-  await Promise.race([holder.released, late]);
-  clearTimeout(timer);
-  holder.displaced = true;
-}
-
-/** S-TAKE-2: one epoch up by compare-and-set, with the offset that is true at that moment. */
-async function take(
-  services: SessionServices,
-  id: string,
-  data: ConnectData,
-  context: ConnectionContext,
-): Promise<Restored> {
-  for (;;) {
-    const loaded = await services.store.load(id);
-    if (loaded === undefined) throw unknown();
-    await checkAlive(services, loaded);
-    const { record, upload } = await restore(
-      services,
-      attach(loaded, attachInit(services, data, context)),
-    );
-    // Putting right may have taken several changes; the store counts the one save.
-    const taken = { ...record, version: loaded.version + 1 };
-    try {
-      if (await services.store.save(taken)) return { record: taken, upload };
-    } catch (error) {
-      // Whether it was stored is unknown: the file waits for either epoch's next connect.
-      if (upload !== undefined) services.attachments.park(id, upload, loaded.epoch);
-      throw error;
-    }
-    if (upload !== undefined) services.attachments.park(id, upload, loaded.epoch);
-  }
-}
-
-async function closeOld(services: SessionServices, id: string): Promise<void> {
-  const { store, options } = services;
-  const loaded = await store.load(id);
-  if (loaded === undefined || loaded.endedAt !== null) return;
-  if (!(await store.save(close(loaded, options.now())))) return await closeOld(services, id);
-  await removePartial(services, loaded);
-}
-
 function hold(services: SessionServices, attachment: Attachment): void {
   services.attachments.add(attachment);
   attachment.context.keepaliveMs = attachment.record.keepaliveMs;
 }
 
 /** The terms agreed: a client may ask for less than the server's, not for more. */
-function attachInit({ options }: SessionServices, data: ConnectData, context: ConnectionContext) {
+function attachInit(
+  { options }: SessionServices,
+  data: ConnectData,
+  context: ConnectionContext,
+): AttachInit {
   const least = (asked: number | undefined, ours: number) =>
     asked === undefined ? ours : Math.min(ours, Math.max(1, asked) * 1000);
   return {

@@ -55,7 +55,7 @@ export class Keeper {
   /** Loads the record anew; throws as {@linkcode Keeper.save} does. */
   async refresh(attachment: Attachment): Promise<void> {
     const kept = await this.#store.load(attachment.record.id);
-    if (kept === undefined || kept.epoch !== attachment.record.epoch || kept.endedAt !== null) {
+    if (kept?.epoch !== attachment.record.epoch || endedByOther(kept)) {
       const error = takenOver();
       attachment.displaced = true;
       attachment.context.interrupt(error);
@@ -64,6 +64,11 @@ export class Keeper {
     attachment.record = kept;
     attachment.stale = false;
   }
+}
+
+/** Our own disconnect, taken for lost and asked for again, is answered from the ring (S-SEQ-3). */
+function endedByOther(record: SessionRecord): boolean {
+  return record.endedAt !== null && record.ring.at(-1)?.reply.code !== "session_closed";
 }
 
 function takenOver(): FxferError {

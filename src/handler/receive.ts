@@ -65,7 +65,8 @@ export function storedBefore(
 ): StoredFile | undefined {
   if (uploadId === undefined || sha256 === undefined) return undefined;
   const before = storage.find(uploadId);
-  if (before === undefined || before.sha256 === sha256) return before;
+  if (before === undefined) return undefined;
+  if (before.sha256 === sha256) return { ...before, replayed: true };
   throw new FxferError("sequence_reuse", "Cannot store file: its upload id names another file", {
     fields: { field: "upload_id" },
   });

@@ -8,8 +8,12 @@
  * its end and a retry of the frame is answered from memory; else the intent is dropped and the
  * frame runs again. Either way there is one file.
  *
+ * An open file stays parked until the record that speaks of it is saved: storage is asked again
+ * rather than a file forgotten.
+ *
  * @module
  */
+import { FxferError } from "../errors.ts";
 import {
   checkpoint,
   dropIntent,
@@ -26,49 +30,59 @@ import type { SessionServices } from "./services.ts";
 /** A record, not saved yet, with the open file that belongs to it. */
 export interface Restored {
   readonly record: SessionRecord;
+  /** It is parked as well: to be taken out once the record is saved. */
   readonly upload: Upload | undefined;
 }
 
 /**
  * What an attaching connection goes on with.
  *
- * @param record The record as attached: its epoch is one above the one the file was written under.
+ * @param loaded The record as it is in the store.
+ * @param record The same one, attached.
  */
 export async function restore(
   services: SessionServices,
+  loaded: SessionRecord,
   record: SessionRecord,
 ): Promise<Restored> {
-  const now = services.options.now();
-  const parked = await takeParked(services, record);
+  const { attachments, options, storage } = services;
+  const { id } = record;
+  const parked = await parkedFile(services, loaded);
   if (record.intent !== null) {
-    return {
-      record: await settleIntent(services, record, record.intent, parked),
-      upload: undefined,
-    };
+    const stored = await finishFile(services, record.intent, parked);
+    return { record: settled(services, record, record.intent, stored), upload: undefined };
   }
   if (record.upload === null) {
-    await parked?.release();
+    attachments.unpark(id);
+    await parked?.discard();
     return { record, upload: undefined };
   }
-  const upload = parked ?? await services.storage.reopen({
+  const upload = parked ?? await storage.reopen({
     temporaryPath: record.upload.temporaryPath,
     finalPath: record.upload.finalPath,
     offset: record.upload.offset,
     spec: specOf(record),
   });
-  if (upload === undefined) return { record: dropUpload(record, now), upload };
-  // What came after the last checkpoint is here all the same: the offset goes up (S-TRF-4).
-  return { record: checkpoint(record, upload.offset, now), upload };
+  if (upload === undefined) return { record: dropUpload(record, options.now()), upload };
+  attachments.park(id, upload, loaded.epoch);
+  // What came after the last checkpoint is here all the same, and was flushed when its connection
+  // ended: the offset goes up (S-TRF-4).
+  return { record: checkpoint(record, upload.offset, options.now()), upload };
 }
 
-/** The file parked in this process, if it was written under the epoch just before this one. */
-async function takeParked(
-  services: SessionServices,
-  record: SessionRecord,
+/**
+ * The file parked in this process, if nobody else has written the session since: the epoch is the
+ * file's, or one above it by an attach of ours whose save was taken for lost.
+ */
+async function parkedFile(
+  { attachments, options }: SessionServices,
+  { id, epoch, instance }: SessionRecord,
 ): Promise<Upload | undefined> {
-  const parked = services.attachments.unpark(record.id);
-  if (parked === undefined || parked.epoch === record.epoch - 1) return parked?.upload;
+  const parked = attachments.parked(id);
+  if (parked === undefined || parked.epoch === epoch) return parked?.upload;
+  if (parked.epoch + 1 === epoch && instance === options.instance) return parked.upload;
   // Another instance has written since: the record speaks of its file, not of ours.
+  attachments.unpark(id);
   await parked.upload.release();
   return undefined;
 }
@@ -86,31 +100,35 @@ function specOf({ id, clientAddress, upload }: SessionRecord): FileSpec {
 }
 
 /**
- * Brings an intent to its end, or drops it.
+ * Gives an intent's file its final name, if it has not got it yet.
  *
- * @param upload The file, if this process still has it open; it is used up.
+ * @param upload The file, if this process still has it; asking it twice does nothing twice.
+ * @return Undefined when it can never have it: it is gone, or its upload id names another file.
+ * @throws {FxferError} When storage cannot do it now.
  */
-export async function settleIntent(
-  services: SessionServices,
-  record: SessionRecord,
+export async function finishFile(
+  { storage }: SessionServices,
   intent: Intent,
   upload: Upload | undefined,
-): Promise<SessionRecord> {
-  const stored = upload === undefined
-    ? await services.storage.recover(intent)
-    : await upload.publish();
-  if (stored !== undefined) return fulfil(services, record, intent, stored);
-  const now = services.options.now();
-  return dropIntent(dropUpload(record, now), now);
+): Promise<StoredFile | undefined> {
+  if (upload === undefined) return await storage.recover(intent);
+  try {
+    return await upload.publish();
+  } catch (error) {
+    if (error instanceof FxferError && error.class === "fatal") return undefined;
+    throw error;
+  }
 }
 
-/** The record after the commit that its intent announced. */
-function fulfil(
+/** The record one version on, with its intent fulfilled, or dropped when nothing was stored. */
+export function settled(
   services: SessionServices,
   record: SessionRecord,
   intent: Intent,
-  stored: StoredFile,
+  stored: StoredFile | undefined,
 ): SessionRecord {
+  const now = services.options.now();
+  if (stored === undefined) return dropFile(record, now);
   return execute(record, {
     sequence: intent.sequence,
     fingerprint: intent.fingerprint,
@@ -119,9 +137,14 @@ function fulfil(
     storedBytes: stored.replayed ? 0 : stored.size,
     storedFiles: stored.replayed ? 0 : 1,
     maxInflight: services.options.maxInflight,
-    now: services.options.now(),
+    now,
     input: "transfer",
   });
+}
+
+/** The record one version on, without its open file and what was to happen to it. */
+export function dropFile(record: SessionRecord, now: number): SessionRecord {
+  return { ...dropIntent(dropUpload(record, now), now), version: record.version + 1 };
 }
 
 /** Removes the partial file of a session that has ended. */
@@ -130,7 +153,7 @@ export async function removePartial(
   record: SessionRecord,
 ): Promise<void> {
   const parked = services.attachments.unpark(record.id);
-  if (parked !== undefined) await parked.upload.discard();
+  if (parked !== undefined) await parked.discard();
   else if (record.upload !== null) await services.storage.remove(record.upload);
 }
 

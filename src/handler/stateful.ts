@@ -11,6 +11,7 @@ import type { FileStorage } from "../storage/mod.ts";
 import type { SessionStore } from "../store/mod.ts";
 import { type Attachment, Attachments } from "./attachments.ts";
 import { connect, degrade } from "./connect.ts";
+import { abandon, settle } from "./incoming.ts";
 import { Keeper } from "./keeper.ts";
 import {
   DEFAULT_STATEFUL_OPTIONS,
@@ -100,7 +101,7 @@ export class StatefulHandler implements RequestHandler, AsyncDisposable {
   /** S-DIS-1: closes the session and states its totals. */
   async #disconnect(frame: DisconnectRequest, attachment: Attachment): Promise<Reply> {
     const { keeper, options } = this.#services;
-    if (attachment.stale) await keeper.refresh(attachment);
+    await settle(this.#services, attachment);
     const { sequence } = frame.header.session;
     const print = fingerprint({
       action: "disconnect",
@@ -132,9 +133,7 @@ export class StatefulHandler implements RequestHandler, AsyncDisposable {
         now: options.now(),
         input: "disconnect",
       }));
-    const { upload } = attachment;
-    attachment.upload = undefined;
-    await upload?.discard();
+    await abandon(attachment);
     attachment.context.log.info("session.closed", { session: record.id.slice(0, 8) });
     return { body: reply, close: true };
   }
@@ -152,7 +151,7 @@ export class StatefulHandler implements RequestHandler, AsyncDisposable {
       // The lease runs out instead (S-CLK-4).
       context.log.warn("session.undetached", { cause: error });
     } finally {
-      attachments.remove(attachment);
+      await attachments.remove(attachment);
     }
   }
 

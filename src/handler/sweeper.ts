@@ -1,6 +1,6 @@
 /** Ends what has expired and forgets old tombstones: housekeeping that no rule depends on (S-CLK-1). @module */
-import { lifeOf } from "../session/mod.ts";
-import { endExpired } from "./recovery.ts";
+import { lifeOf, renewLease } from "../session/mod.ts";
+import { endExpired, removePartial } from "./recovery.ts";
 import type { SessionServices } from "./services.ts";
 
 /** Between two sweeps, in milliseconds. */
@@ -8,22 +8,30 @@ export const SWEEP_MS = 5000;
 
 /** One pass over the store. Throws what the store throws. */
 export async function sweep(services: SessionServices): Promise<void> {
-  const { store, options } = services;
+  const { attachments, store, options } = services;
   for await (const record of store.list()) {
-    const now = options.now();
-    switch (lifeOf(record, now)) {
-      case "expired":
-        if (record.endedAt === null) await endExpired(services, record);
-        break;
-      case "forgotten":
-        // S-CLK-3: an ended record is never written again, so it cannot have come back to life.
-        if (record.endedAt === null) await endExpired(services, record);
-        else await store.delete(record.id);
-        break;
-      case "attached":
-      case "detached":
-      case "closed":
-        break;
+    const life = lifeOf(record, options.now());
+    if (life === "attached" || life === "detached") continue;
+    if (record.endedAt === null) {
+      if (!(await renewHeld(services, record.id))) await endExpired(services, record);
+      continue;
     }
+    // Another instance may have ended it: the file open here is nobody's any more.
+    if (attachments.parked(record.id) !== undefined) await removePartial(services, record);
+    // S-CLK-3: an ended record is never written again, so it cannot have come back to life.
+    if (life === "forgotten") await store.delete(record.id);
   }
+}
+
+/**
+ * Renews the lease of a session that a connection of this process holds; false when none does. A
+ * quiet connection, in a payload that stands still, may outlive its lease: expiry runs from detach
+ * only (S-CLK-3).
+ */
+export async function renewHeld(services: SessionServices, id: string): Promise<boolean> {
+  const { attachments, keeper, options } = services;
+  const holder = attachments.holder(id);
+  if (holder === undefined || holder.displaced) return false;
+  await keeper.save(holder, (record) => renewLease(record, options.now()));
+  return true;
 }

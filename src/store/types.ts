@@ -27,7 +27,10 @@ export interface StoreStats {
 export interface SessionStore extends AsyncDisposable {
   /** Short name for logs and the reply's terms: `memory`, `sqlite`, `redis`. */
   readonly kind: string;
-  /** Whether records outlive the process: only then is an intent worth writing (S-SEQ-5). */
+  /**
+   * Whether records are kept outside this process: only then is an intent worth writing (S-SEQ-5)
+   * for a small file. A store that says false promises that `save` neither fails nor waits.
+   */
   readonly persistent: boolean;
   /** The record with this id, tombstones included; undefined when there is none. */
   load(id: string): Promise<SessionRecord | undefined>;

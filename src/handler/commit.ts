@@ -1,0 +1,94 @@
+/**
+ * The end of a transfer frame: published, committed, answered (S-SEQ-5).
+ *
+ * @module
+ */
+import { FxferError } from "../errors.ts";
+import type { ReplyBody } from "../protocol/mod.ts";
+import { execute, intend, type UploadRecord } from "../session/mod.ts";
+import type { SealedFile, StoredFile, Upload } from "../storage/mod.ts";
+import { abandon, flush, type Run, spoil } from "./incoming.ts";
+import { checkDigest, storedBefore, storedReply } from "./receive.ts";
+import type { Reply } from "./types.ts";
+
+/** A part that is not the last: its bytes are durable, and the sequence moves on. */
+export async function acknowledge(run: Run, upload: Upload): Promise<Reply> {
+  const offset = await flush(run, upload);
+  const { attachment: { record }, request: { header, data } } = run;
+  if (record.upload === null) throw new TypeError("Cannot acknowledge part: nothing is open");
+  return await commit(run, { code: "partial", offset }, {
+    ...record.upload,
+    offset,
+    sequence: header.session.sequence,
+    ...(data.length === undefined ? {} : { length: data.length }),
+  });
+}
+
+/** The last part: sealed, announced, published, committed. */
+export async function publish(run: Run, upload: Upload): Promise<Reply> {
+  const { services: { keeper, options, storage }, attachment, request: { data, header } } = run;
+  const uploadId = attachment.record.upload?.uploadId;
+  let sealed: SealedFile;
+  let before: StoredFile | undefined;
+  try {
+    sealed = await upload.seal();
+    before = storedBefore(storage, uploadId, sealed.sha256);
+  } catch (error) {
+    return await spoil(run, error);
+  }
+  try {
+    checkDigest(data.sha256, sealed.sha256);
+  } catch (error) {
+    await abandon(attachment);
+    return await commitFailure(run, error);
+  }
+  if (before !== undefined) {
+    await abandon(attachment); // nothing new to announce
+    return await commit(run, storedReply(before, storage.durability, uploadId));
+  }
+  const intent = { ...sealed, sequence: header.session.sequence, fingerprint: run.fingerprint };
+  await keeper.save(attachment, (r) => intend(r, intent, options.now()));
+  // From here on a failure leaves the intent, and settle() or the next connect brings it to its end.
+  const file = await upload.publish();
+  const reply = await commit(run, storedReply(file, storage.durability, uploadId));
+  attachment.upload = undefined;
+  return reply;
+}
+
+/** The commit: sequence, reply and upload in one save, before the reply is sent. */
+export async function commit(
+  run: Run,
+  body: ReplyBody,
+  upload: UploadRecord | null = null,
+): Promise<Reply> {
+  const { services: { keeper, options }, attachment, request: { header } } = run;
+  const stored = body.code === "ok" && body.replayed !== true ? body.file : undefined;
+  await keeper.save(attachment, (record) =>
+    execute(record, {
+      sequence: header.session.sequence,
+      fingerprint: run.fingerprint,
+      reply: body,
+      upload,
+      storedBytes: stored?.size ?? 0,
+      storedFiles: stored === undefined ? 0 : 1,
+      maxInflight: options.maxInflight,
+      now: options.now(),
+      input: "transfer",
+    }));
+  const { log } = attachment.context;
+  if (stored !== undefined && log.enabled("info")) {
+    log.info("transfer.stored", {
+      session: attachment.record.id.slice(0, 8),
+      sequence: header.session.sequence,
+      path: stored.path,
+      bytes: stored.size,
+    });
+  }
+  return { body };
+}
+
+/** A request that ran and failed is remembered with its error; a refusal is not (S-SEQ-2). */
+export async function commitFailure(run: Run, error: unknown): Promise<Reply> {
+  if (!(error instanceof FxferError) || error.code !== "checksum_mismatch") throw error;
+  return await commit(run, { ...error.fields, code: error.code });
+}

@@ -1,0 +1,171 @@
+/**
+ * The open file of a session: how it begins, grows, is cut, and ends without being stored.
+ *
+ * The record's offset may lag behind the file's while bytes come in or the store is away; between two
+ * frames {@linkcode settle} makes them one again, so no byte is written twice or left out.
+ *
+ * @module
+ */
+import { FxferError } from "../errors.ts";
+import { CHECKPOINT_BYTES, CHECKPOINT_MS, type TransferRequest } from "../protocol/mod.ts";
+import { checkpoint, dropUpload, openUpload, type UploadRecord } from "../session/mod.ts";
+import type { PutSpec, Upload } from "../storage/mod.ts";
+import type { Attachment } from "./attachments.ts";
+import { dropFile, finishFile, settled } from "./recovery.ts";
+import type { SessionServices } from "./services.ts";
+import type { Payload } from "./types.ts";
+
+/** One transfer frame under way. */
+export interface Run {
+  readonly services: SessionServices;
+  readonly attachment: Attachment;
+  readonly request: TransferRequest;
+  readonly fingerprint: string;
+}
+
+/**
+ * Puts right what a failed save or a failed write left behind, before the next frame is judged: a
+ * store that was lost in mid-commit is back, and the commit is brought to its end first.
+ */
+export async function settle(services: SessionServices, attachment: Attachment): Promise<void> {
+  const { keeper, options } = services;
+  if (attachment.stale) await keeper.refresh(attachment);
+  const { record: { intent, upload: known }, upload } = attachment;
+  if (intent !== null) {
+    const stored = await finishFile(services, intent, upload);
+    await keeper.save(attachment, (r) => settled(services, r, intent, stored));
+    await abandon(attachment); // what was published stays
+  } else if (known === null) {
+    if (upload !== undefined) await abandon(attachment);
+  } else if (upload === undefined) {
+    await keeper.save(attachment, (r) => dropUpload(r, options.now()));
+  } else if (upload.offset !== known.offset) {
+    // Flushed by the frame that failed.
+    await keeper.save(attachment, (r) => checkpoint(r, upload.offset, options.now()));
+  }
+}
+
+/** What storage is told of a frame's file. */
+export function specOf({ attachment, request: { header, data } }: Run): PutSpec {
+  return {
+    mimeType: header.mimeType,
+    session: { id: attachment.record.id, sequence: header.session.sequence },
+    reserve: data.length ?? header.size,
+    clientAddress: attachment.record.clientAddress,
+    ...(data.name === undefined ? {} : { name: data.name }),
+    ...(data.uploadId === undefined ? {} : { uploadId: data.uploadId }),
+    ...(data.sha256 === undefined ? {} : { sha256: data.sha256 }),
+  };
+}
+
+/** Begins the file of a frame. */
+export async function open(run: Run): Promise<Upload> {
+  const { services, attachment, request: { header, data } } = run;
+  const upload = await services.storage.begin(specOf(run));
+  attachment.upload = upload;
+  const record: UploadRecord = {
+    openedBy: header.session.sequence,
+    sequence: header.session.sequence,
+    offset: 0,
+    mimeType: header.mimeType,
+    temporaryPath: upload.temporaryPath,
+    finalPath: upload.finalPath,
+    ...(data.length === undefined ? {} : { length: data.length }),
+    ...(data.uploadId === undefined ? {} : { uploadId: data.uploadId }),
+    ...(data.name === undefined ? {} : { name: data.name }),
+  };
+  try {
+    await services.keeper.save(attachment, (r) => openUpload(r, record, services.options.now()));
+  } catch (error) {
+    await abandon(attachment);
+    throw error;
+  }
+  return upload;
+}
+
+/** The payload into the file, with a checkpoint every 8 MiB or second and at the cut (S-TRF-4). */
+export async function receive(run: Run, upload: Upload, payload: Payload): Promise<void> {
+  const { offset } = run.request.data;
+  if (upload.offset !== offset) {
+    throw new TypeError("Cannot receive: the file is at another offset");
+  }
+  let since = offset;
+  let at = performance.now();
+  for (;;) {
+    let bytes: Uint8Array | undefined;
+    try {
+      bytes = await payload.next();
+    } catch (error) {
+      throw await cut(run, upload, error);
+    }
+    if (bytes === undefined) return;
+    try {
+      const writing = upload.write(bytes);
+      if (writing !== undefined) await writing;
+    } catch (error) {
+      return await spoil(run, error);
+    }
+    const now = performance.now();
+    if (upload.offset - since < CHECKPOINT_BYTES && now - at < CHECKPOINT_MS) continue;
+    await keepOffset(run, upload);
+    since = upload.offset;
+    at = now;
+  }
+}
+
+/** The connection ended, or is made to end, inside the payload: everything received is kept. */
+async function cut(run: Run, upload: Upload, error: unknown): Promise<unknown> {
+  const offset = await keepOffset(run, upload);
+  if (!(error instanceof FxferError)) return error;
+  return new FxferError(error.code, error.message, {
+    fields: { ...error.fields, offset },
+    cause: error.cause,
+  });
+}
+
+/** Flushes and saves the offset. A store that is away is no reason to stop receiving (S-DEG-2). */
+async function keepOffset(run: Run, upload: Upload): Promise<number> {
+  const { services: { keeper, options }, attachment } = run;
+  const offset = await flush(run, upload);
+  try {
+    await keeper.save(attachment, (r) => checkpoint(r, offset, options.now()));
+  } catch (error) {
+    if (!(error instanceof FxferError) || error.code !== "store_unavailable") throw error;
+    attachment.context.log.warn("checkpoint.unsaved", { offset, cause: error });
+  }
+  return offset;
+}
+
+/** Flushes what has come so far; the offset that is durable. */
+export async function flush(run: Run, upload: Upload): Promise<number> {
+  try {
+    return await upload.checkpoint();
+  } catch (error) {
+    return await spoil(run, error);
+  }
+}
+
+/**
+ * A storage error is final for its file: what was received is dropped, so that the next try starts
+ * at 0 and no offset is promised that may not be there.
+ *
+ * @throws `error`, always.
+ */
+export async function spoil(run: Run, error: unknown): Promise<never> {
+  const { services: { keeper, options }, attachment } = run;
+  try {
+    await abandon(attachment);
+    await keeper.save(attachment, (r) => dropFile(r, options.now()));
+  } catch (cause) {
+    // settle() drops it before the next frame.
+    attachment.context.log.warn("upload.undropped", { cause });
+  }
+  throw error;
+}
+
+/** Removes the open file; one that was published stays. */
+export async function abandon(attachment: Attachment): Promise<void> {
+  const { upload } = attachment;
+  attachment.upload = undefined;
+  await upload?.discard();
+}
