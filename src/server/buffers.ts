@@ -11,7 +11,7 @@
 export const SMALL_BUFFER_BYTES = 2048;
 
 /** A file up to this size is gathered in memory and stored in one step. */
-export const GATHER_BUFFER_BYTES: number = 256 * 1024;
+export const GATHER_BUFFER_BYTES: number = 128 * 1024;
 
 /** What a large payload streams through: larger ones measured slower on a real disk. */
 export const STREAM_BUFFER_BYTES: number = 1024 * 1024;
@@ -51,7 +51,7 @@ export interface BufferPools {
 /** Fresh pools: 16 MiB of gather and 8 MiB of stream buffers are kept at most. */
 export function createBufferPools(): BufferPools {
   return {
-    gather: new BufferPool(GATHER_BUFFER_BYTES, 64),
+    gather: new BufferPool(GATHER_BUFFER_BYTES, 128),
     stream: new BufferPool(STREAM_BUFFER_BYTES, 8),
   };
 }

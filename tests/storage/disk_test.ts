@@ -178,7 +178,7 @@ for (const tier of TIERS) {
     await Deno.remove(outside);
     // A link to nothing: refused (W) or replaced by the file itself (RW), followed in neither tier.
     digits = 0;
-    await lately(() => fixture.storage.put(spec, bytes)).catch(() => {});
+    await lately(() => fixture.storage.put(spec, bytes))().catch(() => {});
     await assert.rejects(() => Deno.lstat(outside), Deno.errors.NotFound);
   }, !posix);
 
