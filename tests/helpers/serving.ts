@@ -18,17 +18,17 @@ export const TIERS: readonly (readonly [name: string, flags: readonly string[]])
  * @param label Put in front of each test's name.
  */
 export function serving(label: string, options: ServeOptions = {}): ServerTest {
-  let server: Program;
+  let server: Program | undefined;
   Deno.test.beforeAll(async () => {
     server = await Program.serve(options);
   });
   Deno.test.afterAll(async () => {
-    await server[Symbol.asyncDispose]();
+    await server?.[Symbol.asyncDispose]();
   });
   return (name, fn) => {
     Deno.test({
       name: label === "" ? name : `${label}: ${name}`,
-      fn: () => fn(server),
+      fn: () => fn(server!),
       // Reads of the shared server's output are under way before, during and after each test. Leaked
       // sockets and files are still found: they are resources.
       sanitizeOps: false,

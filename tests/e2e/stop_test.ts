@@ -1,0 +1,108 @@
+import assert from "node:assert/strict";
+import { listFiles } from "../helpers/files.ts";
+import { Program } from "../helpers/program.ts";
+import { Random } from "../helpers/random.ts";
+import { RawPeer } from "../helpers/raw_peer.ts";
+import { assertAlive, TIERS, until } from "../helpers/serving.ts";
+import { assertStored, session } from "../helpers/sessions.ts";
+
+// Windows has no SIGTERM that a program could hear.
+const ignore = Deno.build.os === "windows";
+const MIB = 1 << 20;
+
+for (const [tier, flags] of TIERS) {
+  const test = (name: string, fn: () => Promise<void>) =>
+    Deno.test({ name: `stop, tier ${tier}: ${name}`, fn, ignore });
+
+  test("S-DRN-1 SIGTERM without connections ends the program with 0", async () => {
+    await using server = await Program.serve({ flags });
+    await assertAlive(server);
+    const start = performance.now();
+    const { code, signal } = await server.stop();
+    assert.deepEqual({ code, signal }, { code: 0, signal: null });
+    assert.ok(performance.now() - start < 3000);
+  });
+
+  test("S-DRN-1 idle connections get the notice and are closed", async () => {
+    await using server = await Program.serve({ flags });
+    using alone = await RawPeer.open(server);
+    assert.equal((await alone.stateless("before")).data.code, "ok");
+    using peer = await session(server);
+    server.signal("SIGTERM");
+    for (const each of [alone, peer]) {
+      const { header, data } = await each.reply();
+      assert.equal(data.code, "server_shutting_down");
+      assert.equal(data.class, "retry");
+      assert.equal(typeof data.retry_after_ms, "number");
+      assert.equal(header.session.action, "disconnect");
+      assert.equal(await each.rest(), "");
+    }
+    assert.equal((await server.status()).code, 0);
+  });
+
+  test("S-DRN-1 a payload under way is finished, and new connections are refused", async () => {
+    await using server = await Program.serve({ flags });
+    const bytes = new Random(1).bytes(4 * MIB);
+    using peer = await session(server);
+    const whole = peer.transfer(bytes);
+    await peer.send(whole.subarray(0, MIB));
+    server.signal("SIGTERM");
+    await until(
+      async () => {
+        try {
+          (await RawPeer.open(server)).close();
+          return false;
+        } catch (error) {
+          return error instanceof Deno.errors.ConnectionRefused;
+        }
+      },
+      "the listener closes at once",
+      1000,
+    );
+    await peer.send(whole.subarray(MIB));
+    await assertStored(server, (await peer.reply()).data, bytes);
+    assert.equal((await peer.reply()).data.code, "server_shutting_down");
+    assert.equal(await peer.rest(), "");
+    assert.equal((await server.status()).code, 0);
+  });
+
+  test("S-DRN-1 a payload that goes on too long is cut, and its durable offset is sent", async () => {
+    await using server = await Program.serve({ flags, set: { "server.drain_timeout": 0.5 } });
+    using peer = await session(server);
+    const sent = 100_000;
+    await peer.send(peer.transfer(new Uint8Array(sent), {}, { size: 1_000_000 }));
+    // The bytes are there: a second connection is served after them.
+    await assertAlive(server);
+    const start = performance.now();
+    server.signal("SIGTERM");
+    const { data } = await peer.reply();
+    assert.equal(data.code, "server_shutting_down");
+    assert.equal(data.offset, sent);
+    assert.equal((await server.status()).code, 0);
+    assert.ok(performance.now() - start < 4000);
+  });
+
+  test("S-DRN-1 a second signal ends the program at once", async () => {
+    await using server = await Program.serve({ flags, set: { "server.drain_timeout": 60 } });
+    using peer = await session(server);
+    await peer.send(peer.transfer(new Uint8Array(1000), {}, { size: 1_000_000 }));
+    await assertAlive(server);
+    server.signal("SIGTERM");
+    await server.event("server.stopping");
+    const start = performance.now();
+    server.signal("SIGTERM");
+    const { code, signal } = await server.status();
+    assert.ok(code !== 0 || signal !== null);
+    assert.ok(performance.now() - start < 2000);
+    await peer.rest().catch(() => {});
+  });
+
+  test("S-DRN-1 SIGINT does the same as SIGTERM", async () => {
+    await using server = await Program.serve({ flags });
+    await assertAlive(server);
+    server.signal("SIGINT");
+    assert.equal((await server.status()).code, 0);
+    const partial = (await listFiles(server.storage)).filter((path) => path.includes(".incoming/"));
+    assert.deepEqual(partial, []);
+  });
+}

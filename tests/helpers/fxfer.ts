@@ -1,0 +1,78 @@
+/** The program run from a folder of its own, to its end or until a signal. @module */
+import { EventLog } from "./event_log.ts";
+import { command } from "./program.ts";
+
+/** What a run has left. */
+export interface Ran {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+/** How to run it. */
+export interface RunOptions {
+  /** The working folder. */
+  readonly cwd: string;
+  /** Permission flags; default all. */
+  readonly flags?: readonly string[];
+  /** What standard input holds; default nothing. */
+  readonly stdin?: Uint8Array | ReadableStream<Uint8Array>;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** Runs fxfer to its end. */
+export async function fxfer(args: readonly string[], options: RunOptions): Promise<Ran> {
+  return await start(args, options).ended;
+}
+
+/** A run under way. */
+export interface Running {
+  readonly pid: number;
+  /** Lines of standard error as they come. */
+  readonly lines: EventLog<string>;
+  readonly ended: Promise<Ran>;
+  kill(signal: Deno.Signal): void;
+}
+
+/** Starts fxfer. */
+export function start(args: readonly string[], options: RunOptions): Running {
+  const [program, ...rest] = command(args, options.flags ?? ["-A"]);
+  const child = new Deno.Command(program!, {
+    args: rest,
+    cwd: options.cwd,
+    stdin: options.stdin === undefined ? "null" : "piped",
+    stdout: "piped",
+    stderr: "piped",
+    env: { NO_COLOR: "1", ...options.env },
+  }).spawn();
+  const lines = new EventLog<string>();
+  const ended = (async () => {
+    const feed = options.stdin === undefined
+      ? undefined
+      : new Response(options.stdin as BodyInit).body!.pipeTo(child.stdin).catch(() => {});
+    const [out, err, { code }] = await Promise.all([
+      new Response(child.stdout).text(),
+      readLines(child.stderr, lines),
+      child.status,
+      feed,
+    ]);
+    return { code, out, err };
+  })();
+  return { pid: child.pid, lines, ended, kill: (signal) => child.kill(signal) };
+}
+
+async function readLines(
+  stream: ReadableStream<Uint8Array>,
+  lines: EventLog<string>,
+): Promise<string> {
+  let text = "";
+  let rest = "";
+  for await (const part of stream.pipeThrough(new TextDecoderStream())) {
+    text += part;
+    const whole = (rest + part).split("\n");
+    rest = whole.pop()!;
+    for (const line of whole) lines.push(line);
+  }
+  lines.end(new Error(`The program has ended; it said:\n${text}`));
+  return text;
+}
