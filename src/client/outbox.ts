@@ -206,14 +206,12 @@ export class Outbox {
     return this.#sent({ kind: "transfer", frame });
   }
 
-  #tooLarge(upload: Upload, limit: number): undefined {
+  #tooLarge(upload: Upload, limit: number | undefined): undefined {
+    const bytes = limit === undefined ? "" : ` of ${limit} bytes`;
     const advice = this.#mode === "stateless" ? "; use stateful mode" : "";
+    const message = `Cannot send file: it is over the server's limit${bytes}${advice}`;
     upload.fail(
-      new FxferError(
-        "too_large",
-        `Cannot send file: it is over the server's limit of ${limit} bytes${advice}`,
-        { fields: { limit } },
-      ),
+      new FxferError("too_large", message, limit === undefined ? {} : { fields: { limit } }),
     );
     this.#options.onNews();
   }
@@ -236,11 +234,11 @@ export class Outbox {
       const kind = CODES[code].class === "fatal" ? "fatal" : "lost";
       return { kind, error: sessionError(body) };
     }
+    this.#options.onNews();
     if (item.kind === "heartbeat") return;
     // What stands behind a refused frame is refused with it, through no fault of its own.
     const followOn = this.#expected !== undefined;
     if (this.#mode === "stateful") this.#follow(item, body);
-    this.#options.onNews();
     if (item.kind === "disconnect") return this.#answerDisconnect(body);
     if (item.kind === "transfer") this.#answerTransfer(item.frame, body, followOn);
   }
@@ -314,6 +312,9 @@ export class Outbox {
         }
         return again(start);
       default:
+        if (code === "too_large" && this.#mode === "stateless") {
+          return this.#tooLarge(upload, typeof body.limit === "number" ? body.limit : undefined);
+        }
         upload.fail(refusedError(body));
     }
   }
