@@ -23,6 +23,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   server: ["protocol", "handler", "session", "?store", "?storage"],
   client: ["protocol", "session"],
   admin: ["store", "?server"],
+  chaos: [],
   config: [],
 };
 

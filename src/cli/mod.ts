@@ -9,13 +9,14 @@
 import type { Command } from "./command.ts";
 import { createOutput, type Output } from "./output.ts";
 import { runProgram } from "./program.ts";
+import { SEND_COMMAND } from "./send/command.ts";
 import { SERVE_COMMAND } from "./serve.ts";
 import { verifyCommand } from "./verify.ts";
 
 export type { Output, Sink, TextStream } from "./output.ts";
 
 /** The commands, in the order of the help. */
-const COMMANDS: readonly Command[] = [SERVE_COMMAND, verifyCommand];
+const COMMANDS: readonly Command[] = [SERVE_COMMAND, SEND_COMMAND, verifyCommand];
 
 /**
  * Runs the program.

@@ -22,11 +22,14 @@ function isLocalIo(error: unknown): boolean {
 /**
  * Writes `fxfer: <sentence>`, for a bad configuration one line a fault.
  *
+ * @param about Put in front of each sentence, such as `photo.png: `.
  * @returns The exit code: the error's own, 8 for an error of the file system, else that of
  * `internal_error`.
  */
-export function reportError(stream: TextStream, error: unknown): number {
-  for (const sentence of sentences(error)) stream.line(`fxfer: ${escapeControls(sentence)}`);
+export function reportError(stream: TextStream, error: unknown, about = ""): number {
+  for (const sentence of sentences(error)) {
+    stream.line(`fxfer: ${escapeControls(about + sentence)}`);
+  }
   if (error instanceof FxferError) return error.exit;
   return (isLocalIo(error) ? CODES.local_io : CODES.internal_error).exit;
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type CommandSpec, parseCommandArgs, type ParsedArgs } from "../../src/cli/args.ts";
-import { readSendArgs, SEND } from "../../src/cli/send.ts";
+import { readSendArgs, SEND } from "../../src/cli/send/args.ts";
 import { SERVE, serveLoadOptions } from "../../src/cli/serve.ts";
 import { loadConfig, SETTINGS } from "../../src/config/mod.ts";
 import { FxferError } from "../../src/errors.ts";
@@ -149,6 +149,7 @@ Deno.test("readSendArgs() fills in the defaults", pure, () => {
     mode: "auto",
     allowV1: false,
     retries: 8,
+    state: ".fxfer",
     json: false,
     quiet: false,
   });
@@ -176,6 +177,7 @@ Deno.test("readSendArgs() fills in the defaults", pure, () => {
       type: "image/svg+xml",
       allowV1: true,
       retries: 0,
+    state: ".fxfer",
       json: true,
       quiet: true,
     },

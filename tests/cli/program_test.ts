@@ -3,7 +3,7 @@ import type { CommandSpec } from "../../src/cli/args.ts";
 import type { Command } from "../../src/cli/command.ts";
 import { commandHelp, wrap } from "../../src/cli/help.ts";
 import { runProgram } from "../../src/cli/program.ts";
-import { SEND } from "../../src/cli/send.ts";
+import { SEND } from "../../src/cli/send/args.ts";
 import { SERVE } from "../../src/cli/serve.ts";
 import { FXFER_VERSION, unfitRuntime, versionText } from "../../src/cli/version.ts";
 import { parseConfig } from "../../src/config/mod.ts";

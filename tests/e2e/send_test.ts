@@ -282,6 +282,24 @@ test("a refusal of one file lets the others go on; of all of them it is the exit
   assert.equal(alone.code, 3);
 });
 
+test("memory does not grow with the file", async (server) => {
+  if (Deno.build.os !== "linux") return;
+  await using folder = await TempDir.make();
+  const size = 512 * MIB;
+  await Deno.writeFile(folder.join("sparse.bin"), new Uint8Array());
+  await Deno.truncate(folder.join("sparse.bin"), size);
+  await using net = await proxied(server, () => ({
+    up: { faults: [{ after: size - MIB, kind: "stall" }] },
+  }));
+  const run = start([...to(net.proxy), "-q", "sparse.bin"], { cwd: folder.path });
+  await net.events.wait(({ type }) => type === "fault", "the stall", 30_000);
+  const status = await Deno.readTextFile(`/proc/${run.pid}/status`);
+  const peak = Number(/^VmHWM:\s+(\d+) kB/m.exec(status)?.[1]) * 1024;
+  net.proxy.release();
+  assert.equal((await run.ended).code, 0);
+  assert.ok(peak > 0 && peak < 192 * MIB, `${peak} bytes at most`);
+});
+
 test("200 small files go over one connection", async (server) => {
   const names = Array.from({ length: 200 }, (_, index) => `f${index}.txt`);
   await using folder = await folderWith(

@@ -1,9 +1,13 @@
 /** `fxfer send`: its flags, and what they ask for. @module */
-import { SETTINGS, shorten } from "../config/mod.ts";
-import { type CommandSpec, type ParsedArgs, usageError } from "./args.ts";
+import { SETTINGS, shorten } from "../../config/mod.ts";
+import { type CommandSpec, type ParsedArgs, usageError } from "../args.ts";
+import { MEDIA_TYPE } from "./media_type.ts";
 
 /** Tries after the first one before `send` gives up. */
 const DEFAULT_RETRIES = 8;
+
+/** Beside the files, like the notes of other download tools; it goes away with the last of them. */
+const DEFAULT_STATE = ".fxfer";
 
 /** The flags of `fxfer send`. */
 export const SEND: CommandSpec = {
@@ -25,12 +29,16 @@ export const SEND: CommandSpec = {
       value: "N",
       help: `Tries after the first one that failed (default ${DEFAULT_RETRIES})`,
     },
+    state: {
+      value: "DIR",
+      help: `Folder that remembers how to go on after an interruption (default ${DEFAULT_STATE})`,
+    },
     json: { help: "Write one JSON object a file to standard output" },
     quiet: { short: "q", help: "Show errors only" },
   },
   details: [
     "FILE may be - for standard input. A broken connection is made again and the file goes on where " +
-    "the server has it.",
+    "the server has it; so does the same command after an interruption or a crash.",
   ],
 };
 
@@ -50,6 +58,8 @@ export interface SendArgs {
   readonly allowV1: boolean;
   /** Tries after the first. */
   readonly retries: number;
+  /** Folder of the journals. */
+  readonly state: string;
   readonly json: boolean;
   readonly quiet: boolean;
 }
@@ -90,8 +100,7 @@ export function readSendArgs(args: ParsedArgs): SendArgs {
   }
   if (name === "") fault("name", "a name", name);
   const type = args.text("type");
-  // The token of RFC 9110, as S-FRM-5 wants it.
-  if (type !== undefined && !/^[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+$/.test(type)) {
+  if (type !== undefined && !MEDIA_TYPE.test(type)) {
     fault("type", "a media type such as image/png", type);
   }
   if (args.operands.filter((file) => file === "-").length > 1) {
@@ -109,6 +118,7 @@ export function readSendArgs(args: ParsedArgs): SendArgs {
     ...(type === undefined ? {} : { type }),
     allowV1: args.has("allow-v1"),
     retries: Number(retries),
+    state: args.text("state") ?? DEFAULT_STATE,
     json: args.has("json"),
     quiet: args.has("quiet"),
   };

@@ -1,0 +1,34 @@
+/** What is told while files are sent: the contract of the text and of the JSON form. @module */
+import type { ClientEvent, Progress, SendResult } from "../../client/mod.ts";
+import type { FxferError } from "../../errors.ts";
+import type { Target } from "./plan.ts";
+
+/** How it all ended. */
+export interface Summary {
+  readonly stored: number;
+  readonly unconfirmed: number;
+  readonly failed: number;
+  /** Bytes of the stored and the unconfirmed files. */
+  readonly bytes: number;
+  readonly seconds: number;
+  /** 0, or why not. */
+  readonly exit: number;
+}
+
+/** Hears of everything, in order. */
+export interface SendReport {
+  /** A file's turn has come. */
+  started(target: Target): void;
+  /** A part went out or was answered. */
+  progress(target: Target, progress: Progress): void;
+  /** The server has it; with version 1, perhaps. */
+  sent(target: Target, result: SendResult): void;
+  /** It was not stored. */
+  failed(target: Target, error: FxferError): void;
+  /** Something happened to the connection or the session. */
+  event(event: ClientEvent, target: Target | undefined): void;
+  /** A sentence for people. */
+  say(sentence: string): void;
+  /** All is over. */
+  end(summary: Summary): void;
+}

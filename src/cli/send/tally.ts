@@ -1,0 +1,45 @@
+/** Counts what became of the files, and makes the exit code of it. Pure. @module */
+import { type Code, CODES } from "../../errors.ts";
+
+/** See {@linkcode Tally.exit}. */
+export class Tally {
+  stored = 0;
+  unconfirmed = 0;
+  failed = 0;
+  /** Bytes of the stored and the unconfirmed files. */
+  bytes = 0;
+  /** Whether the user ended it. */
+  interrupted = false;
+  readonly #exits = new Set<number>();
+
+  /** One more file that was sent. */
+  sent(bytes: number, confirmed: boolean): void {
+    this.bytes += bytes;
+    if (confirmed) this.stored++;
+    else this.unconfirmed++;
+  }
+
+  /** One more file that was not. */
+  fail(code: Code): void {
+    this.failed++;
+    this.#exits.add(CODES[code].exit);
+    if (code === "interrupted") this.interrupted = true;
+  }
+
+  /** Whether tries were used up: a later run may do better. */
+  get gaveUp(): boolean {
+    return this.#exits.has(CODES.connection_lost.exit);
+  }
+
+  /**
+   * The exit code (wire §9): 130 when interrupted; 9 when some files failed, or all for different
+   * reasons; that of the one reason when all failed; 6 when a version 1 server confirmed nothing.
+   */
+  get exit(): number {
+    if (this.interrupted) return CODES.interrupted.exit;
+    if (this.failed === 0) return this.unconfirmed > 0 ? CODES.sent_unconfirmed.exit : 0;
+    const [reason] = this.#exits;
+    const one = this.#exits.size === 1 && this.stored + this.unconfirmed === 0;
+    return one ? reason! : CODES.some_failed.exit;
+  }
+}

@@ -1,0 +1,150 @@
+/**
+ * How sending goes, for people: a line a file on standard output, what happens on the way on
+ * standard error, and one progress line for all.
+ *
+ * @module
+ */
+import type { ClientEvent, Progress as Position, SendResult } from "../../client/mod.ts";
+import { escapeControls } from "../../config/mod.ts";
+import { CODES, type FxferError } from "../../errors.ts";
+import { count, formatBytes, formatDuration, formatRate } from "../format.ts";
+import type { Output } from "../output.ts";
+import { Progress } from "../progress.ts";
+import { reportError } from "../report.ts";
+import type { Target } from "./plan.ts";
+import type { SendReport, Summary } from "./report.ts";
+
+/** Below this a rate is noise. */
+const LEAST_SECONDS = 0.5;
+
+/** See the module's text. */
+export class TextReport implements SendReport {
+  readonly #output: Output;
+  readonly #quiet: boolean;
+  readonly #count: number;
+  readonly #total: number | undefined;
+  /** Bytes of each file under way that are out. */
+  readonly #out = new Map<Target, number>();
+  #progress: Progress | undefined;
+  #bytes = 0;
+  #done = 0;
+  #current = "";
+
+  /** @param targets Everything that is to be sent. */
+  constructor(output: Output, targets: readonly Target[], quiet: boolean) {
+    this.#output = output;
+    this.#quiet = quiet;
+    const fit = targets.filter(({ error }) => error === undefined);
+    this.#count = targets.length;
+    this.#total = fit.some(({ size }) => size === undefined)
+      ? undefined
+      : fit.reduce((sum, { size }) => sum + size!, 0);
+  }
+
+  started({ label }: Target): void {
+    if (this.#quiet) return;
+    if (this.#progress === undefined || this.#current === "") this.#current = label;
+    this.#progress ??= new Progress(this.#output.err, this.#options());
+  }
+
+  /** The label is asked anew for each line. */
+  #options(): { readonly label: string; readonly total?: number } {
+    const label = () => {
+      if (this.#count === 1) return this.#current;
+      const { terminal } = this.#output.err;
+      return terminal ? `${this.#done}/${this.#count} ${this.#current}` : `${this.#count} files`;
+    };
+    const total = this.#total;
+    return {
+      get label() {
+        return label();
+      },
+      ...(total === undefined ? {} : { total }),
+    };
+  }
+
+  progress(target: Target, { sent }: Position): void {
+    const before = this.#out.get(target);
+    if (before === undefined) this.#current = target.label;
+    this.#bytes += sent - (before ?? 0);
+    this.#out.set(target, sent);
+    this.#progress?.update(this.#bytes);
+  }
+
+  sent(target: Target, { file, confirmed, replayed, sha256 }: SendResult): void {
+    const size = file?.size ?? target.size ?? this.#out.get(target) ?? 0;
+    this.#over(target, size);
+    if (this.#quiet) return;
+    const what = confirmed ? `stored as ${file?.path ?? sha256.slice(0, 12)}` : "sent, unconfirmed";
+    const again = replayed ? ", it was there already" : "";
+    this.#line(`${target.label}: ${what} (${formatBytes(size)})${again}`);
+  }
+
+  failed(target: Target, error: FxferError): void {
+    this.#over(target, this.#out.get(target) ?? 0);
+    // One interruption is told once, at the end.
+    if (error.code === "interrupted") return;
+    const named = error.message.includes(target.label);
+    reportError(this.#output.err, error, named ? "" : `${target.label}: `);
+  }
+
+  #over(target: Target, bytes: number): void {
+    this.#done++;
+    this.#bytes += bytes - (this.#out.get(target) ?? 0);
+    this.#out.delete(target);
+    this.#progress?.update(this.#bytes);
+  }
+
+  event(event: ClientEvent, target: Target | undefined): void {
+    if (this.#quiet) return;
+    const sentence = inWords(event, target?.label ?? "");
+    if (sentence !== undefined) this.#output.err.line(escapeControls(sentence));
+  }
+
+  say(sentence: string): void {
+    if (!this.#quiet) this.#output.err.line(`fxfer: ${escapeControls(sentence)}`);
+  }
+
+  end({ stored, unconfirmed, failed, bytes, seconds }: Summary): void {
+    this.#progress?.stop();
+    if (this.#quiet) return;
+    const rate = seconds < LEAST_SECONDS ? "" : ` (${formatRate(bytes / seconds)})`;
+    const parts = [
+      ...(stored > 0 ? [`${count(stored, "file")} stored`] : []),
+      ...(unconfirmed > 0 ? [`${count(unconfirmed, "file")} sent, unconfirmed`] : []),
+      ...(failed > 0 ? [`${failed} not`] : []),
+    ];
+    if (this.#count === 1 && (failed > 0 || seconds < 1)) return;
+    this.#output.err.line(
+      `${parts.join(", ")}: ${formatBytes(bytes)} in ${formatDuration(seconds)}${rate}`,
+    );
+  }
+
+  #line(text: string): void {
+    this.#output.out.line(escapeControls(text));
+  }
+}
+
+/** What a person wants to know of an event; undefined: nothing. */
+function inWords(event: ClientEvent, file: string): string | undefined {
+  switch (event.type) {
+    case "retrying": {
+      const pause = formatDuration(event.delayMs / 1000);
+      return `${CODES[event.code].message}: try ${event.attempt} in ${pause}`;
+    }
+    case "resumed":
+      return event.offset === 0 ? undefined : `${file}: goes on at ${formatBytes(event.offset)}`;
+    case "degraded":
+      return `no session to be had (${event.reason}): every file is sent by itself`;
+    case "session_lost":
+      return `${CODES[event.code].message}: unfinished files start over in a new session`;
+    case "notice":
+      return `the server says: ${CODES[event.code].message}`;
+    case "refused":
+      return CODES[event.code].class === "retry"
+        ? `${file}: ${CODES[event.code].message}, sent again`
+        : undefined;
+    default:
+      return undefined;
+  }
+}
