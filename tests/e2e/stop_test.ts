@@ -36,6 +36,7 @@ for (const [tier, flags] of TIERS) {
       assert.equal(typeof data.retry_after_ms, "number");
       assert.equal(header.session.action, "disconnect");
       assert.equal(await each.rest(), "");
+      each.close();
     }
     assert.equal((await server.status()).code, 0);
   });
@@ -63,6 +64,7 @@ for (const [tier, flags] of TIERS) {
     await assertStored(server, (await peer.reply()).data, bytes);
     assert.equal((await peer.reply()).data.code, "server_shutting_down");
     assert.equal(await peer.rest(), "");
+    peer.close();
     assert.equal((await server.status()).code, 0);
   });
 
@@ -78,6 +80,7 @@ for (const [tier, flags] of TIERS) {
     const { data } = await peer.reply();
     assert.equal(data.code, "server_shutting_down");
     assert.equal(data.offset, sent);
+    peer.close();
     assert.equal((await server.status()).code, 0);
     assert.ok(performance.now() - start < 4000);
   });
