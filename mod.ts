@@ -136,3 +136,20 @@ export {
   type ServerMode,
   type V1Ack,
 } from "./src/server/mod.ts";
+export {
+  type Backoff,
+  type Client,
+  type ClientEvent,
+  connect,
+  type ConnectOptions,
+  DEFAULT_BACKOFF,
+  DEFAULT_RETRIES,
+  fileSource,
+  type Progress,
+  type SendOptions,
+  type SendResult,
+  type SessionTotals,
+  type Source,
+  type SourceInput,
+  type Terms,
+} from "./src/client/mod.ts";
