@@ -94,9 +94,9 @@ export class InProcess implements AsyncDisposable {
     assert.equal(this.#disk.usage.reserved >= 0, true);
   }
 
-  /** Waits until the server has ended all its connections, which it does by itself. */
-  async idle(): Promise<void> {
-    for (const end = Date.now() + 5000; this.server.connections > 0;) {
+  /** Waits until the server has ended all its connections but `left`, which it does by itself. */
+  async idle(left: number = 0): Promise<void> {
+    for (const end = Date.now() + 5000; this.server.connections > left;) {
       assert.ok(Date.now() < end, `${this.server.connections} connections are left`);
       await new Promise((resolve) => setTimeout(resolve, 2));
     }
