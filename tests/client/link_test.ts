@@ -1,0 +1,85 @@
+import assert from "node:assert/strict";
+import { FxferError } from "../../src/errors.ts";
+import type { ReplyFrame } from "../../src/protocol/mod.ts";
+import type { Connection } from "../../src/client/connection.ts";
+import { Link } from "../../src/client/link.ts";
+import { Outbox } from "../../src/client/outbox.ts";
+import { Transmitter } from "../../src/client/transmit.ts";
+import { Upload } from "../../src/client/upload.ts";
+import { code, pattern } from "./scripted_peer.ts";
+
+function lost(): FxferError {
+  return new FxferError("connection_lost");
+}
+
+/** A connection whose writes fail, and whose replies come only after that. */
+class BrokenPipe {
+  heardAt = Date.now();
+  sentAt = Date.now();
+  closed = false;
+  readonly #failed = Promise.withResolvers<void>();
+  readonly #closed = Promise.withResolvers<void>();
+  #replies: ReplyFrame[];
+
+  constructor(...replies: ReplyFrame[]) {
+    this.#replies = replies;
+  }
+
+  write(): Promise<void> {
+    this.#failed.resolve();
+    return Promise.reject(lost());
+  }
+
+  async receive(): Promise<ReplyFrame> {
+    await this.#failed.promise;
+    // Later than the failed write in any order of microtasks.
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    if (this.closed) throw lost();
+    const reply = this.#replies.shift();
+    if (reply !== undefined) return reply;
+    await this.#closed.promise;
+    throw lost();
+  }
+
+  close(): void {
+    this.closed = true;
+    this.#closed.resolve();
+  }
+}
+
+Deno.test("Link reads the reply that stands behind a failed write (S-TRF-8)", async () => {
+  const reply: ReplyFrame = {
+    header: {
+      version: "2.0",
+      mimeType: "application/json",
+      size: 0,
+      session: { id: null, mode: "stateless", sequence: 0, action: "transfer", dataSize: 2 },
+    },
+    body: { code: "too_large" },
+  };
+  const connection = new BrokenPipe(reply);
+  const outbox = new Outbox({
+    retries: 1,
+    backoff: { initialMs: 1, maxMs: 1 },
+    now: Date.now,
+    random: Math.random,
+    onEvent: () => {},
+    onNews: () => {},
+  });
+  outbox.started(undefined, "stateless");
+  const upload = new Upload(pattern(10), {});
+  outbox.add(upload);
+  const link = new Link({
+    connection: connection as unknown as Connection,
+    outbox,
+    transmitter: new Transmitter(),
+    sender: { id: null, mode: "stateless" },
+    keepaliveMs: 30_000,
+    now: Date.now,
+    onEvent: () => {},
+  });
+  const running = link.run();
+  await assert.rejects(upload.result, code("too_large"));
+  connection.close();
+  assert.equal((await running).kind, "lost");
+});

@@ -1,0 +1,141 @@
+import assert from "node:assert/strict";
+import { fileSource } from "../../src/client/mod.ts";
+import { feedOf } from "../../src/client/feed.ts";
+import { TempDir } from "../helpers/temp.ts";
+import { code, pattern } from "./scripted_peer.ts";
+import { streamOf } from "./helpers.ts";
+
+Deno.test("fileSource() reads at any offset, to the end, and opens again after close", async () => {
+  await using folder = await TempDir.make();
+  const path = folder.join("a");
+  const bytes = pattern(1000);
+  await Deno.writeFile(path, bytes);
+  const source = await fileSource(path);
+  assert.equal(source.size, 1000);
+  const into = new Uint8Array(100);
+  for (const offset of [0, 900, 100, 950]) {
+    const count = await source.read(into, offset);
+    assert.equal(count, Math.min(100, 1000 - offset));
+    assert.deepEqual(into.subarray(0, count), bytes.subarray(offset, offset + count));
+    if (offset === 100) source.close!();
+  }
+  assert.equal(await source.read(into, 1000), null);
+  source.close!();
+});
+
+Deno.test("fileSource() notices another size and another time of change", async () => {
+  await using folder = await TempDir.make();
+  const path = folder.join("a");
+  await Deno.writeFile(path, pattern(10));
+  await Deno.utime(path, 1000, 1000);
+  const source = await fileSource(path);
+  assert.equal(await source.changed!(), false);
+  await Deno.utime(path, 1000, 2000);
+  assert.equal(await source.changed!(), true);
+  await Deno.utime(path, 1000, 1000);
+  assert.equal(await source.changed!(), false);
+  await Deno.writeFile(path, pattern(1), { append: true });
+  await Deno.utime(path, 1000, 1000);
+  assert.equal(await source.changed!(), true);
+  source.close!();
+});
+
+Deno.test("fileSource() says what cannot be read: local_io with its cause", async () => {
+  await using folder = await TempDir.make();
+  const error = await fileSource(folder.join("none")).catch((error) => error);
+  assert.equal(error.code, "local_io");
+  assert.ok(error.cause instanceof Deno.errors.NotFound);
+  await assert.rejects(fileSource(folder.path), code("local_io"));
+});
+
+const pure = (name: string, fn: () => Promise<void>) =>
+  Deno.test({ name, permissions: "none", fn });
+
+pure("a feed of known size cuts on a grid, from whatever offset it starts", () => {
+  const feed = feedOf(pattern(2500));
+  const cuts = [0, 1, 999, 1000, 2000, 2499, 2500].map((offset) => feed.cut(offset, 1000));
+  assert.deepEqual(cuts.map((cut) => [cut?.end, cut?.last]), [
+    [1000, false],
+    [1000, false],
+    [1000, false],
+    [2000, false],
+    [2500, true],
+    [2500, true],
+    [2500, true],
+  ]);
+  assert.deepEqual(feedOf(new Uint8Array()).cut(0, 1000), { end: 0, last: true });
+  return Promise.resolve();
+});
+
+pure(
+  "a gathering feed makes full chunks and knows its last, however the stream is cut",
+  async () => {
+    for (const sizes of [[2500], [1, 999, 1000, 500], [700, 700, 700, 400], [0, 2500, 0]]) {
+      const bytes = pattern(2500);
+      let at = 0;
+      const feed = feedOf(streamOf(...sizes.map((size) => bytes.slice(at, at += size))));
+      const cuts: unknown[] = [];
+      for (let offset = 0; offset < 2500;) {
+        assert.equal(feed.cut(offset, 1000), undefined);
+        await feed.prepare(offset, 1000);
+        const cut = feed.cut(offset, 1000)!;
+        assert.deepEqual(feed.view(offset, cut.end - offset), bytes.subarray(offset, cut.end));
+        cuts.push([cut.end, cut.last]);
+        offset = cut.end;
+      }
+      assert.deepEqual(cuts, [[1000, false], [2000, false], [2500, true]], sizes.join());
+    }
+  },
+);
+
+pure("a gathering feed keeps what is unanswered, and says when more is wanted", async () => {
+  const bytes = pattern(3000);
+  const feed = feedOf(streamOf(bytes));
+  for (const offset of [0, 1000, 2000]) await feed.prepare(offset, 1000);
+  feed.release(1500);
+  assert.deepEqual(feed.view(1500, 500), bytes.subarray(1500, 2000));
+  assert.deepEqual(feed.cut(3000, 1000), { end: 3000, last: true });
+  assert.equal(feed.cut(0, 1000), undefined);
+  await assert.rejects(feed.prepare(0, 1000), code("local_io"));
+});
+
+pure("an empty stream is one empty last chunk", async () => {
+  const feed = feedOf(streamOf());
+  await feed.prepare(0, 1000);
+  assert.deepEqual(feed.cut(0, 1000), { end: 0, last: true });
+});
+
+pure("a source without a size is read once, to its end", async () => {
+  const bytes = pattern(150_000);
+  let closed = 0;
+  const feed = feedOf({
+    size: undefined,
+    read: (into, offset) => {
+      const part = bytes.subarray(offset, offset + into.length);
+      into.set(part);
+      return Promise.resolve(part.length || null);
+    },
+    close: () => closed++,
+  });
+  await feed.prepare(0, 100_000);
+  await feed.prepare(100_000, 100_000);
+  assert.deepEqual(feed.cut(100_000, 100_000), { end: 150_000, last: true });
+  feed.close();
+  assert.equal(closed, 1);
+});
+
+pure("closing a feed cancels its stream, and a pending read is no end of file", async () => {
+  let reason: unknown;
+  const feed = feedOf(new ReadableStream({ cancel: (why) => void (reason = why) }));
+  const preparing = feed.prepare(0, 1000);
+  feed.close("enough");
+  await assert.rejects(preparing, code("interrupted"));
+  assert.equal(reason, "enough");
+});
+
+pure("a stream that fails or gives no bytes is local_io", async () => {
+  const failing = feedOf(new ReadableStream({ pull: (c) => c.error(new Error("disk")) }));
+  await assert.rejects(failing.prepare(0, 1000), code("local_io"));
+  const text = new ReadableStream({ pull: (c) => c.enqueue("text") });
+  await assert.rejects(feedOf(text as never).prepare(0, 1000), code("local_io"));
+});
