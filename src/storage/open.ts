@@ -78,9 +78,8 @@ export async function openCore(folder: string, options: DiskStorageOptions): Pro
     manifest = await Manifest.open(place.root, tier, now);
   } catch (error) {
     if (error instanceof FxferError) throw error;
-    throw new FxferError("local_io", "Cannot open storage: the folder cannot be used", {
-      cause: error,
-    });
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new FxferError("local_io", `Cannot open storage ${folder}: ${reason}`, { cause: error });
   }
   place.remade = () => manifest.prove();
   const core: StorageCore = {
