@@ -181,14 +181,14 @@ export class Input implements Payload {
           return undefined;
         }
         const n = await this.#readInto(buffer.subarray(filled, this.size));
-        if (n === null) throw this.#incomplete();
+        if (n === null) throw incomplete();
         this.#decoder.push(buffer.subarray(filled, filled + n));
         filled += n;
       }
     } catch (error) {
       this.#gathered = buffer.subarray(0, filled);
-      this.#failure = error;
-      throw error;
+      this.#failure = asIncomplete(error);
+      throw this.#failure;
     }
     this.#payloadDone = true;
     return buffer.subarray(0, filled);
@@ -207,15 +207,11 @@ export class Input implements Payload {
         const event = this.#events[this.#at++]!;
         if (event.type === "payload") return event.bytes;
         this.#payloadDone = event.type === "end";
-      } else if (!(await this.#read())) {
-        throw this.#incomplete();
+      } else if (!(await this.#read().catch(throwIncomplete))) {
+        throw incomplete();
       }
     }
     return undefined;
-  }
-
-  #incomplete(): FxferError {
-    return new FxferError("incomplete", "Cannot receive payload: the peer ended before its end");
   }
 
   /** Ends the wait for bytes: a pending or later read throws `error`. */
@@ -346,4 +342,18 @@ export class Input implements Payload {
     if (this.#lent !== undefined) this.#lender?.giveBack(this.#lent);
     this.#lent = undefined;
   }
+}
+
+function incomplete(cause?: unknown): FxferError {
+  const text = "Cannot receive payload: the peer ended before its end";
+  return new FxferError("incomplete", text, { cause });
+}
+
+/** A socket that fails inside a payload, as by a reset, is a peer that ended (S-TRF-6). */
+function asIncomplete(error: unknown): FxferError {
+  return error instanceof FxferError ? error : incomplete(error);
+}
+
+function throwIncomplete(error: unknown): never {
+  throw asIncomplete(error);
 }
