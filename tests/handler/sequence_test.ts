@@ -133,7 +133,11 @@ Deno.test("S-SEQ-3 heartbeat repeats the last sequence and consumes nothing", as
   run.shiftMs = 40_000;
   expectCode(await peer.heartbeat(), "pong");
   const renewed = await run.record(peer.id);
-  assert.equal(renewed.version, version + 1, "S-CLK-4 the lease is renewed when half of it is gone");
+  assert.equal(
+    renewed.version,
+    version + 1,
+    "S-CLK-4 the lease is renewed when half of it is gone",
+  );
   assert.ok(renewed.leaseUntil >= leaseUntil + 39_000);
   peer.sequence = 7;
   assert.equal(expectCode(await peer.heartbeat(), "sequence_gap").expected, 1);

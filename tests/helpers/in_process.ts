@@ -38,6 +38,7 @@ export class InProcess implements AsyncDisposable {
   server!: Server;
   #disk!: DiskStorage;
   #store!: SessionStore;
+  #serve!: () => Server;
 
   private constructor(readonly dir: TempDir) {}
 
@@ -47,16 +48,24 @@ export class InProcess implements AsyncDisposable {
     const self = new InProcess(await TempDir.make());
     self.#disk = await DiskStorage.open(self.folder, disk);
     self.#store = options.store ?? self.flaky;
-    self.server = serve({
-      port: 0,
-      rate: "off",
-      ...rest,
-      store: self.#store,
-      storage: storage(self.#disk),
-      stateful: { now: () => Date.now() + self.shiftMs, ...stateful },
-      log: createLogger((event) => self.log.push(event), "debug"),
-    });
+    self.#serve = () =>
+      serve({
+        port: 0,
+        rate: "off",
+        ...rest,
+        store: self.#store,
+        storage: storage(self.#disk),
+        stateful: { now: () => Date.now() + self.shiftMs, ...stateful },
+        log: createLogger((event) => self.log.push(event), "debug"),
+      });
+    self.server = self.#serve();
     return self;
+  }
+
+  /** Stops the server and starts another on the same store and folder. */
+  async restart(): Promise<void> {
+    await this.server.shutdown();
+    this.server = this.#serve();
   }
 
   get port(): number {
