@@ -7,6 +7,7 @@
  * @module
  */
 import type { Command } from "./command.ts";
+import { DEMO_COMMAND } from "./demo/command.ts";
 import { createOutput, type Output } from "./output.ts";
 import { runProgram } from "./program.ts";
 import { SEND_COMMAND } from "./send/command.ts";
@@ -16,7 +17,7 @@ import { verifyCommand } from "./verify.ts";
 export type { Output, Sink, TextStream } from "./output.ts";
 
 /** The commands, in the order of the help. */
-const COMMANDS: readonly Command[] = [SERVE_COMMAND, SEND_COMMAND, verifyCommand];
+const COMMANDS: readonly Command[] = [SERVE_COMMAND, SEND_COMMAND, verifyCommand, DEMO_COMMAND];
 
 /**
  * Runs the program.

@@ -58,6 +58,8 @@ class Sender {
   readonly #options: SenderOptions;
   readonly #tally = new Tally();
   readonly #targets = new Map<string, Target>();
+  /** The files under way; none of these ever rejects. */
+  readonly #running = new Set<Promise<void>>();
   #client: Client | undefined;
   /** Why no further file is tried. */
   #over: FxferError | undefined;
@@ -67,32 +69,28 @@ class Sender {
   }
 
   async run(targets: readonly Target[]): Promise<Tally> {
-    const running = new Set<Promise<void>>();
     for (const target of targets) {
-      const task = await this.#begin(target);
-      if (task === undefined) continue;
-      running.add(task);
-      task.finally(() => running.delete(task));
-      if (running.size >= (this.#client?.terms?.maxInflight ?? 1)) await Promise.race(running);
+      await this.#begin(target);
+      const window = this.#client?.terms?.maxInflight ?? 1;
+      if (this.#running.size >= window) await Promise.race(this.#running);
     }
-    await Promise.all(running);
+    await Promise.all(this.#running);
     await this.#goodbye();
     return this.#tally;
   }
 
-  /** Starts on a file; what it returns never rejects. Undefined: there was nothing to wait for. */
-  async #begin(target: Target): Promise<Promise<void> | undefined> {
+  /** Hands one file to the client, and does not wait until it is stored. */
+  async #begin(target: Target): Promise<void> {
     const earlier = this.#options.state.result(target);
-    if (earlier !== undefined) {
-      this.#sent(target, earlier);
-      return undefined;
-    }
+    if (earlier !== undefined) return this.#sent(target, earlier);
     try {
       if (target.error !== undefined) throw target.error;
       const client = await this.#connected();
       // Opened here and not in the task: files go in the order in which they are handed over.
       const source = target.path === STDIN ? Deno.stdin.readable : await fileSource(target.path);
-      return this.#send(client, target, source);
+      const task = this.#send(client, target, source);
+      this.#running.add(task);
+      task.finally(() => this.#running.delete(task));
     } catch (error) {
       this.#failed(target, error);
     }

@@ -1,0 +1,161 @@
+/**
+ * `fxfer demo`: the main job in one command. A server in this process, a client, and between them a
+ * network that breaks; every line about frames is read off the wire.
+ *
+ * @module
+ */
+import { connect, type SendResult, type SessionTotals } from "../../client/mod.ts";
+import type { ParsedArgs } from "../args.ts";
+import { type Paint, paintOf } from "../colour.ts";
+import type { Command } from "../command.ts";
+import { count, formatBytes, formatDuration } from "../format.ts";
+import { wrap } from "../help.ts";
+import type { Output, TextStream } from "../output.ts";
+import { frameHeading, frameLine, shortId } from "./frame_line.ts";
+import { largeSample, type Sample, SMALL } from "./samples.ts";
+import { openStage, type Stage } from "./stage.ts";
+import { storedLines } from "./stored.ts";
+import { WireView } from "./wire_view.ts";
+
+/** Where the connection breaks: inside the third of four frames, at no round number. */
+const CUT_AFTER = 2_600_000;
+
+/** Slow enough that the server has what was sent: on one machine all of it is in flight at once. */
+const SLOW = { chunk: 64 * 1024, delayMs: 2 } as const;
+
+/** `fxfer demo`. */
+export const DEMO_COMMAND: Command = {
+  spec: {
+    name: "demo",
+    summary: "Show the main job: files in both modes, a cut, a resume",
+    options: {},
+    details: [
+      "It needs no set-up and leaves nothing: the server listens on a free port of this machine, " +
+      "the files go to a temporary folder.",
+    ],
+  },
+  run: runDemo,
+};
+
+async function runDemo(_args: ParsedArgs, { out }: Output): Promise<number> {
+  const paint = paintOf(out);
+  const page = new Page(out, paint);
+  await using stage = await openStage();
+  page.title(`fxfer demo: a server on 127.0.0.1:${stage.port}, a client, a bad network`);
+
+  page.title("1  Stateless: every request stands alone");
+  page.text(
+    "No memory on either side. A frame is one line of JSON, then the bytes of the file. If the " +
+      "connection breaks, the file starts over.",
+  );
+  const alone = await sendStateless(stage, page);
+
+  const photo = largeSample();
+  page.title("2  Stateful: the session outlives the connection");
+  page.text(
+    `The same wire, and a session. ${photo.name} comes in frames of 1 MiB, numbered from 1. In the ` +
+      "middle of the third the network resets the connection.",
+  );
+  const session = await sendStateful(stage, page, photo);
+
+  page.title("3  What is stored");
+  const lines = await storedLines(stage.folder, [...SMALL, photo], paint);
+  for (const line of lines) page.line(line);
+
+  page.title("4  What the session cost, and what it saved");
+  for (const line of account(alone, session, photo)) page.line(line);
+  page.line("");
+  page.text("Nothing is left behind. Next: fxfer serve, and fxfer send FILE");
+  return 0;
+}
+
+/** Lines of at most 80 columns. */
+class Page {
+  readonly paint: Paint;
+  readonly #out: TextStream;
+  #begun = false;
+
+  constructor(out: TextStream, paint: Paint) {
+    this.#out = out;
+    this.paint = paint;
+  }
+  line(text: string): void {
+    this.#out.line(text);
+  }
+  title(text: string): void {
+    if (this.#begun) this.line("");
+    this.#begun = true;
+    this.line(this.paint("bold", text));
+  }
+  text(text: string): void {
+    for (const line of wrap(text, 76)) this.line(`   ${line}`);
+  }
+}
+
+async function sendStateless(stage: Stage, page: Page): Promise<WireView> {
+  page.line(frameHeading(page.paint));
+  const view = new WireView((seen) => page.line(frameLine(seen, page.paint)));
+  await using proxy = await stage.network(() => ({}), view.feed, () => {});
+  await using client = await connect({ port: proxy.port, mode: "stateless" });
+  for (const { name, mimeType, bytes } of SMALL) await client.send(bytes, { name, mimeType });
+  await client.disconnect();
+  return view;
+}
+
+/** What came of the session. */
+interface SessionStory {
+  readonly view: WireView;
+  readonly result: SendResult;
+  readonly totals: SessionTotals | undefined;
+  readonly id: string | null;
+}
+
+async function sendStateful(stage: Stage, page: Page, photo: Sample): Promise<SessionStory> {
+  const { paint } = page;
+  page.line(frameHeading(paint));
+  const view = new WireView((seen) => page.line(frameLine(seen, paint)));
+  await using proxy = await stage.network(
+    (connection) =>
+      connection === 0
+        ? { up: { ...SLOW, faults: [{ after: CUT_AFTER, kind: "reset" }] } }
+        : { up: SLOW },
+    view.feed,
+    (connection) => {
+      const through = formatBytes(view.payloadOf(connection));
+      page.line(paint("yellow", `  ✂ reset: ${through} of the file were through`));
+    },
+  );
+  await using client = await connect({ port: proxy.port, backoff: { initialMs: 50 } });
+  const { name, mimeType, bytes } = photo;
+  const result = await client.send(bytes, { name, mimeType });
+  const id = client.sessionId;
+  const totals = await client.disconnect();
+  return { view, result, totals, id };
+}
+
+function account(alone: WireView, session: SessionStory, photo: Sample): string[] {
+  const { view, result, totals, id } = session;
+  const size = photo.bytes.length;
+  const kept = result.resumedFrom[0] ?? 0;
+  const row = (name: string, ...cells: string[]) =>
+    `  ${name.padEnd(34)}${cells.map((cell) => cell.padStart(14)).join("")}`;
+  const cost = ({ totals: { frames, overhead } }: WireView) => `${Math.round(overhead / frames)} B`;
+  const again = view.totals.payload - size;
+  const own = ({ totals: { overhead } }: WireView) => formatBytes(overhead);
+  const counted = totals === undefined ? [] : [
+    `  The server counted ${count(totals.files, "file")}, ${formatBytes(totals.bytes)}, ` +
+    `${count(totals.messages, "request")} in ${formatDuration(totals.durationMs / 1000)}.`,
+  ];
+  return [
+    row("", "stateless", "stateful"),
+    row("frames on the wire", String(alone.totals.frames), String(view.totals.frames)),
+    row("a frame's own bytes, mean", cost(alone), cost(view)),
+    row("a frame's own bytes, in all", own(alone), own(view)),
+    row("bytes of files", formatBytes(alone.totals.payload), formatBytes(view.totals.payload)),
+    row("sent again after a cut", "the whole file", formatBytes(again)),
+    row("not sent again", "nothing", formatBytes(kept)),
+    "",
+    `  Session ${shortId(id)}: one session over 2 connections, ${result.attempts} tries.`,
+    ...counted,
+  ];
+}

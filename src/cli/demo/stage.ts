@@ -1,0 +1,59 @@
+/** The demo's server, its folder, and the bad network in front of it; all of it goes away again. @module */
+import { type ConnectionPlan, FaultProxy } from "../../chaos/mod.ts";
+import { FxferError } from "../../errors.ts";
+import { serve } from "../../server/mod.ts";
+import { DiskStorage } from "../../storage/mod.ts";
+import { MemorySessionStore } from "../../store/mod.ts";
+
+/** Small, so that a file of a few MiB comes in several frames and there is something to see. */
+const REQUEST_BYTES = 1024 * 1024;
+
+/** See the module's text. */
+export interface Stage extends AsyncDisposable {
+  /** Where files are stored. */
+  readonly folder: string;
+  /** The server's port. */
+  readonly port: number;
+  /** A proxy in front of the server; it closes with the stage. */
+  network(
+    plan: (connection: number) => ConnectionPlan,
+    onBytes: (connection: number, direction: "up" | "down", bytes: Uint8Array) => void,
+    onCut: (connection: number) => void,
+  ): Promise<FaultProxy>;
+}
+
+/**
+ * Starts a server on a free port and a temporary folder.
+ *
+ * @throws {FxferError} `local_io` if the program may not do that.
+ */
+export async function openStage(): Promise<Stage> {
+  await using opened = new AsyncDisposableStack();
+  let folder: string;
+  try {
+    folder = await Deno.makeTempDir({ prefix: "fxfer_demo_" });
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new FxferError("local_io", `Cannot make a temporary folder: ${reason}`, { cause });
+  }
+  opened.defer(() => Deno.remove(folder, { recursive: true }));
+  const storage = opened.use(await DiskStorage.open(folder));
+  const store = opened.use(new MemorySessionStore());
+  const server = opened.use(serve({ storage, store, port: 0, maxRequestSize: REQUEST_BYTES }));
+  const { hostname, port } = server.addr;
+  const owned = opened.move();
+  return {
+    folder,
+    port,
+    network: async (plan, onBytes, onCut) =>
+      owned.use(
+        await FaultProxy.listen({
+          target: { hostname, port },
+          plan,
+          onBytes,
+          onEvent: (event) => void (event.type === "fault" && onCut(event.connection)),
+        }),
+      ),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
