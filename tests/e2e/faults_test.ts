@@ -33,7 +33,7 @@ for (const [tier, flags] of TIERS) {
   test("S-TRF-4 an upload cut anywhere resumes from the stated offset, nothing lost", async (server) => {
     const bytes = random.bytes(size);
     for (const [i, point] of points.entries()) {
-      const kind = i % 2 === 0 ? "close" : "reset";
+      const kind = (["half-close", "close", "reset"] as const)[i % 3]!;
       const starter = await session(server);
       const terms = { length: size, sha256: sha256(bytes) };
       const whole = starter.transfer(bytes, terms, { sequence: 1 });
@@ -54,6 +54,8 @@ for (const [tier, flags] of TIERS) {
       assert.equal(attached.data.code, "session_resumed");
       await cut.send(whole).catch(() => {});
       await events.wait((event) => event.type === "fault");
+      // A half-close is answered: then everything was read, which else a takeover may forestall.
+      if (kind === "half-close") await cut.rest();
 
       const { peer, upload, reply } = await resume(server, id);
       using _ = peer;
@@ -67,7 +69,7 @@ for (const [tier, flags] of TIERS) {
         continue;
       }
       const offset: number = upload?.offset ?? 0;
-      if (kind === "close") assert.equal(offset, point, `${at}: everything received is kept`);
+      if (kind === "half-close") assert.equal(offset, point, `${at}: everything received is kept`);
       assert.ok(offset <= point, at);
       const rest = await peer.upload(bytes.subarray(offset), { ...terms, offset });
       await assertStored(server, rest.data, bytes);
@@ -323,16 +325,17 @@ if (LINUX && !Deno.env.get("FXFER_BIN")) {
     await Deno.symlink(outside.path, dir.join("storage", ".incoming"));
     await Deno.symlink(outside.join("stolen.jsonl"), dir.join("storage", "commits.jsonl"));
     // Refusing to start and serving without them are both safe; following them is not.
-    try {
-      await using server = await Program.serve({ flags: FLAGS_RW, cwd: dir.path });
+    const server = await Program.serve({ flags: FLAGS_RW, cwd: dir.path }).catch((error) => {
+      assert.match(error.message, /has ended/);
+    });
+    if (server !== undefined) {
+      await using _server = server;
       using peer = await RawPeer.open(server);
       const large = frame({ payload: new Uint8Array(3 * MIB) });
       await peer.send(large.subarray(0, 2 * MIB));
       await peer.halfClose();
       await peer.rest();
-      await assertAlive(server);
-    } catch (error) {
-      assert.match((error as Error).message, /has ended|AssertionError|ok/);
+      await peer.stateless("whatever is answered").catch(() => {});
     }
     assert.deepEqual(await listFiles(outside.path), []);
   });

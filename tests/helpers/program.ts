@@ -115,6 +115,8 @@ export class Program implements AsyncDisposable {
       return program;
     } catch (error) {
       await program.kill();
+      // It may have ended by itself: `error` says so, with what it wrote.
+      program.#signalled = true;
       await program[Symbol.asyncDispose]();
       throw error;
     }
