@@ -11,7 +11,8 @@ import {
   type ReplyFrame,
 } from "../protocol/mod.ts";
 import { type Address, Connection } from "./connection.ts";
-import type { Resumption } from "./outbox.ts";
+import { isLost } from "./failures.ts";
+import type { Resumption } from "./items.ts";
 import type { Terms } from "./types.ts";
 
 /** A server of version 2 answers at once; S-VER-5 names the time for those that may be older. */
@@ -133,7 +134,7 @@ async function firstReply(connection: Connection, allowV1: boolean): Promise<Rep
   } catch (cause) {
     if (silent && allowV1 && !connection.heard) throw new NotVersion2(cause);
     if (silent) throw new FxferError("connection_lost", "Cannot connect: no answer", { cause });
-    if (cause instanceof FxferError && cause.code === "connection_lost") throw cause;
+    if (isLost(cause)) throw cause;
     throw new NotVersion2(cause);
   } finally {
     clearTimeout(timer);

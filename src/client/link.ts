@@ -9,9 +9,11 @@ import { CODES, FxferError } from "../errors.ts";
 import { encodeRequest } from "../protocol/mod.ts";
 import { CLOSE_TIMEOUT_MS, type Connection } from "./connection.ts";
 import type { ClientEvent } from "./events.ts";
-import type { Item, Outbox, Outcome } from "./outbox.ts";
+import { asLost, isLost, localError } from "./failures.ts";
+import type { Item, Outcome } from "./items.ts";
+import type { Outbox } from "./outbox.ts";
 import type { Sender, Transmitter } from "./transmit.ts";
-import { localError } from "./upload.ts";
+
 import { Gate } from "./wait.ts";
 
 /** What a link works with. */
@@ -187,15 +189,4 @@ export class Link {
     }
     this.cut(new FxferError("connection_lost", "Cannot go on: nothing was heard from the server"));
   }
-}
-
-function isLost(error: unknown): error is FxferError {
-  return error instanceof FxferError && error.code === "connection_lost";
-}
-
-function asLost(error: unknown): FxferError {
-  if (isLost(error)) return error;
-  return new FxferError("connection_lost", "Cannot go on: the connection is of no more use", {
-    cause: error,
-  });
 }

@@ -8,36 +8,16 @@
  *
  * @module
  */
-import { CODES, FxferError } from "../errors.ts";
-import {
-  CHECKPOINT_BYTES,
-  DEFAULT_MAX_INFLIGHT,
-  DEFAULT_MAX_REQUEST_SIZE,
-  type ReplyBody,
-} from "../protocol/mod.ts";
+import { CODES, type FxferError } from "../errors.ts";
+import { DEFAULT_MAX_INFLIGHT, type ReplyBody } from "../protocol/mod.ts";
 import type { ClientEvent } from "./events.ts";
+import { refusedError, sessionError } from "./failures.ts";
+import type { Item, Outcome, Resumption } from "./items.ts";
+import { Numbering } from "./numbering.ts";
+import { frameSizeFor, tooLarge } from "./plan.ts";
 import { type Backoff, retryDelay } from "./retry.ts";
 import type { SessionTotals, Terms } from "./types.ts";
-import { type Frame, refusedError, type Upload } from "./upload.ts";
-
-/** A chunk of a source that is read once: the window times this is what may be in memory. */
-const CHUNK_BYTES = 1024 * 1024;
-
-/** One request of a session or without one. */
-export type Item =
-  | { readonly kind: "transfer"; readonly frame: Frame }
-  | { readonly kind: "cancel"; readonly sequence: number; readonly uploadId: string | undefined }
-  | { readonly kind: "heartbeat"; readonly sequence: number }
-  | { readonly kind: "disconnect"; readonly sequence: number };
-
-/** What a reply means for the connection, beyond its own request. */
-export type Outcome =
-  /** The session is closed. */
-  | { readonly kind: "closed"; readonly totals: SessionTotals | undefined }
-  /** This connection is of no more use; another is. */
-  | { readonly kind: "lost"; readonly error: FxferError }
-  /** No connection will be of use. */
-  | { readonly kind: "fatal"; readonly error: FxferError };
+import type { Frame, Upload } from "./upload.ts";
 
 /** What an outbox is told. */
 export interface OutboxOptions {
@@ -50,12 +30,6 @@ export interface OutboxOptions {
   readonly onNews: () => void;
 }
 
-/** The server's word on a session at connect. */
-export interface Resumption {
-  readonly nextSequence: number;
-  readonly upload: { readonly uploadId: string | undefined; readonly offset: number } | undefined;
-}
-
 /** Codes after which the session is no longer this client's. */
 const SESSION_OVER: ReadonlySet<string> = new Set(["session_taken_over", "session_revoked"]);
 /** Codes that only a new connect can mend. */
@@ -64,14 +38,6 @@ const RECONNECT: ReadonlySet<string> = new Set([
   "not_connected",
   "session_unknown",
   "session_expired",
-]);
-/** Refusals that do not use up the sequence number, besides all of class retry (S-SEQ-2). */
-const NOT_RUN: ReadonlySet<string> = new Set([
-  "offset_mismatch",
-  "sequence_gap",
-  "sequence_reuse",
-  "unauthorized",
-  "too_large",
 ]);
 
 /** See the module's text. */
@@ -84,14 +50,12 @@ export class Outbox {
   #mode: "stateful" | "stateless" = "stateful";
   #terms: Terms | undefined;
   /** Not yet decided, in call order. */
-  #uploads: Upload[] = [];
+  readonly #uploads = new Set<Upload>();
   /** Sent on this connection, in order. */
   #inflight: Item[] = [];
   /** Ran, but their replies were lost. */
   #replays: Frame[] = [];
-  #nextSequence = 1;
-  /** Set after a refusal, until all is answered: the sequence that is then the next. */
-  #expected: number | undefined;
+  readonly #numbering = new Numbering();
   /** Nothing new before this time. */
   #holdUntil = 0;
   /** The file of which the server holds a part. */
@@ -108,22 +72,17 @@ export class Outbox {
 
   /** Whether there is nothing to do. */
   get idle(): boolean {
-    return !this.closing && this.#uploads.every((upload) => upload.settled);
+    return !this.closing && this.#nextUndecided() === undefined;
   }
 
   /** Whether only the end of the session is still to be asked for. */
   get closingOnly(): boolean {
-    return this.closing && this.#uploads.every((upload) => upload.settled);
+    return this.closing && this.#nextUndecided() === undefined;
   }
 
   /** Whether the client may leave: without a session there is nothing to end. */
   get done(): boolean {
     return this.#mode === "stateless" && this.closingOnly;
-  }
-
-  /** The last sequence number used: what a heartbeat repeats (S-SEQ-3). */
-  get lastSequence(): number {
-    return this.#nextSequence - 1;
   }
 
   /** Milliseconds until something held back may be taken; undefined when nothing is. */
@@ -134,7 +93,7 @@ export class Outbox {
 
   /** One more file. */
   add(upload: Upload): void {
-    this.#uploads.push(upload);
+    this.#uploads.add(upload);
     // An earlier run of the program began it.
     const { uploadId, offset } = this.#partial ?? {};
     if (uploadId === upload.id && offset !== undefined) this.#resume(upload, offset);
@@ -144,75 +103,71 @@ export class Outbox {
   /** Rejects every file. */
   failAll(error: FxferError): void {
     for (const upload of this.#uploads) upload.fail(error);
-    this.#uploads = [];
+    this.#uploads.clear();
     this.#replays = [];
+  }
+
+  /** The first file that matches and is not given up, in call order; forgets those that are. */
+  #nextUndecided(matches: (upload: Upload) => boolean = () => true): Upload | undefined {
+    // Files wholly sent stand in front, and the window bounds them: this does not walk the queue.
+    for (const upload of this.#uploads) {
+      if (upload.settled) this.#uploads.delete(upload);
+      else if (matches(upload)) return upload;
+    }
   }
 
   /** The next request to write, in order; undefined while there is none or its time has not come. */
   take(): Item | undefined {
-    if (this.#uploads.some((upload) => upload.settled)) {
-      this.#uploads = this.#uploads.filter((upload) => !upload.settled);
-    }
     if (this.#inflight.length >= (this.#terms?.maxInflight ?? DEFAULT_MAX_INFLIGHT)) return;
     while (this.#replays.length > 0) {
       const frame = this.#replays.shift()!;
       if (!frame.upload.settled) return this.#sent({ kind: "transfer", frame });
     }
-    if (this.#expected !== undefined || this.holdMs !== undefined) return;
-    const upload = this.#uploads.find((upload) => !upload.allSent);
+    if (this.#numbering.settling || this.holdMs !== undefined) return;
+    const upload = this.#nextUndecided((upload) => !upload.allSent);
     if (upload !== undefined) return this.#takeFrame(upload);
     if (this.closingOnly && !this.done && this.#inflight.length === 0) {
-      return this.#sent({ kind: "disconnect", sequence: this.#nextSequence++ });
+      return this.#sent({ kind: "disconnect", sequence: this.#numbering.take() });
     }
   }
 
   /** A heartbeat to write now. */
   heartbeat(): Item {
-    return this.#sent({ kind: "heartbeat", sequence: this.lastSequence });
+    return this.#sent({ kind: "heartbeat", sequence: this.#numbering.last });
   }
 
   #takeFrame(upload: Upload): Item | undefined {
-    const { size } = upload.feed;
     const stateful = this.#mode === "stateful";
-    const request = this.#terms?.limits.maxRequestSize;
-    if (stateful) {
-      const limit = this.#terms?.limits.maxUploadSize ?? 0;
-      if (limit > 0 && (size ?? 0) > limit) return this.#tooLarge(upload, limit);
-      if (this.#partial !== undefined && this.#partial.uploadId !== upload.id) {
-        // A given-up file would stand in the way of this one: a session has one open file.
-        const { uploadId } = this.#partial;
-        this.#partial = undefined;
-        return this.#sent({ kind: "cancel", sequence: this.#nextSequence++, uploadId });
-      }
-    } else if (request !== undefined && (size ?? 0) > request) {
-      return this.#tooLarge(upload, request);
+    if (stateful && this.#partial !== undefined && this.#partial.uploadId !== upload.id) {
+      // A given-up file would stand in the way of this one: a session has one open file.
+      const { uploadId } = this.#partial;
+      this.#partial = undefined;
+      return this.#sent({ kind: "cancel", sequence: this.#numbering.take(), uploadId });
     }
-    const most = stateful ? CHECKPOINT_BYTES : Infinity;
-    const frameSize = size === undefined
-      ? Math.min(request ?? DEFAULT_MAX_REQUEST_SIZE, stateful ? CHUNK_BYTES : Infinity)
-      : stateful
-      ? Math.min(request ?? most, most)
-      : Infinity;
-    const frame = upload.take(frameSize, stateful ? this.#nextSequence : 0);
+    let frameSize: number;
+    try {
+      frameSize = frameSizeFor(this.#mode, this.#terms?.limits, upload.feed.size);
+    } catch (error) {
+      return this.#drop(upload, error as FxferError);
+    }
+    const frame = upload.take(frameSize, stateful ? this.#numbering.next : 0);
     if (frame === undefined) {
       if (!upload.preparing) upload.prepare(frameSize).then(this.#options.onNews);
       return;
     }
-    if (!stateful && !frame.data.complete) return this.#tooLarge(upload, frameSize);
+    if (!stateful && !frame.data.complete) {
+      return this.#drop(upload, tooLarge(this.#mode, frameSize));
+    }
     if (stateful) {
-      this.#nextSequence++;
+      this.#numbering.take();
       this.#partial = frame.data.complete ? undefined : { uploadId: upload.id };
     }
     return this.#sent({ kind: "transfer", frame });
   }
 
-  #tooLarge(upload: Upload, limit: number | undefined): undefined {
-    const bytes = limit === undefined ? "" : ` of ${limit} bytes`;
-    const advice = this.#mode === "stateless" ? "; use stateful mode" : "";
-    const message = `Cannot send file: it is over the server's limit${bytes}${advice}`;
-    upload.fail(
-      new FxferError("too_large", message, limit === undefined ? {} : { fields: { limit } }),
-    );
+  /** Gives a file up: the next one has its turn. */
+  #drop(upload: Upload, error: FxferError): undefined {
+    upload.fail(error);
     this.#options.onNews();
   }
 
@@ -237,7 +192,7 @@ export class Outbox {
     this.#options.onNews();
     if (item.kind === "heartbeat") return;
     // What stands behind a refused frame is refused with it, through no fault of its own.
-    const followOn = this.#expected !== undefined;
+    const followOn = this.#numbering.settling;
     if (this.#mode === "stateful") this.#follow(item, body);
     if (item.kind === "disconnect") return this.#answerDisconnect(body);
     if (item.kind === "transfer") this.#answerTransfer(item.frame, body, followOn);
@@ -256,26 +211,11 @@ export class Outbox {
     return { kind: "lost", error: sessionError(body) };
   }
 
-  /** Keeps count of the sequence: after a refusal nothing new goes out until all is answered. */
   #follow(item: Exclude<Item, { kind: "heartbeat" }>, body: ReplyBody): void {
     const sequence = item.kind === "transfer" ? item.frame.sequence : item.sequence;
-    const { code, expected } = body;
-    if (CODES[code].class === "success" || body.replayed === true) {
-      this.progress++;
-      if (this.#expected !== undefined) this.#expected = Math.max(this.#expected, sequence + 1);
-    } else if (typeof expected === "number") {
-      this.#expected = expected;
-    } else if (this.#expected === undefined) {
-      // A wrong guess costs one sequence_gap, which tells; guessing low would cost the file.
-      const same = CODES[code].class === "retry" || NOT_RUN.has(code);
-      this.#expected = same ? sequence : sequence + 1;
-    }
-    if (
-      this.#expected !== undefined && this.#inflight.every((other) => other.kind === "heartbeat")
-    ) {
-      this.#nextSequence = this.#expected;
-      this.#expected = undefined;
-    }
+    const allAnswered = this.#inflight.every((other) => other.kind === "heartbeat");
+    this.#numbering.answered(sequence, body, allAnswered);
+    if (body.replayed === true) this.progress++;
   }
 
   #answerDisconnect(body: ReplyBody): Outcome | undefined {
@@ -287,7 +227,7 @@ export class Outbox {
 
   #answerTransfer(frame: Frame, body: ReplyBody, followOn: boolean): void {
     const { upload, start, end, data } = frame;
-    const { code } = body;
+    const { code, offset = start } = body;
     if (upload.settled) return;
     const again = (from: number) => {
       if (!followOn) return this.#again(upload, from, body);
@@ -301,7 +241,8 @@ export class Outbox {
         if (data.complete || body.file !== undefined) this.#finish(upload, body);
         return;
       case "retry":
-        return again(start);
+        // A store that was lost in mid-frame keeps what came (S-DEG-2).
+        return again(offset >= start && offset <= end ? offset : start);
       case "resync":
         if (code === "checksum_mismatch") return upload.fail(refusedError(body));
         if (code === "offset_mismatch") return again(this.#rightOffset(upload, body));
@@ -313,7 +254,7 @@ export class Outbox {
         return again(start);
       default:
         if (code === "too_large" && this.#mode === "stateless") {
-          return this.#tooLarge(upload, typeof body.limit === "number" ? body.limit : undefined);
+          return upload.fail(tooLarge(this.#mode, body.limit));
         }
         upload.fail(refusedError(body));
     }
@@ -328,7 +269,7 @@ export class Outbox {
   }
 
   #finish(upload: Upload, body: ReplyBody): void {
-    this.#uploads = this.#uploads.filter((other) => other !== upload);
+    this.#uploads.delete(upload);
     if (this.#partial?.uploadId === upload.id) this.#partial = undefined;
     upload.finish(body).then(this.#options.onNews);
   }
@@ -355,7 +296,7 @@ export class Outbox {
     const frames = this.#unanswered();
     this.#replays = frames.filter((frame) => frame.sequence < nextSequence);
     if (this.#replays.length > 0) this.progress++;
-    this.#nextSequence = nextSequence;
+    this.#numbering.restart(nextSequence);
     this.#partial = open;
     for (const upload of this.#uploads) {
       const last = this.#replays.findLast((frame) => frame.upload === upload);
@@ -385,7 +326,7 @@ export class Outbox {
     this.#terms = terms;
     this.#mode = mode;
     this.#replays = [];
-    this.#nextSequence = 1;
+    this.#numbering.restart(1);
     this.#partial = undefined;
     for (const upload of this.#uploads) {
       if (upload.begun) upload.rewind(0);
@@ -399,19 +340,12 @@ export class Outbox {
       .filter((frame) => !frame.upload.settled)
       .sort((a, b) => a.sequence - b.sequence);
     this.#inflight = [];
-    this.#expected = undefined;
     return frames;
   }
 }
 
 function frameOf(item: Item): Frame[] {
   return item.kind === "transfer" ? [item.frame] : [];
-}
-
-/** A refusal as the error of the whole client. */
-function sessionError(body: ReplyBody): FxferError {
-  const { code, ...fields } = body;
-  return new FxferError(code, `Cannot go on with session: ${CODES[code].message}`, { fields });
 }
 
 function totalsOf({ files, bytes, messages, duration_ms }: ReplyBody): SessionTotals {

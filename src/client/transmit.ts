@@ -8,7 +8,8 @@
  */
 import { encodeRequest } from "../protocol/mod.ts";
 import type { Connection } from "./connection.ts";
-import { type Frame, sourceChanged } from "./upload.ts";
+import { sourceChanged } from "./failures.ts";
+import type { Frame } from "./upload.ts";
 
 /** Larger is slower on real disks, smaller costs more system calls. */
 const BUFFER_BYTES = 1024 * 1024;

@@ -34,7 +34,7 @@ export type SourceInput = Uint8Array | Blob | ReadableStream<Uint8Array> | Sourc
 
 /** How a client connects. */
 export interface ConnectOptions {
-  /** @default {"127.0.0.1"} */
+  /** The server's name or address. @default {"127.0.0.1"} */
   readonly hostname?: string;
   /** 1 to 65535. @default {65432} */
   readonly port?: number;
@@ -66,7 +66,7 @@ export interface ConnectOptions {
   readonly signal?: AbortSignal;
   /** Told of what happens, in order; it must not throw. */
   readonly onEvent?: (event: ClientEvent) => void;
-  /** @default {silentLogger} */
+  /** Gets every event, at level debug. @default {silentLogger} */
   readonly log?: Logger;
   /** Milliseconds, for tests. @default {Date.now} */
   readonly now?: () => number;
@@ -120,7 +120,9 @@ export interface SendResult {
 
 /** What the server promised at connect (S-CON-6), in its units. */
 export interface Terms {
+  /** After 1.5 times this without a byte a connection counts as lost, in seconds. */
   readonly keepaliveS: number;
+  /** How long the session outlives its connection, in seconds. */
   readonly sessionExpiryS: number;
   /** Requests that may be unanswered at a time. */
   readonly maxInflight: number;

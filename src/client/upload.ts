@@ -1,12 +1,13 @@
 /** One file on its way: what of it is sent, answered and hashed. @module */
-import { createHash } from "node:crypto";
-import { CODES, FxferError } from "../errors.ts";
+import { FxferError } from "../errors.ts";
 import {
   encodeV1Header,
   MAX_NAME_BYTES,
   type ReplyBody,
   type TransferData,
 } from "../protocol/mod.ts";
+import { FileDigest } from "./digest.ts";
+import { localError, sourceChanged } from "./failures.ts";
 import { type Feed, feedOf } from "./feed.ts";
 import type { Progress, SendOptions, SendResult, SourceInput } from "./types.ts";
 
@@ -46,9 +47,7 @@ export class Upload {
 
   readonly #options: SendOptions;
   readonly #settle: PromiseWithResolvers<SendResult>;
-  readonly #hash = createHash("sha256");
-  #hashed = 0;
-  #digest: string | undefined;
+  readonly #digest = new FileDigest();
   #attempts = 1;
   readonly #resumedFrom: number[] = [];
   #settled = false;
@@ -101,7 +100,7 @@ export class Upload {
 
   /** The next frame, or undefined: then `prepare` has to be called first. */
   take(frameSize: number, sequence: number): Frame | undefined {
-    if (this.#unchecked || this.#hashed < this.next || this.#preparing) return undefined;
+    if (this.#unchecked || this.#digest.hashed < this.next || this.#preparing) return undefined;
     const start = this.next;
     const cut = this.feed.cut(start, frameSize);
     if (cut === undefined) return undefined;
@@ -134,7 +133,7 @@ export class Upload {
         if (await this.feed.changed?.()) throw sourceChanged();
         this.#unchecked = false;
       }
-      if (this.#hashed < this.next) await this.#hashUpTo(this.next);
+      if (this.#digest.hashed < this.next) await this.#hashUpTo(this.next);
       if (!this.#settled) await this.feed.prepare(this.next, frameSize);
     } catch (error) {
       this.fail(localError(error));
@@ -145,11 +144,7 @@ export class Upload {
 
   /** Bytes were handed to the network: each is hashed once, by its place in the file. */
   absorb(bytes: Uint8Array, offset: number): void {
-    const known = this.#hashed - offset;
-    if (known < bytes.length) {
-      this.#hash.update(known <= 0 ? bytes : bytes.subarray(known));
-      this.#hashed = offset + bytes.length;
-    }
+    this.#digest.absorb(bytes, offset);
     this.#report(offset + bytes.length);
   }
 
@@ -190,7 +185,7 @@ export class Upload {
     this.allSent = true;
     try {
       if (this.#wholeDigest() === undefined) await this.#hashUpTo(this.feed.size ?? Infinity);
-      const sha256 = this.#digest ??= this.#hash.digest("hex");
+      const sha256 = this.#digest.hex();
       if (body.file !== undefined && body.file.sha256 !== sha256) {
         throw new FxferError(
           "checksum_mismatch",
@@ -222,7 +217,7 @@ export class Upload {
       file: undefined,
       confirmed: false,
       replayed: false,
-      sha256: this.#digest ??= this.#hash.digest("hex"),
+      sha256: this.#digest.hex(),
       attempts: this.#attempts,
       resumedFrom: [],
     });
@@ -242,27 +237,20 @@ export class Upload {
 
   /** The digest if every byte of a source of known size is hashed. */
   #wholeDigest(): string | undefined {
-    if (this.#digest === undefined && this.#hashed === this.feed.size) {
-      this.#digest = this.#hash.digest("hex");
-    }
-    return this.#digest;
+    return this.#digest.hashed === this.feed.size ? this.#digest.hex() : undefined;
   }
 
   async #hashUpTo(end: number): Promise<void> {
     const buffer = new Uint8Array(HASH_READ_BYTES);
-    while (this.#hashed < end && !this.#settled) {
-      const at = this.#hashed;
-      const room = buffer.subarray(0, Math.min(buffer.length, end - at));
-      const count = await this.feed.read(room, at);
-      // A frame that is still being written may have hashed these bytes in the meantime.
-      if (at !== this.#hashed) continue;
+    while (this.#digest.hashed < end && !this.#settled) {
+      const at = this.#digest.hashed;
+      const count = await this.feed.read(buffer.subarray(0, Math.min(buffer.length, end - at)), at);
       if (count === null) {
         if (end === Infinity) return;
         throw sourceChanged();
       }
-      this.#hash.update(room.subarray(0, count));
-      this.#hashed += count;
-      this.feed.release(this.#hashed);
+      this.#digest.absorb(buffer.subarray(0, count), at);
+      this.feed.release(at + count);
     }
   }
 
@@ -270,21 +258,4 @@ export class Upload {
     const progress: Progress = { sent, acked: this.acked, total: this.feed.size };
     this.#options.onProgress?.(progress);
   }
-}
-
-/** The bytes are no longer those that were announced. */
-export function sourceChanged(): FxferError {
-  return new FxferError("source_changed", "Cannot send file: it changed while it was sent");
-}
-
-/** What a source threw, with a code. */
-export function localError(error: unknown): FxferError {
-  if (error instanceof FxferError) return error;
-  return new FxferError("local_io", "Cannot read source: it failed", { cause: error });
-}
-
-/** A refusal of the server's, as the error of the file. */
-export function refusedError(body: ReplyBody): FxferError {
-  const { code, ...fields } = body;
-  return new FxferError(code, `Cannot send file: ${CODES[code].message}`, { fields });
 }

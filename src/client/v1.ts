@@ -6,6 +6,7 @@
 import { FxferError, isCode } from "../errors.ts";
 import { DEFAULT_MAX_REQUEST_SIZE, encodeV1Header } from "../protocol/mod.ts";
 import { type Address, Connection } from "./connection.ts";
+import { localError } from "./failures.ts";
 import { Transmitter } from "./transmit.ts";
 import type { Frame, Upload } from "./upload.ts";
 
@@ -83,11 +84,7 @@ export class V1Sender {
         connection.close();
       }
     } catch (error) {
-      upload.fail(
-        error instanceof FxferError
-          ? error
-          : new FxferError("local_io", "Cannot read source: it failed", { cause: error }),
-      );
+      upload.fail(localError(error));
     } finally {
       this.#uploads.delete(upload);
     }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { connect } from "../../src/client/mod.ts";
-import { code, pattern, ScriptedPeer, SESSION_ID } from "./scripted_peer.ts";
+import { code, pattern, type PeerConnection, ScriptedPeer, SESSION_ID } from "./scripted_peer.ts";
 import { quick, watched } from "./helpers.ts";
 
 Deno.test("session_taken_over is final: the client never reconnects by itself (S-TAKE-5)", async () => {
@@ -80,6 +80,31 @@ Deno.test("an idle client sends heartbeats at half the keep-alive, with the last
   assert.equal(it.events.all.filter((event) => event.type === "connection_lost").length, 0);
 });
 
+Deno.test("heartbeats go on while a slow stream gives nothing", async () => {
+  const { promise: beaten, resolve } = Promise.withResolvers<void>();
+  await using peer = new ScriptedPeer(async (peer) => {
+    await peer.session({ keepalive_s: 0.1 });
+    for (let n = 0; n < 3; n++) {
+      const beat = await peer.request();
+      assert.equal(beat.frame.action, "heartbeat");
+      assert.equal(beat.frame.header.session.sequence, 0);
+      await peer.reply(beat, { code: "pong" });
+    }
+    resolve();
+    await peer.stored(await peer.transfer());
+    await peer.idle();
+  });
+  await using it = await watched(peer.port);
+  const slow = new ReadableStream<Uint8Array>({
+    async start(controller) {
+      controller.enqueue(pattern(10));
+      await beaten;
+      controller.close();
+    },
+  });
+  assert.equal((await it.client.send(slow)).attempts, 1);
+});
+
 Deno.test("a server that is silent for 1.5 keep-alive times counts as lost", async () => {
   await using peer = new ScriptedPeer(async (peer) => {
     await peer.session({ keepalive_s: 0.1 });
@@ -111,7 +136,7 @@ Deno.test("a refusal is read even though writing failed (S-TRF-8)", async () => 
 });
 
 Deno.test("tries without progress are counted, and then the last code is the answer", async () => {
-  const reply = async (peer: Parameters<ConstructorParameters<typeof ScriptedPeer>[0] & {}>[0]) => {
+  const reply = async (peer: PeerConnection) => {
     await peer.reply(await peer.request(), { code: "max_sessions", retry_after_ms: 1 });
     await peer.finish();
   };
@@ -133,15 +158,13 @@ Deno.test("a server that is away is connection_lost", async () => {
 Deno.test("progress starts the count of tries anew", async () => {
   const bytes = pattern(600);
   let id: string | undefined;
-  const cut =
-    (sequence: number) =>
-    async (peer: Parameters<NonNullable<ConstructorParameters<typeof ScriptedPeer>[0]>>[0]) => {
-      const offset = (sequence - 1) * 100;
-      await peer.resumed(sequence, { offset, upload_id: id }, {
-        limits: { max_request_size: 100 },
-      });
-      await peer.transfer();
-    };
+  const cut = (sequence: number) => async (peer: PeerConnection) => {
+    const offset = (sequence - 1) * 100;
+    await peer.resumed(sequence, { offset, upload_id: id }, {
+      limits: { max_request_size: 100 },
+    });
+    await peer.transfer();
+  };
   await using peer = new ScriptedPeer(
     async (peer) => {
       await peer.session({ limits: { max_request_size: 100 } });
