@@ -24,16 +24,20 @@ export const RATE_GRACE_MS = 10_000;
 /** The minimum rate is an average over this long. */
 export const RATE_WINDOW_MS = 30_000;
 
-/** What a connection waits for. `busy`: not for its peer's bytes, so no clock runs. */
+/**
+ * What a connection waits for. `handshake`: its first header. `busy`: not for its peer's bytes, so
+ * no clock runs, and none is charged for that time afterwards.
+ */
 export type Waiting = "handshake" | "idle" | "header" | "payload" | "busy";
 
 /** What the clocks look at; times by one monotonic clock, in milliseconds. */
 export interface ClockView {
   readonly waiting: Waiting;
-  /** When this header began, or the connection for `handshake`. */
-  readonly since: number;
-  /** When the last byte came in. */
-  readonly lastByteAt: number;
+  readonly acceptedAt: number;
+  /** Since when the rest of a header is waited for; 0 while none has begun. */
+  readonly headerSince: number;
+  /** Since when bytes are waited for and none has come. */
+  readonly quietSince: number;
   /** The rate window: when it began and how many bytes it brought. */
   readonly windowAt: number;
   readonly windowBytes: number;
@@ -45,13 +49,15 @@ export function expiredClock(view: ClockView, limits: ClockLimits, now: number):
   const over = (since: number, ms: number) => ms > 0 && now - since > ms;
   switch (view.waiting) {
     case "handshake":
-      return over(view.since, limits.handshakeMs) ? "handshake_timeout" : undefined;
+      if (over(view.acceptedAt, limits.handshakeMs)) return "handshake_timeout";
+      // falls through
     case "header":
-      return over(view.since, limits.headerMs) ? "header_timeout" : undefined;
+      if (view.headerSince === 0) return undefined;
+      return over(view.headerSince, limits.headerMs) ? "header_timeout" : undefined;
     case "idle":
-      return over(view.lastByteAt, 1.5 * view.keepaliveMs) ? "keepalive_timeout" : undefined;
+      return over(view.quietSince, 1.5 * view.keepaliveMs) ? "keepalive_timeout" : undefined;
     case "payload": {
-      if (over(view.lastByteAt, limits.stallMs)) return "stalled";
+      if (over(view.quietSince, limits.stallMs)) return "stalled";
       const window = now - view.windowAt;
       if (limits.minRate === 0 || window < RATE_WINDOW_MS) return undefined;
       return view.windowBytes < limits.minRate * (window / 1000) ? "too_slow" : undefined;

@@ -106,8 +106,9 @@ export class Connection implements ConnectionContext, Ticking {
     const code = expiredClock(
       {
         waiting: input.waiting,
-        since: input.waitingSince,
-        lastByteAt: input.lastByteAt,
+        acceptedAt: input.acceptedAt,
+        headerSince: input.headerSince,
+        quietSince: input.quietSince,
         windowAt: input.windowAt,
         windowBytes: input.windowBytes,
         keepaliveMs: this.keepaliveMs,

@@ -58,7 +58,10 @@ export class Input implements Payload {
 
   // What the clocks look at.
   #heads = 0;
-  #headerSince = 0;
+  /** When the wait for the rest of a header began; 0 while none has begun. */
+  headerSince = 0;
+  /** When the read under way began: no byte has come since, and none was asked for before. */
+  quietSince = 0;
   readonly acceptedAt: number = performance.now();
   /** When the last byte came in. */
   lastByteAt: number = this.acceptedAt;
@@ -91,13 +94,8 @@ export class Input implements Payload {
   get waiting(): Waiting {
     if (this.#rejectRead === undefined) return "busy";
     if (!this.#payloadDone) return "payload";
-    if (this.#heads === 0 && !this.#decoder.headerStarted) return "handshake";
+    if (this.#heads === 0) return "handshake";
     return this.#decoder.headerStarted ? "header" : "idle";
-  }
-
-  /** When the clock of what it waits for began. */
-  get waitingSince(): number {
-    return this.waiting === "handshake" ? this.acceptedAt : this.#headerSince;
   }
 
   /** The next head if its bytes are here already; to be asked before {@linkcode Input.head}. */
@@ -135,6 +133,7 @@ export class Input implements Payload {
   #begin(head: Head, size: number): Head {
     this.size = size;
     this.#heads++;
+    this.headerSince = 0;
     this.#gathered = NOTHING;
     this.#failure = undefined;
     this.#payloadDone = false;
@@ -228,8 +227,6 @@ export class Input implements Payload {
     this.#filled = n === buffer.length;
     this.#events = this.#decoder.push(buffer.subarray(0, n));
     this.#at = 0;
-    if (!this.#decoder.headerStarted) this.#headerSince = 0;
-    else if (this.#headerSince === 0) this.#headerSince = this.lastByteAt;
     return true;
   }
 
@@ -262,6 +259,8 @@ export class Input implements Payload {
 
   #startRead(buffer: Uint8Array): Promise<number | null> {
     if (this.#interruption !== undefined) return Promise.reject(this.#interruption);
+    this.quietSince = performance.now();
+    if (this.headerSince === 0 && this.#decoder.headerStarted) this.headerSince = this.quietSince;
     return new Promise<number | null>((resolve, reject) => {
       this.#rejectRead = reject;
       this.#pendingRead = this.#conn.read(buffer);
