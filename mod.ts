@@ -84,10 +84,15 @@ export {
 export {
   MemorySessionStore,
   type MemorySessionStoreOptions,
+  type RedisClient,
+  RedisSessionStore,
+  type RedisSessionStoreOptions,
+  type RedisSubscriber,
   type SessionStore,
   SqliteSessionStore,
   type SqliteSessionStoreOptions,
   type StoreStats,
+  type TakeoverListener,
 } from "./src/store/mod.ts";
 export {
   DiskStorage,

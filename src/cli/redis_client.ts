@@ -83,16 +83,17 @@ export async function connectRedis(url: string, log: Logger): Promise<RedisLink>
   };
 }
 
-/** Without a listener an 'error' event would end the process; each outage is logged once. */
+/** Without a listener an 'error' event would end the process; an outage is logged once a reason. */
 function watchOver(client: Client, log: Logger): void {
-  let down = false;
+  let lost: string | undefined;
   client.on("error", (error: unknown) => {
-    if (!down) log.warn("redis.lost", { reason: reasonOf(error) });
-    down = true;
+    const reason = reasonOf(error);
+    if (reason !== lost) log.warn("redis.lost", { reason });
+    lost = reason;
   });
   client.on("ready", () => {
     log.info("redis.ready");
-    down = false;
+    lost = undefined;
   });
 }
 

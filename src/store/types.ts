@@ -9,6 +9,9 @@ export interface StoreStats {
   readonly ended: number;
 }
 
+/** Is told that a session has a new holder, at this epoch. */
+export type TakeoverListener = (id: string, epoch: number) => void;
+
 /**
  * Keeps session records.
  *
@@ -42,4 +45,15 @@ export interface SessionStore extends AsyncDisposable {
   list(): AsyncIterable<SessionRecord>;
   /** Counts, cheap enough to ask at each connect. */
   stats(): Promise<StoreStats>;
+  /**
+   * Tells every process that watches the store that a session has a new holder (S-TAKE-3), within a
+   * second if it is told at all; the save that raised the epoch is what counts. Absent: nobody is
+   * told, and the old holder finds out at its next save.
+   */
+  announce?(id: string, epoch: number): Promise<void>;
+  /**
+   * Calls `listener` for each announcement, its own process's included, until disposed. The listener
+   * must not throw. Absent: there is nothing to hear.
+   */
+  watch?(listener: TakeoverListener): AsyncDisposable;
 }

@@ -1,0 +1,230 @@
+/**
+ * Sessions in Redis: they outlive the process, and servers on any machine share them.
+ *
+ * A record is one JSON text under `<prefix>{<id>}`: the braces make the id the hash tag, so that
+ * every key of one session would be in one slot of a Cluster. Two sorted sets say which sessions
+ * there are (see redis_index.ts). Redis forgets a record by itself when its tombstone is over.
+ *
+ * @module
+ */
+import { FxferError } from "../errors.ts";
+import { isAttached, type SessionRecord, TOMBSTONE_MS } from "../session/mod.ts";
+import {
+  type RedisClient,
+  RedisCommands,
+  redisScript,
+  type RedisSubscriber,
+} from "./redis_client.ts";
+import { RedisIndex } from "./redis_index.ts";
+import type { SessionStore, StoreStats, TakeoverListener } from "./types.ts";
+
+/** What {@linkcode RedisSessionStore} takes besides the client. */
+export interface RedisSessionStoreOptions {
+  /**
+   * What every key starts with; servers with the same prefix share their sessions.
+   *
+   * @default {"fxfer:"}
+   */
+  readonly prefix?: string;
+  /**
+   * How long to wait for a reply, in milliseconds, 1 or more; then it is `store_unavailable`.
+   *
+   * @default {2000}
+   */
+  readonly commandTimeoutMs?: number;
+  /**
+   * Listens to takeovers by other servers, on a connection of its own. Without it a server finds out
+   * at its next save.
+   */
+  readonly subscriber?: RedisSubscriber;
+}
+
+/**
+ * Compares and sets. The version is the first field of the text, so a short look at its beginning
+ * is enough, however large the record is.
+ */
+const SAVE = redisScript(`
+local head = redis.call('GETRANGE', KEYS[1], 0, 31)
+local version = head == '' and '0' or string.match(head, '^{"version":(%d+)[,}]')
+if not version then return redis.error_reply('FOREIGN value under a session key') end
+if version ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+return 1
+`);
+
+/** Records read at once by `list()`. */
+const PAGE = 32;
+
+/**
+ * Keeps session records in a Redis server, 6 or newer.
+ *
+ * Any client does that sends commands ({@linkcode RedisClient}); the caller makes it and closes it
+ * after the store. Errors, and replies later than the timeout, are `store_unavailable` with their
+ * cause. The store is as safe as that Redis is told to be: one without persistence forgets its
+ * sessions when it restarts, and `ok` of a server at level `durable` asks for `appendfsync always`.
+ *
+ * @example
+ * ```ts
+ * import { RedisSessionStore } from "../../mod.ts";
+ *
+ * // A real one comes from, say, npm:redis: await createClient({ url }).connect()
+ * const client = { sendCommand: (args: string[]) => Promise.resolve(args[0] === "GET" ? null : 0) };
+ * await using store = new RedisSessionStore(client, { prefix: "files:" });
+ * console.assert(await store.load("2f0e4f0b-5f0c-4a53-9d0b-0a9f5d5f8c11") === undefined);
+ * ```
+ */
+export class RedisSessionStore implements SessionStore {
+  /** `redis`. */
+  readonly kind = "redis";
+  /** True: records outlive the process. */
+  readonly persistent = true;
+  /** Calls a listener when any server takes a session over; present with a subscriber. */
+  readonly watch?: (listener: TakeoverListener) => AsyncDisposable;
+  readonly #prefix: string;
+  readonly #commands: RedisCommands;
+  readonly #index: RedisIndex;
+  #disposed = false;
+
+  /**
+   * Makes a store; nothing is sent yet.
+   *
+   * @param client Sends the commands; the caller closes it after the store.
+   * @throws {RangeError} If `commandTimeoutMs` is below 1 or no integer.
+   */
+  constructor(client: RedisClient, options: RedisSessionStoreOptions = {}) {
+    const { prefix = "fxfer:", commandTimeoutMs = 2000, subscriber } = options;
+    if (!Number.isSafeInteger(commandTimeoutMs) || commandTimeoutMs < 1) {
+      throw new RangeError("Cannot create store: commandTimeoutMs must be an integer of 1 or more");
+    }
+    this.#prefix = prefix;
+    this.#commands = new RedisCommands(client, commandTimeoutMs);
+    this.#index = new RedisIndex(this.#commands, prefix);
+    if (subscriber !== undefined) this.watch = (listener) => this.#watch(subscriber, listener);
+  }
+
+  /** The record with this id, tombstones included. */
+  async load(id: string): Promise<SessionRecord | undefined> {
+    this.#check();
+    return parse(await this.#commands.send("load session", ["GET", this.#key(id)]));
+  }
+
+  /** Compares and sets in one script. */
+  async save(record: SessionRecord): Promise<boolean> {
+    this.#check();
+    const { version, ...rest } = record;
+    const { id } = rest;
+    const ttl = ttlOf(record);
+    if (version === 1) await this.#index.announce(id);
+    const saved = await this.#commands.script("save session", SAVE, [
+      "1",
+      this.#key(id),
+      String(version - 1),
+      JSON.stringify({ version, ...rest }),
+      String(ttl),
+    ]);
+    if (Number(saved) !== 1) return false;
+    // The record is stored, and that is the answer: an entry that fails now is healed by list().
+    if (record.endedAt !== null) await this.#index.ended(id, ttl).catch(ignore);
+    else if (version === 1) await this.#index.live(id, ttl).catch(ignore);
+    return true;
+  }
+
+  /** Forgets a record. */
+  async delete(id: string): Promise<void> {
+    this.#check();
+    await this.#commands.send("delete session", ["DEL", this.#key(id)]);
+    await this.#index.forget(id);
+  }
+
+  /** Every record, live ones first; one that is added meanwhile may or may not be seen. */
+  async *list(): AsyncIterable<SessionRecord> {
+    this.#check();
+    for await (const entries of this.#index.walk()) {
+      for (let at = 0; at < entries.length; at += PAGE) {
+        const page = entries.slice(at, at + PAGE);
+        const records = await Promise.all(page.map(({ id }) => this.load(id)));
+        for (const [i, entry] of page.entries()) {
+          const record = records[i];
+          await this.#index.heal(
+            entry,
+            record && { ended: record.endedAt !== null, ttlMs: ttlOf(record) },
+          );
+          if (record !== undefined) yield record;
+        }
+      }
+    }
+  }
+
+  /**
+   * Counts by what was saved: an expired session counts as live until it is saved as expired. Weakly
+   * consistent: what other servers save at this moment may be counted a moment later.
+   */
+  async stats(): Promise<StoreStats> {
+    this.#check();
+    return await this.#index.count();
+  }
+
+  /** Tells the servers that watch that a session has a new holder; nobody may be listening. */
+  async announce(id: string, epoch: number): Promise<void> {
+    this.#check();
+    await this.#commands.send("announce takeover", ["PUBLISH", this.#channel, `${epoch} ${id}`]);
+  }
+
+  /** Ends the store; the client stays open. */
+  // deno-lint-ignore require-await -- the contract is asynchronous
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#disposed = true;
+  }
+
+  #watch(subscriber: RedisSubscriber, listener: TakeoverListener): AsyncDisposable {
+    this.#check();
+    const hear = (message: string) => {
+      const [, epoch, id] = /^(\d{1,15}) (.+)$/.exec(message) ?? [];
+      if (id !== undefined) listener(id, Number(epoch));
+    };
+    const channel = this.#channel;
+    const begun = subscriber.subscribe(channel, hear).then(() => true, () => false);
+    return {
+      async [Symbol.asyncDispose]() {
+        if (await begun) await subscriber.unsubscribe(channel, hear).catch(ignore);
+      },
+    };
+  }
+
+  get #channel(): string {
+    return `${this.#prefix}takeover`;
+  }
+
+  #key(id: string): string {
+    return `${this.#prefix}{${id}}`;
+  }
+
+  #check(): void {
+    if (this.#disposed) throw new TypeError("Cannot use session store: it is closed");
+  }
+}
+
+/**
+ * How long a record is kept if nobody writes to it again: to the end of its tombstone. Counted from
+ * the record's own last change, so that no clock but the record's is asked.
+ */
+function ttlOf(record: SessionRecord): number {
+  const { lastActivityAt, detachedAt, leaseUntil, expiryMs, endedAt } = record;
+  const alone = isAttached(record.state) ? leaseUntil : detachedAt ?? lastActivityAt;
+  const end = endedAt ?? alone + expiryMs;
+  return Math.max(1, Math.ceil(end - lastActivityAt)) + Math.max(expiryMs, TOMBSTONE_MS);
+}
+
+/** The keys are ours and no peer writes to them: what was saved as a record is one. */
+function parse(json: unknown): SessionRecord | undefined {
+  if (json === null || json === undefined) return undefined;
+  try {
+    return JSON.parse(String(json));
+  } catch (cause) {
+    throw new FxferError("store_unavailable", "Cannot load session: its record is damaged", {
+      cause,
+    });
+  }
+}
+
+function ignore(): void {}

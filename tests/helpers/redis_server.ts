@@ -1,0 +1,97 @@
+/**
+ * A real Redis for one test: on a free port of this machine, in a folder of its own, without files.
+ *
+ * @module
+ */
+import { TempDir } from "./temp.ts";
+
+/** A running redis-server; dispose it to end it. */
+export class RedisServer implements AsyncDisposable {
+  #child: Deno.ChildProcess | undefined;
+
+  private constructor(
+    readonly program: string,
+    readonly port: number,
+    readonly dir: TempDir,
+    readonly args: readonly string[],
+  ) {}
+
+  /**
+   * Starts one and waits until it answers.
+   *
+   * @param program Its path, as `testWith` gives it.
+   * @param args Further arguments, for example `["--requirepass", "secret"]`.
+   */
+  static async start(program: string, args: readonly string[] = []): Promise<RedisServer> {
+    const server = new RedisServer(program, freePort(), await TempDir.make(), args);
+    await server.start();
+    return server;
+  }
+
+  /** Its URL, without credentials. */
+  get url(): string {
+    return `redis://127.0.0.1:${this.port}`;
+  }
+
+  /** Starts it again after {@linkcode kill}; what it held is gone. */
+  async start(): Promise<void> {
+    this.#child = new Deno.Command(this.program, {
+      args: [
+        ...["--port", String(this.port), "--bind", "127.0.0.1", "--dir", this.dir.path],
+        ...["--save", "", "--appendonly", "no"],
+        ...this.args,
+      ],
+      stdin: "null",
+      stdout: "null",
+      stderr: "null",
+    }).spawn();
+    for (const end = performance.now() + 10_000; !await this.#answers();) {
+      if (performance.now() > end) throw new Error("redis-server does not answer");
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  }
+
+  /** Sends it a signal: SIGSTOP and SIGCONT make it a Redis that hangs. */
+  signal(signal: Deno.Signal): void {
+    this.#child?.kill(signal);
+  }
+
+  /** Ends it at once; only its own process, by its id. */
+  async kill(): Promise<void> {
+    const child = this.#child;
+    this.#child = undefined;
+    child?.kill("SIGKILL");
+    await child?.status;
+  }
+
+  /** One command on a connection of its own; the raw reply, its first kilobytes. */
+  async command(...args: readonly string[]): Promise<string> {
+    const bytes = new TextEncoder();
+    const part = (arg: string) => `$${bytes.encode(arg).length}\r\n${arg}\r\n`;
+    using conn = await Deno.connect({ hostname: "127.0.0.1", port: this.port });
+    await conn.write(bytes.encode(`*${args.length}\r\n${args.map(part).join("")}`));
+    const buffer = new Uint8Array(65536);
+    const count = await conn.read(buffer);
+    return new TextDecoder().decode(buffer.subarray(0, count ?? 0));
+  }
+
+  async #answers(): Promise<boolean> {
+    try {
+      // With a password it answers too: NOAUTH.
+      return /^[+-]/.test(await this.command("PING"));
+    } catch {
+      return false;
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.kill();
+    await this.dir[Symbol.asyncDispose]();
+  }
+}
+
+/** A port that was free a moment ago: Redis cannot pick one itself. */
+function freePort(): number {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return (listener.addr as Deno.NetAddr).port;
+}

@@ -1,0 +1,279 @@
+import assert from "node:assert/strict";
+import { connectRedis } from "../../src/cli/redis_client.ts";
+import { FxferError } from "../../src/errors.ts";
+import { createLogger, type LogEvent, silentLogger } from "../../src/log.ts";
+import { close, detach, renewLease, type SessionRecord } from "../../src/session/mod.ts";
+import { type RedisClient, RedisSessionStore } from "../../src/store/mod.ts";
+import { RedisServer } from "../helpers/redis_server.ts";
+import { findProgram, testWith } from "../helpers/require.ts";
+import { until } from "../helpers/serving.ts";
+import { coded, pure, sample, sampleId, T0 } from "../session/samples.ts";
+import { storeSuite } from "../store_suite.ts";
+
+const REDIS: [string] = ["redis-server"];
+
+const program = findProgram(...REDIS);
+if (program === undefined) {
+  testWith(REDIS, "RedisSessionStore keeps the contract of the store suite", async () => {});
+} else {
+  let redis: RedisServer;
+  let prefixes = 0;
+  Deno.test.beforeAll(async () => {
+    redis = await RedisServer.start(program);
+  });
+  Deno.test.afterAll(async () => {
+    await redis[Symbol.asyncDispose]();
+  });
+  storeSuite("RedisSessionStore", async () => {
+    const opened = new AsyncDisposableStack();
+    const prefix = `suite${prefixes++}:`;
+    const open = async () => {
+      const { client } = opened.use(await connectRedis(redis.url, silentLogger));
+      return new RedisSessionStore(client, { prefix });
+    };
+    const store = await open();
+    return { store, open, [Symbol.asyncDispose]: () => opened.disposeAsync() };
+  });
+}
+
+/** A Redis of its own with a store on it. */
+async function fixture(path: string, commandTimeoutMs = 2000) {
+  await using opened = new AsyncDisposableStack();
+  const redis = opened.use(await RedisServer.start(path));
+  const link = opened.use(await connectRedis(redis.url, silentLogger));
+  const store = opened.use(
+    new RedisSessionStore(link.client, { commandTimeoutMs, subscriber: link.subscriber }),
+  );
+  const owned = opened.move();
+  return { redis, link, store, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+const unavailable = (error: unknown): boolean =>
+  error instanceof FxferError && error.code === "store_unavailable" && error.cause !== undefined;
+
+testWith(
+  REDIS,
+  "RedisSessionStore lets each record vanish by itself when its tombstone is over",
+  async (path) => {
+    await using at = await fixture(path);
+    const hour = 3_600_000;
+    const terms = { keepaliveMs: 10_000, expiryMs: 60_000 };
+    const ttl = async () => {
+      const { client } = at.link;
+      return Number(await client.sendCommand(["PTTL", `fxfer:{${sampleId(1)}}`]));
+    };
+    const near = (ms: number, expected: number) =>
+      assert.ok(Math.abs(ms - expected) < 2000, `${ms} is about ${expected}`);
+    const first = sample(terms);
+    await at.store.save(first);
+    near(await ttl(), 20_000 + 60_000 + hour); // its lease, E, the tombstone
+    const detached = detach(first, T0 + 500);
+    await at.store.save(detached);
+    near(await ttl(), 60_000 + hour);
+    await at.store.save(close(detached, T0 + 5000));
+    near(await ttl(), hour);
+  },
+);
+
+testWith(
+  REDIS,
+  "RedisSessionStore puts all keys of a session into one slot and uses no others",
+  async (path) => {
+    await using at = await fixture(path);
+    await at.store.save(sample());
+    const keys = (await at.link.client.sendCommand(["KEYS", "*"]) as string[]).sort();
+    assert.deepEqual(keys, ["fxfer:live", `fxfer:{${sampleId(1)}}`]);
+  },
+);
+
+testWith(
+  REDIS,
+  "RedisSessionStore.list() heals what a crash between two commands left",
+  async (path) => {
+    await using at = await fixture(path);
+    const { client } = at.link;
+    const all = () => Array.fromAsync(at.store.list(), ({ id }) => id);
+    // Stored, but its entry is the tentative one.
+    await at.store.save(sample());
+    await client.sendCommand(["ZADD", "fxfer:live", String(Date.now() + 5000), sampleId(1)]);
+    // Gone, but its entry is not.
+    await client.sendCommand(["ZADD", "fxfer:live", String(Date.now() + 9e6), sampleId(2)]);
+    // Ended, but among the live.
+    const third = sample({ id: sampleId(3) });
+    await at.store.save(third);
+    await at.store.save(close(third, T0 + 1));
+    await client.sendCommand(["ZREM", "fxfer:ended", sampleId(3)]);
+    await client.sendCommand(["ZADD", "fxfer:live", String(Date.now() + 9e6), sampleId(3)]);
+    assert.deepEqual((await all()).sort(), [sampleId(1), sampleId(3)]);
+    assert.deepEqual(await at.store.stats(), { live: 1, ended: 1 });
+    const score = Number(await client.sendCommand(["ZSCORE", "fxfer:live", sampleId(1)]));
+    assert.ok(score > Date.now() + 1_800_000, "its entry is as good as its record again");
+  },
+);
+
+testWith(
+  REDIS,
+  "RedisSessionStore counts a record whose creation failed for half a minute at most",
+  async (path) => {
+    await using at = await fixture(path);
+    const { client } = at.link;
+    const fails: RedisClient = {
+      sendCommand: (args) =>
+        args[0]!.startsWith("EVAL") ? Promise.reject(new Error("lost")) : client.sendCommand(args),
+    };
+    await using store = new RedisSessionStore(fails);
+    await assert.rejects(store.save(sample()), unavailable);
+    const score = Number(await client.sendCommand(["ZSCORE", "fxfer:live", sampleId(1)]));
+    assert.ok(score <= Date.now() + 30_000);
+  },
+);
+
+testWith(REDIS, "RedisSessionStore survives that Redis forgets its script", async (path) => {
+  await using at = await fixture(path);
+  const first = sample();
+  assert.ok(await at.store.save(first));
+  await at.redis.command("SCRIPT", "FLUSH");
+  assert.ok(await at.store.save(renewLease(first, T0 + 1)));
+  assert.equal(await at.store.save(renewLease(first, T0 + 2)), false);
+});
+
+testWith(REDIS, "RedisSessionStore refuses a value that is none of its records", async (path) => {
+  await using at = await fixture(path);
+  await at.redis.command("SET", `fxfer:{${sampleId(1)}}`, "not a record");
+  await assert.rejects(at.store.load(sampleId(1)), unavailable);
+  await assert.rejects(at.store.save(sample()), unavailable);
+  assert.match(await at.redis.command("GET", `fxfer:{${sampleId(1)}}`), /not a record/);
+});
+
+testWith(
+  REDIS,
+  "S-DEG-2 a save that Redis answers too late is unknown, and its answer is taken for no other",
+  async (path) => {
+    await using at = await fixture(path, 150);
+    const first = sample();
+    assert.ok(await at.store.save(first));
+    const second = renewLease(first, T0 + 1);
+    await at.redis.command("CLIENT", "PAUSE", "600", "ALL");
+    const began = performance.now();
+    await assert.rejects(at.store.save(second), unavailable);
+    assert.ok(performance.now() - began < 500, "the wait is bounded");
+    // The late 1 of that save must not be taken for the answer to this one, which is 0.
+    const answers: unknown[] = [];
+    for (let done = false; !done;) {
+      await at.store.save({ ...first, version: 9 }).then(
+        (saved) => (answers.push(saved), done = true),
+        (error) => assert.ok(unavailable(error)),
+      );
+    }
+    assert.deepEqual(answers, [false]);
+    // It was stored all the same: whoever saved it loads and looks.
+    assert.deepEqual(await at.store.load(first.id), second);
+  },
+);
+
+testWith(
+  REDIS,
+  "RedisSessionStore fails at once while Redis is away and goes on when it is back",
+  async (path) => {
+    await using at = await fixture(path);
+    assert.ok(await at.store.save(sample()));
+    await at.redis.kill();
+    await assert.rejects(at.store.load(sampleId(1)), unavailable);
+    const began = performance.now();
+    await assert.rejects(at.store.save(sample({ id: sampleId(2) })), unavailable);
+    await assert.rejects(at.store.stats(), unavailable);
+    assert.ok(performance.now() - began < 1000, "nobody waits for a Redis that is away");
+    await at.redis.start();
+    await until(() => at.store.stats().then(() => true, () => false), "the store is back");
+    assert.ok(await at.store.save(sample()), "this Redis keeps nothing over a restart");
+  },
+);
+
+testWith(
+  REDIS,
+  "S-TAKE-3 RedisSessionStore.watch() hears what another server announces, also after an outage",
+  async (path) => {
+    await using at = await fixture(path);
+    await using other = await connectRedis(at.redis.url, silentLogger);
+    await using teller = new RedisSessionStore(other.client);
+    const heard: [string, number][] = [];
+    const told = (id: string, epoch: number) =>
+      until(async () => {
+        await teller.announce(id, epoch).catch(() => {});
+        return heard.some(([each, at]) => each === id && at === epoch);
+      }, `the announcement of epoch ${epoch}`);
+    await using watch = at.store.watch!((id, epoch) => heard.push([id, epoch]));
+    await told(sampleId(1), 2);
+    await at.redis.command("PUBLISH", "fxfer:takeover", "no announcement");
+    await at.redis.kill();
+    await at.redis.start();
+    await told(sampleId(1), 3);
+    await watch[Symbol.asyncDispose]();
+    const before = heard.length;
+    await teller.announce(sampleId(1), 4);
+    await teller.stats();
+    assert.equal(heard.length, before);
+  },
+);
+
+testWith(
+  REDIS,
+  "connectRedis() starts without Redis, and no log line holds the password",
+  async (path) => {
+    await using redis = await RedisServer.start(path, ["--requirepass", "s3cr3t"]);
+    await redis.kill();
+    const events: LogEvent[] = [];
+    const log = createLogger((event) => events.push(event), "debug");
+    const url = (password: string) => `redis://:${password}@127.0.0.1:${redis.port}`;
+    await using right = await connectRedis(url("s3cr3t"), log);
+    await using wrong = await connectRedis(url("wr0ng"), log);
+    await using store = new RedisSessionStore(right.client);
+    await using refused = new RedisSessionStore(wrong.client);
+    await assert.rejects(store.stats(), unavailable);
+    const heard: number[] = [];
+    await using early = new RedisSessionStore(right.client, { subscriber: right.subscriber });
+    await using _watch = early.watch!((_, epoch) => heard.push(epoch));
+    await redis.start();
+    await until(() => store.stats().then(() => true, () => false), "the store is back");
+    await until(async () => (await early.announce(sampleId(1), 7), heard.includes(7)), "told");
+    await assert.rejects(refused.stats(), unavailable);
+    await until(() => events.some(({ fields }) => fields.reason === "WRONGPASS"), "its reason");
+    await right.client.sendCommand(["CONFIG", "SET", "requirepass", "wr0ng"]);
+    const ready = () => events.filter(({ event }) => event === "redis.ready").length === 4;
+    await until(ready, "let in after all: no timer of a next try is left");
+    assert.doesNotMatch(JSON.stringify(events), /s3cr3t|wr0ng/);
+  },
+);
+
+Deno.test("connectRedis() refuses a URL of another kind and does not repeat it", async () => {
+  await assert.rejects(connectRedis("http://user:s3cr3t@127.0.0.1", silentLogger), (error) => {
+    assert.ok(coded("config_invalid")(error));
+    assert.doesNotMatch(Deno.inspect(error), /s3cr3t/);
+    return true;
+  });
+});
+
+/** A client that never answers. */
+const SILENT: RedisClient = { sendCommand: () => new Promise(() => {}) };
+
+pure("RedisSessionStore refuses a commandTimeoutMs that is no time", () => {
+  for (const commandTimeoutMs of [0, -1, 0.5, NaN]) {
+    assert.throws(() => new RedisSessionStore(SILENT, { commandTimeoutMs }), RangeError);
+  }
+});
+
+pure("RedisSessionStore waits for a reply no longer than commandTimeoutMs", async () => {
+  await using store = new RedisSessionStore(SILENT, { commandTimeoutMs: 20 });
+  const record: SessionRecord = sample();
+  await assert.rejects(store.save(record), unavailable);
+  await assert.rejects(store.load(record.id), unavailable);
+});
+
+pure("RedisSessionStore leaves no rejection unhandled that comes after its timeout", async () => {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const late: RedisClient = { sendCommand: () => promise };
+  await using store = new RedisSessionStore(late, { commandTimeoutMs: 10 });
+  await assert.rejects(store.load(sampleId(1)), unavailable);
+  reject(new Error("the connection was lost"));
+  await new Promise((resolve) => setTimeout(resolve, 1));
+});
