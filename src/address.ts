@@ -1,0 +1,88 @@
+/**
+ * IP addresses as data: read, compared, written, matched against networks. Pure; open to all folders,
+ * like errors.ts, and imports nothing.
+ *
+ * @module
+ */
+
+/** Eight 16-bit groups; an IPv4 address is its IPv4-mapped IPv6 one. */
+export type AddressGroups = readonly number[];
+
+/** An address as groups; undefined when the text is none. A zone (`%eth0`) is none of it. */
+export function parseAddress(address: string): AddressGroups | undefined {
+  let host = address;
+  const dotted = /^(.*?)(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(host);
+  if (dotted !== null) {
+    const [a, b, c, d] = dotted.slice(2).map(Number) as [number, number, number, number];
+    if (a > 255 || b > 255 || c > 255 || d > 255) return undefined;
+    const low = `${(a * 256 + b).toString(16)}:${(c * 256 + d).toString(16)}`;
+    host = dotted[1] === "" ? `::ffff:${low}` : `${dotted[1]}${low}`;
+  }
+  const halves = host.split("::");
+  if (halves.length > 2) return undefined;
+  const [head, tail] = halves.map((half) => half === "" ? [] : half.split(":"));
+  const missing = 8 - head!.length - (tail?.length ?? 0);
+  if (tail === undefined ? missing !== 0 : missing < 1) return undefined;
+  const all = tail === undefined ? head! : [...head!, ...Array(missing).fill("0"), ...tail];
+  return all.every((group) => /^[0-9a-f]{1,4}$/i.test(group))
+    ? all.map((group) => parseInt(group, 16))
+    : undefined;
+}
+
+/** Whether it is an IPv4 address. */
+export function isV4(groups: AddressGroups): boolean {
+  return groups[5] === 0xffff && groups.every((group, i) => i >= 5 || group === 0);
+}
+
+/** Whether the first `bits` bits of two addresses are the same. */
+export function samePrefix(a: AddressGroups, b: AddressGroups, bits: number): boolean {
+  for (let i = 0; i * 16 < bits; i++) {
+    const mask = 0xffff << Math.max(0, 16 - (bits - i * 16)) & 0xffff;
+    if ((a[i]! & mask) !== (b[i]! & mask)) return false;
+  }
+  return true;
+}
+
+/** The one text of an address (RFC 5952); an IPv4-mapped one is written as IPv4. */
+export function formatAddress(groups: AddressGroups): string {
+  if (isV4(groups)) {
+    const [high, low] = [groups[6]!, groups[7]!];
+    return [high >> 8, high & 255, low >> 8, low & 255].join(".");
+  }
+  // The longest run of at least two zeros, the first of equal ones, becomes "::".
+  let [start, length] = [0, 1];
+  for (let i = 0; i < 8; i++) {
+    let end = i;
+    while (end < 8 && groups[end] === 0) end++;
+    if (end - i > length) [start, length] = [i, end - i];
+    if (end > i) i = end;
+  }
+  const text = (from: number, to: number) =>
+    groups.slice(from, to).map((group) => group.toString(16)).join(":");
+  return length < 2 ? text(0, 8) : `${text(0, start)}::${text(start + length, 8)}`;
+}
+
+/** A network: an address and how many of its bits count. */
+export interface Network {
+  readonly groups: AddressGroups;
+  /** 0 to 128, an IPv4 prefix counted from 96. */
+  readonly bits: number;
+}
+
+/** `10.0.0.0/8`, `2001:db8::/32`, or one address; undefined when the text is neither. */
+export function parseNetwork(text: string): Network | undefined {
+  const [, host = "", prefix] = /^([0-9A-Fa-f.:]+)(?:\/(0|[1-9]\d{0,2}))?$/.exec(text) ?? [];
+  const groups = parseAddress(host);
+  if (groups === undefined) return undefined;
+  // Only what is written as IPv4 counts its bits as IPv4.
+  const most = host.includes(":") ? 128 : 32;
+  const bits = prefix === undefined ? most : Number(prefix);
+  return bits > most ? undefined : { groups, bits: bits + 128 - most };
+}
+
+/** Whether an address lies in one of these networks. */
+export function inNetworks(address: string, networks: readonly Network[]): boolean {
+  const groups = parseAddress(address.split("%")[0]!);
+  return groups !== undefined &&
+    networks.some((network) => samePrefix(groups, network.groups, network.bits));
+}

@@ -1,0 +1,70 @@
+import assert from "node:assert/strict";
+import { formatAddress, inNetworks, parseAddress, parseNetwork } from "../src/address.ts";
+
+const pure = { permissions: "none" } as const;
+
+Deno.test("formatAddress() writes one text for each address", pure, () => {
+  const cases: readonly (readonly [string, string])[] = [
+    ["192.0.2.1", "192.0.2.1"],
+    ["::ffff:192.0.2.1", "192.0.2.1"],
+    ["::FFFF:c000:201", "192.0.2.1"],
+    ["::", "::"],
+    ["::1", "::1"],
+    ["1::", "1::"],
+    ["2001:DB8:0:0:1:0:0:1", "2001:db8::1:0:0:1"],
+    ["2001:db8:0:1:1:1:1:1", "2001:db8:0:1:1:1:1:1"],
+    ["1:0:0:2:0:0:0:3", "1:0:0:2::3"],
+    ["64:ff9b::192.0.2.33", "64:ff9b::c000:221"],
+  ];
+  for (const [text, wanted] of cases) {
+    assert.equal(formatAddress(parseAddress(text)!), wanted, text);
+    assert.equal(formatAddress(parseAddress(wanted)!), wanted);
+  }
+});
+
+Deno.test("parseAddress() takes nothing else for an address", pure, () => {
+  const none = [
+    "",
+    "1.2.3",
+    "1.2.3.256",
+    "1.2.3.4.5",
+    "a.b.c.d",
+    "1:2:3:4:5:6:7",
+    ":::",
+    "1::2::3",
+  ];
+  for (const text of [...none, "12345::", "::g", "localhost", "1.2.3.4 ", "1:2:3:4:5:6:7:8:9"]) {
+    assert.equal(parseAddress(text), undefined, text);
+  }
+});
+
+Deno.test("parseNetwork() reads addresses and prefixes and refuses the rest", pure, () => {
+  assert.equal(parseNetwork("10.0.0.0/8")?.bits, 104);
+  assert.equal(parseNetwork("10.0.0.1")?.bits, 128);
+  assert.equal(parseNetwork("2001:db8::/32")?.bits, 32);
+  assert.equal(parseNetwork("0.0.0.0/0")?.bits, 96);
+  const none = ["10.0.0.0/33", "::/129", "10.0.0.0/", "10.0.0.0/08", "10.0.0.0/-1", "lo", "/8", ""];
+  for (const text of none) assert.equal(parseNetwork(text), undefined, text);
+});
+
+Deno.test("inNetworks() compares bits, whatever the form of the address", pure, () => {
+  const of = (...texts: string[]) => texts.map((text) => parseNetwork(text)!);
+  const cases: readonly (readonly [string, string, boolean])[] = [
+    ["10.1.2.3", "10.0.0.0/8", true],
+    ["11.1.2.3", "10.0.0.0/8", false],
+    ["10.1.2.3", "10.1.2.2/31", true],
+    ["10.1.2.4", "10.1.2.2/31", false],
+    ["::ffff:10.1.2.3", "10.0.0.0/8", true],
+    ["2001:db8::1", "0.0.0.0/0", false],
+    ["1.2.3.4", "::/0", true],
+    ["2001:db8:1::1", "2001:db8::/33", true],
+    ["2001:db8:8000::1", "2001:db8::/33", false],
+    ["fe80::1%eth0", "fe80::/10", true],
+    ["local", "::/0", false],
+  ];
+  for (const [address, network, inside] of cases) {
+    assert.equal(inNetworks(address, of(network)), inside, `${address} in ${network}`);
+  }
+  assert.equal(inNetworks("10.0.0.1", []), false);
+  assert.equal(inNetworks("::1", of("127.0.0.1", "::1")), true);
+});
