@@ -5,11 +5,17 @@
  * @module
  */
 import type { Config } from "../config/mod.ts";
-import { FxferError } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import type { ServeOptions } from "../server/mod.ts";
 import { DiskStorage } from "../storage/mod.ts";
-import { MemorySessionStore, type SessionStore, SqliteSessionStore } from "../store/mod.ts";
+import {
+  MemorySessionStore,
+  RedisSessionStore,
+  type SessionStore,
+  SqliteSessionStore,
+} from "../store/mod.ts";
+import { recover } from "./recover.ts";
+import { connectRedis } from "./redis_client.ts";
 
 /** The parts of a server; dispose of them after it has stopped. */
 export interface Parts extends AsyncDisposable {
@@ -27,8 +33,8 @@ export async function wire(config: Config, log: Logger): Promise<Parts> {
   const storage = opened.use(await DiskStorage.open(path, { naming, durability, budget, log }));
   const store = config.server.mode === "stateless"
     ? undefined
-    : opened.use(await openStore(config));
-  await sweepPartials(storage, store);
+    : await openStore(config, opened, log);
+  opened.use(await recover(storage, store, log));
   const options: ServeOptions = {
     ...serveOptions(config),
     ...(store === undefined ? {} : { store }),
@@ -39,32 +45,25 @@ export async function wire(config: Config, log: Logger): Promise<Parts> {
   return { options, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
-async function openStore({ stateful, storage }: Config): Promise<SessionStore> {
+async function openStore(
+  { stateful, storage }: Config,
+  opened: AsyncDisposableStack,
+  log: Logger,
+): Promise<SessionStore> {
   switch (stateful.persistence) {
     case "memory":
-      return new MemorySessionStore();
+      return opened.use(new MemorySessionStore());
     case "sqlite":
-      return await SqliteSessionStore.open(`${storage.path}/${stateful.sqlite_file}`, {
-        flush: storage.durability === "durable",
-      });
-    case "redis":
-      throw new FxferError(
-        "config_invalid",
-        "Cannot open session store: stateful.persistence redis is not built in, use memory or sqlite",
+      return opened.use(
+        await SqliteSessionStore.open(`${storage.path}/${stateful.sqlite_file}`, {
+          flush: storage.durability === "durable",
+        }),
       );
-  }
-}
-
-/** Partial files that no session speaks of are left over from a crash; a live one is never touched. */
-async function sweepPartials(storage: DiskStorage, store: SessionStore | undefined): Promise<void> {
-  const live = new Set<string>();
-  if (store !== undefined) {
-    for await (const record of store.list()) {
-      if (record.upload !== null) live.add(record.upload.temporaryPath);
-      if (record.intent !== null) live.add(record.intent.temporaryPath);
+    case "redis": {
+      const { client, subscriber } = opened.use(await connectRedis(stateful.redis_url, log));
+      return opened.use(new RedisSessionStore(client, { subscriber }));
     }
   }
-  await storage.sweep((temporaryPath) => live.has(temporaryPath));
 }
 
 /** The configuration in the library's words and units; pure. */

@@ -75,6 +75,16 @@ export class RedisServer implements AsyncDisposable {
     return new TextDecoder().decode(buffer.subarray(0, count ?? 0));
   }
 
+  /** Waits until this many connections are open: none waits for its next try any more. */
+  async clients(count: number): Promise<void> {
+    for (const end = performance.now() + 10_000;;) {
+      const list = await this.command("CLIENT", "LIST");
+      if ((list.match(/^id=/gm)?.length ?? 0) > count) return; // the asking one is among them
+      if (performance.now() > end) throw new Error(`Not ${count} connections in 10 s`);
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  }
+
   async #answers(): Promise<boolean> {
     try {
       // With a password it answers too: NOAUTH.
