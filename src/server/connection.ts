@@ -232,6 +232,8 @@ export class Connection implements ConnectionContext, Ticking {
         const body: ReplyBody = refusalOf(notice, this.log);
         this.#output.add(encodeReply({ ...this.#last, action: "disconnect" }, body));
       }
+      // A write that is stuck can be neither finished nor taken back, and closeWrite would wait for it.
+      if (this.#output.broken) return;
       await this.#flushLast();
       await this.#conn.closeWrite();
       await this.#input.linger(MAX_DRAIN_BYTES, MAX_DRAIN_MS);
@@ -246,7 +248,6 @@ export class Connection implements ConnectionContext, Ticking {
 
   /** After an interruption the last write gets little time: nobody may wait for a peer that does not read. */
   async #flushLast(): Promise<void> {
-    if (this.#output.broken) return;
     const timer = this.#interruption === undefined ? undefined : setTimeout(
       () => this.#output.interrupt(new FxferError("stalled")),
       GOODBYE_MS,
