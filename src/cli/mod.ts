@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { CHAOS_COMMAND } from "./chaos/command.ts";
 import type { Command } from "./command.ts";
 import { DEMO_COMMAND } from "./demo/command.ts";
 import { createOutput, type Output } from "./output.ts";
@@ -17,7 +18,13 @@ import { verifyCommand } from "./verify.ts";
 export type { Output, Sink, TextStream } from "./output.ts";
 
 /** The commands, in the order of the help. */
-const COMMANDS: readonly Command[] = [SERVE_COMMAND, SEND_COMMAND, verifyCommand, DEMO_COMMAND];
+const COMMANDS: readonly Command[] = [
+  SERVE_COMMAND,
+  SEND_COMMAND,
+  verifyCommand,
+  CHAOS_COMMAND,
+  DEMO_COMMAND,
+];
 
 /**
  * Runs the program.

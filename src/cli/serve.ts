@@ -5,6 +5,7 @@ import { createLogger, type Logger } from "../log.ts";
 import { serve, type ServeOptions, type Server } from "../server/mod.ts";
 import type { CommandSpec, ParsedArgs } from "./args.ts";
 import type { Command } from "./command.ts";
+import { CONFIG_OPTIONS, loadOptions } from "./config_flags.ts";
 import { logSink, type Output } from "./output.ts";
 import { onStop } from "./signals.ts";
 import { wire } from "./wire.ts";
@@ -14,40 +15,7 @@ export const SERVE: CommandSpec = {
   name: "serve",
   summary: "Receive files until stopped",
   options: {
-    config: {
-      value: "FILE",
-      short: "c",
-      help: "Configuration file (default config.yaml, if there)",
-    },
-    host: { value: "HOST", help: "Address to listen on", setting: "server.host" },
-    port: {
-      value: "PORT",
-      short: "p",
-      help: "TCP port; 0 picks a free one and prints it",
-      setting: "server.port",
-    },
-    mode: {
-      value: "MODE",
-      help: "Serve stateless or stateful requests, or dual for both",
-      setting: "server.mode",
-    },
-    storage: { value: "DIR", help: "Folder for received files", setting: "storage.path" },
-    persistence: {
-      value: "KIND",
-      help: "Remember sessions in memory, sqlite or redis",
-      setting: "stateful.persistence",
-    },
-    "redis-url": {
-      value: "URL",
-      help: "Redis server for --persistence redis",
-      setting: "stateful.redis_url",
-    },
-    set: { value: "PATH=VALUE", multiple: true, help: "Set any setting of config.yaml" },
-    "log-format": {
-      value: "FORMAT",
-      help: "Log lines as text or json",
-      setting: "logging.format",
-    },
+    ...CONFIG_OPTIONS,
     quiet: { short: "q", help: "Log warnings and errors only" },
   },
   details: [
@@ -60,13 +28,9 @@ export const SERVE: CommandSpec = {
 
 /** What `loadConfig` needs to know of the flags of `fxfer serve`. */
 export function serveLoadOptions(args: ParsedArgs): LoadOptions {
-  const file = args.text("config");
   const quiet = { flag: "--quiet", path: "logging.level", value: "warn" };
-  return {
-    ...(file === undefined ? {} : { file, explicit: true }),
-    flags: [...args.configFlags(), ...(args.has("quiet") ? [quiet] : [])],
-    sets: args.list("set"),
-  };
+  const options = loadOptions(args);
+  return args.has("quiet") ? { ...options, flags: [...options.flags, quiet] } : options;
 }
 
 /** `fxfer serve`. */

@@ -3,6 +3,7 @@ import type { CommandSpec } from "../../src/cli/args.ts";
 import type { Command } from "../../src/cli/command.ts";
 import { commandHelp, wrap } from "../../src/cli/help.ts";
 import { runProgram } from "../../src/cli/program.ts";
+import { CHAOS } from "../../src/cli/chaos/args.ts";
 import { SEND } from "../../src/cli/send/args.ts";
 import { SERVE } from "../../src/cli/serve.ts";
 import { FXFER_VERSION, unfitRuntime, versionText } from "../../src/cli/version.ts";
@@ -99,7 +100,7 @@ Deno.test("help COMMAND, COMMAND --help and COMMAND -h show its flags", pure, as
 });
 
 Deno.test("every help fits 80 columns and shows every flag", pure, () => {
-  for (const spec of [SERVE, SEND, COPY]) {
+  for (const spec of [SERVE, SEND, CHAOS, COPY]) {
     const help = commandHelp(spec);
     for (const line of help.split("\n")) assert(line.length <= 80, line);
     for (const flag of Object.keys(spec.options)) assert.match(help, new RegExp(` --${flag} `));

@@ -28,8 +28,9 @@ export async function fxfer(args: readonly string[], options: RunOptions): Promi
 /** A run under way. */
 export interface Running {
   readonly pid: number;
-  /** Lines of standard error as they come. */
+  /** Lines of standard error, and of standard output, as they come. */
   readonly lines: EventLog<string>;
+  readonly output: EventLog<string>;
   readonly ended: Promise<Ran>;
   kill(signal: Deno.Signal): void;
 }
@@ -46,19 +47,20 @@ export function start(args: readonly string[], options: RunOptions): Running {
     env: { NO_COLOR: "1", ...options.env },
   }).spawn();
   const lines = new EventLog<string>();
+  const output = new EventLog<string>();
   const ended = (async () => {
     const feed = options.stdin === undefined
       ? undefined
       : new Response(options.stdin as BodyInit).body!.pipeTo(child.stdin).catch(() => {});
     const [out, err, { code }] = await Promise.all([
-      new Response(child.stdout).text(),
+      readLines(child.stdout, output),
       readLines(child.stderr, lines),
       child.status,
       feed,
     ]);
     return { code, out, err };
   })();
-  return { pid: child.pid, lines, ended, kill: (signal) => child.kill(signal) };
+  return { pid: child.pid, lines, output, ended, kill: (signal) => child.kill(signal) };
 }
 
 async function readLines(

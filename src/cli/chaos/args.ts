@@ -1,0 +1,136 @@
+/** `fxfer chaos`: its flags, and the plan they make. Pure. @module */
+import type { ConnectionPlan, Direction, Fault, FaultKind } from "../../chaos/mod.ts";
+import { SETTINGS, shorten } from "../../config/mod.ts";
+import { type CommandSpec, type OptionSpec, type ParsedArgs, usageError } from "../args.ts";
+
+/** The flags that are faults, by the kind of fault. */
+const FAULTS: Readonly<Record<string, { readonly kind: FaultKind; readonly help: string }>> = {
+  "cut-after": { kind: "close", help: "End the connection, in order, after this many bytes" },
+  reset: { kind: "reset", help: "Reset the connection after this many bytes" },
+  "half-close": { kind: "half-close", help: "End one direction; the other goes on" },
+  stall: { kind: "stall", help: "Forward nothing for a time, or for ever without :TIME" },
+  "black-hole": { kind: "black-hole", help: "Swallow everything from there on" },
+};
+
+const faultOptions: Readonly<Record<string, OptionSpec>> = Object.fromEntries(
+  Object.entries(FAULTS).map(([name, { kind, help }]) => [name, {
+    value: kind === "stall" ? "BYTES[:TIME]" : "BYTES",
+    multiple: true,
+    help,
+  }]),
+);
+
+/** The flags of `fxfer chaos`. */
+export const CHAOS: CommandSpec = {
+  name: "chaos",
+  summary: "Forward connections and break them, to test clients and servers",
+  options: {
+    listen: { value: "[HOST:]PORT", short: "l", help: "Where to listen (default a free port)" },
+    to: { value: "HOST:PORT", help: "Where connections are forwarded to" },
+    ...faultOptions,
+    direction: {
+      value: "WAY",
+      help: "Which way is treated: up (to the server), down or both (default up)",
+    },
+    first: { value: "N", help: "Treat only the first N connections, the others go through" },
+    chunk: { value: "BYTES", help: "Forward pieces of at most this size" },
+    delay: { value: "TIME", help: "Wait before each piece" },
+    json: { help: "Write one JSON object an event" },
+  },
+  details: [
+    "Faults strike each treated connection at exactly that many forwarded bytes. BYTES may have a " +
+    "unit (64k, 10MiB), TIME too (500ms, 2s).",
+    "For example: fxfer chaos --listen 7000 --to 127.0.0.1:65432 --reset 5MiB --first 3",
+  ],
+};
+
+/** An address; the host of `--listen` is this machine where it is not given. */
+export interface Address {
+  readonly hostname: string;
+  readonly port: number;
+}
+
+/** What the flags of `fxfer chaos` ask for, checked. */
+export interface ChaosArgs {
+  readonly listen: Address;
+  readonly to: Address;
+  readonly plan: (connection: number) => ConnectionPlan;
+  readonly json: boolean;
+}
+
+/** `host:port`, `[::1]:port` or, where a host is at hand, `port`. */
+export function readAddress(text: string, host?: string): Address | undefined {
+  const [, hostname = host, digits] = /^(?:(\[[^\]]+\]|[^:\s]+):)?(\d{1,5})$/.exec(text) ?? [];
+  const port = Number(digits);
+  if (hostname === undefined || !(port <= 65535)) return undefined;
+  return { hostname: hostname.replace(/^\[(.*)\]$/, "$1"), port };
+}
+
+const bytes = (text: string) => SETTINGS.get("storage.budget")!.kind.read(text) as number;
+const seconds = (text: string) => SETTINGS.get("server.drain_timeout")!.kind.read(text) as number;
+
+/**
+ * Checks the flags of `fxfer chaos`.
+ *
+ * @throws {FxferError} `usage` with every fault at once.
+ */
+export function readChaosArgs(args: ParsedArgs): ChaosArgs {
+  const wrong: string[] = [];
+  const read = <T>(flag: string, wanted: string, reader: (text: string) => T | undefined) => {
+    const text = args.text(flag);
+    const value = text === undefined ? undefined : reader(text);
+    if (text !== undefined && value === undefined) {
+      wrong.push(`--${flag}: wanted ${wanted}, found "${shorten(text, 40)}"`);
+    }
+    return value;
+  };
+  const positive = (text: string) => /^[1-9]\d{0,8}$/.test(text) ? Number(text) : undefined;
+
+  const listen = read("listen", "a port or host:port", (text) => readAddress(text, "127.0.0.1"));
+  const to = read("to", "host:port", (text) => readAddress(text));
+  if (!args.has("to")) wrong.push("--to is missing: --to=HOST:PORT");
+  const way = read("direction", "up, down or both", (text) => WAYS[text]) ?? WAYS.up!;
+  const first = read("first", "a whole number of 1 or more", positive) ?? Infinity;
+  const chunk = read("chunk", "bytes, 1 or more", (text) => bytes(text) || undefined);
+  const delay = read("delay", "a time such as 10ms", seconds);
+
+  const faults: Fault[] = [];
+  for (const [flag, { kind }] of Object.entries(FAULTS)) {
+    for (const text of args.list(flag)) {
+      const fault = readFault(kind, text);
+      if (fault !== undefined) faults.push(fault);
+      else wrong.push(`--${flag}: wanted bytes such as 5MiB, found "${shorten(text, 40)}"`);
+    }
+  }
+  faults.sort((a, b) => a.after - b.after);
+  if (wrong.length > 0) throw usageError(wrong, CHAOS.name);
+
+  const rules = {
+    faults,
+    ...(chunk === undefined ? {} : { chunk }),
+    ...(delay === undefined ? {} : { delayMs: delay * 1000 }),
+  };
+  const plan: ConnectionPlan = Object.fromEntries(way.map((direction) => [direction, rules]));
+  return {
+    listen: listen ?? { hostname: "127.0.0.1", port: 0 },
+    to: to!,
+    plan: (connection) => connection < first ? plan : {},
+    json: args.has("json"),
+  };
+}
+
+const WAYS: Readonly<Record<string, readonly Direction[]>> = {
+  up: ["up"],
+  down: ["down"],
+  both: ["up", "down"],
+};
+
+/** `BYTES`, for a stall also `BYTES:TIME`. */
+function readFault(kind: FaultKind, text: string): Fault | undefined {
+  const [position, time, ...rest] = text.split(":");
+  const after = bytes(position!);
+  if (after === undefined || rest.length > 0) return undefined;
+  if (time === undefined) return { after, kind };
+  const pause = seconds(time);
+  return kind !== "stall" || pause === undefined ? undefined : { after, kind, ms: pause * 1000 };
+}

@@ -1,0 +1,61 @@
+/** `fxfer chaos`: the fault proxy as a program. @module */
+import { FaultProxy, type ProxyEvent } from "../../chaos/mod.ts";
+import { FxferError } from "../../errors.ts";
+import type { ParsedArgs } from "../args.ts";
+import type { Command } from "../command.ts";
+import { formatBytes } from "../format.ts";
+import type { Output } from "../output.ts";
+import { onStop } from "../signals.ts";
+import { type Address, CHAOS, readChaosArgs } from "./args.ts";
+
+/** `fxfer chaos`. */
+export const CHAOS_COMMAND: Command = { spec: CHAOS, run: runChaos };
+
+async function runChaos(args: ParsedArgs, { out }: Output): Promise<number> {
+  const { listen, to, plan, json } = readChaosArgs(args);
+  const tell = (event: ProxyEvent | Listening) =>
+    out.line(json ? JSON.stringify(event) : inWords(event));
+  await using proxy = await open(listen, to, plan, tell);
+  tell({ type: "listening", hostname: listen.hostname, port: proxy.port, to });
+  const stopped = Promise.withResolvers<void>();
+  using _signals = onStop(() => stopped.resolve());
+  await stopped.promise;
+  return 0;
+}
+
+interface Listening extends Address {
+  readonly type: "listening";
+  readonly to: Address;
+}
+
+async function open(
+  { hostname, port }: Address,
+  target: Address,
+  plan: ReturnType<typeof readChaosArgs>["plan"],
+  onEvent: (event: ProxyEvent) => void,
+): Promise<FaultProxy> {
+  try {
+    return await FaultProxy.listen({ hostname, port, target, plan, onEvent });
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new FxferError("local_io", `Cannot listen on ${hostname}:${port}: ${reason}`, { cause });
+  }
+}
+
+function inWords(event: ProxyEvent | Listening): string {
+  switch (event.type) {
+    case "listening":
+      return `listening on ${event.hostname}:${event.port}, to ${event.to.hostname}:${event.to.port}`;
+    case "open":
+      return `connection ${event.connection}: open`;
+    case "fault": {
+      const { kind, after, ms } = event.fault;
+      const time = ms === undefined ? "" : ` for ${ms} ms`;
+      return `connection ${event.connection}: ${kind} after ${formatBytes(after)} ` +
+        `${event.direction}${time}`;
+    }
+    case "closed":
+      return `connection ${event.connection}: closed, ${formatBytes(event.up)} up, ` +
+        `${formatBytes(event.down)} down`;
+  }
+}
