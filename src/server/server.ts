@@ -49,7 +49,7 @@ export class Server implements AsyncDisposable {
   readonly #log: Logger;
   readonly #owned: AsyncDisposable | undefined;
   readonly #connections = new Map<Connection, Promise<void>>();
-  #refusing = 0;
+  readonly #refusals = new Set<Promise<void>>();
   #accepted = 0;
   #stopped: Promise<void> | undefined;
   readonly #finish: () => void;
@@ -107,21 +107,22 @@ export class Server implements AsyncDisposable {
     this.#connections.set(connection, done);
   }
 
-  /** Tells a connection why it is not served, so that its client can read it (S-TRF-8). */
-  async #refuse(conn: Deno.Conn, error: unknown): Promise<void> {
+  /** Refuses a connection; a stop waits until it has been told. */
+  #refuse(conn: Deno.Conn, error: unknown): void {
+    const told = this.#tell(conn, error).finally(() => this.#refusals.delete(told));
+    this.#refusals.add(told);
+  }
+
+  /** Tells a connection why it is not served, so that its client can read it (S-TRF-8). Never rejects. */
+  async #tell(conn: Deno.Conn, error: unknown): Promise<void> {
     const body = refusalOf(error, this.#log);
     const notice = { id: null, mode: "stateless", sequence: 0, action: "disconnect" } as const;
     try {
-      if (this.#refusing >= MAX_REFUSING) return;
-      this.#refusing++;
-      try {
-        await conn.write(encodeReply(notice, body));
-        await conn.closeWrite();
-        const input = new Input(conn, this.#shared.pools, () => undefined);
-        await input.linger(MAX_DRAIN_BYTES, MAX_DRAIN_MS);
-      } finally {
-        this.#refusing--;
-      }
+      if (this.#refusals.size >= MAX_REFUSING) return;
+      await conn.write(encodeReply(notice, body));
+      await conn.closeWrite();
+      const input = new Input(conn, this.#shared.pools, () => undefined);
+      await input.linger(MAX_DRAIN_BYTES, MAX_DRAIN_MS);
     } catch {
       // It left before it was told.
     } finally {
@@ -157,6 +158,7 @@ export class Server implements AsyncDisposable {
         await this.#allClosed(LAST_MS);
       }
     }
+    await Promise.all(this.#refusals); // 2 s at most
     await this.#owned?.[Symbol.asyncDispose]();
     this.#log.info("server.stopped");
     this.#finish();
