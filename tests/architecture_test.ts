@@ -24,6 +24,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   client: ["protocol", "session"],
   admin: ["?store", "?storage", "?server"],
   chaos: [],
+  bench: [],
   config: [],
 };
 

@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { BENCH_COMMAND } from "./bench.ts";
 import { CHAOS_COMMAND } from "./chaos/command.ts";
 import type { Command } from "./command.ts";
 import { DEMO_COMMAND } from "./demo/command.ts";
@@ -24,6 +25,7 @@ const COMMANDS: readonly Command[] = [
   verifyCommand,
   CHAOS_COMMAND,
   DEMO_COMMAND,
+  BENCH_COMMAND,
 ];
 
 /**

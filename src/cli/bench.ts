@@ -1,0 +1,173 @@
+/** `fxfer bench`: a measured load for a server that runs. @module */
+import {
+  type LoadPlan,
+  type LoadResult,
+  renderTable,
+  type Row,
+  rowOf,
+  runLoad,
+  type Scenario,
+  SCENARIOS,
+  type Wire,
+} from "../bench/mod.ts";
+import { shorten } from "../config/mod.ts";
+import { CODES, FxferError } from "../errors.ts";
+import { type CommandSpec, type ParsedArgs, usageError } from "./args.ts";
+import type { Command } from "./command.ts";
+import { count } from "./format.ts";
+import { wrap } from "./help.ts";
+import type { Output } from "./output.ts";
+import { onStop } from "./signals.ts";
+
+const DEFAULT_FILES = 1000;
+const DEFAULT_SCENARIOS = "B,C,D1,D50,P";
+const DEFAULT_CONNECTIONS = 50;
+
+const SPEC: CommandSpec = {
+  name: "bench",
+  summary: "Measure a running server with a load of small files",
+  operands: { name: "HOST:PORT", min: 1, max: 1 },
+  options: {
+    mode: { value: "MODE", help: "stateless, stateful or both (default both)" },
+    scenarios: {
+      value: "LIST",
+      help: `Which ones, separated by commas (default ${DEFAULT_SCENARIOS})`,
+    },
+    files: {
+      value: "N",
+      help: `Files of each scenario, about (default ${DEFAULT_FILES})`,
+    },
+    connections: {
+      value: "N",
+      help: `Connections of scenario C at a time (default ${DEFAULT_CONNECTIONS})`,
+    },
+    json: { help: "Write one JSON object to standard output" },
+  },
+  details: [
+    "Scenarios: B 1 KiB files on one connection, each reply awaited; C 64 KiB files on many " +
+    "connections; D1 and D50 a connection for each 1 KiB file, 1 or 50 at a time (stateful: a " +
+    "session for each); P as B with 16 in flight; A one large file.",
+    "The server keeps every file, as it does with files of anybody. Its limits of connections and " +
+    "sessions hold for this load too; what they refuse is counted under errors.",
+    "Load and server share the processors if they run on one machine.",
+  ],
+};
+
+/** `fxfer bench`. */
+export const BENCH_COMMAND: Command = { spec: SPEC, run: runBench };
+
+/** What the flags ask for, checked. */
+interface BenchArgs {
+  readonly hostname: string;
+  readonly port: number;
+  readonly modes: readonly Wire[];
+  readonly scenarios: readonly Scenario[];
+  readonly files: number;
+  readonly connections: number;
+}
+
+function readBenchArgs(args: ParsedArgs): BenchArgs {
+  const faults: string[] = [];
+  const fault = (what: string, wanted: string, found: string) => {
+    faults.push(`${what}: wanted ${wanted}, found "${shorten(found, 40)}"`);
+  };
+  const target = args.operands[0]!;
+  const [, hostname = "", digits = ""] = /^\[?(.+?)\]?:(\d{1,5})$/.exec(target) ?? [];
+  const port = Number(digits);
+  if (!(port >= 1 && port <= 65535)) fault("HOST:PORT", "such as 127.0.0.1:65432", target);
+
+  const mode = args.text("mode") ?? "both";
+  const modes = (["stateless", "stateful"] as const).filter((one) =>
+    mode === one || mode === "both"
+  );
+  if (modes.length === 0) fault("--mode", "stateless, stateful or both", mode);
+
+  const scenarios: Scenario[] = [];
+  for (const name of (args.text("scenarios") ?? DEFAULT_SCENARIOS).split(",")) {
+    const scenario = SCENARIOS.find((one) => one.name === name.trim().toUpperCase());
+    if (scenario !== undefined) scenarios.push(scenario);
+    else fault("--scenarios", `some of ${SCENARIOS.map(({ name }) => name)}`, name);
+  }
+  const number = (flag: string, standard: number, max: number): number => {
+    const text = args.text(flag) ?? String(standard);
+    const value = /^\d{1,6}$/.test(text) ? Number(text) : 0;
+    if (value < 1 || value > max) fault(`--${flag}`, `whole number 1 to ${max}`, text);
+    return value;
+  };
+  const files = number("files", DEFAULT_FILES, 100_000);
+  const connections = number("connections", DEFAULT_CONNECTIONS, 10_000);
+  if (faults.length > 0) throw usageError(faults, SPEC.name);
+  return { hostname, port, modes, scenarios, files, connections };
+}
+
+async function runBench(args: ParsedArgs, { out, err }: Output): Promise<number> {
+  const asked = readBenchArgs(args);
+  const { hostname, port } = asked;
+  await reach(asked);
+  const stop = new AbortController();
+  using _signals = onStop(() => stop.abort());
+
+  const rows: Row[] = [];
+  const errors: Record<string, number> = {};
+  for (const scenario of asked.scenarios) {
+    for (const wire of asked.modes) {
+      if (stop.signal.aborted) break;
+      err.status(`${scenario.name} ${wire}: ${scenario.title}`);
+      const result = await measure(scenario, wire, asked, stop.signal);
+      rows.push(rowOf(scenario, wire, result));
+      for (const [code, times] of Object.entries(result.errors)) {
+        errors[code] = (errors[code] ?? 0) + times;
+      }
+    }
+  }
+  err.status("");
+  if (args.has("json")) {
+    out.line(JSON.stringify({ hostname, port, files: asked.files, rows, errors }));
+  } else {
+    for (const line of renderTable(rows)) out.line(line);
+    for (const line of advice(errors)) out.line(line);
+  }
+  if (stop.signal.aborted) return CODES.interrupted.exit;
+  return Object.keys(errors).length > 0 ? CODES.some_failed.exit : 0;
+}
+
+/** @throws {FxferError} `connection_lost` if nobody listens there. */
+async function reach({ hostname, port }: BenchArgs): Promise<void> {
+  try {
+    (await Deno.connect({ hostname, port })).close();
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new FxferError("connection_lost", `Cannot connect to ${hostname}:${port}: ${reason}`, {
+      cause,
+    });
+  }
+}
+
+async function measure(
+  scenario: Scenario,
+  wire: Wire,
+  { hostname, port, files, connections }: BenchArgs,
+  signal: AbortSignal,
+): Promise<LoadResult> {
+  const plan: LoadPlan = { ...scenario.shape(wire, files), hostname, port, wire, signal };
+  if (scenario.name !== "C") return await runLoad(plan);
+  const requests = Math.max(1, Math.round(files / connections));
+  return await runLoad({ ...plan, connections, requests });
+}
+
+/** Which limit of the server answers with which code. */
+const LIMITS: Readonly<Record<string, string>> = {
+  rate_limited: "limits.rate",
+  too_many_connections: "server.max_connections",
+  max_sessions: "stateful.max_sessions",
+  too_large: "stateless.max_request_size",
+};
+
+function advice(errors: Readonly<Record<string, number>>): string[] {
+  const lines = Object.entries(errors).map(([code, times]) => {
+    const limit = LIMITS[code];
+    const of = limit === undefined ? "" : ` (the server's ${limit})`;
+    return `${count(times, "error")}: ${shorten(code, 40)}${of}`;
+  });
+  return lines.length === 0 ? [] : ["", ...lines.flatMap((line) => wrap(line, 80))];
+}
