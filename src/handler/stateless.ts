@@ -111,7 +111,12 @@ export class StatelessHandler implements RequestHandler {
 
 /** A file in parts needs a server that remembers the parts; the length, if told, is the payload's. */
 function checkAlone({ header, data }: TransferRequest): void {
-  if (data.offset !== 0 || !data.complete || data.cancel) {
+  if (data.offset !== 0) {
+    throw new FxferError("offset_mismatch", "Cannot store file: without a session it starts at 0", {
+      fields: { offset: 0 },
+    });
+  }
+  if (!data.complete || data.cancel) {
     throw new FxferError("mode_not_allowed", "Cannot store part of a file: that needs a session");
   }
   if (data.length !== undefined && data.length !== header.size) {

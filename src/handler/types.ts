@@ -82,7 +82,8 @@ export interface ConnectionContext {
   /** Keep-alive of this connection in milliseconds; a handler sets what was agreed at connect. */
   keepaliveMs: number;
   /**
-   * Stops the connection: a pending `payload.next()` throws `error` at once; when the running
+   * Stops the connection: a pending `payload.next()` throws `error` at once (after a takeover, once
+   * it has handed on what had arrived already, 100 ms at most); when the running
    * `handle` has settled and `closed` was called, the error is sent as a notice and the connection
    * closes. A second call changes nothing.
    */

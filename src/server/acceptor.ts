@@ -5,6 +5,7 @@
  * @module
  */
 import type { Logger } from "../log.ts";
+import { isPeerGone } from "./peer_gone.ts";
 
 /** After a failed accept: long enough for a few connections to end and give their handles back. */
 const PAUSE_MS = 50;
@@ -27,7 +28,9 @@ export async function acceptAll(
       if (error instanceof Deno.errors.BadResource || error instanceof Deno.errors.Interrupted) {
         return; // closed
       }
-      // EMFILE, ECONNABORTED and the like: said once, not twenty times a second.
+      // A peer that was gone before it was accepted says nothing about the next one.
+      if (isPeerGone(error)) continue;
+      // EMFILE and the like: said once, not twenty times a second.
       if (failures++ === 0) log.warn("accept.failed", { cause: error });
       await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
     }

@@ -25,6 +25,9 @@ import type { BufferPools } from "./buffers.ts";
 import { type ClockLimits, expiredClock, RATE_WINDOW_MS, type Ticking } from "./clocks.ts";
 import { type Head, Input } from "./input.ts";
 import { Output } from "./output.ts";
+import { isPeerGone } from "./peer_gone.ts";
+import type { Arrival } from "./proxy_gate.ts";
+import { Reader } from "./reader.ts";
 import { refusalOf } from "./refusal.ts";
 
 /** When a v1 client is told about its files (S-VER-3): `each` loses files of clients that never read. */
@@ -45,6 +48,9 @@ const ENDS_REQUEST: ReadonlySet<string> = new Set(["stalled", "too_slow", "incom
 /** The header of a frame that answers no request. */
 const NOTICE: ReplyHeader = { id: null, mode: "stateless", sequence: 0, action: "disconnect" };
 
+/** For how long a displaced connection may take what its peer had sent: the notice is due within 250 ms. */
+const TAKEOVER_GRACE_MS = 100;
+
 /** A write that has not moved for this long after the goodbye is given up. */
 const GOODBYE_MS = 250;
 
@@ -57,6 +63,7 @@ export class Connection implements ConnectionContext, Ticking {
 
   readonly #conn: Deno.Conn;
   readonly #settings: ConnectionSettings;
+  readonly #reader: Reader;
   readonly #input: Input;
   readonly #output: Output;
   readonly #v1Results: V1Result[] = [];
@@ -65,23 +72,32 @@ export class Connection implements ConnectionContext, Ticking {
   #interruption: FxferError | undefined;
   #stopping: FxferError | undefined;
   #requests = 0;
+  readonly #acceptedAt: number = performance.now();
 
-  constructor(conn: Deno.Conn, id: number, settings: ConnectionSettings, log: Logger) {
+  constructor(
+    conn: Deno.Conn,
+    id: number,
+    { address, bytes }: Arrival,
+    settings: ConnectionSettings,
+    log: Logger,
+  ) {
     this.connectionId = id;
-    this.clientAddress = conn.remoteAddr.transport === "tcp" ? conn.remoteAddr.hostname : "local";
+    this.clientAddress = address;
     this.log = log.child({ connection: id });
     this.keepaliveMs = settings.keepaliveMs;
     this.#conn = conn;
     this.#settings = settings;
     this.#output = new Output(conn);
-    this.#input = new Input(conn, settings.pools, () => this.#output.flush());
+    this.#reader = new Reader(conn, () => this.#output.flush());
+    this.#input = new Input(this.#reader, settings.pools);
+    if (bytes !== undefined) this.#input.take(bytes);
   }
 
   /** @inheritdoc */
   interrupt(error: FxferError): void {
     if (this.#interruption !== undefined) return;
     this.#interruption = error;
-    this.#input.interrupt(error);
+    this.#reader.interrupt(error, error.code === "session_taken_over" ? TAKEOVER_GRACE_MS : 0);
     this.#output.interrupt(error);
   }
 
@@ -106,11 +122,11 @@ export class Connection implements ConnectionContext, Ticking {
     const code = expiredClock(
       {
         waiting: input.waiting,
-        acceptedAt: input.acceptedAt,
+        acceptedAt: this.#acceptedAt,
         headerSince: input.headerSince,
-        quietSince: input.quietSince,
+        quietSince: this.#reader.quietSince,
         windowAt: input.windowAt,
-        windowBytes: input.windowBytes,
+        windowBytes: this.#reader.received,
         keepaliveMs: this.keepaliveMs,
       },
       this.#settings.clocks,
@@ -183,7 +199,7 @@ export class Connection implements ConnectionContext, Ticking {
       if (failure !== undefined) return false;
       throw this.#interruption;
     }
-    if (reply.close === true) return false;
+    if (reply.close === true || reply.body.code === "protocol_error") return false; // S-VER-6
     return payload.payloadDone || await this.#drain();
   }
 
@@ -221,7 +237,7 @@ export class Connection implements ConnectionContext, Ticking {
     try {
       if (this.#input.version === 1) {
         // Nothing is written before EOF has been read (S-VER-3).
-        await this.#input.linger(MAX_DRAIN_BYTES, MAX_DRAIN_MS);
+        await this.#reader.linger(MAX_DRAIN_BYTES, MAX_DRAIN_MS);
         if (notice !== undefined && isRefusal(notice)) {
           this.#v1Results.push({ ok: false, text: CODES[notice.code].message });
         }
@@ -236,7 +252,7 @@ export class Connection implements ConnectionContext, Ticking {
       if (this.#output.broken) return;
       await this.#flushLast();
       await this.#conn.closeWrite();
-      await this.#input.linger(MAX_DRAIN_BYTES, MAX_DRAIN_MS);
+      await this.#reader.linger(MAX_DRAIN_BYTES, MAX_DRAIN_MS);
     } catch (error) {
       if (!isPeerGone(error) && !(error instanceof FxferError)) {
         this.log.error("connection.failed", { cause: error });
@@ -281,14 +297,4 @@ function sameCode(error: unknown, other: FxferError): error is FxferError {
 /** A fault of the peer's, as against a clock or a stop of ours. */
 function isRefusal(notice: FxferError): boolean {
   return notice.class === "fatal" || notice.code === "incomplete";
-}
-
-/** The peer reset or left: its right, and nothing to log. */
-function isPeerGone(error: unknown): boolean {
-  return error instanceof Deno.errors.ConnectionReset ||
-    error instanceof Deno.errors.BrokenPipe ||
-    error instanceof Deno.errors.ConnectionAborted ||
-    error instanceof Deno.errors.NotConnected ||
-    error instanceof Deno.errors.BadResource ||
-    error instanceof Deno.errors.Interrupted;
 }

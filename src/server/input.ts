@@ -1,9 +1,8 @@
 /**
  * The reading half of a connection: bytes to frames, and the payload of the frame under way.
  *
- * It reads with `conn.read` into buffers of its own (never `conn.readable`: at its end Deno closes
- * the connection, and a half-closed peer gets no reply). Views handed out live until the next read,
- * and the next read happens only when the handler asks: back-pressure is TCP's own.
+ * Views handed out live until the next read, and the next read happens only when the handler asks:
+ * back-pressure is TCP's own.
  *
  * @module
  */
@@ -17,6 +16,7 @@ import {
   SMALL_BUFFER_BYTES,
 } from "./buffers.ts";
 import { RATE_GRACE_MS, type Waiting } from "./clocks.ts";
+import type { Reader } from "./reader.ts";
 
 /** What begins a frame, or ends all framing. */
 export type Head = Exclude<DecodeEvent, { type: "payload" | "end" | "reply" }>;
@@ -26,15 +26,13 @@ const GATHER_MS = 1000;
 
 const NOTHING = new Uint8Array(0);
 
-/** See the module's text. Calls come one at a time; only {@linkcode Input.interrupt} may come at any time. */
+/** See the module's text. Calls come one at a time. */
 export class Input implements Payload {
   /** Bytes of the payload under way. */
   size = 0;
 
-  readonly #conn: Deno.Conn;
+  readonly #reader: Reader;
   readonly #pools: BufferPools;
-  /** Sends what waits to be sent: called before each wait, so that no peer waits for a reply we hold. */
-  readonly #beforeRead: () => Promise<void> | undefined;
   readonly #decoder = new Decoder();
   readonly #small = new Uint8Array(SMALL_BUFFER_BYTES);
   #lent: Uint8Array<ArrayBuffer> | undefined;
@@ -49,35 +47,17 @@ export class Input implements Payload {
   #payloadDone = true;
   /** The last read filled its buffer: more is waiting, so the next one may be larger. */
   #filled = false;
-  #eof = false;
-
-  #interruption: FxferError | undefined;
-  #rejectRead: ((reason: unknown) => void) | undefined;
-  /** The read the kernel still owns a buffer of, also after an interruption. */
-  #pendingRead: Promise<number | null> | undefined;
 
   // What the clocks look at.
   #heads = 0;
   /** When the wait for the rest of a header began; 0 while none has begun. */
   headerSince = 0;
-  /** When the read under way began: no byte has come since, and none was asked for before. */
-  quietSince = 0;
-  readonly acceptedAt: number = performance.now();
-  /** When the last byte came in. */
-  lastByteAt: number = this.acceptedAt;
-  /** The rate window of the payload under way. */
+  /** The rate window of the payload under way; `received` of the reader counts its bytes. */
   windowAt = 0;
-  /** Bytes it has brought. */
-  windowBytes = 0;
 
-  constructor(
-    conn: Deno.Conn,
-    pools: BufferPools,
-    beforeRead: () => Promise<void> | undefined,
-  ) {
-    this.#conn = conn;
+  constructor(reader: Reader, pools: BufferPools) {
+    this.#reader = reader;
     this.#pools = pools;
-    this.#beforeRead = beforeRead;
   }
 
   /** The wire version of this connection once its first header is there. */
@@ -92,7 +72,7 @@ export class Input implements Payload {
 
   /** What it waits for right now. */
   get waiting(): Waiting {
-    if (this.#rejectRead === undefined) return "busy";
+    if (!this.#reader.waiting) return "busy";
     if (!this.#payloadDone) return "payload";
     if (this.#heads === 0) return "handshake";
     return this.#decoder.headerStarted ? "header" : "idle";
@@ -137,8 +117,7 @@ export class Input implements Payload {
     this.#gathered = NOTHING;
     this.#failure = undefined;
     this.#payloadDone = false;
-    this.windowAt = this.lastByteAt + RATE_GRACE_MS;
-    this.windowBytes = 0;
+    this.startRateWindow(this.#reader.lastByteAt + RATE_GRACE_MS);
     if (this.#gatherBuffer !== undefined) {
       this.#pools.gather.giveBack(this.#gatherBuffer);
       this.#gatherBuffer = undefined;
@@ -165,7 +144,7 @@ export class Input implements Payload {
   /** Reads straight into one buffer, up to the payload's end and not beyond. */
   async #gather(): Promise<Uint8Array | undefined> {
     const buffer = this.#gatherBuffer = this.#pools.gather.lend();
-    const started = this.lastByteAt;
+    const started = this.#reader.lastByteAt;
     let filled = 0;
     for (; this.#at < this.#events.length; this.#at++) {
       const event = this.#events[this.#at]!;
@@ -175,11 +154,11 @@ export class Input implements Payload {
     }
     try {
       while (filled < this.size) {
-        if (this.lastByteAt - started > GATHER_MS) {
+        if (this.#reader.lastByteAt - started > GATHER_MS) {
           this.#gathered = buffer.subarray(0, filled);
           return undefined;
         }
-        const n = await this.#readInto(buffer.subarray(filled, this.size));
+        const n = await this.#reader.read(buffer.subarray(filled, this.size));
         if (n === null) throw incomplete();
         this.#decoder.push(buffer.subarray(filled, filled + n));
         filled += n;
@@ -213,21 +192,20 @@ export class Input implements Payload {
     return undefined;
   }
 
-  /** Ends the wait for bytes: a pending or later read throws `error`. */
-  interrupt(error: FxferError): void {
-    this.#interruption ??= error;
-    this.#rejectRead?.(this.#interruption);
-  }
-
   async #read(): Promise<boolean> {
-    if (this.#eof) return false;
     const buffer = this.#chooseBuffer();
-    const n = await this.#readInto(buffer);
+    if (this.headerSince === 0 && this.#decoder.headerStarted) this.headerSince = performance.now();
+    const n = await this.#reader.read(buffer);
     if (n === null) return false;
     this.#filled = n === buffer.length;
-    this.#events = this.#decoder.push(buffer.subarray(0, n));
-    this.#at = 0;
+    this.take(buffer.subarray(0, n));
     return true;
+  }
+
+  /** Decodes what was read; also what came with a proxy's header, before the first read. */
+  take(bytes: Uint8Array): void {
+    this.#events = this.#decoder.push(bytes);
+    this.#at = 0;
   }
 
   #chooseBuffer(): Uint8Array<ArrayBuffer> {
@@ -246,39 +224,6 @@ export class Input implements Payload {
   }
 
   /**
-   * One read. What waits to be sent is sent at the same time, and must be gone before the bytes are
-   * looked at: a peer that does not read is not read from either.
-   */
-  #readInto(buffer: Uint8Array): Promise<number | null> {
-    const flushing = this.#beforeRead();
-    const reading = this.#startRead(buffer);
-    if (flushing === undefined) return reading;
-    reading.catch(() => {}); // the flush may fail first, and then nobody asks for this one
-    return flushing.then(() => reading);
-  }
-
-  #startRead(buffer: Uint8Array): Promise<number | null> {
-    if (this.#interruption !== undefined) return Promise.reject(this.#interruption);
-    this.quietSince = performance.now();
-    if (this.headerSince === 0 && this.#decoder.headerStarted) this.headerSince = this.quietSince;
-    return new Promise<number | null>((resolve, reject) => {
-      this.#rejectRead = reject;
-      this.#pendingRead = this.#conn.read(buffer);
-      this.#pendingRead.then((n) => {
-        this.#rejectRead = undefined;
-        this.#pendingRead = undefined;
-        if (n === null) {
-          this.#eof = true;
-        } else {
-          this.lastByteAt = performance.now();
-          this.windowBytes += n;
-        }
-        resolve(n);
-      }, reject);
-    });
-  }
-
-  /**
    * Reads the rest of a refused payload away (S-TRF-8).
    *
    * @return Whether it got to the payload's end within the limits.
@@ -287,7 +232,7 @@ export class Input implements Payload {
     let left = maxBytes;
     if (this.#failure !== undefined) return false;
     const deadline = performance.now() + maxMs;
-    const timer = setTimeout(() => this.#rejectRead?.(new FxferError("stalled")), maxMs);
+    const timer = setTimeout(() => this.#reader.cancel(new FxferError("stalled")), maxMs);
     try {
       for (;;) {
         const bytes = await this.next();
@@ -305,33 +250,12 @@ export class Input implements Payload {
   /** The rate window starts anew: called once the last one was long enough and fast enough. */
   startRateWindow(now: number): void {
     this.windowAt = now;
-    this.windowBytes = 0;
-  }
-
-  /** Reads and throws away until the peer ends, within the limits; never throws. To be called last. */
-  async linger(maxBytes: number, maxMs: number): Promise<void> {
-    if (this.#eof) return;
-    const buffer = new Uint8Array(65536);
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const timeout = new Promise<null>((resolve) => timer = setTimeout(resolve, maxMs, null));
-    try {
-      for (let left = maxBytes; left >= 0;) {
-        this.#pendingRead ??= this.#conn.read(buffer);
-        const n = await Promise.race([this.#pendingRead, timeout]);
-        if (n === null) return;
-        this.#pendingRead = undefined;
-        left -= n;
-      }
-    } catch {
-      // The peer reset the connection: there is nothing left to wait for.
-    } finally {
-      clearTimeout(timer);
-    }
+    this.#reader.received = 0;
   }
 
   /** Gives the lent buffers back, unless the kernel may still write into one. */
   release(): void {
-    if (this.#pendingRead !== undefined) return;
+    if (this.#reader.busy) return;
     this.#giveBack();
     if (this.#gatherBuffer !== undefined) this.#pools.gather.giveBack(this.#gatherBuffer);
     this.#gatherBuffer = undefined;
@@ -344,8 +268,12 @@ export class Input implements Payload {
 }
 
 function incomplete(cause?: unknown): FxferError {
-  const text = "Cannot receive payload: the peer ended before its end";
-  return new FxferError("incomplete", text, { cause });
+  // Nothing is kept, says this offset; a handler that keeps something states its own.
+  return new FxferError(
+    "incomplete",
+    "Cannot receive payload: the peer ended before its end",
+    { fields: { offset: 0 }, cause },
+  );
 }
 
 /** A socket that fails inside a payload, as by a reset, is a peer that ended (S-TRF-6). */

@@ -14,6 +14,7 @@ import type { ClockLimits } from "./clocks.ts";
 import type { V1Ack } from "./connection.ts";
 import { Dispatcher, type ServerMode } from "./dispatcher.ts";
 import { RateLimiter, type RateLimits } from "./limiter.ts";
+import { ProxyGate, type ProxyOptions } from "./proxy_gate.ts";
 import { Server } from "./server.ts";
 
 /** What {@linkcode serve} takes. Durations in milliseconds, sizes in bytes. */
@@ -40,6 +41,13 @@ export interface ServeOptions {
   readonly maxRequestSize?: number;
   /** Terms of stateful mode. */
   readonly stateful?: Partial<Omit<StatefulOptions, "admitSession" | "maxRequestSize">>;
+  /**
+   * The proxies that say whose connections they forward (PROXY protocol): from these addresses the
+   * header is required, and the address it names is the client's for all purposes.
+   *
+   * @default nobody is believed
+   */
+  readonly proxy?: ProxyOptions;
   /** Whether the older wire is served. @default {true} */
   readonly v1?: boolean;
   /** When a v1 client is told about its files. @default {"eof"} */
@@ -80,6 +88,7 @@ export const DEFAULT_SERVER: {
  * Listens and serves until it is shut down.
  *
  * @throws {TypeError} A mode that needs a store has none.
+ * @throws {RangeError} `proxy.allow` has an entry that is no address and no network.
  * @throws {Deno.errors.AddrInUse} The port is taken.
  *
  * @example
@@ -116,6 +125,7 @@ export function serve(options: ServeOptions): Server {
       : new StatelessHandler(storage, { maxRequestSize, instance }),
     v1: options.v1 === false ? undefined : new V1Handler(storage, { maxRequestSize }),
   };
+  const proxy = options.proxy === undefined ? undefined : new ProxyGate(options.proxy);
   const listener = Deno.listen({
     hostname: options.hostname ?? DEFAULT_SERVER.hostname,
     port: options.port ?? DEFAULT_SERVER.port,
@@ -134,6 +144,7 @@ export function serve(options: ServeOptions): Server {
       keepaliveMs,
       v1Ack: options.v1Ack ?? "eof",
       limiter,
+      proxy,
     },
     log,
     stateful,

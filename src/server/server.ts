@@ -11,8 +11,10 @@ import { acceptAll } from "./acceptor.ts";
 import { createBufferPools } from "./buffers.ts";
 import { type ClockLimits, Ticker } from "./clocks.ts";
 import { Connection, type ConnectionSettings, type V1Ack } from "./connection.ts";
-import { Input } from "./input.ts";
 import type { RateLimiter } from "./limiter.ts";
+import { isPeerGone } from "./peer_gone.ts";
+import type { Arrival, ProxyGate } from "./proxy_gate.ts";
+import { Reader } from "./reader.ts";
 import { refusalOf } from "./refusal.ts";
 
 /** How a server treats its connections. */
@@ -24,6 +26,8 @@ export interface ServerSettings {
   readonly v1Ack: V1Ack;
   /** Absent: no rate limits. */
   readonly limiter?: RateLimiter | undefined;
+  /** Absent: nobody speaks the PROXY protocol. */
+  readonly proxy?: ProxyGate | undefined;
 }
 
 /** At most this many refused connections are let read their refusal at a time; more are just closed. */
@@ -49,6 +53,9 @@ export class Server implements AsyncDisposable {
   readonly #log: Logger;
   readonly #owned: AsyncDisposable | undefined;
   readonly #connections = new Map<Connection, Promise<void>>();
+  /** Connections whose proxy has not said yet whose they are. */
+  #arriving = 0;
+  readonly #stopping = new AbortController();
   readonly #refusals = new Set<Promise<void>>();
   #accepted = 0;
   #stopped: Promise<void> | undefined;
@@ -82,23 +89,49 @@ export class Server implements AsyncDisposable {
 
   /** Connections open now. */
   get connections(): number {
-    return this.#connections.size;
+    return this.#connections.size + this.#arriving;
+  }
+
+  /** Whether it was told to stop: from then on it is not ready for anybody (S-DRN-1). */
+  get stopping(): boolean {
+    return this.#stopped !== undefined;
   }
 
   #take(conn: Deno.TcpConn): void {
+    const { proxy, maxConnections } = this.#settings;
     try {
       conn.setNoDelay(true); // replies are whole when they are written
-      this.#settings.limiter?.admitConnection(conn.remoteAddr.hostname);
-      if (this.#connections.size >= this.#settings.maxConnections) {
+      if (this.connections >= maxConnections) {
         throw new FxferError("too_many_connections", "Cannot accept: max_connections are open", {
           fields: { retry_after_ms: RETRY_MS },
         });
       }
+      const address = conn.remoteAddr.hostname;
+      if (proxy?.covers(address)) this.#takeProxied(conn, proxy);
+      else this.#open(conn, { address });
     } catch (error) {
       this.#refuse(conn, error);
-      return;
     }
-    const connection = new Connection(conn, ++this.#accepted, this.#shared, this.#log);
+  }
+
+  /** A proxy says first whose connection it is; until then it is counted, and nothing else. Never rejects. */
+  async #takeProxied(conn: Deno.TcpConn, proxy: ProxyGate): Promise<void> {
+    this.#arriving++;
+    const reading = proxy.read(conn, this.#stopping.signal).finally(() => this.#arriving--);
+    try {
+      const arrival = await reading;
+      this.#stopping.signal.throwIfAborted();
+      if (arrival === undefined) shut(conn);
+      else this.#open(conn, arrival);
+    } catch (error) {
+      if (isPeerGone(error)) shut(conn);
+      else this.#refuse(conn, error);
+    }
+  }
+
+  #open(conn: Deno.TcpConn, arrival: Arrival): void {
+    this.#settings.limiter?.admitConnection(arrival.address);
+    const connection = new Connection(conn, ++this.#accepted, arrival, this.#shared, this.#log);
     this.#ticker.add(connection);
     const done = connection.run().finally(() => {
       this.#ticker.remove(connection);
@@ -121,16 +154,11 @@ export class Server implements AsyncDisposable {
       if (this.#refusals.size >= MAX_REFUSING) return;
       await conn.write(encodeReply(notice, body));
       await conn.closeWrite();
-      const input = new Input(conn, this.#shared.pools, () => undefined);
-      await input.linger(MAX_DRAIN_BYTES, MAX_DRAIN_MS);
+      await new Reader(conn, () => undefined).linger(MAX_DRAIN_BYTES, MAX_DRAIN_MS);
     } catch {
       // It left before it was told.
     } finally {
-      try {
-        conn.close();
-      } catch {
-        // Closed already.
-      }
+      shut(conn);
     }
   }
 
@@ -150,6 +178,7 @@ export class Server implements AsyncDisposable {
     const notice = new FxferError("server_shutting_down", "Cannot go on: the server is stopping", {
       fields: { retry_after_ms: RETRY_MS },
     });
+    this.#stopping.abort(notice);
     for (const connection of this.#connections.keys()) connection.stop(notice);
     if (!(await this.#allClosed(this.#settings.drainTimeoutMs))) {
       for (const connection of this.#connections.keys()) connection.interrupt(notice);
@@ -178,5 +207,13 @@ export class Server implements AsyncDisposable {
   /** {@linkcode Server.shutdown}. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.shutdown();
+  }
+}
+
+function shut(conn: Deno.Conn): void {
+  try {
+    conn.close();
+  } catch {
+    // Closed already.
   }
 }

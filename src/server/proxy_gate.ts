@@ -1,0 +1,93 @@
+/**
+ * The door for connections that come from a proxy: they say whose they are before anything else.
+ *
+ * Only addresses of the allow-list are believed, and from them the header is required: else a client
+ * that reaches the proxy's machine could say of itself what it likes. From everywhere else it is no
+ * part of the protocol, and the decoder refuses it like any other first line that is no header.
+ *
+ * @module
+ */
+import { inNetworks, type Network, parseNetwork } from "../address.ts";
+import { FxferError } from "../errors.ts";
+import { MAX_V2_BYTES, ProxyParser, type ProxyVersions } from "./proxy_protocol.ts";
+
+/** Which proxies are believed. */
+export interface ProxyOptions {
+  /** The versions of the PROXY protocol that are taken. */
+  readonly versions: ProxyVersions;
+  /** The proxies: addresses, or networks as `10.0.0.0/8`. */
+  readonly allow: readonly string[];
+}
+
+/** A proxy sends its header with the connection: longer is a fault or an attack. */
+const HEADER_MS = 5000;
+
+/** What is known of a connection before its first frame. */
+export interface Arrival {
+  /** The client's address. */
+  readonly address: string;
+  /** The client's bytes that came with the proxy's. */
+  readonly bytes?: Uint8Array;
+}
+
+/** See the module's text. */
+export class ProxyGate {
+  readonly #versions: ProxyVersions;
+  readonly #networks: readonly Network[];
+  readonly #headerMs: number;
+
+  /**
+   * @param headerMs How long the header may take.
+   * @throws {RangeError} An entry of `allow` is no address and no network.
+   */
+  constructor(options: ProxyOptions, headerMs: number = HEADER_MS) {
+    this.#versions = options.versions;
+    this.#networks = options.allow.map((text) => {
+      const network = parseNetwork(text);
+      if (network !== undefined) return network;
+      throw new RangeError(`Cannot allow proxy ${text}: it is no address and no network`);
+    });
+    this.#headerMs = headerMs;
+  }
+
+  /** Whether connections from this address must bring a header. */
+  covers(address: string): boolean {
+    return inNetworks(address, this.#networks);
+  }
+
+  /**
+   * Reads the header.
+   *
+   * @return Undefined when the peer ended before it was whole: a health check, or a change of mind.
+   * @throws {FxferError} `protocol_error` where there is none; `handshake_timeout`; what `signal` was
+   * aborted with. A read may still be pending then.
+   */
+  async read(conn: Deno.TcpConn, signal: AbortSignal): Promise<Arrival | undefined> {
+    signal.throwIfAborted();
+    const parser = new ProxyParser(this.#versions);
+    const buffer = new Uint8Array(MAX_V2_BYTES);
+    const over = Promise.withResolvers<never>();
+    const late = () => over.reject(new FxferError("handshake_timeout"));
+    const timer = setTimeout(late, this.#headerMs);
+    const stop = () => over.reject(signal.reason);
+    signal.addEventListener("abort", stop, { once: true });
+    try {
+      for (;;) {
+        const reading = conn.read(buffer);
+        reading.catch(() => {}); // nobody may be there any more when it fails
+        const count = await Promise.race([reading, over.promise]);
+        if (count === null) return undefined;
+        const result = parser.push(buffer.subarray(0, count));
+        if (result.type === "fault") {
+          throw new FxferError("protocol_error", `Cannot take connection: ${result.reason}`);
+        }
+        if (result.type === "more") continue;
+        const { address = conn.remoteAddr.hostname, rest } = result;
+        return rest.length === 0 ? { address } : { address, bytes: rest };
+      }
+    } finally {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", stop);
+    }
+  }
+}

@@ -1,0 +1,135 @@
+/**
+ * Reads of one socket that can be interrupted: a read the kernel has not finished is left alone and
+ * the one who waits for it is let go.
+ *
+ * It reads with `conn.read` into the caller's buffers (never `conn.readable`: at its end Deno closes
+ * the connection, and a half-closed peer gets no reply).
+ *
+ * @module
+ */
+import type { FxferError } from "../errors.ts";
+
+/** How long a read may take whose bytes are said to be here: a turn or two of the event loop. */
+const GRACE_READ_MS = 10;
+
+/** What is thrown away is read in pieces of this size. */
+const LINGER_BUFFER_BYTES = 65536;
+
+/** See the module's text. Calls come one at a time; only {@linkcode Reader.interrupt} may come at any time. */
+export class Reader {
+  readonly #conn: Deno.Conn;
+  /** Sends what waits to be sent: nobody waits for a reply that we hold. */
+  readonly #beforeRead: () => Promise<void> | undefined;
+  #eof = false;
+  #interruption: FxferError | undefined;
+  #graceUntil = 0;
+  #reject: ((reason: unknown) => void) | undefined;
+  /** The read the kernel still owns a buffer of, also after an interruption. */
+  #pending: Promise<number | null> | undefined;
+
+  /** When the last byte came in, by `performance.now()`. */
+  lastByteAt: number = performance.now();
+  /** When the read under way began: no byte has come since, and none was asked for before. */
+  quietSince: number = this.lastByteAt;
+  /** Bytes that came in since somebody last set it to 0. */
+  received = 0;
+
+  constructor(conn: Deno.Conn, beforeRead: () => Promise<void> | undefined) {
+    this.#conn = conn;
+    this.#beforeRead = beforeRead;
+  }
+
+  /** Whether somebody waits for bytes. */
+  get waiting(): boolean {
+    return this.#reject !== undefined;
+  }
+
+  /** Whether the kernel may still write into a buffer that was handed to {@linkcode Reader.read}. */
+  get busy(): boolean {
+    return this.#pending !== undefined;
+  }
+
+  /**
+   * One read; null at the end. What waits to be sent is sent at the same time, and must be gone
+   * before the bytes are looked at: a peer that does not read is not read from either.
+   */
+  read(buffer: Uint8Array): Promise<number | null> {
+    if (this.#eof) return Promise.resolve(null);
+    const flushing = this.#beforeRead();
+    const reading = this.#start(buffer);
+    if (flushing === undefined) return reading;
+    reading.catch(() => {}); // the flush may fail first, and then nobody asks for this one
+    return flushing.then(() => reading);
+  }
+
+  #start(buffer: Uint8Array): Promise<number | null> {
+    this.quietSince = performance.now();
+    if (this.#interruption !== undefined && this.quietSince >= this.#graceUntil) {
+      return Promise.reject(this.#interruption);
+    }
+    return new Promise<number | null>((resolve, reject) => {
+      this.#reject = reject;
+      this.#pending = this.#conn.read(buffer);
+      this.#pending.then((n) => {
+        this.#reject = undefined;
+        this.#pending = undefined;
+        if (n === null) {
+          this.#eof = true;
+        } else {
+          this.lastByteAt = performance.now();
+          this.received += n;
+        }
+        resolve(n);
+      }, reject);
+      if (this.#interruption !== undefined) this.#rejectUnlessHere();
+    });
+  }
+
+  /**
+   * Ends the wait for bytes: a pending or later read throws `error`.
+   *
+   * @param graceMs For this long, bytes that are here already are still taken: the first moment
+   * without any ends it. What a peer had sent before its connection broke is not sent again.
+   */
+  interrupt(error: FxferError, graceMs = 0): void {
+    if (this.#interruption !== undefined) return;
+    this.#interruption = error;
+    this.#graceUntil = performance.now() + graceMs;
+    this.#rejectUnlessHere();
+  }
+
+  /** Lets the one who waits go: at once, or in a moment if nothing has come by then. */
+  #rejectUnlessHere(): void {
+    const reject = this.#reject;
+    if (reject === undefined) return;
+    if (performance.now() >= this.#graceUntil) return reject(this.#interruption);
+    const timer = setTimeout(() => reject(this.#interruption), GRACE_READ_MS);
+    this.#pending?.catch(() => {}).then(() => clearTimeout(timer));
+  }
+
+  /** Lets the one who waits go with `reason`; later reads are not touched. */
+  cancel(reason: unknown): void {
+    this.#reject?.(reason);
+  }
+
+  /** Reads and throws away until the peer ends, within the limits; never throws. To be called last. */
+  async linger(maxBytes: number, maxMs: number): Promise<void> {
+    if (this.#eof) return;
+    const buffer = new Uint8Array(LINGER_BUFFER_BYTES);
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const timeout = new Promise<null>((resolve) => timer = setTimeout(resolve, maxMs, null));
+    try {
+      for (let left = maxBytes; left >= 0;) {
+        this.#pending ??= this.#conn.read(buffer);
+        const n = await Promise.race([this.#pending, timeout]);
+        if (n === null) return;
+        this.#pending = undefined;
+        left -= n;
+      }
+    } catch {
+      // The peer reset the connection: there is nothing left to wait for.
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
