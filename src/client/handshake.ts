@@ -13,7 +13,7 @@ import {
 import { type Address, Connection } from "./connection.ts";
 import { isLost } from "./failures.ts";
 import type { Resumption } from "./items.ts";
-import type { Terms } from "./types.ts";
+import type { ConnectOptions, Terms } from "./types.ts";
 
 /** A server of version 2 answers at once; S-VER-5 names the time for those that may be older. */
 const V1_SILENCE_MS = 2000;
@@ -52,6 +52,32 @@ export class NotVersion2 extends FxferError {
   constructor(cause: unknown) {
     super("unsupported_version", "Cannot connect: the server does not speak version 2", { cause });
   }
+}
+
+/** What to ask, by what the caller wants and what is known of the session. */
+export function askFor(
+  options: ConnectOptions,
+  { sessionId: id, token, mode }: {
+    readonly sessionId: string | null;
+    readonly token: string | undefined;
+    readonly mode: Mode;
+  },
+  attachedBefore: boolean,
+): Asked {
+  const { wantToken = true, keepaliveS, sessionExpiryS } = options;
+  const clean = options.clean === true && !attachedBefore && id !== null;
+  return {
+    id,
+    mode,
+    allowV1: options.allowV1 === true && !attachedBefore,
+    ...(token === undefined ? {} : { token }),
+    ...(wantToken && (id === null || clean) ? { wantToken } : {}),
+    ...(clean ? { clean } : {}),
+    ...(keepaliveS === undefined ? {} : { keepaliveS }),
+    ...(sessionExpiryS === undefined ? {} : { sessionExpiryS }),
+    // A session of before is worth waiting for: the fallback is for those who have none.
+    ...((options.mode ?? "auto") === "auto" && id === null ? { fallback: "stateless" } : {}),
+  };
 }
 
 /** A connection that may be used, and on what terms. */

@@ -1,5 +1,6 @@
 /** What passes between the outbox, a link and the manager. @module */
 import type { FxferError } from "../errors.ts";
+import type { ReplyBody } from "../protocol/mod.ts";
 import type { SessionTotals } from "./types.ts";
 import type { Frame } from "./upload.ts";
 
@@ -24,4 +25,15 @@ export interface Resumption {
   readonly nextSequence: number;
   /** The file it holds a part of; without an id if its client gave none. */
   readonly upload: { readonly uploadId: string | undefined; readonly offset: number } | undefined;
+}
+
+/** What a session did in all, from the reply to its end. */
+export function totalsOf({ files, bytes, messages, duration_ms }: ReplyBody): SessionTotals {
+  const count = (value: unknown) => typeof value === "number" ? value : 0;
+  return {
+    files: count(files),
+    bytes: count(bytes),
+    messages: count(messages),
+    durationMs: count(duration_ms),
+  };
 }

@@ -12,12 +12,14 @@ import { CODES, type FxferError } from "../errors.ts";
 import { DEFAULT_MAX_INFLIGHT, type ReplyBody } from "../protocol/mod.ts";
 import type { ClientEvent } from "./events.ts";
 import { refusedError, sessionError } from "./failures.ts";
-import type { Item, Outcome, Resumption } from "./items.ts";
+import { type Item, type Outcome, type Resumption, totalsOf } from "./items.ts";
+import { Ledger } from "./ledger.ts";
 import { Numbering } from "./numbering.ts";
 import { frameSizeFor, tooLarge } from "./plan.ts";
 import { type Backoff, retryDelay } from "./retry.ts";
-import type { SessionTotals, Terms } from "./types.ts";
+import type { Terms } from "./types.ts";
 import type { Frame, Upload } from "./upload.ts";
+import { verdictOf } from "./verdict.ts";
 
 /** What an outbox is told. */
 export interface OutboxOptions {
@@ -51,11 +53,12 @@ export class Outbox {
   #terms: Terms | undefined;
   /** Not yet decided, in call order. */
   readonly #uploads = new Set<Upload>();
-  /** Sent on this connection, in order. */
-  #inflight: Item[] = [];
-  /** Ran, but their replies were lost. */
-  #replays: Frame[] = [];
+  readonly #ledger = new Ledger();
   readonly #numbering = new Numbering();
+  /** How often the end of the session was refused. */
+  #goodbyes = 0;
+  /** The highest number the server was known to want next. */
+  #reached = 1;
   /** Nothing new before this time. */
   #holdUntil = 0;
   /** The file of which the server holds a part. */
@@ -67,7 +70,7 @@ export class Outbox {
 
   /** Whether a request of this kind is without an answer. */
   unanswered(kind: Item["kind"]): boolean {
-    return this.#inflight.some((item) => item.kind === kind);
+    return this.#ledger.has(kind);
   }
 
   /** Whether there is nothing to do. */
@@ -104,7 +107,6 @@ export class Outbox {
   failAll(error: FxferError): void {
     for (const upload of this.#uploads) upload.fail(error);
     this.#uploads.clear();
-    this.#replays = [];
   }
 
   /** The first file that matches and is not given up, in call order; forgets those that are. */
@@ -118,22 +120,20 @@ export class Outbox {
 
   /** The next request to write, in order; undefined while there is none or its time has not come. */
   take(): Item | undefined {
-    if (this.#inflight.length >= (this.#terms?.maxInflight ?? DEFAULT_MAX_INFLIGHT)) return;
-    while (this.#replays.length > 0) {
-      const frame = this.#replays.shift()!;
-      if (!frame.upload.settled) return this.#sent({ kind: "transfer", frame });
-    }
+    if (this.#ledger.size >= (this.#terms?.maxInflight ?? DEFAULT_MAX_INFLIGHT)) return;
+    const replay = this.#ledger.takeReplay();
+    if (replay !== undefined) return this.#ledger.sent({ kind: "transfer", frame: replay });
     if (this.#numbering.settling || this.holdMs !== undefined) return;
     const upload = this.#nextUndecided((upload) => !upload.allSent);
     if (upload !== undefined) return this.#takeFrame(upload);
-    if (this.closingOnly && !this.done && this.#inflight.length === 0) {
-      return this.#sent({ kind: "disconnect", sequence: this.#numbering.take() });
+    if (this.closingOnly && !this.done && this.#ledger.size === 0) {
+      return this.#ledger.sent({ kind: "disconnect", sequence: this.#numbering.take() });
     }
   }
 
   /** A heartbeat to write now. */
   heartbeat(): Item {
-    return this.#sent({ kind: "heartbeat", sequence: this.#numbering.last });
+    return this.#ledger.sent({ kind: "heartbeat", sequence: this.#numbering.last });
   }
 
   #takeFrame(upload: Upload): Item | undefined {
@@ -142,7 +142,7 @@ export class Outbox {
       // A given-up file would stand in the way of this one: a session has one open file.
       const { uploadId } = this.#partial;
       this.#partial = undefined;
-      return this.#sent({ kind: "cancel", sequence: this.#numbering.take(), uploadId });
+      return this.#ledger.sent({ kind: "cancel", sequence: this.#numbering.take(), uploadId });
     }
     let frameSize: number;
     try {
@@ -162,7 +162,7 @@ export class Outbox {
       this.#numbering.take();
       this.#partial = frame.data.complete ? undefined : { uploadId: upload.id };
     }
-    return this.#sent({ kind: "transfer", frame });
+    return this.#ledger.sent({ kind: "transfer", frame });
   }
 
   /** Gives a file up: the next one has its turn. */
@@ -171,20 +171,13 @@ export class Outbox {
     this.#options.onNews();
   }
 
-  #sent(item: Item): Item {
-    this.#inflight.push(item);
-    return item;
-  }
-
   /** A reply has come: replies are in request order. */
   answer(body: ReplyBody): Outcome | undefined {
-    const item = this.#inflight.shift();
+    const item = this.#ledger.head;
     const { code } = body;
     if (SESSION_OVER.has(code)) return { kind: "fatal", error: sessionError(body) };
-    if (RECONNECT.has(code)) {
-      if (item?.kind === "transfer") this.#inflight.unshift(item);
-      return { kind: "lost", error: sessionError(body) };
-    }
+    if (RECONNECT.has(code)) return { kind: "lost", error: sessionError(body) };
+    this.#ledger.answered();
     if (item === undefined) {
       const kind = CODES[code].class === "fatal" ? "fatal" : "lost";
       return { kind, error: sessionError(body) };
@@ -200,7 +193,7 @@ export class Outbox {
 
   /** The server said something unasked, and closes (wire §1). */
   notice(body: ReplyBody): Outcome {
-    const head = this.#inflight[0];
+    const { head } = this.#ledger;
     const over = SESSION_OVER.has(body.code);
     if (over || CODES[body.code].class !== "fatal") {
       return { kind: over ? "fatal" : "lost", error: sessionError(body) };
@@ -213,59 +206,36 @@ export class Outbox {
 
   #follow(item: Exclude<Item, { kind: "heartbeat" }>, body: ReplyBody): void {
     const sequence = item.kind === "transfer" ? item.frame.sequence : item.sequence;
-    const allAnswered = this.#inflight.every((other) => other.kind === "heartbeat");
-    this.#numbering.answered(sequence, body, allAnswered);
-    if (body.replayed === true) this.progress++;
+    this.#numbering.answered(sequence, body, this.#ledger.settled);
   }
 
   #answerDisconnect(body: ReplyBody): Outcome | undefined {
     const { code, retry_after_ms } = body;
     if (code === "session_closed") return { kind: "closed", totals: totalsOf(body) };
-    if (CODES[code].class === "fatal") return { kind: "fatal", error: sessionError(body) };
-    this.#hold(1, CODES[code].class === "retry" ? retry_after_ms : 0);
+    const final = CODES[code].class === "fatal" || ++this.#goodbyes > this.#options.retries;
+    if (final) return { kind: "fatal", error: sessionError(body) };
+    this.#hold(this.#goodbyes, CODES[code].class === "retry" ? retry_after_ms : 0);
   }
 
   #answerTransfer(frame: Frame, body: ReplyBody, followOn: boolean): void {
-    const { upload, start, end, data } = frame;
-    const { code, offset = start } = body;
+    const { upload, end } = frame;
     if (upload.settled) return;
-    const again = (from: number) => {
-      if (!followOn) return this.#again(upload, from, body);
-      upload.rewind(Math.min(from, upload.next));
-    };
-    switch (CODES[code].class) {
-      case "success":
+    const verdict = verdictOf(frame, body, this.#mode);
+    switch (verdict.kind) {
+      case "acknowledged":
+      case "stored":
         this.progress++;
         upload.acknowledge(end);
-        // A file that is stored already is answered at its first frame (S-TRF-9).
-        if (data.complete || body.file !== undefined) this.#finish(upload, body);
+        if (verdict.kind === "stored") this.#finish(upload, body);
         return;
-      case "retry":
-        // A store that was lost in mid-frame keeps what came (S-DEG-2).
-        return again(offset >= start && offset <= end ? offset : start);
-      case "resync":
-        if (code === "checksum_mismatch") return upload.fail(refusedError(body));
-        if (code === "offset_mismatch") return again(this.#rightOffset(upload, body));
-        if (code === "replay_too_old") {
-          // It ran: an unfinished file goes on, a finished one is found by its upload id.
-          if (!data.complete) return upload.acknowledge(end);
-          return again(0);
-        }
-        return again(start);
-      default:
-        if (code === "too_large" && this.#mode === "stateless") {
-          return upload.fail(tooLarge(this.#mode, body.limit));
-        }
-        upload.fail(refusedError(body));
+      case "again":
+        if (verdict.holds !== undefined) this.#partial = verdict.holds;
+        if (followOn) upload.rewind(Math.min(verdict.offset, upload.next));
+        else this.#again(upload, verdict.offset, body);
+        return;
+      case "failed":
+        upload.fail(verdict.error);
     }
-  }
-
-  /** The offset to go on at; 0 if it is another file's, which then has to make room. */
-  #rightOffset(upload: Upload, { offset = 0, upload_id: open }: ReplyBody): number {
-    if (open === undefined || open === upload.id) return offset;
-    const uploadId = typeof open === "string" ? open : undefined;
-    this.#partial = uploadId !== undefined || offset > 0 ? { uploadId } : undefined;
-    return 0;
   }
 
   #finish(upload: Upload, body: ReplyBody): void {
@@ -293,25 +263,18 @@ export class Outbox {
   resumed(terms: Terms, { nextSequence, upload: open }: Resumption): void {
     this.#terms = terms;
     this.#mode = "stateful";
-    const frames = this.#unanswered();
-    this.#replays = frames.filter((frame) => frame.sequence < nextSequence);
-    if (this.#replays.length > 0) this.progress++;
+    const ran = this.#ledger.resume(nextSequence);
+    if (nextSequence > this.#reached) this.progress++;
+    this.#reached = nextSequence;
     this.#numbering.restart(nextSequence);
     this.#partial = open;
     for (const upload of this.#uploads) {
-      const last = this.#replays.findLast((frame) => frame.upload === upload);
       if (open !== undefined && open.uploadId === upload.id) {
         this.#resume(upload, open.offset);
-      } else if (last === undefined || !last.data.complete) {
-        if (upload.begun) upload.rewind(0);
+      } else if (upload.begun && ran.get(upload)?.data.complete !== true) {
+        upload.rewind(0);
       }
     }
-    // Their bytes are not sent again: the end offset alone makes the same request (S-SEQ-1).
-    this.#replays = this.#replays.map((frame) => ({
-      ...frame,
-      start: frame.end,
-      data: { ...frame.data, offset: frame.end },
-    }));
   }
 
   #resume(upload: Upload, offset: number): void {
@@ -322,38 +285,15 @@ export class Outbox {
 
   /** A new session, or none: what is unfinished starts over, under the same upload ids. */
   started(terms: Terms | undefined, mode: "stateful" | "stateless"): void {
-    this.#unanswered();
+    this.#ledger.clear();
     this.#terms = terms;
     this.#mode = mode;
-    this.#replays = [];
     this.#numbering.restart(1);
+    this.#reached = 1;
     this.#partial = undefined;
     for (const upload of this.#uploads) {
       if (upload.begun) upload.rewind(0);
       upload.begun = false;
     }
   }
-
-  /** The transfers without an answer, in sequence order; forgets what else was under way. */
-  #unanswered(): Frame[] {
-    const frames = [...this.#inflight.flatMap(frameOf), ...this.#replays]
-      .filter((frame) => !frame.upload.settled)
-      .sort((a, b) => a.sequence - b.sequence);
-    this.#inflight = [];
-    return frames;
-  }
-}
-
-function frameOf(item: Item): Frame[] {
-  return item.kind === "transfer" ? [item.frame] : [];
-}
-
-function totalsOf({ files, bytes, messages, duration_ms }: ReplyBody): SessionTotals {
-  const count = (value: unknown) => typeof value === "number" ? value : 0;
-  return {
-    files: count(files),
-    bytes: count(bytes),
-    messages: count(messages),
-    durationMs: count(duration_ms),
-  };
 }

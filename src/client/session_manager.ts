@@ -8,7 +8,7 @@ import { FxferError } from "../errors.ts";
 import { type Logger, silentLogger } from "../log.ts";
 import type { Address, Connection } from "./connection.ts";
 import type { ClientEvent } from "./events.ts";
-import { type Asked, DEFAULT_KEEPALIVE_S, dial, type Greeting, NotVersion2 } from "./handshake.ts";
+import { askFor, DEFAULT_KEEPALIVE_S, dial, type Greeting, NotVersion2 } from "./handshake.ts";
 import { Link } from "./link.ts";
 import type { Outcome } from "./items.ts";
 import { Outbox } from "./outbox.ts";
@@ -40,7 +40,6 @@ export class SessionManager {
   #link: Link | undefined;
   /** Whether a connection was ever attached. */
   #attached = false;
-  #clean: boolean;
   /** Tries in a row without progress. */
   #failures = 0;
   #progressSeen = 0;
@@ -61,7 +60,6 @@ export class SessionManager {
     }
     this.#now = options.now ?? Date.now;
     this.#log = options.log ?? silentLogger;
-    this.#clean = options.clean ?? false;
     this.sessionId = options.sessionId ?? null;
     this.token = options.token;
     this.mode = options.mode === "stateless" ? "stateless" : "stateful";
@@ -160,7 +158,7 @@ export class SessionManager {
     try {
       const { connection, greeting } = await dial(
         this.#address,
-        this.#ask(),
+        askFor(this.#options, this, this.#attached),
         this.#now,
         this.#stop.signal,
       );
@@ -176,30 +174,11 @@ export class SessionManager {
     return this.#attached && this.#outbox.idle && (this.#gaveUp || this.mode === "stateless");
   }
 
-  #ask(): Asked {
-    const { mode = "auto", allowV1 = false, wantToken = true } = this.#options;
-    const { keepaliveS, sessionExpiryS } = this.#options;
-    const id = this.sessionId;
-    return {
-      id,
-      mode: this.mode,
-      allowV1: allowV1 && !this.#attached,
-      ...(this.token === undefined ? {} : { token: this.token }),
-      ...(wantToken && (id === null || this.#clean) ? { wantToken } : {}),
-      ...(this.#clean && id !== null ? { clean: true } : {}),
-      ...(keepaliveS === undefined ? {} : { keepaliveS }),
-      ...(sessionExpiryS === undefined ? {} : { sessionExpiryS }),
-      // A session of before is worth waiting for: the fallback is for those who have none.
-      ...(mode === "auto" && id === null ? { fallback: "stateless" } : {}),
-    };
-  }
-
   #attach(greeting: Greeting): void {
     const { terms } = greeting;
     const resumed = greeting.kind === "session" && greeting.resumption !== undefined;
     this.terms = terms;
     this.#attached = true;
-    this.#clean = false;
     if (greeting.kind === "session") {
       this.sessionId = greeting.id;
       this.token = greeting.token ?? (resumed ? this.token : undefined);

@@ -428,6 +428,18 @@ Deno.test("disconnect() is repeated after a cut, and a closed session counts as 
   assert.equal(await it.client.disconnect(), undefined);
 });
 
+Deno.test("disconnect() gives up when its tries are used up", async () => {
+  await using peer = new ScriptedPeer(async (peer) => {
+    await peer.session();
+    for (let n = 0; n < 2; n++) {
+      await peer.reply(await peer.request(), { code: "store_unavailable", retry_after_ms: 1 });
+    }
+    await peer.rest().catch(() => {});
+  });
+  await using it = await watched(peer.port, { retries: 1 });
+  await assert.rejects(it.client.disconnect(), code("store_unavailable"));
+});
+
 Deno.test("a session of before goes on: token, offset, and the bytes below it are hashed", async () => {
   const bytes = pattern(5000);
   const uploadId = crypto.randomUUID();
