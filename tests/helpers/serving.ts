@@ -13,7 +13,8 @@ export const TIERS: readonly (readonly [name: string, flags: readonly string[]])
 
 /**
  * A server for the tests of one file: it starts before the first and is stopped after the last, and
- * that fails if it had died or left an error uncaught.
+ * that fails if it had died or left an error uncaught. Tests with servers of their own go into other
+ * files: a shared server's log that is read meanwhile looks to them like a leak.
  *
  * @param label Put in front of each test's name.
  */
