@@ -111,6 +111,15 @@ export class InProcess implements AsyncDisposable {
     }
   }
 
+  /** Waits until a payload is on its way into a file (tier RW). */
+  async receiving(): Promise<void> {
+    for (const end = Date.now() + 5000;;) {
+      if (Array.from(Deno.readDirSync(`${this.folder}/.incoming`)).length > 0) return;
+      assert.ok(Date.now() < end, "no payload is being received");
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+  }
+
   /** The record of a session as the store has it. */
   async record(id: string | null): Promise<SessionRecord> {
     const record = await this.#store.load(id!);
