@@ -9,6 +9,8 @@
 import { BENCH_COMMAND } from "./bench.ts";
 import { CHAOS_COMMAND } from "./chaos/command.ts";
 import type { Command } from "./command.ts";
+import { completionsCommand } from "./completions.ts";
+import { CONFIG_COMMAND } from "./config_command.ts";
 import { DEMO_COMMAND } from "./demo/command.ts";
 import { createOutput, type Output } from "./output.ts";
 import { runProgram } from "./program.ts";
@@ -23,9 +25,11 @@ const COMMANDS: readonly Command[] = [
   SERVE_COMMAND,
   SEND_COMMAND,
   verifyCommand,
+  CONFIG_COMMAND,
   CHAOS_COMMAND,
   DEMO_COMMAND,
   BENCH_COMMAND,
+  completionsCommand(() => COMMANDS),
 ];
 
 /**

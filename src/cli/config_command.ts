@@ -1,0 +1,93 @@
+/** `fxfer config`: what is set, and where it came from. @module */
+import {
+  type Config,
+  escapeControls,
+  loadConfig,
+  type LoadedConfig,
+  SETTINGS,
+} from "../config/mod.ts";
+import { type ParsedArgs, usageError } from "./args.ts";
+import type { Command } from "./command.ts";
+import { CONFIG_OPTIONS, loadOptions } from "./config_flags.ts";
+import type { Output } from "./output.ts";
+
+/** `fxfer config`. */
+export const CONFIG_COMMAND: Command = {
+  spec: {
+    name: "config",
+    summary: "Check the configuration, or print it with where each value came from",
+    operands: { name: "check|print", min: 1, max: 1 },
+    options: {
+      ...CONFIG_OPTIONS,
+      json: { help: "Print one JSON object" },
+    },
+    details: [
+      "It takes the flags of fxfer serve and reads the same file. Passwords are not printed. Exit " +
+      "code 1: there are faults, and each is named.",
+    ],
+  },
+  run: runConfig,
+};
+
+/** One setting as it is shown. */
+interface Shown {
+  readonly path: string;
+  readonly value: unknown;
+  readonly origin: string;
+}
+
+async function runConfig(args: ParsedArgs, { out, err }: Output): Promise<number> {
+  const [verb] = args.operands;
+  if (verb !== "check" && verb !== "print") {
+    throw usageError([`wanted check or print, found "${verb}"`], "config");
+  }
+  const loaded = await loadConfig(loadOptions(args));
+  for (const note of loaded.notes) err.line(`fxfer: ${escapeControls(note)}`);
+  const where = loaded.file ?? "the defaults";
+  if (verb === "check") {
+    const summary = { valid: true, file: loaded.file ?? null, notes: loaded.notes };
+    out.line(args.has("json") ? JSON.stringify(summary) : `${where}: valid`);
+    return 0;
+  }
+  const shown = effective(loaded);
+  if (args.has("json")) {
+    const values = shown.map(({ path, value, origin }) => [path, { value, origin }]);
+    out.line(escapeControls(JSON.stringify(Object.fromEntries(values))));
+    return 0;
+  }
+  const path = Math.max(...shown.map((line) => line.path.length));
+  const value = Math.max(...shown.map((line) => String(line.value).length));
+  for (const line of shown) {
+    const text = escapeControls(String(line.value));
+    out.line(`${line.path.padEnd(path)}  ${text.padEnd(value)}  ${line.origin}`);
+  }
+  return 0;
+}
+
+/** Every value that counts, in the order of config.yaml. */
+export function effective({ config, origins, file }: LoadedConfig): Shown[] {
+  return [...origins].map(([path, origin]) => ({
+    path,
+    value: masked(path, valueAt(config, path)),
+    origin: origin === "file" ? file ?? origin : origin,
+  }));
+}
+
+function valueAt(config: Config, path: string): unknown {
+  let at: unknown = config;
+  for (const key of path.split(".")) at = (at as Record<string, unknown>)[key];
+  return at;
+}
+
+/** A value without what must not be seen: the password of a URL, else all of it. */
+function masked(path: string, value: unknown): unknown {
+  if (SETTINGS.get(path)?.kind.secret !== true || typeof value !== "string") return value;
+  const url = URL.parse(value);
+  if (url === null) return "***";
+  // A user name alone may be a secret too, and a query may hold one.
+  if (url.password !== "" || url.username !== "") url.username = url.password = "";
+  else if (url.search === "" && url.hash === "") return value;
+  return value.includes("@")
+    ? `${url.protocol}//***@${url.host}${url.pathname}`
+    : `${url.protocol}//${url.host}${url.pathname}?***`;
+}
