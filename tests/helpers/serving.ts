@@ -37,13 +37,18 @@ export function serving(label: string, options: ServeOptions = {}): ServerTest {
   };
 }
 
-/** Fails unless a fresh upload on a new connection succeeds within a second. */
+/** Fails unless a fresh upload on a new connection succeeds, and within a second. */
 export async function assertAlive(server: Program): Promise<void> {
-  const start = performance.now();
-  using peer = await RawPeer.open(server);
-  const { data } = await peer.stateless("still here");
-  assert.equal(data.code, "ok");
-  assert.ok(performance.now() - start < 1000, "a fresh upload takes less than a second");
+  let best = Infinity;
+  // A busy machine may be slow once; a server that hangs is slow each time.
+  for (let tries = 0; tries < 3 && best >= 1000; tries++) {
+    const start = performance.now();
+    using peer = await RawPeer.open(server);
+    const { data } = await peer.stateless("still here");
+    assert.equal(data.code, "ok");
+    best = Math.min(best, performance.now() - start);
+  }
+  assert.ok(best < 1000, `a fresh upload takes less than a second, not ${Math.round(best)} ms`);
 }
 
 /** Runs `fn` and fails unless it stored exactly `count` files. */
