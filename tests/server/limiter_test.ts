@@ -31,7 +31,7 @@ test("TokenBuckets remembers 10,000 keys and forgets the one longest unseen", ()
   buckets.take("first", 0);
   for (let i = 0; i < 9_999; i++) buckets.take(`key ${i}`, 0);
   assert.ok(buckets.take("first", 0) > 0, "still known, and seen again");
-  for (let i = 0; i < 100_000; i++) buckets.take(`other ${i}`, 0);
+  for (let i = 0; i < 10_000; i++) buckets.take(`other ${i}`, 0);
   assert.equal(buckets.size, 10_000);
   assert.equal(buckets.take("first", 0), 0, "forgotten");
 });
