@@ -80,7 +80,8 @@ export async function commit(
     log.info("transfer.stored", {
       session: attachment.record.id.slice(0, 8),
       sequence: header.session.sequence,
-      path: stored.path,
+      // The rest of the path is the session's id.
+      file: stored.path.slice(stored.path.lastIndexOf("/") + 1),
       bytes: stored.size,
     });
   }

@@ -13,7 +13,7 @@
  * | who may trust a name | one that has a line, or whose mode is not 0200 | any final name |
  * | after a restart | nothing can be read: partial files stay, upload ids are forgotten, the budget counts from 0 | `reopen`, `recover`, `sweep`; ids and bytes come from the manifest |
  * | durability | `process`, `data` | and `durable`: flushing a folder takes a handle for reading |
- * | planted symlinks | a last component is refused by createNew; a folder, and the manifest, cannot be looked at: the sandbox keeps what they lead to inside the storage folder | refused by lstat when a folder is made or first used, and at each opening of the manifest |
+ * | planted symlinks | a last component is refused by createNew, a link in place of a session's folder is removed; the manifest cannot be looked at | refused by lstat when a folder is made or first used, and at each opening of the manifest |
  * | planted FIFOs | names are made with createNew, which refuses them; the manifest is opened without blocking and its handle must be a regular file | the same |
  *
  * ## The order of writes, and what a crash leaves

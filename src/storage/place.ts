@@ -3,8 +3,8 @@
  * removing. All paths are relative to the folder and made by naming.ts.
  *
  * Tier RW looks at each folder with lstat before it trusts it: a planted symlink is refused. Tier W
- * cannot look; there the sandbox keeps symlinks inside the folder, and `createNew` never follows
- * one at the end of a path.
+ * cannot look; there a planted link in place of a session's folder is removed, and `createNew` never
+ * follows one at the end of a path.
  *
  * @module
  */
@@ -62,7 +62,25 @@ export class Place {
       Deno.mkdirSync(this.at(folder), { mode: 0o750 });
     } catch (error) {
       if (!isTaken(error)) throw error;
-      this.#mustBeFolder(this.at(folder));
+      if (this.tier === "W") this.#makeFolderAnew(this.at(folder));
+      else this.#mustBeFolder(this.at(folder));
+    }
+  }
+
+  /**
+   * Tier W cannot look at what has the name, but a removal tells: it fails on a folder with files
+   * in it, which is one of ours, and takes away a planted link.
+   */
+  #makeFolderAnew(path: string): void {
+    try {
+      Deno.removeSync(path);
+    } catch {
+      return;
+    }
+    try {
+      Deno.mkdirSync(path, { mode: 0o750 });
+    } catch (error) {
+      if (!isTaken(error)) throw error; // another instance was quicker
     }
   }
 
