@@ -5,6 +5,21 @@
  * @module
  */
 
+/** From where on new sessions give way to stateless service (S-DEG-1). */
+export interface DegradeConfig {
+  /**
+   * Sessions alive, in all instances that share a store, 0 to 10000000; 0 for never.
+   * @default {0}
+   */
+  readonly sessions: number;
+  /**
+   * Milliseconds by which the event loop is late, averaged over about a second, 0 to 60000; 0 for
+   * never.
+   * @default {0}
+   */
+  readonly event_loop_delay_ms: number;
+}
+
 /** Where and how the server listens. */
 export interface ServerConfig {
   /**
@@ -42,6 +57,24 @@ export interface ServerConfig {
    * @default {10}
    */
   readonly header_timeout: number;
+  /**
+   * Which versions of the PROXY protocol are taken; from the addresses of `proxy_allow` a header is
+   * then required.
+   * @default {"off"}
+   */
+  readonly proxy_protocol: "off" | "v1" | "v2" | "any";
+  /**
+   * The proxies, as addresses or networks: what they say of a client's address is believed.
+   * @default {[]}
+   */
+  readonly proxy_allow: readonly string[];
+  /** From where on new sessions give way to stateless service (S-DEG-1). */
+  readonly degrade_above: DegradeConfig;
+  /**
+   * The TCP port for `/healthz` and `/readyz` by HTTP, 0 to 65535; 0 picks a free one.
+   * @default {"off"}
+   */
+  readonly health_port: number | "off";
 }
 
 /** Sessions: how many, how long, and where they are remembered. */

@@ -117,3 +117,26 @@ export function text(
     ...options,
   };
 }
+
+/** `off`, which YAML may have read as false, or a value of another kind. */
+export function offOr<T>(kind: Kind<T>): Kind<T | "off"> {
+  return {
+    wanted: `off or ${kind.wanted}`,
+    read: (raw) => raw === "off" || raw === false || raw === "false" ? "off" : kind.read(raw),
+  };
+}
+
+/** A list of values of one kind; as text, they stand between commas. */
+export function list<T>(item: Kind<T>, example: string): Kind<readonly T[]> {
+  return {
+    wanted: `a list of ${item.wanted}, for example ${example}`,
+    read(raw) {
+      const items = typeof raw === "string"
+        ? raw.split(",").map((text) => text.trim()).filter((text) => text !== "")
+        : raw;
+      if (!Array.isArray(items)) return undefined;
+      const values = items.map((value) => item.read(value));
+      return values.includes(undefined) ? undefined : Object.freeze(values as T[]);
+    },
+  };
+}

@@ -10,6 +10,7 @@
  */
 export type {
   Config,
+  DegradeConfig,
   LimitsConfig,
   LoggingConfig,
   RateConfig,

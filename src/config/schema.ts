@@ -6,7 +6,8 @@
  * @module
  */
 import type { Config } from "./config.ts";
-import { bytes, choice, integer, type Kind, seconds, text } from "./kinds.ts";
+import { parseNetwork } from "../address.ts";
+import { bytes, choice, integer, type Kind, list, offOr, seconds, text } from "./kinds.ts";
 
 /** One setting. */
 export interface Setting<T = unknown> {
@@ -28,8 +29,9 @@ export interface Section<T = Record<string, unknown>> {
   readonly entries: { readonly [K in keyof T]-?: Entry<T[K]> };
 }
 
-/** A setting for a plain value, a section for a mapping. */
+/** A setting for a plain value or a list, a section for a mapping. */
 export type Entry<T> = [Extract<T, object>] extends [never] ? Setting<T>
+  : T extends readonly unknown[] ? Setting<T>
   : Section<Extract<T, object>>;
 
 /** Either of them, when the schema is walked without knowing its keys. */
@@ -77,6 +79,10 @@ const fileName = text(
   "a plain file name of letters, digits, dot, dash and underscore",
   (value) => /^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}$/.test(value),
 );
+const network = text(
+  "an IP address or a network as 10.0.0.0/8",
+  (value) => parseNetwork(value) !== undefined,
+);
 const redisUrl = text(
   "a redis:// or rediss:// URL",
   (value) => /^rediss?:\/\/./.test(value) && URL.canParse(value),
@@ -97,6 +103,25 @@ export const SCHEMA: Section<Config> = section<Config>("fxfer's configuration", 
     drain_timeout: setting(seconds(0, DAY), 10, "Time for a payload under way after SIGTERM"),
     handshake_timeout: setting(seconds(SHORTEST, DAY), 10, "From accept to the first whole header"),
     header_timeout: setting(seconds(SHORTEST, DAY), 10, "From a header's first byte to its end"),
+    proxy_protocol: setting(
+      choice("off", "v1", "v2", "any"),
+      "off",
+      "PROXY protocol versions taken from the addresses of proxy_allow",
+    ),
+    proxy_allow: setting(
+      list(network, "[127.0.0.1, 10.0.0.0/8]"),
+      [],
+      "Proxies that must say whose connections they forward",
+    ),
+    degrade_above: section("Where new sessions give way to stateless service; 0 for never", {
+      sessions: setting(integer(0, 10_000_000), 0, "Sessions alive"),
+      event_loop_delay_ms: setting(integer(0, 60_000), 0, "Lateness of the event loop"),
+    }),
+    health_port: setting(
+      offOr(integer(0, 65535)),
+      "off",
+      "TCP port for /healthz and /readyz by HTTP; 0 picks a free one",
+    ),
   }),
   stateful: section("Sessions", {
     session_timeout: setting(

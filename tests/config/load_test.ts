@@ -103,6 +103,8 @@ Deno.test("precedence is defaults < file < flags < --set, and origins tell which
 Deno.test("--set reaches every setting of the schema", async () => {
   const other: Record<string, [string, unknown]> = {
     "server.host": ["::1", "::1"],
+    "server.proxy_allow": ["::1, 10.0.0.0/8", ["::1", "10.0.0.0/8"]],
+    "server.health_port": ["8080", 8080],
     "stateful.redis_url": ["rediss://h:1", "rediss://h:1"],
     "stateful.sqlite_file": ["other.db", "other.db"],
     "storage.path": ["/srv/a=b", "/srv/a=b"],
@@ -117,7 +119,7 @@ Deno.test("--set reaches every setting of the schema", async () => {
       file: "no_such_file.yaml",
       sets: [`${path}=${text}`],
     });
-    assert.equal(valueAt(config, path), value ?? text, path);
+    assert.deepEqual(valueAt(config, path), value ?? text, path);
     assert.notEqual(valueAt(config, path), setting.default, path);
     for (const [at, origin] of origins) assert.equal(origin, at === path ? "flag" : "default", at);
   }

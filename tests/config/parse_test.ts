@@ -49,6 +49,10 @@ Deno.test("parseConfig() gives every default the goal names", pure, () => {
       drain_timeout: 10,
       handshake_timeout: 10,
       header_timeout: 10,
+      proxy_protocol: "off",
+      proxy_allow: [],
+      degrade_above: { sessions: 0, event_loop_delay_ms: 0 },
+      health_port: "off",
     },
     stateful: {
       session_timeout: 300,
@@ -91,8 +95,8 @@ Deno.test("parseConfig() returns frozen data that cannot spoil the defaults", pu
 
 Deno.test("every default is a value its own kind accepts, as itself and as text", pure, () => {
   for (const [path, setting] of SETTINGS) {
-    assert.equal(setting.kind.read(setting.default), setting.default, path);
-    assert.equal(setting.kind.read(String(setting.default)), setting.default, path);
+    assert.deepEqual(setting.kind.read(setting.default), setting.default, path);
+    assert.deepEqual(setting.kind.read(String(setting.default)), setting.default, path);
   }
 });
 
@@ -105,7 +109,8 @@ Deno.test(
         [[1], "a list"],
         [{ a: 1 }, "a mapping"],
         [null, "nothing"],
-        ["", "empty text"],
+        // A list may be empty, also as text.
+        ...(Array.isArray(setting.default) ? [] : [["", "empty text"] as const]),
         [-1, "number -1"],
         [NaN, "number NaN"],
         [Infinity, "number Infinity"],
@@ -181,6 +186,39 @@ Deno.test("sizes are bytes, with binary and decimal units, and come to whole byt
   for (const bad of ["10 XB", "k", "1.0001k", "9000000T", 1.5, 2 ** 53, -1, "-1"]) {
     assert.equal(linesOf(at("storage.budget", bad)).length, 1, String(bad));
   }
+});
+
+Deno.test("lists are lists, or text with commas, and every item counts", pure, () => {
+  const cases: readonly (readonly [unknown, readonly string[]])[] = [
+    [[], []],
+    ["", []],
+    [["127.0.0.1", "::1"], ["127.0.0.1", "::1"]],
+    ["10.0.0.0/8, 2001:db8::/32,", ["10.0.0.0/8", "2001:db8::/32"]],
+    ["192.0.2.1", ["192.0.2.1"]],
+  ];
+  for (const [raw, value] of cases) {
+    const { proxy_allow } = parseConfig(at("server.proxy_allow", raw)).server;
+    assert.deepEqual(proxy_allow, value);
+    assert(Object.isFrozen(proxy_allow));
+  }
+  for (const bad of [["10.0.0.0/33"], ["::1", 7], ["::1", null], "proxy.example", 7, [["::1"]]]) {
+    assert.match(
+      linesOf(at("server.proxy_allow", bad))[0] ?? "",
+      /^server\.proxy_allow: wanted a list of an IP address or a network as 10\.0\.0\.0\/8, /,
+      String(bad),
+    );
+  }
+});
+
+Deno.test("off stands for none where a number is wanted otherwise", pure, () => {
+  for (const off of ["off", false, "false"]) {
+    assert.equal(parseConfig(at("server.health_port", off)).server.health_port, "off");
+  }
+  assert.equal(parseConfig(at("server.health_port", "8080")).server.health_port, 8080);
+  assert.deepEqual(linesOf(at("server.health_port", 70000)), [
+    "server.health_port: wanted off or whole number 0 to 65535, found number 70000",
+  ]);
+  assert.equal(linesOf(at("server.health_port", true)).length, 1);
 });
 
 Deno.test(
@@ -293,7 +331,7 @@ Deno.test("every fault is reported at once, in the order of the schema", pure, (
   const spoil = (section: AnySection, into: Record<string, unknown>) => {
     for (const [key, entry] of Object.entries(section.entries)) {
       if (isSection(entry)) spoil(entry, into[key] = {});
-      else into[key] = [];
+      else into[key] = [[]];
     }
   };
   spoil(SCHEMA as AnySection, all);
