@@ -111,6 +111,11 @@ export class Attachments {
     }
   }
 
+  /** Whether a connect to a session is under way in this process. */
+  changing(id: string): boolean {
+    return this.#turns.has(id);
+  }
+
   /**
    * Connects to one session come one after the other in this process. The wait is bounded by what a
    * connect does: no lock outlives it (S-TAKE-6).

@@ -8,14 +8,14 @@
  * its end and a retry of the frame is answered from memory; else the intent is dropped and the
  * frame runs again. Either way there is one file.
  *
- * An open file stays parked until the record that speaks of it is saved: storage is asked again
- * rather than a file forgotten.
+ * Only who has raised the epoch touches files: of two that resume at once, the one that loses must
+ * not cut what the other is writing. A file of this process stays parked until the record that speaks
+ * of it is saved: storage is asked again rather than a file forgotten.
  *
  * @module
  */
 import { FxferError } from "../errors.ts";
 import {
-  checkpoint,
   dropIntent,
   dropUpload,
   execute,
@@ -27,54 +27,17 @@ import type { FileSpec, StoredFile, Upload } from "../storage/mod.ts";
 import { storedReply } from "./receive.ts";
 import type { SessionServices } from "./services.ts";
 
-/** A record, not saved yet, with the open file that belongs to it. */
+/** A saved record, with the open file that belongs to it. */
 export interface Restored {
   readonly record: SessionRecord;
-  /** It is parked as well: to be taken out once the record is saved. */
   readonly upload: Upload | undefined;
-}
-
-/**
- * What an attaching connection goes on with.
- *
- * @param loaded The record as it is in the store.
- * @param record The same one, attached.
- */
-export async function restore(
-  services: SessionServices,
-  loaded: SessionRecord,
-  record: SessionRecord,
-): Promise<Restored> {
-  const { attachments, options, storage } = services;
-  const { id } = record;
-  const parked = await parkedFile(services, loaded);
-  if (record.intent !== null) {
-    const stored = await finishFile(services, record.intent, parked);
-    return { record: settled(services, record, record.intent, stored), upload: undefined };
-  }
-  if (record.upload === null) {
-    attachments.unpark(id);
-    await parked?.discard();
-    return { record, upload: undefined };
-  }
-  const upload = parked ?? await storage.reopen({
-    temporaryPath: record.upload.temporaryPath,
-    finalPath: record.upload.finalPath,
-    offset: record.upload.offset,
-    spec: specOf(record),
-  });
-  if (upload === undefined) return { record: dropUpload(record, options.now()), upload };
-  attachments.park(id, upload, loaded.epoch);
-  // What came after the last checkpoint is here all the same, and was flushed when its connection
-  // ended: the offset goes up (S-TRF-4).
-  return { record: checkpoint(record, upload.offset, options.now()), upload };
 }
 
 /**
  * The file parked in this process, if nobody else has written the session since: the epoch is the
  * file's, or one above it by an attach of ours whose save was taken for lost.
  */
-async function parkedFile(
+export async function parkedFile(
   { attachments, options }: SessionServices,
   { id, epoch, instance }: SessionRecord,
 ): Promise<Upload | undefined> {
@@ -85,6 +48,88 @@ async function parkedFile(
   attachments.unpark(id);
   await parked.upload.release();
   return undefined;
+}
+
+/**
+ * The same version of a record, with what came after the last checkpoint: it is here all the same,
+ * and was flushed when its connection ended, so the offset goes up (S-TRF-4).
+ */
+export function resumedAt(record: SessionRecord, parked: Upload | undefined): SessionRecord {
+  const { upload, intent } = record;
+  if (parked === undefined || upload === null || intent !== null) return record;
+  return { ...record, upload: { ...upload, offset: Math.max(upload.offset, parked.offset) } };
+}
+
+/**
+ * What an attached connection goes on with.
+ *
+ * @param record As saved: the session is this process's.
+ * @param parked The open file, if it is in this process.
+ * @param contended Whether another process may still be writing to the file.
+ */
+export async function restore(
+  services: SessionServices,
+  record: SessionRecord,
+  parked: Upload | undefined,
+  contended: boolean,
+): Promise<Restored> {
+  const { attachments, options, storage } = services;
+  const { id, upload: known, intent } = record;
+  if (intent !== null) {
+    const stored = await finishFile(services, intent, parked);
+    return await keep(services, settled(services, record, intent, stored), undefined);
+  }
+  if (known === null) {
+    attachments.unpark(id);
+    await parked?.discard();
+    return { record, upload: undefined };
+  }
+  if (parked !== undefined) {
+    attachments.unpark(id);
+    return { record, upload: parked };
+  }
+  const upload = await storage.reopen({
+    temporaryPath: known.temporaryPath,
+    finalPath: known.finalPath,
+    offset: known.offset,
+    spec: specOf(record),
+    contended,
+  });
+  if (upload === undefined) {
+    return await keep(services, dropUpload(record, options.now()), undefined);
+  }
+  const { temporaryPath } = upload;
+  if (temporaryPath === known.temporaryPath) return { record, upload };
+  // A copy, so that a holder that wakes writes to nobody's file.
+  await upload.checkpoint();
+  const version = record.version + 1;
+  const copied = await keep(
+    services,
+    { ...record, version, upload: { ...known, temporaryPath } },
+    upload,
+  );
+  await storage.remove(known);
+  return copied;
+}
+
+/** Saves what was put right; the session may have changed hands once more. */
+async function keep(
+  { attachments, store }: SessionServices,
+  record: SessionRecord,
+  upload: Upload | undefined,
+): Promise<Restored> {
+  let saved = false;
+  try {
+    saved = await store.save(record);
+  } finally {
+    // Whatever the record says now, it may not speak of this copy: sweeping finds it if it does not.
+    if (!saved) await upload?.release();
+  }
+  if (!saved) {
+    throw new FxferError("session_taken_over", "Cannot attach: another connection was faster");
+  }
+  attachments.unpark(record.id);
+  return { record, upload };
 }
 
 /** What storage was told when the file was begun. */
@@ -111,7 +156,10 @@ export async function finishFile(
   intent: Intent,
   upload: Upload | undefined,
 ): Promise<StoredFile | undefined> {
-  if (upload === undefined) return await storage.recover(intent);
+  if (upload === undefined) {
+    // Twice: a holder that wakes may give it its name between two steps of the first.
+    return await storage.recover(intent) ?? await storage.recover(intent);
+  }
   try {
     return await upload.publish();
   } catch (error) {
@@ -147,7 +195,10 @@ export function dropFile(record: SessionRecord, now: number): SessionRecord {
   return { ...dropIntent(dropUpload(record, now), now), version: record.version + 1 };
 }
 
-/** Removes the partial file of a session that has ended. */
+/**
+ * Removes the partial file of a session that has ended. A file that had got its final name before a
+ * crash keeps it, and gets its line in the manifest.
+ */
 export async function removePartial(
   services: SessionServices,
   record: SessionRecord,
@@ -155,6 +206,7 @@ export async function removePartial(
   const parked = services.attachments.unpark(record.id);
   if (parked !== undefined) await parked.discard();
   else if (record.upload !== null) await services.storage.remove(record.upload);
+  if (record.intent !== null) await services.storage.recover(record.intent);
 }
 
 /** Writes down that a session expired and removes its partial file; another's write in between wins (S-CLK-3). */

@@ -12,6 +12,7 @@ import type { SessionStore } from "../store/mod.ts";
 import { type Attachment, Attachments } from "./attachments.ts";
 import { connect, degrade } from "./connect.ts";
 import { abandon, settle } from "./incoming.ts";
+import { watchTakeovers } from "./fencing.ts";
 import { Keeper } from "./keeper.ts";
 import {
   DEFAULT_STATEFUL_OPTIONS,
@@ -26,6 +27,7 @@ import type { ConnectionContext, Reply, Request, RequestHandler } from "./types.
 export class StatefulHandler implements RequestHandler, AsyncDisposable {
   readonly #services: SessionServices;
   readonly #sweeper: ReturnType<typeof setInterval>;
+  readonly #watch: AsyncDisposable;
   #sweeping: Promise<void> | undefined;
 
   /**
@@ -49,6 +51,7 @@ export class StatefulHandler implements RequestHandler, AsyncDisposable {
       log,
     };
     this.#sweeper = setInterval(() => this.#sweep(), SWEEP_MS);
+    this.#watch = watchTakeovers(this.#services);
   }
 
   /** Attaches, stores, keeps alive or ends, by the frame's action. */
@@ -164,6 +167,7 @@ export class StatefulHandler implements RequestHandler, AsyncDisposable {
   /** Stops sweeping and closes the files of detached sessions; their bytes and records stay. */
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#sweeper);
+    await this.#watch[Symbol.asyncDispose]();
     await this.#sweeping;
     for (const upload of this.#services.attachments.unparkAll()) await upload.release();
   }

@@ -1,5 +1,6 @@
 /** Ends what has expired and forgets old tombstones: housekeeping that no rule depends on (S-CLK-1). @module */
 import { lifeOf, renewLease } from "../session/mod.ts";
+import { fence } from "./fencing.ts";
 import { endExpired, removePartial } from "./recovery.ts";
 import type { SessionServices } from "./services.ts";
 
@@ -10,6 +11,8 @@ export const SWEEP_MS = 5000;
 export async function sweep(services: SessionServices): Promise<void> {
   const { attachments, store, options } = services;
   for await (const record of store.list()) {
+    // An announcement that was lost is found here.
+    if (record.instance !== options.instance) await fence(services, record.id, record.epoch);
     const life = lifeOf(record, options.now());
     if (life === "attached" || life === "detached") continue;
     if (record.endedAt === null) {

@@ -2,20 +2,32 @@
  * How a session changes hands, and whether it still can (wire §7, S-CLK-1).
  *
  * Who writes first: the newcomer is authorised; the holder is told to stop and lets go after what it
- * is committing is saved; then the newcomer's record, one epoch up, is saved by compare-and-set, and
- * only then is it told where to go on. A holder that does not let go within 2 s, or lives in another
- * process, finds its epoch lost at its next save.
+ * is committing is saved; then the newcomer's record, one epoch up, is saved by compare-and-set; only
+ * then does it touch the open file, and only then is it told where to go on. A holder that does not
+ * let go within 2 s finds its epoch lost at its next save; one in another process is told through the
+ * store (see fencing.ts). It may be asleep, and write on for a moment when it wakes: so the newcomer
+ * goes on in a copy of its file.
  *
  * @module
  */
 import { FxferError } from "../errors.ts";
 import { attach, type AttachInit, close, lifeOf, type SessionRecord } from "../session/mod.ts";
-import { endExpired, removePartial, restore, type Restored } from "./recovery.ts";
+import {
+  endExpired,
+  parkedFile,
+  removePartial,
+  restore,
+  type Restored,
+  resumedAt,
+} from "./recovery.ts";
 import type { SessionServices } from "./services.ts";
 import { renewHeld } from "./sweeper.ts";
 
 /** How long a newcomer waits for the holder to let go (S-TAKE-4). */
 const RELEASE_MS = 2000;
+
+/** How long a holder in another process may take to end the commit it has announced. */
+const COMMIT_MS = 250;
 
 /** More lost races than this mean a store that does not keep its contract. */
 const MAX_TRIES = 100;
@@ -66,25 +78,43 @@ export async function letGo({ attachments }: SessionServices, id: string): Promi
   holder.displaced = true;
 }
 
-/** S-TAKE-2: one epoch up by compare-and-set, with the offset that is true at that moment. */
+/** S-TAKE-2: one epoch up by compare-and-set, then the open file, with the offset that is true then. */
 export async function take(
   services: SessionServices,
   id: string,
   init: AttachInit,
 ): Promise<Restored> {
   const { attachments, store } = services;
+  let waited = false;
   for (let tries = 0; tries < MAX_TRIES; tries++) {
     const loaded = await store.load(id);
     if (loaded === undefined) throw unknownSession();
     await checkAlive(services, loaded);
-    const { record, upload } = await restore(services, loaded, attach(loaded, init));
-    // Putting right may have taken several changes; the store counts the one save.
-    const taken = { ...record, version: loaded.version + 1 };
+    if (!waited && loaded.intent !== null && isElsewhere(services, loaded)) {
+      waited = true;
+      await new Promise((resolve) => setTimeout(resolve, COMMIT_MS));
+      continue;
+    }
+    const parked = await parkedFile(services, loaded);
+    const taken = resumedAt(attach(loaded, init), parked);
     if (!(await store.save(taken))) continue;
-    attachments.unpark(id);
-    return { record: taken, upload };
+    if (parked !== undefined) attachments.park(id, parked, taken.epoch);
+    if (loaded.instance !== init.instance) announce(services, taken);
+    return await restore(services, taken, parked, isElsewhere(services, loaded));
   }
   throw new FxferError("store_unavailable", "Cannot attach: others keep writing the session");
+}
+
+/** Whether another process holds it, or did when it was last heard of. */
+function isElsewhere({ options }: SessionServices, { instance }: SessionRecord): boolean {
+  return instance !== null && instance !== options.instance;
+}
+
+/** S-TAKE-3: nobody waits for it, since the save is what counts. */
+function announce({ store, log }: SessionServices, { id, epoch }: SessionRecord): void {
+  store.announce?.(id, epoch).catch((cause) => {
+    log.warn("takeover.unannounced", { session: id.slice(0, 8), cause });
+  });
 }
 
 /** S-CON-3: ends a session because its client wants a clean start. */

@@ -10,7 +10,7 @@ import { asStorageError, isAbsent } from "./io_errors.ts";
 import { entryOf, type ManifestEntry } from "./manifest_line.ts";
 import { MANIFEST } from "./manifest.ts";
 import { readManifest } from "./manifest_reader.ts";
-import { INCOMING, isFinalPath, isTemporaryPath, sessionOf } from "./naming.ts";
+import { INCOMING, isFinalPath, isTemporaryPath, sessionOf, temporaryName } from "./naming.ts";
 import type { FileSpec, PartialFile, SealedFile, StoredFile } from "./types.ts";
 import { DiskUpload } from "./upload.ts";
 
@@ -19,7 +19,8 @@ export async function reopenPartial(
   core: StorageCore,
   partial: PartialFile,
 ): Promise<DiskUpload | undefined> {
-  const { temporaryPath, finalPath, spec, offset } = partial;
+  const { finalPath, spec, offset } = partial;
+  let { temporaryPath } = partial;
   if (core.place.tier === "W") return undefined;
   // The record came from a store: what it says must still be a name that is made here.
   if (!isTemporaryPath(temporaryPath) || !isFinalPath(finalPath)) return undefined;
@@ -30,6 +31,7 @@ export async function reopenPartial(
   core.budget.reserve(reserved);
   let file: Deno.FsFile | undefined;
   try {
+    if (partial.contended === true) temporaryPath = await copyPartial(core, temporaryPath);
     file = await Deno.open(core.place.at(temporaryPath), { read: true, write: true });
     await file.truncate(offset);
     const hash = core.sha256();
@@ -38,10 +40,23 @@ export async function reopenPartial(
     return new DiskUpload(core, { temporaryPath, finalPath, spec, file, hash, offset, reserved });
   } catch (error) {
     file?.close();
+    if (temporaryPath !== partial.temporaryPath) core.place.remove(temporaryPath);
     core.budget.release(reserved, 0);
     if (isAbsent(error)) return undefined;
     throw asStorageError("Cannot reopen upload", error);
   }
+}
+
+/** A copy is another file to the system: who has the first one open cannot reach it. */
+async function copyPartial(core: StorageCore, path: string): Promise<string> {
+  const copy = temporaryName(core.randomHex);
+  try {
+    await Deno.copyFile(core.place.at(path), core.place.at(copy));
+  } catch (error) {
+    core.place.remove(copy);
+    throw error;
+  }
+  return copy;
 }
 
 /** Finishes or confirms the commit of an intent (S-SEQ-5); see FileStorage.recover. */

@@ -54,6 +54,11 @@ export interface PartialFile {
   readonly spec: FileSpec;
   /** The durable offset: bytes beyond it are cut away on reopening. */
   readonly offset: number;
+  /**
+   * Another process may still have it open and write to it: then a copy is opened, under another
+   * temporary path, and the caller removes this one once the copy's path is kept.
+   */
+  readonly contended?: boolean;
 }
 
 /** A file whose bytes are all here and whose digest is fixed. */

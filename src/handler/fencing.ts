@@ -1,0 +1,68 @@
+/**
+ * Finding out that another instance has taken a session over (S-TAKE-3): by its announcement where
+ * the store carries one, else by looking once a second. The next save would find out as well; this
+ * is for a connection that saves nothing for a while.
+ *
+ * @module
+ */
+import { FxferError } from "../errors.ts";
+import type { SessionServices } from "./services.ts";
+
+/** Between two looks at the epochs of the sessions held here, in milliseconds (S-TAKE-3). */
+const LOOK_MS = 1000;
+
+/**
+ * Lets go of a session that has a newer epoch elsewhere: its connection is told and saves nothing
+ * more, its open file is closed. The bytes stay: they are the new holder's.
+ */
+export async function fence(
+  { attachments, log }: SessionServices,
+  id: string,
+  epoch: number,
+): Promise<void> {
+  const holder = attachments.holder(id);
+  if (holder !== undefined && holder.record.epoch < epoch && !holder.displaced) {
+    holder.displaced = true;
+    holder.context.interrupt(
+      new FxferError("session_taken_over", "Cannot go on: another instance has the session"),
+    );
+    log.info("session.fenced", { session: id.slice(0, 8), epoch });
+  }
+  const parked = attachments.parked(id);
+  if (parked === undefined || parked.epoch >= epoch || attachments.changing(id)) return;
+  await attachments.unpark(id)?.release();
+}
+
+/**
+ * Watches for takeovers by other instances until disposed.
+ *
+ * A store that dies with the process has no other instance.
+ */
+export function watchTakeovers(services: SessionServices): AsyncDisposable {
+  const { store, log } = services;
+  const failed = (cause: unknown) => log.warn("fence.failed", { cause });
+  if (store.watch !== undefined) {
+    return store.watch((id, epoch) => void fence(services, id, epoch).catch(failed));
+  }
+  if (!store.persistent) return { [Symbol.asyncDispose]: () => Promise.resolve() };
+  let looking: Promise<void> | undefined;
+  const timer = setInterval(() => {
+    looking ??= look(services).catch(() => {
+      // The store is away: whoever needs it says so.
+    }).finally(() => looking = undefined);
+  }, LOOK_MS);
+  return {
+    async [Symbol.asyncDispose]() {
+      clearInterval(timer);
+      await looking;
+    },
+  };
+}
+
+async function look(services: SessionServices): Promise<void> {
+  const { attachments, store } = services;
+  for (const { record: { id } } of [...attachments.all()]) {
+    const kept = await store.load(id);
+    if (kept !== undefined) await fence(services, id, kept.epoch);
+  }
+}
