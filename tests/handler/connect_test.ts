@@ -191,3 +191,30 @@ Deno.test("session creations are limited for each address, with the time to wait
   const { retry_after_ms } = expectCode(await peer.reply(), "rate_limited");
   assert.ok(retry_after_ms > 20_000 && retry_after_ms <= 30_000);
 });
+
+Deno.test("S-CLK-3 housekeeping ends what has expired, leaves what is held, and forgets old tombstones", async () => {
+  await using run = await InProcess.start({
+    stateful: { maxSessions: 3, sessionTimeoutMs: 60_000, keepaliveMs: 30_000 },
+  });
+  using closed = await run.attached();
+  expectCode(await closed.disconnect(), "session_closed");
+  using expired = await run.attached();
+  expectCode(await expired.upload("part", { complete: false }), "partial");
+  expired.close();
+  closed.close();
+  await run.idle();
+  using held = await run.attached();
+  using detached = await run.attached();
+  detached.close();
+  await run.idle(1);
+  run.shiftMs = HOUR + 61_000;
+  // A session more than there is room for is what makes it look.
+  using newcomer = await run.attached();
+  assert.deepEqual(await run.flaky.stats(), { live: 2, ended: 2 });
+  assert.equal(await run.flaky.load(closed.id!), undefined, "its tombstone was over");
+  assert.equal((await run.record(expired.id)).state, "expired");
+  assert.ok((await run.record(held.id)).leaseUntil > Date.now() + run.shiftMs);
+  expectCode(await held.heartbeat(), "pong");
+  expectCode(await newcomer.heartbeat(), "pong");
+  assert.deepEqual(Array.from(Deno.readDirSync(`${run.folder}/.incoming`)), []);
+});
