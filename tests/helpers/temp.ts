@@ -4,10 +4,12 @@
 export class TempDir implements AsyncDisposable {
   private constructor(readonly path: string) {}
 
-  /** Makes one. */
-  static async make(): Promise<TempDir> {
+  /** Makes one, in the system's folder for such or in `dir`. */
+  static async make(dir?: string): Promise<TempDir> {
     // realPath: on macOS the temporary folder is behind a symlink, and paths are compared as text.
-    return new TempDir(await Deno.realPath(await Deno.makeTempDir({ prefix: "fxfer_test_" })));
+    return new TempDir(
+      await Deno.realPath(await Deno.makeTempDir({ ...(dir && { dir }), prefix: "fxfer_test_" })),
+    );
   }
 
   /** The path of something in it. */
