@@ -97,6 +97,8 @@ export async function take(
     }
     const parked = await parkedFile(services, loaded);
     const taken = resumedAt(attach(loaded, init), parked);
+    // Under this epoch it is found again if the save is taken for lost.
+    if (parked !== undefined) attachments.park(id, parked, loaded.epoch);
     if (!(await store.save(taken))) continue;
     if (parked !== undefined) attachments.park(id, parked, taken.epoch);
     if (loaded.instance !== init.instance) announce(services, taken);
