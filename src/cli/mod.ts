@@ -12,6 +12,7 @@ import type { Command } from "./command.ts";
 import { completionsCommand } from "./completions.ts";
 import { CONFIG_COMMAND } from "./config_command.ts";
 import { DEMO_COMMAND } from "./demo/command.ts";
+import { DOCTOR_COMMAND } from "./doctor/command.ts";
 import { createOutput, type Output } from "./output.ts";
 import { runProgram } from "./program.ts";
 import { SEND_COMMAND } from "./send/command.ts";
@@ -26,6 +27,7 @@ const COMMANDS: readonly Command[] = [
   SEND_COMMAND,
   verifyCommand,
   CONFIG_COMMAND,
+  DOCTOR_COMMAND,
   CHAOS_COMMAND,
   DEMO_COMMAND,
   BENCH_COMMAND,

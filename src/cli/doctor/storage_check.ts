@@ -1,0 +1,70 @@
+/** Checks the storage folder: is it there, can it be written, does something stand in it that should not. @module */
+import type { Config } from "../../config/mod.ts";
+import { readable, writable } from "../permission.ts";
+import { type Finding, Findings, wordsOf } from "./finding.ts";
+
+/** A folder with more than this many entries is looked at in part. */
+const MAX_ENTRIES = 100_000;
+/** This many odd entries are named. */
+const MAX_NAMED = 5;
+
+/** Looks at the folder without leaving anything in it. */
+export async function checkStorage({ storage: { path } }: Config): Promise<Finding[]> {
+  const found = new Findings("storage");
+  if (!await writable(path)) return found.list;
+  if (await readable(path)) {
+    try {
+      const info = await Deno.lstat(path);
+      if (info.isSymlink) found.note(`${path} is a symlink: files go where it leads`);
+      else if (!info.isDirectory) return found.problem(`${path} is no folder`).list;
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) {
+        return found.problem(`${path}: ${wordsOf(error)}`).list;
+      }
+      return found.ok(`${path} is not there yet: the server makes it`).list;
+    }
+    await checkEntries(path, found);
+  }
+  await tryWriting(path, found);
+  return found.list;
+}
+
+async function tryWriting(path: string, found: Findings): Promise<void> {
+  const probe = `${path}/.doctor_${crypto.randomUUID()}`;
+  try {
+    (await Deno.open(probe, { write: true, createNew: true })).close();
+    await Deno.remove(probe);
+    found.ok(`${path} can be written`);
+  } catch (error) {
+    // Without the permission to read nobody can tell whether it is missing or locked.
+    found.problem(`${path} cannot be written: ${wordsOf(error)}`);
+  }
+}
+
+/** Symlinks and FIFOs are never made by fxfer: somebody planted them. */
+async function checkEntries(root: string, found: Findings): Promise<void> {
+  const odd: string[] = [];
+  let left = MAX_ENTRIES;
+  const walk = async (below: string, depth: number): Promise<void> => {
+    for await (const { name, isDirectory, isFile, isSymlink } of Deno.readDir(`${root}${below}`)) {
+      if (left-- <= 0) return;
+      const path = `${below}/${name}`;
+      if (isSymlink) odd.push(`${path.slice(1)} (symlink)`);
+      else if (isDirectory) {
+        if (depth > 0) await walk(path, depth - 1);
+      } else if (!isFile) odd.push(`${path.slice(1)} (FIFO, socket or device)`);
+    }
+  };
+  try {
+    await walk("", 1);
+  } catch (error) {
+    found.problem(`${root} cannot be listed: ${wordsOf(error)}`);
+    return;
+  }
+  if (odd.length === 0) return;
+  const more = odd.length > MAX_NAMED ? ` and ${odd.length - MAX_NAMED} more` : "";
+  found.problem(
+    `not fxfer's: ${odd.slice(0, MAX_NAMED).join(", ")}${more}`,
+    "they are never followed; find out who put them there and remove them",
+  );
+}

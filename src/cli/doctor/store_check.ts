@@ -1,0 +1,58 @@
+/** Checks where sessions are remembered. @module */
+import type { Config } from "../../config/mod.ts";
+import { readable } from "../permission.ts";
+import { type Finding, Findings, wordsOf } from "./finding.ts";
+
+/** A store that takes longer to answer is of no use. */
+const TIMEOUT_MS = 2000;
+
+/** Whether the store can do its work. */
+export async function checkStore({ server, stateful, storage }: Config): Promise<Finding[]> {
+  const found = new Findings("sessions");
+  if (server.mode === "stateless") return found.ok("none: server.mode is stateless").list;
+  switch (stateful.persistence) {
+    case "memory":
+      return found.note("in memory: they are forgotten when the server stops").list;
+    case "sqlite":
+      if (await readable(storage.path)) {
+        return found.ok(`in ${storage.path}/${stateful.sqlite_file}`).list;
+      }
+      return found.problem(
+        `sqlite needs to read ${storage.path}`,
+        `add --allow-read=${storage.path}, or persistence memory or redis`,
+      ).list;
+    case "redis":
+      return await checkRedis(stateful.redis_url, found);
+  }
+}
+
+/** Says PING, without a password: an answer of any kind shows that somebody is there. */
+async function checkRedis(redisUrl: string, found: Findings): Promise<Finding[]> {
+  const url = new URL(redisUrl);
+  const port = Number(url.port || 6379);
+  const hostname = url.hostname.replace(/^\[(.*)\]$/, "$1");
+  const where = `redis at ${url.hostname}:${port}`;
+  const { state } = await Deno.permissions.query({ name: "net", host: `${url.hostname}:${port}` });
+  if (state !== "granted") {
+    return found.problem(`${where}: connecting is not permitted`, "add --allow-net").list;
+  }
+  const timeout = AbortSignal.timeout(TIMEOUT_MS);
+  try {
+    using conn = await Deno.connect({ hostname, port, signal: timeout });
+    // Behind TLS a plain PING would only disturb.
+    if (url.protocol === "rediss:") return found.ok(`${where} accepts connections`).list;
+    timeout.addEventListener("abort", () => conn.close());
+    await conn.write(new TextEncoder().encode("PING\r\n"));
+    const buffer = new Uint8Array(64);
+    const count = await conn.read(buffer) ?? 0;
+    const answer = new TextDecoder().decode(buffer.subarray(0, count));
+    if (/^(\+PONG|-NOAUTH)/.test(answer)) return found.ok(`${where} answers`).list;
+    return found.problem(`${where} is no Redis server`).list;
+  } catch (error) {
+    const reason = timeout.aborted ? "no answer" : wordsOf(error);
+    return found.problem(
+      `${where} cannot be reached: ${reason}`,
+      "until it is there, only stateless requests and clients with a fallback are served",
+    ).list;
+  }
+}

@@ -1,0 +1,82 @@
+/** Checks of what the program runs on and may do: runtime, permissions, open files, port. @module */
+import type { Config } from "../../config/mod.ts";
+import { reachable, readable, writable } from "../permission.ts";
+import { unfitRuntime } from "../version.ts";
+import { type Finding, Findings, wordsOf } from "./finding.ts";
+
+/** The version of Deno. */
+export function checkRuntime(version: string): Finding[] {
+  const found = new Findings("runtime");
+  const unfit = unfitRuntime(version);
+  return (unfit === undefined ? found.ok(`Deno ${version}`) : found.problem(unfit)).list;
+}
+
+/** What the sandbox allows, and what that gives up (wire §10). */
+export async function checkPermissions({ server, storage }: Config): Promise<Finding[]> {
+  const found = new Findings("permissions");
+  const { path } = storage;
+  const [net, write, read] = await Promise.all([
+    reachable(server.host, server.port),
+    writable(path),
+    readable(path),
+  ]);
+  if (!net) found.problem(`listening on ${server.host} is not permitted`, "add --allow-net");
+  if (!write) found.problem(`writing to ${path} is not permitted`, `add --allow-write=${path}`);
+  if (!write) return found.list;
+  if (read) return found.ok(`tier RW: ${path} may be written and read`).list;
+  return found.note(
+    `tier W: ${path} may be written, not read. A partial file is resumed only while this process ` +
+      "lives, sessions cannot be kept in sqlite, and only commits.jsonl tells whole files from others",
+    `--allow-read=${path} lifts this`,
+  ).list;
+}
+
+/** Handles a connection needs at once: its socket, and the file it writes. */
+const PER_CONNECTION = 2;
+/** Handles of the program itself: manifest, store, standard streams, the runtime's own. */
+const OWN = 64;
+
+/** Whether the system's limit of open files fits `max_connections`. */
+export async function checkOpenFiles({ server }: Config): Promise<Finding[]> {
+  const found = new Findings("open files");
+  const wanted = server.max_connections * PER_CONNECTION + OWN;
+  const limit = await openFileLimit();
+  if (limit === undefined) {
+    return found.note(`limit unknown; up to ${wanted} are needed`, "see ulimit -n").list;
+  }
+  if (limit >= wanted) return found.ok(`${limit} allowed, up to ${wanted} needed`).list;
+  return found.problem(
+    `${limit} allowed, up to ${wanted} needed for ${server.max_connections} connections`,
+    `ulimit -n ${wanted}, or a smaller server.max_connections`,
+  ).list;
+}
+
+/** The soft limit as Linux shows it; undefined where it cannot be read. */
+async function openFileLimit(): Promise<number | undefined> {
+  const path = "/proc/self/limits";
+  if (!await readable(path)) return undefined;
+  try {
+    const text = await Deno.readTextFile(path);
+    const [, soft] = /^Max open files\s+(\d+|unlimited)/m.exec(text) ?? [];
+    return soft === undefined ? undefined : soft === "unlimited" ? Infinity : Number(soft);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether the port is free. */
+export async function checkPort({ server: { host, port } }: Config): Promise<Finding[]> {
+  const found = new Findings("port");
+  if (port === 0) return found.ok("0: a free one is picked at the start").list;
+  if (!await reachable(host, port)) return found.note("not looked at: no permission").list;
+  try {
+    Deno.listen({ hostname: host, port }).close();
+    return found.ok(`${host}:${port} is free`).list;
+  } catch (error) {
+    const taken = error instanceof Deno.errors.AddrInUse;
+    return found.problem(
+      `${host}:${port} ${taken ? "is in use" : `cannot be listened on: ${wordsOf(error)}`}`,
+      taken ? "stop what listens there, or --port 0" : undefined,
+    ).list;
+  }
+}
