@@ -23,6 +23,7 @@ const RETRY_MS = 1000;
 
 /** What a fallback is for: the session cannot be had now, and the client said that it can do without. */
 const DEGRADABLE: ReadonlySet<string> = new Set([
+  "busy",
   "max_sessions",
   "store_unavailable",
   "mode_not_allowed",
@@ -47,12 +48,14 @@ export async function connect(
 export function degrade(
   services: {
     readonly storage: FileStorage;
-    readonly options: Pick<StatefulOptions, "instance" | "maxRequestSize">;
+    readonly options:
+      & Pick<StatefulOptions, "instance" | "maxRequestSize">
+      & Partial<Pick<StatefulOptions, "offersStateless">>;
   },
   data: ConnectData,
   error: unknown,
 ): Reply {
-  if (data.fallback !== "stateless") throw error;
+  if (data.fallback !== "stateless" || services.options.offersStateless === false) throw error;
   if (!(error instanceof FxferError) || !DEGRADABLE.has(error.code)) throw error;
   const { storage, options: { instance, maxRequestSize } } = services;
   const terms = statelessTerms(storage, instance, maxRequestSize);
@@ -95,10 +98,14 @@ async function create(
 }
 
 async function makeRoom(services: SessionServices): Promise<void> {
-  const { store, options: { maxSessions } } = services;
-  if ((await store.stats()).live < maxSessions) return;
-  await sweep(services); // what has expired must not stand in the way of a new session
-  if ((await store.stats()).live < maxSessions) return;
+  const { store, options: { admitLoad, maxSessions } } = services;
+  let { live } = await store.stats();
+  if (live >= maxSessions) {
+    await sweep(services); // what has expired must not stand in the way of a new session
+    ({ live } = await store.stats());
+  }
+  admitLoad(live);
+  if (live < maxSessions) return;
   throw new FxferError("max_sessions", "Cannot create session: max_sessions are alive", {
     fields: { retry_after_ms: RETRY_MS },
   });

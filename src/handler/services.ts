@@ -29,6 +29,10 @@ export interface StatefulOptions {
   readonly ipBinding: IpBinding;
   /** Admits the creation of a session or throws `rate_limited`. */
   readonly admitSession: (clientAddress: string) => void;
+  /** Admits one more session than so many alive, or throws `busy`. */
+  readonly admitLoad: (live: number) => void;
+  /** Whether there is a stateless mode to fall back to (S-DEG-1). */
+  readonly offersStateless: boolean;
   /** Milliseconds since the epoch; tests turn it. */
   readonly now: () => number;
 }
@@ -45,6 +49,8 @@ export const DEFAULT_STATEFUL_OPTIONS: StatefulOptions = {
   sessionQuota: 0,
   ipBinding: "strict",
   admitSession: () => {},
+  admitLoad: () => {},
+  offersStateless: true,
   now: Date.now,
 };
 

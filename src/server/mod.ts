@@ -7,6 +7,7 @@ export { type ClockLimits } from "./clocks.ts";
 export { type V1Ack } from "./connection.ts";
 export { type ServerMode } from "./dispatcher.ts";
 export { type RateLimits } from "./limiter.ts";
+export { type DegradeAbove } from "./overload.ts";
 export { type ProxyOptions } from "./proxy_gate.ts";
 export { type ProxyVersions } from "./proxy_protocol.ts";
 export { Server, type ServerSettings } from "./server.ts";

@@ -14,6 +14,7 @@ import type { ClockLimits } from "./clocks.ts";
 import type { V1Ack } from "./connection.ts";
 import { Dispatcher, type ServerMode } from "./dispatcher.ts";
 import { RateLimiter, type RateLimits } from "./limiter.ts";
+import { type DegradeAbove, Overload } from "./overload.ts";
 import { ProxyGate, type ProxyOptions } from "./proxy_gate.ts";
 import { Server } from "./server.ts";
 
@@ -40,7 +41,9 @@ export interface ServeOptions {
   /** The largest payload of one frame, in either mode. @default {10485760} */
   readonly maxRequestSize?: number;
   /** Terms of stateful mode. */
-  readonly stateful?: Partial<Omit<StatefulOptions, "admitSession" | "maxRequestSize">>;
+  readonly stateful?: Partial<
+    Omit<StatefulOptions, "admitSession" | "admitLoad" | "offersStateless" | "maxRequestSize">
+  >;
   /**
    * The proxies that say whose connections they forward (PROXY protocol): from these addresses the
    * header is required, and the address it names is the client's for all purposes.
@@ -48,6 +51,13 @@ export interface ServeOptions {
    * @default nobody is believed
    */
   readonly proxy?: ProxyOptions;
+  /**
+   * Above these new sessions give way to stateless service (S-DEG-1): who allows a fallback gets it,
+   * with `degraded: "busy"`, and others `busy`. 0 for never.
+   *
+   * @default never
+   */
+  readonly degradeAbove?: Partial<DegradeAbove>;
   /** Whether the older wire is served. @default {true} */
   readonly v1?: boolean;
   /** When a v1 client is told about its files. @default {"eof"} */
@@ -112,12 +122,34 @@ export function serve(options: ServeOptions): Server {
   const { storage, store } = options;
   const log = options.log ?? silentLogger;
   const mode = options.mode ?? (store === undefined ? "stateless" : "dual");
+  if (mode !== "stateless" && store === undefined) {
+    throw new TypeError(`Cannot serve: ${mode} mode needs a session store`);
+  }
   const { rate = DEFAULT_RATE, maxRequestSize = DEFAULT_SERVER.maxRequestSize } = options;
   const limiter = rate === "off" ? undefined : new RateLimiter(rate);
+  const proxy = options.proxy === undefined ? undefined : new ProxyGate(options.proxy);
   const instance = options.stateful?.instance ?? crypto.randomUUID().slice(0, 8);
   const keepaliveMs = options.stateful?.keepaliveMs ?? DEFAULT_STATEFUL_OPTIONS.keepaliveMs;
 
-  const stateful = statefulHandler();
+  // Before whatever has to be stopped again: it may fail.
+  const listener = Deno.listen({
+    hostname: options.hostname ?? DEFAULT_SERVER.hostname,
+    port: options.port ?? DEFAULT_SERVER.port,
+  });
+  const owned = new AsyncDisposableStack();
+  const overload = owned.use(
+    new Overload({ sessions: 0, eventLoopDelayMs: 0, ...options.degradeAbove }, log),
+  );
+  const stateful = mode === "stateless" || store === undefined ? undefined : owned.use(
+    new StatefulHandler(store, storage, {
+      ...options.stateful,
+      instance,
+      maxRequestSize,
+      offersStateless: mode !== "stateful",
+      admitSession: (address) => limiter?.admitSession(address),
+      admitLoad: (live) => overload.admit(live),
+    }, log),
+  );
   const routes = {
     stateful,
     stateless: mode === "stateful"
@@ -125,11 +157,6 @@ export function serve(options: ServeOptions): Server {
       : new StatelessHandler(storage, { maxRequestSize, instance }),
     v1: options.v1 === false ? undefined : new V1Handler(storage, { maxRequestSize }),
   };
-  const proxy = options.proxy === undefined ? undefined : new ProxyGate(options.proxy);
-  const listener = Deno.listen({
-    hostname: options.hostname ?? DEFAULT_SERVER.hostname,
-    port: options.port ?? DEFAULT_SERVER.port,
-  });
   const handler: RequestHandler = new Dispatcher(routes, {
     storage,
     options: { instance, maxRequestSize },
@@ -147,29 +174,11 @@ export function serve(options: ServeOptions): Server {
       proxy,
     },
     log,
-    stateful,
+    owned,
   );
   const stop = () => void server.shutdown();
   if (options.signal?.aborted) stop();
   options.signal?.addEventListener("abort", stop, { once: true });
   server.finished.then(() => options.signal?.removeEventListener("abort", stop));
   return server;
-
-  function statefulHandler(): StatefulHandler | undefined {
-    if (mode === "stateless") return undefined;
-    if (store === undefined) {
-      throw new TypeError(`Cannot serve: ${mode} mode needs a session store`);
-    }
-    return new StatefulHandler(
-      store,
-      storage,
-      {
-        ...options.stateful,
-        instance,
-        maxRequestSize,
-        admitSession: (address) => limiter?.admitSession(address),
-      },
-      log,
-    );
-  }
 }
