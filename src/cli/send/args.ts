@@ -33,11 +33,13 @@ export const SEND: CommandSpec = {
       value: "DIR",
       help: `Folder that remembers how to go on after an interruption (default ${DEFAULT_STATE})`,
     },
+    recursive: { short: "r", help: "Send what is in folders; the name keeps the path below them" },
+    "limit-rate": { value: "RATE", help: "Bytes a second at most, such as 500k or 2MiB" },
     json: { help: "Write one JSON object a file to standard output" },
     quiet: { short: "q", help: "Show errors only" },
   },
   details: [
-    "FILE may be - for standard input. A broken connection is made again and the file goes on where " +
+    "FILE may be a pattern such as 'logs/**/*.txt', or - for standard input. A broken connection is made again and the file goes on where " +
     "the server has it; so does the same command after an interruption or a crash.",
   ],
 };
@@ -58,6 +60,10 @@ export interface SendArgs {
   readonly allowV1: boolean;
   /** Tries after the first. */
   readonly retries: number;
+  /** Whether folders are sent. */
+  readonly recursive: boolean;
+  /** Bytes a second; absent for no limit. */
+  readonly limitRate?: number;
   /** Folder of the journals. */
   readonly state: string;
   readonly json: boolean;
@@ -94,6 +100,11 @@ export function readSendArgs(args: ParsedArgs): SendArgs {
   const retries = args.text("retries") ?? String(DEFAULT_RETRIES);
   if (!/^\d{1,4}$/.test(retries)) fault("retries", "whole number 0 to 9999", retries);
 
+  const rate = args.text("limit-rate");
+  const { kind: bytes } = SETTINGS.get("storage.budget")!;
+  const limitRate = rate === undefined ? undefined : bytes.read(rate) as number | undefined;
+  if (rate !== undefined && !limitRate) fault("limit-rate", "bytes a second such as 500k", rate);
+
   const name = args.text("name");
   if (name !== undefined && args.operands.length > 1) {
     faults.push("--name names one file, and there are several");
@@ -118,6 +129,8 @@ export function readSendArgs(args: ParsedArgs): SendArgs {
     ...(type === undefined ? {} : { type }),
     allowV1: args.has("allow-v1"),
     retries: Number(retries),
+    recursive: args.has("recursive"),
+    ...(limitRate === undefined ? {} : { limitRate }),
     state: args.text("state") ?? DEFAULT_STATE,
     json: args.has("json"),
     quiet: args.has("quiet"),

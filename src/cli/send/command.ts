@@ -14,6 +14,7 @@ import { sendTargets } from "./sender.ts";
 import { SendState } from "./state.ts";
 import type { Tally } from "./tally.ts";
 import { TextReport } from "./text_report.ts";
+import { Throttle } from "./throttle.ts";
 
 /** `fxfer send`. */
 export const SEND_COMMAND: Command = { spec: SEND, run: runSend };
@@ -45,6 +46,7 @@ async function runSend(args: ParsedArgs, output: Output): Promise<number> {
     },
     report,
     state,
+    ...(asked.limitRate === undefined ? {} : { through: new Throttle(asked.limitRate).through }),
   });
   const { stored, unconfirmed, failed, bytes, exit } = tally;
   const seconds = (performance.now() - startedAt) / 1000;

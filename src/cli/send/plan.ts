@@ -1,8 +1,9 @@
 /** From what the user named to what is sent: looked at before anything is connected. @module */
-import { basename } from "node:path";
+import { basename, join } from "node:path";
 import { FxferError } from "../../errors.ts";
 import { readable } from "../permission.ts";
 import type { SendArgs } from "./args.ts";
+import { expandGlob, isGlob } from "./glob.ts";
 import { loadTypes, type TypeTable, UNKNOWN_TYPE } from "./media_type.ts";
 
 /** Standard input among the operands. */
@@ -29,46 +30,97 @@ export interface Target {
 export async function planTargets(asked: SendArgs): Promise<Target[]> {
   const byName = asked.files.some((file) => file !== STDIN || asked.name !== undefined);
   const types = asked.type === undefined && byName ? await loadTypes() : () => UNKNOWN_TYPE;
-  const targets: Target[] = [];
-  for (const file of asked.files) targets.push(await planFile(file, asked, types));
-  return targets;
+  const planner = new Planner(asked, types);
+  for (const file of asked.files) await planner.add(file);
+  return planner.targets;
 }
 
-async function planFile(path: string, asked: SendArgs, types: TypeTable): Promise<Target> {
-  const name = asked.name ?? (path === STDIN ? undefined : basename(path));
-  const target: Target = {
-    label: path,
-    path,
-    ...(name === undefined ? {} : { name }),
-    mimeType: asked.type ?? (name === undefined ? UNKNOWN_TYPE : types(name)),
-  };
-  if (path === STDIN) return target;
-  try {
-    const info = await lookAt(path);
-    if (!info.isFile) return target;
-    return { ...target, size: info.size, mtime: info.mtime?.getTime() ?? 0 };
-  } catch (error) {
-    return { ...target, error: error as FxferError };
+class Planner {
+  readonly targets: Target[] = [];
+  readonly #asked: SendArgs;
+  readonly #types: TypeTable;
+
+  constructor(asked: SendArgs, types: TypeTable) {
+    this.#asked = asked;
+    this.#types = types;
   }
+
+  /** One operand: a file, standard input, a folder with `-r`, or a pattern. */
+  async add(path: string): Promise<void> {
+    if (path === STDIN) return void this.targets.push(this.#target(path, this.#asked.name));
+    const name = this.#asked.name ?? basename(path);
+    if (!isGlob(path) || await exists(path)) return await this.#addPath(path, name);
+    const found = await readable(".") ? await expandGlob(path) : [];
+    for (const file of found) await this.#addPath(file, this.#asked.name ?? basename(file));
+    if (found.length > 0) return;
+    this.#refuse(path, name, unreadable(path, "no file fits this pattern"));
+  }
+
+  async #addPath(path: string, name: string): Promise<void> {
+    try {
+      const info = await lookAt(path);
+      if (!info.isDirectory) return void this.targets.push(this.#target(path, name, info));
+      if (!this.#asked.recursive) throw unreadable(path, "it is a folder, -r sends what is in it");
+      await this.#addFolder(path, name);
+    } catch (error) {
+      this.#refuse(path, name, error as FxferError);
+    }
+  }
+
+  /** Everything below, in order; symlinks are not followed, and what is no file is left out. */
+  async #addFolder(folder: string, name: string): Promise<void> {
+    let entries: Deno.DirEntry[];
+    try {
+      entries = await Array.fromAsync(Deno.readDir(folder));
+    } catch (cause) {
+      throw unreadable(folder, reasonOf(cause), cause);
+    }
+    entries.sort((a, b) => a.name < b.name ? -1 : 1);
+    for (const entry of entries) {
+      const path = join(folder, entry.name);
+      const below = name === "." || name === ".." ? entry.name : `${name}/${entry.name}`;
+      if (entry.isDirectory || entry.isFile) await this.#addPath(path, below);
+    }
+  }
+
+  #refuse(path: string, name: string, error: FxferError): void {
+    this.targets.push({ ...this.#target(path, name), error });
+  }
+
+  #target(path: string, name: string | undefined, info?: Deno.FileInfo): Target {
+    return {
+      label: path,
+      path,
+      ...(name === undefined ? {} : { name }),
+      mimeType: this.#asked.type ?? (name === undefined ? UNKNOWN_TYPE : this.#types(name)),
+      ...(info?.isFile ? { size: info.size, mtime: info.mtime?.getTime() ?? 0 } : {}),
+    };
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  if (!await readable(path)) return true;
+  return await Deno.lstat(path).then(() => true, () => false);
 }
 
 /** @throws {FxferError} `local_io` in words that say what to do. */
 async function lookAt(path: string): Promise<Deno.FileInfo> {
-  const refuse = (reason: string, cause?: unknown) =>
-    new FxferError("local_io", `Cannot read ${path}: ${reason}`, { cause });
-  if (!await readable(path)) throw refuse(`reading it is not permitted (--allow-read=${path})`);
-  let info: Deno.FileInfo;
-  try {
-    info = await Deno.stat(path);
-  } catch (cause) {
-    throw refuse(reasonOf(cause), cause);
+  if (!await readable(path)) {
+    throw unreadable(path, `reading it is not permitted (--allow-read=${path})`);
   }
-  if (info.isDirectory) throw refuse("it is a folder");
-  return info;
+  try {
+    return await Deno.stat(path);
+  } catch (cause) {
+    throw unreadable(path, reasonOf(cause), cause);
+  }
+}
+
+function unreadable(path: string, reason: string, cause?: unknown): FxferError {
+  return new FxferError("local_io", `Cannot read ${path}: ${reason}`, { cause });
 }
 
 /** Why the system did not let a file be used, in words. */
-export function reasonOf(cause: unknown): string {
+function reasonOf(cause: unknown): string {
   if (cause instanceof Deno.errors.NotFound) return "there is no such file";
   if (cause instanceof Deno.errors.PermissionDenied) return "you may not read it";
   return cause instanceof Error ? cause.message : String(cause);

@@ -204,8 +204,8 @@ function parse(line: string): Record<string, unknown> {
 }
 
 /** Tells one command line from another: the same files to the same server. */
-function keyOf({ host, port, mode, name, type, files }: SendArgs): string {
+function keyOf({ host, port, mode, name, type, recursive, files }: SendArgs): string {
   const paths = files.map((file) => file === STDIN ? STDIN : resolve(file));
-  const text = JSON.stringify([host, port, mode, name ?? null, type ?? null, paths]);
+  const text = JSON.stringify([host, port, mode, name ?? null, type ?? null, recursive, paths]);
   return createHash("sha256").update(text).digest("hex").slice(0, 16);
 }

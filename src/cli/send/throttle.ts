@@ -1,0 +1,69 @@
+/** `--limit-rate`: no more than so many bytes a second, over all files. @module */
+import type { Source, SourceInput } from "../../client/mod.ts";
+
+/** The longest time that is saved up: after a silence, only this much may come at once. */
+const BURST_MS = 250;
+
+/**
+ * A budget of bytes that fills up with time. Each read takes what it reads from it, and waits for a
+ * debt to be paid off.
+ */
+export class Throttle {
+  readonly #bytesPerMs: number;
+  readonly #now: () => number;
+  readonly #pause: (ms: number) => Promise<void>;
+  /** When all that was taken is paid off. */
+  #paidAt: number;
+
+  /** @param rate Bytes a second, above 0. */
+  constructor(
+    rate: number,
+    now: () => number = () => performance.now(),
+    pause: (ms: number) => Promise<void> = (ms) => new Promise((done) => setTimeout(done, ms)),
+  ) {
+    this.#bytesPerMs = rate / 1000;
+    this.#now = now;
+    this.#pause = pause;
+    this.#paidAt = now();
+  }
+
+  /** At most this much is read at once, so that the rate is smooth. */
+  get pieceBytes(): number {
+    return Math.max(1, Math.floor(this.#bytesPerMs * BURST_MS));
+  }
+
+  /** Waits until `bytes` fit into the rate. */
+  async take(bytes: number): Promise<void> {
+    const now = this.#now();
+    this.#paidAt = Math.max(this.#paidAt, now - BURST_MS) + bytes / this.#bytesPerMs;
+    if (this.#paidAt > now) await this.#pause(this.#paidAt - now);
+  }
+
+  /** A source that gives its bytes at this rate. */
+  readonly through = (input: SourceInput): SourceInput => {
+    if (input instanceof ReadableStream) return input.pipeThrough(this.#stream());
+    if (input instanceof Uint8Array || input instanceof Blob) return input;
+    const source: Source = {
+      size: input.size,
+      read: async (into, offset) => {
+        const count = await input.read(into.subarray(0, this.pieceBytes), offset);
+        if (count !== null) await this.take(count);
+        return count;
+      },
+      close: () => input.close?.(),
+    };
+    return input.changed === undefined ? source : { ...source, changed: () => input.changed!() };
+  };
+
+  #stream(): TransformStream<Uint8Array, Uint8Array> {
+    return new TransformStream({
+      transform: async (chunk, controller) => {
+        for (let at = 0; at < chunk.length; at += this.pieceBytes) {
+          const piece = chunk.subarray(at, at + this.pieceBytes);
+          await this.take(piece.length);
+          controller.enqueue(piece);
+        }
+      },
+    });
+  }
+}

@@ -1,0 +1,164 @@
+import assert from "node:assert/strict";
+import { FaultProxy } from "../../src/chaos/mod.ts";
+import { expandGlob, partPattern } from "../../src/cli/send/glob.ts";
+import { Throttle } from "../../src/cli/send/throttle.ts";
+import { EventLog } from "../helpers/event_log.ts";
+import { readManifest } from "../helpers/files.ts";
+import { fxfer, start } from "../helpers/fxfer.ts";
+import { Random } from "../helpers/random.ts";
+import { assertStores, serving } from "../helpers/serving.ts";
+import { TempDir } from "../helpers/temp.ts";
+
+const MIB = 1 << 20;
+const test = serving("fxfer send -r");
+
+/** A folder of mixed files below `tree`. */
+async function mixedTree(files: number, random: Random): Promise<TempDir> {
+  const folder = await TempDir.make();
+  for (let index = 0; index < files; index++) {
+    const dir = folder.join("tree", `d${index % 7}`, index % 3 === 0 ? "deep" : "");
+    await Deno.mkdir(dir, { recursive: true });
+    const size = index % 50 === 0 ? random.int(1, 3 * MIB) : random.int(0, 40_000);
+    await Deno.writeFile(
+      `${dir}/f${index}.${random.pick(["txt", "png", "bin"])}`,
+      random.bytes(size),
+    );
+  }
+  return folder;
+}
+
+test("a folder goes with the paths below it as names; symlinks are left out", async (server) => {
+  await using folder = await mixedTree(12, new Random(1));
+  await Deno.symlink("/etc", folder.join("tree", "elsewhere"));
+  await assertStores(server, 12, async () => {
+    const args = ["send", "-p", String(server.port), "-r", "--json", "tree"];
+    const { code, out, err } = await fxfer(args, { cwd: folder.path });
+    assert.equal(code, 0, err);
+    const names = out.trimEnd().split("\n").map((line) => JSON.parse(line).name).filter(Boolean);
+    assert.equal(names.length, 12);
+    assert.ok(
+      names.includes("tree/d1/f1.txt") || names.some((name) => name.startsWith("tree/d1/f1.")),
+    );
+    assert.ok(names.some((name) => /^tree\/d0\/deep\/f0\./.test(name)));
+    const listed = (await readManifest(server.storage)).map(({ name }) => name);
+    for (const name of names) assert.ok(listed.includes(name), name);
+  });
+  const without = await fxfer(["send", "-p", String(server.port), "tree"], { cwd: folder.path });
+  assert.equal(without.code, 8);
+  assert.match(without.err, /Cannot read tree: it is a folder, -r sends what is in it/);
+});
+
+test("300 mixed files survive five cuts and Ctrl-C, and verify finds them whole", async (server) => {
+  const random = new Random(2);
+  await using folder = await mixedTree(300, random);
+  const cuts = [1, 2, 3, 4, 5].map(() => random.int(1 * MIB, 2 * MIB));
+  const opened = new EventLog<number>();
+  await using proxy = await FaultProxy.listen({
+    target: { hostname: server.hostname, port: server.port },
+    plan: (connection) => {
+      const after = cuts[connection];
+      return {
+        up: {
+          chunk: 64 * 1024,
+          delayMs: 1,
+          ...(after === undefined ? {} : { faults: [{ after, kind: "reset" }] }),
+        },
+      };
+    },
+    onEvent: (event) => event.type === "open" && opened.push(event.connection),
+  });
+  const args = ["send", "-p", String(proxy.port), "-r", "--json", "tree"];
+  await assertStores(server, 300, async () => {
+    const first = start(args, { cwd: folder.path });
+    await opened.wait((connection) => connection === 3, "the fourth connection", 30_000);
+    first.kill("SIGINT");
+    const { code, err } = await first.ended;
+    assert.equal(code, 130, err);
+    assert.match(err, /Interrupted: the same command goes on/);
+    const again = await fxfer(args, { cwd: folder.path });
+    assert.equal(again.code, 0, again.err);
+    const { summary } = JSON.parse(again.out.trimEnd().split("\n").at(-1)!);
+    assert.deepEqual(summary, { stored: 300, unconfirmed: 0, failed: 0 });
+  });
+  assert.ok(opened.all.length >= 6, `${opened.all.length} connections`);
+  const verify = await fxfer(["verify", server.storage], { cwd: folder.path });
+  assert.equal(verify.code, 0, verify.out);
+});
+
+test("a pattern stands for files where the shell left it, and for none it is exit 8", async (server) => {
+  await using folder = await mixedTree(9, new Random(3));
+  const args = ["send", "-p", String(server.port), "--json"];
+  const { code, out } = await fxfer([...args, "tree/**/f[0-3].*"], { cwd: folder.path });
+  assert.equal(code, 0);
+  assert.equal(out.trimEnd().split("\n").length, 5, "four files and the sum");
+  const none = await fxfer([...args, "*.none"], { cwd: folder.path });
+  assert.equal(none.code, 8);
+  assert.match(none.err, /Cannot read \*\.none: no file fits this pattern/);
+});
+
+test("--limit-rate holds the rate over all files", async (server) => {
+  await using folder = await TempDir.make();
+  for (const name of ["a.bin", "b.bin"]) {
+    await Deno.writeFile(folder.join(name), new Uint8Array(MIB));
+  }
+  const args = ["send", "-p", String(server.port), "--limit-rate", "2MiB", "--json"];
+  const { code, out } = await fxfer([...args, "a.bin", "b.bin"], { cwd: folder.path });
+  assert.equal(code, 0);
+  const { seconds } = JSON.parse(out.trimEnd().split("\n").at(-1)!);
+  // 2 MiB at 2 MiB/s, less what may come at once at the start.
+  assert.ok(seconds >= 0.7 && seconds < 3, `${seconds} s`);
+});
+
+Deno.test("Throttle.take() waits off the debt, and a silence saves up little", {
+  permissions: "none",
+}, async () => {
+  let now = 0;
+  const pauses: number[] = [];
+  const throttle = new Throttle(1000, () => now, (ms) => {
+    pauses.push(ms);
+    now += ms;
+    return Promise.resolve();
+  });
+  await throttle.take(500);
+  now += 60_000;
+  await throttle.take(250);
+  await throttle.take(100);
+  assert.deepEqual(pauses, [500, 100]);
+  assert.equal(throttle.pieceBytes, 250);
+});
+
+Deno.test(
+  "partPattern() knows * ? and sets, and takes all else literally",
+  { permissions: "none" },
+  () => {
+    const cases: [string, string, boolean][] = [
+      ["*.txt", "a.txt", true],
+      ["*.txt", "atxt", false],
+      ["f?", "f1", true],
+      ["f?", "f", false],
+      ["[a-c]x", "bx", true],
+      ["[!a-c]x", "bx", false],
+      ["a+(b).c", "a+(b).c", true],
+      ["[", "[", true],
+      ["*", "a\nb", true],
+    ];
+    for (const [pattern, name, fits] of cases) {
+      assert.equal(partPattern(pattern).test(name), fits, `${pattern} ${name}`);
+    }
+  },
+);
+
+Deno.test("expandGlob() finds files at every depth, sorted, hidden ones only when asked", async () => {
+  await using folder = await TempDir.make();
+  await Deno.mkdir(folder.join("x", "y"), { recursive: true });
+  for (const name of ["b.txt", "a.txt", ".c.txt", "x/d.txt", "x/y/e.txt"]) {
+    await Deno.writeTextFile(folder.join(name), "");
+  }
+  const found = async (pattern: string) =>
+    (await expandGlob(folder.join(pattern))).map((path) => path.slice(folder.path.length + 1));
+  assert.deepEqual(await found("*.txt"), ["a.txt", "b.txt"]);
+  assert.deepEqual(await found("**/*.txt"), ["a.txt", "b.txt", "x/d.txt", "x/y/e.txt"]);
+  assert.deepEqual(await found("x/**"), ["x/d.txt", "x/y/e.txt"]);
+  assert.deepEqual(await found(".*.txt"), [".c.txt"]);
+  assert.deepEqual(await found("none/*"), []);
+});
