@@ -1,4 +1,5 @@
 /** `fxfer serve`: its flags, the configuration they make, and the server's life. @module */
+import { Health, Readiness } from "../admin/mod.ts";
 import { type Config, loadConfig, type LoadOptions } from "../config/mod.ts";
 import { FxferError } from "../errors.ts";
 import { createLogger, type Logger } from "../log.ts";
@@ -43,7 +44,9 @@ async function runServe(args: ParsedArgs, output: Output): Promise<number> {
   for (const note of notes) log.info("config.note", { note });
 
   await using parts = await wire(config, log);
-  const server = listen(parts.options, config);
+  const { host, port } = config.server;
+  await using server = listen(host, port, "--port 0", () => serve(parts.options));
+  await using _health = serveHealth(config, parts.options, server, log);
   announce(server, config, parts.options, log, output);
   using _signals = onStop((signal) => {
     log.info("server.signal", { signal });
@@ -53,14 +56,15 @@ async function runServe(args: ParsedArgs, output: Output): Promise<number> {
   return 0;
 }
 
-function listen(options: ServeOptions, { server: { host, port } }: Config): Server {
+/** Errors of listening in words that say what to change. */
+function listen<T>(host: string, port: number, hint: string, start: () => T): T {
   try {
-    return serve(options);
+    return start();
   } catch (cause) {
     if (cause instanceof Deno.errors.AddrInUse) {
       throw new FxferError(
         "local_io",
-        `Cannot listen: port ${port} of ${host} is in use (--port 0 picks a free one)`,
+        `Cannot listen: port ${port} of ${host} is in use (${hint} picks a free one)`,
         { cause },
       );
     }
@@ -71,6 +75,21 @@ function listen(options: ServeOptions, { server: { host, port } }: Config): Serv
     }
     throw cause;
   }
+}
+
+/** The health listener, where one is wanted. */
+function serveHealth(
+  { server: { health_port: port, host } }: Config,
+  { storage, store }: ServeOptions,
+  server: Server,
+  log: Logger,
+): Health | undefined {
+  if (port === "off") return undefined;
+  const readiness = new Readiness({ server, storage, store }, log);
+  const hint = "--set server.health_port=0";
+  const health = listen(host, port, hint, () => new Health({ hostname: host, port }, readiness));
+  log.info("health.listening", { hostname: health.addr.hostname, port: health.addr.port });
+  return health;
 }
 
 /** The one line that must be seen: where it listens, and what it promises. */

@@ -4,7 +4,8 @@
  *
  * @module
  */
-import type { Config } from "../config/mod.ts";
+import type { Config, ServerConfig } from "../config/mod.ts";
+import { FxferError } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import type { ServeOptions } from "../server/mod.ts";
 import { DiskStorage } from "../storage/mod.ts";
@@ -95,7 +96,24 @@ export function serveOptions(config: Config): Omit<ServeOptions, "storage" | "st
       sessionQuota: limits.session_quota,
       ipBinding: security.ip_binding,
     },
+    ...proxyOptions(server),
+    degradeAbove: {
+      sessions: server.degrade_above.sessions,
+      eventLoopDelayMs: server.degrade_above.event_loop_delay_ms,
+    },
     v1: versions.v1 === "on",
     v1Ack: versions.v1_ack,
   };
+}
+
+function proxyOptions({ proxy_protocol, proxy_allow }: ServerConfig): Pick<ServeOptions, "proxy"> {
+  if (proxy_protocol === "off") return {};
+  if (proxy_allow.length === 0) {
+    throw new FxferError(
+      "config_invalid",
+      `Cannot use configuration: server.proxy_protocol ${proxy_protocol} needs server.proxy_allow, ` +
+        "the addresses of the proxies",
+    );
+  }
+  return { proxy: { versions: proxy_protocol, allow: proxy_allow } };
 }

@@ -1,0 +1,81 @@
+/** Whether a server should get new connections. @module */
+import type { Logger } from "../log.ts";
+import type { Server } from "../server/mod.ts";
+import type { FileStorage } from "../storage/mod.ts";
+import type { SessionStore } from "../store/mod.ts";
+
+/** What a server needs to be ready. */
+export interface ReadinessParts {
+  readonly server: Pick<Server, "stopping">;
+  readonly storage: Pick<FileStorage, "check">;
+  /** Absent where there are no sessions. */
+  readonly store?: Pick<SessionStore, "stats"> | undefined;
+}
+
+/** Why it is not: it was told to stop; sessions cannot be remembered; files cannot be kept. */
+export type UnreadyReason = "stopping" | "store" | "storage";
+
+/** The answer of a look. */
+export type ReadyState = { readonly ready: true } | {
+  readonly ready: false;
+  readonly reason: UnreadyReason;
+};
+
+/** An answer holds for this long, so that nobody makes the server write probes all day. */
+const KEEP_MS = 1000;
+
+/** A part that has not answered by then is away. */
+const PATIENCE_MS = 1500;
+
+const READY: ReadyState = { ready: true };
+
+/** Looks when asked, at most once a second. */
+export class Readiness {
+  readonly #parts: ReadinessParts;
+  readonly #log: Logger;
+  #last: { readonly at: number; readonly state: Promise<ReadyState> } | undefined;
+  #told: UnreadyReason | undefined;
+
+  constructor(parts: ReadinessParts, log: Logger) {
+    this.#parts = parts;
+    this.#log = log;
+  }
+
+  /** Whether it is ready, or why not. Never rejects. */
+  check(): Promise<ReadyState> {
+    // S-DRN-1: at once, whatever was known a moment ago.
+    if (this.#parts.server.stopping) return Promise.resolve({ ready: false, reason: "stopping" });
+    const now = performance.now();
+    if (this.#last === undefined || now - this.#last.at > KEEP_MS) {
+      this.#last = { at: now, state: this.#look() };
+    }
+    return this.#last.state;
+  }
+
+  async #look(): Promise<ReadyState> {
+    const { storage, store } = this.#parts;
+    const state = await this.#probe("storage", () => storage.check()) ??
+      await this.#probe("store", () => store?.stats()) ?? READY;
+    if (state.ready && this.#told !== undefined) this.#log.info("health.ready");
+    this.#told = state.ready ? undefined : state.reason;
+    return state;
+  }
+
+  async #probe(
+    reason: UnreadyReason,
+    work: () => Promise<unknown> | undefined,
+  ): Promise<ReadyState | undefined> {
+    const { promise: late, reject } = Promise.withResolvers<never>();
+    const text = `Cannot see ${reason}: it did not answer in ${PATIENCE_MS} ms`;
+    const timer = setTimeout(() => reject(new Error(text)), PATIENCE_MS);
+    try {
+      await Promise.race([work(), late]);
+      return undefined;
+    } catch (cause) {
+      if (this.#told !== reason) this.#log.warn("health.unready", { reason, cause });
+      return { ready: false, reason };
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
