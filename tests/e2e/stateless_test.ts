@@ -194,6 +194,10 @@ for (const [tier, flags] of TIERS) {
     const before = await listFiles(server.storage);
     const peer = await RawPeer.open(server);
     await peer.send(frame({ payload: new Uint8Array(3 * MIB), size: 4 * MIB }));
+    await until(
+      async () => (await listFiles(server.storage)).length > before.length,
+      "the payload is being written",
+    );
     peer.close();
     await until(
       async () => (await listFiles(server.storage)).length === before.length,
