@@ -10,7 +10,7 @@ const NO_LIMITS = {
   "limits.rate": "off",
   "server.max_connections": 20_000,
   "server.handshake_timeout": 120,
-  "stateful.max_sessions": 20_000,
+  "stateful.max_sessions": 40_000,
   "stateless.max_request_size": 8 * 1024 ** 3,
 };
 
