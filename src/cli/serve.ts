@@ -17,6 +17,7 @@ export const SERVE: CommandSpec = {
   summary: "Receive files until stopped",
   options: {
     ...CONFIG_OPTIONS,
+    trace: { help: "Log every change of every session, with the rule behind it" },
     quiet: { short: "q", help: "Log warnings and errors only" },
   },
   details: [
@@ -40,10 +41,13 @@ export const SERVE_COMMAND: Command = { spec: SERVE, run: runServe };
 async function runServe(args: ParsedArgs, output: Output): Promise<number> {
   const { config, notes } = await loadConfig(serveLoadOptions(args));
   const { level, format } = config.logging;
-  const log = createLogger(logSink(output.err, format), level);
+  const sink = logSink(output.err, format);
+  const log = createLogger(sink, level);
   for (const note of notes) log.info("config.note", { note });
 
-  await using parts = await wire(config, log);
+  // Also where --quiet hides the rest: who asks for a trace wants to see it.
+  const trace = args.has("trace") ? createLogger(sink, "info") : undefined;
+  await using parts = await wire(config, log, trace);
   const { host, port } = config.server;
   await using server = listen(host, port, "--port 0", () => serve(parts.options));
   await using _health = serveHealth(config, parts.options, server, log);

@@ -17,6 +17,7 @@ import {
 } from "../store/mod.ts";
 import { recover } from "./recover.ts";
 import { connectRedis } from "./redis_client.ts";
+import { tracingStore } from "./trace/tracing_store.ts";
 
 /** The parts of a server; dispose of them after it has stopped. */
 export interface Parts extends AsyncDisposable {
@@ -27,8 +28,12 @@ export interface Parts extends AsyncDisposable {
 /** Seconds of the configuration as milliseconds of the library. */
 const ms = (seconds: number): number => seconds * 1000;
 
-/** Opens storage and store, and translates the configuration into the options of the library. */
-export async function wire(config: Config, log: Logger): Promise<Parts> {
+/**
+ * Opens storage and store, and translates the configuration into the options of the library.
+ *
+ * @param trace Hears of every change of a session.
+ */
+export async function wire(config: Config, log: Logger, trace?: Logger): Promise<Parts> {
   await using opened = new AsyncDisposableStack();
   const { path, naming, durability, budget } = config.storage;
   const storage = opened.use(await DiskStorage.open(path, { naming, durability, budget, log }));
@@ -36,9 +41,10 @@ export async function wire(config: Config, log: Logger): Promise<Parts> {
     ? undefined
     : await openStore(config, opened, log);
   opened.use(await recover(storage, store, log));
+  const seen = store === undefined || trace === undefined ? store : tracingStore(store, trace);
   const options: ServeOptions = {
     ...serveOptions(config),
-    ...(store === undefined ? {} : { store }),
+    ...(seen === undefined ? {} : { store: seen }),
     storage,
     log,
   };

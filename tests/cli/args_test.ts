@@ -151,6 +151,7 @@ Deno.test("readSendArgs() fills in the defaults", pure, () => {
     retries: 8,
     recursive: false,
     state: ".fxfer",
+    trace: false,
     json: false,
     quiet: false,
   });
@@ -180,6 +181,7 @@ Deno.test("readSendArgs() fills in the defaults", pure, () => {
       retries: 0,
       recursive: false,
       state: ".fxfer",
+      trace: false,
       json: true,
       quiet: true,
     },

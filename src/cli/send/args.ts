@@ -35,6 +35,7 @@ export const SEND: CommandSpec = {
     },
     recursive: { short: "r", help: "Send what is in folders; the name keeps the path below them" },
     "limit-rate": { value: "RATE", help: "Bytes a second at most, such as 500k or 2MiB" },
+    trace: { help: "Show what happens to the session, with the rule behind it" },
     json: { help: "Write one JSON object a file to standard output" },
     quiet: { short: "q", help: "Show errors only" },
   },
@@ -66,6 +67,7 @@ export interface SendArgs {
   readonly limitRate?: number;
   /** Folder of the journals. */
   readonly state: string;
+  readonly trace: boolean;
   readonly json: boolean;
   readonly quiet: boolean;
 }
@@ -132,6 +134,7 @@ export function readSendArgs(args: ParsedArgs): SendArgs {
     recursive: args.has("recursive"),
     ...(limitRate === undefined ? {} : { limitRate }),
     state: args.text("state") ?? DEFAULT_STATE,
+    trace: args.has("trace"),
     json: args.has("json"),
     quiet: args.has("quiet"),
   };

@@ -1,4 +1,6 @@
 /** `fxfer send`: from the flags to the exit code. @module */
+import type { ClientEvent } from "../../client/mod.ts";
+import { escapeControls } from "../../config/mod.ts";
 import { FxferError } from "../../errors.ts";
 import type { ParsedArgs } from "../args.ts";
 import type { Command } from "../command.ts";
@@ -6,6 +8,7 @@ import { formatDuration } from "../format.ts";
 import type { Output } from "../output.ts";
 import { reachable } from "../permission.ts";
 import { onStop } from "../signals.ts";
+import { clientStep } from "../trace/client_steps.ts";
 import { readSendArgs, SEND, type SendArgs } from "./args.ts";
 import { JsonReport } from "./json_report.ts";
 import { planTargets } from "./plan.ts";
@@ -46,6 +49,7 @@ async function runSend(args: ParsedArgs, output: Output): Promise<number> {
     },
     report,
     state,
+    ...(asked.trace ? { onEvent: tracer(output) } : {}),
     ...(asked.limitRate === undefined ? {} : { through: new Throttle(asked.limitRate).through }),
   });
   const { stored, unconfirmed, failed, bytes, exit } = tally;
@@ -53,6 +57,16 @@ async function runSend(args: ParsedArgs, output: Output): Promise<number> {
   report.end({ stored, unconfirmed, failed, bytes, seconds, exit });
   conclude(tally, state, report);
   return exit;
+}
+
+/** Writes each step as a line: time since the start, the rule, what happened. */
+function tracer({ err }: Output): (event: ClientEvent) => void {
+  const startedAt = performance.now();
+  return (event) => {
+    const seconds = ((performance.now() - startedAt) / 1000).toFixed(3);
+    const { rule, words } = clientStep(event);
+    err.line(`trace ${seconds}s ${rule.padEnd(8)} ${escapeControls(words)}`);
+  };
 }
 
 /** Says how to go on, or forgets what would be needed for it. */

@@ -42,6 +42,8 @@ export interface SenderOptions {
   readonly report: SendReport;
   /** Remembers what is needed to go on after a death. */
   readonly state: SendState;
+  /** Hears of every event, too. */
+  readonly onEvent?: (event: ClientEvent) => void;
   /** What a file's bytes come through, for example a limit of their rate. */
   readonly through?: (source: SourceInput) => SourceInput;
 }
@@ -151,6 +153,7 @@ class Sender {
       this.#options.state.opened(this.#client);
     }
     this.#options.report.event(event, target);
+    this.#options.onEvent?.(event);
   }
 
   /** Ends the session, or leaves it where there is something to go on with. */
