@@ -4,8 +4,9 @@
  *
  * @module
  */
+import { recover } from "../../src/cli/recover.ts";
 import { connectRedis } from "../../src/cli/redis_client.ts";
-import { createLogger, type LogEvent } from "../../src/log.ts";
+import { createLogger, type LogEvent, silentLogger } from "../../src/log.ts";
 import { serve, type ServeOptions, type Server } from "../../src/server/mod.ts";
 import type { SessionRecord } from "../../src/session/mod.ts";
 import { DiskStorage } from "../../src/storage/mod.ts";
@@ -19,8 +20,7 @@ export type OpenStore = (opened: AsyncDisposableStack) => Promise<SessionStore>;
 /** Sessions in a Redis. */
 export function inRedis(url: string, commandTimeoutMs = 2000): OpenStore {
   return async (opened) => {
-    const log = createLogger(() => {}, "error");
-    const { client, subscriber } = opened.use(await connectRedis(url, log));
+    const { client, subscriber } = opened.use(await connectRedis(url, silentLogger));
     return opened.use(new RedisSessionStore(client, { subscriber, commandTimeoutMs }));
   };
 }
@@ -68,6 +68,7 @@ export class Instance implements AsyncDisposable {
     await using opened = new AsyncDisposableStack();
     const storage = opened.use(await DiskStorage.open(folder));
     const store = await open(opened);
+    opened.use(await recover(storage, store, silentLogger));
     return new Instance(name, store, storage, opened.move(), options);
   }
 

@@ -1,0 +1,88 @@
+/** A server that dies at any step of a commit, and is started again (S-SEQ-5). @module */
+import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
+import { listStored, readManifest, sha256, storedSha256 } from "../helpers/files.ts";
+import { inRedis, inSqlite, Instance } from "../helpers/instances.ts";
+import { Random } from "../helpers/random.ts";
+import { RawPeer } from "../helpers/raw_peer.ts";
+import { RedisServer } from "../helpers/redis_server.ts";
+import { findProgram, testWith } from "../helpers/require.ts";
+import { TempDir } from "../helpers/temp.ts";
+import { type Dying, type Step, STEPS } from "./dying_server.ts";
+
+const PROGRAM = fileURLToPath(new URL("dying_server.ts", import.meta.url));
+
+/** Starts the program; gives its port and its end. */
+async function startDying(dying: Dying) {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--no-check", PROGRAM, JSON.stringify(dying)],
+    stdin: "null",
+    stdout: "piped",
+    stderr: "inherit",
+  }).spawn();
+  const lines = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+  const { value } = await lines.read();
+  const ended = (async () => {
+    while (!(await lines.read()).done);
+    return await child.status;
+  })();
+  return { port: Number(value), ended };
+}
+
+/** Kills a server at the step, starts another, and tries again as a client does. */
+async function dieAt(step: Step, store: string): Promise<void> {
+  await using dir = await TempDir.make();
+  const folder = dir.join("storage");
+  const place = store === "" ? dir.join("sessions.db") : store;
+  const bytes = new Random(STEPS.indexOf(step)).bytes(9_000_000);
+  const sha = sha256(bytes);
+
+  const dying = await startDying({ step, folder, store: place });
+  using peer = await RawPeer.open(dying);
+  await peer.connect({ session_expiry_s: 60 });
+  const sent = { length: bytes.length, sha256: sha, upload_id: crypto.randomUUID() };
+  await peer.send(peer.transfer(bytes, sent)).catch(() => {}); // it may be gone before the end
+  assert.equal((await dying.ended).signal, "SIGKILL", `it died ${step}`);
+  assert.equal((await readManifest(folder)).length <= 1, true);
+
+  const open = store === "" ? inSqlite(place) : inRedis(place);
+  await using again = await Instance.start("again", folder, open);
+  using next = await again.peer();
+  const { data } = await next.connect({}, peer.id);
+  assert.equal(data.code, "session_resumed", JSON.stringify(data));
+  const offset = data.next_sequence === 2 ? 0 : data.upload?.offset ?? 0;
+  const retry = await next.upload(bytes.subarray(offset), { ...sent, offset }, { sequence: 1 });
+  assert.equal(retry.data.code, "ok", JSON.stringify(retry.data));
+  assert.equal(retry.data.file.sha256, sha);
+
+  const paths = await listStored(folder);
+  assert.deepEqual(paths, [retry.data.file.path], "one file");
+  assert.equal(await storedSha256(folder, paths[0]!), sha);
+  assert.deepEqual((await readManifest(folder)).map(({ path }) => path), paths, "one line");
+  assert.deepEqual(await Array.fromAsync(Deno.readDir(`${folder}/.incoming`)), [], "no leftover");
+  assert.equal((await next.upload("the next", {}, { sequence: 2 })).data.code, "ok");
+}
+
+const program = findProgram("redis-server");
+let redis: RedisServer | undefined;
+if (program !== undefined) {
+  Deno.test.beforeAll(async () => {
+    redis = await RedisServer.start(program);
+  });
+  Deno.test.afterAll(async () => {
+    await redis?.[Symbol.asyncDispose]();
+  });
+}
+
+for (const step of STEPS) {
+  Deno.test(`S-SEQ-5 SIGKILL ${step}, restart, retry: one complete file, sqlite`, async () => {
+    await dieAt(step, "");
+  });
+  testWith(
+    ["redis-server"],
+    `S-SEQ-5 SIGKILL ${step}, restart, retry: one complete file, redis`,
+    async () => {
+      await dieAt(step, redis!.url);
+    },
+  );
+}

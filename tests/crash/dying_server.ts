@@ -1,0 +1,118 @@
+/**
+ * A server that kills itself at one step of a commit: a program of the tests, run by crash_test.ts.
+ *
+ * Its argument is a {@linkcode Dying} as JSON; it writes its port as a line. The seams are the
+ * contracts themselves: a store and a storage that hand on every call, and the flushes of the disk.
+ *
+ * @module
+ */
+import { serve } from "../../src/server/mod.ts";
+import type { SessionRecord } from "../../src/session/mod.ts";
+import { DiskStorage, type FileStorage, type Upload } from "../../src/storage/mod.ts";
+import type { SessionStore } from "../../src/store/mod.ts";
+import { inRedis, inSqlite } from "../helpers/instances.ts";
+
+/** The steps of a commit, in their order. */
+export const STEPS = [
+  "inside the payload",
+  "before the intent",
+  "after the intent",
+  "after the final name",
+  "after the manifest line",
+  "after the publication",
+  "after the commit",
+] as const;
+
+/** One of {@linkcode STEPS}. */
+export type Step = typeof STEPS[number];
+
+/** What the program is told. */
+export interface Dying {
+  readonly step: Step;
+  readonly folder: string;
+  /** A SQLite file, or the URL of a Redis. */
+  readonly store: string;
+}
+
+function die(): never {
+  Deno.kill(Deno.pid, "SIGKILL");
+  throw new Error("unreachable");
+}
+
+/** Hands everything on, and dies before or after the save it waits for. */
+function dyingStore(
+  inner: SessionStore,
+  step: Step,
+  note: (intent: boolean) => void,
+): SessionStore {
+  return {
+    kind: inner.kind,
+    persistent: inner.persistent,
+    load: (id) => inner.load(id),
+    delete: (id) => inner.delete(id),
+    list: () => inner.list(),
+    stats: () => inner.stats(),
+    async save(record: SessionRecord) {
+      if (record.intent !== null && step === "before the intent") die();
+      const saved = await inner.save(record);
+      if ((record.upload?.offset ?? 0) > 0 && step === "inside the payload") die();
+      if (record.intent !== null && step === "after the intent") die();
+      if (record.lastSequence > 0 && step === "after the commit") die();
+      note(record.intent !== null);
+      return saved;
+    },
+    [Symbol.asyncDispose]: () => inner[Symbol.asyncDispose](),
+  };
+}
+
+/** Hands everything on, and dies when an upload was published. */
+function dyingStorage(inner: DiskStorage, step: Step): FileStorage {
+  const watched = (upload: Upload): Upload =>
+    new Proxy(upload, {
+      get(target, name) {
+        const value = Reflect.get(target, name, target);
+        if (typeof value !== "function") return value;
+        return async (...args: unknown[]) => {
+          const result = await Reflect.apply(value, target, args);
+          if (name === "publish" && step === "after the publication") die();
+          return result;
+        };
+      },
+    });
+  return new Proxy(inner, {
+    get(target, name) {
+      const value = Reflect.get(target, name, target);
+      if (name === "begin") return async (spec: never) => watched(await target.begin(spec));
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+}
+
+if (import.meta.main) {
+  const { step, folder, store: place }: Dying = JSON.parse(Deno.args[0]!);
+  let announced = false;
+  const disk = await DiskStorage.open(folder, {
+    durability: "durable",
+    flush: {
+      contents: () => Promise.resolve(),
+      folder() {
+        // Once the intent is kept, folders are flushed between the final name and the line.
+        if (announced && step === "after the final name") die();
+        return Promise.resolve();
+      },
+      manifest() {
+        if (announced && step === "after the manifest line") die();
+        return Promise.resolve();
+      },
+    },
+  });
+  const open = place.startsWith("redis:") ? inRedis(place) : inSqlite(place);
+  const store = await open(new AsyncDisposableStack());
+  const server = serve({
+    port: 0,
+    rate: "off",
+    storage: dyingStorage(disk, step),
+    store: dyingStore(store, step, (intent) => announced ||= intent),
+  });
+  await Deno.stdout.write(new TextEncoder().encode(`${server.addr.port}\n`));
+}
