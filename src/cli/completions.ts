@@ -7,7 +7,7 @@ import {
   type ParsedArgs,
   usageError,
 } from "./args.ts";
-import type { Command } from "./command.ts";
+import { type Command, type CommandTable, loadAll } from "./command.ts";
 import type { Output } from "./output.ts";
 
 /** Words to offer for the values of flags that have a few; other values are files. */
@@ -31,7 +31,7 @@ const SHELLS: Readonly<Record<string, (specs: readonly CommandSpec[]) => string>
 };
 
 /** The command; it offers itself, too. */
-export function completionsCommand(commands: () => readonly Command[]): Command {
+export function completionsCommand(table: CommandTable): Command {
   return {
     spec: {
       name: "completions",
@@ -44,14 +44,14 @@ export function completionsCommand(commands: () => readonly Command[]): Command 
         "fish: fxfer completions fish | source",
       ],
     },
-    run: (args: ParsedArgs, { out }: Output) => {
+    run: async (args: ParsedArgs, { out }: Output) => {
       const shell = args.operands[0]!;
       const script = Object.hasOwn(SHELLS, shell) ? SHELLS[shell]! : undefined;
       if (script === undefined) {
         throw usageError([`wanted bash, zsh or fish, found "${shell}"`], "completions");
       }
-      out.line(script(commands().map(({ spec }) => spec)).trimEnd());
-      return Promise.resolve(0);
+      out.line(script((await loadAll(table)).map(({ spec }) => spec)).trimEnd());
+      return 0;
     },
   };
 }

@@ -6,33 +6,23 @@
  *
  * @module
  */
-import { BENCH_COMMAND } from "./bench.ts";
-import { CHAOS_COMMAND } from "./chaos/command.ts";
-import type { Command } from "./command.ts";
-import { completionsCommand } from "./completions.ts";
-import { CONFIG_COMMAND } from "./config_command.ts";
-import { DEMO_COMMAND } from "./demo/command.ts";
-import { DOCTOR_COMMAND } from "./doctor/command.ts";
+import type { CommandTable } from "./command.ts";
 import { createOutput, type Output } from "./output.ts";
 import { runProgram } from "./program.ts";
-import { SEND_COMMAND } from "./send/command.ts";
-import { SERVE_COMMAND } from "./serve.ts";
-import { verifyCommand } from "./verify.ts";
 
 export type { Output, Sink, TextStream } from "./output.ts";
 
-/** The commands, in the order of the help. */
-const COMMANDS: readonly Command[] = [
-  SERVE_COMMAND,
-  SEND_COMMAND,
-  verifyCommand,
-  CONFIG_COMMAND,
-  DOCTOR_COMMAND,
-  CHAOS_COMMAND,
-  DEMO_COMMAND,
-  BENCH_COMMAND,
-  completionsCommand(() => COMMANDS),
-];
+const COMMANDS: CommandTable = {
+  serve: async () => (await import("./serve.ts")).SERVE_COMMAND,
+  send: async () => (await import("./send/command.ts")).SEND_COMMAND,
+  verify: async () => (await import("./verify.ts")).verifyCommand,
+  config: async () => (await import("./config_command.ts")).CONFIG_COMMAND,
+  doctor: async () => (await import("./doctor/command.ts")).DOCTOR_COMMAND,
+  chaos: async () => (await import("./chaos/command.ts")).CHAOS_COMMAND,
+  demo: async () => (await import("./demo/command.ts")).DEMO_COMMAND,
+  bench: async () => (await import("./bench.ts")).BENCH_COMMAND,
+  completions: async () => (await import("./completions.ts")).completionsCommand(COMMANDS),
+};
 
 /**
  * Runs the program.

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { CommandSpec } from "../../src/cli/args.ts";
-import type { Command } from "../../src/cli/command.ts";
+import type { CommandTable } from "../../src/cli/command.ts";
 import { commandHelp, wrap } from "../../src/cli/help.ts";
 import { runProgram } from "../../src/cli/program.ts";
 import { CHAOS } from "../../src/cli/chaos/args.ts";
@@ -24,8 +24,8 @@ const COPY: CommandSpec = {
   details: ["More words."],
 };
 
-function commands(action: () => number | Promise<number>): Command[] {
-  return [{ spec: COPY, run: async () => await action() }];
+function commands(action: () => number | Promise<number>): CommandTable {
+  return { copy: () => Promise.resolve({ spec: COPY, run: async () => await action() }) };
 }
 
 async function run(args: string[], action: () => number | Promise<number> = () => 0) {
