@@ -33,17 +33,27 @@ export function testWith(
   fn: (path: string) => Promise<void>,
 ): void {
   const path = findProgram(...programs);
-  if (path !== undefined) {
-    Deno.test(name, () => fn(path));
-  } else if (Deno.env.get("CI") === "true" && Deno.build.os === "linux") {
+  declare(name, path === undefined ? [programs.join(" or ")] : [], () => fn(path!));
+}
+
+/** A test that needs several programs, all of them; `fn` gets their paths in the same order. */
+export function testWithAll(
+  programs: readonly string[],
+  name: string,
+  fn: (...paths: string[]) => Promise<void>,
+): void {
+  const paths = programs.map((program) => findProgram(program));
+  declare(name, programs.filter((_, i) => paths[i] === undefined), () => fn(...paths as string[]));
+}
+
+function declare(name: string, missing: readonly string[], fn: () => Promise<void>): void {
+  if (missing.length === 0) return Deno.test(name, fn);
+  const reason = `${missing.join(" and ")} ${missing.length > 1 ? "are" : "is"} not installed`;
+  if (Deno.env.get("CI") === "true" && Deno.build.os === "linux") {
     Deno.test(name, () => {
-      throw new Error(`Cannot run this test: ${programs.join(" or ")} is not installed`);
+      throw new Error(`Cannot run this test: ${reason}`);
     });
   } else {
-    Deno.test({
-      name: `${name} [skipped: ${programs.join(" or ")} is not installed]`,
-      ignore: true,
-      fn: () => {},
-    });
+    Deno.test({ name: `${name} [skipped: ${reason}]`, ignore: true, fn: () => {} });
   }
 }
