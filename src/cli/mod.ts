@@ -19,6 +19,7 @@ const COMMANDS: CommandTable = {
   config: async () => (await import("./config_command.ts")).CONFIG_COMMAND,
   doctor: async () => (await import("./doctor/command.ts")).DOCTOR_COMMAND,
   chaos: async () => (await import("./chaos/command.ts")).CHAOS_COMMAND,
+  conformance: async () => (await import("./conformance/command.ts")).CONFORMANCE_COMMAND,
   demo: async () => (await import("./demo/command.ts")).DEMO_COMMAND,
   bench: async () => (await import("./bench.ts")).BENCH_COMMAND,
   completions: async () => (await import("./completions.ts")).completionsCommand(COMMANDS),
