@@ -1,0 +1,118 @@
+/** Redis away, lost, or slow, under a running server (S-DEG-1, S-DEG-2). @module */
+import assert from "node:assert/strict";
+import { listStored, sha256, storedSha256 } from "../helpers/files.ts";
+import { inRedis, Instance } from "../helpers/instances.ts";
+import { FLAGS_W, Program } from "../helpers/program.ts";
+import { Random } from "../helpers/random.ts";
+import { RawPeer, type RawReply } from "../helpers/raw_peer.ts";
+import { RedisServer } from "../helpers/redis_server.ts";
+import { testWith } from "../helpers/require.ts";
+import { until } from "../helpers/serving.ts";
+import { TempDir } from "../helpers/temp.ts";
+
+const REDIS: [string] = ["redis-server"];
+
+function expect(reply: RawReply, code: string): RawReply["data"] {
+  assert.equal(reply.data.code, code, JSON.stringify(reply.data));
+  return reply.data;
+}
+
+/** A Redis that keeps what it has over a restart, and a server on it. */
+async function site(path: string, commandTimeoutMs = 2000) {
+  await using opened = new AsyncDisposableStack();
+  const dir = opened.use(await TempDir.make());
+  const keeping = ["--appendonly", "yes", "--appendfsync", "always"];
+  const redis = opened.use(await RedisServer.start(path, keeping));
+  const open = inRedis(redis.url, commandTimeoutMs);
+  const folder = dir.join("storage");
+  const server = opened.use(await Instance.start("a", folder, open));
+  const owned = opened.move();
+  return { redis, server, folder, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+testWith(
+  REDIS,
+  "S-DEG-2 Redis lost in mid-session yields no false ok, stateless goes on, and so does the session when it is back",
+  async (path) => {
+    await using at = await site(path);
+    const bytes = new Random(21).bytes(400_000);
+    using peer = await at.server.peer();
+    await peer.connect({ want_token: true });
+    expect(await peer.upload("one"), "ok");
+    const frame = peer.transfer(bytes, { length: bytes.length });
+    await peer.send(frame.subarray(0, frame.length - 100_000));
+    await until(
+      async () => (await at.server.record(peer.id)).upload !== null,
+      "it is being received",
+    );
+    await at.redis.kill();
+    await peer.send(frame.subarray(frame.length - 100_000));
+    expect(await peer.reply(), "store_unavailable");
+    assert.equal((await listStored(at.folder)).length, 1, "nothing is published");
+    using other = await at.server.peer();
+    expect(await other.stateless("not a session's"), "ok");
+    expect(await other.connect(), "store_unavailable");
+    using asking = await at.server.peer();
+    const fallback = await asking.connect({ fallback: "stateless" });
+    assert.equal(expect(fallback, "ok").degraded, "store_unavailable");
+    assert.equal(fallback.header.session.mode, "stateless");
+    await at.redis.start();
+    await until(() => at.server.store.stats().then(() => true, () => false), "Redis is back");
+    // The same frame again; what is here already need not be sent twice.
+    let reply = await peer.upload(bytes, { length: bytes.length }, { sequence: 2 });
+    if (reply.data.code === "offset_mismatch") {
+      const { offset } = reply.data;
+      const data = { length: bytes.length, offset };
+      reply = await peer.upload(bytes.subarray(offset), data, { sequence: 2 });
+    }
+    const { file } = expect(reply, "ok");
+    assert.equal(await storedSha256(at.folder, file.path), sha256(bytes));
+    assert.equal((await listStored(at.folder)).length, 3, "each once");
+    await at.redis.clients(2);
+  },
+);
+
+testWith(
+  REDIS,
+  "S-DEG-2 a Redis slower than the timeout is store_unavailable, and the retry stores one file",
+  async (path) => {
+    await using at = await site(path, 200);
+    using peer = await at.server.peer();
+    await peer.connect();
+    expect(await peer.upload("one"), "ok");
+    await at.redis.command("CLIENT", "PAUSE", "700", "ALL");
+    expect(await peer.upload("two"), "store_unavailable");
+    let reply: RawReply;
+    do reply = await peer.upload("two", {}, { sequence: 2 }); while (
+      reply.data.code === "store_unavailable"
+    );
+    if (reply.data.code === "offset_mismatch") {
+      reply = await peer.upload("", { offset: reply.data.offset }, { sequence: 2 });
+    }
+    expect(reply, "ok");
+    assert.equal((await listStored(at.folder)).length, 2);
+  },
+);
+
+testWith(
+  REDIS,
+  "S-DEG-1 a server starts without Redis, says so, and serves sessions once it is there; tier W, no permission asked",
+  async (path) => {
+    await using redis = await RedisServer.start(path, ["--requirepass", "s3cr3t"]);
+    await redis.kill();
+    await using server = await Program.serve({
+      flags: FLAGS_W,
+      args: ["--persistence", "redis", "--redis-url", `redis://:s3cr3t@127.0.0.1:${redis.port}`],
+    });
+    using peer = await RawPeer.open(server);
+    expect(await peer.stateless("goes on"), "ok");
+    expect(await peer.connect(), "store_unavailable");
+    assert.equal(expect(await peer.connect({ fallback: "stateless" }), "ok").mode, "stateless");
+    await redis.start();
+    await server.event("redis.ready", ({ connection }) => connection === "commands");
+    using later = await RawPeer.open(server);
+    expect(await later.connect(), "session_created");
+    expect(await later.upload("in a session"), "ok");
+    assert.doesNotMatch(server.output(), /s3cr3t|NotCapable|permission/i);
+  },
+);
