@@ -1,7 +1,9 @@
 /** What the README says, held against the program. @module */
 import assert from "node:assert/strict";
+import { run } from "../src/cli/mod.ts";
 import { SETTINGS } from "../src/config/mod.ts";
 import { CODES } from "../src/errors.ts";
+import { screens } from "./cli/screen.ts";
 
 const ROOT = new URL("../", import.meta.url);
 const readme = await Deno.readTextFile(new URL("README.md", ROOT));
@@ -31,6 +33,14 @@ Deno.test("The README names every folder of src/ and every task that exists", as
   for (const [, task] of readme.matchAll(/deno(?:@[\d.]+)? task (\w+)/g)) {
     assert.ok(Object.hasOwn(tasks, task!), task);
   }
+});
+
+Deno.test("The README names every command", async () => {
+  const { output, out } = screens();
+  await run(["--help"], output);
+  const commands = [...out.text.split("Flags:")[0]!.matchAll(/^ {2}([a-z]+) {2}/gm)];
+  assert.ok(commands.length > 5);
+  for (const [, name] of commands) assert.ok(rows.some(([cell]) => cell === `\`${name}\``), name);
 });
 
 Deno.test("The README's picture is that of the server's connection", async () => {
