@@ -325,6 +325,31 @@ export function storageSuite(
     "reopen",
   );
 
+  test(
+    "reopen() of a contended file goes on in a copy, which its earlier holder cannot reach (S-TAKE-2)",
+    async (storage, fixture) => {
+      const bytes = sample(5000);
+      const one = await storage.begin(spec({ session: SESSION, reserve: 5000 }));
+      await one.write(bytes.subarray(0, 2000));
+      const offset = await one.checkpoint();
+      const { temporaryPath, finalPath } = one;
+      const other = await fixture.restart();
+      const partial = { temporaryPath, finalPath, spec: spec({ session: SESSION }), offset };
+      const two = await other.reopen({ ...partial, contended: true });
+      assert.ok(two !== undefined);
+      assert.notEqual(two.temporaryPath, temporaryPath);
+      assert.equal(two.offset, 2000);
+      await two.write(bytes.subarray(2000));
+      await other.remove({ temporaryPath });
+      await two.seal();
+      await assertStored(fixture, await two.publish(), bytes);
+      assert.deepEqual(await fixture.files(), [finalPath], "the copied one is gone");
+      assert.equal(await other.reopen({ ...partial, contended: true }), undefined);
+    },
+    {},
+    "reopen",
+  );
+
   test("reopen() is undefined for what is gone, too short or not a partial file's name", async (storage) => {
     const upload = await storage.begin(spec({ session: SESSION }));
     await upload.write(sample(100));
