@@ -38,6 +38,7 @@ export async function connect(
   if (services.attachments.of(context) !== undefined) {
     throw new FxferError("protocol_error", "Cannot connect: this connection has a session");
   }
+  await services.storage.refresh?.(); // what other instances have stored (S-TRF-9)
   const { header: { session: { id } }, data } = frame;
   return id === null
     ? await create(services, data, context)

@@ -41,6 +41,8 @@ export class StatelessHandler implements RequestHandler {
   readonly #storage: FileStorage;
   readonly #maxRequestSize: number;
   readonly #instance: string;
+  /** Connections for which storage was asked what others have stored. */
+  readonly #refreshed = new WeakSet<ConnectionContext>();
 
   /**
    * Serves from one storage folder.
@@ -99,6 +101,10 @@ export class StatelessHandler implements RequestHandler {
       ...(data.uploadId === undefined ? {} : { uploadId: data.uploadId }),
       ...(data.sha256 === undefined ? {} : { sha256: data.sha256 }),
     };
+    if (data.uploadId !== undefined && !this.#refreshed.has(context)) {
+      this.#refreshed.add(context);
+      await this.#storage.refresh?.(); // another instance may have stored it (S-TRF-9)
+    }
     const file = storedBefore(this.#storage, data.uploadId, data.sha256) ??
       await storeWhole(this.#storage, spec, payload);
     if (context.log.enabled("info")) {

@@ -2,9 +2,9 @@
 import { creation, nameFile, type StorageCore } from "./core.ts";
 import { asStorageError } from "./io_errors.ts";
 import { isFinalPath, isTemporaryPath, temporaryName } from "./naming.ts";
-import { type DiskStorageOptions, openCore } from "./open.ts";
+import { type DiskStorageOptions, openCore, rememberId } from "./open.ts";
 import { checkDigest, PUT_NOW_BYTES, putNow } from "./put.ts";
-import { recoverSealed, reopenPartial, sweepOrphans } from "./recovery.ts";
+import { readOn, recoverSealed, reopenPartial, sweepOrphans } from "./recovery.ts";
 import type {
   Durability,
   FileSpec,
@@ -41,6 +41,7 @@ const SWEEP_OLDER_THAN_MS = 600_000;
 export class DiskStorage implements FileStorage {
   readonly #core: StorageCore;
   #open = true;
+  #learning: Promise<void> | undefined;
 
   private constructor(core: StorageCore) {
     this.#core = core;
@@ -153,6 +154,22 @@ export class DiskStorage implements FileStorage {
   /** The file an upload id was stored as. */
   find(uploadId: string): StoredFile | undefined {
     return this.#core.index.get(uploadId);
+  }
+
+  /** Learns the upload ids that other processes on the folder have stored since (tier RW). */
+  refresh(): Promise<void> | undefined {
+    if (this.tier === "W") return undefined;
+    if (this.#learning === undefined && !this.#core.manifest.grew) return undefined;
+    return this.#learn();
+  }
+
+  async #learn(): Promise<void> {
+    // One that is under way may have begun too early for whoever asks now.
+    while (this.#learning !== undefined) await this.#learning;
+    this.#learning = readOn(this.#core, (entry) => rememberId(this.#core, entry))
+      .catch((cause) => this.#core.log.warn("storage.unlearned", { cause }))
+      .finally(() => this.#learning = undefined);
+    await this.#learning;
   }
 
   /** Makes, fills and removes a small file; a missing folder is made again. */

@@ -34,6 +34,9 @@ export class Manifest {
   /** The last write may have left half a line. */
   #torn: boolean;
   #provenAt: number;
+  #readTo = 0;
+  /** Bytes this process has written since `#readTo` was set. */
+  #ownBytes = 0;
   /** Lines written since `#provenAt`. */
   #unproven: Uint8Array[] = [];
 
@@ -72,6 +75,25 @@ export class Manifest {
       throw new FxferError("storage_full", "Cannot write manifest: no room left");
     }
     this.#torn = false;
+    this.#ownBytes += written;
+  }
+
+  /** Up to which byte its lines are known here. */
+  get readTo(): number {
+    return this.#readTo;
+  }
+  set readTo(end: number) {
+    this.#readTo = end;
+    // Those that came before `end` are read; counting none reads a few again, and misses none.
+    this.#ownBytes = 0;
+  }
+
+  /** Whether another process has written to it since it was read. */
+  get grew(): boolean {
+    const { size } = this.#fs.fstatSync(this.#handle);
+    if (size !== this.#readTo + this.#ownBytes) return true;
+    if (this.#ownBytes > 0) this.readTo = size;
+    return false;
   }
 
   /** Makes sure that the handle still is the file in the folder; if it was removed, makes it anew. */
@@ -81,6 +103,7 @@ export class Manifest {
       const opened = openForAppend(this.#fs, this.#path, this.#tier);
       this.#handle = opened.handle;
       this.#fs.closeSync(old);
+      this.readTo = 0;
       this.#torn = this.#tier === "W" && opened.size > 0;
       for (const line of this.#unproven) this.#write(line);
     }

@@ -21,16 +21,21 @@ export interface ManifestLine {
   readonly torn: boolean;
 }
 
-/** The lines of a manifest that is a regular file; nothing for an absent one. Empty lines are skipped. */
-export async function* readManifest(path: string): AsyncGenerator<ManifestLine> {
+/**
+ * The lines of a manifest that is a regular file; nothing for an absent one. Empty lines are skipped.
+ *
+ * @param from Where a line begins, in bytes; lines are counted from there.
+ */
+export async function* readManifest(path: string, from = 0): AsyncGenerator<ManifestLine> {
   const file = await openRegular(path);
   if (file === undefined) return;
+  if (from > 0) await file.seek(from, Deno.SeekMode.Start);
   const decoder = new TextDecoder();
   const chunk = new Uint8Array(CHUNK_BYTES);
   /** The begin of a line whose end has not been read; empty while an overlong one is skipped. */
   let rest = new Uint8Array(0);
-  let lineStart = 0;
-  let position = 0;
+  let lineStart = from;
+  let position = from;
   let number = 0;
   try {
     for (;;) {
@@ -42,19 +47,19 @@ export async function* readManifest(path: string): AsyncGenerator<ManifestLine> 
       bytes.set(chunk.subarray(0, count), rest.length);
       const base = position - rest.length;
       position += count;
-      let from = 0;
-      for (let lf = bytes.indexOf(10); lf >= 0; lf = bytes.indexOf(10, from)) {
+      let at = 0;
+      for (let lf = bytes.indexOf(10); lf >= 0; lf = bytes.indexOf(10, at)) {
         number++;
         const end = base + lf + 1;
         if (end - lineStart > 1) {
-          const whole = from > 0 || !overlong;
-          const entry = whole ? parseEntry(decoder.decode(bytes.subarray(from, lf))) : undefined;
+          const whole = at > 0 || !overlong;
+          const entry = whole ? parseEntry(decoder.decode(bytes.subarray(at, lf))) : undefined;
           yield { number, start: lineStart, end, entry, torn: false };
         }
         lineStart = end;
-        from = lf + 1;
+        at = lf + 1;
       }
-      rest = bytes.subarray(from);
+      rest = bytes.subarray(at);
       if (position - lineStart > MAX_LINE_BYTES) rest = new Uint8Array(0);
     }
     if (position > lineStart) {

@@ -7,6 +7,7 @@ import { type Flush, systemFlush } from "./flush.ts";
 import { GroupSync } from "./group_sync.ts";
 import { asStorageError } from "./io_errors.ts";
 import { Manifest } from "./manifest.ts";
+import type { ManifestEntry } from "./manifest_line.ts";
 import { loadExtensions } from "./media_types.ts";
 import { createRandomHex, type Naming, type RandomHex } from "./naming.ts";
 import { Place } from "./place.ts";
@@ -115,12 +116,17 @@ export async function openCore(folder: string, options: DiskStorageOptions): Pro
 /** Fills the upload ids and, for a budget, the used bytes from the manifest. */
 async function remember(core: StorageCore, countBytes: boolean): Promise<void> {
   await loadManifest(core, (entry) => {
-    const { path, size, sha256, mimeType, uploadId } = entry;
-    if (uploadId !== undefined) {
-      core.index.set(uploadId, { path, size, sha256, mimeType, replayed: false });
-    }
-    if (countBytes) core.budget.add(core.place.kind(path)?.size ?? 0);
+    rememberId(core, entry);
+    if (countBytes) core.budget.add(core.place.kind(entry.path)?.size ?? 0);
   });
+}
+
+/** So that a second upload with the id is known for what it is (S-TRF-9). */
+export function rememberId({ index }: StorageCore, entry: ManifestEntry): void {
+  const { path, size, sha256, mimeType, uploadId } = entry;
+  if (uploadId !== undefined) {
+    index.set(uploadId, { path, size, sha256, mimeType, replayed: false });
+  }
 }
 
 /** A way to ask for free space, where it is allowed; says once what is given up where it is not. */

@@ -123,14 +123,35 @@ export async function loadManifest(
     if (line.torn) {
       // Only if it still is the end: another process may have appended since.
       if ((await Deno.lstat(path)).size === line.end) await Deno.truncate(path, line.start);
+      core.manifest.readTo = line.start;
       core.log.warn("storage.manifest_cut", { line: line.number, bytes: line.end - line.start });
-    } else if (line.entry === undefined || !isFinalPath(line.entry.path)) {
+      continue;
+    }
+    core.manifest.readTo = line.end;
+    if (line.entry === undefined || !isFinalPath(line.entry.path)) {
       if (malformed++ === 0) core.log.warn("storage.manifest_malformed", { line: line.number });
     } else {
       each(line.entry);
     }
   }
   if (malformed > 1) core.log.warn("storage.manifest_malformed", { lines: malformed });
+}
+
+/** Reads what has come to the manifest since it was last read, and hands on the entries. */
+export async function readOn(
+  core: StorageCore,
+  each: (entry: ManifestEntry) => void,
+): Promise<void> {
+  const { manifest, place } = core;
+  const path = place.at(MANIFEST);
+  let known = manifest.readTo;
+  if ((await Deno.lstat(path)).size < known) known = 0; // it was removed, and begins anew
+  for await (const { entry, end, torn } of readManifest(path, known)) {
+    if (torn) break; // another process is writing it
+    if (entry !== undefined && isFinalPath(entry.path)) each(entry);
+    known = end;
+  }
+  manifest.readTo = known;
 }
 
 /**

@@ -156,6 +156,12 @@ export interface FileStorage extends AsyncDisposable {
   remove(partial: { readonly temporaryPath: string }): Promise<void>;
   /** The file an upload id was stored as, as far back as is remembered. */
   find(uploadId: string): StoredFile | undefined;
+  /**
+   * Learns what other processes have stored in the same place since it was last asked, for `find`.
+   * Asked once a connection: a client sends again what another process may have stored only after it
+   * has lost its connection there. Undefined, or absent: there is nothing to learn.
+   */
+  refresh?(): Promise<void> | undefined;
   /** Throws what keeps the folder from taking files now; for readiness. */
   check(): Promise<void>;
 }

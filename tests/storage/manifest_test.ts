@@ -136,3 +136,17 @@ Deno.test("two storages on one folder mix no lines", async () => {
   const lines = await Array.fromAsync(readManifest(dir.join("commits.jsonl")));
   assert.equal(new Set(lines.map((line) => line.entry?.path)).size, 100);
 });
+
+Deno.test("readManifest() begins where it is told to", async () => {
+  await using dir = await TempDir.make();
+  const path = dir.join("commits.jsonl");
+  const line = formatEntry(ENTRY);
+  await Deno.writeTextFile(path, line + line + line);
+  const all = await Array.fromAsync(readManifest(path));
+  const rest = await Array.fromAsync(readManifest(path, all[0]!.end));
+  assert.deepEqual(rest.map(({ start, end, entry }) => [start, end, entry]), [
+    [all[1]!.start, all[1]!.end, ENTRY],
+    [all[2]!.start, all[2]!.end, ENTRY],
+  ]);
+  assert.deepEqual(await Array.fromAsync(readManifest(path, all[2]!.end)), []);
+});

@@ -1,0 +1,83 @@
+/** Two processes on one folder: what one stores, the other knows of (S-TRF-9). @module */
+import assert from "node:assert/strict";
+import { DiskStorage } from "../../src/storage/mod.ts";
+import { InProcess } from "../helpers/in_process.ts";
+import { sha256 } from "../helpers/files.ts";
+import { utf8 } from "../helpers/raw_frame.ts";
+import { TempDir } from "../helpers/temp.ts";
+
+const ID = (n: number) => `6f9619ff-8b86-4d01-b42d-${String(n).padStart(12, "0")}`;
+
+const put = (storage: DiskStorage, n: number, text = `file ${n}`) =>
+  storage.put({ mimeType: "text/plain", reserve: 0, uploadId: ID(n) }, utf8(text));
+
+Deno.test("DiskStorage.refresh() learns what others have stored, and only then", async () => {
+  await using dir = await TempDir.make();
+  await using one = await DiskStorage.open(dir.path);
+  await using two = await DiskStorage.open(dir.path);
+  assert.equal(two.refresh(), undefined, "nothing is there");
+  const first = await put(one, 1);
+  assert.equal(one.refresh(), undefined, "its own lines are nothing new");
+  assert.equal(two.find(ID(1)), undefined);
+  await two.refresh();
+  assert.deepEqual(two.find(ID(1)), first);
+  assert.equal(two.refresh(), undefined, "and that was all");
+  assert.deepEqual(await put(two, 1, "file 1"), { ...first, replayed: true });
+
+  // Both write, by turns: neither misses a line of the other.
+  for (let n = 2; n < 40; n++) {
+    await put(n % 3 === 0 ? one : two, n);
+    if (n % 5 === 0) {
+      await Promise.all([one.refresh(), two.refresh(), put(one, 100 + n), one.refresh()]);
+    }
+  }
+  await Promise.all([one.refresh(), two.refresh()]);
+  for (let n = 1; n < 40; n++) {
+    assert.ok(one.find(ID(n)) !== undefined && two.find(ID(n)) !== undefined, String(n));
+  }
+});
+
+Deno.test("DiskStorage.refresh() begins anew when the manifest was removed, and skips half a line", async () => {
+  await using dir = await TempDir.make();
+  await using one = await DiskStorage.open(dir.path);
+  await using two = await DiskStorage.open(dir.path);
+  for (let n = 1; n < 5; n++) await put(one, n);
+  await two.refresh();
+  await Deno.remove(dir.join("commits.jsonl"));
+  await one.check(); // makes it again
+  await two.check();
+  await put(one, 7);
+  await two.refresh();
+  assert.ok(two.find(ID(7)) !== undefined);
+
+  using file = await Deno.open(dir.join("commits.jsonl"), { append: true });
+  const line = JSON.stringify({ path: "received_00000000000000aa.bin" });
+  await file.write(utf8(line.slice(0, 9)));
+  await two.refresh();
+  assert.equal(two.find(ID(8)), undefined);
+});
+
+Deno.test("S-TRF-9 a stateless upload asked for again at another instance is answered, not stored", async () => {
+  await using first = await InProcess.start();
+  await using storage = await DiskStorage.open(first.folder);
+  await using second = await InProcess.start({ storage: () => storage });
+  const bytes = utf8("once");
+  const data = { upload_id: ID(1), sha256: sha256(bytes) };
+  // Both are known to each other's server before anything is stored.
+  using early = await second.open();
+  await early.stateless("another", { upload_id: ID(2) });
+
+  using peer = await first.open();
+  const stored = (await peer.stateless(bytes, data)).data;
+  assert.equal(stored.code, "ok");
+  using again = await second.open();
+  const replayed = (await again.stateless(bytes, data)).data;
+  assert.deepEqual([replayed.replayed, replayed.file], [true, stored.file]);
+  using other = await second.open();
+  const reused = await other.stateless("other bytes", {
+    ...data,
+    sha256: sha256(utf8("other bytes")),
+  });
+  assert.equal(reused.data.code, "sequence_reuse");
+  await first.assertStored(bytes, utf8("another"));
+});
