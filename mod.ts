@@ -76,6 +76,8 @@ export {
   type Intent,
   type IpBinding,
   type KeptReply,
+  type Moved,
+  type Principal,
   type RingEntry,
   type SessionRecord,
   type SessionState,
@@ -130,7 +132,17 @@ export {
   type V2Request,
 } from "./src/handler/mod.ts";
 export {
+  type ExportedSession,
+  type ExportOptions,
+  exportSession,
+  type ImportedSession,
+  importMigrationKey,
+  type ImportOptions,
+  importSession,
+} from "./src/migration/mod.ts";
+export {
   type ClockLimits,
+  type ConnectionCount,
   DEFAULT_CLOCKS,
   DEFAULT_RATE,
   DEFAULT_SERVER,

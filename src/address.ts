@@ -62,6 +62,29 @@ export function formatAddress(groups: AddressGroups): string {
   return length < 2 ? text(0, 8) : `${text(0, start)}::${text(start + length, 8)}`;
 }
 
+/** Where a server listens: a name or an address, and a TCP port of 1 to 65535. */
+export interface Endpoint {
+  readonly hostname: string;
+  readonly port: number;
+}
+
+/** `host:port` or `[::1]:port`; undefined when the text is neither. */
+export function parseEndpoint(text: string): Endpoint | undefined {
+  const [, v6, name, digits] =
+    /^(?:\[([0-9A-Fa-f.:]{2,45})\]|([A-Za-z0-9._-]{1,253})):(\d{1,5})$/.exec(text) ?? [];
+  const port = Number(digits);
+  const groups = parseAddress(v6 ?? name ?? "");
+  if (!(port >= 1 && port <= 65535) || (v6 !== undefined && groups === undefined)) return undefined;
+  return { hostname: groups === undefined ? name!.toLowerCase() : formatAddress(groups), port };
+}
+
+/** The one text of an endpoint: two are the same server exactly when their texts are. */
+export function formatEndpoint({ hostname, port }: Endpoint): string {
+  const groups = parseAddress(hostname);
+  const host = groups === undefined ? hostname.toLowerCase() : formatAddress(groups);
+  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
 /** A network: an address and how many of its bits count. */
 export interface Network {
   readonly groups: AddressGroups;

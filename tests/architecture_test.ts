@@ -20,6 +20,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   store: ["session"],
   storage: [],
   handler: ["protocol", "session", "store", "storage"],
+  migration: ["session", "store", "storage", "handler"],
   server: ["protocol", "handler", "session", "?store", "?storage"],
   client: ["protocol", "session"],
   admin: ["?store", "?storage", "?server"],

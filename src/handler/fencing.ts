@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { FxferError } from "../errors.ts";
+import { displacedBy } from "./moved.ts";
 import type { SessionServices } from "./services.ts";
 
 /** Between two looks at the epochs of the sessions held here, in milliseconds (S-TAKE-3). */
@@ -16,16 +16,16 @@ const LOOK_MS = 1000;
  * more, its open file is closed. The bytes stay: they are the new holder's.
  */
 export async function fence(
-  { attachments, log }: SessionServices,
+  { attachments, store, log }: SessionServices,
   id: string,
   epoch: number,
 ): Promise<void> {
   const holder = attachments.holder(id);
   if (holder !== undefined && holder.record.epoch < epoch && !holder.displaced) {
     holder.displaced = true;
-    holder.context.interrupt(
-      new FxferError("session_taken_over", "Cannot go on: another instance has the session"),
-    );
+    // Where it is now only its record says; a store that is away says nothing.
+    const kept = await store.load(id).catch(() => undefined);
+    holder.context.interrupt(displacedBy(kept));
     log.info("session.fenced", { session: id.slice(0, 8), epoch });
   }
   const parked = attachments.parked(id);

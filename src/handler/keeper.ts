@@ -8,6 +8,7 @@ import { FxferError } from "../errors.ts";
 import type { SessionRecord } from "../session/mod.ts";
 import type { SessionStore } from "../store/mod.ts";
 import type { Attachment } from "./attachments.ts";
+import { displacedBy } from "./moved.ts";
 
 /** More lost races within one epoch than this mean a store that does not keep its contract. */
 const MAX_TRIES = 5;
@@ -24,8 +25,8 @@ export class Keeper {
    * Saves `change(record)` and makes it the attachment's record.
    *
    * @throws {FxferError} `store_unavailable`: it may or may not have been stored, the attachment is
-   * stale. `session_taken_over`: another epoch is in the store; nothing was saved and the
-   * connection is told to stop.
+   * stale. `session_taken_over` or, where the session went to another server, `use_another_server`:
+   * another epoch is in the store; nothing was saved and the connection is told to stop.
    */
   async save(
     attachment: Attachment,
@@ -33,7 +34,7 @@ export class Keeper {
   ): Promise<void> {
     if (attachment.stale) await this.refresh(attachment);
     for (let tries = 0; tries < MAX_TRIES; tries++) {
-      if (attachment.displaced) throw takenOver();
+      if (attachment.displaced) throw displacedBy(undefined);
       const next = change(attachment.record);
       let saved: boolean;
       try {
@@ -56,7 +57,7 @@ export class Keeper {
   async refresh(attachment: Attachment): Promise<void> {
     const kept = await this.#store.load(attachment.record.id);
     if (kept?.epoch !== attachment.record.epoch || endedByOther(kept)) {
-      const error = takenOver();
+      const error = displacedBy(kept);
       attachment.displaced = true;
       attachment.context.interrupt(error);
       throw error;
@@ -69,11 +70,4 @@ export class Keeper {
 /** Our own disconnect, taken for lost and asked for again, is answered from the ring (S-SEQ-3). */
 function endedByOther(record: SessionRecord): boolean {
   return record.endedAt !== null && record.ring.at(-1)?.reply.code !== "session_closed";
-}
-
-function takenOver(): FxferError {
-  return new FxferError(
-    "session_taken_over",
-    "Cannot change session: another connection has taken it over",
-  );
 }

@@ -15,5 +15,7 @@ export type {
 export { StatelessHandler, type StatelessOptions } from "./stateless.ts";
 export { V1Handler } from "./v1.ts";
 export { degrade } from "./connect.ts";
+export { settleIntent } from "./recovery.ts";
+export { base64url, hashToken, randomBytes } from "./secrets.ts";
 export { StatefulHandler } from "./stateful.ts";
 export { DEFAULT_STATEFUL_OPTIONS, type StatefulOptions } from "./services.ts";

@@ -23,9 +23,9 @@ import {
   type Intent,
   type SessionRecord,
 } from "../session/mod.ts";
-import type { FileSpec, StoredFile, Upload } from "../storage/mod.ts";
+import type { FileSpec, FileStorage, StoredFile, Upload } from "../storage/mod.ts";
 import { storedReply } from "./receive.ts";
-import type { SessionServices } from "./services.ts";
+import type { SessionServices, StatefulOptions } from "./services.ts";
 
 /** A saved record, with the open file that belongs to it. */
 export interface Restored {
@@ -152,7 +152,7 @@ function specOf({ id, clientAddress, upload }: SessionRecord): FileSpec {
  * @throws {FxferError} When storage cannot do it now.
  */
 export async function finishFile(
-  { storage }: SessionServices,
+  { storage }: Pick<SettleParts, "storage">,
   intent: Intent,
   upload: Upload | undefined,
 ): Promise<StoredFile | undefined> {
@@ -168,9 +168,30 @@ export async function finishFile(
   }
 }
 
+/** What it takes to bring an intent to its end. */
+export interface SettleParts {
+  readonly storage: FileStorage;
+  readonly options: Pick<StatefulOptions, "maxInflight" | "now">;
+}
+
+/**
+ * Brings the intent of a session to its end that nobody serves any more (S-SEQ-5), and gives the record
+ * one version on. To be called by who has raised its epoch, and by nobody else.
+ *
+ * @param record In a state in which it could be served; one without an intent is returned as it is.
+ */
+export async function settleIntent(
+  parts: SettleParts,
+  record: SessionRecord,
+): Promise<SessionRecord> {
+  const { intent } = record;
+  if (intent === null) return record;
+  return settled(parts, record, intent, await finishFile(parts, intent, undefined));
+}
+
 /** The record one version on, with its intent fulfilled, or dropped when nothing was stored. */
 export function settled(
-  services: SessionServices,
+  services: SettleParts,
   record: SessionRecord,
   intent: Intent,
   stored: StoredFile | undefined,

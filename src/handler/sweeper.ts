@@ -20,7 +20,10 @@ export async function sweep(services: SessionServices): Promise<void> {
       continue;
     }
     // Another instance may have ended it: the file open here is nobody's any more.
-    if (attachments.parked(record.id) !== undefined) await removePartial(services, record);
+    // One that has moved keeps its bytes: its hand-over may have to be written down again.
+    if (record.moved === undefined && attachments.parked(record.id) !== undefined) {
+      await removePartial(services, record);
+    }
     // S-CLK-3: an ended record is never written again, so it cannot have come back to life.
     if (life === "forgotten") await store.delete(record.id);
   }

@@ -12,6 +12,7 @@
  */
 import { FxferError } from "../errors.ts";
 import { attach, type AttachInit, close, lifeOf, type SessionRecord } from "../session/mod.ts";
+import { movedAway } from "./moved.ts";
 import {
   endExpired,
   parkedFile,
@@ -40,7 +41,8 @@ export function unknownSession(): FxferError {
 /**
  * S-CLK-1: expiry is checked here, whatever the sweeper has done.
  *
- * @throws {FxferError} `session_unknown`, `session_expired`.
+ * @param record Of a session the caller is authorised for: the error may tell a secret of it.
+ * @throws {FxferError} `session_unknown`, `session_expired`, `use_another_server`.
  */
 export async function checkAlive(services: SessionServices, record: SessionRecord): Promise<void> {
   const life = lifeOf(record, services.options.now());
@@ -57,6 +59,7 @@ export async function checkAlive(services: SessionServices, record: SessionRecor
       }
       // falls through
     case "closed":
+      if (record.moved !== undefined) throw movedAway(record.moved);
       throw new FxferError("session_expired", "Cannot attach: the session has ended", {
         fields: { state: life },
       });

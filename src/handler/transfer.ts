@@ -15,7 +15,7 @@
  * @module
  */
 import type { ReplyBody, TransferRequest } from "../protocol/mod.ts";
-import { fingerprint, judge } from "../session/mod.ts";
+import { fingerprint, judge, principalOf } from "../session/mod.ts";
 import { admit } from "./admission.ts";
 import type { Attachment } from "./attachments.ts";
 import { acknowledge, commit, commitFailure, publish } from "./commit.ts";
@@ -66,7 +66,7 @@ function fingerprintOf({ header, data }: TransferRequest, { record }: Attachment
     sha256: data.sha256,
     complete: data.complete,
     end: data.offset + header.size,
-    principal: record.tokenHash === null ? "address" : "token",
+    principal: principalOf(record),
   });
 }
 

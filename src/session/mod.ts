@@ -86,6 +86,13 @@
  * come back by itself; five takeovers within 10 s are refused as flapping for 5 s (S-TAKE-5,
  * {@linkcode isFlapping}).
  *
+ * ## Moving to another server
+ *
+ * A session may be handed to a server with another store ({@linkcode depart}, {@linkcode arrive}): here
+ * it ends as a tombstone that knows where it went, and who is authorised is answered
+ * `use_another_server`; there it begins detached. Epochs go on from one server to the next, so of all
+ * records of a session in the world the one with the highest epoch is right.
+ *
  * ## Ending and doing without (S-DIS, S-DEG)
  *
  * - S-DIS-1 A disconnect closes the session for good; a connection that just ends leaves it detached,
@@ -96,7 +103,16 @@
  *
  * @module
  */
-export type { Intent, KeptReply, RingEntry, SessionRecord, UploadRecord } from "./session.ts";
+export type {
+  Intent,
+  KeptReply,
+  Moved,
+  Principal,
+  RingEntry,
+  SessionRecord,
+  UploadRecord,
+} from "./session.ts";
+export { arrive, depart, departing, principalOf } from "./migration.ts";
 export {
   isAttached,
   nextState,

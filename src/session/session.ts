@@ -64,6 +64,20 @@ export interface Intent {
   readonly mimeType: string;
 }
 
+/** As what a request was authorised: by a secret, or by its client's address. */
+export type Principal = "token" | "address";
+
+/** Where a session went that was handed to another server. */
+export interface Moved {
+  /** `host:port` of that server, as clients reach it. */
+  readonly address: string;
+  /**
+   * What the client shows there instead of its token, which no other server may see: a secret made
+   * for that server alone, told to who is authorised here and to nobody else.
+   */
+  readonly ticket: string;
+}
+
 /** One session. Times are milliseconds since the epoch, durations milliseconds. */
 export interface SessionRecord {
   /** UUIDv4, made by a server, never used again (S-CON-3). */
@@ -115,4 +129,12 @@ export interface SessionRecord {
   readonly totalBytes: number;
   /** Files stored. */
   readonly filesTransferred: number;
+
+  /** Where it went; absent while it is here. A record that has it is a tombstone. */
+  readonly moved?: Moved;
+  /**
+   * As what its requests count when they are compared (S-SEQ-1), for a session that came from another
+   * server and has another secret here; absent: as its own secret says.
+   */
+  readonly principal?: Principal;
 }

@@ -3,6 +3,7 @@ import { creation, nameFile, type StorageCore } from "./core.ts";
 import { asStorageError } from "./io_errors.ts";
 import { isFinalPath, isTemporaryPath, temporaryName } from "./naming.ts";
 import { type DiskStorageOptions, openCore, rememberId } from "./open.ts";
+import { readPartial } from "./partial_reader.ts";
 import { checkDigest, PUT_NOW_BYTES, putNow } from "./put.ts";
 import { readOn, recoverSealed, reopenPartial, sweepOrphans } from "./recovery.ts";
 import type {
@@ -134,6 +135,11 @@ export class DiskStorage implements FileStorage {
   /** Finishes or confirms a commit that was cut short (tier RW). */
   recover(sealed: SealedFile, spec?: FileSpec): Promise<StoredFile | undefined> {
     return recoverSealed(this.#core, sealed, spec);
+  }
+
+  /** The bytes of a partial file, for another server (tier RW). */
+  read(partial: Pick<PartialFile, "temporaryPath" | "offset">): AsyncIterable<Uint8Array> {
+    return readPartial(this.#core, partial);
   }
 
   /** Removes a partial file; absent is fine. */

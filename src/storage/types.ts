@@ -152,6 +152,12 @@ export interface FileStorage extends AsyncDisposable {
    * @param spec What is known of the file, for the line of the manifest and for `find`.
    */
   recover(sealed: SealedFile, spec?: FileSpec): Promise<StoredFile | undefined>;
+  /**
+   * The first `offset` bytes of a partial file, whoever has it open, in pieces that are valid until the
+   * next. Throws `incomplete` when they are not all there or cannot be read (tier W). Absent: as if it
+   * always threw.
+   */
+  read?(partial: Pick<PartialFile, "temporaryPath" | "offset">): AsyncIterable<Uint8Array>;
   /** Removes a partial file nobody has open; absent is fine. */
   remove(partial: { readonly temporaryPath: string }): Promise<void>;
   /** The file an upload id was stored as, as far back as is remembered. */

@@ -1,0 +1,164 @@
+/** The source's side: the session leaves. @module */
+import { createHash } from "node:crypto";
+import { formatEndpoint, parseEndpoint } from "../address.ts";
+import { FxferError } from "../errors.ts";
+import { base64url, hashToken, randomBytes, settleIntent } from "../handler/mod.ts";
+import { depart, departing, principalOf, type SessionRecord } from "../session/mod.ts";
+import type { FileStorage } from "../storage/mod.ts";
+import type { SessionStore } from "../store/mod.ts";
+import { HAND_OVER_MS, type HandOver, MAX_HAND_OVER_MS, sealHandOver } from "./hand_over.ts";
+
+/** How long the server that holds the session may take to end the commit it has announced. */
+const COMMIT_MS = 250;
+
+/** How many replies a session keeps where its server has not said it. */
+const MAX_INFLIGHT = 16;
+
+/** More lost races than this mean a store that does not keep its contract. */
+const MAX_TRIES = 100;
+
+/** What {@linkcode exportSession} needs. */
+export interface ExportOptions {
+  /** Of the session's server, which may be running: a store that outlives its process. */
+  readonly store: SessionStore;
+  /** Of the same server. */
+  readonly storage: FileStorage;
+  /** The key both servers share; see {@linkcode importMigrationKey}. */
+  readonly key: CryptoKey;
+  /** The session. */
+  readonly id: string;
+  /** The server it goes to: `host:port`, as clients reach it. */
+  readonly to: string;
+  /** How long the blob can be used, in milliseconds, above 0 up to 30 min. @default {600000} */
+  readonly validMs?: number;
+  /** Replies the server keeps for a session, 1 or more. @default {16} */
+  readonly maxInflight?: number;
+  /** Milliseconds since the epoch, for tests. @default {Date.now} */
+  readonly now?: () => number;
+}
+
+/** A session that has left. */
+export interface ExportedSession {
+  /** The session. */
+  readonly id: string;
+  /** `host:port` of the server it is for, in its one form. */
+  readonly to: string;
+  /** Until when it can be imported, in milliseconds since the epoch. */
+  readonly expiresAt: number;
+  /** How many bytes of an open file go with it. */
+  readonly partialBytes: number;
+  /** The blob: one signed line, then those bytes. To be read once; exporting again makes another. */
+  readonly blob: ReadableStream<Uint8Array>;
+}
+
+/**
+ * Takes a session from its server and writes it down for another one. When this returns, the source
+ * serves it no more, whatever becomes of the blob; the same call makes another blob of the same
+ * hand-over.
+ *
+ * @throws {FxferError} `session_unknown`, `session_expired`; `use_another_server` if it went elsewhere
+ * before; `store_unavailable`.
+ * @throws {RangeError} If `to` is no `host:port`, or `validMs` is out of its range.
+ */
+export async function exportSession(options: ExportOptions): Promise<ExportedSession> {
+  const { store, storage, key, now = Date.now, validMs = HAND_OVER_MS } = options;
+  const endpoint = parseEndpoint(options.to);
+  if (endpoint === undefined) throw new RangeError("Cannot export session: to must be host:port");
+  if (!(validMs > 0 && validMs <= MAX_HAND_OVER_MS)) {
+    throw new RangeError(
+      `Cannot export session: validMs must be above 0 up to ${MAX_HAND_OVER_MS}`,
+    );
+  }
+  if (!store.persistent) {
+    throw new TypeError("Cannot export session: its store dies with its process");
+  }
+  const to = formatEndpoint(endpoint);
+  const left = await leave(options, to);
+  const partial = await digestOf(storage, left);
+  const { moved, ...rest } = left;
+  const session: SessionRecord = {
+    ...rest,
+    upload: partial === null ? null : left.upload,
+    // The target gets neither the token nor what would show that one is right.
+    tokenHash: await hashToken(moved!.ticket),
+    principal: principalOf(left),
+  };
+  const issuedAt = now();
+  const expiresAt = issuedAt + validMs;
+  const line = await sealHandOver({ to, issuedAt, expiresAt, session, partial }, key);
+  return {
+    id: left.id,
+    to,
+    expiresAt,
+    partialBytes: partial?.size ?? 0,
+    blob: ReadableStream.from(pieces(storage, line, session)),
+  };
+}
+
+/** The source lets go first: its record says where the session went, and no commit is half done. */
+async function leave(options: ExportOptions, to: string): Promise<SessionRecord> {
+  const { store, id, now = Date.now } = options;
+  let waited = false;
+  for (let tries = 0; tries < MAX_TRIES; tries++) {
+    const loaded = await store.load(id);
+    if (loaded === undefined) {
+      throw new FxferError("session_unknown", "Cannot export session: there is none with this id");
+    }
+    if (departing(loaded, to, now())) {
+      if (loaded.intent === null) return loaded;
+      const settled = await settle(options, loaded);
+      if (await store.save(settled)) return settled;
+      continue;
+    }
+    if (loaded.intent !== null && !waited) {
+      waited = true;
+      await new Promise((resolve) => setTimeout(resolve, COMMIT_MS));
+      continue;
+    }
+    const ticket = base64url(randomBytes(32));
+    const left = depart(loaded, { address: to, ticket }, now());
+    if (!(await store.save(left))) continue;
+    // The save is what counts; an announcement that is lost is found by looking (S-TAKE-3).
+    await store.announce?.(id, left.epoch).catch(() => {});
+    if (left.intent === null) return left;
+  }
+  throw new FxferError("store_unavailable", "Cannot export session: others keep writing it");
+}
+
+/** S-SEQ-5: the file of a commit that was begun gets its name here, or the frame runs again there. */
+async function settle(
+  { storage, maxInflight = MAX_INFLIGHT, now = Date.now }: ExportOptions,
+  left: SessionRecord,
+): Promise<SessionRecord> {
+  const parts = { storage, options: { maxInflight, now } };
+  const done = await settleIntent(parts, { ...left, state: "active" });
+  const { state, instance, endedAt } = left;
+  return { ...done, state, instance, endedAt };
+}
+
+/** The bytes that can go along; null: there are none, and the client sends the file again. */
+async function digestOf(
+  storage: FileStorage,
+  { upload }: SessionRecord,
+): Promise<HandOver["partial"]> {
+  if (upload === null || upload.offset === 0 || storage.read === undefined) return null;
+  const hash = createHash("sha256");
+  try {
+    for await (const bytes of storage.read(upload)) hash.update(bytes);
+  } catch (error) {
+    if (error instanceof FxferError && error.code === "incomplete") return null;
+    throw error;
+  }
+  return { size: upload.offset, sha256: hash.digest("hex") };
+}
+
+async function* pieces(
+  storage: FileStorage,
+  line: string,
+  { upload }: SessionRecord,
+): AsyncGenerator<Uint8Array> {
+  yield new TextEncoder().encode(`${line}\n`);
+  if (upload === null) return;
+  // A stream may hold a piece longer than storage lends it.
+  for await (const bytes of storage.read!(upload)) yield bytes.slice();
+}
