@@ -97,6 +97,7 @@ export {
   type TakeoverListener,
 } from "./src/store/mod.ts";
 export {
+  type BudgetLedger,
   DiskStorage,
   type DiskStorageOptions,
   type Durability,

@@ -5,6 +5,7 @@
  */
 export { type ClockLimits } from "./clocks.ts";
 export { type V1Ack } from "./connection.ts";
+export { type ConnectionCount } from "./connection_count.ts";
 export { type ServerMode } from "./dispatcher.ts";
 export { type RateLimits } from "./limiter.ts";
 export { type DegradeAbove } from "./overload.ts";

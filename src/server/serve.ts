@@ -12,6 +12,7 @@ import type { FileStorage } from "../storage/mod.ts";
 import type { SessionStore } from "../store/mod.ts";
 import type { ClockLimits } from "./clocks.ts";
 import type { V1Ack } from "./connection.ts";
+import type { ConnectionCount } from "./connection_count.ts";
 import { Dispatcher, type ServerMode } from "./dispatcher.ts";
 import { RateLimiter, type RateLimits } from "./limiter.ts";
 import { type DegradeAbove, Overload } from "./overload.ts";
@@ -32,6 +33,19 @@ export interface ServeOptions {
   readonly mode?: ServerMode;
   /** Open connections at most. @default {100} */
   readonly maxConnections?: number;
+  /**
+   * Counts the connections of other servers on the port, too: `maxConnections` then holds for all.
+   *
+   * @default it holds for this server
+   */
+  readonly connectionCount?: ConnectionCount;
+  /**
+   * Lets other servers listen on the same address and port; Linux spreads the connections over them.
+   * Needs Deno's `--unstable-net`, or `"unstable": ["net"]` in the deno.json of the program.
+   *
+   * @default {false}
+   */
+  readonly reusePort?: boolean;
   /** How long payloads under way may go on after a stop. @default {10000} */
   readonly drainTimeoutMs?: number;
   /** The clocks of wire §3. @default handshake 10 s, header 10 s, stall 30 s, 1024 bytes/s */
@@ -135,6 +149,8 @@ export function serve(options: ServeOptions): Server {
   const listener = Deno.listen({
     hostname: options.hostname ?? DEFAULT_SERVER.hostname,
     port: options.port ?? DEFAULT_SERVER.port,
+    // Not even named otherwise: Deno ends a program that names it without --unstable-net.
+    ...(options.reusePort === true ? { reusePort: true } : {}),
   });
   const owned = new AsyncDisposableStack();
   const overload = owned.use(
@@ -166,6 +182,7 @@ export function serve(options: ServeOptions): Server {
     handler,
     {
       maxConnections: options.maxConnections ?? DEFAULT_SERVER.maxConnections,
+      count: options.connectionCount,
       drainTimeoutMs: options.drainTimeoutMs ?? DEFAULT_SERVER.drainTimeoutMs,
       clocks: { ...DEFAULT_CLOCKS, ...options.clocks },
       keepaliveMs,

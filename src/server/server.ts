@@ -11,6 +11,7 @@ import { acceptAll } from "./acceptor.ts";
 import { createBufferPools } from "./buffers.ts";
 import { type ClockLimits, Ticker } from "./clocks.ts";
 import { Connection, type ConnectionSettings, type V1Ack } from "./connection.ts";
+import type { ConnectionCount } from "./connection_count.ts";
 import type { RateLimiter } from "./limiter.ts";
 import { isPeerGone } from "./peer_gone.ts";
 import type { Arrival, ProxyGate } from "./proxy_gate.ts";
@@ -20,6 +21,8 @@ import { refusalOf } from "./refusal.ts";
 /** How a server treats its connections. */
 export interface ServerSettings {
   readonly maxConnections: number;
+  /** Absent: `maxConnections` is this server's own. */
+  readonly count?: ConnectionCount | undefined;
   readonly drainTimeoutMs: number;
   readonly keepaliveMs: number;
   readonly clocks: ClockLimits;
@@ -53,8 +56,8 @@ export class Server implements AsyncDisposable {
   readonly #log: Logger;
   readonly #owned: AsyncDisposable | undefined;
   readonly #connections = new Map<Connection, Promise<void>>();
-  /** Connections whose proxy has not said yet whose they are. */
-  #arriving = 0;
+  /** Open connections, those included whose proxy has not said yet whose they are. */
+  #openNow = 0;
   readonly #stopping = new AbortController();
   readonly #refusals = new Set<Promise<void>>();
   #accepted = 0;
@@ -89,7 +92,12 @@ export class Server implements AsyncDisposable {
 
   /** Connections open now. */
   get connections(): number {
-    return this.#connections.size + this.#arriving;
+    return this.#openNow;
+  }
+
+  #counted(change: 1 | -1): void {
+    this.#openNow += change;
+    this.#settings.count?.add(change);
   }
 
   /** Whether it was told to stop: from then on it is not ready for anybody (S-DRN-1). */
@@ -98,10 +106,10 @@ export class Server implements AsyncDisposable {
   }
 
   #take(conn: Deno.TcpConn): void {
-    const { proxy, maxConnections } = this.#settings;
+    const { proxy, maxConnections, count } = this.#settings;
     try {
       conn.setNoDelay(true); // replies are whole when they are written
-      if (this.connections >= maxConnections) {
+      if ((count?.total ?? this.#openNow) >= maxConnections) {
         throw new FxferError("too_many_connections", "Cannot accept: max_connections are open", {
           fields: { retry_after_ms: RETRY_MS },
         });
@@ -116,8 +124,8 @@ export class Server implements AsyncDisposable {
 
   /** A proxy says first whose connection it is; until then it is counted, and nothing else. Never rejects. */
   async #takeProxied(conn: Deno.TcpConn, proxy: ProxyGate): Promise<void> {
-    this.#arriving++;
-    const reading = proxy.read(conn, this.#stopping.signal).finally(() => this.#arriving--);
+    this.#counted(1);
+    const reading = proxy.read(conn, this.#stopping.signal).finally(() => this.#counted(-1));
     try {
       const arrival = await reading;
       this.#stopping.signal.throwIfAborted();
@@ -136,8 +144,10 @@ export class Server implements AsyncDisposable {
     const done = connection.run().finally(() => {
       this.#ticker.remove(connection);
       this.#connections.delete(connection);
+      this.#counted(-1);
     });
     this.#connections.set(connection, done);
+    this.#counted(1);
   }
 
   /** Refuses a connection; a stop waits until it has been told. */

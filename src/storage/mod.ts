@@ -50,6 +50,7 @@ export type {
   Tier,
   Upload,
 } from "./types.ts";
+export type { BudgetLedger } from "./budget.ts";
 export { DiskStorage } from "./disk.ts";
 export type { DiskStorageOptions } from "./open.ts";
 export type { Flush } from "./flush.ts";

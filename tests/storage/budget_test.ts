@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { FxferError } from "../../src/errors.ts";
-import { Budget } from "../../src/storage/budget.ts";
+import { Budget, type BudgetLedger } from "../../src/storage/budget.ts";
 
 const full = (error: unknown) => error instanceof FxferError && error.code === "storage_full";
 const pure = (name: string, fn: () => void) => Deno.test({ name, permissions: "none", fn });
@@ -19,6 +19,37 @@ pure("Budget admits up to its limit and not a byte more (S-TRF-3)", () => {
 
 pure("Budget without a limit admits everything", () => {
   new Budget(0, () => 0).reserve(Number.MAX_SAFE_INTEGER);
+});
+
+pure("Budgets with a ledger hold one limit together (S-TRF-3)", () => {
+  let total = 0;
+  const ledger: BudgetLedger = {
+    begin: (stored) => total ||= stored,
+    reserve: (bytes, limit) => total + bytes <= limit && (total += bytes, true),
+    release: (bytes) => total -= bytes,
+    add: (bytes) => total += bytes,
+  };
+  let free = 1000;
+  let now = 0;
+  const [one, two] = [
+    new Budget(100, () => 0, undefined, ledger),
+    new Budget(100, () => now, () => free, ledger),
+  ];
+  // Both have found the same files.
+  one.begin(10);
+  two.begin(10);
+  one.reserve(60);
+  assert.throws(() => two.reserve(60), full);
+  two.reserve(30);
+  one.add(60);
+  one.release(60, 60);
+  assert.throws(() => one.reserve(1), full);
+  two.release(30, 0);
+  free = 0;
+  now = 1000;
+  assert.throws(() => two.reserve(30), full);
+  assert.equal(total, 70, "what the disk refused is not promised");
+  one.reserve(30);
 });
 
 pure("Budget asks for free space once a second, and again before it says no", () => {
