@@ -171,7 +171,9 @@ test("S-TAKE-2 an instance frozen for 10 s wakes fenced and changes nothing", as
     await cluster.seen(() => cluster.server(name).signal("SIGCONT"), name, "UP");
     await sending;
     const told = await peer.replies();
-    assert.deepEqual(told.map(({ data }) => data.code), ["session_taken_over"]);
+    // As a reply to the frame it had in its hands, as a notice, or both.
+    const codes = new Set(told.map(({ data }) => data.code));
+    assert.deepEqual([...codes], ["session_taken_over"]);
 
     await assertStored(other, (await again.upload(first)).data, first);
     assert.equal((await again.disconnect()).data.files, 3);

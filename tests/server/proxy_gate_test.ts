@@ -4,7 +4,7 @@ import { type Arrival, ProxyGate } from "../../src/server/proxy_gate.ts";
 import { expectCode, InProcess, type InProcessOptions } from "../helpers/in_process.ts";
 import { proxyFrom, proxyLine, proxyV2 } from "../helpers/proxy_header.ts";
 import { concat, frame, utf8 } from "../helpers/raw_frame.ts";
-import { RawPeer } from "../helpers/raw_peer.ts";
+import type { RawPeer } from "../helpers/raw_peer.ts";
 
 const PROXY = { versions: "any", allow: ["127.0.0.1"] } as const;
 
