@@ -30,7 +30,7 @@ export class Health implements AsyncDisposable {
   readonly #stop = new AbortController();
 
   /** @throws {Deno.errors.AddrInUse} The port is taken. */
-  constructor({ hostname, port }: HealthOptions, readiness: Readiness) {
+  constructor({ hostname, port }: HealthOptions, readiness: Pick<Readiness, "check">) {
     this.#http = Deno.serve(
       { hostname, port, signal: this.#stop.signal, onListen: () => {} },
       (request) => answer(request, readiness),
@@ -45,7 +45,7 @@ export class Health implements AsyncDisposable {
   }
 }
 
-async function answer(request: Request, readiness: Readiness): Promise<Response> {
+async function answer(request: Request, readiness: Pick<Readiness, "check">): Promise<Response> {
   const { pathname } = new URL(request.url);
   if (pathname !== "/healthz" && pathname !== "/readyz") return say(404, { status: "unknown" });
   if (request.method !== "GET" && request.method !== "HEAD") {

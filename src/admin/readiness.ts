@@ -12,8 +12,11 @@ export interface ReadinessParts {
   readonly store?: Pick<SessionStore, "stats"> | undefined;
 }
 
-/** Why it is not: it was told to stop; sessions cannot be remembered; files cannot be kept. */
-export type UnreadyReason = "stopping" | "store" | "storage";
+/**
+ * Why it is not: it was told to stop; sessions cannot be remembered; files cannot be kept; a part of
+ * the server does not answer.
+ */
+export type UnreadyReason = "stopping" | "store" | "storage" | "workers";
 
 /** The answer of a look. */
 export type ReadyState = { readonly ready: true } | {

@@ -21,6 +21,11 @@ export const CONFIG_OPTIONS: Readonly<Record<string, OptionSpec>> = {
     help: "Serve stateless or stateful requests, or dual for both",
     setting: "server.mode",
   },
+  workers: {
+    value: "N",
+    help: "Threads that serve the port together; auto is one for each core",
+    setting: "server.workers",
+  },
   storage: { value: "DIR", help: "Folder for received files", setting: "storage.path" },
   persistence: {
     value: "KIND",

@@ -8,7 +8,7 @@ import type { Config, ServerConfig } from "../config/mod.ts";
 import { FxferError } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import type { ServeOptions } from "../server/mod.ts";
-import { DiskStorage } from "../storage/mod.ts";
+import { type BudgetLedger, DiskStorage } from "../storage/mod.ts";
 import {
   MemorySessionStore,
   RedisSessionStore,
@@ -32,11 +32,22 @@ const ms = (seconds: number): number => seconds * 1000;
  * Opens storage and store, and translates the configuration into the options of the library.
  *
  * @param trace Hears of every change of a session.
+ * @param budgetLedger Where other servers of this process share the folder and its budget.
  */
-export async function wire(config: Config, log: Logger, trace?: Logger): Promise<Parts> {
+export async function wire(
+  config: Config,
+  log: Logger,
+  trace?: Logger,
+  budgetLedger?: BudgetLedger,
+): Promise<Parts> {
   await using opened = new AsyncDisposableStack();
   const { path, naming, durability, budget } = config.storage;
-  const storage = opened.use(await DiskStorage.open(path, { naming, durability, budget, log }));
+  const storage = opened.use(
+    await DiskStorage.open(path, {
+      ...{ naming, durability, budget, log },
+      ...(budgetLedger === undefined ? {} : { budgetLedger }),
+    }),
+  );
   const store = config.server.mode === "stateless"
     ? undefined
     : await openStore(config, opened, log);

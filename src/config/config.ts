@@ -38,6 +38,12 @@ export interface ServerConfig {
    */
   readonly mode: "stateless" | "stateful" | "dual";
   /**
+   * Threads that serve the port together, 1 to 64; `"auto"` is as many as the machine has cores. More
+   * than one needs Linux, and for sessions a store that they can share.
+   * @default {1}
+   */
+  readonly workers: number | "auto";
+  /**
    * Connections open at once, 1 to 100000; one more is told `too_many_connections`.
    * @default {100}
    */

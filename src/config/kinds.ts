@@ -126,6 +126,14 @@ export function offOr<T>(kind: Kind<T>): Kind<T | "off"> {
   };
 }
 
+/** One word, or a value of another kind. */
+export function orWord<const W extends string, T>(word: W, kind: Kind<T>): Kind<T | W> {
+  return {
+    wanted: `${word} or ${kind.wanted}`,
+    read: (raw) => raw === word ? word : kind.read(raw),
+  };
+}
+
 /** A list of values of one kind; as text, they stand between commas. */
 export function list<T>(item: Kind<T>, example: string): Kind<readonly T[]> {
   return {

@@ -7,7 +7,7 @@
  */
 import type { Config } from "./config.ts";
 import { parseNetwork } from "../address.ts";
-import { bytes, choice, integer, type Kind, list, offOr, seconds, text } from "./kinds.ts";
+import { bytes, choice, integer, type Kind, list, offOr, orWord, seconds, text } from "./kinds.ts";
 
 /** One setting. */
 export interface Setting<T = unknown> {
@@ -98,6 +98,11 @@ export const SCHEMA: Section<Config> = section<Config>("fxfer's configuration", 
       choice("stateless", "stateful", "dual"),
       "dual",
       "Requests served: without sessions, with sessions, or both",
+    ),
+    workers: setting(
+      orWord("auto", integer(1, 64)),
+      1,
+      "Threads that serve the port together; auto is one for each core",
     ),
     max_connections: setting(integer(1, 100_000), 100, "Connections open at once"),
     drain_timeout: setting(seconds(0, DAY), 10, "Time for a payload under way after SIGTERM"),

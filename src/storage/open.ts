@@ -1,7 +1,7 @@
 /** Opens the parts of a DiskStorage: finds the tier, makes the folder, reads the manifest. @module */
 import { FxferError } from "../errors.ts";
 import { type Logger, silentLogger } from "../log.ts";
-import { Budget } from "./budget.ts";
+import { Budget, type BudgetLedger } from "./budget.ts";
 import type { StorageCore } from "./core.ts";
 import { type Flush, systemFlush } from "./flush.ts";
 import { GroupSync } from "./group_sync.ts";
@@ -34,6 +34,8 @@ export interface DiskStorageOptions {
    * @default {0}
    */
   readonly budget?: number;
+  /** Sums up what several storages on the folder hold, so that the budget is one for all of them. */
+  readonly budgetLedger?: BudgetLedger;
   /**
    * Upload ids remembered, for answering a repeated upload; about 350 bytes each.
    * @default {100000}
@@ -87,7 +89,7 @@ export async function openCore(folder: string, options: DiskStorageOptions): Pro
     place,
     durability,
     manifest,
-    budget: new Budget(limit, now, await freeSpaceOf(place, log)),
+    budget: new Budget(limit, now, await freeSpaceOf(place, log), options.budgetLedger),
     index: new UploadIndex(options.maxUploadIds ?? 100_000),
     flush,
     folders: new GroupSync(async (paths) => {
@@ -115,10 +117,12 @@ export async function openCore(folder: string, options: DiskStorageOptions): Pro
 
 /** Fills the upload ids and, for a budget, the used bytes from the manifest. */
 async function remember(core: StorageCore, countBytes: boolean): Promise<void> {
+  let stored = 0;
   await loadManifest(core, (entry) => {
     rememberId(core, entry);
-    if (countBytes) core.budget.add(core.place.kind(entry.path)?.size ?? 0);
+    if (countBytes) stored += core.place.kind(entry.path)?.size ?? 0;
   });
+  core.budget.begin(stored);
 }
 
 /** So that a second upload with the id is known for what it is (S-TRF-9). */

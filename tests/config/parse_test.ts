@@ -45,6 +45,7 @@ Deno.test("parseConfig() gives every default the goal names", pure, () => {
       host: "127.0.0.1",
       port: 65432,
       mode: "dual",
+      workers: 1,
       max_connections: 100,
       drain_timeout: 10,
       handshake_timeout: 10,

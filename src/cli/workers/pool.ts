@@ -1,0 +1,227 @@
+/**
+ * The workers of one server: started together, started again when one dies, stopped together.
+ *
+ * A worker is told to start and answers `listening` or `refused`. One that dies is started again
+ * after a pause, but only so often: after that the others go on without it, and when none is left the
+ * server has failed.
+ *
+ * @module
+ */
+import type { ReadyState } from "../../admin/mod.ts";
+import { FxferError } from "../../errors.ts";
+import type { LogEvent, Logger } from "../../log.ts";
+import type { FromWorker, Listening, ToWorker } from "./messages.ts";
+
+/** A worker as the pool sees it; it hears nothing more of it after `terminate`. */
+export interface WorkerHandle {
+  post(message: ToWorker): void;
+  terminate(): void;
+}
+
+/** What happens to a worker. */
+export interface WorkerEvents {
+  message(message: FromWorker): void;
+  /** It is gone, and was not told to go. */
+  died(reason: string): void;
+}
+
+/** How a pool works. */
+export interface PoolOptions {
+  readonly workers: number;
+  /** Makes a worker and tells it to start. @param worker Counted from 1. */
+  readonly spawn: (worker: number, events: WorkerEvents) => WorkerHandle;
+  /** A worker has died: what it held can be given back. */
+  readonly reclaim: (worker: number) => void;
+  /** Where the workers' own events go. */
+  readonly sink: (event: LogEvent) => void;
+  readonly log: Logger;
+  /** How long a stop may take before the workers are ended, in milliseconds. */
+  readonly stopMs: number;
+  /** The first pause before a worker is started again; it doubles. @default {100} */
+  readonly pauseMs?: number;
+}
+
+/** A worker that dies more often than this within the window stays away. */
+const MAX_DEATHS = 5;
+const DEATHS_WINDOW_MS = 60_000;
+
+/** A worker that has not answered by then hangs. */
+const CHECK_MS = 2000;
+
+interface Slot {
+  readonly worker: number;
+  state: "starting" | "serving" | "dead" | "stopped";
+  handle: WorkerHandle | undefined;
+  /** When it died, lately. */
+  deaths: number[];
+  again: ReturnType<typeof setTimeout> | undefined;
+  checks: Map<number, (state: ReadyState) => void>;
+}
+
+const STOPPING: ReadyState = { ready: false, reason: "stopping" };
+const HANGING: ReadyState = { ready: false, reason: "workers" };
+
+/** See the module's text. */
+export class Pool {
+  /** Settles when all listen for the first time; rejects when one of them cannot. */
+  readonly listening: Promise<Listening>;
+  /** Settles when all have stopped; rejects with `internal_error` when none is left. */
+  readonly finished: Promise<void>;
+  readonly #options: PoolOptions;
+  readonly #slots: Slot[] = [];
+  readonly #listen = Promise.withResolvers<Listening>();
+  readonly #finish = Promise.withResolvers<void>();
+  #begun = false;
+  #stopping = false;
+  #late: ReturnType<typeof setTimeout> | undefined;
+  #checks = 0;
+
+  constructor(options: PoolOptions) {
+    this.#options = options;
+    this.listening = this.#listen.promise;
+    this.finished = this.#finish.promise;
+    for (const { promise } of [this.#listen, this.#finish] as { promise: Promise<unknown> }[]) {
+      promise.catch(() => {}); // whoever waits for it hears of it
+    }
+    for (let worker = 1; worker <= options.workers; worker++) {
+      const slot: Slot = {
+        worker,
+        state: "starting",
+        handle: undefined,
+        deaths: [],
+        again: undefined,
+        checks: new Map(),
+      };
+      this.#slots.push(slot);
+      this.#start(slot);
+    }
+  }
+
+  /** Whether it was told to stop. */
+  get stopping(): boolean {
+    return this.#stopping;
+  }
+
+  /** Ready when every worker is: the system goes on giving connections to one that hangs. */
+  async check(): Promise<ReadyState> {
+    if (this.#stopping) return STOPPING;
+    // One that is away gets no connections: the others do its work meanwhile.
+    const asked = this.#slots.filter(({ state }) => state === "serving");
+    const states = await Promise.all(asked.map((slot) => this.#ask(slot)));
+    return states.find(({ ready }) => !ready) ?? states[0] ?? HANGING;
+  }
+
+  /** Stops all gracefully (S-DRN-1); calling it again changes nothing. */
+  stop(): void {
+    if (this.#stopping) return;
+    this.#stopping = true;
+    this.#late = setTimeout(() => this.#cut(), this.#options.stopMs);
+    for (const slot of this.#slots) {
+      clearTimeout(slot.again);
+      if (slot.handle === undefined) slot.state = "stopped";
+      slot.handle?.post({ type: "stop" });
+    }
+    this.#settle();
+  }
+
+  #start(slot: Slot): void {
+    slot.state = "starting";
+    const { spawn } = this.#options;
+    let over = false;
+    const handle = spawn(slot.worker, {
+      message: (message) => over || this.#hear(slot, message),
+      died: (reason) => {
+        if (over) return;
+        over = true;
+        this.#bury(slot, reason);
+      },
+    });
+    if (!over) slot.handle = handle;
+  }
+
+  #hear(slot: Slot, message: FromWorker): void {
+    switch (message.type) {
+      case "log":
+        return this.#options.sink(message.event);
+      case "listening":
+        if (slot.state === "starting") slot.state = "serving";
+        if (this.#begun) this.#options.log.info("worker.back", { worker: slot.worker });
+        else if (this.#slots.every(({ state }) => state === "serving")) {
+          this.#begun = true;
+          this.#listen.resolve(message);
+        }
+        return;
+      case "refused":
+        if (this.#begun) return this.#bury(slot, message.message);
+        return this.#listen.reject(new FxferError(message.code, message.message));
+      case "checked":
+        slot.checks.get(message.check)?.(message.state);
+        return;
+      case "stopped":
+        this.#end(slot, "stopped");
+        return this.#settle();
+    }
+  }
+
+  /** A worker is dead: the pool goes on without it until it is back. */
+  #bury(slot: Slot, reason: string): void {
+    this.#end(slot, this.#stopping ? "stopped" : "dead");
+    this.#options.reclaim(slot.worker);
+    const now = performance.now();
+    slot.deaths = [...slot.deaths.filter((at) => now - at < DEATHS_WINDOW_MS), now];
+    const often = slot.deaths.length;
+    const again = this.#begun && !this.#stopping && often <= MAX_DEATHS;
+    const pause = (this.#options.pauseMs ?? 100) * 2 ** (often - 1);
+    this.#options.log.error("worker.died", {
+      worker: slot.worker,
+      reason,
+      ...(again ? { again_ms: pause } : {}),
+    });
+    if (!this.#begun) {
+      this.#listen.reject(new FxferError("internal_error", `Cannot start worker: ${reason}`));
+    }
+    if (again) slot.again = setTimeout(() => this.#start(slot), pause);
+    else slot.again = undefined;
+    this.#settle();
+  }
+
+  #end(slot: Slot, state: "dead" | "stopped"): void {
+    slot.state = state;
+    slot.handle?.terminate();
+    slot.handle = undefined;
+    for (const answer of slot.checks.values()) answer(HANGING);
+  }
+
+  #cut(): void {
+    for (const slot of this.#slots) {
+      if (slot.state === "stopped") continue;
+      this.#options.log.error("worker.hangs", { worker: slot.worker });
+      this.#end(slot, "stopped");
+    }
+    this.#settle();
+  }
+
+  /** Looks whether this was the end. */
+  #settle(): void {
+    const gone = ({ state, again }: Slot) => state === "dead" && again === undefined;
+    if (this.#stopping) {
+      if (this.#slots.some(({ state }) => state !== "stopped")) return;
+      clearTimeout(this.#late);
+      this.#finish.resolve();
+    } else if (this.#slots.every(gone)) {
+      this.#finish.reject(new FxferError("internal_error", "Cannot go on: every worker has died"));
+    }
+  }
+
+  async #ask(slot: Slot): Promise<ReadyState> {
+    const check = ++this.#checks;
+    const { promise, resolve } = Promise.withResolvers<ReadyState>();
+    const timer = setTimeout(() => resolve(HANGING), CHECK_MS);
+    slot.checks.set(check, resolve);
+    slot.handle?.post({ type: "check", check });
+    const state = await promise;
+    clearTimeout(timer);
+    slot.checks.delete(check);
+    return state;
+  }
+}

@@ -1,0 +1,98 @@
+/**
+ * What the workers count together, in memory that all of them see. Each has places of its own, so
+ * that what a worker held can be given back when it dies.
+ *
+ * @module
+ */
+import type { ConnectionCount } from "../../server/mod.ts";
+import type { BudgetLedger } from "../../storage/mod.ts";
+
+/** Made by the parent and sent to each worker. */
+export interface SharedMemory {
+  /** An Int32 for each worker: its open connections. */
+  readonly connections: SharedArrayBuffer;
+  /** BigInt64: bytes stored or promised, whether they were counted yet, then each worker's promises. */
+  readonly budget: SharedArrayBuffer;
+}
+
+const TOTAL = 0;
+const COUNTED = 1;
+const PROMISES = 2;
+
+/** Memory for so many workers. */
+export function createSharedMemory(workers: number): SharedMemory {
+  return {
+    connections: new SharedArrayBuffer(workers * Int32Array.BYTES_PER_ELEMENT),
+    budget: new SharedArrayBuffer((PROMISES + workers) * BigInt64Array.BYTES_PER_ELEMENT),
+  };
+}
+
+/** Gives back what a worker that died held; its files stay. */
+export function reclaim(memory: SharedMemory, worker: number): void {
+  Atomics.store(new Int32Array(memory.connections), worker - 1, 0);
+  const budget = new BigInt64Array(memory.budget);
+  Atomics.sub(budget, TOTAL, Atomics.exchange(budget, PROMISES + worker - 1, 0n));
+}
+
+/** Open connections; see {@linkcode ConnectionCount}. */
+export class SharedConnectionCount implements ConnectionCount {
+  readonly #open: Int32Array;
+  readonly #place: number;
+
+  /** @param worker Counted from 1. */
+  constructor(memory: SharedMemory, worker: number) {
+    this.#open = new Int32Array(memory.connections);
+    this.#place = worker - 1;
+  }
+
+  get total(): number {
+    let total = 0;
+    for (let place = 0; place < this.#open.length; place++) {
+      total += Atomics.load(this.#open, place);
+    }
+    return total;
+  }
+  add(change: 1 | -1): void {
+    Atomics.add(this.#open, this.#place, change);
+  }
+}
+
+/** Bytes stored and promised; see {@linkcode BudgetLedger}. */
+export class SharedBudgetLedger implements BudgetLedger {
+  readonly #bytes: BigInt64Array;
+  readonly #promises: number;
+
+  /** @param worker Counted from 1. */
+  constructor(memory: SharedMemory, worker: number) {
+    this.#bytes = new BigInt64Array(memory.budget);
+    this.#promises = PROMISES + worker - 1;
+  }
+
+  begin(stored: number): void {
+    // Who comes later has seen files that were counted when they were stored.
+    if (Atomics.exchange(this.#bytes, COUNTED, 1n) === 0n) this.add(stored);
+  }
+
+  reserve(bytes: number, limit: number): boolean {
+    const wanted = BigInt(bytes);
+    const most = BigInt(limit) - wanted;
+    for (let seen = Atomics.load(this.#bytes, TOTAL); seen <= most;) {
+      const found = Atomics.compareExchange(this.#bytes, TOTAL, seen, seen + wanted);
+      if (found === seen) {
+        Atomics.add(this.#bytes, this.#promises, wanted);
+        return true;
+      }
+      seen = found; // another worker was first: look again
+    }
+    return false;
+  }
+
+  release(bytes: number): void {
+    Atomics.sub(this.#bytes, this.#promises, BigInt(bytes));
+    Atomics.sub(this.#bytes, TOTAL, BigInt(bytes));
+  }
+
+  add(bytes: number): void {
+    Atomics.add(this.#bytes, TOTAL, BigInt(bytes));
+  }
+}
