@@ -1,4 +1,5 @@
 /** The client as programs see it: `connect` and what it returns. @module */
+import type { Endpoint } from "../address.ts";
 import { FxferError } from "../errors.ts";
 import { NotVersion2 } from "./handshake.ts";
 import { SessionManager } from "./session_manager.ts";
@@ -25,11 +26,13 @@ interface Engine {
 class ConnectedClient implements Client {
   readonly #engine: Engine;
   readonly #session: SessionManager | undefined;
+  readonly #home: Endpoint;
   readonly #signal: AbortSignal | undefined;
   readonly #onAbort = (): void => void this.#stop(interrupted(this.#signal!.reason));
 
-  constructor(engine: Engine, signal: AbortSignal | undefined) {
+  constructor(engine: Engine, home: Endpoint, signal: AbortSignal | undefined) {
     this.#engine = engine;
+    this.#home = home;
     this.#session = engine instanceof SessionManager ? engine : undefined;
     this.#signal = signal;
     signal?.addEventListener("abort", this.#onAbort);
@@ -44,6 +47,9 @@ class ConnectedClient implements Client {
   }
   get token(): string | undefined {
     return this.#session?.token;
+  }
+  get address(): Endpoint {
+    return this.#session?.address ?? this.#home;
   }
   get terms(): Terms | undefined {
     return this.#session?.terms;
@@ -126,11 +132,12 @@ export async function connect(options: ConnectOptions = {}): Promise<Client> {
   signal?.addEventListener("abort", abort);
   try {
     await session.start();
-    return new ConnectedClient(session, signal);
+    return new ConnectedClient(session, address, signal);
   } catch (error) {
     if (!(error instanceof NotVersion2) || allowV1 !== true) throw error;
     onEvent?.({ type: "connected", mode: "v1", sessionId: null, resumed: false });
-    return new ConnectedClient(new V1Sender(address, options.now ?? Date.now), signal);
+    const sender = new V1Sender(address, options.now ?? Date.now);
+    return new ConnectedClient(sender, address, signal);
   } finally {
     signal?.removeEventListener("abort", abort);
   }

@@ -21,6 +21,8 @@ export type ClientEvent =
     readonly delayMs: number;
     readonly code: Code;
   }
+  /** The session is on another server, a trusted one: it goes on at `address`, as `host:port`. */
+  | { readonly type: "moved"; readonly address: string }
   /** A file goes on from the server's offset (S-CON-2). */
   | { readonly type: "resumed"; readonly uploadId: string; readonly offset: number }
   /** The session ended on the server's side; unfinished files start over in a new one. */

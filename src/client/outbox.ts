@@ -40,6 +40,7 @@ const RECONNECT: ReadonlySet<string> = new Set([
   "not_connected",
   "session_unknown",
   "session_expired",
+  "use_another_server",
 ]);
 
 /** See the module's text. */

@@ -4,15 +4,17 @@
  *
  * @module
  */
+import { type Endpoint, formatEndpoint } from "../address.ts";
 import { FxferError } from "../errors.ts";
 import { type Logger, silentLogger } from "../log.ts";
-import type { Address, Connection } from "./connection.ts";
+import type { Connection } from "./connection.ts";
 import type { ClientEvent } from "./events.ts";
 import { askFor, DEFAULT_KEEPALIVE_S, dial, type Greeting, NotVersion2 } from "./handshake.ts";
 import { Link } from "./link.ts";
 import type { Outcome } from "./items.ts";
 import { Outbox } from "./outbox.ts";
 import { type Backoff, backoffOf, DEFAULT_RETRIES, retryDelay } from "./retry.ts";
+import { Route } from "./route.ts";
 import { Transmitter } from "./transmit.ts";
 import type { ConnectOptions, SessionTotals, Terms } from "./types.ts";
 import type { Upload } from "./upload.ts";
@@ -26,7 +28,7 @@ export class SessionManager {
   mode: "stateful" | "stateless";
 
   readonly #options: ConnectOptions;
-  readonly #address: Address;
+  readonly #route: Route;
   readonly #backoff: Backoff;
   readonly #retries: number;
   readonly #now: () => number;
@@ -50,9 +52,9 @@ export class SessionManager {
   #running: Promise<void> | undefined;
 
   /** @throws {RangeError} If a number among the options cannot be used. */
-  constructor(options: ConnectOptions, address: Address) {
+  constructor(options: ConnectOptions, address: Endpoint) {
     this.#options = options;
-    this.#address = address;
+    this.#route = new Route(address, options.trustedServers ?? []);
     this.#backoff = backoffOf(options.backoff);
     this.#retries = options.retries ?? DEFAULT_RETRIES;
     if (!Number.isInteger(this.#retries) || this.#retries < 0) {
@@ -74,6 +76,11 @@ export class SessionManager {
     // Heard by whoever asked; where nobody did, a rejection must not end the process.
     this.#totals.promise.catch(() => {});
     this.#first.promise.catch(() => {});
+  }
+
+  /** The server that has the session. */
+  get address(): Endpoint {
+    return this.#route.address;
   }
 
   /** Connects for the first time. @throws {FxferError} What refused it; tries used up; interrupted. */
@@ -157,7 +164,7 @@ export class SessionManager {
     this.#gaveUp = false;
     try {
       const { connection, greeting } = await dial(
-        this.#address,
+        this.#route.address,
         askFor(this.#options, this, this.#attached),
         this.#now,
         this.#stop.signal,
@@ -179,6 +186,7 @@ export class SessionManager {
     const resumed = greeting.kind === "session" && greeting.resumption !== undefined;
     this.terms = terms;
     this.#attached = true;
+    this.#route.arrived();
     if (greeting.kind === "session") {
       this.sessionId = greeting.id;
       this.token = greeting.token ?? (resumed ? this.token : undefined);
@@ -222,6 +230,12 @@ export class SessionManager {
   #refused(error: unknown): Outcome | undefined {
     if (!(error instanceof FxferError)) throw error;
     const { code } = error;
+    const turn = this.#route.turn(error);
+    if (turn?.kind === "followed") {
+      this.token = turn.ticket;
+      return void this.#emit({ type: "moved", address: formatEndpoint(this.#route.address) });
+    }
+    if (turn !== undefined) return turn;
     if (code === "session_unknown" || code === "session_expired") return this.#sessionLost(error);
     const fatal = error instanceof NotVersion2 ? !this.#attached : error.class === "fatal";
     return { kind: fatal ? "fatal" : "lost", error };
@@ -234,6 +248,7 @@ export class SessionManager {
     this.#emit({ type: "session_lost", sessionId, code: error.code });
     this.sessionId = null;
     this.token = undefined;
+    this.#route.restart();
     return this.#outbox.closingOnly ? { kind: "closed", totals: undefined } : undefined;
   }
 

@@ -54,6 +54,11 @@ export interface ConnectOptions {
   readonly wantToken?: boolean;
   /** Close the session of before and start a new one (S-CON-3). @default {false} */
   readonly clean?: boolean;
+  /**
+   * Servers, as `host:port`, to which a session may be followed that has moved there, three in a row at
+   * most. They never get its token: each has a secret of its own for it. @default {[]}
+   */
+  readonly trustedServers?: readonly string[];
   /** Tries in a row without progress after which sending fails, 0 or more. @default {8} */
   readonly retries?: number;
   /** The pauses between tries. */
@@ -159,8 +164,10 @@ export interface Client extends AsyncDisposable {
   readonly mode: "stateful" | "stateless" | "v1";
   /** The session's id; null without a session. */
   readonly sessionId: string | null;
-  /** The session's secret, if it has one. */
+  /** The session's secret, if it has one: for the server at {@linkcode Client.address} and no other. */
   readonly token: string | undefined;
+  /** The server that has the session now: another than was connected to, if it has moved. */
+  readonly address: { readonly hostname: string; readonly port: number };
   /** The server's terms; undefined where none were stated. */
   readonly terms: Terms | undefined;
   /**

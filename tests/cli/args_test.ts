@@ -149,6 +149,7 @@ Deno.test("readSendArgs() fills in the defaults", pure, () => {
     mode: "auto",
     allowV1: false,
     retries: 8,
+    trust: [],
     recursive: false,
     state: ".fxfer",
     trace: false,
@@ -169,6 +170,7 @@ Deno.test("readSendArgs() fills in the defaults", pure, () => {
         "image/svg+xml",
       ],
       ...["--allow-v1", "--retries", "0", "--json", "-q", "-"],
+      ...["--trust", "b:1", "--trust=[::1]:2"],
     ], SEND)),
     {
       files: ["-"],
@@ -179,6 +181,7 @@ Deno.test("readSendArgs() fills in the defaults", pure, () => {
       type: "image/svg+xml",
       allowV1: true,
       retries: 0,
+      trust: ["b:1", "[::1]:2"],
       recursive: false,
       state: ".fxfer",
       trace: false,

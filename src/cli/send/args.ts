@@ -1,4 +1,5 @@
 /** `fxfer send`: its flags, and what they ask for. @module */
+import { parseEndpoint } from "../../address.ts";
 import { SETTINGS, shorten } from "../../config/mod.ts";
 import { type CommandSpec, type ParsedArgs, usageError } from "../args.ts";
 import { MEDIA_TYPE } from "./media_type.ts";
@@ -28,6 +29,11 @@ export const SEND: CommandSpec = {
     retries: {
       value: "N",
       help: `Tries after the first one that failed (default ${DEFAULT_RETRIES})`,
+    },
+    trust: {
+      value: "HOST:PORT",
+      multiple: true,
+      help: "Follow the session there if the server says that it has moved",
     },
     state: {
       value: "DIR",
@@ -61,6 +67,8 @@ export interface SendArgs {
   readonly allowV1: boolean;
   /** Tries after the first. */
   readonly retries: number;
+  /** Servers the session may be followed to, as `host:port`. */
+  readonly trust: readonly string[];
   /** Whether folders are sent. */
   readonly recursive: boolean;
   /** Bytes a second; absent for no limit. */
@@ -107,6 +115,11 @@ export function readSendArgs(args: ParsedArgs): SendArgs {
   const limitRate = rate === undefined ? undefined : bytes.read(rate) as number | undefined;
   if (rate !== undefined && !limitRate) fault("limit-rate", "bytes a second such as 500k", rate);
 
+  const trust = args.list("trust");
+  for (const server of trust) {
+    if (parseEndpoint(server) === undefined) fault("trust", "host:port", server);
+  }
+
   const name = args.text("name");
   if (name !== undefined && args.operands.length > 1) {
     faults.push("--name names one file, and there are several");
@@ -131,6 +144,7 @@ export function readSendArgs(args: ParsedArgs): SendArgs {
     ...(type === undefined ? {} : { type }),
     allowV1: args.has("allow-v1"),
     retries: Number(retries),
+    trust,
     recursive: args.has("recursive"),
     ...(limitRate === undefined ? {} : { limitRate }),
     state: args.text("state") ?? DEFAULT_STATE,

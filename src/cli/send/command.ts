@@ -1,4 +1,5 @@
 /** `fxfer send`: from the flags to the exit code. @module */
+import { parseEndpoint } from "../../address.ts";
 import type { ClientEvent } from "../../client/mod.ts";
 import { escapeControls } from "../../config/mod.ts";
 import { FxferError } from "../../errors.ts";
@@ -9,7 +10,7 @@ import type { Output } from "../output.ts";
 import { reachable } from "../permission.ts";
 import { onStop } from "../signals.ts";
 import { clientStep } from "../trace/client_steps.ts";
-import { readSendArgs, SEND, type SendArgs } from "./args.ts";
+import { readSendArgs, SEND } from "./args.ts";
 import { JsonReport } from "./json_report.ts";
 import { planTargets } from "./plan.ts";
 import type { SendReport } from "./report.ts";
@@ -32,7 +33,13 @@ async function runSend(args: ParsedArgs, output: Output): Promise<number> {
   const report: SendReport = asked.json
     ? new JsonReport(output, targets.length > 1, asked.quiet)
     : new TextReport(output, targets, asked.quiet);
-  if (targets.some(({ error }) => error === undefined)) await mayConnect(asked);
+  if (targets.some(({ error }) => error === undefined)) {
+    await mayConnect(asked.host, asked.port);
+    for (const server of asked.trust) {
+      const { hostname, port } = parseEndpoint(server)!;
+      await mayConnect(hostname, port);
+    }
+  }
   using state = await SendState.open(asked);
   for (const path of state.changed(targets)) {
     report.say(`${path} has changed since the run before: it starts over`);
@@ -45,6 +52,7 @@ async function runSend(args: ParsedArgs, output: Output): Promise<number> {
       mode: asked.mode,
       allowV1: asked.allowV1,
       retries: asked.retries,
+      trustedServers: asked.trust,
       signal: stop.signal,
     },
     report,
@@ -81,7 +89,7 @@ function conclude(tally: Tally, state: SendState, report: SendReport): void {
   report.say(`${what}: the same command goes on${within}`);
 }
 
-async function mayConnect({ host, port }: SendArgs): Promise<void> {
+async function mayConnect(host: string, port: number): Promise<void> {
   if (await reachable(host, port)) return;
   throw new FxferError(
     "local_io",

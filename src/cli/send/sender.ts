@@ -175,7 +175,14 @@ class Sender {
 
 /** Anything thrown as an error with a code; a name that is too long is the file's own trouble. */
 function codedError(error: unknown, { label }: Target): FxferError {
-  if (error instanceof FxferError) return error;
+  if (error instanceof FxferError) return untrusted(error) ?? error;
   const reason = error instanceof Error ? error.message : String(error);
   return new FxferError("local_io", `Cannot send ${label}: ${reason}`, { cause: error });
+}
+
+/** A session that has moved where the user has not said that it may be followed: says how to say it. */
+function untrusted({ code, message, fields, cause }: FxferError): FxferError | undefined {
+  const { address, trusted } = fields;
+  if (code !== "use_another_server" || trusted !== false) return undefined;
+  return new FxferError(code, `${message} (--trust ${address})`, { fields, cause });
 }

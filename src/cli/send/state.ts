@@ -10,6 +10,7 @@
  */
 import { createHash } from "node:crypto";
 import { resolve } from "node:path";
+import { formatEndpoint } from "../../address.ts";
 import type { Client, SendResult } from "../../client/mod.ts";
 import { FxferError } from "../../errors.ts";
 import { readable, writable } from "../permission.ts";
@@ -38,6 +39,7 @@ export interface EarlierSession {
 export class SendState implements Disposable {
   /** Seconds for which the server keeps the session of this run; absent without one. */
   expiryS: number | undefined;
+  readonly #server: string;
   readonly #path: string | undefined;
   readonly #journal: Deno.FsFile | undefined;
   readonly #known = new Map<string, Known>();
@@ -45,7 +47,8 @@ export class SendState implements Disposable {
   #session: EarlierSession = {};
   #finished = false;
 
-  private constructor(path?: string, journal?: Deno.FsFile) {
+  private constructor({ host, port }: SendArgs, path?: string, journal?: Deno.FsFile) {
+    this.#server = formatEndpoint({ hostname: host, port });
     this.#path = path;
     this.#journal = journal;
   }
@@ -59,19 +62,19 @@ export class SendState implements Disposable {
   static async open(asked: SendArgs): Promise<SendState> {
     const folder = asked.state;
     const named = asked.files.some((file) => file !== STDIN);
-    if (!named || !await readable(folder) || !await writable(folder)) return new SendState();
+    if (!named || !await readable(folder) || !await writable(folder)) return new SendState(asked);
     const path = `${folder}/send_${keyOf(asked)}.jsonl`;
     let journal: Deno.FsFile;
     try {
       journal = await openJournal(folder, path);
     } catch {
-      return new SendState();
+      return new SendState(asked);
     }
     if (!await journal.tryLock(true)) {
       journal.close();
       throw new FxferError("local_io", "Cannot send: the same command is running already");
     }
-    const state = new SendState(path, journal);
+    const state = new SendState(asked, path, journal);
     state.#replay(await Deno.readTextFile(path));
     return state;
   }
@@ -110,10 +113,14 @@ export class SendState implements Disposable {
     return upload;
   }
 
-  /** A session was opened; without one there is nothing to go on with but what is stored. */
-  opened({ sessionId, token, terms }: Client): void {
+  /**
+   * A session was opened; without one there is nothing to go on with but what is stored. One that has
+   * moved is asked for where it was: the server there knows the way, and no other gets its secret.
+   */
+  opened({ sessionId, token, terms, address }: Client): void {
     this.expiryS = sessionId === null ? undefined : terms?.sessionExpiryS;
-    if (sessionId === null || sessionId === this.#session.sessionId) return;
+    if (sessionId === null || formatEndpoint(address) !== this.#server) return;
+    if (sessionId === this.#session.sessionId && token === this.#session.token) return;
     this.#session = { sessionId, ...(token === undefined ? {} : { token }) };
     this.#append({ session: sessionId, token });
   }

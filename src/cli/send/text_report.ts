@@ -136,6 +136,8 @@ function inWords(event: ClientEvent, file: string): string | undefined {
       return event.offset === 0 ? undefined : `${file}: goes on at ${formatBytes(event.offset)}`;
     case "degraded":
       return `no session to be had (${event.reason}): every file is sent by itself`;
+    case "moved":
+      return `the session has moved: it goes on at ${event.address}`;
     case "session_lost":
       return `${CODES[event.code].message}: unfinished files start over in a new session`;
     case "notice":

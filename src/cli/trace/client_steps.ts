@@ -16,6 +16,8 @@ export function clientStep(event: ClientEvent): Step {
       const { attempt, delayMs, code } = event;
       return { rule: "§9 retry", words: `${code}: try ${attempt} in ${delayMs} ms` };
     }
+    case "moved":
+      return { rule: "§9 retry", words: `the session has moved: it goes on at ${event.address}` };
     case "resumed":
       return { rule: "S-TRF-1", words: `a file goes on at byte ${event.offset}` };
     case "session_lost":
