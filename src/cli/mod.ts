@@ -15,6 +15,7 @@ export type { Output, Sink, TextStream } from "./output.ts";
 const COMMANDS: CommandTable = {
   serve: async () => (await import("./serve.ts")).SERVE_COMMAND,
   send: async () => (await import("./send/command.ts")).SEND_COMMAND,
+  session: async () => (await import("./session/command.ts")).SESSION_COMMAND,
   verify: async () => (await import("./verify.ts")).verifyCommand,
   config: async () => (await import("./config_command.ts")).CONFIG_COMMAND,
   doctor: async () => (await import("./doctor/command.ts")).DOCTOR_COMMAND,

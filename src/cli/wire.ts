@@ -63,6 +63,33 @@ export async function wire(
   return { options, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
+/** The sessions of a server, for a command that works beside it. */
+export interface Sessions extends AsyncDisposable {
+  readonly store: SessionStore;
+  readonly storage: DiskStorage;
+}
+
+/**
+ * Opens what a server keeps, which may be running: nothing of it is recovered or swept.
+ *
+ * @throws {FxferError} `config_invalid` if nobody else can see its sessions.
+ */
+export async function openSessions(config: Config, log: Logger): Promise<Sessions> {
+  if (config.server.mode === "stateless" || config.stateful.persistence === "memory") {
+    throw new FxferError(
+      "config_invalid",
+      "Cannot open sessions: a server keeps them where nobody else sees them, unless " +
+        "stateful.persistence is sqlite or redis",
+    );
+  }
+  await using opened = new AsyncDisposableStack();
+  const { path, naming, durability } = config.storage;
+  const storage = opened.use(await DiskStorage.open(path, { naming, durability, log }));
+  const store = await openStore(config, opened, log);
+  const owned = opened.move();
+  return { store, storage, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
 async function openStore(
   { stateful, storage }: Config,
   opened: AsyncDisposableStack,

@@ -1,0 +1,107 @@
+/** `fxfer session`: its flags, and what they ask for. @module */
+import { parseEndpoint } from "../../address.ts";
+import { shorten } from "../../config/mod.ts";
+import { type CommandSpec, type ParsedArgs, usageError } from "../args.ts";
+import { CONFIG_OPTIONS } from "../config_flags.ts";
+
+const { config, storage, persistence, "redis-url": redisUrl, set } = CONFIG_OPTIONS;
+
+/** The flags of `fxfer session`. */
+export const SESSION: CommandSpec = {
+  name: "session",
+  summary: "Move a session to a server that has another store",
+  operands: { name: "export ID | import FILE", min: 2, max: 2 },
+  options: {
+    "key-file": { value: "FILE", help: "Secret that both servers share, 32 bytes or more" },
+    to: { value: "HOST:PORT", help: "export: the server it goes to, as clients reach it" },
+    out: {
+      value: "FILE",
+      short: "o",
+      help: "export: write the session here (default standard output)",
+    },
+    as: {
+      value: "HOST:PORT",
+      help: "import: this server, as clients reach it (default server.host and server.port)",
+    },
+    ...{ config: config!, storage: storage!, persistence: persistence! },
+    ...{ "redis-url": redisUrl!, set: set! },
+  },
+  details: [
+    "Run export where the session is and import where it goes to, each with the configuration of its " +
+    "server, which may be running. ID may be cut to its first 8 characters, FILE may be - for standard " +
+    "input. For example: fxfer session export 1b2c3d4e --to b.example:65432 --key-file key | " +
+    "ssh b.example fxfer session import - --as b.example:65432 --key-file key",
+    "From the export on, the first server sends the session's client to the second, which it follows if " +
+    "it was told to (fxfer send --trust). A part of a file goes along. An exported session can be " +
+    "imported once, within 10 minutes; after that, export it again.",
+    "To take a session back, import it where it went to and export it from there. If that server is " +
+    "gone for good and has not imported it: import it at the first server, --as the other.",
+    "For a key: head -c 32 /dev/urandom | base64 > key; chmod 600 key",
+  ],
+};
+
+/** What the flags ask for, checked. */
+export type SessionArgs =
+  & { readonly keyFile: string }
+  & (
+    | {
+      readonly verb: "export";
+      /** The id, or the beginning of it. */
+      readonly id: string;
+      /** `host:port`. */
+      readonly to: string;
+      /** Absent: standard output. */
+      readonly out?: string;
+    }
+    | {
+      readonly verb: "import";
+      /** `-` is standard input. */
+      readonly file: string;
+      /** `host:port`; absent: as the configuration says. */
+      readonly as?: string;
+    }
+  );
+
+/** Whether a text is the id of a session, or the beginning of one that is long enough to be meant. */
+const ID = /^[0-9a-f]{8}(-|$)[0-9a-f-]{0,27}$/;
+
+/**
+ * Checks the flags.
+ *
+ * @throws {FxferError} `usage` with every fault at once.
+ */
+export function readSessionArgs(args: ParsedArgs): SessionArgs {
+  const faults: string[] = [];
+  const [verb = "", operand = ""] = args.operands;
+  const other = verb === "export" ? ["as"] : verb === "import" ? ["to", "out"] : [];
+  for (const flag of other.filter((flag) => args.has(flag))) {
+    faults.push(`--${flag} is not a flag of ${verb}`);
+  }
+  for (const flag of ["to", "as"]) {
+    const text = args.text(flag);
+    if (text !== undefined && parseEndpoint(text) === undefined) {
+      faults.push(`--${flag}: wanted host:port, found "${shorten(text, 40)}"`);
+    }
+  }
+  const keyFile = args.text("key-file");
+  if (keyFile === undefined) faults.push("--key-file is missing: --key-file=FILE");
+  const to = args.text("to");
+  if (verb === "export") {
+    if (to === undefined) faults.push("--to is missing: --to=HOST:PORT");
+    if (!ID.test(operand)) {
+      faults.push(`ID: wanted a session's id or its beginning, found "${shorten(operand, 40)}"`);
+    }
+  } else if (verb !== "import") {
+    faults.push(`wanted export or import, found "${shorten(verb, 40)}"`);
+  }
+  if (faults.length > 0) throw usageError(faults, SESSION.name);
+  const [out, as] = [args.text("out"), args.text("as")];
+  return verb === "export"
+    ? { verb, keyFile: keyFile!, id: operand, to: to!, ...(out === undefined ? {} : { out }) }
+    : {
+      verb: "import",
+      keyFile: keyFile!,
+      file: operand,
+      ...(as === undefined ? {} : { as }),
+    };
+}
