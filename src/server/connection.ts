@@ -189,6 +189,8 @@ export class Connection implements ConnectionContext, Ticking {
       reply = answer instanceof Promise ? await answer : answer;
     } catch (error) {
       failure = error;
+      // Fenced (S-TAKE-2): it is told so once, as a notice, whoever found it out first.
+      if (error instanceof FxferError && error.code === "session_taken_over") throw error;
       if (this.#interruption !== undefined && !ENDS_REQUEST.has(this.#interruption.code)) {
         throw sameCode(error, this.#interruption) ? error : this.#interruption;
       }
