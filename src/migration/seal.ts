@@ -33,9 +33,9 @@ export async function importMigrationKey(secret: Uint8Array): Promise<CryptoKey>
 
 /** A text as one sealed line, without line feed. */
 export async function seal(text: string, key: CryptoKey): Promise<string> {
-  const signed = `${PREFIX}.${Buffer.from(text).toString("base64url")}`;
+  const signed = `${PREFIX}.${base64url(new TextEncoder().encode(text))}`;
   const mac = await crypto.subtle.sign("HMAC", key, new TextEncoder().encode(signed));
-  return `${signed}.${Buffer.from(mac).toString("base64url")}`;
+  return `${signed}.${base64url(new Uint8Array(mac))}`;
 }
 
 /**
@@ -46,7 +46,8 @@ export async function seal(text: string, key: CryptoKey): Promise<string> {
  */
 export async function unseal(line: string, key: CryptoKey): Promise<string> {
   const [, body, mac] = LINE.exec(line) ?? [];
-  if (body === undefined || mac === undefined) {
+  // The last character has two bits to spare: there is one right way to write a code.
+  if (body === undefined || mac === undefined || base64url(fromBase64url(mac)) !== mac) {
     throw new FxferError("malformed_header", "Cannot import session: this is no exported session");
   }
   const signed = new TextEncoder().encode(line.slice(0, -mac.length - 1));
@@ -60,4 +61,5 @@ export async function unseal(line: string, key: CryptoKey): Promise<string> {
   return new TextDecoder().decode(fromBase64url(body));
 }
 
+const base64url = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64url");
 const fromBase64url = (text: string): Uint8Array => Buffer.from(text, "base64url");
