@@ -47,7 +47,8 @@ export async function serveWorkers(options: ParentOptions): Promise<number> {
   const start = { type: "start", config: configOfWorker(config, held.port, workers) } as const;
   const pool = new Pool({
     workers,
-    spawn: (worker, events) => spawn({ ...start, worker, trace, shared }, events),
+    spawn: (worker, events) =>
+      spawnWorker(WORKER_MODULE, { ...start, worker, trace, shared }, events),
     reclaim: (worker) => reclaim(shared, worker),
     sink,
     log,
@@ -118,8 +119,13 @@ function holdPort(hostname: string, port: number): HeldPort {
   return { port: (listener.addr as Deno.NetAddr).port, release, [Symbol.dispose]: release };
 }
 
-function spawn(start: StartWorker, events: WorkerEvents): WorkerHandle {
-  const worker = new Worker(WORKER_MODULE, { type: "module", name: `fxfer ${start.worker}` });
+/** Starts a thread with a module that obeys the messages of messages.ts. */
+export function spawnWorker(
+  module: string,
+  start: StartWorker,
+  events: WorkerEvents,
+): WorkerHandle {
+  const worker = new Worker(module, { type: "module", name: `fxfer ${start.worker}` });
   worker.onmessage = ({ data }) => events.message(data);
   worker.onerror = (event) => {
     event.preventDefault(); // else it would be the parent's own

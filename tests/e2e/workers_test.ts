@@ -1,0 +1,277 @@
+/** `server.workers`: several threads, one port, one server to its clients. @module */
+import assert from "node:assert/strict";
+import { connect } from "../../mod.ts";
+import { listStored, readManifest, sha256, storedSha256 } from "../helpers/files.ts";
+import { FLAGS_RW, type Program, run, type ServeOptions } from "../helpers/program.ts";
+import { Random } from "../helpers/random.ts";
+import { utf8 } from "../helpers/raw_frame.ts";
+import { RawPeer } from "../helpers/raw_peer.ts";
+import { RedisServer } from "../helpers/redis_server.ts";
+import { testWith } from "../helpers/require.ts";
+import { until } from "../helpers/serving.ts";
+import { assertStored } from "../helpers/sessions.ts";
+import { TempDir } from "../helpers/temp.ts";
+import { openPeer, peerOf, serveTwo, WORKERS_RW, WORKERS_W } from "../helpers/workers.ts";
+
+// Elsewhere the system does not spread the connections, and workers are refused.
+const ignore = Deno.build.os !== "linux";
+const STATELESS = { "server.mode": "stateless" };
+
+function test(name: string, fn: () => Promise<void>): void {
+  Deno.test({ name: `workers: ${name}`, ignore, fn });
+}
+
+/** The same test over each store that workers can share. */
+function eachStore(name: string, fn: (server: Program) => Promise<void>): void {
+  test(`${name}, sqlite`, async () => {
+    await using server = await serveTwo({ set: { "stateful.persistence": "sqlite" } });
+    await fn(server);
+  });
+  testWith(["redis-server"], `workers: ${name}, redis`, async (path) => {
+    await using redis = await RedisServer.start(path);
+    const set = { "stateful.persistence": "redis", "stateful.redis_url": redis.url };
+    await using server = await serveTwo({ set });
+    await fn(server);
+  });
+}
+
+/** Fails unless exactly these contents are stored, each once, and the manifest says the same. */
+async function assertContents(server: Program, contents: readonly Uint8Array[]): Promise<void> {
+  const paths = await listStored(server.storage);
+  const found = await Promise.all(paths.map((path) => storedSha256(server.storage, path)));
+  assert.deepEqual(found.sort(), contents.map(sha256).sort());
+  const lines = await readManifest(server.storage);
+  assert.deepEqual(lines.map(({ path }) => path).sort(), paths);
+}
+
+/** Waits until a file is being written: its room is promised. */
+async function incoming(server: Program): Promise<void> {
+  await until(
+    () => [...Deno.readDirSync(`${server.storage}/.incoming`)].length > 0,
+    "the payload is being written",
+  );
+}
+
+/** Starts a server that must not start; its exit code and what it said. */
+async function refused(args: readonly string[], flags = WORKERS_RW) {
+  await using dir = await TempDir.make();
+  const all = ["serve", "--port", "0", "--workers", "2", ...args];
+  return await run(all, { cwd: dir.path, flags: [...flags] });
+}
+
+test("it listens once all do, and both serve", async () => {
+  await using server = await serveTwo({ set: STATELESS });
+  const listening = await server.event("server.listening");
+  assert.equal(listening.workers, 2);
+  const contents: Uint8Array[] = [];
+  for (const worker of [1, 2, 1, 2]) {
+    const bytes = new Random(contents.length).bytes(70_000);
+    contents.push(bytes);
+    using peer = await peerOf(server, worker);
+    await assertStored(server, (await peer.stateless(bytes)).data, bytes);
+  }
+  await assertContents(server, contents);
+  const events = server.log.all.map(({ json }) => json.event);
+  assert.equal(events.filter((event) => event === "server.listening").length, 1);
+});
+
+test("S-DRN-1 SIGTERM stops all of them, with a notice to each connection", async () => {
+  await using server = await serveTwo({ set: STATELESS });
+  using one = await peerOf(server, 1);
+  using two = await peerOf(server, 2);
+  for (const peer of [one, two]) assert.equal((await peer.stateless("x")).data.code, "ok");
+  server.signal("SIGTERM");
+  for (const peer of [one, two]) {
+    assert.equal((await peer.reply()).data.code, "server_shutting_down");
+    assert.equal(await peer.rest(), "");
+    peer.close();
+  }
+  assert.equal((await server.status()).code, 0);
+  for (const worker of [1, 2]) await server.event("server.stopped", (e) => e.worker === worker);
+});
+
+test("S-DRN-1 a payload under way in one of them is finished", async () => {
+  await using server = await serveTwo({ set: STATELESS });
+  using peer = await peerOf(server, 2);
+  const bytes = new Random(7).bytes(3_000_000);
+  const whole = peer.transfer(bytes, {}, { id: null, mode: "stateless" });
+  await peer.send(whole.subarray(0, 2_000_000));
+  await incoming(server);
+  server.signal("SIGTERM");
+  await server.event("server.stopped", (event) => event.worker === 1);
+  await peer.send(whole.subarray(2_000_000));
+  await assertStored(server, (await peer.reply()).data, bytes);
+  assert.equal((await server.status()).code, 0);
+});
+
+test("S-DRN-1 a second signal ends it at once", async () => {
+  await using server = await serveTwo({ set: { ...STATELESS, "server.drain_timeout": 60 } });
+  using peer = await peerOf(server, 1);
+  await peer.send(peer.transfer(new Uint8Array(10), {}, { id: null, mode: "stateless", size: 99 }));
+  server.signal("SIGTERM");
+  await server.event("server.stopped", (event) => event.worker === 2);
+  server.signal("SIGTERM");
+  assert.equal((await server.status()).code, 130);
+});
+
+eachStore("a session is resumed wherever its next connection falls", async (server) => {
+  const bytes = new Random(1).bytes(300_000);
+  let id: string | null = null;
+  let offset = 0;
+  for (const worker of [1, 2, 1, 2]) {
+    using peer = await peerOf(server, worker);
+    const { data } = await peer.connect({}, id);
+    assert.equal(data.code, id === null ? "session_created" : "session_resumed");
+    assert.equal(data.upload?.offset ?? 0, offset, "what was received is kept");
+    id = peer.id;
+    const end = Math.min(offset + 100_000, bytes.length);
+    const part = bytes.subarray(offset, end);
+    await peer.send(peer.transfer(part, { offset }, { size: bytes.length - offset }));
+    if (end < bytes.length) {
+      await peer.halfClose();
+      assert.equal((await peer.reply()).data.offset, end);
+    } else {
+      await assertStored(server, (await peer.reply()).data, bytes);
+      break;
+    }
+    offset = end;
+  }
+  await assertContents(server, [bytes]);
+});
+
+eachStore("S-TAKE-3 a takeover from the other worker is told to the old peer", async (server) => {
+  using old = await peerOf(server, 1);
+  assert.equal((await old.connect()).data.code, "session_created");
+  assert.equal((await old.upload("first")).data.code, "ok");
+  using peer = await peerOf(server, 2);
+  const { data } = await peer.connect({}, old.id);
+  assert.equal(data.code, "session_resumed");
+  assert.equal(data.next_sequence, 2);
+  // The store tells it (redis), or its next save finds the epoch lost (sqlite).
+  await old.send(old.transfer("from the old one")).catch(() => {});
+  assert.match(await old.rest(), /"session_taken_over"/);
+  assert.equal((await peer.upload("second")).data.code, "ok");
+  await assertContents(server, [utf8("first"), utf8("second")]);
+});
+
+eachStore("many clients with sessions, every file once", async (server) => {
+  const random = new Random(3);
+  const contents: Uint8Array[] = [];
+  await Promise.all(Array.from({ length: 12 }, async () => {
+    await using client = await connect({ port: server.port });
+    for (let n = 0; n < 8; n++) {
+      const bytes = random.bytes(random.int(1, 90_000));
+      contents.push(bytes);
+      await client.send(bytes);
+    }
+  }));
+  await assertContents(server, contents);
+  const served = new Set(
+    server.log.all.filter(({ json }) => json.event === "transfer.stored")
+      .map(({ json }) => json.worker),
+  );
+  assert.deepEqual([...served].sort(), [1, 2]);
+});
+
+test("S-TRF-9 an upload id sent again to the other worker is the same file", async () => {
+  await using server = await serveTwo({ set: STATELESS });
+  const upload_id = crypto.randomUUID();
+  const paths = new Set();
+  for (const worker of [1, 2, 1]) {
+    using peer = await peerOf(server, worker);
+    const { data } = await peer.stateless("once", { upload_id, sha256: sha256(utf8("once")) });
+    assert.equal(data.code, "ok");
+    assert.equal(data.replayed, paths.size === 0 ? undefined : true);
+    paths.add(data.file.path);
+  }
+  assert.equal(paths.size, 1);
+  await assertContents(server, [utf8("once")]);
+});
+
+test("max_connections holds for all of them together", async () => {
+  await using server = await serveTwo({ set: { ...STATELESS, "server.max_connections": 6 } });
+  const peers: RawPeer[] = [];
+  for (let n = 0; n < 6; n++) peers.push((await openPeer(server)).peer);
+  for (let n = 0; n < 4; n++) {
+    using late = await RawPeer.open(server);
+    assert.equal((await late.reply()).data.code, "too_many_connections");
+  }
+  for (const peer of peers) assert.equal((await peer.stateless("served")).data.code, "ok");
+  peers.pop()!.close();
+  await server.event("connection.closed", (event) => event.requests === 1);
+  using next = await RawPeer.open(server);
+  assert.equal((await next.stateless("room again")).data.code, "ok");
+  for (const peer of peers) peer.close();
+});
+
+test("S-TRF-3 the budget is one for all of them, promises included", async () => {
+  await using server = await serveTwo({ set: { ...STATELESS, "storage.budget": 4_000_000 } });
+  using one = await peerOf(server, 1);
+  using two = await peerOf(server, 2);
+  const whole = one.transfer(new Uint8Array(2_400_000), {}, { id: null, mode: "stateless" });
+  await one.send(whole.subarray(0, 1_200_000));
+  await incoming(server);
+  assert.equal((await two.stateless(new Uint8Array(2_400_000))).data.code, "storage_full");
+  await one.send(whole.subarray(1_200_000));
+  assert.equal((await one.reply()).data.code, "ok");
+  assert.equal((await two.stateless(new Uint8Array(1_600_001))).data.code, "storage_full");
+  assert.equal((await two.stateless(new Uint8Array(1_600_000))).data.code, "ok");
+  assert.equal((await one.stateless("x")).data.code, "storage_full");
+});
+
+test("/readyz answers for all of them", async () => {
+  await using server = await serveTwo({ set: { ...STATELESS, "server.health_port": 0 } });
+  const { port } = await server.event("health.listening");
+  const response = await fetch(`http://127.0.0.1:${port}/readyz`);
+  assert.deepEqual([response.status, await response.json()], [200, { status: "ready" }]);
+  using peer = await peerOf(server, 1);
+  await peer.send(peer.transfer(new Uint8Array(10), {}, { id: null, mode: "stateless", size: 99 }));
+  server.signal("SIGTERM");
+  await server.event("server.stopped", (event) => event.worker === 2);
+  const stopping = await fetch(`http://127.0.0.1:${port}/readyz`);
+  assert.deepEqual([stopping.status, (await stopping.json()).reason], [503, "stopping"]);
+  peer.close();
+  assert.equal((await server.status()).code, 0);
+});
+
+test("sessions in memory are refused, and both ways out are named", async () => {
+  for (const mode of ["dual", "stateful"]) {
+    const { code, stderr } = await refused(["--mode", mode]);
+    assert.equal(code, 1);
+    assert.match(stderr, /server\.workers is 2.* sqlite or redis, or server\.mode to stateless/);
+  }
+});
+
+test("a port that is taken is refused, also by another fxfer with workers", async () => {
+  await using server = await serveTwo({ set: STATELESS });
+  const { code, stderr } = await refused(["--mode", "stateless", "--port", String(server.port)]);
+  assert.equal(code, 8);
+  assert.match(stderr, /port \d+ of 127\.0\.0\.1 is in use/);
+});
+
+test("a worker that cannot start ends the program with its reason", async () => {
+  const { code, stderr } = await refused(["--mode", "stateless", "--storage", "elsewhere"]);
+  assert.equal(code, 1);
+  assert.match(stderr, /Cannot open storage: no permission to write there/);
+});
+
+const fromSource = (name: string, fn: () => Promise<void>) =>
+  Deno.test({ name: `workers: ${name}`, ignore: ignore || !!Deno.env.get("FXFER_BIN"), fn });
+
+fromSource("from source they need to read the program, and the refusal says so", async () => {
+  const { code, stderr } = await refused(["--mode", "stateless"], FLAGS_RW);
+  assert.equal(code, 1);
+  assert.match(stderr, /Cannot start workers: .*--allow-read for its src folder/);
+});
+
+fromSource("in tier W they serve too, and say that upload ids are known to one alone", async () => {
+  const options: ServeOptions = { flags: WORKERS_W, set: STATELESS };
+  await using server = await serveTwo(options);
+  assert.equal((await server.event("server.listening")).tier, "W");
+  await server.event("workers.upload_ids_apart");
+  for (const worker of [1, 2]) {
+    using peer = await peerOf(server, worker);
+    await assertStored(server, (await peer.stateless("both")).data, utf8("both"));
+  }
+  assert.equal((await server.stop()).code, 0);
+});
