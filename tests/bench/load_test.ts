@@ -103,7 +103,12 @@ pure("medianRow() takes the middle of every column and adds up errors", () => {
 });
 
 pure("Every scenario of a contender exists", () => {
-  for (const { name, scenarios } of contenders("redis://127.0.0.1:1")) {
+  for (
+    const { name, scenarios } of contenders({
+      url: "redis://127.0.0.1:1",
+      command: () => Promise.resolve(),
+    })
+  ) {
     const unknown = scenarios.filter((scenario) => !SCENARIO_NAMES.includes(scenario));
     assert.deepEqual(unknown, [], name);
   }

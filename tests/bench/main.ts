@@ -65,7 +65,7 @@ async function main(): Promise<number> {
   }
   const program = findProgram("redis-server");
   await using redis = program === undefined ? undefined : await RedisServer.start(program);
-  const all = contenders(redis?.url).filter(({ name }) =>
+  const all = contenders(redis).filter(({ name }) =>
     flags.contenders.length === 0 || flags.contenders.includes(name)
   );
   const about = circumstances(flags);

@@ -37,7 +37,7 @@ export const SCENARIO_NAMES: readonly string[] = [
 export async function measure(name: string, contender: Contender, scale: Scale): Promise<Row> {
   const load = SCENARIOS.find((scenario) => scenario.name === name);
   if (load !== undefined) return (await measureLoad(load, contender, scale)).row;
-  await using server = await BenchServer.start(scale.dir, contender.set);
+  await using server = await BenchServer.start(scale.dir, contender);
   const special = SPECIAL.find((scenario) => scenario.name === name)!;
   const row = await special.run(server, contender, scale.files);
   return { ...row, scenario: name, contender: contender.name, ...await peak(server) };
@@ -46,10 +46,11 @@ export async function measure(name: string, contender: Contender, scale: Scale):
 /** Measures a load with the server's processor time and memory. */
 export async function measureLoad(
   scenario: Scenario,
-  { name, wire, set }: Contender,
+  contender: Contender,
   { dir, files }: Scale,
 ): Promise<LoadMeasurement> {
-  await using server = await BenchServer.start(dir, set);
+  const { name, wire } = contender;
+  await using server = await BenchServer.start(dir, contender);
   const { hostname, port } = server;
   const target = { hostname, port, wire };
   await runLoad({ ...target, connections: 4, requests: WARM_UP / 4, size: 1024 });

@@ -1,6 +1,7 @@
 /** A server as a process of its own, and what Linux says about it. @module */
 import { command, FLAGS_RW } from "../helpers/program.ts";
 import { TempDir } from "../helpers/temp.ts";
+import type { Contender } from "./contenders.ts";
 
 /** The kernel counts processor time in ticks of this length. */
 const TICK_US = 10_000;
@@ -30,10 +31,8 @@ export class BenchServer implements AsyncDisposable {
    *
    * @param dir Its storage is a new folder in there.
    */
-  static async start(
-    dir: string,
-    set: Readonly<Record<string, string | number>>,
-  ): Promise<BenchServer> {
+  static async start(dir: string, { set, reset }: Contender): Promise<BenchServer> {
+    await reset?.();
     const folder = await TempDir.make(dir);
     const settings = Object.entries({ ...NO_LIMITS, ...set });
     const args = settings.flatMap(([path, value]) => ["--set", `${path}=${value}`]);
