@@ -34,7 +34,7 @@ export class Keeper {
   ): Promise<void> {
     if (attachment.stale) await this.refresh(attachment);
     for (let tries = 0; tries < MAX_TRIES; tries++) {
-      if (attachment.displaced) throw displacedBy(undefined);
+      if (attachment.displaced) throw attachment.reason ?? displacedBy(undefined);
       const next = change(attachment.record);
       let saved: boolean;
       try {
@@ -59,6 +59,8 @@ export class Keeper {
     if (kept?.epoch !== attachment.record.epoch || endedByOther(kept)) {
       const error = displacedBy(kept);
       attachment.displaced = true;
+      attachment.reason = error;
+      attachment.context.log.info("session.fenced", { session: attachment.record.id.slice(0, 8) });
       attachment.context.interrupt(error);
       throw error;
     }

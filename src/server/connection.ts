@@ -9,17 +9,15 @@
  *
  * @module
  */
-import { CODES, FxferError } from "../errors.ts";
+import { FxferError } from "../errors.ts";
 import type { ConnectionContext, Reply, Request, RequestHandler } from "../handler/mod.ts";
 import type { Logger } from "../log.ts";
 import {
   encodeReply,
-  encodeV1Results,
   MAX_DRAIN_BYTES,
   MAX_DRAIN_MS,
   type ReplyBody,
   type ReplyHeader,
-  type V1Result,
 } from "../protocol/mod.ts";
 import type { BufferPools } from "./buffers.ts";
 import { type ClockLimits, expiredClock, RATE_WINDOW_MS, type Ticking } from "./clocks.ts";
@@ -29,9 +27,7 @@ import { isPeerGone } from "./peer_gone.ts";
 import type { Arrival } from "./proxy_gate.ts";
 import { Reader } from "./reader.ts";
 import { refusalOf } from "./refusal.ts";
-
-/** When a v1 client is told about its files (S-VER-3): `each` loses files of clients that never read. */
-export type V1Ack = "eof" | "each" | "never";
+import { type V1Ack, V1Results } from "./v1_results.ts";
 
 /** What all connections of one server share. */
 export interface ConnectionSettings {
@@ -66,7 +62,7 @@ export class Connection implements ConnectionContext, Ticking {
   readonly #reader: Reader;
   readonly #input: Input;
   readonly #output: Output;
-  readonly #v1Results: V1Result[] = [];
+  readonly #v1Results: V1Results;
   /** The header of the last request: a notice names its session. */
   #last: ReplyHeader = NOTICE;
   #interruption: FxferError | undefined;
@@ -88,6 +84,7 @@ export class Connection implements ConnectionContext, Ticking {
     this.#conn = conn;
     this.#settings = settings;
     this.#output = new Output(conn);
+    this.#v1Results = new V1Results(settings.v1Ack);
     this.#reader = new Reader(conn, () => this.#output.flush());
     this.#input = new Input(this.#reader, settings.pools);
     if (bytes !== undefined) this.#input.take(bytes);
@@ -213,19 +210,7 @@ export class Connection implements ConnectionContext, Ticking {
       }
       return this.#output.add(encodeReply(this.#last, body));
     }
-    const result: V1Result = body.file !== undefined
-      ? { ok: true, path: body.file.path }
-      : { ok: false, text: CODES[body.code].message };
-    switch (this.#settings.v1Ack) {
-      case "eof":
-        this.#v1Results.push(result);
-        break;
-      case "each":
-        this.#output.add(new TextEncoder().encode(result.ok ? "OK\n" : `ERROR ${result.text}\n`));
-        break;
-      case "never":
-        break;
-    }
+    this.#v1Results.add(body, this.#output);
   }
 
   /** S-TRF-8: the reply first, then what was refused is read away; true when all of it was. */
@@ -240,12 +225,7 @@ export class Connection implements ConnectionContext, Ticking {
       if (this.#input.version === 1) {
         // Nothing is written before EOF has been read (S-VER-3).
         await this.#reader.linger(MAX_DRAIN_BYTES, MAX_DRAIN_MS);
-        if (notice !== undefined && isRefusal(notice)) {
-          this.#v1Results.push({ ok: false, text: CODES[notice.code].message });
-        }
-        if (this.#settings.v1Ack === "eof" && this.#v1Results.length > 0) {
-          this.#output.add(encodeV1Results(this.#v1Results));
-        }
+        this.#v1Results.finish(notice, this.#output);
       } else if (notice !== undefined) {
         const body: ReplyBody = refusalOf(notice, this.log);
         this.#output.add(encodeReply({ ...this.#last, action: "disconnect" }, body));
@@ -294,9 +274,4 @@ function echoOf(frame: { readonly header: { readonly session: ReplyHeader } }): 
 
 function sameCode(error: unknown, other: FxferError): error is FxferError {
   return error instanceof FxferError && error.code === other.code;
-}
-
-/** A fault of the peer's, as against a clock or a stop of ours. */
-function isRefusal(notice: FxferError): boolean {
-  return notice.class === "fatal" || notice.code === "incomplete";
 }

@@ -4,7 +4,7 @@
  * @module
  */
 export { type ClockLimits } from "./clocks.ts";
-export { type V1Ack } from "./connection.ts";
+export { type V1Ack } from "./v1_results.ts";
 export { type ConnectionCount } from "./connection_count.ts";
 export { type ServerMode } from "./dispatcher.ts";
 export { type RateLimits } from "./limiter.ts";

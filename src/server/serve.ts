@@ -11,7 +11,7 @@ import { type Logger, silentLogger } from "../log.ts";
 import type { FileStorage } from "../storage/mod.ts";
 import type { SessionStore } from "../store/mod.ts";
 import type { ClockLimits } from "./clocks.ts";
-import type { V1Ack } from "./connection.ts";
+import type { V1Ack } from "./v1_results.ts";
 import type { ConnectionCount } from "./connection_count.ts";
 import { Dispatcher, type ServerMode } from "./dispatcher.ts";
 import { RateLimiter, type RateLimits } from "./limiter.ts";

@@ -10,13 +10,14 @@ import { encodeReply, MAX_DRAIN_BYTES, MAX_DRAIN_MS } from "../protocol/mod.ts";
 import { acceptAll } from "./acceptor.ts";
 import { createBufferPools } from "./buffers.ts";
 import { type ClockLimits, Ticker } from "./clocks.ts";
-import { Connection, type ConnectionSettings, type V1Ack } from "./connection.ts";
+import { Connection, type ConnectionSettings } from "./connection.ts";
 import type { ConnectionCount } from "./connection_count.ts";
 import type { RateLimiter } from "./limiter.ts";
 import { isPeerGone } from "./peer_gone.ts";
 import type { Arrival, ProxyGate } from "./proxy_gate.ts";
 import { Reader } from "./reader.ts";
 import { refusalOf } from "./refusal.ts";
+import type { V1Ack } from "./v1_results.ts";
 
 /** How a server treats its connections. */
 export interface ServerSettings {

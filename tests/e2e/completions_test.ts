@@ -33,7 +33,7 @@ testWith(["bash"], "bash completes commands, flags, values, settings and files",
       printf '%s\\n' "\${COMPREPLY[@]}"`;
     return (await shell(bash, ["-c", text], folder.path)).trimEnd().split("\n");
   };
-  assert.deepEqual(await complete("se"), ["serve", "send"]);
+  assert.deepEqual(await complete("se"), ["serve", "send", "session"]);
   assert.deepEqual(await complete("send", "--al"), ["--allow-v1"]);
   assert.deepEqual(await complete("serve", "--persistence", "s"), ["sqlite"]);
   assert.deepEqual(await complete("serve", "--set", "server.po"), ["server.port="]);
