@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { FxferError } from "../errors.ts";
 import type { SessionRecord } from "../session/mod.ts";
 import type { Upload } from "../storage/mod.ts";
 import type { ConnectionContext } from "./types.ts";
@@ -21,6 +22,8 @@ export class Attachment {
   yielding = false;
   /** Another connection has the session: nothing more is saved from here (S-TAKE-2). */
   displaced = false;
+  /** Why, where that is known: what a frame under way is answered, too. */
+  reason: FxferError | undefined;
   /** Settles when the connection has let go (S-TAKE-4). */
   readonly released: Promise<void>;
   /** Settles {@linkcode Attachment.released}. */

@@ -6,6 +6,7 @@
  * @module
  */
 import { displacedBy } from "./moved.ts";
+import type { SessionRecord } from "../session/mod.ts";
 import type { SessionServices } from "./services.ts";
 
 /** Between two looks at the epochs of the sessions held here, in milliseconds (S-TAKE-3). */
@@ -14,18 +15,19 @@ const LOOK_MS = 1000;
 /**
  * Lets go of a session that has a newer epoch elsewhere: its connection is told and saves nothing
  * more, its open file is closed. The bytes stay: they are the new holder's.
+ *
+ * @param kept The session as the store has it.
  */
 export async function fence(
-  { attachments, store, log }: SessionServices,
-  id: string,
-  epoch: number,
+  { attachments, log }: SessionServices,
+  kept: Pick<SessionRecord, "id" | "epoch" | "moved">,
 ): Promise<void> {
+  const { id, epoch } = kept;
   const holder = attachments.holder(id);
   if (holder !== undefined && holder.record.epoch < epoch && !holder.displaced) {
     holder.displaced = true;
-    // Where it is now only its record says; a store that is away says nothing.
-    const kept = await store.load(id).catch(() => undefined);
-    holder.context.interrupt(displacedBy(kept));
+    holder.reason = displacedBy(kept);
+    holder.context.interrupt(holder.reason);
     log.info("session.fenced", { session: id.slice(0, 8), epoch });
   }
   const parked = attachments.parked(id);
@@ -42,7 +44,7 @@ export function watchTakeovers(services: SessionServices): AsyncDisposable {
   const { store, log } = services;
   const failed = (cause: unknown) => log.warn("fence.failed", { cause });
   if (store.watch !== undefined) {
-    return store.watch((id, epoch) => void fence(services, id, epoch).catch(failed));
+    return store.watch((id, epoch) => void hear(services, id, epoch).catch(failed));
   }
   if (!store.persistent) return { [Symbol.asyncDispose]: () => Promise.resolve() };
   let looking: Promise<void> | undefined;
@@ -59,10 +61,18 @@ export function watchTakeovers(services: SessionServices): AsyncDisposable {
   };
 }
 
+/** An announcement says that a session is elsewhere; where, its record says. */
+async function hear(services: SessionServices, id: string, epoch: number): Promise<void> {
+  const { attachments, store } = services;
+  if (attachments.holder(id) === undefined && attachments.parked(id) === undefined) return;
+  const kept = await store.load(id).catch(() => undefined);
+  await fence(services, kept !== undefined && kept.epoch >= epoch ? kept : { id, epoch });
+}
+
 async function look(services: SessionServices): Promise<void> {
   const { attachments, store } = services;
   for (const { record: { id } } of [...attachments.all()]) {
     const kept = await store.load(id);
-    if (kept !== undefined) await fence(services, id, kept.epoch);
+    if (kept !== undefined) await fence(services, kept);
   }
 }

@@ -13,7 +13,7 @@ export function movedAway({ address, ticket }: Moved): FxferError {
 }
 
 /** What a connection is told that finds its epoch lost: where the session went, or that it was taken. */
-export function displacedBy(record: SessionRecord | undefined): FxferError {
+export function displacedBy(record: Pick<SessionRecord, "moved"> | undefined): FxferError {
   if (record?.moved !== undefined) {
     return new FxferError("use_another_server", "Cannot go on: the session has moved", {
       // The ticket comes with the answer to a new connect.

@@ -12,7 +12,7 @@ export async function sweep(services: SessionServices): Promise<void> {
   const { attachments, store, options } = services;
   for await (const record of store.list()) {
     // An announcement that was lost is found here.
-    if (record.instance !== options.instance) await fence(services, record.id, record.epoch);
+    if (record.instance !== options.instance) await fence(services, record);
     const life = lifeOf(record, options.now());
     if (life === "attached" || life === "detached") continue;
     if (record.endedAt === null) {

@@ -118,6 +118,14 @@ Deno.test("S-TAKE-2 the connection attached at the time is told where, and not w
   const data = expectCode(await busy.upload("too late"), "use_another_server");
   assert.deepEqual([data.address, data.ticket], [b.address, undefined]);
   await a.run.assertStored();
+
+  // One inside a payload hears of it there: the same word, whoever found it out first.
+  using inside = await a.run.attached();
+  await inside.send(inside.transfer(new Uint8Array(1000), { length: SIZE }, { size: SIZE }));
+  await a.run.receiving();
+  await leave(a, inside.id!, b.address);
+  expectCode(await inside.reply(), "use_another_server");
+  assert.equal(await inside.rest(), "");
 });
 
 Deno.test("a session without a token is asked for by its address, and has a secret from then on", async () => {
