@@ -1,5 +1,12 @@
 import assert from "node:assert/strict";
-import { formatAddress, inNetworks, parseAddress, parseNetwork } from "../src/address.ts";
+import {
+  formatAddress,
+  formatEndpoint,
+  inNetworks,
+  parseAddress,
+  parseEndpoint,
+  parseNetwork,
+} from "../src/address.ts";
 
 const pure = { permissions: "none" } as const;
 
@@ -67,4 +74,22 @@ Deno.test("inNetworks() compares bits, whatever the form of the address", pure, 
   }
   assert.equal(inNetworks("10.0.0.1", []), false);
   assert.equal(inNetworks("::1", of("127.0.0.1", "::1")), true);
+});
+
+Deno.test("parseEndpoint() and formatEndpoint() have one text for each server", pure, () => {
+  const cases: readonly (readonly [string, string])[] = [
+    ["Files.Example:65432", "files.example:65432"],
+    ["127.0.0.1:1", "127.0.0.1:1"],
+    ["[::1]:65535", "[::1]:65535"],
+    ["[2001:DB8:0:0::1]:80", "[2001:db8::1]:80"],
+    ["[::ffff:192.0.2.1]:80", "192.0.2.1:80"],
+  ];
+  for (const [text, wanted] of cases) {
+    assert.equal(formatEndpoint(parseEndpoint(text)!), wanted, text);
+    assert.deepEqual(parseEndpoint(wanted), parseEndpoint(text));
+  }
+  const none = ["", "a", "a:", ":1", "a:0", "a:65536", "a:1x", "::1:80", "[a]:80", "a b:1", "a:1 "];
+  for (const text of [...none, "u@a:1", "a:1/x", "[::g]:1", "a\n:1", `${"a".repeat(254)}:1`]) {
+    assert.equal(parseEndpoint(text), undefined, text);
+  }
 });

@@ -4,7 +4,8 @@
  * One direction of calls: `client.ts` is what programs see; `session_manager.ts` keeps the session
  * over its connections; `link.ts` runs one connection, `outbox.ts` decides without any I/O what is
  * sent next and what a reply means; `upload.ts` is one file, `feed.ts` where its bytes come from,
- * `transmit.ts` how they get onto the wire. `v1.ts` is the older way, on its own.
+ * `transmit.ts` how they get onto the wire; `route.ts` is where to, when a session has moved. `v1.ts`
+ * is the older way, on its own.
  *
  * @module
  */

@@ -59,6 +59,21 @@ export interface ExportedSession {
  * @throws {FxferError} `session_unknown`, `session_expired`; `use_another_server` if it went elsewhere
  * before; `store_unavailable`.
  * @throws {RangeError} If `to` is no `host:port`, or `validMs` is out of its range.
+ *
+ * @example
+ * ```ts
+ * import { DiskStorage, exportSession, importMigrationKey, SqliteSessionStore } from "../../mod.ts";
+ *
+ * // Takes a session from the server on `folder`; another one imports what is written.
+ * async function leave(folder: string, id: string, to: string, secret: Uint8Array) {
+ *   await using storage = await DiskStorage.open(folder);
+ *   await using store = await SqliteSessionStore.open(`${folder}/sessions.db`);
+ *   const key = await importMigrationKey(secret);
+ *   const { blob } = await exportSession({ store, storage, key, id, to });
+ *   await Deno.writeFile("session.blob", blob, { createNew: true, mode: 0o600 });
+ * }
+ * console.assert(typeof leave === "function");
+ * ```
  */
 export async function exportSession(options: ExportOptions): Promise<ExportedSession> {
   const { store, storage, key, now = Date.now, validMs = HAND_OVER_MS } = options;

@@ -41,6 +41,21 @@ export interface ImportedSession {
  * missing or others; `storage_full`. After any of these nothing was imported; after
  * `store_unavailable` it may have been.
  * @throws {RangeError} If `address` is no `host:port`.
+ *
+ * @example
+ * ```ts
+ * import { DiskStorage, importMigrationKey, importSession, SqliteSessionStore } from "../../mod.ts";
+ *
+ * async function settle(folder: string, address: string, secret: Uint8Array): Promise<string> {
+ *   await using storage = await DiskStorage.open(folder);
+ *   await using store = await SqliteSessionStore.open(`${folder}/sessions.db`);
+ *   const key = await importMigrationKey(secret);
+ *   const file = await Deno.open("session.blob");
+ *   const { id } = await importSession(file.readable, { store, storage, key, address });
+ *   return id;
+ * }
+ * console.assert(typeof settle === "function");
+ * ```
  */
 export async function importSession(
   blob: ReadableStream<Uint8Array>,

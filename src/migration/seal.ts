@@ -22,6 +22,14 @@ export const MIN_SECRET_BYTES = 32;
  *
  * @param secret At least 32 bytes, random ones.
  * @throws {RangeError} If it is shorter.
+ *
+ * @example
+ * ```ts
+ * import { importMigrationKey } from "../../mod.ts";
+ *
+ * const key = await importMigrationKey(crypto.getRandomValues(new Uint8Array(32)));
+ * console.assert(key.extractable === false);
+ * ```
  */
 export async function importMigrationKey(secret: Uint8Array): Promise<CryptoKey> {
   if (secret.length < MIN_SECRET_BYTES) {

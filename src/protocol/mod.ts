@@ -112,6 +112,13 @@
  * | resync | reads the field, adjusts, goes on | offset_mismatch, sequence_gap, replay_too_old, incomplete, session_unknown, session_expired, checksum_mismatch, not_connected |
  * | fatal | stops and tells the user | malformed_header, header_too_long, invalid_field, unsupported_version, unsupported_feature, protocol_error, too_large, length_mismatch, quota_exceeded, sequence_reuse, unauthorized, hmac_required, replay_detected, mode_not_allowed, session_taken_over, session_revoked |
  *
+ * `use_another_server` says that a session has moved. As the answer to an authorised connect it carries
+ * `address` (`host:port`) and, where the session was handed over, `ticket`: what the client shows there
+ * as its `token`, in place of the one it has, which is for this server alone. As a notice, or as the
+ * answer to another frame, it carries the `address` only: the client connects again and asks. A client
+ * follows to servers it was told to trust, three in a row at most, and never shows one server's token
+ * to another. One that is there before its session (`session_unknown`) tries again.
+ *
  * ## Versions
  *
  * - S-VER-1 The first header decides for the whole connection. Neither `version` nor `session`, or

@@ -59,6 +59,36 @@ Deno.test("a client follows a notice to a trusted server, and shows the ticket t
   assert.deepEqual(moved, [{ type: "moved", address: at(there) }]);
 });
 
+Deno.test("not one byte of the token reaches another server, whatever it does with connections", async () => {
+  const token = "the-token-of-the-first-server";
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  let heard = "";
+  const tries = 4;
+  // Takes what it is sent, answers with nothing, noise, a redirect back: nothing makes a client talk.
+  const answers = ["", "HTTP/1.1 400 Bad Request\r\n\r\n", "OK\n", "{}\n"];
+  const recording = (async () => {
+    for (let n = 0; n < tries; n++) {
+      using conn = await listener.accept();
+      const buffer = new Uint8Array(4096);
+      heard += new TextDecoder().decode(buffer.subarray(0, await conn.read(buffer) ?? 0));
+      await conn.write(new TextEncoder().encode(answers[n]));
+    }
+  })();
+  const there = `127.0.0.1:${(listener.addr as Deno.NetAddr).port}`;
+  await using here = new ScriptedPeer((peer) => sendOn(peer, there, "a-ticket"));
+  const options = quick(here.port, {
+    sessionId: SESSION_ID,
+    token,
+    trustedServers: [there],
+    retries: tries - 1,
+  });
+  await assert.rejects(connect(options), (error: Error) => !error.message.includes(token));
+  await recording;
+  assert.equal(heard.split(`"token":"a-ticket"`).length - 1, tries);
+  assert.ok(!heard.includes(token), heard);
+  assert.equal(here.connections, 1);
+});
+
 Deno.test("a reply use_another_server to a frame makes the client ask where the session is", async () => {
   await using there = target([]);
   await using here = new ScriptedPeer(
