@@ -41,8 +41,8 @@ export interface ParentOptions {
 export async function serveWorkers(options: ParentOptions): Promise<number> {
   const { config, workers, trace, sink, log, output } = options;
   await mayReadItself();
-  const { host: hostname, drain_timeout } = config.server;
-  using held = holdPort(hostname, config.server.port);
+  const { host: hostname, port, drain_timeout } = config.server;
+  using held = port === 0 ? pickPort(hostname) : await checkPort(hostname, port);
   const shared = createSharedMemory(workers);
   const start = { type: "start", config: configOfWorker(config, held.port, workers) } as const;
   const pool = new Pool({
@@ -60,7 +60,7 @@ export async function serveWorkers(options: ParentOptions): Promise<number> {
   });
   try {
     const listening = await pool.listening;
-    held.release();
+    held[Symbol.dispose]();
     await using _health = listenForHealth(
       config,
       log,
@@ -91,32 +91,46 @@ async function mayReadItself(): Promise<void> {
   );
 }
 
-/** A port for all workers, and nobody else's. */
+/** A port for all workers. */
 interface HeldPort extends Disposable {
   readonly port: number;
-  /** The workers listen: they keep the port from now on. */
-  release(): void;
+}
+
+/** A free port, held until the workers listen: nobody else gets it meanwhile, and nobody knows it. */
+function pickPort(hostname: string): HeldPort {
+  const start = () => Deno.listen({ hostname, port: 0, reusePort: true });
+  const listener = listen(hostname, 0, PORT_HINT, start);
+  let held = true;
+  return {
+    port: (listener.addr as Deno.NetAddr).port,
+    [Symbol.dispose]() {
+      if (held) listener.close();
+      held = false;
+    },
+  };
 }
 
 /**
- * Picks the port, and makes sure that it is free: with `reusePort` a second server would get a part
- * of the first one's connections without a word. A port the system has picked is held until the
- * workers have it; one that clients know is not, because their connections would end here.
+ * Makes sure that nobody serves a port: a second fxfer with workers would get a part of the first
+ * one's connections without a word. Asked by a connection, because a listener of the parent's own
+ * would look to clients like the server that is not there yet. What else is wrong with the port the
+ * workers find out.
  */
-function holdPort(hostname: string, port: number): HeldPort {
-  const listener = listen(
-    hostname,
-    port,
-    PORT_HINT,
-    () => Deno.listen({ hostname, port, ...(port === 0 ? { reusePort: true } : {}) }),
-  );
-  let held = true;
-  const release = () => {
-    if (held) listener.close();
-    held = false;
-  };
-  if (port !== 0) release();
-  return { port: (listener.addr as Deno.NetAddr).port, release, [Symbol.dispose]: release };
+async function checkPort(hostname: string, port: number): Promise<HeldPort> {
+  let conn: Deno.TcpConn | undefined;
+  try {
+    conn = await Deno.connect({ hostname, port });
+  } catch {
+    // As it should be.
+  }
+  conn?.close();
+  // Without a listener the system may connect a port with itself.
+  if (conn !== undefined && conn.localAddr.port !== port) {
+    listen(hostname, port, PORT_HINT, () => {
+      throw new Deno.errors.AddrInUse();
+    });
+  }
+  return { port, [Symbol.dispose]() {} };
 }
 
 /** Starts a thread with a module that obeys the messages of messages.ts. */
