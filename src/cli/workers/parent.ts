@@ -59,8 +59,9 @@ export async function serveWorkers(options: ParentOptions): Promise<number> {
     pool.stop();
   });
   try {
-    const listening = await pool.listening;
+    const listening = await Promise.race([pool.listening, pool.finished]);
     held[Symbol.dispose]();
+    if (listening === undefined) return 0; // told to stop before it had begun
     await using _health = listenForHealth(
       config,
       log,

@@ -63,7 +63,7 @@ const HANGING: ReadyState = { ready: false, reason: "workers" };
 
 /** See the module's text. */
 export class Pool {
-  /** Settles when all listen for the first time; rejects when one of them cannot. */
+  /** Settles when all listen for the first time, if they are let; rejects when one of them cannot. */
   readonly listening: Promise<Listening>;
   /** Settles when all have stopped; rejects with `internal_error` when none is left. */
   readonly finished: Promise<void>;

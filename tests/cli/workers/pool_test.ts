@@ -173,6 +173,16 @@ Deno.test("Pool.check() is ready when every worker is", async () => {
   await stage.pool.finished;
 });
 
+Deno.test("a stop before all listen is a stop", async () => {
+  const stage = new Stage(2);
+  stage.puppets[0]!.events.message(LISTENING);
+  stage.pool.stop();
+  stage.puppets[0]!.events.message({ type: "stopped" });
+  stage.puppets[1]!.events.message(LISTENING);
+  stage.puppets[1]!.events.message({ type: "stopped" });
+  assert.equal(await Promise.race([stage.pool.listening, stage.pool.finished]), undefined);
+});
+
 Deno.test("a worker that does not stop is ended when the time is over", async () => {
   const stage = new Stage(2, 10);
   await stage.listening();
