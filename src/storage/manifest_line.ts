@@ -1,4 +1,5 @@
 /** One line of commits.jsonl, as text and as data. @module */
+import { isoTime } from "./time_text.ts";
 import type { FileSpec } from "./types.ts";
 
 /** What a line of the manifest says of one committed file. */
@@ -45,7 +46,7 @@ export function formatEntry(entry: ManifestEntry): string {
     size: entry.size,
     sha256: entry.sha256,
     mime_type: entry.mimeType,
-    time: new Date(entry.time).toISOString(),
+    time: isoTime(entry.time),
     name: entry.name,
     session: entry.session?.id,
     sequence: entry.session?.sequence,

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { timestamp } from "./time_text.ts";
 import type { FileSpec } from "./types.ts";
 
 /** Which form final names take: config `storage.naming`. */
@@ -65,11 +66,6 @@ export function temporaryName(randomHex: RandomHex): string {
 
 /** Where tier RW keeps what is not whole yet: on the same file system as the final names. */
 export const INCOMING = ".incoming";
-
-/** A time as it stands in a name, UTC with milliseconds: `20261123T101112345`. */
-export function timestamp(time: number): string {
-  return new Date(time).toISOString().replace(/[-:.Z]/g, "");
-}
 
 /** The folder part of a storage path; undefined for a file right in the storage folder. */
 export function folderOf(path: string): string | undefined {

@@ -7,11 +7,19 @@ import {
   sessionOf,
   simpleName,
   temporaryName,
-  timestamp,
 } from "../../src/storage/naming.ts";
+import { isoTime, timestamp } from "../../src/storage/time_text.ts";
 
 const ID = "6f9619ff-8b86-4d01-b42d-00cf4fc964ff";
 const pure = (name: string, fn: () => void) => Deno.test({ name, permissions: "none", fn });
+
+pure("isoTime() is what Date.toISOString() says, whatever was asked before", () => {
+  for (
+    const time of [0, 999, 1000, 1_795_396_029_215, 1_795_396_029_216, 61_000, 5, 951_782_399_999]
+  ) {
+    assert.equal(isoTime(time), new Date(time).toISOString());
+  }
+});
 
 pure("timestamp() is UTC with milliseconds and sorts as text", () => {
   assert.equal(timestamp(Date.UTC(2026, 10, 23, 10, 11, 12, 345)), "20261123T101112345");
