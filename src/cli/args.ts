@@ -81,10 +81,12 @@ export class ParsedArgs {
   }
 }
 
-/** A usage error; `fields.faults` holds every line of it. */
+/**
+ * A usage error; `fields.faults` holds every line of it. Where it is told, the help that says more is
+ * named, too (report.ts).
+ */
 export function usageError(faults: readonly string[], command?: string): FxferError {
-  const help = command === undefined ? "fxfer --help" : `fxfer ${command} --help`;
-  return new FxferError("usage", `${faults.join("; ")} (see ${help})`, {
+  return new FxferError("usage", faults.join("; "), {
     fields: { faults, ...(command === undefined ? {} : { command }) },
   });
 }

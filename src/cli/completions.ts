@@ -21,27 +21,35 @@ const VALUES: Readonly<Record<string, readonly string[]>> = {
 /** Words to offer for what follows a command; the others take files. */
 const OPERANDS: Readonly<Record<string, readonly string[]>> = {
   config: ["check", "print"],
+  session: ["export", "import"],
   completions: ["bash", "zsh", "fish"],
 };
 
-const SHELLS: Readonly<Record<string, (specs: readonly CommandSpec[]) => string>> = {
+/** Makes the script for a program with these commands. */
+type Script = (program: string, specs: readonly CommandSpec[]) => string;
+
+const SHELLS: Readonly<Record<string, Script>> = {
   bash: bashScript,
   zsh: zshScript,
   fish: fishScript,
 };
 
-/** The command; it offers itself, too. */
-export function completionsCommand(table: CommandTable): Command {
+/**
+ * The command; it offers itself, too.
+ *
+ * @param program What the program is called, such as `fxfer`.
+ */
+export function completionsCommand(program: string, table: CommandTable): Command {
   return {
     spec: {
       name: "completions",
-      summary: "Print what a shell needs to complete fxfer's commands and flags",
+      summary: `Print what a shell needs to complete ${program}'s commands and flags`,
       operands: { name: "bash|zsh|fish", min: 1, max: 1 },
       options: {},
       details: [
-        "bash: source <(fxfer completions bash)",
-        "zsh: source <(fxfer completions zsh)",
-        "fish: fxfer completions fish | source",
+        `bash: source <(${program} completions bash)`,
+        `zsh: source <(${program} completions zsh)`,
+        `fish: ${program} completions fish | source`,
       ],
     },
     run: async (args: ParsedArgs, { out }: Output) => {
@@ -50,7 +58,8 @@ export function completionsCommand(table: CommandTable): Command {
       if (script === undefined) {
         throw usageError([`wanted bash, zsh or fish, found "${shell}"`], "completions");
       }
-      out.line(script((await loadAll(table)).map(({ spec }) => spec)).trimEnd());
+      const specs = (await loadAll(table)).map(({ spec }) => spec);
+      out.line(script(program, specs).trimEnd());
       return 0;
     },
   };
@@ -63,7 +72,8 @@ const optionsOf = ({ options }: CommandSpec): (readonly [string, OptionSpec])[] 
 const flagsOf = (spec: CommandSpec): string[] => optionsOf(spec).map(([name]) => `--${name}`);
 const settings = (): string => [...SETTINGS.keys()].map((path) => `${path}=`).join(" ");
 
-function bashScript(specs: readonly CommandSpec[]): string {
+function bashScript(program: string, specs: readonly CommandSpec[]): string {
+  const fn = identifier(program);
   const flags = specs.map((spec) => `    ${spec.name}) words="${flagsOf(spec).join(" ")}" ;;`);
   const operands = Object.entries(OPERANDS).map(([name, words]) =>
     `    ${name}) words="${words.join(" ")}" ;;`
@@ -71,8 +81,8 @@ function bashScript(specs: readonly CommandSpec[]): string {
   const values = Object.entries(VALUES).map(([name, words]) =>
     `    --${name}) words="${words.join(" ")}" ;;`
   );
-  return `# fxfer completion for bash
-_fxfer() {
+  return `# ${program} completion for bash
+${fn}() {
   local current="\${COMP_WORDS[COMP_CWORD]}" before="\${COMP_WORDS[COMP_CWORD-1]}" words=""
   COMPREPLY=()
   if [ "$COMP_CWORD" -eq 1 ]; then
@@ -103,14 +113,18 @@ ${operands.join("\n")}
   if [ -n "$words" ]; then COMPREPLY=($(compgen -W "$words" -- "$current"))
   else COMPREPLY=($(compgen -f -- "$current")); fi
 }
-complete -o filenames -F _fxfer fxfer
+complete -o filenames -F ${fn} ${program}
 `;
 }
+
+/** A shell function's name: `_fxfer_server`. */
+const identifier = (program: string): string => `_${program.replaceAll("-", "_")}`;
 
 /** Inside single quotes of a shell. */
 const quoted = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
 
-function zshScript(specs: readonly CommandSpec[]): string {
+function zshScript(program: string, specs: readonly CommandSpec[]): string {
+  const fn = identifier(program);
   const bracketed = (text: string) => text.replace(/[[\]:]/g, "\\$&");
   const option = ([name, { value, help, multiple }]: readonly [string, OptionSpec]) => {
     const words = VALUES[name];
@@ -127,9 +141,9 @@ function zshScript(specs: readonly CommandSpec[]): string {
     return `    ${spec.name}) _arguments ${all.join(" \\\n      ")} ;;`;
   });
   const commands = specs.map(({ name, summary }) => quoted(`${name}:${bracketed(summary)}`));
-  return `#compdef fxfer
-_fxfer() {
-  local -a commands=(${commands.join("\n    ")} ${quoted("help:Show how to use fxfer")})
+  return `#compdef ${program}
+${fn}() {
+  local -a commands=(${commands.join("\n    ")} ${quoted(`help:Show how to use ${program}`)})
   if (( CURRENT == 2 )); then _describe command commands; return; fi
   local command="$words[2]"
   shift words; (( CURRENT-- ))
@@ -138,19 +152,19 @@ ${branches.join("\n")}
     help) _describe command commands ;;
   esac
 }
-compdef _fxfer fxfer
+compdef ${fn} ${program}
 `;
 }
 
-function fishScript(specs: readonly CommandSpec[]): string {
+function fishScript(program: string, specs: readonly CommandSpec[]): string {
   const names = specs.map(({ name }) => name);
-  const lines = ["# fxfer completion for fish", "complete -c fxfer -f"];
+  const lines = [`# ${program} completion for fish`, `complete -c ${program} -f`];
   const first = `not __fish_seen_subcommand_from ${names.join(" ")} help`;
   for (const { name, summary } of specs) {
-    lines.push(`complete -c fxfer -n ${quoted(first)} -a ${name} -d ${quoted(summary)}`);
+    lines.push(`complete -c ${program} -n ${quoted(first)} -a ${name} -d ${quoted(summary)}`);
   }
   lines.push(
-    `complete -c fxfer -n '__fish_seen_subcommand_from help' -a ${quoted(names.join(" "))}`,
+    `complete -c ${program} -n '__fish_seen_subcommand_from help' -a ${quoted(names.join(" "))}`,
   );
   for (const spec of specs) {
     const here = `-n '__fish_seen_subcommand_from ${spec.name}'`;
@@ -162,11 +176,12 @@ function fishScript(specs: readonly CommandSpec[]): string {
         ? " -r -F"
         : ` -x -a ${quoted(words.join(" "))}`;
       const letter = short === undefined ? "" : ` -s ${short}`;
-      lines.push(`complete -c fxfer ${here} -l ${name}${letter}${taken} -d ${quoted(help)}`);
+      lines.push(`complete -c ${program} ${here} -l ${name}${letter}${taken} -d ${quoted(help)}`);
     }
     const words = OPERANDS[spec.name];
-    if (words !== undefined) lines.push(`complete -c fxfer ${here} -a ${quoted(words.join(" "))}`);
-    else if (spec.operands !== undefined) lines.push(`complete -c fxfer ${here} -F`);
+    if (words !== undefined) {
+      lines.push(`complete -c ${program} ${here} -a ${quoted(words.join(" "))}`);
+    } else if (spec.operands !== undefined) lines.push(`complete -c ${program} ${here} -F`);
   }
   return lines.join("\n");
 }

@@ -43,15 +43,15 @@ function optionRow([name, option]: readonly [string, OptionSpec]): readonly [str
 
 const ellipsis = (max: number) => max > 1 ? "…" : "";
 
-/** The help of one command. */
-export function commandHelp(spec: CommandSpec): string {
+/** The help of one command of a program. */
+export function commandHelp(spec: CommandSpec, program = "fxfer"): string {
   const { name, min, max } = spec.operands ?? { name: "", min: 0, max: 0 };
   const operand = max === 0 ? "" : min === 0 ? ` [${name}]` : ` ${name}${ellipsis(max)}`;
   const flags = Object.keys(spec.options).length > 0 ? " [FLAG…]" : "";
   return [
     ...wrap(`${spec.summary}.`, WIDTH),
     "",
-    `Usage: fxfer ${spec.name}${flags}${operand}`,
+    `Usage: ${program} ${spec.name}${flags}${operand}`,
     "",
     "Flags:",
     ...table([...Object.entries(spec.options), ["help", HELP_OPTION] as const].map(optionRow)),
@@ -74,17 +74,26 @@ const EXIT_CODES: readonly (readonly [string, string])[] = [
   ["130", "interrupted; can be resumed"],
 ];
 
-/** The help of the program. */
-export function programHelp(commands: readonly CommandSpec[]): string {
+/**
+ * The help of a program.
+ *
+ * @param limits What it may do, where that is less than everything.
+ */
+export function programHelp(
+  commands: readonly CommandSpec[],
+  program = "fxfer",
+  limits?: string,
+): string {
   return [
     "fxfer moves files over TCP, with sessions that survive a broken connection.",
+    ...(limits === undefined ? [] : wrap(`${limits}.`, WIDTH)),
     "",
-    "Usage: fxfer COMMAND [FLAG…] …",
+    `Usage: ${program} COMMAND [FLAG…] …`,
     "",
     "Commands:",
     ...table([
       ...commands.map((spec) => [spec.name, spec.summary] as const),
-      ["help [COMMAND]", "Show how to use fxfer, or one of its commands"],
+      ["help [COMMAND]", `Show how to use ${program}, or one of its commands`],
     ]),
     "",
     "Flags:",

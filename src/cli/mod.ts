@@ -23,7 +23,7 @@ const COMMANDS: CommandTable = {
   conformance: async () => (await import("./conformance/command.ts")).CONFORMANCE_COMMAND,
   demo: async () => (await import("./demo/command.ts")).DEMO_COMMAND,
   bench: async () => (await import("./bench.ts")).BENCH_COMMAND,
-  completions: async () => (await import("./completions.ts")).completionsCommand(COMMANDS),
+  completions: async () => (await import("./completions.ts")).completionsCommand("fxfer", COMMANDS),
 };
 
 /**
@@ -37,5 +37,5 @@ export function run(
   args: readonly string[],
   output: Output = createOutput(),
 ): Promise<number> {
-  return runProgram(COMMANDS, args, output);
+  return runProgram({ name: "fxfer", commands: COMMANDS }, args, output);
 }

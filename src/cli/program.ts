@@ -7,22 +7,35 @@ import type { Output } from "./output.ts";
 import { reportError } from "./report.ts";
 import { unfitRuntime, versionText } from "./version.ts";
 
-function find(table: CommandTable, name: string): Promise<Command> {
+/** Which program it is: fxfer with everything, or one that is made for a role. */
+export interface Program {
+  /** What it is called. */
+  readonly name: string;
+  readonly commands: CommandTable;
+  /** A sentence that says what it may do, where that is less than everything. */
+  readonly limits?: string;
+}
+
+function find({ name: program, commands: table }: Program, name: string): Promise<Command> {
   if (Object.hasOwn(table, name)) return table[name]!();
   const near = suggest(name, [...Object.keys(table), "help"]);
-  const hint = near === undefined ? "" : `, did you mean ${near}?`;
+  const hint = near !== undefined
+    ? `, did you mean ${near}?`
+    : program === "fxfer"
+    ? ""
+    : `: ${program} has ${Object.keys(table).join(", ")}`;
   const what = name.startsWith("-") ? "flag" : "command";
   throw usageError([`Unknown ${what} ${shorten(name, 40)}${hint}`]);
 }
 
 async function runCommand(
-  table: CommandTable,
+  program: Program,
   args: readonly string[],
   output: Output,
 ): Promise<number> {
   const [name, ...rest] = args;
   if (name === undefined) {
-    output.err.line(await overview(table));
+    output.err.line(await overview(program));
     return 1;
   }
   if (name === "--version" || name === "-V") {
@@ -32,43 +45,47 @@ async function runCommand(
   if (name === "--help" || name === "-h" || name === "help") {
     const topic = rest.find((arg) => !arg.startsWith("-"));
     const text = topic === undefined || topic === "help"
-      ? await overview(table)
-      : commandHelp((await find(table, topic)).spec);
+      ? await overview(program)
+      : commandHelp((await find(program, topic)).spec, program.name);
     output.out.line(text);
     return 0;
   }
-  const command = await find(table, name);
+  const command = await find(program, name);
   const parsed = parseCommandArgs(command.spec, rest);
   if (parsed === "help") {
-    output.out.line(commandHelp(command.spec));
+    output.out.line(commandHelp(command.spec, program.name));
     return 0;
   }
   return await command.run(parsed, output);
 }
 
-async function overview(table: CommandTable): Promise<string> {
-  return programHelp((await loadAll(table)).map(({ spec }) => spec));
+async function overview({ name, commands, limits }: Program): Promise<string> {
+  return programHelp((await loadAll(commands)).map(({ spec }) => spec), name, limits);
 }
 
 /**
- * Runs one command of a table.
+ * Runs one command of a program.
  *
  * @param args The arguments after the program's name.
  * @returns The exit code: the command's, or that of the error's code.
  */
 export async function runProgram(
-  table: CommandTable,
+  program: Program,
   args: readonly string[],
   output: Output,
 ): Promise<number> {
   const unfit = unfitRuntime(Deno.version.deno);
   if (unfit !== undefined) {
-    output.err.line(`fxfer: ${unfit}`);
+    output.err.line(`${program.name}: ${unfit}`);
     return 1;
   }
   try {
-    return await runCommand(table, args, output);
+    return await runCommand(program, args, output);
   } catch (error) {
-    return reportError(output.err, error);
+    const { name, limits } = program;
+    return reportError(output.err, error, {
+      program: name,
+      ...(limits === undefined ? {} : { limits }),
+    });
   }
 }

@@ -4,9 +4,14 @@ import { CODES, FxferError } from "../errors.ts";
 import { describeError } from "../log.ts";
 import type { TextStream } from "./output.ts";
 
-function sentences(error: unknown): string[] {
+function sentences(error: unknown, program: string): string[] {
+  if (error instanceof Deno.errors.NotCapable) return [`Not permitted: ${error.message}`];
   if (!(error instanceof FxferError)) return [`Unexpected error: ${describeError(error)}`];
-  const faults = error.fields.faults;
+  const { faults, command } = error.fields;
+  if (error.code === "usage" && Array.isArray(faults)) {
+    const help = typeof command === "string" ? `${program} ${command} --help` : `${program} --help`;
+    return [`${error.message} (see ${help})`];
+  }
   if (error.code === "config_invalid" && Array.isArray(faults) && faults.length > 0) {
     return (faults as ConfigFault[]).map(formatFault);
   }
@@ -19,16 +24,34 @@ function isLocalIo(error: unknown): boolean {
     Object.values(Deno.errors).some((kind) => error instanceof kind);
 }
 
+/** What advises a flag of `deno run`, which a program with permissions of its own does not take. */
+const ADVICE = /--allow-(net|read|write)\b/;
+
+/** How errors are told. */
+export interface ReportOptions {
+  /** Put in front of each sentence, such as `photo.png: `. */
+  readonly about?: string;
+  /** What the program is called. @default {"fxfer"} */
+  readonly program?: string;
+  /** What it may do, said where an error asks for more. */
+  readonly limits?: string;
+}
+
 /**
  * Writes `fxfer: <sentence>`, for a bad configuration one line a fault.
  *
- * @param about Put in front of each sentence, such as `photo.png: `.
  * @returns The exit code: the error's own, 8 for an error of the file system, else that of
  * `internal_error`.
  */
-export function reportError(stream: TextStream, error: unknown, about = ""): number {
-  for (const sentence of sentences(error)) {
-    stream.line(`fxfer: ${escapeControls(about + sentence)}`);
+export function reportError(
+  stream: TextStream,
+  error: unknown,
+  { about = "", program = "fxfer", limits }: ReportOptions = {},
+): number {
+  const said = sentences(error, program);
+  for (const sentence of said) stream.line(`${program}: ${escapeControls(about + sentence)}`);
+  if (limits !== undefined && said.some((sentence) => ADVICE.test(sentence))) {
+    stream.line(`${program}: ${limits}`);
   }
   if (error instanceof FxferError) return error.exit;
   return (isLocalIo(error) ? CODES.local_io : CODES.internal_error).exit;

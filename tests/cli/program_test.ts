@@ -30,7 +30,7 @@ function commands(action: () => number | Promise<number>): CommandTable {
 
 async function run(args: string[], action: () => number | Promise<number> = () => 0) {
   const { output, out, err } = screens();
-  const code = await runProgram(commands(action), args, output);
+  const code = await runProgram({ name: "fxfer", commands: commands(action) }, args, output);
   return { code, out: out.text, err: err.text };
 }
 

@@ -75,6 +75,8 @@ export interface SendArgs {
   readonly limitRate?: number;
   /** Folder of the journals. */
   readonly state: string;
+  /** Whether that folder was asked for, and is not just the default. */
+  readonly stateAsked: boolean;
   readonly trace: boolean;
   readonly json: boolean;
   readonly quiet: boolean;
@@ -148,6 +150,7 @@ export function readSendArgs(args: ParsedArgs): SendArgs {
     recursive: args.has("recursive"),
     ...(limitRate === undefined ? {} : { limitRate }),
     state: args.text("state") ?? DEFAULT_STATE,
+    stateAsked: args.text("state") !== undefined,
     trace: args.has("trace"),
     json: args.has("json"),
     quiet: args.has("quiet"),

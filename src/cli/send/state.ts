@@ -57,12 +57,17 @@ export class SendState implements Disposable {
    * Opens the journal of a command line. Where the state folder cannot be used, or the program may
    * not use it, nothing is kept and sending goes on without.
    *
-   * @throws {FxferError} `local_io` if the same command is running.
+   * @throws {FxferError} `local_io` if the same command is running, or if the folder was asked for
+   * and may not be used.
    */
   static async open(asked: SendArgs): Promise<SendState> {
     const folder = asked.state;
     const named = asked.files.some((file) => file !== STDIN);
-    if (!named || !await readable(folder) || !await writable(folder)) return new SendState(asked);
+    if (!named) return new SendState(asked);
+    if (!await readable(folder) || !await writable(folder)) {
+      if (asked.stateAsked) throw notPermitted(folder);
+      return new SendState(asked);
+    }
     const path = `${folder}/send_${keyOf(asked)}.jsonl`;
     let journal: Deno.FsFile;
     try {
@@ -70,7 +75,7 @@ export class SendState implements Disposable {
     } catch {
       return new SendState(asked);
     }
-    if (!await journal.tryLock(true)) {
+    if (!await lock(journal)) {
       journal.close();
       throw new FxferError("local_io", "Cannot send: the same command is running already");
     }
@@ -185,6 +190,14 @@ export class SendState implements Disposable {
   }
 }
 
+function notPermitted(folder: string): FxferError {
+  return new FxferError(
+    "local_io",
+    `Cannot keep state in ${folder}: reading and writing there is not permitted ` +
+      `(--allow-read=${folder} --allow-write=${folder})`,
+  );
+}
+
 async function openJournal(folder: string, path: string): Promise<Deno.FsFile> {
   for (let tries = 3;; tries--) {
     await Deno.mkdir(folder, { recursive: true, mode: 0o700 });
@@ -198,6 +211,22 @@ async function openJournal(folder: string, path: string): Promise<Deno.FsFile> {
       if (tries === 0 || !(error instanceof Deno.errors.NotFound)) throw error;
     }
   }
+}
+
+/** How long a lock may take that can only be waited for, in milliseconds. */
+const LOCK_MS = 500;
+
+/** Takes the lock of a journal; false: another program has it. */
+async function lock(journal: Deno.FsFile): Promise<boolean> {
+  const { tryLock } = journal as unknown as { tryLock?: (exclusive: boolean) => Promise<boolean> };
+  if (tryLock !== undefined) return await tryLock.call(journal, true);
+  // Deno 2.6 has only the form that waits.
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<false>((resolve) => timer = setTimeout(() => resolve(false), LOCK_MS));
+  const held = journal.lock(true).then(() => true, () => false);
+  const locked = await Promise.race([held, late]);
+  clearTimeout(timer);
+  return locked;
 }
 
 /** One line; whatever is none (a run was killed while it wrote) is empty. */

@@ -85,7 +85,7 @@ export class TextReport implements SendReport {
     // One interruption is told once, at the end.
     if (error.code === "interrupted") return;
     const named = error.message.includes(target.label);
-    reportError(this.#output.err, error, named ? "" : `${target.label}: `);
+    reportError(this.#output.err, error, named ? {} : { about: `${target.label}: ` });
   }
 
   #over(target: Target, bytes: number): void {

@@ -1,0 +1,136 @@
+/**
+ * Makes the programs, with their permissions baked in: `deno task compile` for this machine into
+ * dist/, `deno task compile:all` for every target of Deno into dist/TARGET/.
+ *
+ * `deno compile` puts a program behind a base it downloads from Deno's release host; the variable
+ * DENORT_BIN names a base that is here already.
+ *
+ * @module
+ */
+// deno-lint-ignore-file no-console -- a script of the build
+
+import { fileURLToPath } from "node:url";
+
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
+
+/** What is compiled. */
+export interface Binary {
+  readonly name: string;
+  /** Its first module, from the root. */
+  readonly entry: string;
+  /** All it will ever be permitted; paths are those of the folder it is run in. */
+  readonly permissions: readonly string[];
+}
+
+/** The programs: everything, and one a role, as narrow as the role allows. */
+export const BINARIES: readonly Binary[] = [
+  {
+    name: "fxfer",
+    entry: "main.ts",
+    // No environment, no other programs, no native code.
+    permissions: ["--allow-net", "--allow-read", "--allow-write", "--allow-sys=statfs"],
+  },
+  {
+    name: "fxfer-server",
+    entry: "src/cli/roles/server.ts",
+    permissions: ["--allow-net", "--allow-read=storage,config.yaml", "--allow-write=storage"],
+  },
+  {
+    name: "fxfer-client",
+    entry: "src/cli/roles/client.ts",
+    permissions: ["--allow-net", "--allow-read", "--allow-write=.fxfer"],
+  },
+];
+
+/** Where `deno compile` of 2.9.6 can make programs for. */
+export const TARGETS: readonly string[] = [
+  "x86_64-unknown-linux-gnu",
+  "aarch64-unknown-linux-gnu",
+  "x86_64-pc-windows-msvc",
+  "aarch64-pc-windows-msvc",
+  "x86_64-apple-darwin",
+  "aarch64-apple-darwin",
+];
+
+/** Where a program is written, from the root; `target` is absent for this machine. */
+export function outputOf({ name }: Binary, target?: string): string {
+  const windows = target?.includes("windows") ?? Deno.build.os === "windows";
+  return `${target === undefined ? "dist" : `dist/${target}`}/${name}${windows ? ".exe" : ""}`;
+}
+
+/** The arguments of `deno` that compile a program. Types are checked elsewhere (`deno task ok`). */
+export function compileArgs(binary: Binary, target?: string): string[] {
+  return [
+    ...["compile", "--quiet", "--no-check", "--no-prompt", "--frozen", ...binary.permissions],
+    ...(target === undefined ? [] : ["--target", target]),
+    ...["--output", outputOf(binary, target), binary.entry],
+  ];
+}
+
+/** What to do where Deno has no base: it could not be downloaded, or the one named is not there. */
+export function adviceFor(error: string, deno: string): string | undefined {
+  if (!/denort/.test(error)) return undefined;
+  return [
+    `Cannot compile: Deno ${deno} has no base to put the program on.`,
+    "It downloads one from its release host, dl.deno.land. Where that is out of reach, get",
+    `denort-<target>.zip of release v${deno} another way, unpack it, and name it:`,
+    "",
+    "  DENORT_BIN=/path/to/denort deno task compile",
+    "",
+    "On Linux x86-64 npm has a base for Deno 2.6.8, the oldest version fxfer runs on:",
+    "",
+    "  bash .ci/denort.sh dist/.denort",
+    '  DENORT_BIN="$PWD/dist/.denort" npx -y deno@2.6.8 task compile',
+  ].join("\n");
+}
+
+async function compile(binary: Binary, target?: string): Promise<void> {
+  const { success, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: compileArgs(binary, target),
+    cwd: ROOT,
+    env: { NO_COLOR: "1" },
+    stdout: "inherit",
+    stderr: "piped",
+  }).output();
+  const output = outputOf(binary, target);
+  if (success) {
+    if (target === undefined) await mustRun(binary);
+    const { size } = await Deno.stat(`${ROOT}/${output}`);
+    return console.log(`${output}: ${Math.round(size / 2 ** 20)} MiB`);
+  }
+  const error = new TextDecoder().decode(stderr);
+  throw new Error(adviceFor(error, Deno.version.deno) ?? `Cannot compile ${output}: ${error}`);
+}
+
+/** A base of another version makes a program that does not start, and no compiler says so. */
+async function mustRun(binary: Binary): Promise<void> {
+  const { success } = await new Deno.Command(`${ROOT}/${outputOf(binary)}`, {
+    args: ["--version"],
+    stdout: "null",
+    stderr: "null",
+  }).output();
+  if (success) return;
+  throw new Error(
+    `${outputOf(binary)} does not start: DENORT_BIN is not a base for Deno ${Deno.version.deno}`,
+  );
+}
+
+/** Compiles what the arguments ask for; returns the exit code. */
+export async function main(args: readonly string[]): Promise<number> {
+  const all = args.includes("--all");
+  try {
+    if (args.some((arg) => arg !== "--all")) throw new Error("Usage: compile.ts [--all]");
+    if (all && Deno.env.get("DENORT_BIN")) {
+      throw new Error("Cannot compile for every target: DENORT_BIN is the base of one, unset it");
+    }
+    for (const target of all ? TARGETS : [undefined]) {
+      for (const binary of BINARIES) await compile(binary, target);
+    }
+    return 0;
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error);
+    return 1;
+  }
+}
+
+if (import.meta.main) Deno.exit(await main(Deno.args));

@@ -1,0 +1,26 @@
+/**
+ * The fxfer-client program: the commands of whoever sends files, with the permissions that takes and
+ * no others (.ci/compile.ts bakes them in).
+ *
+ * @module
+ */
+import type { CommandTable } from "../command.ts";
+import { createOutput } from "../output.ts";
+import { type Program, runProgram } from "../program.ts";
+
+const COMMANDS: CommandTable = {
+  send: async () => (await import("../send/command.ts")).SEND_COMMAND,
+  completions: async () =>
+    (await import("../completions.ts")).completionsCommand("fxfer-client", COMMANDS),
+};
+
+/** The program. */
+export const CLIENT_PROGRAM: Program = {
+  name: "fxfer-client",
+  commands: COMMANDS,
+  limits:
+    "fxfer-client may use the network, read files, write its state in ./.fxfer, and nothing " +
+    "else",
+};
+
+if (import.meta.main) Deno.exit(await runProgram(CLIENT_PROGRAM, Deno.args, createOutput()));

@@ -1,0 +1,28 @@
+/**
+ * The fxfer-server program: the commands of whoever runs a server, with the permissions that takes
+ * and no others (.ci/compile.ts bakes them in).
+ *
+ * @module
+ */
+import type { CommandTable } from "../command.ts";
+import { createOutput } from "../output.ts";
+import { type Program, runProgram } from "../program.ts";
+
+const COMMANDS: CommandTable = {
+  serve: async () => (await import("../serve.ts")).SERVE_COMMAND,
+  verify: async () => (await import("../verify.ts")).verifyCommand,
+  config: async () => (await import("../config_command.ts")).CONFIG_COMMAND,
+  doctor: async () => (await import("../doctor/command.ts")).DOCTOR_COMMAND,
+  completions: async () =>
+    (await import("../completions.ts")).completionsCommand("fxfer-server", COMMANDS),
+};
+
+/** The program. */
+export const SERVER_PROGRAM: Program = {
+  name: "fxfer-server",
+  commands: COMMANDS,
+  limits: "fxfer-server may use the network, read and write ./storage, read ./config.yaml, and " +
+    "nothing else",
+};
+
+if (import.meta.main) Deno.exit(await runProgram(SERVER_PROGRAM, Deno.args, createOutput()));
