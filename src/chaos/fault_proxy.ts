@@ -3,6 +3,9 @@ import net from "node:net";
 import { Cut, forward } from "./forward.ts";
 import type { Direction, FaultProxyOptions } from "./rules.ts";
 
+/** How long the listener may take to say that it is closed, in milliseconds. */
+const STOP_MS = 100;
+
 /** Resolves when the socket is gone, which it is told to be once it has sent what it holds. */
 function closed(socket: net.Socket): Promise<void> {
   return new Promise((resolve) => {
@@ -10,6 +13,16 @@ function closed(socket: net.Socket): Promise<void> {
     socket.once("close", () => resolve());
     socket.destroySoon();
   });
+}
+
+/**
+ * Ends a connection with a reset. Deno 2.6 has no way to: it closes, which the peer sees as a reset
+ * only if bytes of it were still to be read.
+ */
+function reset(socket: net.Socket): void {
+  const { resetAndDestroy } = socket as { resetAndDestroy?: () => void };
+  if (resetAndDestroy === undefined) socket.destroy();
+  else resetAndDestroy.call(socket);
 }
 
 /** A running proxy. Dispose it to close the listener and every connection. */
@@ -57,9 +70,13 @@ export class FaultProxy implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort();
     const stopped = new Promise<void>((resolve) => this.#server.close(() => resolve()));
-    for (const socket of this.#sockets) socket.resetAndDestroy();
+    for (const socket of this.#sockets) reset(socket);
     await Promise.all(this.#tasks);
-    await stopped;
+    // Every connection is gone by now. Deno 2.6 does not tell after a half-open one: no long wait.
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise<void>((resolve) => timer = setTimeout(resolve, STOP_MS));
+    await Promise.race([stopped, late]);
+    clearTimeout(timer);
   }
 
   async #serve(client: net.Socket, connection: number): Promise<void> {
@@ -89,7 +106,7 @@ export class FaultProxy implements AsyncDisposable {
     } catch (error) {
       // An end by plan is orderly or not, as planned; a socket's own failure is passed on as a reset.
       const orderly = error instanceof Cut && error.kind === "close";
-      for (const socket of pair) orderly ? socket.destroySoon() : socket.resetAndDestroy();
+      for (const socket of pair) orderly ? socket.destroySoon() : reset(socket);
     }
     over.abort();
     await Promise.allSettled(pumps);
