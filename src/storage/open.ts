@@ -102,6 +102,7 @@ export async function openCore(folder: string, options: DiskStorageOptions): Pro
     naming: options.naming ?? "session_aware",
     extensions,
     randomHex: options.randomHex ?? createRandomHex(),
+    lastPutAt: -Infinity,
     open: new Map(),
     committing: new Map(),
   };

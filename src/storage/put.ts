@@ -28,6 +28,7 @@ export function putNow(core: StorageCore, spec: PutSpec, bytes: Uint8Array): Sto
   checkDigest(spec.sha256, sha256);
   const replay = core.index.replay(spec.uploadId, sha256);
   if (replay !== undefined) return replay;
+  core.lastPutAt = performance.now();
   const size = bytes.length;
   core.budget.reserve(size);
   const names = nameFile(core, spec);

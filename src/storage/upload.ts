@@ -18,6 +18,14 @@ export interface UploadStart {
   readonly reserved: number;
 }
 
+/** After a small file was stored, its client is taken to be active for this long, in milliseconds. */
+const ACTIVE_MS = 200;
+
+/** Whether this upload is all that the storage is doing. */
+function isAlone({ open, lastPutAt }: StorageCore): boolean {
+  return open.size === 1 && performance.now() - lastPutAt > ACTIVE_MS;
+}
+
 type Stage = "writing" | "sealed" | "published" | "over";
 
 /** {@linkcode Upload} on a disk. Its handle's own position is always `offset`. */
@@ -65,10 +73,30 @@ export class DiskUpload implements Upload {
     this.#reserved = total;
   }
 
-  async write(bytes: Uint8Array): Promise<void> {
+  write(bytes: Uint8Array): void | Promise<void> {
     const file = this.#writable("write to");
     if (bytes.length === 0) return;
     this.reserve(this.#offset + bytes.length);
+    return isAlone(this.#core) ? this.#writeNow(file, bytes) : this.#writeLater(file, bytes);
+  }
+
+  /** Nobody else is kept waiting: the way to the thread pool and back would be a third of the time. */
+  #writeNow(file: Deno.FsFile, bytes: Uint8Array): void {
+    this.#hash.update(bytes);
+    try {
+      for (let done = 0; done < bytes.length;) {
+        const count = file.writeSync(bytes.subarray(done));
+        if (count === 0) throw new Deno.errors.WriteZero("nothing was written");
+        done += count;
+        this.#advance(count);
+      }
+    } catch (error) {
+      throw this.#fail("Cannot write upload", error);
+    }
+  }
+
+  /** A disk that is slow for a moment must not hold up the others. */
+  async #writeLater(file: Deno.FsFile, bytes: Uint8Array): Promise<void> {
     try {
       // The hash runs here while the thread pool writes: 846 instead of 682 MB/s.
       let pending = file.write(bytes);
