@@ -57,7 +57,7 @@ export class Connection implements ConnectionContext, Ticking {
   readonly log: Logger;
   keepaliveMs: number;
 
-  readonly #conn: Deno.Conn;
+  readonly #conn: Deno.TcpConn;
   readonly #settings: ConnectionSettings;
   readonly #reader: Reader;
   readonly #input: Input;
@@ -71,7 +71,7 @@ export class Connection implements ConnectionContext, Ticking {
   readonly #acceptedAt: number = performance.now();
 
   constructor(
-    conn: Deno.Conn,
+    conn: Deno.TcpConn,
     id: number,
     { address, bytes }: Arrival,
     settings: ConnectionSettings,
@@ -172,7 +172,8 @@ export class Connection implements ConnectionContext, Ticking {
 
   /** One request and its reply; false when the connection ends with it. */
   async #serveOne(head: Exclude<Head, { type: "fault" }>): Promise<boolean> {
-    this.#requests++;
+    // A first reply leaves at once; only a later one could be held back until it is acknowledged.
+    if (++this.#requests === 2) this.#conn.setNoDelay(true);
     const payload = this.#input;
     const request: Request = head.type === "request"
       ? { version: 2, frame: head.request, payload }
@@ -233,6 +234,8 @@ export class Connection implements ConnectionContext, Ticking {
       // A write that is stuck can be neither finished nor taken back, and closeWrite would wait for it.
       if (this.#output.broken) return;
       await this.#flushLast();
+      // Nothing unread can reset the connection under our last frame: closing is enough.
+      if (this.#reader.ended) return;
       await this.#conn.closeWrite();
       await this.#reader.linger(MAX_DRAIN_BYTES, MAX_DRAIN_MS);
     } catch (error) {

@@ -39,6 +39,11 @@ export class Reader {
     this.#beforeRead = beforeRead;
   }
 
+  /** Whether the peer has sent its last byte. */
+  get ended(): boolean {
+    return this.#eof;
+  }
+
   /** Whether somebody waits for bytes. */
   get waiting(): boolean {
     return this.#reject !== undefined;

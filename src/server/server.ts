@@ -109,7 +109,6 @@ export class Server implements AsyncDisposable {
   #take(conn: Deno.TcpConn): void {
     const { proxy, maxConnections, count } = this.#settings;
     try {
-      conn.setNoDelay(true); // replies are whole when they are written
       if ((count?.total ?? this.#openNow) >= maxConnections) {
         throw new FxferError("too_many_connections", "Cannot accept: max_connections are open", {
           fields: { retry_after_ms: RETRY_MS },
