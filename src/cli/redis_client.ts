@@ -3,70 +3,76 @@
  *
  * @module
  */
+import { parseRedisUrl } from "../config/mod.ts";
 import { FxferError } from "../errors.ts";
 import type { Logger } from "../log.ts";
-import type { RedisClient, RedisSubscriber } from "../store/mod.ts";
-
-/** A command that waits longer says that the connection is dead, although nobody closed it. */
-const DEAD_MS = 10_000;
-
-/** How long a start waits for Redis before it goes on without. */
-const START_MS = 2000;
-
-/** Between two tries to connect, at most. */
-const MAX_RETRY_MS = 2000;
-
-/** Commands that wait at most; beyond it they fail at once. */
-const MAX_WAITING = 10_000;
-
-/** Two connections, one to ask and one to listen. */
-export interface RedisLink extends AsyncDisposable {
-  readonly client: RedisClient;
-  readonly subscriber: RedisSubscriber;
-}
+import type { RedisSubscriber } from "../store/mod.ts";
+import {
+  atMost,
+  CONNECTION,
+  DEAD_MS,
+  loadRedis,
+  reasonOf,
+  type RedisLink,
+  retryDelay,
+  START_MS,
+} from "./redis/client.ts";
+import { clusterOf } from "./redis/cluster.ts";
+import { RenewingLink } from "./redis/renewing_link.ts";
+import { sentinelOf } from "./redis/sentinel.ts";
 
 /** What is used of `npm:redis`. */
-type Client = Awaited<ReturnType<typeof load>> extends { createClient: infer Create }
+type Client = Awaited<ReturnType<typeof loadRedis>> extends { createClient: infer Create }
   ? Create extends (options: never) => infer Made ? Made : never
   : never;
-
-/** Only a server that keeps its sessions in Redis loads it. */
-function load() {
-  return import("npm:redis@6.3.1");
-}
 
 /**
  * Connects to Redis, and goes on trying for as long as the link lives; a server starts without it,
  * and until it is there every command fails at once.
  *
- * @param url `redis://` or `rediss://`, with user and password if there are any; never logged.
+ * @param url As `parseRedisUrl` reads it, with user and password if there are any; never logged.
  * @throws {FxferError} `config_invalid` if the URL cannot be used.
  */
 export async function connectRedis(url: string, log: Logger): Promise<RedisLink> {
-  const { createClient } = await load();
+  const parts = parseRedisUrl(url);
+  switch (parts?.kind) {
+    case "server":
+      return await connectServer(url, log);
+    case "cluster":
+      return await RenewingLink.start(
+        await clusterOf(parts),
+        log.child({ connection: "cluster" }),
+      );
+    case "sentinel":
+      return await RenewingLink.start(
+        await sentinelOf(parts),
+        log.child({ connection: "sentinel" }),
+      );
+    default:
+      throw unusable();
+  }
+}
+
+function unusable(): FxferError {
+  return new FxferError("config_invalid", "Cannot use stateful.redis_url: it is no Redis URL");
+}
+
+async function connectServer(url: string, log: Logger): Promise<RedisLink> {
+  const { createClient } = await loadRedis();
   const make = (name: string): Client => {
     try {
       const client = createClient({
         url,
         // Replies in the older form: the store works with either, and so with every server.
         RESP: 2,
-        disableOfflineQueue: true,
-        commandsQueueMaxLength: MAX_WAITING,
-        // Its other values ask for variables of the environment, which takes a permission.
-        maintNotifications: "disabled",
-        disableClientInfo: true,
-        socket: {
-          connectTimeout: START_MS,
-          // Doubled from 50 ms, and spread: many servers may have lost the same Redis.
-          reconnectStrategy: (retries) =>
-            Math.min(50 * 2 ** Math.min(retries, 10), MAX_RETRY_MS) * (0.5 + Math.random() / 2),
-        },
+        ...CONNECTION,
+        socket: { connectTimeout: START_MS, reconnectStrategy: retryDelay },
       }) as Client;
       watchOver(client, log.child({ connection: name }));
       return client;
     } catch {
       // The cause is not kept: it may repeat the URL, and with it the password.
-      throw new FxferError("config_invalid", "Cannot use stateful.redis_url: it is no Redis URL");
+      throw unusable();
     }
   };
   const commands = make("commands");
@@ -97,21 +103,9 @@ function watchOver(client: Client, log: Logger): void {
   });
 }
 
-/** What happened, without addresses or credentials that an error's own text may hold. */
-function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return "unknown";
-  const { code } = error as { code?: unknown };
-  // A refusal of Redis starts with its kind: NOAUTH, WRONGPASS, LOADING …
-  return typeof code === "string" ? code : /^[A-Z]{3,}\b/.exec(error.message)?.[0] ?? error.name;
-}
-
 /** Settles when the client is connected, or when it has had its time: it goes on trying. */
 async function started(client: Client): Promise<void> {
-  const connected = client.connect().then(() => {}, () => {});
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<void>((resolve) => timer = setTimeout(resolve, START_MS));
-  await Promise.race([connected, late]);
-  clearTimeout(timer);
+  await atMost(client.connect().catch(() => {}), START_MS);
 }
 
 /**

@@ -8,6 +8,7 @@
 import type { Config } from "./config.ts";
 import { parseNetwork } from "../address.ts";
 import { bytes, choice, integer, type Kind, list, offOr, orWord, seconds, text } from "./kinds.ts";
+import { parseRedisUrl } from "./redis_url.ts";
 
 /** One setting. */
 export interface Setting<T = unknown> {
@@ -84,8 +85,8 @@ const network = text(
   (value) => parseNetwork(value) !== undefined,
 );
 const redisUrl = text(
-  "a redis:// or rediss:// URL",
-  (value) => /^rediss?:\/\/./.test(value) && URL.canParse(value),
+  "a redis, redis+cluster or redis+sentinel URL, or one of these with rediss",
+  (value) => parseRedisUrl(value) !== undefined,
   { secret: true },
 );
 

@@ -278,7 +278,7 @@ Deno.test("a fault never shows the text of a secret setting", pure, () => {
   const [line] = linesOf(at("stateful.redis_url", "http://me:hunter2@h"));
   assert.equal(
     line,
-    "stateful.redis_url: wanted a redis:// or rediss:// URL, found other text",
+    "stateful.redis_url: wanted a redis, redis+cluster or redis+sentinel URL, or one of these with rediss, found other text",
   );
 });
 

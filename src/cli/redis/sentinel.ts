@@ -1,0 +1,65 @@
+/** Redis with Sentinel: whoever is master now is asked. @module */
+import type { RedisUrl } from "../../config/mod.ts";
+import { CONNECTION, loadRedis, retryDelay, START_MS } from "./client.ts";
+import type { Generation, MakeGeneration } from "./renewing_link.ts";
+
+/** How often a Sentinel is asked who is master: what it tells by itself may have been lost. */
+const SCAN_MS = 10_000;
+
+/**
+ * Prepares clients of the master that Sentinels name. User and password are those of the master;
+ * Sentinels are asked without.
+ */
+export async function sentinelOf(
+  { nodes, tls, username, password, master }: RedisUrl,
+): Promise<MakeGeneration> {
+  const { createSentinel } = await loadRedis();
+  return (suspect) => {
+    let stale = false;
+    const socket = { connectTimeout: START_MS, ...(tls ? { tls: true } : {}) };
+    const sentinel = createSentinel({
+      name: master,
+      sentinelRootNodes: nodes.map(({ host, port }) => ({ host, port })),
+      RESP: 2,
+      // A command is never sent twice: nobody knows what became of the first one.
+      maxCommandRediscovers: 0,
+      // Without, commands that begin together wait for each other's end.
+      reserveClient: true,
+      scanInterval: SCAN_MS,
+      sentinelClientOptions: { ...CONNECTION, socket },
+      nodeClientOptions: {
+        ...CONNECTION,
+        ...(username === undefined ? {} : { username }),
+        ...(password === undefined ? {} : { password }),
+        socket: {
+          ...socket,
+          reconnectStrategy: (tries: number) => stale ? false : retryDelay(tries),
+        },
+      },
+    });
+    sentinel.on("error", suspect);
+    sentinel.on("client-error", ({ error }: { error: unknown }) => suspect(error));
+    const fit = () => !stale && sentinel.isReady && sentinel.getMasterNode() !== undefined;
+    return {
+      connect: () => sentinel.connect(),
+      fit,
+      sendCommand: async (args) => {
+        // The package would look for a new master, and the command would wait for it.
+        if (!fit()) throw new Error("There is no master");
+        try {
+          return await sentinel.sendCommand(false, args);
+        } catch (error) {
+          // It was master once.
+          if (error instanceof Error && error.message.startsWith("READONLY")) stale = true;
+          throw error;
+        }
+      },
+      subscribe: (channel, listener) => sentinel.subscribe(channel, listener),
+      unsubscribe: (channel, listener) => sentinel.unsubscribe(channel, listener as never),
+      destroy: async () => {
+        stale = true;
+        await sentinel.destroy();
+      },
+    } satisfies Generation;
+  };
+}
