@@ -5,20 +5,36 @@ import { Throttle } from "../../src/cli/send/throttle.ts";
 import { EventLog } from "../helpers/event_log.ts";
 import { readManifest } from "../helpers/files.ts";
 import { fxfer, start } from "../helpers/fxfer.ts";
+import type { Program } from "../helpers/program.ts";
 import { Random } from "../helpers/random.ts";
+import type { Json } from "../helpers/raw_frame.ts";
 import { assertStores, serving } from "../helpers/serving.ts";
 import { TempDir } from "../helpers/temp.ts";
 
 const MIB = 1 << 20;
 const test = serving("fxfer send -r");
 
+/** The events of this kind among those that `--json` has written. */
+const events = (out: string, kind: string): Json[] =>
+  out.trimEnd().split("\n").map((line) => JSON.parse(line)).filter(({ event }) => event === kind);
+
+/** Every so many files one is large, of up to so many bytes. */
+interface Large {
+  readonly every: number;
+  readonly max: number;
+}
+
 /** A folder of mixed files below `tree`. */
-async function mixedTree(files: number, random: Random): Promise<TempDir> {
+async function mixedTree(
+  files: number,
+  random: Random,
+  { every, max }: Large = { every: 50, max: 3 * MIB },
+): Promise<TempDir> {
   const folder = await TempDir.make();
   for (let index = 0; index < files; index++) {
     const dir = folder.join("tree", `d${index % 7}`, index % 3 === 0 ? "deep" : "");
     await Deno.mkdir(dir, { recursive: true });
-    const size = index % 50 === 0 ? random.int(1, 3 * MIB) : random.int(0, 40_000);
+    const size = index % every === 0 ? random.int(1, max) : random.int(0, 40_000);
     await Deno.writeFile(
       `${dir}/f${index}.${random.pick(["txt", "png", "bin"])}`,
       random.bytes(size),
@@ -34,7 +50,7 @@ test("a folder goes with the paths below it as names; symlinks are left out", as
     const args = ["send", "-p", String(server.port), "-r", "--json", "tree"];
     const { code, out, err } = await fxfer(args, { cwd: folder.path });
     assert.equal(code, 0, err);
-    const names = out.trimEnd().split("\n").map((line) => JSON.parse(line).name).filter(Boolean);
+    const names = events(out, "stored").map(({ name }) => name);
     assert.equal(names.length, 12);
     assert.ok(
       names.includes("tree/d1/f1.txt") || names.some((name) => name.startsWith("tree/d1/f1.")),
@@ -48,10 +64,18 @@ test("a folder goes with the paths below it as names; symlinks are left out", as
   assert.match(without.err, /Cannot read tree: it is a folder, -r sends what is in it/);
 });
 
-test("300 mixed files survive five cuts and Ctrl-C, and verify finds them whole", async (server) => {
+/** A folder that has to get through a network that breaks five times, with Ctrl-C in between. */
+interface Ordeal {
+  readonly files: number;
+  readonly large: Large;
+  /** A connection breaks after so many bytes, up to twice as many. */
+  readonly cut: number;
+}
+
+async function endure(server: Program, { files, large, cut }: Ordeal): Promise<void> {
   const random = new Random(2);
-  await using folder = await mixedTree(300, random);
-  const cuts = [1, 2, 3, 4, 5].map(() => random.int(1 * MIB, 2 * MIB));
+  await using folder = await mixedTree(files, random, large);
+  const cuts = [1, 2, 3, 4, 5].map(() => random.int(cut, 2 * cut));
   const opened = new EventLog<number>();
   await using proxy = await FaultProxy.listen({
     target: { hostname: server.hostname, port: server.port },
@@ -68,29 +92,40 @@ test("300 mixed files survive five cuts and Ctrl-C, and verify finds them whole"
     onEvent: (event) => event.type === "open" && opened.push(event.connection),
   });
   const args = ["send", "-p", String(proxy.port), "-r", "--json", "tree"];
-  await assertStores(server, 300, async () => {
+  await assertStores(server, files, async () => {
     const first = start(args, { cwd: folder.path });
-    await opened.wait((connection) => connection === 3, "the fourth connection", 30_000);
+    await opened.wait((connection) => connection === 3, "the fourth connection", 120_000);
     first.kill("SIGINT");
     const { code, err } = await first.ended;
     assert.equal(code, 130, err);
     assert.match(err, /Interrupted: the same command goes on/);
     const again = await fxfer(args, { cwd: folder.path });
     assert.equal(again.code, 0, again.err);
-    const { summary } = JSON.parse(again.out.trimEnd().split("\n").at(-1)!);
-    assert.deepEqual(summary, { stored: 300, unconfirmed: 0, failed: 0 });
+    const { stored, unconfirmed, failed } = events(again.out, "summary")[0]!;
+    assert.deepEqual([stored, unconfirmed, failed], [files, 0, 0]);
   });
   assert.ok(opened.all.length >= 6, `${opened.all.length} connections`);
   const verify = await fxfer(["verify", server.storage], { cwd: folder.path });
   assert.equal(verify.code, 0, verify.out);
+}
+
+test("300 mixed files survive five cuts and Ctrl-C, and verify finds them whole", async (server) => {
+  await endure(server, { files: 300, large: { every: 50, max: 3 * MIB }, cut: MIB });
 });
+
+// Minutes and gigabytes: only when asked for.
+if (Deno.env.get("FXFER_LONG")) {
+  test("1,000 mixed files of 1 GB survive the same", async (server) => {
+    await endure(server, { files: 1000, large: { every: 10, max: 20 * MIB }, cut: 80 * MIB });
+  });
+}
 
 test("a pattern stands for files where the shell left it, and for none it is exit 8", async (server) => {
   await using folder = await mixedTree(9, new Random(3));
   const args = ["send", "-p", String(server.port), "--json"];
   const { code, out } = await fxfer([...args, "tree/**/f[0-3].*"], { cwd: folder.path });
   assert.equal(code, 0);
-  assert.equal(out.trimEnd().split("\n").length, 5, "four files and the sum");
+  assert.equal(events(out, "stored").length, 4);
   const none = await fxfer([...args, "*.none"], { cwd: folder.path });
   assert.equal(none.code, 8);
   assert.match(none.err, /Cannot read \*\.none: no file fits this pattern/);
@@ -104,7 +139,7 @@ test("--limit-rate holds the rate over all files", async (server) => {
   const args = ["send", "-p", String(server.port), "--limit-rate", "2MiB", "--json"];
   const { code, out } = await fxfer([...args, "a.bin", "b.bin"], { cwd: folder.path });
   assert.equal(code, 0);
-  const { seconds } = JSON.parse(out.trimEnd().split("\n").at(-1)!);
+  const { seconds } = events(out, "summary")[0]!;
   // 2 MiB at 2 MiB/s, less what may come at once at the start.
   assert.ok(seconds >= 0.7 && seconds < 3, `${seconds} s`);
 });

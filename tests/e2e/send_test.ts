@@ -30,7 +30,11 @@ async function proxied(server: Program, plan: (connection: number) => Connection
 }
 
 const to = ({ port }: { port: number }) => ["send", "--port", String(port)];
-const jsonLines = (text: string) => text.trimEnd().split("\n").map((line) => JSON.parse(line));
+/** The events of `--json` that say how it ended: one a file, and the sum. */
+const jsonLines = (text: string) =>
+  text.trimEnd().split("\n").map((line) => JSON.parse(line))
+    .filter(({ event }) => !["start", "progress", "resumed"].includes(event));
+const result = (text: string) => jsonLines(text)[0];
 const utf8 = (text: string) => new TextEncoder().encode(text);
 
 test("files go in order over one session, each with a line and the type of its name", async (server) => {
@@ -49,16 +53,21 @@ test("files go in order over one session, each with a line and the type of its n
   assert.deepEqual(names, ["a.txt", "b.png", "c"], "no state is left behind");
 });
 
-test("--json writes one object a file with what the server said, then the sum", async (server) => {
+test("--json writes an event a line: each start, what the server said of each file, then the sum", async (server) => {
   const bytes = new Random(1).bytes(100_000);
   await using folder = await folderWith({ "one.pdf": bytes, "two.txt": utf8("two") });
   const single = await fxfer([...to(server), "--json", "one.pdf"], { cwd: folder.path });
   assert.deepEqual([single.code, single.err], [0, ""]);
-  const object = JSON.parse(single.out);
+  assert.deepEqual(JSON.parse(single.out.split("\n")[0]!), {
+    event: "start",
+    file: "one.pdf",
+    size: 100_000,
+  });
+  const object = result(single.out);
   assert.equal(await storedSha256(server.storage, object.path), sha256(bytes));
   assert.deepEqual({ ...object, path: "" }, {
+    event: "stored",
     file: "one.pdf",
-    status: "stored",
     code: "ok",
     name: "one.pdf",
     path: "",
@@ -76,11 +85,11 @@ test("--json writes one object a file with what the server said, then the sum", 
   assert.equal(all.code, 9);
   const [two, one, sum] = jsonLines(all.out).filter(({ file }) => file !== "none");
   assert.deepEqual([two.file, two.mime_type, one.file], ["two.txt", "text/plain", "one.pdf"]);
-  assert.deepEqual(sum.summary, { stored: 2, unconfirmed: 0, failed: 1 });
+  assert.deepEqual([sum.event, sum.stored, sum.unconfirmed, sum.failed], ["summary", 2, 0, 1]);
   const none = jsonLines(all.out).find(({ file }) => file === "none");
   assert.deepEqual(none, {
+    event: "failed",
     file: "none",
-    status: "failed",
     code: "local_io",
     exit: 8,
     message: "Cannot read none: there is no such file",
@@ -144,7 +153,7 @@ test("standard input of unknown length is sent in a session, also over the reque
     { cwd: folder.path, stdin: bytes },
   );
   assert.equal(code, 0, err);
-  const sent = JSON.parse(out);
+  const sent = result(out);
   assert.deepEqual([sent.file, sent.name, sent.mime_type], ["-", "dump.tar", "application/x-tar"]);
   assert.equal(sent.size, bytes.length);
   assert.equal(await storedSha256(server.storage, sent.path), sha256(bytes));
@@ -162,7 +171,7 @@ test("a connection cut in the middle is made again, and the file goes on where i
     cwd: folder.path,
   });
   assert.equal(code, 0, err);
-  const sent = JSON.parse(out);
+  const sent = result(out);
   assert.equal(sent.attempts, 3);
   assert.equal(sent.resumed_from.length, 2);
   assert.ok(sent.resumed_from[0] > 0 && sent.resumed_from[1] > sent.resumed_from[0]);
@@ -193,7 +202,7 @@ test("a server that stays away uses up the tries: exit 2, and the same command g
   await assertStores(server, 1, async () => {
     const again = await fxfer([...to({ port }), "--json", "big.bin"], { cwd: folder.path });
     assert.equal(again.code, 0, again.err);
-    const sent = JSON.parse(again.out);
+    const sent = result(again.out);
     assert.ok(sent.resumed_from[0] >= 1 * MIB, `goes on at ${sent.resumed_from}`);
     assert.equal(await storedSha256(server.storage, sent.path), sha256(bytes));
   });
@@ -254,7 +263,7 @@ test("a file that changed since the interruption starts over, and it is said", a
   const again = await fxfer(args, { cwd: folder.path });
   assert.equal(again.code, 0, again.err);
   assert.match(again.err, /^fxfer: big\.bin has changed since the run before: it starts over$/m);
-  const { path } = JSON.parse(again.out);
+  const { path } = result(again.out);
   assert.equal(await storedSha256(server.storage, path), sha256(changed));
 });
 

@@ -42,7 +42,7 @@ export const SEND: CommandSpec = {
     recursive: { short: "r", help: "Send what is in folders; the name keeps the path below them" },
     "limit-rate": { value: "RATE", help: "Bytes a second at most, such as 500k or 2MiB" },
     trace: { help: "Show what happens to the session, with the rule behind it" },
-    json: { help: "Write one JSON object a file to standard output" },
+    json: { help: "Write events to standard output, one JSON object a line" },
     quiet: { short: "q", help: "Show errors only" },
   },
   details: [

@@ -1,34 +1,76 @@
-/** `--json`: one object a file on standard output, and the sum when there were several. @module */
+/**
+ * `--json`: an event a line on standard output, as it happens. `event` says which:
+ *
+ * - `start` with `file` and `size` (absent while unknown): a file's turn has come
+ * - `progress` with `sent` and `acked` bytes and `total`: at most one a second and file
+ * - `resumed` with `offset`: the file goes on there after a cut, or after an earlier run
+ * - `stored`, or `unconfirmed` by a version 1 server: with what the server has
+ * - `failed` with `code`, `exit` and `message`
+ * - `summary` with the numbers and the exit code, last, when there were several files
+ *
+ * With `--quiet` only the end of each file is told.
+ *
+ * @module
+ */
+import type { ClientEvent, Progress, SendResult } from "../../client/mod.ts";
 import { escapeControls } from "../../config/mod.ts";
 import { CODES, type FxferError } from "../../errors.ts";
-import { reportError } from "../report.ts";
 import type { Output } from "../output.ts";
-import type { SendResult } from "../../client/mod.ts";
+import { reportError } from "../report.ts";
 import type { Target } from "./plan.ts";
 import type { SendReport, Summary } from "./report.ts";
+
+/** Between two `progress` events of a file, in milliseconds. */
+const PROGRESS_MS = 1000;
 
 /** See the module's text. */
 export class JsonReport implements SendReport {
   readonly #output: Output;
   readonly #several: boolean;
   readonly #quiet: boolean;
+  readonly #now: () => number;
+  /** When each file under way was last told of. */
+  readonly #told = new Map<Target, number>();
 
   /** @param several Whether a sum is of use. */
-  constructor(output: Output, several: boolean, quiet: boolean) {
+  constructor(
+    output: Output,
+    several: boolean,
+    quiet: boolean,
+    now: () => number = () => performance.now(),
+  ) {
     this.#output = output;
     this.#several = several;
     this.#quiet = quiet;
+    this.#now = now;
   }
 
-  started(): void {}
-  progress(): void {}
-  event(): void {}
+  started(target: Target): void {
+    this.#told.set(target, this.#now());
+    const { label: file, size } = target;
+    if (!this.#quiet) this.#line({ event: "start", file, ...(size === undefined ? {} : { size }) });
+  }
 
-  sent({ label, name, mimeType, size }: Target, result: SendResult): void {
+  progress(target: Target, { sent, acked, total }: Progress): void {
+    const now = this.#now();
+    if (this.#quiet || now - (this.#told.get(target) ?? -Infinity) < PROGRESS_MS) return;
+    this.#told.set(target, now);
+    const known = total === undefined ? {} : { total };
+    this.#line({ event: "progress", file: target.label, sent, acked, ...known });
+  }
+
+  event(event: ClientEvent, target: Target | undefined): void {
+    if (this.#quiet || event.type !== "resumed" || event.offset === 0) return;
+    this.#line({ event: "resumed", file: target?.label ?? null, offset: event.offset });
+  }
+
+  sent(target: Target, result: SendResult): void {
+    this.#told.delete(target);
+    const { label, name, mimeType, size } = target;
     const { file, confirmed, sha256, durability, replayed, attempts, resumedFrom } = result;
     this.#line({
+      event: confirmed ? "stored" : "unconfirmed",
       file: label,
-      status: confirmed ? "stored" : "unconfirmed",
       code: confirmed ? "ok" : "sent_unconfirmed",
       ...(name === undefined ? {} : { name }),
       ...(file === undefined ? {} : { path: file.path }),
@@ -42,9 +84,10 @@ export class JsonReport implements SendReport {
     });
   }
 
-  failed({ label }: Target, error: FxferError): void {
+  failed(target: Target, error: FxferError): void {
+    this.#told.delete(target);
     const { code, message } = error;
-    this.#line({ file: label, status: "failed", code, exit: CODES[code].exit, message });
+    this.#line({ event: "failed", file: target.label, code, exit: CODES[code].exit, message });
     // Also in words: whoever reads only the objects must not be the only one who knows.
     reportError(this.#output.err, error);
   }
@@ -56,7 +99,8 @@ export class JsonReport implements SendReport {
   end({ stored, unconfirmed, failed, bytes, seconds, exit }: Summary): void {
     if (!this.#several || this.#quiet) return;
     this.#line({
-      summary: { stored, unconfirmed, failed },
+      event: "summary",
+      ...{ stored, unconfirmed, failed },
       bytes,
       seconds: Math.round(seconds * 1000) / 1000,
       exit,
