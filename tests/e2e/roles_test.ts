@@ -1,0 +1,93 @@
+/** fxfer-server and fxfer-client: what `deno task compile` makes, with the permissions of their roles. */
+import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
+import { adviceFor, BINARIES, compileArgs, outputOf, TARGETS } from "../../.ci/compile.ts";
+import { listStored } from "../helpers/files.ts";
+import { serving } from "../helpers/serving.ts";
+import { TempDir } from "../helpers/temp.ts";
+
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+/** Where compiled programs are; without it they run from source, with the same permissions. */
+const DIST = Deno.env.get("FXFER_DIST");
+const test = serving("roles");
+
+async function run(name: string, args: readonly string[], cwd: string) {
+  const { entry, permissions } = BINARIES.find((binary) => binary.name === name)!;
+  const line = DIST
+    ? [`${DIST}/${name}`]
+    : [Deno.execPath(), "run", "--no-prompt", ...permissions, ROOT + entry];
+  const { code, stdout, stderr } = await new Deno.Command(line[0]!, {
+    args: [...line.slice(1), ...args],
+    cwd,
+    env: { NO_COLOR: "1" },
+  }).output();
+  const decoder = new TextDecoder();
+  return { code, out: decoder.decode(stdout), err: decoder.decode(stderr) };
+}
+
+test("fxfer-client sends, and keeps its state nowhere but in .fxfer", async (server) => {
+  await using folder = await TempDir.make();
+  await Deno.writeTextFile(folder.join("a.txt"), "a");
+  const to = ["send", "-p", String(server.port)];
+  const before = (await listStored(server.storage)).length;
+  const sent = await run("fxfer-client", [...to, "a.txt"], folder.path);
+  assert.equal(sent.code, 0, sent.err);
+  assert.equal((await listStored(server.storage)).length, before + 1);
+  const { code, err } = await run(
+    "fxfer-client",
+    [...to, "--state", "state", "a.txt"],
+    folder.path,
+  );
+  assert.equal(code, 8);
+  assert.match(err, /^fxfer-client: Cannot keep state in state: .* not permitted/);
+  assert.match(err, /^fxfer-client: .* write its state in \.\/\.fxfer, and nothing else$/m);
+  assert.deepEqual([...Deno.readDirSync(folder.path)].map(({ name }) => name), ["a.txt"]);
+});
+
+Deno.test("fxfer-server writes to storage alone, and says so", async () => {
+  await using folder = await TempDir.make();
+  const { code, err } = await run("fxfer-server", ["serve", "--storage", "other"], folder.path);
+  assert.equal(code, 1);
+  assert.match(err, /^fxfer-server: Cannot open storage: no permission to write there/);
+  assert.match(err, /^fxfer-server: .* read and write \.\/storage, read \.\/config\.yaml/m);
+  const doctor = await run("fxfer-server", ["doctor", "-p", "0"], folder.path);
+  assert.equal(doctor.code, 0, doctor.out);
+  assert.match(doctor.out, /tier RW/);
+});
+
+Deno.test("a program for a role has its own commands and no others", async () => {
+  const others: [string, string][] = [["fxfer-server", "send"], ["fxfer-client", "serve"]];
+  for (const [name, other] of others) {
+    const { code, err } = await run(name, [other], ROOT);
+    assert.equal(code, 1);
+    assert.match(err, new RegExp(`^${name}: Unknown command ${other}: ${name} has `));
+    const help = await run(name, ["--help"], ROOT);
+    assert.match(help.out, new RegExp(`^Usage: ${name} COMMAND`, "m"));
+    assert.ok(!new RegExp(`^  ${other} `, "m").test(help.out));
+  }
+});
+
+Deno.test("each program is compiled with its permissions, for each target into its folder", () => {
+  const [all, server] = BINARIES;
+  assert.ok(!BINARIES.some(({ permissions }) => permissions.includes("-A")));
+  assert.deepEqual(TARGETS.map((target) => outputOf(all!, target)).slice(0, 3), [
+    "dist/x86_64-unknown-linux-gnu/fxfer",
+    "dist/aarch64-unknown-linux-gnu/fxfer",
+    "dist/x86_64-pc-windows-msvc/fxfer.exe",
+  ]);
+  const args = compileArgs(server!, TARGETS[0]);
+  for (const flag of [...server!.permissions, "--no-prompt"]) assert.ok(args.includes(flag), flag);
+});
+
+Deno.test("where Deno has no base, the task says what to do", async () => {
+  assert.match(adviceFor("Could not find denort at '/x'", "2.9.6")!, /DENORT_BIN=.* task compile/);
+  assert.equal(adviceFor("error: Module not found", "2.9.6"), undefined);
+  await using folder = await TempDir.make();
+  const { code, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["task", "compile"],
+    cwd: ROOT,
+    env: { DENORT_BIN: folder.join("none"), NO_COLOR: "1" },
+  }).output();
+  assert.equal(code, 1);
+  assert.match(new TextDecoder().decode(stderr), /Cannot compile: Deno .* has no base/);
+});
