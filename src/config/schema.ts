@@ -152,7 +152,11 @@ export const SCHEMA: Section<Config> = section<Config>("fxfer's configuration", 
       "Requests a client may have unanswered, and replies a session keeps",
     ),
     max_upload_size: setting(bytes(0), 0, "One file in several frames; 0 for no limit"),
-    redis_url: setting(redisUrl, "redis://127.0.0.1:6379", "Redis server for persistence: redis"),
+    redis_url: setting(
+      redisUrl,
+      "redis://127.0.0.1:6379",
+      "Redis, Redis Cluster or Sentinel for persistence: redis",
+    ),
     sqlite_file: setting(
       fileName,
       "sessions.db",

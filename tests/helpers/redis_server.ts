@@ -14,6 +14,7 @@ export class RedisServer implements AsyncDisposable {
     readonly port: number,
     readonly dir: TempDir,
     readonly args: readonly string[],
+    readonly first: readonly string[] = [],
   ) {}
 
   /**
@@ -21,11 +22,34 @@ export class RedisServer implements AsyncDisposable {
    *
    * @param program Its path, as `testWith` gives it.
    * @param args Further arguments, for example `["--requirepass", "secret"]`.
+   * @param suits Whether a port will do.
    */
-  static async start(program: string, args: readonly string[] = []): Promise<RedisServer> {
-    const server = new RedisServer(program, freePort(), await TempDir.make(), args);
+  static async start(
+    program: string,
+    args: readonly string[] = [],
+    suits: (port: number) => boolean = () => true,
+  ): Promise<RedisServer> {
+    let port = RedisServer.freePort();
+    while (!suits(port)) port = RedisServer.freePort();
+    const server = new RedisServer(program, port, await TempDir.make(), args);
     await server.start();
     return server;
+  }
+
+  /** Starts one as a Sentinel, which keeps what it finds out in its configuration file. */
+  static async sentinel(program: string, conf: string): Promise<RedisServer> {
+    const dir = await TempDir.make();
+    const file = dir.join("sentinel.conf");
+    await Deno.writeTextFile(file, conf);
+    const server = new RedisServer(program, RedisServer.freePort(), dir, [], [file, "--sentinel"]);
+    await server.start();
+    return server;
+  }
+
+  /** A port that was free a moment ago: Redis cannot pick one itself. */
+  static freePort(): number {
+    using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    return (listener.addr as Deno.NetAddr).port;
   }
 
   /** Its URL, without credentials. */
@@ -37,8 +61,9 @@ export class RedisServer implements AsyncDisposable {
   async start(): Promise<void> {
     this.#child = new Deno.Command(this.program, {
       args: [
+        ...this.first,
         ...["--port", String(this.port), "--bind", "127.0.0.1", "--dir", this.dir.path],
-        ...["--save", "", "--appendonly", "no"],
+        ...(this.first.length > 0 ? [] : ["--save", "", "--appendonly", "no"]),
         ...this.args,
       ],
       stdin: "null",
@@ -98,10 +123,4 @@ export class RedisServer implements AsyncDisposable {
     await this.kill();
     await this.dir[Symbol.asyncDispose]();
   }
-}
-
-/** A port that was free a moment ago: Redis cannot pick one itself. */
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return (listener.addr as Deno.NetAddr).port;
 }

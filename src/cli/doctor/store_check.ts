@@ -1,5 +1,5 @@
 /** Checks where sessions are remembered. @module */
-import type { Config } from "../../config/mod.ts";
+import { type Config, parseRedisUrl, type RedisAddress } from "../../config/mod.ts";
 import { readable } from "../permission.ts";
 import { type Finding, Findings, wordsOf } from "./finding.ts";
 
@@ -26,13 +26,23 @@ export async function checkStore({ server, stateful, storage }: Config): Promise
   }
 }
 
-/** Says PING, without a password: an answer of any kind shows that somebody is there. */
+/** Looks at each server, Cluster node or Sentinel the URL names: one of them is enough. */
 async function checkRedis(redisUrl: string, found: Findings): Promise<Finding[]> {
-  const url = new URL(redisUrl);
-  const port = Number(url.port || 6379);
-  const hostname = url.hostname.replace(/^\[(.*)\]$/, "$1");
-  const where = `redis at ${url.hostname}:${port}`;
-  const { state } = await Deno.permissions.query({ name: "net", host: `${url.hostname}:${port}` });
+  const url = parseRedisUrl(redisUrl);
+  if (url === undefined) return found.problem("stateful.redis_url is no Redis URL").list;
+  for (const node of url.nodes) await checkNode(node, url.tls, found);
+  return found.list;
+}
+
+/** Says PING, without a password: an answer of any kind shows that somebody is there. */
+async function checkNode(
+  { host: hostname, port }: RedisAddress,
+  tls: boolean,
+  found: Findings,
+): Promise<Finding[]> {
+  const host = `${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
+  const where = `redis at ${host}`;
+  const { state } = await Deno.permissions.query({ name: "net", host });
   if (state !== "granted") {
     return found.problem(`${where}: connecting is not permitted`, "add --allow-net").list;
   }
@@ -40,7 +50,7 @@ async function checkRedis(redisUrl: string, found: Findings): Promise<Finding[]>
   try {
     using conn = await Deno.connect({ hostname, port, signal: timeout });
     // Behind TLS a plain PING would only disturb.
-    if (url.protocol === "rediss:") return found.ok(`${where} accepts connections`).list;
+    if (tls) return found.ok(`${where} accepts connections`).list;
     timeout.addEventListener("abort", () => conn.close());
     await conn.write(new TextEncoder().encode("PING\r\n"));
     const buffer = new Uint8Array(64);

@@ -20,6 +20,8 @@ import {
   START_MS,
 } from "./client.ts";
 
+type Listener = (message: string) => void;
+
 /** One client, from its birth to the failover that ends it. */
 export interface Generation extends RedisSubscriber, RedisClient {
   /** Finds the servers; rejects if it cannot, and does not try again. */
@@ -44,7 +46,7 @@ export class RenewingLink implements RedisLink, RedisSubscriber {
   readonly subscriber: RedisSubscriber = this;
   readonly #make: MakeGeneration;
   readonly #log: Logger;
-  readonly #heard = new Map<(message: string) => void, string>();
+  readonly #heard = new Map<Listener, { channel: string; hear: Listener }>();
   readonly #old = new Map<Generation, ReturnType<typeof setTimeout>>();
   #current: Generation | undefined;
   #since = 0;
@@ -85,18 +87,22 @@ export class RenewingLink implements RedisLink, RedisSubscriber {
     }
   }
 
-  /** Calls `listener`, once or now and then twice for a message. */
-  async subscribe(channel: string, listener: (message: string) => void): Promise<void> {
-    this.#heard.set(listener, channel);
+  /** Calls `listener`, now and then twice for a message. */
+  async subscribe(channel: string, listener: Listener): Promise<void> {
+    const hear = (message: string) => {
+      // The client before this one may still be listening.
+      if (this.#heard.get(listener)?.hear === hear) listener(message);
+    };
+    this.#heard.set(listener, { channel, hear });
     const current = this.#current;
-    // One that fails leaves the client unfit, and the next one takes it over.
-    await current?.subscribe(channel, listener).catch((error) => this.#startAnew(current, error));
+    await current?.subscribe(channel, hear).catch((error) => this.#startAnew(current, error));
   }
 
   /** Ends what `subscribe` began. */
-  async unsubscribe(channel: string, listener: (message: string) => void): Promise<void> {
+  async unsubscribe(channel: string, listener: Listener): Promise<void> {
+    const hear = this.#heard.get(listener)?.hear;
     this.#heard.delete(listener);
-    await this.#current?.unsubscribe(channel, listener);
+    if (hear !== undefined) await this.#current?.unsubscribe(channel, hear);
   }
 
   #suspect(error: unknown): void {
@@ -130,7 +136,7 @@ export class RenewingLink implements RedisLink, RedisSubscriber {
     let ready = false;
     const opening = (async () => {
       await next.connect();
-      await Promise.all([...this.#heard].map(([hear, channel]) => next.subscribe(channel, hear)));
+      for (const { channel, hear } of this.#heard.values()) await next.subscribe(channel, hear);
       ready = true;
     })().catch((error) => this.#suspect(error));
     await atMost(opening, START_MS);

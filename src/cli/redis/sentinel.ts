@@ -1,10 +1,7 @@
 /** Redis with Sentinel: whoever is master now is asked. @module */
 import type { RedisUrl } from "../../config/mod.ts";
-import { CONNECTION, loadRedis, retryDelay, START_MS } from "./client.ts";
+import { CONNECTION, loadRedis, START_MS } from "./client.ts";
 import type { Generation, MakeGeneration } from "./renewing_link.ts";
-
-/** How often a Sentinel is asked who is master: what it tells by itself may have been lost. */
-const SCAN_MS = 10_000;
 
 /**
  * Prepares clients of the master that Sentinels name. User and password are those of the master;
@@ -15,8 +12,12 @@ export async function sentinelOf(
 ): Promise<MakeGeneration> {
   const { createSentinel } = await loadRedis();
   return (suspect) => {
+    let connected = false;
     let stale = false;
-    const socket = { connectTimeout: START_MS, ...(tls ? { tls: true } : {}) };
+    const socket = {
+      ...{ connectTimeout: START_MS, reconnectStrategy: false as const },
+      ...(tls ? { tls: true } : {}),
+    };
     const sentinel = createSentinel({
       name: master,
       sentinelRootNodes: nodes.map(({ host, port }) => ({ host, port })),
@@ -25,23 +26,27 @@ export async function sentinelOf(
       maxCommandRediscovers: 0,
       // Without, commands that begin together wait for each other's end.
       reserveClient: true,
-      scanInterval: SCAN_MS,
       sentinelClientOptions: { ...CONNECTION, socket },
       nodeClientOptions: {
         ...CONNECTION,
         ...(username === undefined ? {} : { username }),
         ...(password === undefined ? {} : { password }),
-        socket: {
-          ...socket,
-          reconnectStrategy: (tries: number) => stale ? false : retryDelay(tries),
-        },
+        socket,
       },
     });
-    sentinel.on("error", suspect);
+    sentinel.on("error", (error: unknown) => {
+      // While connecting it is a Sentinel that does not answer, and another may. Later it may be
+      // the connection that listens, which is not told apart.
+      stale ||= connected;
+      suspect(error);
+    });
     sentinel.on("client-error", ({ error }: { error: unknown }) => suspect(error));
     const fit = () => !stale && sentinel.isReady && sentinel.getMasterNode() !== undefined;
     return {
-      connect: () => sentinel.connect(),
+      connect: async () => {
+        await sentinel.connect();
+        connected = true;
+      },
       fit,
       sendCommand: async (args) => {
         // The package would look for a new master, and the command would wait for it.

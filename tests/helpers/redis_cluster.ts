@@ -1,0 +1,163 @@
+/**
+ * Several Redis servers that belong together: a Cluster, or a master and a replica with Sentinels.
+ *
+ * @module
+ */
+import { RedisServer } from "./redis_server.ts";
+import { until } from "./serving.ts";
+
+/** How fast they find out that one of them is gone; ms. */
+const DOWN_MS = "500";
+
+/** Three masters with a third of the slots each, and on demand a replica of each. */
+export class RedisCluster implements AsyncDisposable {
+  private constructor(readonly masters: RedisServer[], readonly replicas: RedisServer[]) {}
+
+  /** Starts one and waits until every node has seen that it is whole. */
+  static async start(program: string, replicas = false): Promise<RedisCluster> {
+    await using started = new AsyncDisposableStack();
+    const some = async (count: number) =>
+      await Promise.all(Array.from({ length: count }, async () => {
+        const conf = [
+          ...["--cluster-enabled", "yes", "--cluster-node-timeout", DOWN_MS],
+          ...["--repl-diskless-sync-delay", "0"],
+        ];
+        return started.use(await RedisServer.start(program, conf, clusterPort));
+      }));
+    const cluster = new RedisCluster(await some(3), await some(replicas ? 3 : 0));
+    await cluster.#join();
+    const owned = started.move();
+    cluster.#owned = owned;
+    return cluster;
+  }
+
+  #owned: AsyncDisposable | undefined;
+
+  /** All nodes. */
+  get nodes(): RedisServer[] {
+    return [...this.masters, ...this.replicas];
+  }
+
+  /** Its URL, of masters only. */
+  get url(): string {
+    return `redis+cluster://${this.masters.map(({ port }) => `127.0.0.1:${port}`).join()}`;
+  }
+
+  async #join(): Promise<void> {
+    const [first, ...rest] = this.nodes as [RedisServer, ...RedisServer[]];
+    for (const [i, node] of this.masters.entries()) {
+      const [from, to] = [[0, 5460], [5461, 10922], [10923, 16383]][i] as [number, number];
+      await node.command("CLUSTER", "ADDSLOTSRANGE", String(from), String(to));
+      await node.command("CLUSTER", "SET-CONFIG-EPOCH", String(i + 1));
+    }
+    for (const { port } of rest) await first.command("CLUSTER", "MEET", "127.0.0.1", String(port));
+    const all = this.nodes.length;
+    await Promise.all(this.nodes.map((node) => sees(node, `cluster_known_nodes:${all}`)));
+    for (const [i, replica] of this.replicas.entries()) {
+      const id = /[\da-f]{40}/.exec(await this.masters[i]!.command("CLUSTER", "MYID"))![0];
+      await until(
+        async () => (await replica.command("CLUSTER", "REPLICATE", id)).startsWith("+OK"),
+        "a replica",
+      );
+      await until(
+        async () => (await replica.command("INFO", "replication")).includes("link_status:up"),
+        "the replica's copy",
+      );
+    }
+    await Promise.all(this.nodes.map((node) => sees(node, "cluster_state:ok")));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#owned?.[Symbol.asyncDispose]();
+  }
+}
+
+async function sees(node: RedisServer, text: string): Promise<void> {
+  await until(
+    async () => (await node.command("CLUSTER", "INFO")).includes(text),
+    `a node that says ${text}`,
+  );
+}
+
+/** A Cluster talks at 10000 above the port as well. */
+function clusterPort(port: number): boolean {
+  if (port > 55_535) return false;
+  try {
+    Deno.listen({ hostname: "127.0.0.1", port: port + 10_000 }).close();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** A master, a replica, and three Sentinels of which two must agree. */
+export class RedisSentinels implements AsyncDisposable {
+  #owned: AsyncDisposable | undefined;
+
+  private constructor(
+    readonly master: RedisServer,
+    readonly replica: RedisServer,
+    readonly sentinels: readonly RedisServer[],
+  ) {}
+
+  /** Starts them and waits until the Sentinels know each other and the replica. */
+  static async start(program: string, password = ""): Promise<RedisSentinels> {
+    await using started = new AsyncDisposableStack();
+    const login = [
+      ...["--repl-diskless-sync-delay", "0"],
+      ...(password === "" ? [] : ["--requirepass", password, "--masterauth", password]),
+    ];
+    const master = started.use(await RedisServer.start(program, login));
+    const replica = started.use(
+      await RedisServer.start(program, [
+        ...login,
+        ...["--replicaof", `127.0.0.1 ${master.port}`],
+      ]),
+    );
+    const conf = [
+      `sentinel monitor mine 127.0.0.1 ${master.port} 2`,
+      `sentinel down-after-milliseconds mine ${DOWN_MS}`,
+      "sentinel failover-timeout mine 3000",
+      ...(password === "" ? [] : [`sentinel auth-pass mine ${password}`]),
+    ].join("\n");
+    const sentinels = await Promise.all([1, 2, 3].map(async () => {
+      return started.use(await RedisServer.sentinel(program, conf));
+    }));
+    // Redis 7 can be told to look around more often than every 2 and 10 seconds; 6 takes longer.
+    for (const each of sentinels) {
+      await each.command("SENTINEL", "DEBUG", "INFO-PERIOD", "200", "PUBLISH-PERIOD", "200");
+    }
+    const knows = async (each: RedisServer, what: string) =>
+      await until(
+        async () => (await each.command("SENTINEL", "MASTER", "mine")).includes(what),
+        "Sentinels that know each other",
+      );
+    for (const each of sentinels) {
+      await knows(each, "num-other-sentinels\r\n$1\r\n2\r\n");
+      await knows(each, "num-slaves\r\n$1\r\n1\r\n");
+      const good = /master-link-status\r\n\$2\r\nok/;
+      await until(
+        async () => good.test(await each.command("SENTINEL", "REPLICAS", "mine")),
+        "a replica that may follow",
+      );
+    }
+    const all = new RedisSentinels(master, replica, sentinels);
+    all.#owned = started.move();
+    return all;
+  }
+
+  /** Its URL, without credentials. */
+  get url(): string {
+    return this.urlWith("");
+  }
+
+  /** Its URL with what stands before the hosts: `:password@`. */
+  urlWith(login: string): string {
+    const hosts = this.sentinels.map(({ port }) => `127.0.0.1:${port}`).join();
+    return `redis+sentinel://${login}${hosts}/mine`;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#owned?.[Symbol.asyncDispose]();
+  }
+}

@@ -1,0 +1,78 @@
+import assert from "node:assert/strict";
+import { RedisServer } from "../helpers/redis_server.ts";
+import { RedisCluster } from "../helpers/redis_cluster.ts";
+import { testWithAll } from "../helpers/require.ts";
+import { TempDir } from "../helpers/temp.ts";
+
+/** A certificate authority, and a certificate of it for 127.0.0.1. */
+async function certificates(openssl: string): Promise<TempDir> {
+  const dir = await TempDir.make();
+  const run = async (...args: string[]) => {
+    const { success, stderr } = await new Deno.Command(openssl, { args, cwd: dir.path }).output();
+    assert.ok(success, new TextDecoder().decode(stderr));
+  };
+  const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
+  await Deno.writeTextFile(dir.join("names"), "subjectAltName=IP:127.0.0.1");
+  await run(
+    "req",
+    "-x509",
+    ...key,
+    ..."-days 2 -keyout ca.key -out ca.pem -subj /CN=ca".split(" "),
+  );
+  await run("req", ...key, ..."-keyout server.key -out server.csr -subj /CN=server".split(" "));
+  const sign = "x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2";
+  await run(...sign.split(" "), ..."-extfile names -out server.pem".split(" "));
+  return dir;
+}
+
+/** Redis with TLS on a port beside its own. */
+const tlsArgs = (dir: TempDir) => [
+  ...["--tls-cert-file", dir.join("server.pem"), "--tls-key-file", dir.join("server.key")],
+  ...["--tls-ca-cert-file", dir.join("ca.pem"), "--tls-auth-clients", "no"],
+];
+
+/** A program that asks once over a URL, in a Deno of its own, with the permission a server has. */
+async function ask(url: string, env: Record<string, string> = {}): Promise<string> {
+  const client = new URL("../../src/cli/redis_client.ts", import.meta.url).href;
+  const log = new URL("../../src/log.ts", import.meta.url).href;
+  const code = `
+    import { connectRedis } from ${JSON.stringify(client)};
+    import { createLogger } from ${JSON.stringify(log)};
+    const logger = createLogger((event) => console.log(event.event, event.fields.reason), "debug");
+    await using link = await connectRedis(${JSON.stringify(url)}, logger);
+    console.log(await link.client.sendCommand(["GET", "k"]).catch((error) => error.message));`;
+  await using dir = await TempDir.make();
+  await Deno.writeTextFile(dir.join("ask.ts"), code);
+  const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "--no-prompt", "--no-check", "--allow-net", dir.join("ask.ts")],
+    env,
+  }).output();
+  return new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
+}
+
+testWithAll(
+  ["redis-server", "openssl"],
+  "rediss:// believes in a certificate authority named by DENO_CERT, with --allow-net alone",
+  async (program, openssl) => {
+    await using dir = await certificates(openssl);
+    const tlsPort = RedisServer.freePort();
+    const args = [...tlsArgs(dir), "--tls-port", String(tlsPort)];
+    await using redis = await RedisServer.start(program, args);
+    await redis.command("SET", "k", "kept");
+    const url = `rediss://127.0.0.1:${tlsPort}`;
+    assert.match(await ask(url, { DENO_CERT: dir.join("ca.pem") }), /^kept$/m);
+    const refused = await ask(url);
+    assert.match(refused, /redis\.lost \w*CERT/, "an unknown authority is not believed");
+    assert.doesNotMatch(refused, /kept/);
+  },
+);
+
+testWithAll(
+  ["redis-server"],
+  "redis+cluster:// needs --allow-net alone",
+  async (program) => {
+    await using cluster = await RedisCluster.start(program);
+    const said = await ask(cluster.url);
+    assert.match(said, /^redis\.ready undefined\nnull$/m, said);
+  },
+);
