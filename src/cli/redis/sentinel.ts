@@ -5,7 +5,8 @@ import type { Generation, MakeGeneration } from "./renewing_link.ts";
 
 /**
  * Prepares clients of the master that Sentinels name. User and password are those of the master;
- * Sentinels are asked without.
+ * Sentinels are asked without. What a master had not yet copied when it was lost is lost with it:
+ * `min-replicas-to-write` bounds that, and nothing a client does.
  */
 export async function sentinelOf(
   { nodes, tls, username, password, master }: RedisUrl,
