@@ -4,6 +4,17 @@ import denoJson from "../../deno.json" with { type: "json" };
 /** The version of fxfer, from deno.json: the only place it stands in. */
 export const FXFER_VERSION: string = denoJson.version;
 
+/** The oldest Deno that fxfer is tested with. */
+export const OLDEST_DENO = "2.6.8";
+
+/** Whether a version of Deno is older than that. */
+export function isOlder(deno: string): boolean {
+  const parts = (version: string) => version.split(".").map((part) => Number.parseInt(part, 10));
+  const [found, oldest] = [parts(deno), parts(OLDEST_DENO)];
+  const at = oldest.findIndex((part, index) => found[index] !== part);
+  return at >= 0 && found[at]! < oldest[at]!;
+}
+
 /** `fxfer 0.1.0 (Deno 2.9.6, linux x86_64)`. */
 export function versionText(): string {
   const { os, arch } = Deno.build;

@@ -6,7 +6,7 @@ import { runProgram } from "../../src/cli/program.ts";
 import { CHAOS } from "../../src/cli/chaos/args.ts";
 import { SEND } from "../../src/cli/send/args.ts";
 import { SERVE } from "../../src/cli/serve.ts";
-import { FXFER_VERSION, unfitRuntime, versionText } from "../../src/cli/version.ts";
+import { FXFER_VERSION, isOlder, unfitRuntime, versionText } from "../../src/cli/version.ts";
 import { parseConfig } from "../../src/config/mod.ts";
 import { CODES, FxferError } from "../../src/errors.ts";
 import { screens } from "./screen.ts";
@@ -201,4 +201,9 @@ Deno.test("Deno 2.8.3 is refused with its reason, other versions are not", pure,
   for (const version of ["2.9.6", "2.8.30", "2.8.2", "12.8.3"]) {
     assert.equal(unfitRuntime(version), undefined, version);
   }
+});
+
+Deno.test("isOlder() compares numbers, part by part", pure, () => {
+  for (const version of ["2.6.7", "2.5.99", "1.46.3"]) assert(isOlder(version), version);
+  for (const version of ["2.6.8", "2.6.10", "2.10.0", "3.0.0"]) assert(!isOlder(version), version);
 });

@@ -1,14 +1,17 @@
 /** Checks of what the program runs on and may do: runtime, permissions, open files, port. @module */
 import type { Config } from "../../config/mod.ts";
 import { reachable, readable, writable } from "../permission.ts";
-import { unfitRuntime } from "../version.ts";
+import { isOlder, OLDEST_DENO, unfitRuntime } from "../version.ts";
 import { type Finding, Findings, wordsOf } from "./finding.ts";
 
 /** The version of Deno. */
 export function checkRuntime(version: string): Finding[] {
   const found = new Findings("runtime");
   const unfit = unfitRuntime(version);
-  return (unfit === undefined ? found.ok(`Deno ${version}`) : found.problem(unfit)).list;
+  if (unfit !== undefined) return found.problem(unfit).list;
+  if (!isOlder(version)) return found.ok(`Deno ${version}`).list;
+  return found.note(`Deno ${version} is older than what fxfer is tested with`, `use ${OLDEST_DENO}`)
+    .list;
 }
 
 /** What the sandbox allows, and what that gives up (wire §10). */
