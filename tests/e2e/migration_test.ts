@@ -66,6 +66,13 @@ async function receiving({ storage }: Program): Promise<number> {
 const idOf = async (server: Program): Promise<string> =>
   (await server.event("session.created")).session;
 
+/** The events of `send --json` that tell of stored files. */
+// deno-lint-ignore no-explicit-any -- events as anybody would read them
+const storedEvents = (out: string): any =>
+  out.trimEnd().split("\n").map((line) => JSON.parse(line)).filter(({ event }) =>
+    event === "stored"
+  );
+
 Deno.test("fxfer send follows its session to another server in the middle of a file", async () => {
   await using servers = await twoServers();
   const { a, b } = servers;
@@ -88,7 +95,7 @@ Deno.test("fxfer send follows its session to another server in the middle of a f
 
   const { code, out, err } = await sending.ended;
   assert.equal(code, 0, err);
-  const [small, big] = out.trimEnd().split("\n").map((line) => JSON.parse(line));
+  const [small, big] = storedEvents(out);
   assert.equal(await storedSha256(a.storage, small.path), small.sha256);
   assert.equal(await storedSha256(b.storage, big.path), sha256(bytes));
   const [offset] = big.resumed_from;
@@ -117,7 +124,7 @@ Deno.test("fxfer send that was not told to trust says where the session is; told
 
   const { code, out, err } = await fxfer([...args, "--trust", at(b)], { cwd: folder.path });
   assert.equal(code, 0, err);
-  const { path, resumed_from: [offset] } = JSON.parse(out);
+  const [{ path, resumed_from: [offset] }] = storedEvents(out);
   assert.ok(offset > 0 && offset < bytes.length, "it went on inside the file");
   assert.equal(await storedSha256(b.storage, path), sha256(bytes));
 });
