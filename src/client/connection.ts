@@ -32,6 +32,8 @@ export class Connection {
   #events: DecodeEvent[] = [];
   #at = 0;
   #closed = false;
+  /** Lets those go who wait for the socket: on Deno 2.6 closing it does not end a write that is stuck. */
+  readonly #waiting = new Set<(reason: unknown) => void>();
 
   private constructor(conn: Deno.TcpConn, now: () => number) {
     this.#conn = conn;
@@ -74,7 +76,7 @@ export class Connection {
   async write(bytes: Uint8Array): Promise<void> {
     try {
       for (let at = 0; at < bytes.length;) {
-        at += await this.#conn.write(at === 0 ? bytes : bytes.subarray(at));
+        at += await this.#wait(this.#conn.write(at === 0 ? bytes : bytes.subarray(at)));
       }
       this.sentAt = this.#now();
     } catch (cause) {
@@ -104,7 +106,7 @@ export class Connection {
   /** The next raw bytes, valid until the next call; undefined at the end. For v1, and to drain. */
   async read(): Promise<Uint8Array | undefined> {
     try {
-      const count = await this.#conn.read(this.#buffer);
+      const count = await this.#wait(this.#conn.read(this.#buffer));
       if (count === null) return undefined;
       this.heard = true;
       this.heardAt = this.#now();
@@ -139,6 +141,16 @@ export class Connection {
     if (this.#closed) return;
     this.#closed = true;
     this.#conn.close();
+    for (const reject of this.#waiting) reject(new Deno.errors.BadResource("closed"));
+  }
+
+  #wait(pending: Promise<number>): Promise<number>;
+  #wait(pending: Promise<number | null>): Promise<number | null>;
+  #wait(pending: Promise<number | null>): Promise<number | null> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.add(reject);
+      pending.then(resolve, reject).finally(() => this.#waiting.delete(reject));
+    });
   }
 }
 

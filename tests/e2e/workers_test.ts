@@ -249,11 +249,17 @@ test("a port that is taken is refused, also by another fxfer with workers", asyn
   assert.match(stderr, /port \d+ of 127\.0\.0\.1 is in use/);
 });
 
-test("a worker that cannot start ends the program with its reason", async () => {
+Deno.test({
+  name: "workers: one that cannot start ends the program with its reason",
+  ignore: ignore || !!Deno.env.get("FXFER_BIN"), // a compiled program may write anywhere
+  fn: oneThatCannotStart,
+});
+
+async function oneThatCannotStart(): Promise<void> {
   const { code, stderr } = await refused(["--mode", "stateless", "--storage", "elsewhere"]);
   assert.equal(code, 1);
   assert.match(stderr, /Cannot open storage: no permission to write there/);
-});
+}
 
 const fromSource = (name: string, fn: () => Promise<void>) =>
   Deno.test({ name: `workers: ${name}`, ignore: ignore || !!Deno.env.get("FXFER_BIN"), fn });
