@@ -3,7 +3,14 @@ import assert from "node:assert/strict";
 import net from "node:net";
 import { type Client, connect } from "../../src/client/mod.ts";
 import { Cluster, type ClusterOptions } from "../helpers/cluster.ts";
-import { listFiles, listStored, readManifest, sha256, storedSha256 } from "../helpers/files.ts";
+import {
+  listFiles,
+  listStored,
+  partialSizes,
+  readManifest,
+  sha256,
+  storedSha256,
+} from "../helpers/files.ts";
 import { Random } from "../helpers/random.ts";
 import { frame } from "../helpers/raw_frame.ts";
 import { RawPeer } from "../helpers/raw_peer.ts";
@@ -44,11 +51,10 @@ async function assertWhole(storage: string, count: number): Promise<void> {
 
 /** Waits until so many bytes of an upload are in the storage folder. */
 function received(storage: string, bytes: number): Promise<void> {
-  return until(async () => {
-    const parts = (await listFiles(storage)).filter((path) => path.startsWith(".incoming/"));
-    const sizes = await Promise.all(parts.map((path) => Deno.stat(`${storage}/${path}`)));
-    return sizes.some(({ size }) => size >= bytes);
-  }, `${bytes} bytes received`);
+  return until(
+    async () => (await partialSizes(storage)).some((size) => size >= bytes),
+    `${bytes} bytes received`,
+  );
 }
 
 /** A session moves: its server is killed inside a file, and the other goes on inside that file. */

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { listFiles, sha256, storedSha256 } from "../helpers/files.ts";
+import { listFiles, partialSizes, sha256, storedSha256 } from "../helpers/files.ts";
 import { fxfer, type Ran, start } from "../helpers/fxfer.ts";
 import { Program } from "../helpers/program.ts";
 import { Random } from "../helpers/random.ts";
@@ -54,14 +54,13 @@ async function move(from: Program, to: Program, id: string): Promise<Ran[]> {
   return [exported, imported];
 }
 
-/** How many bytes of files that are not whole a server holds. */
-async function receiving({ storage }: Program): Promise<number> {
-  let bytes = 0;
-  for await (const { name } of Deno.readDir(`${storage}/.incoming`)) {
-    bytes += (await Deno.stat(`${storage}/.incoming/${name}`)).size;
-  }
-  return bytes;
-}
+/** Waits until a server holds half of the file that the tests send. */
+const halfReceived = ({ storage }: Program): Promise<void> =>
+  until(
+    async () => (await partialSizes(storage)).some((size) => size > 6 * MIB),
+    "half of the file",
+    20_000,
+  );
 
 const idOf = async (server: Program): Promise<string> =>
   (await server.event("session.created")).session;
@@ -87,7 +86,7 @@ Deno.test("fxfer send follows its session to another server in the middle of a f
     ],
     { cwd: folder.path },
   );
-  await until(async () => await receiving(a) > 6 * MIB, "half of the file", 20_000);
+  await halfReceived(a);
   const [exported, imported] = await move(a, b, await idOf(a));
   assert.match(exported!.err, /is no longer served here: its client is sent to 127\.0\.0\.1:/);
   assert.match(exported!.err, /import it there within 10m00s, with \d.* MiB of an open file/);
@@ -114,7 +113,7 @@ Deno.test("fxfer send that was not told to trust says where the session is; told
   await Deno.writeFile(folder.join("big.bin"), bytes);
   const args = ["send", "--port", `${a.port}`, "--json", "big.bin"];
   const sending = start([...args, "--limit-rate", "4MiB"], { cwd: folder.path });
-  await until(async () => await receiving(a) > 6 * MIB, "half of the file", 20_000);
+  await halfReceived(a);
   await move(a, b, await idOf(a));
   const refused = await sending.ended;
   assert.equal(refused.code, 2, refused.err);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { sha256, storedSha256 } from "../helpers/files.ts";
+import { partialSizes, sha256, storedSha256 } from "../helpers/files.ts";
 import { type ConnectionPlan, FaultProxy, type ProxyEvent } from "../../src/chaos/mod.ts";
 import { EventLog } from "../helpers/event_log.ts";
 import { fxfer, start } from "../helpers/fxfer.ts";
@@ -380,12 +380,7 @@ Deno.test("fxfer send to an older server needs --allow-v1, and is exit 6 with it
 
 /** The bytes of the largest file that is being received. */
 async function partialBytes(server: Program): Promise<number> {
-  const folder = `${server.storage}/.incoming`;
-  const names = (await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name);
-  const infos = await Promise.all(
-    names.map((name) => Deno.stat(`${folder}/${name}`).catch(() => undefined)),
-  );
-  return Math.max(0, ...infos.map((info) => info?.size ?? 0));
+  return Math.max(0, ...await partialSizes(server.storage));
 }
 
 async function listStateFiles(folder: TempDir): Promise<string[]> {

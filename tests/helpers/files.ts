@@ -28,6 +28,20 @@ export async function listStored(dir: string): Promise<string[]> {
   }
 }
 
+/** The sizes of the files that are being received; one that is given its final name meanwhile is none. */
+export async function partialSizes(dir: string): Promise<number[]> {
+  const names = await Array.fromAsync(Deno.readDir(`${dir}/.incoming`), ({ name }) => name);
+  const sizes = names.map(async (name) => {
+    try {
+      return [(await Deno.stat(`${dir}/.incoming/${name}`)).size];
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return [];
+      throw error;
+    }
+  });
+  return (await Promise.all(sizes)).flat();
+}
+
 /** One line of the manifest. */
 export interface ManifestLine {
   readonly path: string;
