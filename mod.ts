@@ -107,7 +107,6 @@ export {
   type Naming,
   type PartialFile,
   type PutSpec,
-  type RandomHex,
   type SealedFile,
   type StoredFile,
   type Tier,

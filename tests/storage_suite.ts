@@ -107,7 +107,7 @@ export function storageSuite(
           const bytes = sample(size);
           const file = await storage.put(spec({ reserve: size, name: "a\n/../b" }), bytes);
           assert.equal(file.replayed, false);
-          assert.match(file.path, /^received_[0-9a-f]{16}\.png$/);
+          assert.match(file.path, /^received_[0-9a-f]{32}\.png$/);
           await assertStored(fixture, file, bytes);
           assert.deepEqual(await fixture.files(), [file.path]);
           assert.equal((await fixture.lines())[0]?.name, "a\n/../b");
@@ -166,6 +166,42 @@ export function storageSuite(
       gap,
     );
 
+    for (const crowded of [false, true]) {
+      const how = crowded ? "while others wait" : "alone";
+      test(
+        `one upload id put twice at once at level ${durability}, ${how}, is one file (S-TRF-9)`,
+        async (storage, fixture) => {
+          const bytes = sample(60_000);
+          const put = () => storage.put(spec({ uploadId: "twin" }), bytes, crowded);
+          const files = await Promise.all([put(), put(), put()]);
+          assert.deepEqual(files.map((file) => file.replayed).sort(), [false, true, true]);
+          assert.equal(new Set(files.map((file) => file.path)).size, 1);
+          assert.deepEqual(await fixture.files(), [files[0]!.path]);
+          assert.equal((await fixture.lines()).length, 1);
+          assert.equal((await put()).replayed, true);
+        },
+        { durability },
+        gap,
+      );
+
+      test(
+        `put() at level ${durability}, ${how}, stores nothing that is not what was announced (S-TRF-5)`,
+        async (storage, fixture) => {
+          for (const size of [10, 60_000, 2 * 1024 * 1024]) {
+            const bytes = sample(size);
+            const wrong = { ...spec({ reserve: size }), sha256: "0".repeat(64) };
+            const put = () => storage.put(wrong, bytes, crowded);
+            const refused = await refuses("checksum_mismatch", put);
+            assert.equal(refused.fields.sha256, sha256(bytes));
+          }
+          assert.deepEqual(await fixture.files(), []);
+          assert.deepEqual(await fixture.lines(), []);
+        },
+        { durability },
+        gap,
+      );
+    }
+
     test(
       `one upload id stored twice at once at level ${durability} is one file (S-TRF-9)`,
       async (storage, fixture) => {
@@ -201,19 +237,6 @@ export function storageSuite(
     await assert.rejects(() => upload.publish(), TypeError);
     await upload.discard();
   });
-
-  test(
-    "another announced sha256 is checksum_mismatch and nothing is kept (S-TRF-5)",
-    async (storage, fixture) => {
-      for (const size of [10, 2 * 1024 * 1024]) {
-        const bytes = sample(size);
-        const wrong = { ...spec({ reserve: size }), sha256: "0".repeat(64) };
-        await refuses("checksum_mismatch", () => storage.put(wrong, bytes));
-      }
-      assert.deepEqual(await fixture.files(), []);
-      assert.deepEqual(await fixture.lines(), []);
-    },
-  );
 
   test("an upload id seen before answers the first result (S-TRF-9)", async (storage, fixture) => {
     const bytes = sample(100);

@@ -5,10 +5,10 @@
  */
 import { FxferError } from "../errors.ts";
 import type { ReplyBody } from "../protocol/mod.ts";
-import { execute, intend, type UploadRecord } from "../session/mod.ts";
-import type { SealedFile, StoredFile, Upload } from "../storage/mod.ts";
-import { abandon, flush, type Run, spoil } from "./incoming.ts";
-import { checkDigest, storedBefore, storedReply } from "./receive.ts";
+import { execute, intend, intendWhole, type Intent, type UploadRecord } from "../session/mod.ts";
+import { checkDigest, type SealedFile, type StoredFile, type Upload } from "../storage/mod.ts";
+import { abandon, flush, recordOf, type Run, specOf, spoil } from "./incoming.ts";
+import { storedBefore, storedReply } from "./receive.ts";
 import type { Reply } from "./types.ts";
 
 /** A part that is not the last: its bytes are durable, and the sequence moves on. */
@@ -24,15 +24,52 @@ export async function acknowledge(run: Run, upload: Upload): Promise<Reply> {
   });
 }
 
-/** The last part: sealed, announced, published, committed. */
-export async function publish(run: Run, upload: Upload): Promise<Reply> {
-  const { services: { keeper, options, storage }, attachment, request: { data, header } } = run;
-  const uploadId = attachment.record.upload?.uploadId;
+/** The last part of a file that the store knows of. */
+export function publish(run: Run, upload: Upload): Promise<Reply> {
+  const { keeper, options } = run.services;
+  return finish(
+    run,
+    upload,
+    (intent) => keeper.save(run.attachment, (r) => intend(r, intent, options.now())),
+  );
+}
+
+/** A whole file in memory, which the store knows nothing of: it is told once, of file and intent. */
+export async function publishWhole(run: Run, bytes: Uint8Array): Promise<Reply> {
+  const { services: { keeper, options, storage }, attachment } = run;
+  const upload = await storage.begin(specOf(run));
+  attachment.upload = upload;
+  try {
+    const writing = upload.write(bytes);
+    if (writing !== undefined) await writing;
+  } catch (error) {
+    await abandon(attachment);
+    throw error;
+  }
+  const record = recordOf(run, upload);
+  return await finish(run, upload, async (intent) => {
+    try {
+      await keeper.save(attachment, (r) => intendWhole(r, record, intent, options.now()));
+    } catch (error) {
+      // Stale: the intent may be in the store, and then settle() publishes this file.
+      if (!attachment.stale) await abandon(attachment);
+      throw error;
+    }
+  });
+}
+
+/** Sealed, announced, published, committed. */
+async function finish(
+  run: Run,
+  upload: Upload,
+  announce: (intent: Intent) => Promise<void>,
+): Promise<Reply> {
+  const { services: { storage }, attachment, request: { data, header } } = run;
   let sealed: SealedFile;
   let before: StoredFile | undefined;
   try {
     sealed = await upload.seal();
-    before = storedBefore(storage, uploadId, sealed.sha256);
+    before = storedBefore(storage, data.uploadId, sealed.sha256);
   } catch (error) {
     return await spoil(run, error);
   }
@@ -44,13 +81,12 @@ export async function publish(run: Run, upload: Upload): Promise<Reply> {
   }
   if (before !== undefined) {
     await abandon(attachment); // nothing new to announce
-    return await commit(run, storedReply(before, storage.durability, uploadId));
+    return await commit(run, storedReply(before, storage.durability, data.uploadId));
   }
-  const intent = { ...sealed, sequence: header.session.sequence, fingerprint: run.fingerprint };
-  await keeper.save(attachment, (r) => intend(r, intent, options.now()));
+  await announce({ ...sealed, sequence: header.session.sequence, fingerprint: run.fingerprint });
   // From here on a failure leaves the intent, and settle() or the next connect brings it to its end.
   const file = await upload.publish();
-  const reply = await commit(run, storedReply(file, storage.durability, uploadId));
+  const reply = await commit(run, storedReply(file, storage.durability, data.uploadId));
   attachment.upload = undefined;
   return reply;
 }

@@ -60,20 +60,10 @@ export function specOf({ attachment, request: { header, data } }: Run): PutSpec 
 
 /** Begins the file of a frame. */
 export async function open(run: Run): Promise<Upload> {
-  const { services, attachment, request: { header, data } } = run;
+  const { services, attachment } = run;
   const upload = await services.storage.begin(specOf(run));
   attachment.upload = upload;
-  const record: UploadRecord = {
-    openedBy: header.session.sequence,
-    sequence: header.session.sequence,
-    offset: 0,
-    mimeType: header.mimeType,
-    temporaryPath: upload.temporaryPath,
-    finalPath: upload.finalPath,
-    ...(data.length === undefined ? {} : { length: data.length }),
-    ...(data.uploadId === undefined ? {} : { uploadId: data.uploadId }),
-    ...(data.name === undefined ? {} : { name: data.name }),
-  };
+  const record = recordOf(run, upload);
   try {
     await services.keeper.save(attachment, (r) => openUpload(r, record, services.options.now()));
   } catch (error) {
@@ -81,6 +71,21 @@ export async function open(run: Run): Promise<Upload> {
     throw error;
   }
   return upload;
+}
+
+/** What the session remembers of a file that this frame opened. */
+export function recordOf({ request: { header, data } }: Run, upload: Upload): UploadRecord {
+  return {
+    openedBy: header.session.sequence,
+    sequence: header.session.sequence,
+    offset: upload.offset,
+    mimeType: header.mimeType,
+    temporaryPath: upload.temporaryPath,
+    finalPath: upload.finalPath,
+    ...(data.length === undefined ? {} : { length: data.length }),
+    ...(data.uploadId === undefined ? {} : { uploadId: data.uploadId }),
+    ...(data.name === undefined ? {} : { name: data.name }),
+  };
 }
 
 /** The payload into the file, with a checkpoint every 8 MiB or second and at the cut (S-TRF-4). */

@@ -1,7 +1,7 @@
 /** From a payload to storage: what the handlers that store whole files share. @module */
 import { FxferError } from "../errors.ts";
 import type { ReplyBody } from "../protocol/mod.ts";
-import type { FileStorage, PutSpec, StoredFile } from "../storage/mod.ts";
+import { checkDigest, type FileStorage, type PutSpec, type StoredFile } from "../storage/mod.ts";
 import type { Payload } from "./types.ts";
 
 /**
@@ -16,7 +16,7 @@ export async function storeWhole(
 ): Promise<StoredFile> {
   const gathered = payload.whole();
   const bytes = gathered instanceof Promise ? await gathered : gathered;
-  if (bytes !== undefined) return storage.put(spec, bytes);
+  if (bytes !== undefined) return storage.put(spec, bytes, payload.crowded);
 
   const upload = await storage.begin(spec);
   try {
@@ -31,14 +31,6 @@ export async function storeWhole(
     await upload.discard();
     throw error;
   }
-}
-
-/** S-TRF-5: throws `checksum_mismatch` if the sender announced another digest. */
-export function checkDigest(announced: string | undefined, computed: string): void {
-  if (announced === undefined || announced === computed) return;
-  throw new FxferError("checksum_mismatch", "Cannot publish file: its sha256 differs", {
-    fields: { sha256: computed },
-  });
 }
 
 /** The `ok` of S-TRF-7. */

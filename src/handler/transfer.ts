@@ -9,8 +9,9 @@
  * 3. executed (store): the commit. Only after it is the reply sent, so a lost reply is asked for
  *    again and answered from the ring.
  *
- * A small file that is wholly in memory, at level `process` and with a store that dies with the
- * process, takes one step: nothing can come between its publication and the commit.
+ * A small file that is wholly in memory is first spoken of in its intent: whoever dies before has
+ * left bytes nobody knows of, and the frame runs again. At level `process` and with a store that dies
+ * with the process it needs no intent either: nothing can come between its publication and the commit.
  *
  * @module
  */
@@ -18,7 +19,7 @@ import type { ReplyBody, TransferRequest } from "../protocol/mod.ts";
 import { fingerprint, judge, principalOf } from "../session/mod.ts";
 import { admit } from "./admission.ts";
 import type { Attachment } from "./attachments.ts";
-import { acknowledge, commit, commitFailure, publish } from "./commit.ts";
+import { acknowledge, commit, commitFailure, publish, publishWhole } from "./commit.ts";
 import { abandon, open, receive, type Run, settle, specOf } from "./incoming.ts";
 import { storedBefore, storedReply } from "./receive.ts";
 import type { SessionServices } from "./services.ts";
@@ -46,9 +47,9 @@ export async function transfer(
     await abandon(attachment);
     return await commit(run, storedReply(before, services.storage.durability, data.uploadId));
   }
-  if (fitsOneStep(run)) {
-    const reply = await storeInOneStep(run, payload);
-    if (reply !== undefined) return reply;
+  if (attachment.record.upload === null && data.complete) {
+    const bytes = await wholeOf(payload);
+    if (bytes !== undefined) return await store(run, bytes, payload.crowded);
   }
   const upload = attachment.upload ?? await open(run);
   upload.reserve(data.offset + header.size);
@@ -70,26 +71,23 @@ function fingerprintOf({ header, data }: TransferRequest, { record }: Attachment
   });
 }
 
-function fitsOneStep(
-  { services: { store, storage }, attachment, request: { data } }: Run,
-): boolean {
-  return attachment.record.upload === null && data.complete && !store.persistent &&
-    storage.durability === "process";
-}
-
 /** Undefined: the payload is too large or did not arrive in one go, and has to be streamed. */
-async function storeInOneStep(run: Run, payload: Payload): Promise<Reply | undefined> {
-  const { services: { storage }, request } = run;
-  let bytes: Uint8Array | undefined;
+async function wholeOf(payload: Payload): Promise<Uint8Array | undefined> {
   try {
     const gathered = payload.whole();
-    bytes = gathered instanceof Promise ? await gathered : gathered;
+    return gathered instanceof Promise ? await gathered : gathered;
   } catch {
     // The connection is being cut: streaming keeps what has arrived, and meets the same error.
+    return undefined;
   }
-  if (bytes === undefined) return undefined;
+}
+
+/** A file that is wholly in memory: in as few steps as what the store outlives allows. */
+async function store(run: Run, bytes: Uint8Array, crowded: boolean | undefined): Promise<Reply> {
+  const { services: { storage, store }, request } = run;
+  if (store.persistent || storage.durability !== "process") return await publishWhole(run, bytes);
   try {
-    const stored = storage.put(specOf(run), bytes);
+    const stored = storage.put(specOf(run), bytes, crowded);
     const file = stored instanceof Promise ? await stored : stored;
     return await commit(run, storedReply(file, storage.durability, request.data.uploadId));
   } catch (error) {

@@ -19,6 +19,8 @@ import type { ReplyBody, RequestFrame, V1Header } from "../protocol/mod.ts";
 export interface Payload {
   /** Bytes in all. */
   readonly size: number;
+  /** Whether other connections wait to be served at this moment. Absent: no. */
+  readonly crowded?: boolean;
   /**
    * All of it in one piece, when it is small enough to be held in memory: at once if it has arrived
    * already, else a promise. The bytes are valid until `handle` settles.

@@ -21,6 +21,7 @@ export class BufferPool {
   readonly #bytes: number;
   readonly #keep: number;
   readonly #free: Uint8Array<ArrayBuffer>[] = [];
+  #lent = 0;
 
   /**
    * @param bytes The size of each buffer.
@@ -31,26 +32,35 @@ export class BufferPool {
     this.#keep = keep;
   }
 
+  /** Whether so many are lent that those who only might need one should do without. */
+  get scarce(): boolean {
+    return this.#lent >= this.#keep;
+  }
+
   /** A buffer with undefined content. */
   lend(): Uint8Array<ArrayBuffer> {
+    this.#lent++;
     return this.#free.pop() ?? new Uint8Array(this.#bytes);
   }
 
   /** Takes one back; the caller must not touch it again. */
   giveBack(buffer: Uint8Array<ArrayBuffer>): void {
+    this.#lent--;
     if (this.#free.length < this.#keep) this.#free.push(buffer);
   }
 }
 
 /** The pools that the connections of one server share. */
 export interface BufferPools {
+  readonly small: BufferPool;
   readonly gather: BufferPool;
   readonly stream: BufferPool;
 }
 
-/** Fresh pools: 16 MiB of gather and 8 MiB of stream buffers are kept at most. */
+/** Fresh pools: 512 KiB of small, 16 MiB of gather and 8 MiB of stream buffers are kept at most. */
 export function createBufferPools(): BufferPools {
   return {
+    small: new BufferPool(SMALL_BUFFER_BYTES, 256),
     gather: new BufferPool(GATHER_BUFFER_BYTES, 128),
     stream: new BufferPool(STREAM_BUFFER_BYTES, 8),
   };

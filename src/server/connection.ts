@@ -25,7 +25,7 @@ import { type Head, Input } from "./input.ts";
 import { Output } from "./output.ts";
 import { isPeerGone } from "./peer_gone.ts";
 import type { Arrival } from "./proxy_gate.ts";
-import { Reader } from "./reader.ts";
+import { Reader, type Workload } from "./reader.ts";
 import { refusalOf } from "./refusal.ts";
 import { type V1Ack, V1Results } from "./v1_results.ts";
 
@@ -36,6 +36,7 @@ export interface ConnectionSettings {
   readonly keepaliveMs: number;
   readonly v1Ack: V1Ack;
   readonly pools: BufferPools;
+  readonly workload: Workload;
 }
 
 /** Codes of the clocks that end a request under way: they answer it, the others are notices. */
@@ -85,7 +86,7 @@ export class Connection implements ConnectionContext, Ticking {
     this.#settings = settings;
     this.#output = new Output(conn);
     this.#v1Results = new V1Results(settings.v1Ack);
-    this.#reader = new Reader(conn, () => this.#output.flush());
+    this.#reader = new Reader(conn, () => this.#output.flush(), settings.workload);
     this.#input = new Input(this.#reader, settings.pools);
     if (bytes !== undefined) this.#input.take(bytes);
   }
@@ -150,6 +151,7 @@ export class Connection implements ConnectionContext, Ticking {
     } catch (error) {
       this.log.error("connection.failed", { cause: error });
     }
+    this.#reader.done();
     await this.#goodbye(notice);
     this.log.debug("connection.closed", {
       requests: this.#requests,

@@ -16,6 +16,7 @@ import {
   SMALL_BUFFER_BYTES,
 } from "./buffers.ts";
 import { RATE_GRACE_MS, type Waiting } from "./clocks.ts";
+import { asIncomplete, incomplete, throwIncomplete } from "./incomplete.ts";
 import type { Reader } from "./reader.ts";
 
 /** What begins a frame, or ends all framing. */
@@ -34,7 +35,7 @@ export class Input implements Payload {
   readonly #reader: Reader;
   readonly #pools: BufferPools;
   readonly #decoder = new Decoder();
-  readonly #small = new Uint8Array(SMALL_BUFFER_BYTES);
+  readonly #small: Uint8Array<ArrayBuffer>;
   #lent: Uint8Array<ArrayBuffer> | undefined;
   #lender: BufferPool | undefined;
   #gatherBuffer: Uint8Array<ArrayBuffer> | undefined;
@@ -42,7 +43,7 @@ export class Input implements Payload {
   #events: DecodeEvent[] = [];
   #at = 0;
   /** What `whole` had gathered when it gave up. */
-  #gathered = NOTHING;
+  #gathered: Uint8Array = NOTHING;
   #failure: unknown;
   #payloadDone = true;
   /** The last read filled its buffer: more is waiting, so the next one may be larger. */
@@ -58,6 +59,7 @@ export class Input implements Payload {
   constructor(reader: Reader, pools: BufferPools) {
     this.#reader = reader;
     this.#pools = pools;
+    this.#small = pools.small.lend();
   }
 
   /** The wire version of this connection once its first header is there. */
@@ -126,6 +128,11 @@ export class Input implements Payload {
   }
 
   /** @inheritdoc */
+  get crowded(): boolean {
+    return this.#reader.crowded;
+  }
+
+  /** @inheritdoc */
   whole(): Uint8Array | undefined | Promise<Uint8Array | undefined> {
     const event = this.#events[this.#at];
     if (event?.type === "payload" && event.bytes.length === this.size) {
@@ -143,15 +150,11 @@ export class Input implements Payload {
 
   /** Reads straight into one buffer, up to the payload's end and not beyond. */
   async #gather(): Promise<Uint8Array | undefined> {
-    const buffer = this.#gatherBuffer = this.#pools.gather.lend();
+    const event = this.#events[this.#at++];
+    const begun = event?.type === "payload" ? event.bytes : NOTHING;
+    const buffer = this.#roomBehind(begun) ?? this.#copied(begun);
     const started = this.#reader.lastByteAt;
-    let filled = 0;
-    for (; this.#at < this.#events.length; this.#at++) {
-      const event = this.#events[this.#at]!;
-      if (event.type !== "payload") continue;
-      buffer.set(event.bytes, filled);
-      filled += event.bytes.length;
-    }
+    let filled = begun.length;
     try {
       while (filled < this.size) {
         if (this.#reader.lastByteAt - started > GATHER_MS) {
@@ -170,6 +173,19 @@ export class Input implements Payload {
     }
     this.#payloadDone = true;
     return buffer.subarray(0, filled);
+  }
+
+  /** The place where the payload has begun to come in, if all of it fits there. */
+  #roomBehind({ byteOffset, length }: Uint8Array): Uint8Array | undefined {
+    const buffer = this.#lender === this.#pools.gather ? this.#lent : undefined;
+    const end = byteOffset + this.size;
+    return length > 0 && end <= GATHER_BUFFER_BYTES ? buffer?.subarray(byteOffset, end) : undefined;
+  }
+
+  #copied(begun: Uint8Array): Uint8Array {
+    this.#gatherBuffer = this.#pools.gather.lend();
+    this.#gatherBuffer.set(begun);
+    return this.#gatherBuffer;
   }
 
   /** @inheritdoc */
@@ -209,11 +225,15 @@ export class Input implements Payload {
   }
 
   #chooseBuffer(): Uint8Array<ArrayBuffer> {
+    const { gather, stream } = this.#pools;
     const remaining = this.#decoder.payloadRemaining;
+    // After a file that was gathered the next one is likely to be such a file: one read for all of it.
+    const likely = this.size > SMALL_BUFFER_BYTES && this.size <= GATHER_BUFFER_BYTES &&
+      (this.#lender === gather || !gather.scarce);
     const pool = remaining > GATHER_BUFFER_BYTES
-      ? this.#pools.stream
-      : remaining > SMALL_BUFFER_BYTES || this.#filled
-      ? this.#pools.gather
+      ? stream
+      : remaining > SMALL_BUFFER_BYTES || this.#filled || likely
+      ? gather
       : undefined;
     if (pool !== this.#lender || this.#lent === undefined) {
       this.#giveBack();
@@ -257,6 +277,7 @@ export class Input implements Payload {
   release(): void {
     if (this.#reader.busy) return;
     this.#giveBack();
+    this.#pools.small.giveBack(this.#small);
     if (this.#gatherBuffer !== undefined) this.#pools.gather.giveBack(this.#gatherBuffer);
     this.#gatherBuffer = undefined;
   }
@@ -265,22 +286,4 @@ export class Input implements Payload {
     if (this.#lent !== undefined) this.#lender?.giveBack(this.#lent);
     this.#lent = undefined;
   }
-}
-
-function incomplete(cause?: unknown): FxferError {
-  // Nothing is kept, says this offset; a handler that keeps something states its own.
-  return new FxferError(
-    "incomplete",
-    "Cannot receive payload: the peer ended before its end",
-    { fields: { offset: 0 }, cause },
-  );
-}
-
-/** A socket that fails inside a payload, as by a reset, is a peer that ended (S-TRF-6). */
-function asIncomplete(error: unknown): FxferError {
-  return error instanceof FxferError ? error : incomplete(error);
-}
-
-function throwIncomplete(error: unknown): never {
-  throw asIncomplete(error);
 }

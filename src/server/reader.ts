@@ -15,11 +15,18 @@ const GRACE_READ_MS = 10;
 /** What is thrown away is read in pieces of this size. */
 const LINGER_BUFFER_BYTES = 65536;
 
+/** What the connections of one server have in hand. */
+export interface Workload {
+  /** Connections that do not wait for bytes: their peers wait for them. */
+  busy: number;
+}
+
 /** See the module's text. Calls come one at a time; only {@linkcode Reader.interrupt} may come at any time. */
 export class Reader {
   readonly #conn: Deno.Conn;
   /** Sends what waits to be sent: nobody waits for a reply that we hold. */
   readonly #beforeRead: () => Promise<void> | undefined;
+  readonly #workload: Workload;
   #eof = false;
   #interruption: FxferError | undefined;
   #graceUntil = 0;
@@ -34,9 +41,21 @@ export class Reader {
   /** Bytes that came in since somebody last set it to 0. */
   received = 0;
 
-  constructor(conn: Deno.Conn, beforeRead: () => Promise<void> | undefined) {
+  /** @param workload Counts this connection until {@linkcode Reader.done}, except while it waits. */
+  constructor(
+    conn: Deno.Conn,
+    beforeRead: () => Promise<void> | undefined,
+    workload: Workload = { busy: 0 },
+  ) {
     this.#conn = conn;
     this.#beforeRead = beforeRead;
+    this.#workload = workload;
+    workload.busy++;
+  }
+
+  /** Whether other connections have work in hand too. */
+  get crowded(): boolean {
+    return this.#workload.busy > 1;
   }
 
   /** Whether the peer has sent its last byte. */
@@ -75,7 +94,9 @@ export class Reader {
     return new Promise<number | null>((resolve, reject) => {
       this.#reject = reject;
       this.#pending = this.#conn.read(buffer);
+      this.#workload.busy--;
       this.#pending.then((n) => {
+        this.#workload.busy++;
         this.#reject = undefined;
         this.#pending = undefined;
         if (n === null) {
@@ -85,7 +106,10 @@ export class Reader {
           this.received += n;
         }
         resolve(n);
-      }, reject);
+      }, (error) => {
+        this.#workload.busy++;
+        reject(error);
+      });
       if (this.#interruption !== undefined) this.#rejectUnlessHere();
     });
   }
@@ -115,6 +139,11 @@ export class Reader {
   /** Lets the one who waits go with `reason`; later reads are not touched. */
   cancel(reason: unknown): void {
     this.#reject?.(reason);
+  }
+
+  /** No request is served any more. To be called once; then only {@linkcode Reader.linger}. */
+  done(): void {
+    this.#workload.busy--;
   }
 
   /** Reads and throws away until the peer ends, within the limits; never throws. To be called last. */

@@ -84,7 +84,14 @@ export class Server implements AsyncDisposable {
     this.#log = log;
     this.#ticker = new Ticker(settings.clocks);
     const { clocks, keepaliveMs, v1Ack } = settings;
-    this.#shared = { handler, clocks, keepaliveMs, v1Ack, pools: createBufferPools() };
+    this.#shared = {
+      handler,
+      clocks,
+      keepaliveMs,
+      v1Ack,
+      pools: createBufferPools(),
+      workload: { busy: 0 },
+    };
     const { promise, resolve } = Promise.withResolvers<void>();
     this.finished = promise;
     this.#finish = resolve;

@@ -186,6 +186,18 @@ export function intend(record: SessionRecord, intent: Intent, now: number): Sess
   return { ...record, version: record.version + 1, lastActivityAt: now, intent };
 }
 
+/**
+ * {@linkcode intend} for a file that was received in one go: the first word of it is its intent.
+ */
+export function intendWhole(
+  record: SessionRecord,
+  upload: UploadRecord,
+  intent: Intent,
+  now: number,
+): SessionRecord {
+  return { ...openUpload(record, upload, now), intent };
+}
+
 /** Recovery found no file under the intent's name: it did not happen (S-SEQ-5). */
 export function dropIntent(record: SessionRecord, now: number): SessionRecord {
   return { ...record, version: record.version + 1, lastActivityAt: now, intent: null };

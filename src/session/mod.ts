@@ -138,6 +138,7 @@ export {
   FLAP_RETRY_MS,
   FLAP_WINDOW_MS,
   intend,
+  intendWhole,
   isFlapping,
   MAX_TAKEOVERS,
   openUpload,

@@ -1,4 +1,5 @@
-/** sha256 of what is on the disk. @module */
+/** sha256 of what is on the disk, and what a sender announced. @module */
+import { FxferError } from "../errors.ts";
 import type { Sha256 } from "./core.ts";
 
 /** Large enough that the thread pool's way back is a small part of the time. */
@@ -19,4 +20,12 @@ export async function hashFile(file: Deno.FsFile, size: number, hash: Sha256): P
     done += count;
   }
   return done;
+}
+
+/** S-TRF-5: throws `checksum_mismatch` if the sender announced another digest. */
+export function checkDigest(announced: string | undefined, computed: string): void {
+  if (announced === undefined || announced === computed) return;
+  throw new FxferError("checksum_mismatch", "Cannot publish file: its sha256 differs", {
+    fields: { sha256: computed },
+  });
 }

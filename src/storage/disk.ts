@@ -1,10 +1,11 @@
 /** The file storage on a disk: opens the parts and hands each call to the one that does it. @module */
 import { creation, nameFile, type StorageCore } from "./core.ts";
+import { checkDigest } from "./digest.ts";
 import { asStorageError } from "./io_errors.ts";
 import { isFinalPath, isTemporaryPath, temporaryName } from "./naming.ts";
 import { type DiskStorageOptions, openCore, rememberId } from "./open.ts";
 import { readPartial } from "./partial_reader.ts";
-import { checkDigest, PUT_NOW_BYTES, putNow } from "./put.ts";
+import { PUT_BESIDE_BYTES, PUT_NOW_BYTES, putBeside, putNow } from "./put.ts";
 import { readOn, recoverSealed, reopenPartial, sweepOrphans } from "./recovery.ts";
 import type {
   Durability,
@@ -34,7 +35,7 @@ const SWEEP_OLDER_THAN_MS = 600_000;
  *   await using storage = await DiskStorage.open(folder);
  *   const bytes = new TextEncoder().encode("hello");
  *   const file = await storage.put({ mimeType: "text/plain", reserve: 5 }, bytes);
- *   console.assert(/^received_[0-9a-f]{16}\.txt$/.test(file.path));
+ *   console.assert(/^received_[0-9a-f]{32}\.txt$/.test(file.path));
  * }
  * await Deno.remove(folder, { recursive: true });
  * ```
@@ -74,18 +75,21 @@ export class DiskStorage implements FileStorage {
   }
 
   /** Stores a file that is in memory: at once if it is small and no flush is asked for. */
-  put(spec: PutSpec, bytes: Uint8Array): StoredFile | Promise<StoredFile> {
-    return this.#core.durability === "process" && bytes.length <= PUT_NOW_BYTES
-      ? putNow(this.#core, spec, bytes)
-      : this.#putLater(spec, bytes);
+  put(spec: PutSpec, bytes: Uint8Array, crowded = false): StoredFile | Promise<StoredFile> {
+    const core = this.#core;
+    if (core.durability !== "process" || bytes.length > PUT_NOW_BYTES) {
+      return this.#putLater(spec, bytes);
+    }
+    if (!crowded || bytes.length < PUT_BESIDE_BYTES) return putNow(core, spec, bytes);
+    // A repetition needs no room, so it is looked at before any is asked for.
+    const known = spec.uploadId !== undefined && core.index.get(spec.uploadId) !== undefined;
+    return known ? putNow(core, spec, bytes) : putBeside(core, spec, bytes);
   }
 
   async #putLater(spec: PutSpec, bytes: Uint8Array): Promise<StoredFile> {
     // A repetition needs no room, so it is answered before room is asked for.
     if (spec.uploadId !== undefined && this.#core.index.get(spec.uploadId) !== undefined) {
-      const hash = this.#core.sha256();
-      hash.update(bytes);
-      const sha256 = hash.digest("hex");
+      const sha256 = this.#core.digest(bytes);
       checkDigest(spec.sha256, sha256);
       const replay = this.#core.index.replay(spec.uploadId, sha256);
       if (replay !== undefined) return replay;

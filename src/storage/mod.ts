@@ -51,10 +51,11 @@ export type {
   Upload,
 } from "./types.ts";
 export type { BudgetLedger } from "./budget.ts";
+export { checkDigest } from "./digest.ts";
 export { DiskStorage } from "./disk.ts";
 export type { DiskStorageOptions } from "./open.ts";
 export type { Flush } from "./flush.ts";
-export type { Naming, RandomHex } from "./naming.ts";
+export type { Naming } from "./naming.ts";
 export {
   type VerifyFinding,
   verifyFolder,

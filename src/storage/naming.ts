@@ -13,32 +13,36 @@ export type Naming = "simple" | "session_aware";
 /** Makes `count` random hexadecimal digits. */
 export type RandomHex = (count: number) => string;
 
-/** Random bytes are fetched in blocks: one call to the system for 64 names. */
-const BLOCK_BYTES = 512;
+/** Random bytes are fetched in blocks: one call to the system for 40 names. */
+const BLOCK_BYTES = 1024;
 
 /** A {@linkcode RandomHex} over the system's random source. */
 export function createRandomHex(): RandomHex {
+  const bytes = new Uint8Array(BLOCK_BYTES);
   let block = "";
   let used = 0;
   return (count) => {
     if (used + count > block.length) {
-      block = "";
+      block = crypto.getRandomValues(bytes).toHex();
       used = 0;
-      for (const byte of crypto.getRandomValues(new Uint8Array(BLOCK_BYTES))) {
-        block += byte.toString(16).padStart(2, "0");
-      }
     }
     used += count;
     return block.slice(used - count, used);
   };
 }
 
-/** 64 random bits: the older servers' 16 bits collided within 5,000 files. */
-const RANDOM_DIGITS = 16;
+/**
+ * 128 random bits, as many as a session's id has: nobody can plant such a name, and none is made
+ * twice. The older servers' 16 bits collided within 5,000 files.
+ */
+const FINAL_DIGITS = 32;
 
-/** `received_<16 hex>.<ext>` */
+/** A temporary name is made with createNew, which notices a name that is taken. */
+const TEMPORARY_DIGITS = 16;
+
+/** `received_<32 hex>.<ext>` */
 export function simpleName(randomHex: RandomHex, extension: string): string {
-  return `received_${randomHex(RANDOM_DIGITS)}.${extension}`;
+  return `received_${randomHex(FINAL_DIGITS)}.${extension}`;
 }
 
 /** `session_<id>/file_<sequence>_<timestamp>.<ext>` */
@@ -61,7 +65,7 @@ export function sessionFolder(id: string): string {
 
 /** The partial file of an upload in tier RW: `.incoming/<random>.part`. */
 export function temporaryName(randomHex: RandomHex): string {
-  return `${INCOMING}/${randomHex(RANDOM_DIGITS)}.part`;
+  return `${INCOMING}/${randomHex(TEMPORARY_DIGITS)}.part`;
 }
 
 /** Where tier RW keeps what is not whole yet: on the same file system as the final names. */

@@ -9,7 +9,7 @@ import { asStorageError } from "./io_errors.ts";
 import { Manifest } from "./manifest.ts";
 import type { ManifestEntry } from "./manifest_line.ts";
 import { loadExtensions } from "./media_types.ts";
-import { createRandomHex, type Naming, type RandomHex } from "./naming.ts";
+import { createRandomHex, type Naming } from "./naming.ts";
 import { Place } from "./place.ts";
 import { loadManifest } from "./recovery.ts";
 import { findTier, mayAskFreeSpace } from "./tier.ts";
@@ -45,8 +45,6 @@ export interface DiskStorageOptions {
   readonly log?: Logger;
   /** Overrides the tier found by asking for permissions. */
   readonly tier?: Tier;
-  /** Overrides the random part of names, for tests. */
-  readonly randomHex?: RandomHex;
   /** Overrides the clock, in milliseconds since the epoch, for tests. */
   readonly now?: () => number;
   /** Overrides flushing to the disk, for tests. */
@@ -69,7 +67,7 @@ export async function openCore(folder: string, options: DiskStorageOptions): Pro
         "run with --allow-read=<storage folder>, or set storage.durability to data",
     );
   }
-  const [{ createHash }, { existsSync }, extensions] = await Promise.all([
+  const [{ createHash, hash }, { existsSync }, extensions] = await Promise.all([
     import("node:crypto"),
     import("node:fs"),
     loadExtensions(),
@@ -99,9 +97,10 @@ export async function openCore(folder: string, options: DiskStorageOptions): Pro
     log,
     now,
     sha256: () => createHash("sha256"),
+    digest: (bytes) => hash("sha256", bytes, "hex"),
     naming: options.naming ?? "session_aware",
     extensions,
-    randomHex: options.randomHex ?? createRandomHex(),
+    randomHex: createRandomHex(),
     lastPutAt: -Infinity,
     open: new Map(),
     committing: new Map(),

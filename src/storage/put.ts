@@ -1,8 +1,9 @@
-/** Stores a small file that is wholly in memory, synchronously. @module */
-import { FxferError } from "../errors.ts";
+/** Stores a small file that is wholly in memory, at level `process`. @module */
+import type { FxferError } from "../errors.ts";
 import { commitNow } from "./commit.ts";
 import { creation, nameFile, type StorageCore } from "./core.ts";
-import { asStorageError } from "./io_errors.ts";
+import { checkDigest } from "./digest.ts";
+import { asStorageError, isAbsent, isTaken } from "./io_errors.ts";
 import type { PutSpec, StoredFile } from "./types.ts";
 
 /**
@@ -11,69 +12,149 @@ import type { PutSpec, StoredFile } from "./types.ts";
  */
 export const PUT_NOW_BYTES: number = 1024 * 1024;
 
-/** Compares with what the sender announced (S-TRF-5). */
-export function checkDigest(expected: string | undefined, sha256: string): void {
-  if (expected === undefined || expected === sha256) return;
-  throw new FxferError(
-    "checksum_mismatch",
-    "Cannot store file: its sha256 is not the announced one",
-  );
-}
+/** Smaller files than this take less time to write than to hand to the thread pool. */
+export const PUT_BESIDE_BYTES: number = 16 * 1024;
 
-/** Stores at level `process`. A failure leaves neither a file nor a reservation. */
+/** Stores it synchronously. A failure leaves neither a file nor a reservation. */
 export function putNow(core: StorageCore, spec: PutSpec, bytes: Uint8Array): StoredFile {
-  const hash = core.sha256();
-  hash.update(bytes);
-  const sha256 = hash.digest("hex");
+  const sha256 = core.digest(bytes);
   checkDigest(spec.sha256, sha256);
   const replay = core.index.replay(spec.uploadId, sha256);
   if (replay !== undefined) return replay;
-  core.lastPutAt = performance.now();
-  const size = bytes.length;
-  core.budget.reserve(size);
-  const names = nameFile(core, spec);
-  let made = false;
-  let written = 0;
+  const put = new Put(core, spec, bytes.length);
   try {
-    const path = core.place.at(names.temporaryPath);
-    const options = creation(core);
-    core.place.withFolders(names.temporaryPath, () => {
-      try {
-        writeNew(path, bytes, options);
-        made = true;
-      } catch (error) {
-        // A write that failed half way has made the file; a name that was taken is not ours.
-        made = !(error instanceof Deno.errors.AlreadyExists);
-        throw error;
-      }
-    });
-    const stored = commitNow(core, { spec, ...names, size, sha256 });
-    core.budget.wrote(size);
-    written = size;
-    return stored;
+    core.place.withFolders(put.temporaryPath, () => put.write(bytes));
+    return put.commit(sha256);
   } catch (error) {
-    if (made) removeQuietly(core, names.temporaryPath);
-    throw asStorageError("Cannot store file", error);
+    throw put.undo(error);
   } finally {
-    core.budget.release(size, written);
+    put.end();
   }
 }
 
 /**
- * Writes a new file. Deno.writeFileSync is one call, but copies the bytes first: up to some 8 KiB it
- * is the quicker way (14 µs instead of 18 for 1 KiB), at 64 KiB it takes half as long again.
+ * Stores it while other requests are served: the thread pool writes, in one task, while the digest is
+ * computed here. With 50 files of 64 KiB at a time that is half as many again as
+ * {@linkcode putNow} stores; for one at a time it takes longer.
  */
-function writeNew(path: string, bytes: Uint8Array, options: ReturnType<typeof creation>): void {
-  if (bytes.length <= 8192) return Deno.writeFileSync(path, bytes, options);
-  using file = Deno.openSync(path, { write: true, ...options });
-  for (let at = 0; at < bytes.length;) at += file.writeSync(bytes.subarray(at));
+export async function putBeside(
+  core: StorageCore,
+  spec: PutSpec,
+  bytes: Uint8Array,
+): Promise<StoredFile> {
+  const put = new Put(core, spec, bytes.length);
+  try {
+    const writing = put.writeBeside(bytes);
+    const sha256 = core.digest(bytes);
+    await writing;
+    checkDigest(spec.sha256, sha256);
+    // Nothing is awaited from here on: of two with one upload id the second sees the first.
+    const replay = core.index.replay(spec.uploadId, sha256);
+    if (replay === undefined) return put.commit(sha256);
+    put.remove();
+    return replay;
+  } catch (error) {
+    throw put.undo(error);
+  } finally {
+    put.end();
+  }
 }
 
-/** Removes after a failure: the failure itself is what the caller must hear of. */
-export function removeQuietly(core: StorageCore, path: string): void {
-  try {
-    core.place.remove(path);
-  } catch (error) {
-    core.log.warn("storage.leftover", { path, cause: error });
+/** One file on its way to the disk: its names, its room in the budget, and what to undo. */
+class Put {
+  readonly temporaryPath: string;
+  readonly #finalPath: string;
+  readonly #core: StorageCore;
+  readonly #spec: PutSpec;
+  readonly #size: number;
+  /** A file of ours has the temporary name. */
+  #made = false;
+  #stored = 0;
+
+  constructor(core: StorageCore, spec: PutSpec, size: number) {
+    core.lastPutAt = performance.now();
+    const { temporaryPath, finalPath } = nameFile(core, spec);
+    this.temporaryPath = temporaryPath;
+    this.#finalPath = finalPath;
+    this.#core = core;
+    this.#spec = spec;
+    this.#size = size;
+    core.budget.reserve(size);
+  }
+
+  /**
+   * Writes the new file. Deno.writeFileSync is one call, but copies the bytes first: up to some 8 KiB
+   * it is the quicker way (14 µs instead of 18 for 1 KiB), at 64 KiB it takes half as long again.
+   */
+  write(bytes: Uint8Array): void {
+    const path = this.#core.place.at(this.temporaryPath);
+    const options = creation(this.#core);
+    try {
+      if (bytes.length <= 8192) {
+        Deno.writeFileSync(path, bytes, options);
+      } else {
+        using file = Deno.openSync(path, { write: true, ...options });
+        for (let at = 0; at < bytes.length;) at += file.writeSync(bytes.subarray(at));
+      }
+      this.#made = true;
+    } catch (error) {
+      this.#note(error);
+      throw error;
+    }
+  }
+
+  /** Writes the new file in the thread pool. */
+  async writeBeside(bytes: Uint8Array): Promise<void> {
+    const { place } = this.#core;
+    try {
+      place.makeFolderOf(this.temporaryPath);
+      await Deno.writeFile(place.at(this.temporaryPath), bytes, creation(this.#core));
+      this.#made = true;
+    } catch (error) {
+      this.#note(error);
+      if (!isAbsent(error)) throw error;
+      place.withFolders(this.temporaryPath, () => this.write(bytes));
+    }
+  }
+
+  /** A write that failed half way has made the file; a name that was taken is not ours. */
+  #note(error: unknown): void {
+    this.#made = !isTaken(error) && !isAbsent(error);
+  }
+
+  /** Gives the file its final name and its line. */
+  commit(sha256: string): StoredFile {
+    const { temporaryPath } = this;
+    const stored = commitNow(this.#core, {
+      spec: this.#spec,
+      temporaryPath,
+      finalPath: this.#finalPath,
+      size: this.#size,
+      sha256,
+    });
+    this.#core.budget.wrote(this.#size);
+    this.#stored = this.#size;
+    return stored;
+  }
+
+  /** What the caller must hear of a failure, once what was made is removed. */
+  undo(error: unknown): FxferError {
+    this.remove();
+    return asStorageError("Cannot store file", error);
+  }
+
+  /** Removes what was made; the failure that led here is what matters, so another one is only logged. */
+  remove(): void {
+    if (!this.#made) return;
+    try {
+      this.#core.place.remove(this.temporaryPath);
+    } catch (error) {
+      this.#core.log.warn("storage.leftover", { path: this.temporaryPath, cause: error });
+    }
+  }
+
+  /** Gives the reservation back. To be called last. */
+  end(): void {
+    this.#core.budget.release(this.#size, this.#stored);
   }
 }

@@ -136,8 +136,10 @@ export interface FileStorage extends AsyncDisposable {
   /**
    * Stores a whole file that is in memory. May work synchronously (small files: one system call
    * instead of a trip to the thread pool); the bytes belong to the caller again when it is done.
+   *
+   * @param crowded Others wait for this thread: what can be done beside it had better be.
    */
-  put(spec: PutSpec, bytes: Uint8Array): StoredFile | Promise<StoredFile>;
+  put(spec: PutSpec, bytes: Uint8Array, crowded?: boolean): StoredFile | Promise<StoredFile>;
   /** Admits a file and opens its temporary place. */
   begin(spec: FileSpec): Promise<Upload>;
   /**

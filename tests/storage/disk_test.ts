@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { FxferError } from "../../src/errors.ts";
 import { DiskStorage, type Flush, type Tier } from "../../src/storage/mod.ts";
+import { PUT_BESIDE_BYTES } from "../../src/storage/put.ts";
 import { listFiles, readManifest } from "../helpers/files.ts";
 import { TempDir } from "../helpers/temp.ts";
 import { diskFixture } from "./disk_fixture.ts";
@@ -8,6 +9,8 @@ import { diskFixture } from "./disk_fixture.ts";
 const bytes = new TextEncoder().encode("hello");
 const spec = { mimeType: "text/plain", reserve: 0 };
 const session = { id: "6f9619ff-8b86-4d01-b42d-00cf4fc964ff", sequence: 1 };
+/** A clock that stands still: a session's file has a known name. */
+const NOW = 1000;
 const TIERS: readonly Tier[] = ["W", "RW"];
 const posix = Deno.build.os !== "windows";
 
@@ -21,17 +24,16 @@ for (const tier of TIERS) {
   const test = (title: string, fn: () => Promise<void>, ignore = false) =>
     Deno.test({ name: `DiskStorage ${tier}: ${title}`, fn, ignore });
 
-  test("an existing file is never overwritten, though the random name repeats", async () => {
-    let digits = 0;
-    const randomHex = (count: number) => String(digits++).padStart(count, "0");
-    await using fixture = await diskFixture({ tier, randomHex });
-    const first = await fixture.storage.put(spec, bytes);
-    digits = 0;
-    // The temporary name of RW is free again: only the final one is taken.
-    await assert.rejects(
-      lately(() => fixture.storage.put(spec, new Uint8Array(3))),
-      coded("internal_error"),
-    );
+  test("an existing file is never overwritten: a session's name may be taken", async () => {
+    await using fixture = await diskFixture({ tier, now: () => NOW });
+    const named = { ...spec, session };
+    const first = await fixture.storage.put(named, bytes);
+    for (const crowded of [false, true]) {
+      await assert.rejects(
+        lately(() => fixture.storage.put(named, new Uint8Array(PUT_BESIDE_BYTES), crowded)),
+        coded("internal_error"),
+      );
+    }
     assert.deepEqual(await fixture.read(first.path), bytes);
     assert.deepEqual(await fixture.files(), [first.path]);
     assert.equal((await fixture.lines()).length, 1);
@@ -42,7 +44,7 @@ for (const tier of TIERS) {
   test("naming simple uses the same form for a session's files", async () => {
     await using fixture = await diskFixture({ tier, naming: "simple" });
     const file = await fixture.storage.put({ ...spec, session }, bytes);
-    assert.match(file.path, /^received_[0-9a-f]{16}\.txt$/);
+    assert.match(file.path, /^received_[0-9a-f]{32}\.txt$/);
     assert.equal((await fixture.lines())[0]?.session, session.id);
   });
 
@@ -154,31 +156,34 @@ for (const tier of TIERS) {
   }, !posix);
 
   test("links and FIFOs under the names of files are never written through", async () => {
-    let digits = 0;
-    const randomHex = (count: number) => String(digits++ % 4).padStart(count, "0");
-    await using fixture = await diskFixture({ tier, randomHex });
+    await using fixture = await diskFixture({ tier, now: () => NOW });
     const outside = `${fixture.folder}/../outside`;
     await Deno.writeTextFile(outside, "theirs");
-    for (const at of [0, 1]) {
-      const final = `${fixture.folder}/received_${String(at).padStart(16, "0")}.txt`;
-      if (at === 0) await Deno.symlink(outside, final);
-      else await mkfifo(final);
-      digits = at;
-      await assert.rejects(lately(() => fixture.storage.put(spec, bytes)), coded("internal_error"));
-      digits = at;
+    const named = (sequence: number) => ({ ...spec, session: { ...session, sequence } });
+    await fixture.storage.put(named(1), bytes);
+    const link = (sequence: number) =>
+      `${fixture.folder}/session_${session.id}/file_${sequence}_19700101T000001000.txt`;
+    for (const at of [2, 3]) {
+      if (at === 2) await Deno.symlink(outside, link(at));
+      else await mkfifo(link(at));
+      for (const crowded of [false, true]) {
+        await assert.rejects(
+          lately(() => fixture.storage.put(named(at), new Uint8Array(PUT_BESIDE_BYTES), crowded)),
+          coded("internal_error"),
+        );
+      }
       await assert.rejects(async () => {
-        const upload = await fixture.storage.begin(spec);
+        const upload = await fixture.storage.begin(named(at));
         await upload.write(bytes);
         await upload.seal();
         await upload.publish().finally(() => upload.discard());
       }, coded("internal_error"));
     }
     assert.equal(await Deno.readTextFile(outside), "theirs");
-    assert.deepEqual(await fixture.lines(), []);
+    assert.equal((await fixture.lines()).length, 1);
     await Deno.remove(outside);
     // A link to nothing: refused (W) or replaced by the file itself (RW), followed in neither tier.
-    digits = 0;
-    await lately(() => fixture.storage.put(spec, bytes))().catch(() => {});
+    await lately(() => fixture.storage.put(named(2), bytes))().catch(() => {});
     await assert.rejects(() => Deno.lstat(outside), Deno.errors.NotFound);
   }, !posix);
 
@@ -362,17 +367,3 @@ async function system(program: string, ...args: string[]): Promise<void> {
 function mkfifo(path: string): Promise<void> {
   return system("mkfifo", path);
 }
-
-Deno.test("DiskStorage RW: a file is never renamed over another", async () => {
-  let digits = 0;
-  const randomHex = (count: number) => String(digits++).padStart(count, "0");
-  await using fixture = await diskFixture({ tier: "RW", randomHex });
-  const files = [await fixture.storage.put(spec, bytes), await fixture.storage.put(spec, bytes)];
-  digits = 0;
-  await assert.rejects(
-    lately(() => fixture.storage.put(spec, new Uint8Array(3))),
-    coded("internal_error"),
-  );
-  for (const { path } of files) assert.deepEqual(await fixture.read(path), bytes);
-  assert.deepEqual(await fixture.files(), files.map(({ path }) => path).sort());
-});

@@ -26,12 +26,12 @@ pure("timestamp() is UTC with milliseconds and sorts as text", () => {
   assert.equal(timestamp(0), "19700101T000000000");
 });
 
-pure("simpleName() has 16 random hex digits and never repeats", () => {
+pure("simpleName() has 32 random hex digits and never repeats", () => {
   const hex = createRandomHex();
   const names = new Set<string>();
   for (let i = 0; i < 5000; i++) names.add(simpleName(hex, "png"));
   assert.equal(names.size, 5000);
-  for (const name of names) assert.match(name, /^received_[0-9a-f]{16}\.png$/);
+  for (const name of names) assert.match(name, /^received_[0-9a-f]{32}\.png$/);
 });
 
 pure("sessionName() holds the session, the sequence and the time", () => {
