@@ -11,6 +11,7 @@ import { CHECKPOINT_BYTES, CHECKPOINT_MS, type TransferRequest } from "../protoc
 import { checkpoint, dropUpload, openUpload, type UploadRecord } from "../session/mod.ts";
 import type { PutSpec, Upload } from "../storage/mod.ts";
 import type { Attachment } from "./attachments.ts";
+import { started } from "./receive.ts";
 import { dropFile, finishFile, settled } from "./recovery.ts";
 import type { SessionServices } from "./services.ts";
 import type { Payload } from "./types.ts";
@@ -96,25 +97,38 @@ export async function receive(run: Run, upload: Upload, payload: Payload): Promi
   }
   let since = offset;
   let at = performance.now();
-  for (;;) {
+  let writing: void | Promise<void> = undefined;
+  for (let end = offset;;) {
     let bytes: Uint8Array | undefined;
     try {
       bytes = await payload.next();
     } catch (error) {
+      await written(run, writing);
       throw await cut(run, upload, error);
     }
+    await written(run, writing);
     if (bytes === undefined) return;
+    end += bytes.length;
     try {
-      const writing = upload.write(bytes);
-      if (writing !== undefined) await writing;
+      writing = started(upload.write(bytes));
     } catch (error) {
       return await spoil(run, error);
     }
     const now = performance.now();
-    if (upload.offset - since < CHECKPOINT_BYTES && now - at < CHECKPOINT_MS) continue;
+    if (end - since < CHECKPOINT_BYTES && now - at < CHECKPOINT_MS) continue;
+    await written(run, writing);
     await keepOffset(run, upload);
-    since = upload.offset;
+    since = end;
     at = now;
+  }
+}
+
+/** Waits for a write that went on while more was read. */
+async function written(run: Run, writing: void | Promise<void>): Promise<void> {
+  try {
+    await writing;
+  } catch (error) {
+    await spoil(run, error);
   }
 }
 

@@ -19,18 +19,27 @@ export async function storeWhole(
   if (bytes !== undefined) return storage.put(spec, bytes, payload.crowded);
 
   const upload = await storage.begin(spec);
+  let writing: void | Promise<void> = undefined;
   try {
-    for (let next = await payload.next(); next !== undefined; next = await payload.next()) {
-      const writing = upload.write(next);
-      if (writing !== undefined) await writing;
+    for (let bytes = await payload.next(); bytes !== undefined; bytes = await payload.next()) {
+      await writing;
+      writing = started(upload.write(bytes));
     }
+    await writing;
     const sealed = await upload.seal();
     checkDigest(spec.sha256, sealed.sha256);
     return await upload.publish();
   } catch (error) {
+    await Promise.allSettled([writing]);
     await upload.discard();
     throw error;
   }
+}
+
+/** A write that goes on while more is read; it is awaited later, and must not be unhandled until then. */
+export function started(writing: void | Promise<void>): void | Promise<void> {
+  writing?.catch(() => {});
+  return writing;
 }
 
 /** The `ok` of S-TRF-7. */

@@ -43,6 +43,11 @@ export class BufferPool {
     return this.#free.pop() ?? new Uint8Array(this.#bytes);
   }
 
+  /** One that was lent is not given back: somebody may still write into it. */
+  lose(): void {
+    this.#lent--;
+  }
+
   /** Takes one back; the caller must not touch it again. */
   giveBack(buffer: Uint8Array<ArrayBuffer>): void {
     this.#lent--;
@@ -57,11 +62,11 @@ export interface BufferPools {
   readonly stream: BufferPool;
 }
 
-/** Fresh pools: 512 KiB of small, 16 MiB of gather and 8 MiB of stream buffers are kept at most. */
+/** Fresh pools: 512 KiB of small and 16 MiB of gather and of stream buffers are kept at most. */
 export function createBufferPools(): BufferPools {
   return {
     small: new BufferPool(SMALL_BUFFER_BYTES, 256),
     gather: new BufferPool(GATHER_BUFFER_BYTES, 128),
-    stream: new BufferPool(STREAM_BUFFER_BYTES, 8),
+    stream: new BufferPool(STREAM_BUFFER_BYTES, 16),
   };
 }

@@ -1,7 +1,7 @@
 /**
  * The reading half of a connection: bytes to frames, and the payload of the frame under way.
  *
- * Views handed out live until the next read, and the next read happens only when the handler asks:
+ * Views handed out live until the next read but one, and a read happens only when the handler asks:
  * back-pressure is TCP's own.
  *
  * @module
@@ -9,14 +9,10 @@
 import { FxferError } from "../errors.ts";
 import type { Payload } from "../handler/mod.ts";
 import { type DecodeEvent, Decoder } from "../protocol/mod.ts";
-import {
-  type BufferPool,
-  type BufferPools,
-  GATHER_BUFFER_BYTES,
-  SMALL_BUFFER_BYTES,
-} from "./buffers.ts";
+import { type BufferPools, GATHER_BUFFER_BYTES } from "./buffers.ts";
 import { RATE_GRACE_MS, type Waiting } from "./clocks.ts";
 import { asIncomplete, incomplete, throwIncomplete } from "./incomplete.ts";
+import { ReadBuffers } from "./read_buffers.ts";
 import type { Reader } from "./reader.ts";
 
 /** What begins a frame, or ends all framing. */
@@ -33,12 +29,8 @@ export class Input implements Payload {
   size = 0;
 
   readonly #reader: Reader;
-  readonly #pools: BufferPools;
+  readonly #buffers: ReadBuffers;
   readonly #decoder = new Decoder();
-  readonly #small: Uint8Array<ArrayBuffer>;
-  #lent: Uint8Array<ArrayBuffer> | undefined;
-  #lender: BufferPool | undefined;
-  #gatherBuffer: Uint8Array<ArrayBuffer> | undefined;
 
   #events: DecodeEvent[] = [];
   #at = 0;
@@ -58,8 +50,7 @@ export class Input implements Payload {
 
   constructor(reader: Reader, pools: BufferPools) {
     this.#reader = reader;
-    this.#pools = pools;
-    this.#small = pools.small.lend();
+    this.#buffers = new ReadBuffers(pools);
   }
 
   /** The wire version of this connection once its first header is there. */
@@ -105,7 +96,7 @@ export class Input implements Payload {
     for (;;) {
       const head = this.bufferedHead();
       if (head !== undefined) return head;
-      if (!(await this.#read())) {
+      if (!(await this.#read(this.#buffers.forHead(this.size, this.#filled)))) {
         const fault = this.#decoder.end();
         return fault?.type === "fault" ? fault : undefined;
       }
@@ -120,10 +111,6 @@ export class Input implements Payload {
     this.#failure = undefined;
     this.#payloadDone = false;
     this.startRateWindow(this.#reader.lastByteAt + RATE_GRACE_MS);
-    if (this.#gatherBuffer !== undefined) {
-      this.#pools.gather.giveBack(this.#gatherBuffer);
-      this.#gatherBuffer = undefined;
-    }
     return head;
   }
 
@@ -152,7 +139,7 @@ export class Input implements Payload {
   async #gather(): Promise<Uint8Array | undefined> {
     const event = this.#events[this.#at++];
     const begun = event?.type === "payload" ? event.bytes : NOTHING;
-    const buffer = this.#roomBehind(begun) ?? this.#copied(begun);
+    const buffer = this.#buffers.forWhole(begun, this.size);
     const started = this.#reader.lastByteAt;
     let filled = begun.length;
     try {
@@ -175,19 +162,6 @@ export class Input implements Payload {
     return buffer.subarray(0, filled);
   }
 
-  /** The place where the payload has begun to come in, if all of it fits there. */
-  #roomBehind({ byteOffset, length }: Uint8Array): Uint8Array | undefined {
-    const buffer = this.#lender === this.#pools.gather ? this.#lent : undefined;
-    const end = byteOffset + this.size;
-    return length > 0 && end <= GATHER_BUFFER_BYTES ? buffer?.subarray(byteOffset, end) : undefined;
-  }
-
-  #copied(begun: Uint8Array): Uint8Array {
-    this.#gatherBuffer = this.#pools.gather.lend();
-    this.#gatherBuffer.set(begun);
-    return this.#gatherBuffer;
-  }
-
   /** @inheritdoc */
   async next(): Promise<Uint8Array | undefined> {
     if (this.#gathered.length > 0) {
@@ -201,15 +175,15 @@ export class Input implements Payload {
         const event = this.#events[this.#at++]!;
         if (event.type === "payload") return event.bytes;
         this.#payloadDone = event.type === "end";
-      } else if (!(await this.#read().catch(throwIncomplete))) {
-        throw incomplete();
+      } else {
+        const buffer = this.#buffers.forPayload(this.#decoder.payloadRemaining);
+        if (!(await this.#read(buffer).catch(throwIncomplete))) throw incomplete();
       }
     }
     return undefined;
   }
 
-  async #read(): Promise<boolean> {
-    const buffer = this.#chooseBuffer();
+  async #read(buffer: Uint8Array<ArrayBuffer>): Promise<boolean> {
     if (this.headerSince === 0 && this.#decoder.headerStarted) this.headerSince = performance.now();
     const n = await this.#reader.read(buffer);
     if (n === null) return false;
@@ -222,25 +196,6 @@ export class Input implements Payload {
   take(bytes: Uint8Array): void {
     this.#events = this.#decoder.push(bytes);
     this.#at = 0;
-  }
-
-  #chooseBuffer(): Uint8Array<ArrayBuffer> {
-    const { gather, stream } = this.#pools;
-    const remaining = this.#decoder.payloadRemaining;
-    // After a file that was gathered the next one is likely to be such a file: one read for all of it.
-    const likely = this.size > SMALL_BUFFER_BYTES && this.size <= GATHER_BUFFER_BYTES &&
-      (this.#lender === gather || !gather.scarce);
-    const pool = remaining > GATHER_BUFFER_BYTES
-      ? stream
-      : remaining > SMALL_BUFFER_BYTES || this.#filled || likely
-      ? gather
-      : undefined;
-    if (pool !== this.#lender || this.#lent === undefined) {
-      this.#giveBack();
-      this.#lender = pool;
-      this.#lent = pool?.lend();
-    }
-    return this.#lent ?? this.#small;
   }
 
   /**
@@ -273,17 +228,8 @@ export class Input implements Payload {
     this.#reader.received = 0;
   }
 
-  /** Gives the lent buffers back, unless the kernel may still write into one. */
+  /** Gives the lent buffers back; the last call. */
   release(): void {
-    if (this.#reader.busy) return;
-    this.#giveBack();
-    this.#pools.small.giveBack(this.#small);
-    if (this.#gatherBuffer !== undefined) this.#pools.gather.giveBack(this.#gatherBuffer);
-    this.#gatherBuffer = undefined;
-  }
-
-  #giveBack(): void {
-    if (this.#lent !== undefined) this.#lender?.giveBack(this.#lent);
-    this.#lent = undefined;
+    this.#buffers.release(this.#reader.busy);
   }
 }

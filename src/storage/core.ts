@@ -37,8 +37,6 @@ export interface StorageCore {
   readonly naming: Naming;
   readonly extensions: ExtensionTable;
   readonly randomHex: RandomHex;
-  /** When a small file was last stored, by `performance.now()`. */
-  lastPutAt: number;
   /** Uploads that hold a handle, by temporary path. */
   readonly open: Map<string, DiskUpload>;
   /** Commits of an upload id under way at level `durable`. */

@@ -101,7 +101,6 @@ export async function openCore(folder: string, options: DiskStorageOptions): Pro
     naming: options.naming ?? "session_aware",
     extensions,
     randomHex: createRandomHex(),
-    lastPutAt: -Infinity,
     open: new Map(),
     committing: new Map(),
   };

@@ -72,7 +72,6 @@ class Put {
   #stored = 0;
 
   constructor(core: StorageCore, spec: PutSpec, size: number) {
-    core.lastPutAt = performance.now();
     const { temporaryPath, finalPath } = nameFile(core, spec);
     this.temporaryPath = temporaryPath;
     this.#finalPath = finalPath;
