@@ -91,16 +91,21 @@ export class Ticker {
   /** From now on `item` is told the time. */
   add(item: Ticking): void {
     this.#all.add(item);
-    this.#timer ??= setInterval(() => {
-      const now = performance.now();
-      for (const each of this.#all) each.tick(now);
-    }, this.#intervalMs);
+    this.#timer ??= setInterval(() => this.#tick(performance.now()), this.#intervalMs);
   }
 
-  /** No longer. */
+  /** No longer. The interval goes on to its next turn: a client that comes back finds it running. */
   remove(item: Ticking): void {
     this.#all.delete(item);
-    if (this.#all.size > 0) return;
+  }
+
+  #tick(now: number): void {
+    if (this.#all.size === 0) return this.stop();
+    for (const each of this.#all) each.tick(now);
+  }
+
+  /** Ends the interval; the next {@linkcode Ticker.add} begins another. */
+  stop(): void {
     clearInterval(this.#timer);
     this.#timer = undefined;
   }

@@ -206,6 +206,7 @@ export class Server implements AsyncDisposable {
     }
     await Promise.all(this.#refusals); // 2 s at most
     await this.#owned?.[Symbol.asyncDispose]();
+    this.#ticker.stop();
     this.#log.info("server.stopped");
     this.#finish();
   }
