@@ -29,13 +29,20 @@ export async function storedLines(
       lines.push(
         name === "commits.jsonl"
           ? `${indent}${pad(name, 37 - indent.length)}the manifest: a line a file`
-          : `${indent}${pad(name, 37 - indent.length)}${formatBytes(bytes.length).padStart(8)}` +
+          : `${indent}${pad(shortened(name), 37 - indent.length)}${
+            formatBytes(bytes.length).padStart(8)
+          }` +
             proof(sha256(bytes), names, paint),
       );
     }
   };
   await walk(folder, "  ");
   return lines;
+}
+
+/** A random name takes half the line, and its middle says nothing. */
+function shortened(name: string): string {
+  return name.replace(/([0-9a-f]{8})[0-9a-f]{16}(?=[0-9a-f]{8}\.)/, "$1…");
 }
 
 function proof(digest: string, names: ReadonlyMap<string, string>, paint: Paint): string {
