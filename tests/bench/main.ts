@@ -65,7 +65,15 @@ async function main(): Promise<number> {
   }
   const program = findProgram("redis-server");
   await using redis = program === undefined ? undefined : await RedisServer.start(program);
-  const all = contenders(redis).filter(({ name }) =>
+  const known = contenders(redis);
+  const unknown = flags.contenders.filter((wanted) => known.every(({ name }) => name !== wanted));
+  if (unknown.length > 0) {
+    err.line(
+      `--only: no ${unknown.join(", ")}; there is ${known.map(({ name }) => name).join(", ")}`,
+    );
+    return 1;
+  }
+  const all = known.filter(({ name }) =>
     flags.contenders.length === 0 || flags.contenders.includes(name)
   );
   const about = circumstances(flags);
