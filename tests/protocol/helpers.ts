@@ -1,4 +1,5 @@
 /** What the protocol tests share: frames as text, and events as plain data. */
+import assert from "node:assert/strict";
 import { type DecodeEvent, Decoder, type DecoderOptions } from "../../src/protocol/mod.ts";
 
 export const ID = "3f2b8c1e-9d4a-4c6b-8e1f-0a2b3c4d5e6f";
@@ -113,4 +114,25 @@ export function random(seed: number): () => number {
     t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
     return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
   };
+}
+
+/** Fails unless a stream ends in a fault with this code, about this field. */
+export function refuses(stream: string | Uint8Array, code: string, field?: string): void {
+  assert.deepEqual(
+    faultOf(stream),
+    { code, ...(field !== undefined && { field }) },
+    typeof stream === "string" ? stream.slice(0, 200) : stream.toHex().slice(0, 200),
+  );
+}
+
+/** Fails if a stream ends in a fault. */
+export function accepts(stream: string): void {
+  assert.equal(faultOf(stream), undefined, stream.slice(0, 200));
+}
+
+/** The data of the one request in a stream. */
+export function dataOf(stream: string): unknown {
+  const [first] = decode([stream]);
+  assert.equal(first?.type, "request", stream);
+  return (first?.request as { data?: unknown }).data;
 }
