@@ -95,10 +95,11 @@ export async function receive(run: Run, upload: Upload, payload: Payload): Promi
   if (upload.offset !== offset) {
     throw new TypeError("Cannot receive: the file is at another offset");
   }
+  let end = offset;
   let since = offset;
   let at = performance.now();
   let writing: void | Promise<void> = undefined;
-  for (let end = offset;;) {
+  for (;;) {
     let bytes: Uint8Array | undefined;
     try {
       bytes = await payload.next();

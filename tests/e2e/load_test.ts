@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { listStored, readManifest, sha256 } from "../helpers/files.ts";
+import { listStored, readManifest, sha256, storedSha256 } from "../helpers/files.ts";
 import { Random } from "../helpers/random.ts";
 import { frame } from "../helpers/raw_frame.ts";
 import { RawPeer } from "../helpers/raw_peer.ts";
@@ -30,6 +30,28 @@ test("100 connections at once, each with 50 files of 64 KiB, finish without an e
   }));
   assert.equal((await listStored(server.storage)).length - before, CONNECTIONS * FILES);
   assert.equal((await readManifest(server.storage)).length - before, CONNECTIONS * FILES);
+});
+
+test("what many clients send at once, small and large, is on the disk as each sent it", async (server) => {
+  // Up to one read, one gathered file, several buffers of a stream, and the edges between.
+  const sizes = [0, 1, 1900, 2048, 16_384, 65_536, 131_072, 131_073, 1_048_576, 3_500_000];
+  await Promise.all(Array.from({ length: 16 }, async (_, client) => {
+    const random = new Random(client);
+    using peer = client % 2 === 0 ? await RawPeer.open(server) : await session(server);
+    const files = sizes.map((size) => ({ size, key: random.bits() }))
+      .sort((a, b) => a.key - b.key)
+      .map(({ size }) => random.bytes(size));
+    const sent = peer.send(
+      ...files.map((payload) => client % 2 === 0 ? frame({ payload }) : peer.transfer(payload)),
+    );
+    for (const payload of files) {
+      const { data } = await peer.reply(60_000);
+      assert.equal(data.code, "ok");
+      assert.equal(data.file.sha256, sha256(payload));
+      assert.equal(await storedSha256(server.storage, data.file.path), data.file.sha256);
+    }
+    await sent;
+  }));
 });
 
 test("100 sessions at once, pipelining, finish without an error", async (server) => {
