@@ -1,7 +1,7 @@
 /** A server that dies at any step of a commit, and is started again (S-SEQ-5). @module */
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
-import { listStored, readManifest, sha256, storedSha256 } from "../helpers/files.ts";
+import { listStored, partialSizes, readManifest, sha256, storedSha256 } from "../helpers/files.ts";
 import { inRedis, inSqlite, Instance } from "../helpers/instances.ts";
 import { Random } from "../helpers/random.ts";
 import { RawPeer } from "../helpers/raw_peer.ts";
@@ -29,12 +29,15 @@ async function startDying(dying: Dying) {
   return { port: Number(value), ended };
 }
 
+/** A file in several checkpoints, and one that is gathered in memory and first known by its intent. */
+const SIZES = { large: 9_000_000, small: 9000 } as const;
+
 /** Kills a server at the step, starts another, and tries again as a client does. */
-async function dieAt(step: Step, store: string): Promise<void> {
+async function dieAt(step: Step, store: string, size: keyof typeof SIZES): Promise<void> {
   await using dir = await TempDir.make();
   const folder = dir.join("storage");
   const place = store === "" ? dir.join("sessions.db") : store;
-  const bytes = new Random(STEPS.indexOf(step)).bytes(9_000_000);
+  const bytes = new Random(STEPS.indexOf(step)).bytes(SIZES[size]);
   const sha = sha256(bytes);
 
   const dying = await startDying({ step, folder, store: place });
@@ -59,7 +62,9 @@ async function dieAt(step: Step, store: string): Promise<void> {
   assert.deepEqual(paths, [retry.data.file.path], "one file");
   assert.equal(await storedSha256(folder, paths[0]!), sha);
   assert.deepEqual((await readManifest(folder)).map(({ path }) => path), paths, "one line");
-  assert.deepEqual(await Array.fromAsync(Deno.readDir(`${folder}/.incoming`)), [], "no leftover");
+  // Bytes that nobody ever spoke of are swept by a later start: they may be another server's.
+  const unknown = size === "small" && step === "before the intent" ? 1 : 0;
+  assert.equal((await partialSizes(folder)).length, unknown, "no other leftover");
   assert.equal((await next.upload("the next", {}, { sequence: 2 })).data.code, "ok");
 }
 
@@ -74,15 +79,11 @@ if (program !== undefined) {
   });
 }
 
-for (const step of STEPS) {
-  Deno.test(`S-SEQ-5 SIGKILL ${step}, restart, retry: one complete file, sqlite`, async () => {
-    await dieAt(step, "");
-  });
-  testWith(
-    ["redis-server"],
-    `S-SEQ-5 SIGKILL ${step}, restart, retry: one complete file, redis`,
-    async () => {
-      await dieAt(step, redis!.url);
-    },
-  );
+for (const size of ["large", "small"] as const) {
+  for (const step of STEPS) {
+    if (size === "small" && step === "inside the payload") continue; // nothing was written yet
+    const title = `S-SEQ-5 SIGKILL ${step}, restart, retry: one complete ${size} file`;
+    Deno.test(`${title}, sqlite`, () => dieAt(step, "", size));
+    testWith(["redis-server"], `${title}, redis`, () => dieAt(step, redis!.url, size));
+  }
 }
