@@ -6,12 +6,15 @@ import type { RawPeer, RawReply } from "../helpers/raw_peer.ts";
 
 const TIERS = ["RW", "W"] as const;
 
-/** The saves of one streamed upload, each with what its record looks like. */
+/** The saves of one upload, each with what its record looks like. */
 const SAVES: readonly (readonly [name: string, is: (record: SessionRecord) => boolean])[] = [
   ["the opening save", (record) => record.upload?.offset === 0],
   ["the intent's save", (record) => record.intent !== null],
   ["the commit's save", (record) => record.lastSequence === 1],
 ];
+
+/** One that is streamed, and one that is gathered: that has no opening save. */
+const UPLOADS = [[300_000, SAVES], [9000, SAVES.slice(1)]] as const;
 
 /** What a client does: the same frame again, from the offset it is told, until it is answered. */
 async function insist(peer: RawPeer, payload: Uint8Array, sequence: number): Promise<RawReply> {
@@ -28,35 +31,37 @@ async function insist(peer: RawPeer, payload: Uint8Array, sequence: number): Pro
 
 for (const tier of TIERS) {
   for (const when of ["before", "after"] as const satisfies readonly FailWhen[]) {
-    for (const [name, is] of SAVES) {
-      const lost = `${name} fails ${when} it was stored, tier ${tier}`;
-      const payload = new Random(1).bytes(300_000);
+    for (const [size, saves] of UPLOADS) {
+      for (const [name, is] of saves) {
+        const lost = `${name} of ${size} bytes fails ${when} it was stored, tier ${tier}`;
+        const payload = new Random(1).bytes(size);
 
-      Deno.test(`S-DEG-2 no false ok and one file on the same connection: ${lost}`, async () => {
-        await using run = await InProcess.start({ disk: { tier } });
-        using peer = await run.attached();
-        run.flaky.failSave(when, is);
-        expectCode(await peer.upload(payload, { length: payload.length }), "store_unavailable");
-        assert.equal(run.flaky.failed, 1);
-        const { file } = expectCode(await insist(peer, payload, 1), "ok");
-        assert.equal(file.size, payload.length);
-        expectCode(await peer.upload("the next one", {}, { sequence: 2 }), "ok");
-        await run.assertStored(payload, new TextEncoder().encode("the next one"));
-        const { filesTransferred, totalBytes } = await run.record(peer.id);
-        assert.deepEqual([filesTransferred, totalBytes], [2, payload.length + 12]);
-      });
+        Deno.test(`S-DEG-2 no false ok and one file on the same connection: ${lost}`, async () => {
+          await using run = await InProcess.start({ disk: { tier } });
+          using peer = await run.attached();
+          run.flaky.failSave(when, is);
+          expectCode(await peer.upload(payload, { length: payload.length }), "store_unavailable");
+          assert.equal(run.flaky.failed, 1);
+          const { file } = expectCode(await insist(peer, payload, 1), "ok");
+          assert.equal(file.size, payload.length);
+          expectCode(await peer.upload("the next one", {}, { sequence: 2 }), "ok");
+          await run.assertStored(payload, new TextEncoder().encode("the next one"));
+          const { filesTransferred, totalBytes } = await run.record(peer.id);
+          assert.deepEqual([filesTransferred, totalBytes], [2, payload.length + 12]);
+        });
 
-      Deno.test(`S-DEG-2 no false ok and one file after a reconnect: ${lost}`, async () => {
-        await using run = await InProcess.start({ disk: { tier } });
-        using peer = await run.attached();
-        run.flaky.failSave(when, is);
-        expectCode(await peer.upload(payload, { length: payload.length }), "store_unavailable");
-        peer.close();
-        await run.idle();
-        using again = await run.attached({}, peer.id);
-        expectCode(await insist(again, payload, 1), "ok");
-        await run.assertStored(payload);
-      });
+        Deno.test(`S-DEG-2 no false ok and one file after a reconnect: ${lost}`, async () => {
+          await using run = await InProcess.start({ disk: { tier } });
+          using peer = await run.attached();
+          run.flaky.failSave(when, is);
+          expectCode(await peer.upload(payload, { length: payload.length }), "store_unavailable");
+          peer.close();
+          await run.idle();
+          using again = await run.attached({}, peer.id);
+          expectCode(await insist(again, payload, 1), "ok");
+          await run.assertStored(payload);
+        });
+      }
     }
 
     Deno.test(`S-DEG-2 a part whose save fails ${when} it was stored is not written twice, tier ${tier}`, async () => {

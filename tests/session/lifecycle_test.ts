@@ -9,6 +9,7 @@ import {
   execute,
   expire,
   intend,
+  intendWhole,
   isFlapping,
   openUpload,
   renewLease,
@@ -194,6 +195,15 @@ pure("S-SEQ-5 intend() and dropIntent() write and drop the intent and nothing el
     version: 4,
     lastActivityAt: T0 + 1,
   });
+});
+
+pure("S-SEQ-5 intendWhole() opens a file and announces its end in one save", () => {
+  const before = sample();
+  const whole = sampleUpload();
+  assert.deepEqual(
+    intendWhole(before, whole, INTENT, T0 + 1),
+    { ...openUpload(before, whole, T0 + 1), intent: INTENT },
+  );
 });
 
 pure("S-SEQ execute() commits sequence, reply, upload and counters in one record", () => {
