@@ -10,6 +10,7 @@ import {
   detach,
   execute,
   expire,
+  intendWhole,
   openUpload,
   renewLease,
   type SessionRecord,
@@ -101,15 +102,21 @@ Deno.test("stepsBetween() names the rule of each change", { permissions: "none" 
     told(NEW, attach(NEW, init)),
     "Authenticated: S-TAKE-2 taken over by 10.0.0.2: epoch 2, next is sequence 1",
   );
-  const opened = openUpload(NEW, {
+  const upload = {
     openedBy: 1,
     sequence: 1,
     offset: 0,
     mimeType: "image/png",
     temporaryPath: "x.part",
     finalPath: "x",
-  }, START);
+  };
+  const opened = openUpload(NEW, upload, START);
   assert.equal(told(NEW, opened), "Authenticated → Active: S-TRF-1 a file begins");
+  const intent = { ...upload, size: 5, sha256: "0".repeat(64), fingerprint: "f" };
+  assert.equal(
+    told(NEW, intendWhole(NEW, upload, intent, START)),
+    "Authenticated → Active: S-TRF-1 a file begins; S-SEQ-5 a file is about to get its final name",
+  );
   const kept = checkpoint(opened, 5, START);
   assert.equal(told(opened, kept), "Active: S-TRF-4 checkpoint: 5 bytes are kept");
   const gone = detach(kept, START);

@@ -52,15 +52,18 @@ function transferSteps(before: SessionRecord, after: SessionRecord): Step[] {
       steps.push({ rule: "S-TRF-7", words: `a file of ${bytes} bytes is stored` });
     }
   }
+  return [...steps, ...uploadSteps(before, after), ...intentSteps(before, after)];
+}
+
+function intentSteps(before: SessionRecord, after: SessionRecord): Step[] {
   if (after.intent !== null && before.intent === null) {
-    steps.push({ rule: "S-SEQ-5", words: "a file is about to get its final name" });
+    return [{ rule: "S-SEQ-5", words: "a file is about to get its final name" }];
   }
-  if (
-    after.intent === null && before.intent !== null && after.lastSequence === before.lastSequence
-  ) {
-    steps.push({ rule: "S-SEQ-5", words: "the file did not get its name: the intent is dropped" });
+  const ran = after.lastSequence > before.lastSequence;
+  if (after.intent === null && before.intent !== null && !ran) {
+    return [{ rule: "S-SEQ-5", words: "the file did not get its name: the intent is dropped" }];
   }
-  return [...steps, ...uploadSteps(before, after)];
+  return [];
 }
 
 function uploadSteps({ upload: before, ...old }: SessionRecord, now: SessionRecord): Step[] {
