@@ -74,7 +74,11 @@ export class DiskStorage implements FileStorage {
     return { used: this.#core.budget.used, reserved: this.#core.budget.reserved };
   }
 
-  /** Stores a file that is in memory: at once if it is small and no flush is asked for. */
+  /**
+   * Stores a file that is in memory: at once if it is small and no flush is asked for.
+   *
+   * @param crowded Others wait for this thread: from 16 KiB on another one writes meanwhile.
+   */
   put(spec: PutSpec, bytes: Uint8Array, crowded = false): StoredFile | Promise<StoredFile> {
     const core = this.#core;
     if (core.durability !== "process" || bytes.length > PUT_NOW_BYTES) {

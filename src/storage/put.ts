@@ -12,7 +12,7 @@ import type { PutSpec, StoredFile } from "./types.ts";
  */
 export const PUT_NOW_BYTES: number = 1024 * 1024;
 
-/** Smaller files than this take less time to write than to hand to the thread pool. */
+/** Smaller files take less time to write than to hand to the thread pool. */
 export const PUT_BESIDE_BYTES: number = 16 * 1024;
 
 /** Stores it synchronously. A failure leaves neither a file nor a reservation. */
@@ -34,8 +34,8 @@ export function putNow(core: StorageCore, spec: PutSpec, bytes: Uint8Array): Sto
 
 /**
  * Stores it while other requests are served: the thread pool writes, in one task, while the digest is
- * computed here. With 50 files of 64 KiB at a time that is half as many again as
- * {@linkcode putNow} stores; for one at a time it takes longer.
+ * computed here. With 100 clients and files of 64 KiB that is a quarter more than {@linkcode putNow}
+ * stores; for one client at a time it takes longer.
  */
 export async function putBeside(
   core: StorageCore,
