@@ -40,8 +40,7 @@ export async function publishWhole(run: Run, bytes: Uint8Array): Promise<Reply> 
   const upload = await storage.begin(specOf(run));
   attachment.upload = upload;
   try {
-    const writing = upload.write(bytes);
-    if (writing !== undefined) await writing;
+    await upload.write(bytes);
   } catch (error) {
     await abandon(attachment);
     throw error;

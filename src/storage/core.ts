@@ -56,6 +56,15 @@ export function nameFile(
   return { temporaryPath, finalPath };
 }
 
+/** Removes after a failure, or on the way out: what led here is what the caller must hear of. */
+export function removeQuietly({ place, log }: StorageCore, path: string): void {
+  try {
+    place.remove(path);
+  } catch (error) {
+    log.warn("storage.leftover", { path, cause: error });
+  }
+}
+
 /** How a new file is opened: never over an existing name; in tier W unreadable until it is whole. */
 export function creation(core: StorageCore): { createNew: true; mode: number } {
   return { createNew: true, mode: core.place.tier === "W" ? 0o200 : 0o640 };

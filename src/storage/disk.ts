@@ -1,5 +1,5 @@
 /** The file storage on a disk: opens the parts and hands each call to the one that does it. @module */
-import { creation, nameFile, type StorageCore } from "./core.ts";
+import { creation, nameFile, removeQuietly, type StorageCore } from "./core.ts";
 import { checkDigest } from "./digest.ts";
 import { asStorageError } from "./io_errors.ts";
 import { isFinalPath, isTemporaryPath, temporaryName } from "./naming.ts";
@@ -201,11 +201,7 @@ export class DiskStorage implements FileStorage {
     } catch (error) {
       throw asStorageError("Cannot use storage", error);
     } finally {
-      try {
-        place.remove(path);
-      } catch (error) {
-        this.#core.log.warn("storage.leftover", { path, cause: error });
-      }
+      removeQuietly(this.#core, path);
     }
   }
 

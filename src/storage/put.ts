@@ -1,7 +1,7 @@
 /** Stores a small file that is wholly in memory, at level `process`. @module */
 import type { FxferError } from "../errors.ts";
 import { commitNow } from "./commit.ts";
-import { creation, nameFile, type StorageCore } from "./core.ts";
+import { creation, nameFile, removeQuietly, type StorageCore } from "./core.ts";
 import { checkDigest } from "./digest.ts";
 import { asStorageError, isAbsent, isTaken } from "./io_errors.ts";
 import type { PutSpec, StoredFile } from "./types.ts";
@@ -142,14 +142,9 @@ class Put {
     return asStorageError("Cannot store file", error);
   }
 
-  /** Removes what was made; the failure that led here is what matters, so another one is only logged. */
+  /** Removes what was made. */
   remove(): void {
-    if (!this.#made) return;
-    try {
-      this.#core.place.remove(this.temporaryPath);
-    } catch (error) {
-      this.#core.log.warn("storage.leftover", { path: this.temporaryPath, cause: error });
-    }
+    if (this.#made) removeQuietly(this.#core, this.temporaryPath);
   }
 
   /** Gives the reservation back. To be called last. */

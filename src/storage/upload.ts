@@ -18,7 +18,10 @@ export interface UploadStart {
   readonly reserved: number;
 }
 
-/** Fewer bytes than this take less time to write than to hand to the thread pool. */
+/**
+ * Fewer bytes than this are written at once. More than for a whole file ({@linkcode PUT_BESIDE_BYTES}),
+ * whose opening and closing the thread pool takes over too.
+ */
 const WRITE_LATER_BYTES = 64 * 1024;
 
 type Stage = "writing" | "sealed" | "published" | "over";
