@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { RedisUrl } from "../../config/mod.ts";
 import type { RedisClient, RedisSubscriber } from "../../store/mod.ts";
 
 /** A command that waits longer says that the connection is dead, although nobody closed it. */
@@ -41,6 +42,31 @@ export const CONNECTION = {
   maintNotifications: "disabled",
   disableClientInfo: true,
 } as const;
+
+/** Options of a connection that is never repaired: whoever loses it makes another. */
+export type NodeOptions = typeof CONNECTION & {
+  readonly username?: string;
+  readonly password?: string;
+  readonly socket: {
+    readonly connectTimeout: number;
+    readonly reconnectStrategy: false;
+    readonly tls?: true;
+  };
+};
+
+/** {@linkcode NodeOptions} of each server that a URL leads to. */
+export function nodeOptions({ tls, username, password }: RedisUrl): NodeOptions {
+  return {
+    ...CONNECTION,
+    ...(username === undefined ? {} : { username }),
+    ...(password === undefined ? {} : { password }),
+    socket: {
+      connectTimeout: START_MS,
+      reconnectStrategy: false,
+      ...(tls ? { tls } : {}),
+    },
+  };
+}
 
 /** What happened, without addresses or credentials that an error's own text may hold. */
 export function reasonOf(error: unknown): string {

@@ -1,25 +1,18 @@
 /** Redis Cluster: each key's master is asked. @module */
 import type { RedisUrl } from "../../config/mod.ts";
-import { CONNECTION, loadRedis, START_MS } from "./client.ts";
+import { loadRedis, nodeOptions } from "./client.ts";
 import type { Generation, MakeGeneration } from "./renewing_link.ts";
 
 /**
  * Prepares clients of a Cluster. Replicas are never asked: what they say may be out of date. A
  * channel of PUBLISH is heard at every node, whichever it is sent to.
  */
-export async function clusterOf({ nodes, tls, username, password }: RedisUrl): Promise<
-  MakeGeneration
-> {
+export async function clusterOf(url: RedisUrl): Promise<MakeGeneration> {
   const { createCluster } = await loadRedis();
   return (suspect) => {
     const cluster = createCluster({
-      rootNodes: nodes.map(({ host, port }) => ({ socket: { host, port } })),
-      defaults: {
-        ...CONNECTION,
-        ...(username === undefined ? {} : { username }),
-        ...(password === undefined ? {} : { password }),
-        socket: { connectTimeout: START_MS, reconnectStrategy: false, ...(tls ? { tls } : {}) },
-      },
+      rootNodes: url.nodes.map(({ host, port }) => ({ socket: { host, port } })),
+      defaults: nodeOptions(url),
       RESP: 2,
       // Nodes are connected when a key of theirs is asked for: one that is down keeps no other back.
       minimizeConnections: true,

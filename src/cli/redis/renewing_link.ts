@@ -8,6 +8,7 @@
  *
  * @module
  */
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "../../log.ts";
 import type { RedisClient, RedisSubscriber } from "../../store/mod.ts";
 import {
@@ -123,7 +124,10 @@ export class RenewingLink implements RedisLink, RedisSubscriber {
   async #renew(pause: number): Promise<void> {
     if (performance.now() - this.#since > LONG_LIFE_MS) this.#tries = 0;
     for (let ms = pause;; ms = retryDelay(this.#tries)) {
-      if (ms > 0) await this.#sleep(ms);
+      // The end of the link ends the pause too.
+      if (ms > 0) {
+        await sleep(ms, undefined, { signal: this.#closed.signal }).catch(() => {});
+      }
       if (this.#closed.signal.aborted || this.#current?.fit()) break;
       this.#tries++;
       if (await this.#open()) break;
@@ -161,15 +165,6 @@ export class RenewingLink implements RedisLink, RedisSubscriber {
         void old.destroy();
       }, ms),
     );
-  }
-
-  /** Ends early when the link ends. */
-  async #sleep(ms: number): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, ms);
-    this.#closed.signal.addEventListener("abort", () => resolve(), { once: true });
-    await promise;
-    clearTimeout(timer);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

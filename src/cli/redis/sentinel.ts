@@ -1,6 +1,6 @@
 /** Redis with Sentinel: whoever is master now is asked. @module */
 import type { RedisUrl } from "../../config/mod.ts";
-import { CONNECTION, loadRedis, START_MS } from "./client.ts";
+import { CONNECTION, loadRedis, nodeOptions } from "./client.ts";
 import type { Generation, MakeGeneration } from "./renewing_link.ts";
 
 /**
@@ -8,32 +8,22 @@ import type { Generation, MakeGeneration } from "./renewing_link.ts";
  * Sentinels are asked without. What a master had not yet copied when it was lost is lost with it:
  * `min-replicas-to-write` bounds that, and nothing a client does.
  */
-export async function sentinelOf(
-  { nodes, tls, username, password, master }: RedisUrl,
-): Promise<MakeGeneration> {
+export async function sentinelOf(url: RedisUrl): Promise<MakeGeneration> {
   const { createSentinel } = await loadRedis();
   return (suspect) => {
     let connected = false;
     let stale = false;
-    const socket = {
-      ...{ connectTimeout: START_MS, reconnectStrategy: false as const },
-      ...(tls ? { tls: true } : {}),
-    };
+    const node = nodeOptions(url);
     const sentinel = createSentinel({
-      name: master,
-      sentinelRootNodes: nodes.map(({ host, port }) => ({ host, port })),
+      name: url.master,
+      sentinelRootNodes: url.nodes.map(({ host, port }) => ({ host, port })),
       RESP: 2,
       // A command is never sent twice: nobody knows what became of the first one.
       maxCommandRediscovers: 0,
       // Without, commands that begin together wait for each other's end.
       reserveClient: true,
-      sentinelClientOptions: { ...CONNECTION, socket },
-      nodeClientOptions: {
-        ...CONNECTION,
-        ...(username === undefined ? {} : { username }),
-        ...(password === undefined ? {} : { password }),
-        socket,
-      },
+      sentinelClientOptions: { ...CONNECTION, socket: node.socket },
+      nodeClientOptions: node,
     });
     sentinel.on("error", (error: unknown) => {
       // While connecting it is a Sentinel that does not answer, and another may. Later it may be
