@@ -1,10 +1,30 @@
 import assert from "node:assert/strict";
-import { code, pattern, ScriptedPeer, SESSION_ID } from "./scripted_peer.ts";
+import { code, pattern, type PeerConnection, ScriptedPeer, SESSION_ID } from "./scripted_peer.ts";
 import { streamOf, watched } from "./helpers.ts";
 import { sha256 } from "../helpers/files.ts";
 
 /** Small frames, so that few bytes make many. */
 const SMALL = { limits: { max_request_size: 1000 } };
+
+type Transfer = Awaited<ReturnType<PeerConnection["transfer"]>>;
+
+/** Acknowledges the first frame of a file and leaves in the second; gives the file's upload id. */
+async function cutAfterOne(peer: PeerConnection): Promise<string | undefined> {
+  await peer.session(SMALL);
+  const first = await peer.transfer();
+  await peer.reply(first, { code: "partial" });
+  await peer.transfer();
+  return first.frame.data.uploadId;
+}
+
+/** Acknowledges a frame that ends at 2000 and stores the file with the next, its last. */
+async function takeRest(peer: PeerConnection, frame: Transfer, bytes: Uint8Array): Promise<void> {
+  await peer.reply(frame, { code: "partial" });
+  const last = await peer.transfer();
+  assert.deepEqual(last.payload, bytes.subarray(2000));
+  await peer.stored({ ...last, payload: bytes });
+  await peer.idle();
+}
 
 Deno.test("a lost reply is asked for again with an empty frame at the same end (S-SEQ-1)", async () => {
   const bytes = pattern(300);
@@ -35,11 +55,7 @@ Deno.test("a frame that was cut goes on from the server's offset to its old end 
   const bytes = pattern(2500);
   let uploadId: string | undefined;
   await using peer = new ScriptedPeer(async (peer) => {
-    await peer.session(SMALL);
-    const first = await peer.transfer();
-    uploadId = first.frame.data.uploadId;
-    await peer.reply(first, { code: "partial" });
-    await peer.transfer();
+    uploadId = await cutAfterOne(peer);
   }, async (peer) => {
     const upload = { sequence: 2, offset: 1234, length: 2500, upload_id: uploadId };
     await peer.resumed(2, upload, SMALL);
@@ -47,11 +63,7 @@ Deno.test("a frame that was cut goes on from the server's offset to its old end 
     assert.equal(second.frame.header.session.sequence, 2);
     assert.equal(second.frame.data.offset, 1234);
     assert.deepEqual(second.payload, bytes.subarray(1234, 2000));
-    await peer.reply(second, { code: "partial" });
-    const third = await peer.transfer();
-    assert.deepEqual(third.payload, bytes.subarray(2000));
-    await peer.stored({ ...third, payload: bytes });
-    await peer.idle();
+    await takeRest(peer, second, bytes);
   });
   await using it = await watched(peer.port);
   const result = await it.client.send(bytes);
@@ -64,20 +76,12 @@ Deno.test("a stream's unanswered frames are sent again from memory", async () =>
   const bytes = pattern(3000);
   let uploadId: string | undefined;
   await using peer = new ScriptedPeer(async (peer) => {
-    await peer.session(SMALL);
-    const first = await peer.transfer();
-    uploadId = first.frame.data.uploadId;
-    await peer.reply(first, { code: "partial" });
-    await peer.transfer();
+    uploadId = await cutAfterOne(peer);
   }, async (peer) => {
     await peer.resumed(2, { sequence: 2, offset: 1500, length: null, upload_id: uploadId }, SMALL);
     const second = await peer.transfer();
     assert.deepEqual(second.payload, bytes.subarray(1500, 2000));
-    await peer.reply(second, { code: "partial" });
-    const third = await peer.transfer();
-    assert.deepEqual(third.payload, bytes.subarray(2000));
-    await peer.stored({ ...third, payload: bytes });
-    await peer.idle();
+    await takeRest(peer, second, bytes);
   });
   await using it = await watched(peer.port);
   const result = await it.client.send(streamOf(bytes));
