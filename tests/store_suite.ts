@@ -197,6 +197,50 @@ export function storeSuite(
     assert.ok(await store.save(sample({ id: sampleId(99) })));
   });
 
+  test("keeps the replies of a ring that grows, turns over, shrinks and is emptied", async (store) => {
+    let record = sample();
+    const save = async (next: SessionRecord) => {
+      assert.ok(await store.save(next));
+      record = next;
+      assert.deepEqual(await store.load(record.id), record);
+    };
+    await save(record);
+    const run = (maxInflight: number) => execute(record, sampleRun(next(record), { maxInflight }));
+    for (let i = 0; i < 7; i++) await save(run(4));
+    await save(renewLease(record, T0)); // the same ring once more
+    for (let i = 0; i < 2; i++) await save(run(4));
+    await save(run(2));
+    await save(run(16));
+    await save({ ...renewLease(record, T0), ring: [] });
+    await save(renewLease(record, T0));
+    for (let i = 0; i < 3; i++) await save(run(4));
+    await save({ ...renewLease(record, T0), ring: record.ring.slice(0, 2) });
+    await save({ ...renewLease(record, T0), ring: record.ring.toReversed() });
+  });
+
+  test(
+    "keeps the replies of a ring whose holder changes from save to save",
+    async (store, fixture) => {
+      await using other = await fixture.open!();
+      assert.ok(await store.save(sample()));
+      for (let i = 1; i <= 12; i++) {
+        const [holder, former] = i % 2 === 0 ? [store, other] : [other, store];
+        const loaded = (await holder.load(sampleId(1)))!;
+        const stale = (await former.load(sampleId(1)))!;
+        const saved = execute(loaded, sampleRun(i));
+        assert.ok(await holder.save(saved));
+        assert.equal(
+          await former.save(execute(stale, sampleRun(i, { fingerprint: "late" }))),
+          false,
+        );
+        if (i % 3 === 0) assert.ok(await holder.save(renewLease(saved, T0)));
+        const kept = (await former.load(sampleId(1)))!.ring;
+        assert.deepEqual(kept, saved.ring);
+      }
+    },
+    "shared",
+  );
+
   test("keeps a record of 1 MB and more", async (store) => {
     let record = sample();
     for (let i = 1; i <= 16; i++) {
@@ -261,6 +305,10 @@ export function storeSuite(
     assert.deepEqual(await again.load(record.id), record);
     assert.deepEqual(await again.stats(), { live: 1, ended: 0 });
   }, "persistent");
+}
+
+function next(record: SessionRecord): number {
+  return record.lastSequence + 1;
 }
 
 /** Saves a record that has come to its version without the store. */

@@ -1,9 +1,11 @@
 /**
  * Sessions in Redis: they outlive the process, and servers on any machine share them.
  *
- * A record is one JSON text under `<prefix>{<id>}`: the braces make the id the hash tag, so that
- * every key of one session would be in one slot of a Cluster. Two sorted sets say which sessions
- * there are (see redis_index.ts). Redis forgets a record by itself when its tombstone is over.
+ * A record is one JSON text under `<prefix>{session:<id>}`, without its kept replies, which are a list
+ * under `<prefix>{session:<id>}:ring` (see redis_ring.ts): the braces make a hash tag, so that both keys
+ * of a session are in one slot of a Cluster, and scripts write and read them together. Two sorted sets say
+ * which sessions there are (see redis_index.ts). Redis forgets a record by itself when its tombstone is
+ * over.
  *
  * @module
  */
@@ -16,6 +18,7 @@ import {
   type RedisSubscriber,
 } from "./redis_client.ts";
 import { RedisIndex } from "./redis_index.ts";
+import { StoredRings } from "./redis_ring.ts";
 import type { SessionStore, StoreStats, TakeoverListener } from "./types.ts";
 
 /** What {@linkcode RedisSessionStore} takes besides the client. */
@@ -41,7 +44,7 @@ export interface RedisSessionStoreOptions {
 
 /**
  * Compares and sets. The version is the first field of the text, so a short look at its beginning
- * is enough, however large the record is.
+ * is enough, however large the record is. Of the list the last ARGV[4] entries stay.
  */
 const SAVE = redisScript(`
 local head = redis.call('GETRANGE', KEYS[1], 0, 31)
@@ -49,7 +52,15 @@ local version = head == '' and '0' or string.match(head, '^{"version":(%d+)[,}]'
 if not version then return redis.error_reply('FOREIGN value under a session key') end
 if version ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+if ARGV[4] == '0' then redis.call('DEL', KEYS[2]) else redis.call('LTRIM', KEYS[2], -ARGV[4], -1) end
+if #ARGV > 4 then redis.call('RPUSH', KEYS[2], unpack(ARGV, 5)) end
+redis.call('PEXPIRE', KEYS[2], ARGV[3])
 return 1
+`);
+
+/** The record and its list, as they are at one moment. */
+const LOAD = redisScript(`
+return {redis.call('GET', KEYS[1]), redis.call('LRANGE', KEYS[2], 0, -1)}
 `);
 
 /** Records read at once by `list()`. */
@@ -68,7 +79,7 @@ const PAGE = 32;
  * import { RedisSessionStore } from "../../mod.ts";
  *
  * // A real one comes from, say, npm:redis: await createClient({ url }).connect()
- * const client = { sendCommand: (args: string[]) => Promise.resolve(args[0] === "GET" ? null : 0) };
+ * const client = { sendCommand: (args: string[]) => Promise.resolve(args[0] === "EVALSHA" ? [null, []] : 0) };
  * await using store = new RedisSessionStore(client, { prefix: "files:" });
  * console.assert(await store.load("2f0e4f0b-5f0c-4a53-9d0b-0a9f5d5f8c11") === undefined);
  * ```
@@ -83,6 +94,7 @@ export class RedisSessionStore implements SessionStore {
   readonly #prefix: string;
   readonly #commands: RedisCommands;
   readonly #index: RedisIndex;
+  readonly #rings = new StoredRings();
   #disposed = false;
 
   /**
@@ -105,24 +117,32 @@ export class RedisSessionStore implements SessionStore {
   /** The record with this id, tombstones included. */
   async load(id: string): Promise<SessionRecord | undefined> {
     this.#check();
-    return parse(await this.#commands.send("load session", ["GET", this.#key(id)]));
+    const record = parse(
+      await this.#commands.script("load session", LOAD, ["2", ...this.#keys(id)]),
+    );
+    if (record !== undefined) this.#rings.note(record);
+    return record;
   }
 
   /** Compares and sets in one script. */
   async save(record: SessionRecord): Promise<boolean> {
     this.#check();
-    const { version, ...rest } = record;
+    const { version, ring: _, ...rest } = record;
     const { id } = rest;
     const ttl = ttlOf(record);
     if (version === 1) await this.#index.announce(id);
+    const { kept, added } = this.#rings.change(record);
     const saved = await this.#commands.script("save session", SAVE, [
-      "1",
-      this.#key(id),
+      "2",
+      ...this.#keys(id),
       String(version - 1),
       JSON.stringify({ version, ...rest }),
       String(ttl),
+      String(kept),
+      ...added.map((entry) => JSON.stringify(entry)),
     ]);
     if (Number(saved) !== 1) return false;
+    this.#rings.note(record);
     // The record is stored, and that is the answer: an entry that fails now is healed by list().
     if (record.endedAt !== null) await this.#index.ended(id, ttl).catch(ignore);
     else if (version === 1) await this.#index.live(id, ttl).catch(ignore);
@@ -132,7 +152,7 @@ export class RedisSessionStore implements SessionStore {
   /** Forgets a record. */
   async delete(id: string): Promise<void> {
     this.#check();
-    await this.#commands.send("delete session", ["DEL", this.#key(id)]);
+    await this.#commands.send("delete session", ["DEL", ...this.#keys(id)]);
     await this.#index.forget(id);
   }
 
@@ -195,8 +215,9 @@ export class RedisSessionStore implements SessionStore {
     return `${this.#prefix}takeover`;
   }
 
-  #key(id: string): string {
-    return `${this.#prefix}{${id}}`;
+  #keys(id: string): [record: string, ring: string] {
+    const key = `${this.#prefix}{session:${id}}`;
+    return [key, `${key}:ring`];
   }
 
   #check(): void {
@@ -216,10 +237,12 @@ function ttlOf(record: SessionRecord): number {
 }
 
 /** The keys are ours and no peer writes to them: what was saved as a record is one. */
-function parse(json: unknown): SessionRecord | undefined {
-  if (json === null || json === undefined) return undefined;
+function parse(reply: unknown): SessionRecord | undefined {
+  const [json, replies] = reply as [string | null, string[]];
+  if (json === null) return undefined;
   try {
-    return JSON.parse(String(json));
+    const ring = replies.map((entry) => JSON.parse(entry));
+    return { ...JSON.parse(json), ring };
   } catch (cause) {
     throw new FxferError("store_unavailable", "Cannot load session: its record is damaged", {
       cause,

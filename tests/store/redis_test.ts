@@ -2,12 +2,12 @@ import assert from "node:assert/strict";
 import { connectRedis } from "../../src/cli/redis_client.ts";
 import { FxferError } from "../../src/errors.ts";
 import { createLogger, type LogEvent, silentLogger } from "../../src/log.ts";
-import { close, detach, renewLease, type SessionRecord } from "../../src/session/mod.ts";
+import { close, detach, execute, renewLease, type SessionRecord } from "../../src/session/mod.ts";
 import { type RedisClient, RedisSessionStore } from "../../src/store/mod.ts";
 import { RedisServer } from "../helpers/redis_server.ts";
 import { findProgram, testWith } from "../helpers/require.ts";
 import { until } from "../helpers/serving.ts";
-import { coded, pure, sample, sampleId, T0 } from "../session/samples.ts";
+import { coded, pure, sample, sampleId, sampleRun, T0 } from "../session/samples.ts";
 import { storeSuite } from "../store_suite.ts";
 
 const REDIS: [string] = ["redis-server"];
@@ -60,7 +60,7 @@ testWith(
     const terms = { keepaliveMs: 10_000, expiryMs: 60_000 };
     const ttl = async () => {
       const { client } = at.link;
-      return Number(await client.sendCommand(["PTTL", `fxfer:{${sampleId(1)}}`]));
+      return Number(await client.sendCommand(["PTTL", `fxfer:{session:${sampleId(1)}}`]));
     };
     const near = (ms: number, expected: number) =>
       assert.ok(Math.abs(ms - expected) < 2000, `${ms} is about ${expected}`);
@@ -80,9 +80,63 @@ testWith(
   "RedisSessionStore puts all keys of a session into one slot and uses no others",
   async (path) => {
     await using at = await fixture(path);
-    await at.store.save(sample());
-    const keys = (await at.link.client.sendCommand(["KEYS", "*"]) as string[]).sort();
-    assert.deepEqual(keys, ["fxfer:live", `fxfer:{${sampleId(1)}}`]);
+    const record = sample();
+    await at.store.save(record);
+    await at.store.save(execute(record, sampleRun(1)));
+    const keys = async () => (await at.link.client.sendCommand(["KEYS", "*"]) as string[]).sort();
+    const key = `fxfer:{session:${sampleId(1)}}`;
+    assert.deepEqual(await keys(), ["fxfer:live", key, `${key}:ring`]);
+    await at.store.delete(record.id);
+    assert.deepEqual(await keys(), []);
+  },
+);
+
+testWith(REDIS, "RedisSessionStore sends of the kept replies only what is new", async (path) => {
+  await using at = await fixture(path);
+  let sent: string[] = [];
+  let losing = false;
+  const listens: RedisClient = {
+    sendCommand: async (args) => {
+      const reply = await at.link.client.sendCommand(sent = args);
+      if (losing) throw new Error("the reply is lost");
+      return reply;
+    },
+  };
+  await using store = new RedisSessionStore(listens);
+  let record = sample();
+  const replies = async (next: SessionRecord) => {
+    assert.ok(await store.save(record = next));
+    return sent.join().match(/"fingerprint":"f\d+"/g)?.length ?? 0;
+  };
+  await replies(record);
+  for (let i = 1; i <= 9; i++) {
+    assert.equal(await replies(execute(record, sampleRun(i))), 1);
+    assert.equal(await replies(renewLease(record, T0)), 0);
+  }
+  record = (await store.load(record.id))!;
+  assert.equal(await replies(execute(record, sampleRun(10))), 1, "also after a load");
+  // The outcome of a save that failed is unknown, and so is what the list holds then.
+  losing = true;
+  const eleventh = execute(record, sampleRun(11));
+  await assert.rejects(store.save(eleventh), unavailable);
+  losing = false;
+  assert.equal(await replies(execute(eleventh, sampleRun(12))), 4, "the whole ring");
+  assert.deepEqual(await store.load(record.id), record);
+});
+
+testWith(
+  REDIS,
+  "RedisSessionStore keeps the replies as long as their record",
+  async (path) => {
+    await using at = await fixture(path);
+    const first = sample();
+    await at.store.save(first);
+    await at.store.save(execute(first, sampleRun(1)));
+    const ttl = async (key: string) => Number(await at.link.client.sendCommand(["PTTL", key]));
+    const key = `fxfer:{session:${sampleId(1)}}`;
+    const record = await ttl(key);
+    assert.ok(record > 3_600_000);
+    assert.ok(Math.abs(await ttl(`${key}:ring`) - record) < 2000);
   },
 );
 
@@ -139,10 +193,10 @@ testWith(REDIS, "RedisSessionStore survives that Redis forgets its script", asyn
 
 testWith(REDIS, "RedisSessionStore refuses a value that is none of its records", async (path) => {
   await using at = await fixture(path);
-  await at.redis.command("SET", `fxfer:{${sampleId(1)}}`, "not a record");
+  await at.redis.command("SET", `fxfer:{session:${sampleId(1)}}`, "not a record");
   await assert.rejects(at.store.load(sampleId(1)), unavailable);
   await assert.rejects(at.store.save(sample()), unavailable);
-  assert.match(await at.redis.command("GET", `fxfer:{${sampleId(1)}}`), /not a record/);
+  assert.match(await at.redis.command("GET", `fxfer:{session:${sampleId(1)}}`), /not a record/);
 });
 
 testWith(
