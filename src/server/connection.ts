@@ -37,6 +37,8 @@ export interface ConnectionSettings {
   readonly v1Ack: V1Ack;
   readonly pools: BufferPools;
   readonly workload: Workload;
+  /** Called once, when a connection is closed and its handler knows. */
+  closed(connection: Connection): void;
 }
 
 /** Codes of the clocks that end a request under way: they answer it, the others are notices. */
@@ -86,7 +88,7 @@ export class Connection implements ConnectionContext, Ticking {
     this.#settings = settings;
     this.#output = new Output(conn);
     this.#v1Results = new V1Results(settings.v1Ack);
-    this.#reader = new Reader(conn, () => this.#output.flush(), settings.workload);
+    this.#reader = new Reader(conn, this.#output, settings.workload);
     this.#input = new Input(this.#reader, settings.pools);
     if (bytes !== undefined) this.#input.take(bytes);
   }
@@ -157,6 +159,7 @@ export class Connection implements ConnectionContext, Ticking {
       requests: this.#requests,
       ...(notice === undefined ? {} : { code: notice.code }),
     });
+    this.#settings.closed(this);
   }
 
   /** Request after request. Returns when the peer is done, throws the notice when we are. */

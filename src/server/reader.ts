@@ -15,6 +15,12 @@ const GRACE_READ_MS = 10;
 /** What is thrown away is read in pieces of this size. */
 const LINGER_BUFFER_BYTES = 65536;
 
+/** What waits to be sent: nobody waits for a reply that we hold. */
+export interface Flushing {
+  /** Sends it; undefined when there is nothing. */
+  flush(): Promise<void> | undefined;
+}
+
 /** What the connections of one server have in hand. */
 export interface Workload {
   /** Connections that do not wait for bytes: their peers wait for them. */
@@ -24,8 +30,7 @@ export interface Workload {
 /** See the module's text. Calls come one at a time; only {@linkcode Reader.interrupt} may come at any time. */
 export class Reader {
   readonly #conn: Deno.Conn;
-  /** Sends what waits to be sent: nobody waits for a reply that we hold. */
-  readonly #beforeRead: () => Promise<void> | undefined;
+  readonly #output: Flushing;
   readonly #workload: Workload;
   #eof = false;
   #interruption: FxferError | undefined;
@@ -41,14 +46,17 @@ export class Reader {
   /** Bytes that came in since somebody last set it to 0. */
   received = 0;
 
-  /** @param workload Counts this connection until {@linkcode Reader.done}, except while it waits. */
+  /**
+   * @param output Is flushed before each read.
+   * @param workload Counts this connection until {@linkcode Reader.done}, except while it waits.
+   */
   constructor(
     conn: Deno.Conn,
-    beforeRead: () => Promise<void> | undefined,
+    output: Flushing,
     workload: Workload = { busy: 0 },
   ) {
     this.#conn = conn;
-    this.#beforeRead = beforeRead;
+    this.#output = output;
     this.#workload = workload;
     workload.busy++;
   }
@@ -79,7 +87,7 @@ export class Reader {
    */
   read(buffer: Uint8Array): Promise<number | null> {
     if (this.#eof) return Promise.resolve(null);
-    const flushing = this.#beforeRead();
+    const flushing = this.#output.flush();
     const reading = this.#start(buffer);
     if (flushing === undefined) return reading;
     reading.catch(() => {}); // the flush may fail first, and then nobody asks for this one

@@ -56,7 +56,9 @@ export class Server implements AsyncDisposable {
   readonly #ticker: Ticker;
   readonly #log: Logger;
   readonly #owned: AsyncDisposable | undefined;
-  readonly #connections = new Map<Connection, Promise<void>>();
+  readonly #connections = new Set<Connection>();
+  /** Ends the wait for the last connection, if anybody waits. */
+  #emptied: () => void = () => {};
   /** Open connections, those included whose proxy has not said yet whose they are. */
   #openNow = 0;
   readonly #stopping = new AbortController();
@@ -91,6 +93,7 @@ export class Server implements AsyncDisposable {
       v1Ack,
       pools: createBufferPools(),
       workload: { busy: 0 },
+      closed: (connection) => this.#closed(connection),
     };
     const { promise, resolve } = Promise.withResolvers<void>();
     this.finished = promise;
@@ -148,13 +151,16 @@ export class Server implements AsyncDisposable {
     this.#settings.limiter?.admitConnection(arrival.address);
     const connection = new Connection(conn, ++this.#accepted, arrival, this.#shared, this.#log);
     this.#ticker.add(connection);
-    const done = connection.run().finally(() => {
-      this.#ticker.remove(connection);
-      this.#connections.delete(connection);
-      this.#counted(-1);
-    });
-    this.#connections.set(connection, done);
+    this.#connections.add(connection);
     this.#counted(1);
+    void connection.run();
+  }
+
+  #closed(connection: Connection): void {
+    this.#ticker.remove(connection);
+    this.#connections.delete(connection);
+    this.#counted(-1);
+    if (this.#connections.size === 0) this.#emptied();
   }
 
   /** Refuses a connection; a stop waits until it has been told. */
@@ -171,7 +177,7 @@ export class Server implements AsyncDisposable {
       if (this.#refusals.size >= MAX_REFUSING) return;
       await conn.write(encodeReply(notice, body));
       await conn.closeWrite();
-      await new Reader(conn, () => undefined).linger(MAX_DRAIN_BYTES, MAX_DRAIN_MS);
+      await new Reader(conn, { flush: () => undefined }).linger(MAX_DRAIN_BYTES, MAX_DRAIN_MS);
     } catch {
       // It left before it was told.
     } finally {
@@ -196,11 +202,11 @@ export class Server implements AsyncDisposable {
       fields: { retry_after_ms: RETRY_MS },
     });
     this.#stopping.abort(notice);
-    for (const connection of this.#connections.keys()) connection.stop(notice);
+    for (const connection of this.#connections) connection.stop(notice);
     if (!(await this.#allClosed(this.#settings.drainTimeoutMs))) {
-      for (const connection of this.#connections.keys()) connection.interrupt(notice);
+      for (const connection of this.#connections) connection.interrupt(notice);
       if (!(await this.#allClosed(LAST_MS))) {
-        for (const connection of this.#connections.keys()) connection.abort();
+        for (const connection of this.#connections) connection.abort();
         await this.#allClosed(LAST_MS);
       }
     }
@@ -211,15 +217,15 @@ export class Server implements AsyncDisposable {
     this.#finish();
   }
 
+  /** Waits until no connection is open, for so long at most; whether none is. */
   async #allClosed(ms: number): Promise<boolean> {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const late = new Promise<false>((resolve) => timer = setTimeout(resolve, ms, false));
-    const all = Promise.all(this.#connections.values()).then(() => true as const);
-    try {
-      return await Promise.race([all, late]);
-    } finally {
-      clearTimeout(timer);
-    }
+    if (this.#connections.size === 0) return true;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, ms);
+    this.#emptied = resolve;
+    await promise;
+    clearTimeout(timer);
+    return this.#connections.size === 0;
   }
 
   /** {@linkcode Server.shutdown}. */
