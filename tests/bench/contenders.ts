@@ -9,6 +9,8 @@ export interface Contender {
   readonly set: Readonly<Record<string, string | number>>;
   /** The scenarios in which it differs from the others. */
   readonly scenarios: readonly string[];
+  /** The module that is run instead of fxfer. */
+  readonly instead?: string;
   /** Takes away what an earlier server left outside its storage. */
   readonly reset?: () => Promise<unknown>;
 }
@@ -56,6 +58,13 @@ export function contenders(redis: Redis | undefined): Contender[] {
       // Answered file by file, or there would be nothing to wait for.
       set: { "versions.v1_ack": "each" },
       scenarios: ANY_SERVER,
+    },
+    {
+      name: "bare",
+      wire: "stateless",
+      set: {},
+      instead: import.meta.resolve("./bare_server.ts"),
+      scenarios: [...ANY_SERVER, "idle1k", "idle5k", "start"],
     },
   ];
 }

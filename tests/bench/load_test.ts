@@ -3,9 +3,11 @@ import { renderTable, rowOf, runLoad, SCENARIOS } from "../../src/bench/mod.ts";
 import { Frames } from "../../src/bench/frames.ts";
 import { ReplyScanner } from "../../src/bench/reply_scanner.ts";
 import { Decoder, encodeReply, encodeV1Results } from "../../src/protocol/mod.ts";
-import { readManifest } from "../helpers/files.ts";
+import { readManifest, sha256 as sha256Of } from "../helpers/files.ts";
 import { InProcess } from "../helpers/in_process.ts";
 import { contenders } from "./contenders.ts";
+import { TempDir } from "../helpers/temp.ts";
+import { BenchServer } from "./server.ts";
 import { median, medianRow, SCENARIO_NAMES } from "./measure.ts";
 
 const pure = (name: string, fn: () => void) => Deno.test({ name, permissions: "none", fn });
@@ -141,6 +143,26 @@ Deno.test("Every scenario runs in every wire without an error, and stores what i
   let alive = 0;
   for await (const { state } of server.flaky.list()) if (state !== "closed") alive++;
   assert.equal(alive, 0, "no session is left behind");
+});
+
+Deno.test("The bare server stores whole files with their digests, in every scenario", async () => {
+  const bare = contenders(undefined).find(({ name }) => name === "bare")!;
+  await using dir = await TempDir.make();
+  await using server = await BenchServer.start(dir.path, bare);
+  const { hostname, port, folder } = server;
+  let sent = 0;
+  for (const scenario of SCENARIOS) {
+    const shape = scenario.shape("stateless", 50);
+    const { errors, done } = await runLoad({ hostname, port, wire: "stateless", ...shape });
+    assert.deepEqual(errors, {}, scenario.name);
+    sent += done;
+  }
+  const listed = await readManifest(folder.path);
+  assert.equal(listed.length, sent);
+  for (const { path, size, sha256 } of listed) {
+    const bytes = await Deno.readFile(`${folder.path}/${path}`);
+    assert.deepEqual([bytes.length, sha256Of(bytes)], [size, sha256]);
+  }
 });
 
 Deno.test("What a server refuses is counted by code, and ends the load", async () => {

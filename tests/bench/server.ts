@@ -18,7 +18,7 @@ const NO_LIMITS = {
   "stateless.max_request_size": 8 * 1024 ** 3,
 };
 
-/** A running `fxfer serve`; dispose it to end it and to remove what it stored. */
+/** A running `fxfer serve`, or what stands in for it; dispose it to end it and to remove what it stored. */
 export class BenchServer implements AsyncDisposable {
   private constructor(
     readonly hostname: string,
@@ -34,12 +34,14 @@ export class BenchServer implements AsyncDisposable {
    *
    * @param dir Its storage is a new folder in there.
    */
-  static async start(dir: string, { set, reset }: Contender): Promise<BenchServer> {
+  static async start(dir: string, { set, instead, reset }: Contender): Promise<BenchServer> {
     await reset?.();
     const folder = await TempDir.make(dir);
     const settings = Object.entries({ ...NO_LIMITS, ...set });
     const args = settings.flatMap(([path, value]) => ["--set", `${path}=${value}`]);
-    const [program, ...rest] = command(["serve", "--port", "0", "--quiet", ...args], FLAGS);
+    const [program, ...rest] = instead === undefined
+      ? command(["serve", "--port", "0", "--quiet", ...args], FLAGS)
+      : [Deno.execPath(), "run", ...FLAGS, instead];
     const start = performance.now();
     const child = new Deno.Command(program!, {
       args: rest,
