@@ -64,7 +64,7 @@ export function contenders(redis: Redis | undefined): Contender[] {
       wire: "stateless",
       set: {},
       instead: import.meta.resolve("./bare_server.ts"),
-      scenarios: [...ANY_SERVER, "idle1k", "idle5k", "start"],
+      scenarios: [...ANY_SERVER, "start"],
     },
   ];
 }
