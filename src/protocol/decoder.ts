@@ -1,12 +1,13 @@
 /** Bytes in, events out: one push parser for both ends of a connection. @module */
 import { FxferError } from "../errors.ts";
-import type { DecodeEvent, FrameHeader } from "./frame.ts";
+import type { DecodeEvent, FrameHeader, V1Header } from "./frame.ts";
 import { readHeader, readV1Header } from "./header.ts";
 import { type JsonObject, parseStrictJson } from "./json.ts";
 import { MAX_HEADER_BYTES, MAX_SESSION_DATA_BYTES, MAX_V1_HEADER_BYTES } from "./limits.ts";
 import { PartialBuffer } from "./partial.ts";
 import { readReply } from "./reply.ts";
 import { checkRequestHeader, readRequest } from "./request.ts";
+import { readUsualHeader } from "./usual_header.ts";
 import { majorVersion } from "./version.ts";
 
 /** What a {@linkcode Decoder} may be told. */
@@ -160,38 +161,58 @@ export class Decoder {
   #readLine(line: Uint8Array, events: DecodeEvent[]): void {
     const cr = line.length > 0 && line[line.length - 1] === CR;
     const text = decodeText(cr ? line.subarray(0, line.length - 1) : line);
+    const usual = this.#readUsual(text);
+    if (usual !== undefined) return this.#begin(usual, events);
     const header = parseStrictJson(text, (object) => this.#readHeaderObject(object, line.length));
-    if ("session" in header) {
-      this.#header = header;
-      if (header.session.dataSize > this.#maxSessionData) {
-        throw new FxferError("too_large", "Cannot take session data: data_size is over the limit", {
-          fields: { field: "session.data_size", limit: this.#maxSessionData },
-        });
-      }
-      if (header.session.dataSize > 0) this.#state = "data";
-      else this.#finishFrame(header, undefined, events);
-    } else {
-      events.push({ type: "v1", header });
-      this.#startPayload(header.size, events);
+    if ("session" in header) return this.#begin(header, events);
+    events.push({ type: "v1", header });
+    this.#startPayload(header.size, events);
+  }
+
+  /** A v2 header is read: its session data comes next, if it has any. */
+  #begin(header: FrameHeader, events: DecodeEvent[]): void {
+    this.#header = header;
+    const { dataSize } = header.session;
+    if (dataSize > this.#maxSessionData) {
+      throw new FxferError("too_large", "Cannot take session data: data_size is over the limit", {
+        fields: { field: "session.data_size", limit: this.#maxSessionData },
+      });
     }
+    if (dataSize > 0) this.#state = "data";
+    else this.#finishFrame(header, undefined, events);
+  }
+
+  #readUsual(text: string): FrameHeader | undefined {
+    const header = readUsualHeader(text);
+    if (header === undefined) return undefined;
+    this.#acceptVersion(2);
+    return this.#checked(header);
   }
 
   #readHeaderObject(
     object: JsonObject,
     length: number,
-  ): FrameHeader | ReturnType<typeof readV1Header> {
+  ): FrameHeader | V1Header {
     const version = majorVersion(object);
-    this.#version ??= version;
-    if (version !== this.#version) {
-      throw new FxferError("protocol_error", "Cannot mix versions on one connection");
-    }
+    this.#acceptVersion(version);
     if (version === 1) {
       if (this.#client) throw new FxferError("malformed_header", "Cannot read reply: no version");
       // Only the first header can be longer: its version was not known before it was whole.
       if (length > MAX_V1_HEADER_BYTES) throw headerTooLong(MAX_V1_HEADER_BYTES);
       return readV1Header(object);
     }
-    const header = readHeader(object);
+    return this.#checked(readHeader(object));
+  }
+
+  /** S-VER-1: the first header decides. */
+  #acceptVersion(version: 1 | 2): void {
+    this.#version ??= version;
+    if (version !== this.#version) {
+      throw new FxferError("protocol_error", "Cannot mix versions on one connection");
+    }
+  }
+
+  #checked(header: FrameHeader): FrameHeader {
     if (!this.#client) checkRequestHeader(header);
     return header;
   }
