@@ -5,17 +5,29 @@ import { checkDigest, type FileStorage, type PutSpec, type StoredFile } from "..
 import type { Payload } from "./types.ts";
 
 /**
- * Stores one whole file, or nothing: on any failure what was received is removed (S-TRF-6).
+ * Stores one whole file, or nothing: on any failure what was received is removed (S-TRF-6). At once
+ * if its bytes are here and storage can.
  *
  * @throws {FxferError} What the payload or the storage threw; `checksum_mismatch`.
  */
-export async function storeWhole(
+export function storeWhole(
   storage: FileStorage,
   spec: PutSpec,
   payload: Payload,
+): StoredFile | Promise<StoredFile> {
+  const bytes = payload.whole();
+  return bytes === undefined || bytes instanceof Promise
+    ? storeArriving(storage, spec, payload, bytes)
+    : storage.put(spec, bytes, payload.crowded);
+}
+
+async function storeArriving(
+  storage: FileStorage,
+  spec: PutSpec,
+  payload: Payload,
+  whole: Promise<Uint8Array | undefined> | undefined,
 ): Promise<StoredFile> {
-  const gathered = payload.whole();
-  const bytes = gathered instanceof Promise ? await gathered : gathered;
+  const bytes = await whole;
   if (bytes !== undefined) return storage.put(spec, bytes, payload.crowded);
 
   const upload = await storage.begin(spec);

@@ -5,7 +5,7 @@
  */
 import { FxferError } from "../errors.ts";
 import { DEFAULT_MAX_REQUEST_SIZE, type TransferRequest } from "../protocol/mod.ts";
-import type { FileStorage, PutSpec } from "../storage/mod.ts";
+import type { FileStorage, PutSpec, StoredFile } from "../storage/mod.ts";
 import { storedBefore, storedReply, storeWhole } from "./receive.ts";
 import { statelessTerms } from "./terms.ts";
 import type { ConnectionContext, Payload, Reply, Request, RequestHandler } from "./types.ts";
@@ -80,11 +80,11 @@ export class StatelessHandler implements RequestHandler {
     }
   }
 
-  async #transfer(
+  #transfer(
     frame: TransferRequest,
     payload: Payload,
     context: ConnectionContext,
-  ): Promise<Reply> {
+  ): Reply | Promise<Reply> {
     const started = performance.now();
     const { header: { mimeType, size }, data } = frame;
     checkAlone(frame);
@@ -101,17 +101,31 @@ export class StatelessHandler implements RequestHandler {
       ...(data.uploadId === undefined ? {} : { uploadId: data.uploadId }),
       ...(data.sha256 === undefined ? {} : { sha256: data.sha256 }),
     };
-    if (data.uploadId !== undefined && !this.#refreshed.has(context)) {
+    const file = data.uploadId === undefined
+      ? storeWhole(this.#storage, spec, payload)
+      : this.#storeOnce(spec, payload, context);
+    const answer = (file: StoredFile): Reply => {
+      if (context.log.enabled("info")) {
+        const ms = Math.round(performance.now() - started);
+        context.log.info("transfer.stored", { path: file.path, bytes: file.size, ms });
+      }
+      return { body: storedReply(file, this.#storage.durability, data.uploadId) };
+    };
+    return file instanceof Promise ? file.then(answer) : answer(file);
+  }
+
+  /** Stores a file unless its upload id says that it is stored (S-TRF-9). */
+  async #storeOnce(
+    spec: PutSpec,
+    payload: Payload,
+    context: ConnectionContext,
+  ): Promise<StoredFile> {
+    if (!this.#refreshed.has(context)) {
       this.#refreshed.add(context);
-      await this.#storage.refresh?.(); // another instance may have stored it (S-TRF-9)
+      await this.#storage.refresh?.(); // another instance may have stored it
     }
-    const file = storedBefore(this.#storage, data.uploadId, data.sha256) ??
+    return storedBefore(this.#storage, spec.uploadId, spec.sha256) ??
       await storeWhole(this.#storage, spec, payload);
-    if (context.log.enabled("info")) {
-      const ms = Math.round(performance.now() - started);
-      context.log.info("transfer.stored", { path: file.path, bytes: file.size, ms });
-    }
-    return { body: storedReply(file, this.#storage.durability, data.uploadId) };
   }
 }
 

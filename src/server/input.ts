@@ -110,7 +110,7 @@ export class Input implements Payload {
     this.headerSince = 0;
     this.#gathered = NOTHING;
     this.#failure = undefined;
-    this.#payloadDone = false;
+    this.#payloadDone = size === 0;
     this.startRateWindow(this.#reader.lastByteAt + RATE_GRACE_MS);
     return head;
   }
