@@ -2,10 +2,9 @@
  * Sessions in Redis: they outlive the process, and servers on any machine share them.
  *
  * A record is one JSON text under `<prefix>{session:<id>}`, without its kept replies, which are a list
- * under `<prefix>{session:<id>}:ring` (see redis_ring.ts): the braces make a hash tag, so that both keys
- * of a session are in one slot of a Cluster, and scripts write and read them together. Two sorted sets say
- * which sessions there are (see redis_index.ts). Redis forgets a record by itself when its tombstone is
- * over.
+ * under `<prefix>{session:<id>}:ring` (see redis_ring.ts). The braces make a hash tag, so that both are
+ * in one slot of a Cluster, and scripts write and read them together. Two sorted sets say which
+ * sessions there are (see redis_index.ts). Redis forgets a record by itself when its tombstone is over.
  *
  * @module
  */
@@ -79,8 +78,8 @@ const PAGE = 32;
  * import { RedisSessionStore } from "../../mod.ts";
  *
  * // A real one comes from, say, npm:redis: await createClient({ url }).connect()
- * const client = { sendCommand: (args: string[]) => Promise.resolve(args[0] === "EVALSHA" ? [null, []] : 0) };
- * await using store = new RedisSessionStore(client, { prefix: "files:" });
+ * const empty = (args: string[]) => Promise.resolve(args[0] === "EVALSHA" ? [null, []] : 0);
+ * await using store = new RedisSessionStore({ sendCommand: empty }, { prefix: "files:" });
  * console.assert(await store.load("2f0e4f0b-5f0c-4a53-9d0b-0a9f5d5f8c11") === undefined);
  * ```
  */
@@ -238,8 +237,8 @@ function ttlOf(record: SessionRecord): number {
 
 /** The keys are ours and no peer writes to them: what was saved as a record is one. */
 function parse(reply: unknown): SessionRecord | undefined {
-  const [json, replies] = reply as [string | null, string[]];
-  if (json === null) return undefined;
+  const [json, replies] = reply as [string | null | undefined, string[]];
+  if (json === null || json === undefined) return undefined;
   try {
     const ring = replies.map((entry) => JSON.parse(entry));
     return { ...JSON.parse(json), ring };
