@@ -46,7 +46,10 @@ export function textOfBytes(value: unknown, field: string, max: number): string 
 }
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
-const UUID_V4 = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
+/** A UUIDv4 in lower case, as part of an expression. */
+export const UUID_V4_PATTERN =
+  "[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}";
+const UUID_V4 = new RegExp(`^${UUID_V4_PATTERN}$`);
 const SHA256 = /^[0-9a-f]{64}$/i;
 
 /** A session's id: `null`, also when absent, or a UUIDv4 in lower case as servers write it. */
@@ -68,8 +71,9 @@ export function sha256(value: unknown, field: string): string {
   throw invalidField(field, "64 hex digits");
 }
 
-// RFC 9110 token characters.
-const MEDIA_TYPE = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+\/[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+/** RFC 9110 token characters, of letters the small ones, as part of a character class. */
+export const TOKEN_CHARACTERS = "!#$%&'*+\\-.^_`|~0-9a-z";
+const MEDIA_TYPE = new RegExp(`^[${TOKEN_CHARACTERS}A-Z]+/[${TOKEN_CHARACTERS}A-Z]+$`);
 
 /** `token/token` in lower case, parameters dropped; undefined when it is no media type (S-FRM-5). */
 export function mediaType(value: unknown): string | undefined {

@@ -3,8 +3,10 @@ import type { Action, FrameHeader, Mode, SessionHeader, V1Header } from "./frame
 import { integer, invalidField, mediaType, sessionId, word } from "./fields.ts";
 import type { JsonObject } from "./json.ts";
 
-const MODES: readonly Mode[] = ["stateless", "stateful"];
-const ACTIONS: readonly Action[] = ["transfer", "heartbeat", "connect", "disconnect"];
+/** All modes. */
+export const MODES: readonly Mode[] = ["stateless", "stateful"];
+/** All actions. */
+export const ACTIONS: readonly Action[] = ["transfer", "heartbeat", "connect", "disconnect"];
 
 /** What a v1 file is stored as when its type is none (S-FRM-5). */
 const UNKNOWN_TYPE = "application/octet-stream";

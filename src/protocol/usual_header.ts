@@ -1,15 +1,18 @@
 /** A short cut for the header that nearly every peer sends. @module */
+import { TOKEN_CHARACTERS, UUID_V4_PATTERN } from "./fields.ts";
 import type { Action, FrameHeader, Mode } from "./frame.ts";
+import { ACTIONS, MODES } from "./header.ts";
+import { MAX_MIME_TYPE_BYTES } from "./limits.ts";
 
-const TOKEN = "[!#$%&'*+\\-.^_`|~0-9a-z]{1,63}";
+/** Two of them and a slash are no longer than a media type may be. */
+const TOKEN = `[${TOKEN_CHARACTERS}]{1,${(MAX_MIME_TYPE_BYTES - 1) / 2}}`;
 /** Of at most 15 digits: safe without a look at its value. */
 const INTEGER = "(0|[1-9][0-9]{0,14})";
-const UUID_V4 = "[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}";
 
 const USUAL = new RegExp(
   `^\\{"version":"(2\\.[0-9])","mime_type":"(${TOKEN}/${TOKEN})","size":${INTEGER},` +
-    `"session":\\{"id":(?:null|"(${UUID_V4})"),"mode":"(stateless|stateful)",` +
-    `"sequence":${INTEGER},"action":"(transfer|heartbeat|connect|disconnect)"` +
+    `"session":\\{"id":(?:null|"(${UUID_V4_PATTERN})"),"mode":"(${MODES.join("|")})",` +
+    `"sequence":${INTEGER},"action":"(${ACTIONS.join("|")})"` +
     `(?:,"data_size":${INTEGER})?\\}\\}$`,
 );
 
