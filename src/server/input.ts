@@ -122,16 +122,12 @@ export class Input implements Payload {
 
   /** @inheritdoc */
   whole(): Uint8Array | undefined | Promise<Uint8Array | undefined> {
+    if (this.size === 0) return NOTHING;
     const event = this.#events[this.#at];
     if (event?.type === "payload" && event.bytes.length === this.size) {
       this.#at += 2; // the payload and its end
       this.#payloadDone = true;
       return event.bytes;
-    }
-    if (event?.type === "end") {
-      this.#at++;
-      this.#payloadDone = true;
-      return NOTHING;
     }
     return this.size > GATHER_BUFFER_BYTES ? undefined : this.#gather();
   }
