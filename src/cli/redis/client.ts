@@ -34,17 +34,13 @@ export function retryDelay(tries: number): number {
   return Math.min(50 * 2 ** Math.min(tries, 10), MAX_RETRY_MS) * (0.5 + Math.random() / 2);
 }
 
-/**
- * The package's own limit for commands that it has not written yet: off, because the store waits no
- * longer than its own, and each command would leave a timer behind for 5 s.
- */
-export const COMMAND_OPTIONS: { timeout: number } = { timeout: 0 };
-
 /** Options of every connection; a literal, so that the package's types see its values. */
 export const CONNECTION = {
   disableOfflineQueue: true,
   commandsQueueMaxLength: MAX_WAITING as number,
-  commandOptions: COMMAND_OPTIONS as { timeout: number },
+  // The package's own limit for commands that it has not written yet: off, because the store waits
+  // no longer than its own, and each command would leave a timer behind for 5 s.
+  commandOptions: { timeout: 0 as number },
   // Its other values ask for variables of the environment, which takes a permission.
   maintNotifications: "disabled",
   disableClientInfo: true,

@@ -1,6 +1,6 @@
 /** Redis Cluster: each key's master is asked. @module */
 import type { RedisUrl } from "../../config/mod.ts";
-import { COMMAND_OPTIONS, loadRedis, nodeOptions } from "./client.ts";
+import { CONNECTION, loadRedis, nodeOptions } from "./client.ts";
 import type { Generation, MakeGeneration } from "./renewing_link.ts";
 
 /**
@@ -13,7 +13,7 @@ export async function clusterOf(url: RedisUrl): Promise<MakeGeneration> {
     const cluster = createCluster({
       rootNodes: url.nodes.map(({ host, port }) => ({ socket: { host, port } })),
       defaults: nodeOptions(url),
-      commandOptions: COMMAND_OPTIONS,
+      commandOptions: CONNECTION.commandOptions,
       RESP: 2,
       // Nodes are connected when a key of theirs is asked for: one that is down keeps no other back.
       minimizeConnections: true,

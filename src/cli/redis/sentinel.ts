@@ -1,6 +1,6 @@
 /** Redis with Sentinel: whoever is master now is asked. @module */
 import type { RedisUrl } from "../../config/mod.ts";
-import { COMMAND_OPTIONS, CONNECTION, loadRedis, nodeOptions } from "./client.ts";
+import { CONNECTION, loadRedis, nodeOptions } from "./client.ts";
 import type { Generation, MakeGeneration } from "./renewing_link.ts";
 
 /**
@@ -16,7 +16,7 @@ export async function sentinelOf(url: RedisUrl): Promise<MakeGeneration> {
     const node = nodeOptions(url);
     const sentinel = createSentinel({
       name: url.master,
-      commandOptions: COMMAND_OPTIONS,
+      commandOptions: CONNECTION.commandOptions,
       sentinelRootNodes: url.nodes.map(({ host, port }) => ({ host, port })),
       RESP: 2,
       // A command is never sent twice: nobody knows what became of the first one.
