@@ -58,7 +58,7 @@ async function serve(conn: Deno.Conn): Promise<void> {
     const { mime_type, size, session } = JSON.parse(decoder.decode(source.ready.subarray(0, lf)));
     source.skip(lf + 1);
     const path = `${made++}.bin`;
-    const sha256 = size + 1024 <= ROOM
+    const sha256 = size <= ROOM
       ? await storeWhole(source, path, size)
       : await storeStream(source, path, size);
     Deno.renameSync(`.incoming/${path}`, path);

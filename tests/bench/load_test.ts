@@ -5,10 +5,10 @@ import { ReplyScanner } from "../../src/bench/reply_scanner.ts";
 import { Decoder, encodeReply, encodeV1Results } from "../../src/protocol/mod.ts";
 import { readManifest, sha256 as sha256Of } from "../helpers/files.ts";
 import { InProcess } from "../helpers/in_process.ts";
-import { contenders } from "./contenders.ts";
 import { TempDir } from "../helpers/temp.ts";
-import { BenchServer } from "./server.ts";
+import { contenders } from "./contenders.ts";
 import { median, medianRow, SCENARIO_NAMES } from "./measure.ts";
+import { BenchServer } from "./server.ts";
 
 const pure = (name: string, fn: () => void) => Deno.test({ name, permissions: "none", fn });
 
