@@ -73,11 +73,11 @@ export {
   type V1Result,
 } from "./src/protocol/mod.ts";
 export {
+  type AuthMethod,
   type Intent,
   type IpBinding,
   type KeptReply,
   type Moved,
-  type Principal,
   type RingEntry,
   type SessionRecord,
   type SessionState,

@@ -122,7 +122,7 @@ export function storageSuite(
       async (storage, fixture) => {
         const bytes = sample(200_000);
         const upload = await storage.begin(spec({ session: SESSION, clientAddress: "192.0.2.7" }));
-        // The buffer is the caller's again after each write: it is reused here, to prove it.
+        // The buffer is the caller's again after each write: it is reused here, to checkPath it.
         const buffer = new Uint8Array(30_000);
         for (let at = 0; at < bytes.length; at += buffer.length) {
           const part = bytes.subarray(at, at + buffer.length);

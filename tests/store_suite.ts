@@ -6,8 +6,14 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { close, detach, execute, openUpload, renewLease } from "../src/session/mod.ts";
-import type { SessionRecord } from "../src/session/mod.ts";
+import {
+  close,
+  detach,
+  execute,
+  openUpload,
+  renewLease,
+  type SessionRecord,
+} from "../src/session/mod.ts";
 import type { SessionStore } from "../src/store/mod.ts";
 import { sample, sampleId, sampleRun, sampleUpload, T0 } from "./session/samples.ts";
 

@@ -1,5 +1,5 @@
 /** Runs a load: so many lanes, each a connection or one connection after another. @module */
-import { Peer, Refused } from "./peer.ts";
+import { LoadClient, Refused } from "./load_client.ts";
 import { Tally } from "./tally.ts";
 import type { LoadPlan, LoadResult } from "./types.ts";
 
@@ -20,7 +20,7 @@ export async function runLoad(plan: LoadPlan): Promise<LoadResult> {
 class Load {
   readonly #plan: LoadPlan;
   readonly #tally: Tally;
-  readonly #open = new Set<Peer>();
+  readonly #open = new Set<LoadClient>();
   #taken = 0;
   #late = false;
 
@@ -71,7 +71,7 @@ class Load {
     }
   }
 
-  async #exchange(peer: Peer): Promise<void> {
+  async #exchange(peer: LoadClient): Promise<void> {
     const { requests, window = 1 } = this.#plan;
     const sentAt = new Float64Array(window);
     let sent = 0;
@@ -90,10 +90,10 @@ class Load {
     }
   }
 
-  async #connected(work: (peer: Peer) => Promise<void>): Promise<void> {
-    let peer: Peer | undefined;
+  async #connected(work: (peer: LoadClient) => Promise<void>): Promise<void> {
+    let peer: LoadClient | undefined;
     try {
-      peer = await Peer.open(this.#plan);
+      peer = await LoadClient.open(this.#plan);
       this.#open.add(peer);
       await work(peer);
     } catch (error) {

@@ -1,5 +1,5 @@
 /** Counts what a load did. @module */
-import type { Peer } from "./peer.ts";
+import type { LoadClient } from "./load_client.ts";
 import type { LoadPlan, LoadResult } from "./types.ts";
 
 /** Codes of requests that did what was asked. */
@@ -30,7 +30,7 @@ export class Tally {
   }
 
   /** A connection is over. */
-  left(peer: Peer): void {
+  left(peer: LoadClient): void {
     this.#sent += peer.sentBytes;
     this.#received += peer.receivedBytes;
   }

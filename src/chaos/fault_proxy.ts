@@ -1,6 +1,6 @@
 /** A TCP proxy between a client and a server. @module */
 import net from "node:net";
-import { Cut, forward } from "./forward.ts";
+import { ConnectionCut, forward } from "./forward.ts";
 import type { Direction, FaultProxyOptions } from "./rules.ts";
 
 /** How long the listener may take to say that it is closed, in milliseconds. */
@@ -105,7 +105,7 @@ export class FaultProxy implements AsyncDisposable {
       await Promise.all(pumps);
     } catch (error) {
       // An end by plan is orderly or not, as planned; a socket's own failure is passed on as a reset.
-      const orderly = error instanceof Cut && error.kind === "close";
+      const orderly = error instanceof ConnectionCut && error.kind === "close";
       for (const socket of pair) orderly ? socket.destroySoon() : reset(socket);
     }
     over.abort();

@@ -3,7 +3,7 @@ import type net from "node:net";
 import type { DirectionRules, Fault } from "./rules.ts";
 
 /** The end of a connection by plan: unwinds both directions. */
-export class Cut extends Error {
+export class ConnectionCut extends Error {
   constructor(readonly kind: "reset" | "close") {
     super(`Connection was cut: ${kind}`);
   }
@@ -42,7 +42,7 @@ export interface ForwardOptions {
   readonly onBytes: (bytes: Uint8Array) => void;
 }
 
-/** Forwards one direction until its end; throws {@linkcode Cut}, or the error of a socket. */
+/** Forwards one direction until its end; throws {@linkcode ConnectionCut}, or the error of a socket. */
 export async function forward(
   from: net.Socket,
   to: net.Socket,
@@ -59,7 +59,7 @@ export async function forward(
     while (!lost && faults[0] !== undefined && faults[0].after <= forwarded) {
       const fault = faults.shift()!;
       options.onFault(fault);
-      if (fault.kind === "reset" || fault.kind === "close") throw new Cut(fault.kind);
+      if (fault.kind === "reset" || fault.kind === "close") throw new ConnectionCut(fault.kind);
       if (fault.kind === "stall") {
         await pause(fault.ms, AbortSignal.any([options.released(), signal]));
       } else {

@@ -5,8 +5,9 @@
  * @module
  */
 import { parseArgs } from "node:util";
-import { type ConfigFlag, shorten, suggest } from "../config/mod.ts";
+import type { ConfigFlag } from "../config/mod.ts";
 import { FxferError } from "../errors.ts";
+import { shorten, suggest } from "../text.ts";
 
 /** One flag. */
 export interface OptionSpec {

@@ -10,14 +10,11 @@ import {
   SCENARIOS,
   type Wire,
 } from "../bench/mod.ts";
-import { shorten } from "../config/mod.ts";
 import { CODES, FxferError } from "../errors.ts";
+import { onStop, type Output } from "../terminal/mod.ts";
+import { count, shorten, wrap } from "../text.ts";
 import { type CommandSpec, type ParsedArgs, usageError } from "./args.ts";
 import type { Command } from "./command.ts";
-import { count } from "./format.ts";
-import { wrap } from "./help.ts";
-import type { Output } from "./output.ts";
-import { onStop } from "./signals.ts";
 
 const DEFAULT_FILES = 1000;
 const DEFAULT_SCENARIOS = "B,C,D1,D50,P";

@@ -1,6 +1,6 @@
 /** What every command of the program is. @module */
 import type { CommandSpec, ParsedArgs } from "./args.ts";
-import type { Output } from "./output.ts";
+import type { Output } from "../terminal/mod.ts";
 
 /**
  * The commands by name, in the order of the help. Each is loaded when it is wanted: `fxfer serve` does

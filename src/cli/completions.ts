@@ -8,7 +8,7 @@ import {
   usageError,
 } from "./args.ts";
 import { type Command, type CommandTable, loadAll } from "./command.ts";
-import type { Output } from "./output.ts";
+import type { Output } from "../terminal/mod.ts";
 
 /** Words to offer for the values of flags that have a few; other values are files. */
 const VALUES: Readonly<Record<string, readonly string[]>> = {

@@ -1,15 +1,10 @@
 /** `fxfer config`: what is set, and where it came from. @module */
-import {
-  type Config,
-  escapeControls,
-  loadConfig,
-  type LoadedConfig,
-  SETTINGS,
-} from "../config/mod.ts";
+import { type Config, loadConfig, type LoadedConfig, SETTINGS } from "../config/mod.ts";
+import type { Output } from "../terminal/mod.ts";
+import { escapeControls } from "../text.ts";
 import { type ParsedArgs, usageError } from "./args.ts";
 import type { Command } from "./command.ts";
 import { CONFIG_OPTIONS, loadOptions } from "./config_flags.ts";
-import type { Output } from "./output.ts";
 
 /** `fxfer config`. */
 export const CONFIG_COMMAND: Command = {

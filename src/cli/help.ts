@@ -1,24 +1,10 @@
 /** The texts of `fxfer --help` and `fxfer help COMMAND`, made from the tables. Pure. @module */
 import { SETTINGS } from "../config/mod.ts";
+import { wrap } from "../text.ts";
 import { type CommandSpec, HELP_OPTION, type OptionSpec } from "./args.ts";
 
 /** Wide enough for a sentence, narrow enough for half a screen. */
 const WIDTH = 80;
-
-/** Breaks a text into lines of at most `width`; a longer word keeps its own line. */
-export function wrap(text: string, width: number): string[] {
-  const lines: string[] = [];
-  let line = "";
-  for (const word of text.split(" ")) {
-    if (line !== "" && line.length + 1 + word.length > width) {
-      lines.push(line);
-      line = word;
-    } else {
-      line = line === "" ? word : `${line} ${word}`;
-    }
-  }
-  return [...lines, line];
-}
 
 /** Two columns, the right one wrapped. */
 function table(rows: readonly (readonly [string, string])[]): string[] {

@@ -7,10 +7,10 @@
  * @module
  */
 import type { CommandTable } from "./command.ts";
-import { createOutput, type Output } from "./output.ts";
+import { createOutput, type Output } from "../terminal/mod.ts";
 import { runProgram } from "./program.ts";
 
-export type { Output, Sink, TextStream } from "./output.ts";
+export type { Output, Sink, TextStream } from "../terminal/mod.ts";
 
 const COMMANDS: CommandTable = {
   serve: async () => (await import("./serve.ts")).SERVE_COMMAND,
@@ -20,7 +20,7 @@ const COMMANDS: CommandTable = {
   config: async () => (await import("./config_command.ts")).CONFIG_COMMAND,
   doctor: async () => (await import("./doctor/command.ts")).DOCTOR_COMMAND,
   chaos: async () => (await import("./chaos/command.ts")).CHAOS_COMMAND,
-  conformance: async () => (await import("./conformance/command.ts")).CONFORMANCE_COMMAND,
+  conformance: async () => (await import("./conformance.ts")).CONFORMANCE_COMMAND,
   demo: async () => (await import("./demo/command.ts")).DEMO_COMMAND,
   bench: async () => (await import("./bench.ts")).BENCH_COMMAND,
   completions: async () => (await import("./completions.ts")).completionsCommand("fxfer", COMMANDS),

@@ -1,9 +1,9 @@
 /** Finds the command, reads its flags, runs it, and turns errors into exit codes. @module */
-import { shorten, suggest } from "../config/mod.ts";
+import type { Output } from "../terminal/mod.ts";
+import { shorten, suggest } from "../text.ts";
 import { parseCommandArgs, usageError } from "./args.ts";
 import { type Command, type CommandTable, loadAll } from "./command.ts";
 import { commandHelp, programHelp } from "./help.ts";
-import type { Output } from "./output.ts";
 import { reportError } from "./report.ts";
 import { unfitRuntime, versionText } from "./version.ts";
 

@@ -1,8 +1,9 @@
 /** Errors as sentences on standard error, and as exit codes. @module */
-import { type ConfigFault, escapeControls, formatFault } from "../config/mod.ts";
+import { type ConfigFault, formatFault } from "../config/mod.ts";
 import { CODES, FxferError } from "../errors.ts";
 import { describeError } from "../log.ts";
-import type { TextStream } from "./output.ts";
+import type { TextStream } from "../terminal/mod.ts";
+import { escapeControls } from "../text.ts";
 
 function sentences(error: unknown, program: string): string[] {
   if (error instanceof Deno.errors.NotCapable) return [`Not permitted: ${error.message}`];

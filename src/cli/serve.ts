@@ -1,15 +1,21 @@
 /** `fxfer serve`: its flags, the configuration they make, and the server's life. @module */
 import { Health, Readiness } from "../admin/mod.ts";
+import {
+  announce,
+  listen,
+  listenForHealth,
+  PORT_HINT,
+  serveWorkers,
+  wire,
+  workerCount,
+} from "../app/mod.ts";
 import { loadConfig, type LoadOptions } from "../config/mod.ts";
 import { createLogger } from "../log.ts";
 import { serve } from "../server/mod.ts";
+import { logSink, onStop, type Output } from "../terminal/mod.ts";
 import type { CommandSpec, ParsedArgs } from "./args.ts";
 import type { Command } from "./command.ts";
 import { CONFIG_OPTIONS, loadOptions } from "./config_flags.ts";
-import { announce, listen, listenForHealth, PORT_HINT } from "./listening.ts";
-import { logSink, type Output } from "./output.ts";
-import { onStop } from "./signals.ts";
-import { wire } from "./wire.ts";
 
 /** The flags of `fxfer serve`. */
 export const SERVE: CommandSpec = {
@@ -46,7 +52,6 @@ async function runServe(args: ParsedArgs, output: Output): Promise<number> {
   for (const note of notes) log.info("config.note", { note });
 
   if (config.server.workers !== 1) {
-    const { serveWorkers, workerCount } = await import("./workers/mod.ts");
     const machine = { os: Deno.build.os, cores: navigator.hardwareConcurrency };
     const workers = workerCount(config, machine);
     const trace = args.has("trace");

@@ -1,12 +1,10 @@
 /** `fxfer verify`: stored files against the manifest. @module */
-import { escapeControls } from "../config/mod.ts";
 import { CODES, FxferError } from "../errors.ts";
 import { type VerifyFinding, verifyFolder, type VerifyVerdict } from "../storage/mod.ts";
+import { type Output, ProgressLine } from "../terminal/mod.ts";
+import { count, escapeControls, formatBytes } from "../text.ts";
 import type { ParsedArgs } from "./args.ts";
 import type { Command } from "./command.ts";
-import { count, formatBytes } from "./format.ts";
-import type { Output } from "./output.ts";
-import { Progress } from "./progress.ts";
 
 /** What each verdict but `ok` means, and whether a file that was acknowledged is not what it was. */
 const VERDICTS: Readonly<Record<Exclude<VerifyVerdict, "ok">, { text: string; bad: boolean }>> = {
@@ -63,7 +61,7 @@ async function verify(args: ParsedArgs, { out, err }: Output): Promise<number> {
   const counts = { ok: 0, missing: 0, changed: 0, malformed: 0, torn: 0, extra: 0, partial: 0 };
   let bytes = 0;
   let bad = 0;
-  const progress = err.terminal && !quiet ? new Progress(err, { label: folder }) : undefined;
+  const progress = err.terminal && !quiet ? new ProgressLine(err, { label: folder }) : undefined;
   try {
     for await (const finding of findings(folder)) {
       counts[finding.verdict]++;

@@ -12,13 +12,13 @@ import type {
   SourceInput,
   Terms,
 } from "./types.ts";
-import { Upload } from "./upload.ts";
+import { OutgoingFile } from "./outgoing_file.ts";
 import { V1Sender } from "./v1.ts";
 
 /** What a client needs of whatever sends for it. */
 interface Engine {
-  add(upload: Upload): void;
-  abandon(upload: Upload, error: FxferError): void;
+  add(upload: OutgoingFile): void;
+  abandon(upload: OutgoingFile, error: FxferError): void;
   disconnect(): Promise<SessionTotals | undefined>;
   stop(error: FxferError): Promise<void>;
 }
@@ -56,7 +56,7 @@ class ConnectedClient implements Client {
   }
 
   async send(source: SourceInput, options: SendOptions = {}): Promise<SendResult> {
-    const upload = new Upload(source, options);
+    const upload = new OutgoingFile(source, options);
     const { signal } = options;
     if (signal?.aborted) {
       upload.fail(interrupted(signal.reason));

@@ -12,7 +12,7 @@ import { blobSource, bytesSource } from "./source.ts";
 import type { Source, SourceInput } from "./types.ts";
 
 /** How far the frame goes that starts at an offset. */
-export interface Cut {
+export interface FrameSpan {
   readonly end: number;
   /** Whether the file ends with it. */
   readonly last: boolean;
@@ -23,7 +23,7 @@ export interface Feed {
   /** Bytes in all; undefined while unknown. */
   readonly size: number | undefined;
   /** The frame that starts at `offset`; undefined if `prepare` must be awaited first. */
-  cut(offset: number, frameSize: number): Cut | undefined;
+  cut(offset: number, frameSize: number): FrameSpan | undefined;
   /** Makes the frame at `offset` ready. */
   prepare(offset: number, frameSize: number): Promise<void>;
   /** Bytes that are in memory; undefined if they must be read. */
@@ -70,7 +70,7 @@ class SizedFeed implements Feed {
     this.changed = source.changed && (async () => !this.#closed && await source.changed!());
   }
 
-  cut(offset: number, frameSize: number): Cut {
+  cut(offset: number, frameSize: number): FrameSpan {
     // On a grid: a frame that goes on after a cut ends where it was to end before (S-SEQ-1).
     const end = Math.min(this.size, (Math.floor(offset / frameSize) + 1) * frameSize);
     return { end, last: end === this.size };
@@ -119,7 +119,7 @@ class GatheringFeed implements Feed {
     this.#reader = reader;
   }
 
-  cut(offset: number): Cut | undefined {
+  cut(offset: number): FrameSpan | undefined {
     const chunk = this.#find(offset);
     return chunk && { end: chunk.start + chunk.bytes.length, last: chunk.last };
   }

@@ -10,7 +10,7 @@ import {
   type ReplyBody,
   type ReplyFrame,
 } from "../protocol/mod.ts";
-import { type Address, Connection } from "./connection.ts";
+import { type Address, ClientConnection } from "./client_connection.ts";
 import { isLost } from "./failures.ts";
 import type { Resumption } from "./items.ts";
 import type { ConnectOptions, Terms } from "./types.ts";
@@ -82,7 +82,7 @@ export function askFor(
 
 /** A connection that may be used, and on what terms. */
 export interface Dialled {
-  readonly connection: Connection;
+  readonly connection: ClientConnection;
   readonly greeting: Greeting;
 }
 
@@ -98,7 +98,7 @@ export async function dial(
   now: () => number,
   signal: AbortSignal,
 ): Promise<Dialled> {
-  const connection = await Connection.open(address, now, signal);
+  const connection = await ClientConnection.open(address, now, signal);
   const close = () => connection.close();
   signal.addEventListener("abort", close);
   try {
@@ -116,7 +116,7 @@ export async function dial(
  *
  * @throws {FxferError} The server's code; `connection_lost`; {@linkcode NotVersion2}.
  */
-async function greet(connection: Connection, asked: Asked): Promise<Greeting> {
+async function greet(connection: ClientConnection, asked: Asked): Promise<Greeting> {
   const { id, mode, allowV1, ...data } = asked;
   await connection.write(
     encodeRequest({
@@ -147,7 +147,7 @@ async function greet(connection: Connection, asked: Asked): Promise<Greeting> {
   };
 }
 
-async function firstReply(connection: Connection, allowV1: boolean): Promise<ReplyFrame> {
+async function firstReply(connection: ClientConnection, allowV1: boolean): Promise<ReplyFrame> {
   let silent = false;
   const timer = setTimeout(() => {
     silent = true;

@@ -2,7 +2,7 @@
 import type { FxferError } from "../errors.ts";
 import type { ReplyBody } from "../protocol/mod.ts";
 import type { SessionTotals } from "./types.ts";
-import type { Frame } from "./upload.ts";
+import type { Frame } from "./outgoing_file.ts";
 
 /** One request of a session or without one. */
 export type Item =

@@ -1,6 +1,6 @@
 /** Which requests are without an answer, in the order in which answers come: pure. @module */
 import type { Item } from "./items.ts";
-import type { Frame } from "./upload.ts";
+import type { Frame } from "./outgoing_file.ts";
 
 /** What was sent on this connection, and what an earlier one left unanswered. */
 export class Ledger {

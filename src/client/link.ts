@@ -7,7 +7,7 @@
  */
 import { CODES, FxferError } from "../errors.ts";
 import { encodeRequest } from "../protocol/mod.ts";
-import { CLOSE_TIMEOUT_MS, type Connection } from "./connection.ts";
+import { type ClientConnection, CLOSE_TIMEOUT_MS } from "./client_connection.ts";
 import type { ClientEvent } from "./events.ts";
 import { asLost, isLost, localError } from "./failures.ts";
 import type { Item, Outcome } from "./items.ts";
@@ -18,7 +18,7 @@ import { Gate } from "./wait.ts";
 
 /** What a link works with. */
 export interface LinkOptions {
-  readonly connection: Connection;
+  readonly connection: ClientConnection;
   readonly outbox: Outbox;
   readonly transmitter: Transmitter;
   readonly sender: Sender;

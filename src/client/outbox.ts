@@ -18,8 +18,8 @@ import { Numbering } from "./numbering.ts";
 import { frameSizeFor, tooLarge } from "./plan.ts";
 import { type Backoff, retryDelay } from "./retry.ts";
 import type { Terms } from "./types.ts";
-import type { Frame, Upload } from "./upload.ts";
-import { verdictOf } from "./verdict.ts";
+import type { Frame, OutgoingFile } from "./outgoing_file.ts";
+import { outcomeOf } from "./reply_outcome.ts";
 
 /** What an outbox is told. */
 export interface OutboxOptions {
@@ -53,7 +53,7 @@ export class Outbox {
   #mode: "stateful" | "stateless" = "stateful";
   #terms: Terms | undefined;
   /** Not yet decided, in call order. */
-  readonly #uploads = new Set<Upload>();
+  readonly #uploads = new Set<OutgoingFile>();
   readonly #ledger = new Ledger();
   readonly #numbering = new Numbering();
   /** How often the end of the session was refused. */
@@ -96,7 +96,7 @@ export class Outbox {
   }
 
   /** One more file. */
-  add(upload: Upload): void {
+  add(upload: OutgoingFile): void {
     this.#uploads.add(upload);
     // An earlier run of the program began it.
     const { uploadId, offset } = this.#partial ?? {};
@@ -111,7 +111,9 @@ export class Outbox {
   }
 
   /** The first file that matches and is not given up, in call order; forgets those that are. */
-  #nextUndecided(matches: (upload: Upload) => boolean = () => true): Upload | undefined {
+  #nextUndecided(
+    matches: (upload: OutgoingFile) => boolean = () => true,
+  ): OutgoingFile | undefined {
     // Files wholly sent stand in front, and the window bounds them: this does not walk the queue.
     for (const upload of this.#uploads) {
       if (upload.settled) this.#uploads.delete(upload);
@@ -137,7 +139,7 @@ export class Outbox {
     return this.#ledger.sent({ kind: "heartbeat", sequence: this.#numbering.last });
   }
 
-  #takeFrame(upload: Upload): Item | undefined {
+  #takeFrame(upload: OutgoingFile): Item | undefined {
     const stateful = this.#mode === "stateful";
     if (stateful && this.#partial !== undefined && this.#partial.uploadId !== upload.id) {
       // A given-up file would stand in the way of this one: a session has one open file.
@@ -167,7 +169,7 @@ export class Outbox {
   }
 
   /** Gives a file up: the next one has its turn. */
-  #drop(upload: Upload, error: FxferError): undefined {
+  #drop(upload: OutgoingFile, error: FxferError): undefined {
     upload.fail(error);
     this.#options.onNews();
   }
@@ -221,7 +223,7 @@ export class Outbox {
   #answerTransfer(frame: Frame, body: ReplyBody, followOn: boolean): void {
     const { upload, end } = frame;
     if (upload.settled) return;
-    const verdict = verdictOf(frame, body, this.#mode);
+    const verdict = outcomeOf(frame, body, this.#mode);
     switch (verdict.kind) {
       case "acknowledged":
       case "stored":
@@ -239,14 +241,14 @@ export class Outbox {
     }
   }
 
-  #finish(upload: Upload, body: ReplyBody): void {
+  #finish(upload: OutgoingFile, body: ReplyBody): void {
     this.#uploads.delete(upload);
     if (this.#partial?.uploadId === upload.id) this.#partial = undefined;
     upload.finish(body).then(this.#options.onNews);
   }
 
   /** Sends from `offset` again, after a pause where the code asks for one. */
-  #again(upload: Upload, offset: number, body: ReplyBody): void {
+  #again(upload: OutgoingFile, offset: number, body: ReplyBody): void {
     const { code, retry_after_ms: retryAfterMs } = body;
     if (++upload.failures > this.#options.retries) return upload.fail(refusedError(body));
     this.#options.onEvent({ type: "refused", uploadId: upload.id, code, retryAfterMs });
@@ -278,7 +280,7 @@ export class Outbox {
     }
   }
 
-  #resume(upload: Upload, offset: number): void {
+  #resume(upload: OutgoingFile, offset: number): void {
     if (offset > upload.acked) this.progress++;
     upload.resume(offset);
     this.#options.onEvent({ type: "resumed", uploadId: upload.id, offset });

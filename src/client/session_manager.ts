@@ -7,7 +7,7 @@
 import { type Endpoint, formatEndpoint } from "../address.ts";
 import { FxferError } from "../errors.ts";
 import { type Logger, silentLogger } from "../log.ts";
-import type { Connection } from "./connection.ts";
+import type { ClientConnection } from "./client_connection.ts";
 import type { ClientEvent } from "./events.ts";
 import { askFor, DEFAULT_KEEPALIVE_S, dial, type Greeting, NotVersion2 } from "./handshake.ts";
 import { Link } from "./link.ts";
@@ -17,7 +17,7 @@ import { type Backoff, backoffOf, DEFAULT_RETRIES, retryDelay } from "./retry.ts
 import { Route } from "./route.ts";
 import { Transmitter } from "./transmit.ts";
 import type { ConnectOptions, SessionTotals, Terms } from "./types.ts";
-import type { Upload } from "./upload.ts";
+import type { OutgoingFile } from "./outgoing_file.ts";
 import { Gate, pause } from "./wait.ts";
 
 /** See the module's text. */
@@ -95,13 +95,13 @@ export class SessionManager {
   }
 
   /** One more file; its `result` tells what became of it. */
-  add(upload: Upload): void {
+  add(upload: OutgoingFile): void {
     if (this.#over !== undefined) return upload.fail(this.#over);
     this.#outbox.add(upload);
   }
 
   /** A file was given up: inside a frame only a new connection can go on. */
-  abandon(upload: Upload, error: FxferError): void {
+  abandon(upload: OutgoingFile, error: FxferError): void {
     const inside = upload.sending;
     upload.fail(error);
     if (inside) this.#link?.cut(error);
@@ -208,7 +208,7 @@ export class SessionManager {
     this.#first.resolve();
   }
 
-  async #serve(connection: Connection): Promise<Outcome> {
+  async #serve(connection: ClientConnection): Promise<Outcome> {
     const { sessionId, mode, terms } = this;
     this.#link = new Link({
       connection,

@@ -7,9 +7,9 @@
  * @module
  */
 import { encodeRequest } from "../protocol/mod.ts";
-import type { Connection } from "./connection.ts";
+import type { ClientConnection } from "./client_connection.ts";
 import { sourceChanged } from "./failures.ts";
-import type { Frame } from "./upload.ts";
+import type { Frame } from "./outgoing_file.ts";
 
 /** Larger is slower on real disks, smaller costs more system calls. */
 const BUFFER_BYTES = 1024 * 1024;
@@ -37,7 +37,7 @@ export class Transmitter {
    * the frame is cut short, and the connection cannot be used for another.
    */
   async send(
-    connection: Connection,
+    connection: ClientConnection,
     sender: Sender,
     frame: Frame,
     onWritten: () => void,
@@ -61,7 +61,7 @@ export class Transmitter {
 
   /** Writes `head` and the frame's bytes after it. */
   async sendBytes(
-    connection: Connection,
+    connection: ClientConnection,
     head: Uint8Array,
     frame: Frame,
     onWritten: () => void,
@@ -89,7 +89,7 @@ export class Transmitter {
 
   /** From a source that has to be read. */
   async #copy(
-    connection: Connection,
+    connection: ClientConnection,
     head: Uint8Array,
     frame: Frame,
     onWritten: () => void,

@@ -5,10 +5,10 @@
  */
 import { FxferError, isCode } from "../errors.ts";
 import { DEFAULT_MAX_REQUEST_SIZE, encodeV1Header } from "../protocol/mod.ts";
-import { type Address, Connection } from "./connection.ts";
+import { type Address, ClientConnection } from "./client_connection.ts";
 import { localError } from "./failures.ts";
 import { Transmitter } from "./transmit.ts";
-import type { Frame, Upload } from "./upload.ts";
+import type { Frame, OutgoingFile } from "./outgoing_file.ts";
 
 /** How long a server may take to store a file after its last byte, before it counts as silent. */
 const ANSWER_TIMEOUT_MS = 10_000;
@@ -22,9 +22,9 @@ export class V1Sender {
   readonly #stop = new AbortController();
   readonly #transmitter = new Transmitter();
   #over: FxferError | undefined;
-  #uploads = new Set<Upload>();
+  #uploads = new Set<OutgoingFile>();
   #last: Promise<void> = Promise.resolve();
-  #connection: Connection | undefined;
+  #connection: ClientConnection | undefined;
 
   constructor(address: Address, now: () => number) {
     this.#address = address;
@@ -32,14 +32,14 @@ export class V1Sender {
   }
 
   /** One more file; its `result` tells what became of it. */
-  add(upload: Upload): void {
+  add(upload: OutgoingFile): void {
     if (this.#over !== undefined) return upload.fail(this.#over);
     this.#uploads.add(upload);
     this.#last = this.#last.then(() => this.#send(upload));
   }
 
   /** A file was given up. */
-  abandon(upload: Upload, error: FxferError): void {
+  abandon(upload: OutgoingFile, error: FxferError): void {
     const inside = upload.sending;
     upload.fail(error);
     if (inside) this.#connection?.close();
@@ -61,13 +61,13 @@ export class V1Sender {
   }
 
   /** Never rejects: what goes wrong is the upload's. */
-  async #send(upload: Upload): Promise<void> {
+  async #send(upload: OutgoingFile): Promise<void> {
     try {
       if (upload.settled) return;
       const frame = await wholeFrame(upload);
       if (frame === undefined) return;
       const { mimeType } = upload;
-      const connection = await Connection.open(this.#address, this.#now, this.#stop.signal);
+      const connection = await ClientConnection.open(this.#address, this.#now, this.#stop.signal);
       this.#connection = connection;
       try {
         const head = encodeV1Header({ mimeType, size: frame.end });
@@ -92,7 +92,7 @@ export class V1Sender {
 }
 
 /** Version 1 tells the size first: a source that does not know its own is gathered, within a limit. */
-async function wholeFrame(upload: Upload): Promise<Frame | undefined> {
+async function wholeFrame(upload: OutgoingFile): Promise<Frame | undefined> {
   const { feed: { size } } = upload;
   const limit = size === undefined ? DEFAULT_MAX_REQUEST_SIZE : Infinity;
   await upload.prepare(limit);
@@ -106,7 +106,7 @@ async function wholeFrame(upload: Upload): Promise<Frame | undefined> {
 }
 
 /** The first line of the answer; undefined if there was none. An answer that breaks off is none. */
-async function answer(connection: Connection): Promise<string | undefined> {
+async function answer(connection: ClientConnection): Promise<string | undefined> {
   const timer = setTimeout(() => connection.close(), ANSWER_TIMEOUT_MS);
   const decoder = new TextDecoder();
   let text = "";

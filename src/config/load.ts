@@ -15,7 +15,7 @@ import {
   readSwitch,
 } from "./parse.ts";
 import { SETTINGS } from "./schema.ts";
-import { shorten } from "./text.ts";
+import { shorten } from "../text.ts";
 
 /** Where a value came from. */
 export type ConfigOrigin = "default" | "file" | "flag";

@@ -47,4 +47,3 @@ export {
   type LoadOptions,
 } from "./load.ts";
 export { parseRedisUrl, type RedisAddress, type RedisUrl } from "./redis_url.ts";
-export { escapeControls, shorten, suggest } from "./text.ts";

@@ -2,7 +2,7 @@
 import { FxferError } from "../errors.ts";
 import type { Config } from "./config.ts";
 import { type AnySection, isSection, SCHEMA, type Setting, SETTINGS } from "./schema.ts";
-import { escapeControls, shorten, suggest } from "./text.ts";
+import { escapeControls, shorten, suggest } from "../text.ts";
 
 /** One thing that is wrong with a configuration. */
 export interface ConfigFault {

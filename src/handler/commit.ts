@@ -7,12 +7,12 @@ import { FxferError } from "../errors.ts";
 import type { ReplyBody } from "../protocol/mod.ts";
 import { execute, intend, intendWhole, type Intent, type UploadRecord } from "../session/mod.ts";
 import { checkDigest, type SealedFile, type StoredFile, type Upload } from "../storage/mod.ts";
-import { abandon, flush, recordOf, type Run, specOf, spoil } from "./incoming.ts";
+import { abandon, failUpload, flush, recordOf, specOf, type TransferRun } from "./incoming.ts";
 import { storedBefore, storedReply } from "./receive.ts";
 import type { Reply } from "./types.ts";
 
 /** A part that is not the last: its bytes are durable, and the sequence moves on. */
-export async function acknowledge(run: Run, upload: Upload): Promise<Reply> {
+export async function acknowledge(run: TransferRun, upload: Upload): Promise<Reply> {
   const offset = await flush(run, upload);
   const { attachment: { record }, request: { header, data } } = run;
   if (record.upload === null) throw new TypeError("Cannot acknowledge part: nothing is open");
@@ -25,18 +25,18 @@ export async function acknowledge(run: Run, upload: Upload): Promise<Reply> {
 }
 
 /** The last part of a file that the store knows of. */
-export function publish(run: Run, upload: Upload): Promise<Reply> {
-  const { keeper, options } = run.services;
+export function publish(run: TransferRun, upload: Upload): Promise<Reply> {
+  const { writer, options } = run.services;
   return finish(
     run,
     upload,
-    (intent) => keeper.save(run.attachment, (r) => intend(r, intent, options.now())),
+    (intent) => writer.save(run.attachment, (r) => intend(r, intent, options.now())),
   );
 }
 
 /** A whole file in memory, which the store knows nothing of: it is told once, of file and intent. */
-export async function publishWhole(run: Run, bytes: Uint8Array): Promise<Reply> {
-  const { services: { keeper, options, storage }, attachment } = run;
+export async function publishWhole(run: TransferRun, bytes: Uint8Array): Promise<Reply> {
+  const { services: { writer, options, storage }, attachment } = run;
   const upload = await storage.begin(specOf(run));
   attachment.upload = upload;
   try {
@@ -48,9 +48,9 @@ export async function publishWhole(run: Run, bytes: Uint8Array): Promise<Reply> 
   const record = recordOf(run, upload);
   return await finish(run, upload, async (intent) => {
     try {
-      await keeper.save(attachment, (r) => intendWhole(r, record, intent, options.now()));
+      await writer.save(attachment, (r) => intendWhole(r, record, intent, options.now()));
     } catch (error) {
-      // Stale: the intent may be in the store, and then settle() publishes this file.
+      // Stale: the intent may be in the store, and then finishPending() publishes this file.
       if (!attachment.stale) await abandon(attachment);
       throw error;
     }
@@ -59,7 +59,7 @@ export async function publishWhole(run: Run, bytes: Uint8Array): Promise<Reply> 
 
 /** Sealed, announced, published, committed. */
 async function finish(
-  run: Run,
+  run: TransferRun,
   upload: Upload,
   announce: (intent: Intent) => Promise<void>,
 ): Promise<Reply> {
@@ -70,7 +70,7 @@ async function finish(
     sealed = await upload.seal();
     before = storedBefore(storage, data.uploadId, sealed.sha256);
   } catch (error) {
-    return await spoil(run, error);
+    return await failUpload(run, error);
   }
   try {
     checkDigest(data.sha256, sealed.sha256);
@@ -83,7 +83,7 @@ async function finish(
     return await commit(run, storedReply(before, storage.durability, data.uploadId));
   }
   await announce({ ...sealed, sequence: header.session.sequence, fingerprint: run.fingerprint });
-  // From here on a failure leaves the intent, and settle() or the next connect brings it to its end.
+  // From here on a failure leaves the intent, and finishPending() or the next connect brings it to its end.
   const file = await upload.publish();
   const reply = await commit(run, storedReply(file, storage.durability, data.uploadId));
   attachment.upload = undefined;
@@ -92,13 +92,13 @@ async function finish(
 
 /** The commit: sequence, reply and upload in one save, before the reply is sent. */
 export async function commit(
-  run: Run,
+  run: TransferRun,
   body: ReplyBody,
   upload: UploadRecord | null = null,
 ): Promise<Reply> {
-  const { services: { keeper, options }, attachment, request: { header } } = run;
+  const { services: { writer, options }, attachment, request: { header } } = run;
   const stored = body.code === "ok" && body.replayed !== true ? body.file : undefined;
-  await keeper.save(attachment, (record) =>
+  await writer.save(attachment, (record) =>
     execute(record, {
       sequence: header.session.sequence,
       fingerprint: run.fingerprint,
@@ -124,7 +124,7 @@ export async function commit(
 }
 
 /** A request that ran and failed is remembered with its error; a refusal is not (S-SEQ-2). */
-export async function commitFailure(run: Run, error: unknown): Promise<Reply> {
+export async function commitFailure(run: TransferRun, error: unknown): Promise<Reply> {
   if (!(error instanceof FxferError) || error.code !== "checksum_mismatch") throw error;
   return await commit(run, { ...error.fields, code: error.code });
 }

@@ -2,7 +2,7 @@
  * The open file of a session: how it begins, grows, is cut, and ends without being stored.
  *
  * The record's offset may lag behind the file's while bytes come in or the store is away; between two
- * frames {@linkcode settle} makes them one again, so no byte is written twice or left out.
+ * frames {@linkcode finishPending} makes them one again, so no byte is written twice or left out.
  *
  * @module
  */
@@ -17,7 +17,7 @@ import type { SessionServices } from "./services.ts";
 import type { Payload } from "./types.ts";
 
 /** One transfer frame under way. */
-export interface Run {
+export interface TransferRun {
   readonly services: SessionServices;
   readonly attachment: Attachment;
   readonly request: TransferRequest;
@@ -28,26 +28,29 @@ export interface Run {
  * Puts right what a failed save or a failed write left behind, before the next frame is judged: a
  * store that was lost in mid-commit is back, and the commit is brought to its end first.
  */
-export async function settle(services: SessionServices, attachment: Attachment): Promise<void> {
-  const { keeper, options } = services;
-  if (attachment.stale) await keeper.refresh(attachment);
+export async function finishPending(
+  services: SessionServices,
+  attachment: Attachment,
+): Promise<void> {
+  const { writer, options } = services;
+  if (attachment.stale) await writer.refresh(attachment);
   const { record: { intent, upload: known }, upload } = attachment;
   if (intent !== null) {
     const stored = await finishFile(services, intent, upload);
-    await keeper.save(attachment, (r) => settled(services, r, intent, stored));
+    await writer.save(attachment, (r) => settled(services, r, intent, stored));
     await abandon(attachment); // what was published stays
   } else if (known === null) {
     if (upload !== undefined) await abandon(attachment);
   } else if (upload === undefined) {
-    await keeper.save(attachment, (r) => dropUpload(r, options.now()));
+    await writer.save(attachment, (r) => dropUpload(r, options.now()));
   } else if (upload.offset !== known.offset) {
     // Flushed by the frame that failed.
-    await keeper.save(attachment, (r) => checkpoint(r, upload.offset, options.now()));
+    await writer.save(attachment, (r) => checkpoint(r, upload.offset, options.now()));
   }
 }
 
 /** What storage is told of a frame's file. */
-export function specOf({ attachment, request: { header, data } }: Run): PutSpec {
+export function specOf({ attachment, request: { header, data } }: TransferRun): PutSpec {
   return {
     mimeType: header.mimeType,
     session: { id: attachment.record.id, sequence: header.session.sequence },
@@ -60,13 +63,13 @@ export function specOf({ attachment, request: { header, data } }: Run): PutSpec 
 }
 
 /** Begins the file of a frame. */
-export async function open(run: Run): Promise<Upload> {
+export async function open(run: TransferRun): Promise<Upload> {
   const { services, attachment } = run;
   const upload = await services.storage.begin(specOf(run));
   attachment.upload = upload;
   const record = recordOf(run, upload);
   try {
-    await services.keeper.save(attachment, (r) => openUpload(r, record, services.options.now()));
+    await services.writer.save(attachment, (r) => openUpload(r, record, services.options.now()));
   } catch (error) {
     await abandon(attachment);
     throw error;
@@ -75,7 +78,7 @@ export async function open(run: Run): Promise<Upload> {
 }
 
 /** What the session remembers of a file that this frame opened. */
-export function recordOf({ request: { header, data } }: Run, upload: Upload): UploadRecord {
+export function recordOf({ request: { header, data } }: TransferRun, upload: Upload): UploadRecord {
   return {
     openedBy: header.session.sequence,
     sequence: header.session.sequence,
@@ -90,7 +93,7 @@ export function recordOf({ request: { header, data } }: Run, upload: Upload): Up
 }
 
 /** The payload into the file, with a checkpoint every 8 MiB or second and at the cut (S-TRF-4). */
-export async function receive(run: Run, upload: Upload, payload: Payload): Promise<void> {
+export async function receive(run: TransferRun, upload: Upload, payload: Payload): Promise<void> {
   const { offset } = run.request.data;
   if (upload.offset !== offset) {
     throw new TypeError("Cannot receive: the file is at another offset");
@@ -113,7 +116,7 @@ export async function receive(run: Run, upload: Upload, payload: Payload): Promi
     try {
       writing = started(upload.write(bytes));
     } catch (error) {
-      return await spoil(run, error);
+      return await failUpload(run, error);
     }
     const now = performance.now();
     if (end - since < CHECKPOINT_BYTES && now - at < CHECKPOINT_MS) continue;
@@ -125,16 +128,16 @@ export async function receive(run: Run, upload: Upload, payload: Payload): Promi
 }
 
 /** Waits for a write that went on while more was read. */
-async function written(run: Run, writing: void | Promise<void>): Promise<void> {
+async function written(run: TransferRun, writing: void | Promise<void>): Promise<void> {
   try {
     await writing;
   } catch (error) {
-    await spoil(run, error);
+    await failUpload(run, error);
   }
 }
 
 /** The connection ended, or is made to end, inside the payload: everything received is kept. */
-async function cut(run: Run, upload: Upload, error: unknown): Promise<unknown> {
+async function cut(run: TransferRun, upload: Upload, error: unknown): Promise<unknown> {
   const offset = await keepOffset(run, upload);
   if (!(error instanceof FxferError)) return error;
   return new FxferError(error.code, error.message, {
@@ -144,11 +147,11 @@ async function cut(run: Run, upload: Upload, error: unknown): Promise<unknown> {
 }
 
 /** Flushes and saves the offset. A store that is away is no reason to stop receiving (S-DEG-2). */
-async function keepOffset(run: Run, upload: Upload): Promise<number> {
-  const { services: { keeper, options }, attachment } = run;
+async function keepOffset(run: TransferRun, upload: Upload): Promise<number> {
+  const { services: { writer, options }, attachment } = run;
   const offset = await flush(run, upload);
   try {
-    await keeper.save(attachment, (r) => checkpoint(r, offset, options.now()));
+    await writer.save(attachment, (r) => checkpoint(r, offset, options.now()));
   } catch (error) {
     if (!(error instanceof FxferError) || error.code !== "store_unavailable") throw error;
     attachment.context.log.warn("checkpoint.unsaved", { offset, cause: error });
@@ -157,11 +160,11 @@ async function keepOffset(run: Run, upload: Upload): Promise<number> {
 }
 
 /** Flushes what has come so far; the offset that is durable. */
-export async function flush(run: Run, upload: Upload): Promise<number> {
+export async function flush(run: TransferRun, upload: Upload): Promise<number> {
   try {
     return await upload.checkpoint();
   } catch (error) {
-    return await spoil(run, error);
+    return await failUpload(run, error);
   }
 }
 
@@ -171,13 +174,13 @@ export async function flush(run: Run, upload: Upload): Promise<number> {
  *
  * @throws `error`, always.
  */
-export async function spoil(run: Run, error: unknown): Promise<never> {
-  const { services: { keeper, options }, attachment } = run;
+export async function failUpload(run: TransferRun, error: unknown): Promise<never> {
+  const { services: { writer, options }, attachment } = run;
   try {
     await abandon(attachment);
-    await keeper.save(attachment, (r) => dropFile(r, options.now()));
+    await writer.save(attachment, (r) => dropFile(r, options.now()));
   } catch (cause) {
-    // settle() drops it before the next frame.
+    // finishPending() drops it before the next frame.
     attachment.context.log.warn("upload.undropped", { cause });
   }
   throw error;

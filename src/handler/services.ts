@@ -5,7 +5,7 @@ import type { IpBinding } from "../session/mod.ts";
 import type { FileStorage } from "../storage/mod.ts";
 import type { SessionStore } from "../store/mod.ts";
 import type { Attachments } from "./attachments.ts";
-import type { Keeper } from "./keeper.ts";
+import type { SessionWriter } from "./session_writer.ts";
 
 /** Terms of stateful mode. Durations in milliseconds, sizes in bytes. */
 export interface StatefulOptions {
@@ -60,6 +60,6 @@ export interface SessionServices {
   readonly storage: FileStorage;
   readonly options: StatefulOptions;
   readonly attachments: Attachments;
-  readonly keeper: Keeper;
+  readonly writer: SessionWriter;
   readonly log: Logger;
 }

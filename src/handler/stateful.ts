@@ -11,9 +11,9 @@ import type { FileStorage } from "../storage/mod.ts";
 import type { SessionStore } from "../store/mod.ts";
 import { type Attachment, Attachments } from "./attachments.ts";
 import { connect, degrade } from "./connect.ts";
-import { abandon, settle } from "./incoming.ts";
+import { abandon, finishPending } from "./incoming.ts";
 import { watchTakeovers } from "./fencing.ts";
-import { Keeper } from "./keeper.ts";
+import { SessionWriter } from "./session_writer.ts";
 import {
   DEFAULT_STATEFUL_OPTIONS,
   type SessionServices,
@@ -47,7 +47,7 @@ export class StatefulHandler implements RequestHandler, AsyncDisposable {
       storage,
       options: { ...DEFAULT_STATEFUL_OPTIONS, ...options },
       attachments: new Attachments(),
-      keeper: new Keeper(store),
+      writer: new SessionWriter(store),
       log,
     };
     this.#sweeper = setInterval(() => this.#sweep(), SWEEP_MS);
@@ -86,8 +86,8 @@ export class StatefulHandler implements RequestHandler, AsyncDisposable {
 
   /** S-SEQ-3: repeats the last sequence and consumes nothing; the lease is renewed when half of it is gone. */
   async #heartbeat(frame: HeartbeatRequest, attachment: Attachment): Promise<Reply> {
-    const { keeper, options } = this.#services;
-    if (attachment.stale) await keeper.refresh(attachment);
+    const { writer, options } = this.#services;
+    if (attachment.stale) await writer.refresh(attachment);
     const { record } = attachment;
     if (frame.header.session.sequence > record.lastSequence) {
       throw new FxferError("sequence_gap", "Cannot answer heartbeat: it names a later sequence", {
@@ -96,15 +96,15 @@ export class StatefulHandler implements RequestHandler, AsyncDisposable {
     }
     const now = options.now();
     if (record.leaseUntil - now < record.keepaliveMs) {
-      await keeper.save(attachment, (r) => renewLease(r, now));
+      await writer.save(attachment, (r) => renewLease(r, now));
     }
     return { body: { code: "pong", next_sequence: record.lastSequence + 1 } };
   }
 
   /** S-DIS-1: closes the session and states its totals. */
   async #disconnect(frame: DisconnectRequest, attachment: Attachment): Promise<Reply> {
-    const { keeper, options } = this.#services;
-    await settle(this.#services, attachment);
+    const { writer, options } = this.#services;
+    await finishPending(this.#services, attachment);
     const { sequence } = frame.header.session;
     const print = fingerprint({
       action: "disconnect",
@@ -124,7 +124,7 @@ export class StatefulHandler implements RequestHandler, AsyncDisposable {
       messages: record.messageCount + 1,
       duration_ms: options.now() - record.createdAt,
     };
-    await keeper.save(attachment, (r) =>
+    await writer.save(attachment, (r) =>
       execute(r, {
         sequence,
         fingerprint: print,
@@ -143,13 +143,13 @@ export class StatefulHandler implements RequestHandler, AsyncDisposable {
 
   /** S-DIS-1: a connection that ends without disconnect leaves its session detached. */
   async closed(context: ConnectionContext): Promise<void> {
-    const { attachments, keeper, options } = this.#services;
+    const { attachments, writer, options } = this.#services;
     const attachment = attachments.of(context);
     if (attachment === undefined) return;
     try {
       const { record } = attachment;
       if (attachment.yielding || attachment.displaced || record.endedAt !== null) return;
-      await keeper.save(attachment, (r) => detach(r, options.now()));
+      await writer.save(attachment, (r) => detach(r, options.now()));
     } catch (error) {
       // The lease runs out instead (S-CLK-4).
       context.log.warn("session.undetached", { cause: error });

@@ -35,9 +35,9 @@ export async function sweep(services: SessionServices): Promise<void> {
  * only (S-CLK-3).
  */
 export async function renewHeld(services: SessionServices, id: string): Promise<boolean> {
-  const { attachments, keeper, options } = services;
+  const { attachments, writer, options } = services;
   const holder = attachments.holder(id);
   if (holder === undefined || holder.displaced) return false;
-  await keeper.save(holder, (record) => renewLease(record, options.now()));
+  await writer.save(holder, (record) => renewLease(record, options.now()));
   return true;
 }

@@ -16,11 +16,11 @@
  * @module
  */
 import type { ReplyBody, TransferRequest } from "../protocol/mod.ts";
-import { fingerprint, judge, principalOf } from "../session/mod.ts";
+import { authMethodOf, fingerprint, judge } from "../session/mod.ts";
 import { admit } from "./admission.ts";
 import type { Attachment } from "./attachments.ts";
 import { acknowledge, commit, commitFailure, publish, publishWhole } from "./commit.ts";
-import { abandon, open, receive, type Run, settle, specOf } from "./incoming.ts";
+import { abandon, finishPending, open, receive, specOf, type TransferRun } from "./incoming.ts";
 import { storedBefore, storedReply } from "./receive.ts";
 import type { SessionServices } from "./services.ts";
 import type { Payload, Reply } from "./types.ts";
@@ -32,13 +32,13 @@ export async function transfer(
   request: TransferRequest,
   payload: Payload,
 ): Promise<Reply> {
-  await settle(services, attachment);
+  await finishPending(services, attachment);
   const print = fingerprintOf(request, attachment);
   const verdict = judge(attachment.record, request.header.session.sequence, print);
   if (verdict.kind === "replay") return { body: verdict.reply as ReplyBody };
   if (verdict.kind === "refuse") throw verdict.error;
 
-  const run: Run = { services, attachment, request, fingerprint: print };
+  const run: TransferRun = { services, attachment, request, fingerprint: print };
   const { data, header } = request;
   if (data.cancel) return await cancel(run);
   admit(services.options, attachment.record, request);
@@ -67,7 +67,7 @@ function fingerprintOf({ header, data }: TransferRequest, { record }: Attachment
     sha256: data.sha256,
     complete: data.complete,
     end: data.offset + header.size,
-    principal: principalOf(record),
+    principal: authMethodOf(record),
   });
 }
 
@@ -83,7 +83,11 @@ async function wholeOf(payload: Payload): Promise<Uint8Array | undefined> {
 }
 
 /** A file that is wholly in memory: in as few steps as what the store outlives allows. */
-async function store(run: Run, bytes: Uint8Array, crowded: boolean | undefined): Promise<Reply> {
+async function store(
+  run: TransferRun,
+  bytes: Uint8Array,
+  crowded: boolean | undefined,
+): Promise<Reply> {
   const { services: { storage, store }, request } = run;
   if (store.persistent || storage.durability !== "process") return await publishWhole(run, bytes);
   try {
@@ -96,7 +100,7 @@ async function store(run: Run, bytes: Uint8Array, crowded: boolean | undefined):
 }
 
 /** Drops the partial file because the client asked for it. */
-async function cancel(run: Run): Promise<Reply> {
+async function cancel(run: TransferRun): Promise<Reply> {
   await abandon(run.attachment);
   return await commit(run, { code: "partial", offset: 0, cancelled: true });
 }

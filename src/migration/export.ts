@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { formatEndpoint, parseEndpoint } from "../address.ts";
 import { FxferError } from "../errors.ts";
 import { base64url, hashToken, randomBytes, settleIntent } from "../handler/mod.ts";
-import { depart, departing, principalOf, type SessionRecord } from "../session/mod.ts";
+import { authMethodOf, depart, departing, type SessionRecord } from "../session/mod.ts";
 import type { FileStorage } from "../storage/mod.ts";
 import type { SessionStore } from "../store/mod.ts";
 import { HAND_OVER_MS, type HandOver, MAX_HAND_OVER_MS, sealHandOver } from "./hand_over.ts";
@@ -96,7 +96,7 @@ export async function exportSession(options: ExportOptions): Promise<ExportedSes
     upload: partial === null ? null : left.upload,
     // The target gets neither the token nor what would show that one is right.
     tokenHash: await hashToken(moved!.ticket),
-    principal: principalOf(left),
+    principal: authMethodOf(left),
   };
   const issuedAt = now();
   const expiresAt = issuedAt + validMs;

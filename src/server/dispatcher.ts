@@ -1,7 +1,12 @@
 /** Chooses the handler by version and mode: the one place that knows the server's mode. @module */
 import { FxferError } from "../errors.ts";
-import { degrade } from "../handler/mod.ts";
-import type { ConnectionContext, Reply, Request, RequestHandler } from "../handler/mod.ts";
+import {
+  type ConnectionContext,
+  degrade,
+  type Reply,
+  type Request,
+  type RequestHandler,
+} from "../handler/mod.ts";
 import type { FileStorage } from "../storage/mod.ts";
 
 /** Which modes a server offers. */

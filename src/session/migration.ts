@@ -5,11 +5,11 @@
  */
 import { FxferError } from "../errors.ts";
 import { lifeOf } from "./life.ts";
-import type { Moved, Principal, SessionRecord, UploadRecord } from "./session.ts";
+import type { AuthMethod, Moved, SessionRecord, UploadRecord } from "./session.ts";
 import { nextState } from "./state.ts";
 
 /** As what the requests of a session count when they are compared (S-SEQ-1). */
-export function principalOf(record: Pick<SessionRecord, "tokenHash" | "principal">): Principal {
+export function authMethodOf(record: Pick<SessionRecord, "tokenHash" | "principal">): AuthMethod {
   return record.principal ?? (record.tokenHash === null ? "address" : "token");
 }
 
@@ -82,7 +82,7 @@ export function arrive(
     instance: null,
     leaseUntil: now,
     takeovers: [],
-    principal: principalOf(session),
+    principal: authMethodOf(session),
     lastActivityAt: now,
     detachedAt: now,
     endedAt: null,

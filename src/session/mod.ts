@@ -104,15 +104,15 @@
  * @module
  */
 export type {
+  AuthMethod,
   Intent,
   KeptReply,
   Moved,
-  Principal,
   RingEntry,
   SessionRecord,
   UploadRecord,
 } from "./session.ts";
-export { arrive, depart, departing, principalOf } from "./migration.ts";
+export { arrive, authMethodOf, depart, departing } from "./migration.ts";
 export {
   isAttached,
   nextState,
@@ -121,7 +121,13 @@ export {
   STATE_NAMES,
   type Tracer,
 } from "./state.ts";
-export { fingerprint, judge, remember, type RequestFacts, type Verdict } from "./sequence.ts";
+export {
+  fingerprint,
+  judge,
+  remember,
+  type RequestFacts,
+  type SequenceDecision,
+} from "./sequence.ts";
 export { expiredAt, forgottenAt, isLive, type Life, lifeOf, TOMBSTONE_MS } from "./life.ts";
 export {
   attach,

@@ -22,7 +22,7 @@ export interface RequestFacts {
 }
 
 /** What to do with a frame. */
-export type Verdict =
+export type SequenceDecision =
   /** It is the next one: run it. */
   | { readonly kind: "run" }
   /** It ran before: read its payload away and send this, already marked `replayed`. */
@@ -45,7 +45,7 @@ export function fingerprint(facts: RequestFacts): string {
     text(facts.principal);
 }
 
-const RUN: Verdict = { kind: "run" };
+const RUN: SequenceDecision = { kind: "run" };
 
 /**
  * Judges a transfer or disconnect by its sequence number; connect and heartbeat consume none.
@@ -57,7 +57,7 @@ export function judge(
   session: Pick<SessionRecord, "lastSequence" | "ring">,
   sequence: number,
   fingerprint: string,
-): Verdict {
+): SequenceDecision {
   const { ring } = session;
   // What the ring holds has run, whatever else the record says.
   const last = Math.max(session.lastSequence, ring.at(-1)?.sequence ?? 0);
@@ -90,7 +90,7 @@ export function judge(
   return { kind: "replay", reply: { ...entry.reply, replayed: true } };
 }
 
-function refuse(error: FxferError): Verdict {
+function refuse(error: FxferError): SequenceDecision {
   return { kind: "refuse", error };
 }
 

@@ -65,7 +65,7 @@ export interface Intent {
 }
 
 /** As what a request was authorised: by a secret, or by its client's address. */
-export type Principal = "token" | "address";
+export type AuthMethod = "token" | "address";
 
 /** Where a session went that was handed to another server. */
 export interface Moved {
@@ -136,5 +136,5 @@ export interface SessionRecord {
    * As what its requests count when they are compared (S-SEQ-1), for a session that came from another
    * server and has another secret here; absent: as its own secret says.
    */
-  readonly principal?: Principal;
+  readonly principal?: AuthMethod;
 }

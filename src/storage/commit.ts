@@ -26,11 +26,11 @@ export interface WholeFile {
  * the way to the thread pool and back costs more. On failure the file has no final name.
  */
 export function commitNow(core: StorageCore, file: WholeFile): StoredFile {
-  core.place.expose(file.temporaryPath, file.finalPath);
+  core.folder.giveFinalName(file.temporaryPath, file.finalPath);
   try {
     appendLine(core, file);
   } catch (error) {
-    core.place.conceal(file.temporaryPath, file.finalPath);
+    core.folder.takeFinalNameBack(file.temporaryPath, file.finalPath);
     throw error;
   }
   return finish(core, file);
@@ -44,12 +44,12 @@ export function commitNow(core: StorageCore, file: WholeFile): StoredFile {
  */
 export async function commitDurably(core: StorageCore, file: WholeFile): Promise<StoredFile> {
   if (file.listed !== true) {
-    core.place.expose(file.temporaryPath, file.finalPath);
+    core.folder.giveFinalName(file.temporaryPath, file.finalPath);
     try {
       await syncFolders(core, file.finalPath);
       appendLine(core, file);
     } catch (error) {
-      core.place.conceal(file.temporaryPath, file.finalPath);
+      core.folder.takeFinalNameBack(file.temporaryPath, file.finalPath);
       throw error;
     }
     file.listed = true;
@@ -61,8 +61,8 @@ export async function commitDurably(core: StorageCore, file: WholeFile): Promise
 /** Flushes the entries a final name needs: its folder, and that folder's own entry. */
 export async function syncFolders(core: StorageCore, path: string): Promise<void> {
   const folder = folderOf(path);
-  const waits = [core.folders.sync(core.place.root)];
-  if (folder !== undefined) waits.push(core.folders.sync(core.place.at(folder)));
+  const waits = [core.folders.sync(core.folder.root)];
+  if (folder !== undefined) waits.push(core.folders.sync(core.folder.at(folder)));
   await Promise.all(waits);
 }
 

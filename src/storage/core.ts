@@ -6,7 +6,7 @@ import type { GroupSync } from "./group_sync.ts";
 import type { Manifest } from "./manifest.ts";
 import type { ExtensionTable } from "./media_types.ts";
 import { type Naming, type RandomHex, sessionName, simpleName, temporaryName } from "./naming.ts";
-import type { Place } from "./place.ts";
+import type { StorageFolder } from "./folder.ts";
 import type { Durability, FileSpec } from "./types.ts";
 import type { UploadIndex } from "./upload_index.ts";
 import type { DiskUpload } from "./upload.ts";
@@ -19,7 +19,7 @@ export interface Sha256 {
 
 /** The shared parts; made by DiskStorage.open. */
 export interface StorageCore {
-  readonly place: Place;
+  readonly folder: StorageFolder;
   readonly durability: Durability;
   readonly manifest: Manifest;
   readonly budget: Budget;
@@ -52,14 +52,14 @@ export function nameFile(
   const finalPath = core.naming === "session_aware" && spec.session !== undefined
     ? sessionName(spec.session, core.now(), extension)
     : simpleName(core.randomHex, extension);
-  const temporaryPath = core.place.tier === "W" ? finalPath : temporaryName(core.randomHex);
+  const temporaryPath = core.folder.tier === "W" ? finalPath : temporaryName(core.randomHex);
   return { temporaryPath, finalPath };
 }
 
 /** Removes after a failure, or on the way out: what led here is what the caller must hear of. */
-export function removeQuietly({ place, log }: StorageCore, path: string): void {
+export function removeQuietly({ folder, log }: StorageCore, path: string): void {
   try {
-    place.remove(path);
+    folder.remove(path);
   } catch (error) {
     log.warn("storage.leftover", { path, cause: error });
   }
@@ -67,5 +67,5 @@ export function removeQuietly({ place, log }: StorageCore, path: string): void {
 
 /** How a new file is opened: never over an existing name; in tier W unreadable until it is whole. */
 export function creation(core: StorageCore): { createNew: true; mode: number } {
-  return { createNew: true, mode: core.place.tier === "W" ? 0o200 : 0o640 };
+  return { createNew: true, mode: core.folder.tier === "W" ? 0o200 : 0o640 };
 }

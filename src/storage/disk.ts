@@ -5,7 +5,7 @@ import { asStorageError } from "./io_errors.ts";
 import { isFinalPath, isTemporaryPath, temporaryName } from "./naming.ts";
 import { type DiskStorageOptions, openCore, rememberId } from "./open.ts";
 import { readPartial } from "./partial_reader.ts";
-import { PUT_BESIDE_BYTES, PUT_NOW_BYTES, putBeside, putNow } from "./put.ts";
+import { PUT_NOW_BYTES, PUT_ON_THREAD_POOL_BYTES, putNow, putOnThreadPool } from "./put.ts";
 import { readOn, recoverSealed, reopenPartial, sweepOrphans } from "./recovery.ts";
 import type {
   Durability,
@@ -63,7 +63,7 @@ export class DiskStorage implements FileStorage {
 
   /** What the process may do in the folder. */
   get tier(): Tier {
-    return this.#core.place.tier;
+    return this.#core.folder.tier;
   }
   /** What `ok` promises. */
   get durability(): Durability {
@@ -84,10 +84,10 @@ export class DiskStorage implements FileStorage {
     if (core.durability !== "process" || bytes.length > PUT_NOW_BYTES) {
       return this.#putLater(spec, bytes);
     }
-    if (!crowded || bytes.length < PUT_BESIDE_BYTES) return putNow(core, spec, bytes);
+    if (!crowded || bytes.length < PUT_ON_THREAD_POOL_BYTES) return putNow(core, spec, bytes);
     // A repetition needs no room, so it is looked at before any is asked for.
     const known = spec.uploadId !== undefined && core.index.get(spec.uploadId) !== undefined;
-    return known ? putNow(core, spec, bytes) : putBeside(core, spec, bytes);
+    return known ? putNow(core, spec, bytes) : putOnThreadPool(core, spec, bytes);
   }
 
   async #putLater(spec: PutSpec, bytes: Uint8Array): Promise<StoredFile> {
@@ -109,16 +109,17 @@ export class DiskStorage implements FileStorage {
     }
   }
 
-  /** Admits a file and opens its temporary place. */
+  /** Admits a file and opens its temporary folder. */
   // deno-lint-ignore require-await -- opening is one short system call, refusals are rejections
   async begin(spec: FileSpec): Promise<Upload> {
     const core = this.#core;
     core.budget.reserve(spec.reserve);
     try {
       const names = nameFile(core, spec);
-      const file = core.place.withFolders(
+      const file = core.folder.withFolders(
         names.temporaryPath,
-        () => Deno.openSync(core.place.at(names.temporaryPath), { write: true, ...creation(core) }),
+        () =>
+          Deno.openSync(core.folder.at(names.temporaryPath), { write: true, ...creation(core) }),
       );
       const { reserve: reserved } = spec;
       return new DiskUpload(core, {
@@ -159,7 +160,7 @@ export class DiskStorage implements FileStorage {
     // one that is not open here is left for `verify` to show rather than removed by guess.
     if (this.tier === "W" ? isFinalPath(path) : !isTemporaryPath(path)) return;
     try {
-      this.#core.place.remove(path);
+      this.#core.folder.remove(path);
     } catch (error) {
       throw asStorageError("Cannot remove partial file", error);
     }
@@ -189,15 +190,15 @@ export class DiskStorage implements FileStorage {
   /** Makes, fills and removes a small file; a missing folder is made again. */
   // deno-lint-ignore require-await -- short system calls, failures are rejections
   async check(): Promise<void> {
-    const { place, manifest, randomHex } = this.#core;
+    const { folder, manifest, randomHex } = this.#core;
     const path = this.tier === "W" ? `.probe_${randomHex(16)}` : temporaryName(randomHex);
     try {
       // First, because it makes missing folders again, which the manifest needs.
-      place.withFolders(
+      folder.withFolders(
         path,
-        () => Deno.writeFileSync(place.at(path), PROBE, creation(this.#core)),
+        () => Deno.writeFileSync(folder.at(path), PROBE, creation(this.#core)),
       );
-      manifest.prove();
+      manifest.checkPath();
     } catch (error) {
       throw asStorageError("Cannot use storage", error);
     } finally {

@@ -19,7 +19,7 @@ export const MANIFEST = "commits.jsonl";
  * How long the handle is believed to belong to the file in the folder. Asking costs 9–18 µs, which
  * is too dear for each line of a small file; lines of the unproven time are kept and written again.
  */
-const PROOF_MS = 1000;
+const PATH_CHECK_MS = 1000;
 
 type Fs = typeof import("node:fs");
 
@@ -33,19 +33,19 @@ export class Manifest {
   #handle: number;
   /** The last write may have left half a line. */
   #torn: boolean;
-  #provenAt: number;
+  #checkedAt: number;
   #readTo = 0;
   /** Bytes this process has written since `#readTo` was set. */
   #ownBytes = 0;
-  /** Lines written since `#provenAt`. */
-  #unproven: Uint8Array[] = [];
+  /** Lines written since `#checkedAt`. */
+  #sincePathCheck: Uint8Array[] = [];
 
   private constructor(fs: Fs, path: string, tier: Tier, now: () => number) {
     this.#fs = fs;
     this.#path = path;
     this.#tier = tier;
     this.#now = now;
-    this.#provenAt = now();
+    this.#checkedAt = now();
     const opened = openForAppend(fs, path, tier);
     this.#handle = opened.handle;
     // Tier W cannot look at the last byte of what an earlier process left: it may be half a line.
@@ -60,10 +60,10 @@ export class Manifest {
   /** Appends the line of a whole file; it is the operating system's when this returns. */
   append(entry: ManifestEntry): void {
     const now = this.#now();
-    if (now - this.#provenAt >= PROOF_MS || now < this.#provenAt) this.prove();
+    if (now - this.#checkedAt >= PATH_CHECK_MS || now < this.#checkedAt) this.checkPath();
     const line = this.#encoder.encode(formatEntry(entry));
     this.#write(line);
-    this.#unproven.push(line);
+    this.#sincePathCheck.push(line);
   }
 
   #write(line: Uint8Array): void {
@@ -97,7 +97,7 @@ export class Manifest {
   }
 
   /** Makes sure that the handle still is the file in the folder; if it was removed, makes it anew. */
-  prove(): void {
+  checkPath(): void {
     if (this.#fs.fstatSync(this.#handle).nlink === 0) {
       const old = this.#handle;
       const opened = openForAppend(this.#fs, this.#path, this.#tier);
@@ -105,10 +105,10 @@ export class Manifest {
       this.#fs.closeSync(old);
       this.readTo = 0;
       this.#torn = this.#tier === "W" && opened.size > 0;
-      for (const line of this.#unproven) this.#write(line);
+      for (const line of this.#sincePathCheck) this.#write(line);
     }
-    this.#unproven = [];
-    this.#provenAt = this.#now();
+    this.#sincePathCheck = [];
+    this.#checkedAt = this.#now();
   }
 
   /** Flushes all lines written so far to the disk. */

@@ -10,7 +10,7 @@ import { Manifest } from "./manifest.ts";
 import type { ManifestEntry } from "./manifest_line.ts";
 import { loadExtensions } from "./media_types.ts";
 import { createRandomHex, type Naming } from "./naming.ts";
-import { Place } from "./place.ts";
+import { StorageFolder } from "./folder.ts";
 import { loadManifest } from "./recovery.ts";
 import { findTier, mayAskFreeSpace } from "./tier.ts";
 import type { Durability, Tier } from "./types.ts";
@@ -52,10 +52,10 @@ export interface DiskStorageOptions {
 }
 
 /** The parts of a storage in `folder`; DiskStorage.open says what it throws. */
-export async function openCore(folder: string, options: DiskStorageOptions): Promise<StorageCore> {
+export async function openCore(path: string, options: DiskStorageOptions): Promise<StorageCore> {
   const limit = options.budget ?? 0;
   if (!(limit >= 0)) throw new RangeError(`Cannot open storage: budget ${limit} is negative`);
-  const tier = options.tier ?? await findTier(folder);
+  const tier = options.tier ?? await findTier(path);
   const durability = options.durability ?? "process";
   const log = options.log ?? silentLogger;
   const now = options.now ?? Date.now;
@@ -72,22 +72,22 @@ export async function openCore(folder: string, options: DiskStorageOptions): Pro
     import("node:fs"),
     loadExtensions(),
   ]);
-  const place = new Place(folder, tier, existsSync);
+  const folder = new StorageFolder(path, tier, existsSync);
   let manifest: Manifest;
   try {
-    place.make();
-    manifest = await Manifest.open(place.root, tier, now);
+    folder.make();
+    manifest = await Manifest.open(folder.root, tier, now);
   } catch (error) {
     if (error instanceof FxferError) throw error;
     const reason = error instanceof Error ? error.message : String(error);
-    throw new FxferError("local_io", `Cannot open storage ${folder}: ${reason}`, { cause: error });
+    throw new FxferError("local_io", `Cannot open storage ${path}: ${reason}`, { cause: error });
   }
-  place.remade = () => manifest.prove();
+  folder.remade = () => manifest.checkPath();
   const core: StorageCore = {
-    place,
+    folder,
     durability,
     manifest,
-    budget: new Budget(limit, now, await freeSpaceOf(place, log), options.budgetLedger),
+    budget: new Budget(limit, now, await freeSpaceOf(folder, log), options.budgetLedger),
     index: new UploadIndex(options.maxUploadIds ?? 100_000),
     flush,
     folders: new GroupSync(async (paths) => {
@@ -106,7 +106,7 @@ export async function openCore(folder: string, options: DiskStorageOptions): Pro
   };
   try {
     if (tier === "RW") await remember(core, limit > 0);
-    if (durability === "durable") await core.folders.sync(place.root);
+    if (durability === "durable") await core.folders.sync(folder.root);
   } catch (error) {
     manifest.close();
     throw asStorageError("Cannot open storage", error);
@@ -119,7 +119,7 @@ async function remember(core: StorageCore, countBytes: boolean): Promise<void> {
   let stored = 0;
   await loadManifest(core, (entry) => {
     rememberId(core, entry);
-    if (countBytes) stored += core.place.kind(entry.path)?.size ?? 0;
+    if (countBytes) stored += core.folder.kind(entry.path)?.size ?? 0;
   });
   core.budget.begin(stored);
 }
@@ -133,8 +133,11 @@ export function rememberId({ index }: StorageCore, entry: ManifestEntry): void {
 }
 
 /** A way to ask for free space, where it is allowed; says once what is given up where it is not. */
-async function freeSpaceOf(place: Place, log: Logger): Promise<(() => number) | undefined> {
-  if (!await mayAskFreeSpace(place.tier)) {
+async function freeSpaceOf(
+  folder: StorageFolder,
+  log: Logger,
+): Promise<(() => number) | undefined> {
+  if (!await mayAskFreeSpace(folder.tier)) {
     log.info("storage.free_space_unknown", {
       reason: "needs --allow-read=<storage folder> and --allow-sys=statfs",
       effect: "a full disk is noticed while writing, not at admission",
@@ -143,7 +146,7 @@ async function freeSpaceOf(place: Place, log: Logger): Promise<(() => number) | 
   }
   const { statfsSync } = await import("node:fs");
   return () => {
-    const { bavail, bsize } = statfsSync(place.root);
+    const { bavail, bsize } = statfsSync(folder.root);
     return bavail * bsize;
   };
 }

@@ -14,9 +14,9 @@ export async function* readPartial(
   { temporaryPath, offset }: Pick<PartialFile, "temporaryPath" | "offset">,
 ): AsyncIterable<Uint8Array> {
   // The record came from a store: what it says must still be a name that is made here.
-  if (core.place.tier === "W" || !isTemporaryPath(temporaryPath)) throw gone();
-  if (!core.place.kind(temporaryPath)?.isFile) throw gone();
-  using file = await Deno.open(core.place.at(temporaryPath), { read: true }).catch((error) => {
+  if (core.folder.tier === "W" || !isTemporaryPath(temporaryPath)) throw gone();
+  if (!core.folder.kind(temporaryPath)?.isFile) throw gone();
+  using file = await Deno.open(core.folder.at(temporaryPath), { read: true }).catch((error) => {
     throw isAbsent(error) ? gone(error) : error;
   });
   const buffer = new Uint8Array(Math.min(READ_BYTES, offset));

@@ -13,7 +13,7 @@ import type { PutSpec, StoredFile } from "./types.ts";
 export const PUT_NOW_BYTES: number = 1024 * 1024;
 
 /** Smaller files take less time to write than to hand to the thread pool. */
-export const PUT_BESIDE_BYTES: number = 16 * 1024;
+export const PUT_ON_THREAD_POOL_BYTES: number = 16 * 1024;
 
 /** Stores it synchronously. A failure leaves neither a file nor a reservation. */
 export function putNow(core: StorageCore, spec: PutSpec, bytes: Uint8Array): StoredFile {
@@ -23,7 +23,7 @@ export function putNow(core: StorageCore, spec: PutSpec, bytes: Uint8Array): Sto
   if (replay !== undefined) return replay;
   const put = new Put(core, spec, bytes.length);
   try {
-    core.place.withFolders(put.temporaryPath, () => put.write(bytes));
+    core.folder.withFolders(put.temporaryPath, () => put.write(bytes));
     return put.commit(sha256);
   } catch (error) {
     throw put.undo(error);
@@ -37,14 +37,14 @@ export function putNow(core: StorageCore, spec: PutSpec, bytes: Uint8Array): Sto
  * computed here. With 100 clients and files of 64 KiB that is a quarter more than {@linkcode putNow}
  * stores; for one client at a time it takes longer.
  */
-export async function putBeside(
+export async function putOnThreadPool(
   core: StorageCore,
   spec: PutSpec,
   bytes: Uint8Array,
 ): Promise<StoredFile> {
   const put = new Put(core, spec, bytes.length);
   try {
-    const writing = put.writeBeside(bytes);
+    const writing = put.writeOnThreadPool(bytes);
     const sha256 = core.digest(bytes);
     await writing;
     checkDigest(spec.sha256, sha256);
@@ -86,7 +86,7 @@ class Put {
    * it is the quicker way (14 µs instead of 18 for 1 KiB), at 64 KiB it takes half as long again.
    */
   write(bytes: Uint8Array): void {
-    const path = this.#core.place.at(this.temporaryPath);
+    const path = this.#core.folder.at(this.temporaryPath);
     const options = creation(this.#core);
     try {
       if (bytes.length <= 8192) {
@@ -103,16 +103,16 @@ class Put {
   }
 
   /** Writes the new file in the thread pool. */
-  async writeBeside(bytes: Uint8Array): Promise<void> {
-    const { place } = this.#core;
+  async writeOnThreadPool(bytes: Uint8Array): Promise<void> {
+    const { folder } = this.#core;
     try {
-      place.makeFolderOf(this.temporaryPath);
-      await Deno.writeFile(place.at(this.temporaryPath), bytes, creation(this.#core));
+      folder.makeFolderOf(this.temporaryPath);
+      await Deno.writeFile(folder.at(this.temporaryPath), bytes, creation(this.#core));
       this.#made = true;
     } catch (error) {
       this.#note(error);
       if (!isAbsent(error)) throw error;
-      place.withFolders(this.temporaryPath, () => this.write(bytes));
+      folder.withFolders(this.temporaryPath, () => this.write(bytes));
     }
   }
 

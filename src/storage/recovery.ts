@@ -21,18 +21,18 @@ export async function reopenPartial(
 ): Promise<DiskUpload | undefined> {
   const { finalPath, spec, offset } = partial;
   let { temporaryPath } = partial;
-  if (core.place.tier === "W") return undefined;
+  if (core.folder.tier === "W") return undefined;
   // The record came from a store: what it says must still be a name that is made here.
   if (!isTemporaryPath(temporaryPath) || !isFinalPath(finalPath)) return undefined;
   await core.open.get(temporaryPath)?.release();
-  const info = core.place.kind(temporaryPath);
+  const info = core.folder.kind(temporaryPath);
   if (!info?.isFile || info.size < offset) return undefined;
   const reserved = Math.max(spec.reserve, offset);
   core.budget.reserve(reserved);
   let file: Deno.FsFile | undefined;
   try {
     if (partial.contended === true) temporaryPath = await copyPartial(core, temporaryPath);
-    file = await Deno.open(core.place.at(temporaryPath), { read: true, write: true });
+    file = await Deno.open(core.folder.at(temporaryPath), { read: true, write: true });
     await file.truncate(offset);
     const hash = core.sha256();
     // Reading to the offset also leaves the handle's position there.
@@ -40,7 +40,7 @@ export async function reopenPartial(
     return new DiskUpload(core, { temporaryPath, finalPath, spec, file, hash, offset, reserved });
   } catch (error) {
     file?.close();
-    if (temporaryPath !== partial.temporaryPath) core.place.remove(temporaryPath);
+    if (temporaryPath !== partial.temporaryPath) core.folder.remove(temporaryPath);
     core.budget.release(reserved, 0);
     if (isAbsent(error)) return undefined;
     throw asStorageError("Cannot reopen upload", error);
@@ -51,9 +51,9 @@ export async function reopenPartial(
 async function copyPartial(core: StorageCore, path: string): Promise<string> {
   const copy = temporaryName(core.randomHex);
   try {
-    await Deno.copyFile(core.place.at(path), core.place.at(copy));
+    await Deno.copyFile(core.folder.at(path), core.folder.at(copy));
   } catch (error) {
-    core.place.remove(copy);
+    core.folder.remove(copy);
     throw error;
   }
   return copy;
@@ -66,7 +66,7 @@ export async function recoverSealed(
   given?: FileSpec,
 ): Promise<StoredFile | undefined> {
   const { temporaryPath, finalPath, size, sha256, mimeType } = sealed;
-  if (core.place.tier === "W" || !isFinalPath(finalPath)) return undefined;
+  if (core.folder.tier === "W" || !isFinalPath(finalPath)) return undefined;
   const session = sessionOf(finalPath);
   const spec = given ?? { mimeType, reserve: 0, ...(session === undefined ? {} : { session }) };
   const temporary = isTemporaryPath(temporaryPath) ? temporaryPath : undefined;
@@ -78,12 +78,12 @@ export async function recoverSealed(
         core.log.info("storage.recovered", { path: finalPath, size });
       }
       if (core.durability === "durable") await core.lines.sync("");
-      if (temporary !== undefined) core.place.remove(temporary);
+      if (temporary !== undefined) core.folder.remove(temporary);
       const stored = { path: finalPath, size, sha256, mimeType, replayed: false };
       if (spec.uploadId !== undefined) core.index.set(spec.uploadId, stored);
       return stored;
     }
-    if (temporary === undefined || core.place.kind(finalPath) !== undefined) return undefined;
+    if (temporary === undefined || core.folder.kind(finalPath) !== undefined) return undefined;
     if (!await isWhole(core, temporary, sealed)) return undefined;
     const file = { spec, temporaryPath, finalPath, size, sha256 };
     const stored = core.durability === "durable"
@@ -97,16 +97,16 @@ export async function recoverSealed(
 }
 
 async function isWhole(core: StorageCore, path: string, sealed: SealedFile): Promise<boolean> {
-  const info = core.place.kind(path);
+  const info = core.folder.kind(path);
   if (!info?.isFile || info.size !== sealed.size) return false;
-  using file = await Deno.open(core.place.at(path), { read: true });
+  using file = await Deno.open(core.folder.at(path), { read: true });
   const hash = core.sha256();
   await hashFile(file, sealed.size, hash);
   return hash.digest("hex") === sealed.sha256;
 }
 
 async function isListed(core: StorageCore, path: string): Promise<boolean> {
-  for await (const { entry } of readManifest(core.place.at(MANIFEST))) {
+  for await (const { entry } of readManifest(core.folder.at(MANIFEST))) {
     if (entry?.path === path) return true;
   }
   return false;
@@ -117,7 +117,7 @@ export async function loadManifest(
   core: StorageCore,
   each: (entry: ManifestEntry) => void,
 ): Promise<void> {
-  const path = core.place.at(MANIFEST);
+  const path = core.folder.at(MANIFEST);
   let malformed = 0;
   for await (const line of readManifest(path)) {
     if (line.torn) {
@@ -142,8 +142,8 @@ export async function readOn(
   core: StorageCore,
   each: (entry: ManifestEntry) => void,
 ): Promise<void> {
-  const { manifest, place } = core;
-  const path = place.at(MANIFEST);
+  const { manifest, folder } = core;
+  const path = folder.at(MANIFEST);
   let known = manifest.readTo;
   if ((await Deno.lstat(path)).size < known) known = 0; // it was removed, and begins anew
   for await (const { entry, end, torn } of readManifest(path, known)) {
@@ -166,23 +166,23 @@ export async function sweepOrphans(
   isLive: (temporaryPath: string) => boolean,
   olderThanMs: number,
 ): Promise<number> {
-  if (core.place.tier === "W") return 0;
+  if (core.folder.tier === "W") return 0;
   const newest = core.now() - olderThanMs;
   let removed = 0;
-  for await (const { name } of Deno.readDir(core.place.at(INCOMING))) {
+  for await (const { name } of Deno.readDir(core.folder.at(INCOMING))) {
     const path = `${INCOMING}/${name}`;
     if (core.open.has(path) || isLive(path)) continue;
-    const info = core.place.kind(path);
+    const info = core.folder.kind(path);
     // A folder is nothing fxfer makes here: left for people to look at.
     if (info === undefined || info.isDirectory) continue;
     if (info.isFile && (info.mtime?.getTime() ?? 0) > newest) continue;
-    core.place.remove(path);
+    core.folder.remove(path);
     removed++;
   }
-  for await (const { name, isDirectory } of Deno.readDir(core.place.root)) {
+  for await (const { name, isDirectory } of Deno.readDir(core.folder.root)) {
     if (!isDirectory || !name.startsWith("session_")) continue;
-    const made = core.place.kind(name)?.mtime?.getTime() ?? 0;
-    if (made <= newest) core.place.removeEmptyFolder(name);
+    const made = core.folder.kind(name)?.mtime?.getTime() ?? 0;
+    if (made <= newest) core.folder.removeEmptyFolder(name);
   }
   return removed;
 }

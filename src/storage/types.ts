@@ -140,7 +140,7 @@ export interface FileStorage extends AsyncDisposable {
    * @param crowded Others wait for this thread: what can be done beside it had better be.
    */
   put(spec: PutSpec, bytes: Uint8Array, crowded?: boolean): StoredFile | Promise<StoredFile>;
-  /** Admits a file and opens its temporary place. */
+  /** Admits a file and opens its temporary folder. */
   begin(spec: FileSpec): Promise<Upload>;
   /**
    * Opens a partial file again after a restart (tier RW: what is beyond `offset` is cut and the rest

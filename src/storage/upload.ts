@@ -19,7 +19,7 @@ export interface UploadStart {
 }
 
 /**
- * Fewer bytes than this are written at once. More than for a whole file ({@linkcode PUT_BESIDE_BYTES}),
+ * Fewer bytes than this are written at once. More than for a whole file ({@linkcode PUT_ON_THREAD_POOL_BYTES}),
  * whose opening and closing the thread pool takes over too.
  */
 const WRITE_LATER_BYTES = 64 * 1024;
@@ -180,7 +180,7 @@ export class DiskUpload implements Upload {
     } catch (error) {
       throw asStorageError("Cannot publish upload", error);
     }
-    if (replay !== undefined) this.#core.place.remove(this.temporaryPath);
+    if (replay !== undefined) this.#core.folder.remove(this.temporaryPath);
     this.#stage = "published";
     this.#leave();
     return this.#stored;
@@ -204,14 +204,14 @@ export class DiskUpload implements Upload {
     if (this.#stage === "published" || this.#stage === "over") return;
     this.#end();
     try {
-      this.#core.place.remove(this.temporaryPath);
+      this.#core.folder.remove(this.temporaryPath);
     } catch (error) {
       throw asStorageError("Cannot discard upload", error);
     }
   }
 
   async release(): Promise<void> {
-    if (this.#core.place.tier === "W") return await this.discard();
+    if (this.#core.folder.tier === "W") return await this.discard();
     if (this.#stage !== "published") this.#end();
   }
 

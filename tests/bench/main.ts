@@ -8,7 +8,7 @@
  * @module
  */
 import { renderTable, type Row, SCENARIOS } from "../../src/bench/mod.ts";
-import { createOutput } from "../../src/cli/output.ts";
+import { createOutput } from "../../src/terminal/output.ts";
 import { RedisServer } from "../helpers/redis_server.ts";
 import { findProgram } from "../helpers/require.ts";
 import { type Contender, contenders } from "./contenders.ts";

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { createOutput } from "../../src/cli/output.ts";
+import { createOutput } from "../../src/terminal/output.ts";
 import { createSession, detach, execute, type SessionRecord } from "../../src/session/mod.ts";
 import { MemorySessionStore } from "../../src/store/mod.ts";
 

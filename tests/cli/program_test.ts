@@ -1,14 +1,15 @@
 import assert from "node:assert/strict";
 import type { CommandSpec } from "../../src/cli/args.ts";
-import type { CommandTable } from "../../src/cli/command.ts";
-import { commandHelp, wrap } from "../../src/cli/help.ts";
-import { runProgram } from "../../src/cli/program.ts";
 import { CHAOS } from "../../src/cli/chaos/args.ts";
+import type { CommandTable } from "../../src/cli/command.ts";
+import { commandHelp } from "../../src/cli/help.ts";
+import { runProgram } from "../../src/cli/program.ts";
 import { SEND } from "../../src/cli/send/args.ts";
 import { SERVE } from "../../src/cli/serve.ts";
 import { FXFER_VERSION, isOlder, unfitRuntime, versionText } from "../../src/cli/version.ts";
 import { parseConfig } from "../../src/config/mod.ts";
 import { CODES, FxferError } from "../../src/errors.ts";
+import { wrap } from "../../src/text.ts";
 import { screens } from "./screen.ts";
 
 const pure = { permissions: "none" } as const;

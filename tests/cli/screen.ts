@@ -1,5 +1,5 @@
 /** Output that is kept for looking at. */
-import { type Output, type Sink, TextStream } from "../../src/cli/output.ts";
+import { type Output, type Sink, TextStream } from "../../src/terminal/output.ts";
 
 const decoder = new TextDecoder();
 

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { FxferError } from "../../src/errors.ts";
 import type { ReplyFrame } from "../../src/protocol/mod.ts";
-import type { Connection } from "../../src/client/connection.ts";
+import type { ClientConnection } from "../../src/client/client_connection.ts";
 import { Link } from "../../src/client/link.ts";
 import { Outbox } from "../../src/client/outbox.ts";
 import { Transmitter } from "../../src/client/transmit.ts";
-import { Upload } from "../../src/client/upload.ts";
+import { OutgoingFile } from "../../src/client/outgoing_file.ts";
 import { code, pattern } from "./scripted_peer.ts";
 
 function lost(): FxferError {
@@ -67,10 +67,10 @@ Deno.test("Link reads the reply that stands behind a failed write (S-TRF-8)", as
     onNews: () => {},
   });
   outbox.started(undefined, "stateless");
-  const upload = new Upload(pattern(10), {});
+  const upload = new OutgoingFile(pattern(10), {});
   outbox.add(upload);
   const link = new Link({
-    connection: connection as unknown as Connection,
+    connection: connection as unknown as ClientConnection,
     outbox,
     transmitter: new Transmitter(),
     sender: { id: null, mode: "stateless" },

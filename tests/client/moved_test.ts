@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
-import { quick, watched } from "./helpers.ts";
-import { connect } from "../../src/client/mod.ts";
-import { code, type PeerConnection, ScriptedPeer, SESSION_ID } from "./scripted_peer.ts";
+import { type ClientEvent, connect } from "../../src/client/mod.ts";
 import { EventLog } from "../helpers/event_log.ts";
-import type { ClientEvent } from "../../src/client/mod.ts";
+import { quick, watched } from "./helpers.ts";
+import { code, type PeerConnection, ScriptedPeer, SESSION_ID } from "./scripted_peer.ts";
 
 const at = ({ port }: { port: number }) => `127.0.0.1:${port}`;
 const bytes = new TextEncoder().encode("hello");

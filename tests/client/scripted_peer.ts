@@ -199,7 +199,7 @@ export class ScriptedPeer implements AsyncDisposable {
       this.#open.add(peer);
       if (script === undefined) {
         this.#failure ??= new Error(
-          `Connection ${this.connections} came: there is no script for it`,
+          `ClientConnection ${this.connections} came: there is no script for it`,
         );
         peer.close();
         continue;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { FaultProxy } from "../../src/chaos/mod.ts";
-import { stateWords, stepsBetween } from "../../src/cli/trace/session_steps.ts";
-import { tracingStore } from "../../src/cli/trace/tracing_store.ts";
+import { stateWords, stepsBetween } from "../../src/trace/session_steps.ts";
+import { tracingStore } from "../../src/trace/tracing_store.ts";
 import { createLogger } from "../../src/log.ts";
 import {
   attach,

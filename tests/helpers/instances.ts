@@ -4,8 +4,8 @@
  *
  * @module
  */
-import { recover } from "../../src/cli/recover.ts";
-import { connectRedis } from "../../src/cli/redis_client.ts";
+import { recover } from "../../src/app/orphan_sweep.ts";
+import { connectRedis } from "../../src/redis/connect.ts";
 import { createLogger, type LogEvent, silentLogger } from "../../src/log.ts";
 import { serve, type ServeOptions, type Server } from "../../src/server/mod.ts";
 import type { SessionRecord } from "../../src/session/mod.ts";

@@ -3,11 +3,11 @@ import { FxferError } from "../../src/errors.ts";
 import {
   arrive,
   attach,
+  authMethodOf,
   depart,
   departing,
   detach,
   lifeOf,
-  principalOf,
   TOMBSTONE_MS,
 } from "../../src/session/mod.ts";
 import { sample, sampleUpload, T0, TERMS } from "./samples.ts";
@@ -23,7 +23,7 @@ const NOW = T0 + 1000;
 /** What a hand-over says of a record that left. */
 const carried = (left: ReturnType<typeof depart>) => {
   const { moved: _, ...rest } = left;
-  return { ...rest, tokenHash: "hash of the ticket", principal: principalOf(left) };
+  return { ...rest, tokenHash: "hash of the ticket", principal: authMethodOf(left) };
 };
 
 Deno.test(
@@ -78,13 +78,13 @@ Deno.test(
   pure,
   () => {
     const bare = sample();
-    assert.equal(principalOf(bare), "address");
+    assert.equal(authMethodOf(bare), "address");
     const here = arrive(carried(depart(bare, MOVED, NOW)), undefined, null, NOW);
     assert.notEqual(here.tokenHash, null);
-    assert.equal(principalOf(here), "address");
+    assert.equal(authMethodOf(here), "address");
     const further = arrive(carried(depart(here, MOVED, NOW)), undefined, null, NOW);
-    assert.equal(principalOf(further), "address");
-    assert.equal(principalOf(sample({ tokenHash: "hash" })), "token");
+    assert.equal(authMethodOf(further), "address");
+    assert.equal(authMethodOf(sample({ tokenHash: "hash" })), "token");
   },
 );
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { FxferError } from "../../src/errors.ts";
 import { DiskStorage, type Flush, type Tier } from "../../src/storage/mod.ts";
-import { PUT_BESIDE_BYTES } from "../../src/storage/put.ts";
+import { PUT_ON_THREAD_POOL_BYTES } from "../../src/storage/put.ts";
 import { listFiles, readManifest } from "../helpers/files.ts";
 import { TempDir } from "../helpers/temp.ts";
 import { diskFixture } from "./disk_fixture.ts";
@@ -30,7 +30,7 @@ for (const tier of TIERS) {
     const first = await fixture.storage.put(named, bytes);
     for (const crowded of [false, true]) {
       await assert.rejects(
-        lately(() => fixture.storage.put(named, new Uint8Array(PUT_BESIDE_BYTES), crowded)),
+        lately(() => fixture.storage.put(named, new Uint8Array(PUT_ON_THREAD_POOL_BYTES), crowded)),
         coded("internal_error"),
       );
     }
@@ -168,7 +168,9 @@ for (const tier of TIERS) {
       else await mkfifo(link(at));
       for (const crowded of [false, true]) {
         await assert.rejects(
-          lately(() => fixture.storage.put(named(at), new Uint8Array(PUT_BESIDE_BYTES), crowded)),
+          lately(() =>
+            fixture.storage.put(named(at), new Uint8Array(PUT_ON_THREAD_POOL_BYTES), crowded)
+          ),
           coded("internal_error"),
         );
       }

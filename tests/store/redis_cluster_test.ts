@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { connectRedis } from "../../src/cli/redis_client.ts";
+import { connectRedis } from "../../src/redis/connect.ts";
 import { FxferError } from "../../src/errors.ts";
 import { createLogger, type LogEvent, silentLogger } from "../../src/log.ts";
 import { renewLease, type SessionRecord } from "../../src/session/mod.ts";

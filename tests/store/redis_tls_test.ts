@@ -33,7 +33,7 @@ const tlsArgs = (dir: TempDir) => [
 
 /** A program that asks once over a URL, in a Deno of its own, with the permission a server has. */
 async function ask(url: string, env: Record<string, string> = {}): Promise<string> {
-  const client = new URL("../../src/cli/redis_client.ts", import.meta.url).href;
+  const client = new URL("../../src/redis/connect.ts", import.meta.url).href;
   const log = new URL("../../src/log.ts", import.meta.url).href;
   const code = `
     import { connectRedis } from ${JSON.stringify(client)};

@@ -1,6 +1,7 @@
 /** `fxfer chaos`: its flags, and the plan they make. Pure. @module */
 import type { ConnectionPlan, Direction, Fault, FaultKind } from "../../chaos/mod.ts";
-import { SETTINGS, shorten } from "../../config/mod.ts";
+import { SETTINGS } from "../../config/mod.ts";
+import { shorten } from "../../text.ts";
 import { type CommandSpec, type OptionSpec, type ParsedArgs, usageError } from "../args.ts";
 
 /** The flags that are faults, by the kind of fault. */

@@ -1,11 +1,10 @@
 /** `fxfer chaos`: the fault proxy as a program. @module */
 import { FaultProxy, type ProxyEvent } from "../../chaos/mod.ts";
 import { FxferError } from "../../errors.ts";
+import { onStop, type Output } from "../../terminal/mod.ts";
+import { formatBytes } from "../../text.ts";
 import type { ParsedArgs } from "../args.ts";
 import type { Command } from "../command.ts";
-import { formatBytes } from "../format.ts";
-import type { Output } from "../output.ts";
-import { onStop } from "../signals.ts";
 import { type Address, CHAOS, readChaosArgs } from "./args.ts";
 
 /** `fxfer chaos`. */

@@ -5,12 +5,10 @@
  * @module
  */
 import { connect, type SendResult, type SessionTotals } from "../../client/mod.ts";
+import { type Output, type Paint, paintOf, type TextStream } from "../../terminal/mod.ts";
+import { count, formatBytes, formatDuration, wrap } from "../../text.ts";
 import type { ParsedArgs } from "../args.ts";
-import { type Paint, paintOf } from "../colour.ts";
 import type { Command } from "../command.ts";
-import { count, formatBytes, formatDuration } from "../format.ts";
-import { wrap } from "../help.ts";
-import type { Output, TextStream } from "../output.ts";
 import { frameHeading, frameLine, shortId } from "./frame_line.ts";
 import { largeSample, type Sample, SMALL } from "./samples.ts";
 import { openStage, type Stage } from "./stage.ts";

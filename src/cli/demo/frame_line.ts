@@ -1,9 +1,7 @@
 /** A frame in one line of 80 columns: who says what, and what it weighs. Pure. @module */
-import { escapeControls } from "../../config/mod.ts";
 import type { ReplyFrame, RequestFrame, TransferData } from "../../protocol/mod.ts";
-import type { Paint } from "../colour.ts";
-import { formatBytes } from "../format.ts";
-import { fit, pad } from "../width.ts";
+import { fit, pad, type Paint } from "../../terminal/mod.ts";
+import { escapeControls, formatBytes } from "../../text.ts";
 import type { SeenFrame } from "./wire_view.ts";
 
 const WORD = 21;

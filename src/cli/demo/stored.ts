@@ -1,8 +1,7 @@
 /** What stands in the demo's folder, as a tree, held against what was sent. @module */
 import { createHash } from "node:crypto";
-import type { Paint } from "../colour.ts";
-import { formatBytes } from "../format.ts";
-import { pad } from "../width.ts";
+import { pad, type Paint } from "../../terminal/mod.ts";
+import { formatBytes } from "../../text.ts";
 import type { Sample } from "./samples.ts";
 
 const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");

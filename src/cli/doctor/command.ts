@@ -1,12 +1,10 @@
 /** `fxfer doctor`: would a server with this configuration do its job here? @module */
-import { escapeControls, loadConfig } from "../../config/mod.ts";
+import { loadConfig } from "../../config/mod.ts";
+import { type Output, paintOf } from "../../terminal/mod.ts";
+import { count, escapeControls, wrap } from "../../text.ts";
 import type { ParsedArgs } from "../args.ts";
-import { paintOf } from "../colour.ts";
 import type { Command } from "../command.ts";
 import { CONFIG_OPTIONS, loadOptions } from "../config_flags.ts";
-import { count } from "../format.ts";
-import { wrap } from "../help.ts";
-import type { Output } from "../output.ts";
 import { type Finding, Findings } from "./finding.ts";
 import { checkStorage } from "./storage_check.ts";
 import { checkStore } from "./store_check.ts";

@@ -5,7 +5,7 @@
  * @module
  */
 import type { CommandTable } from "../command.ts";
-import { createOutput } from "../output.ts";
+import { createOutput } from "../../terminal/mod.ts";
 import { type Program, runProgram } from "../program.ts";
 
 const COMMANDS: CommandTable = {

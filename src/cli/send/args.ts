@@ -1,6 +1,7 @@
 /** `fxfer send`: its flags, and what they ask for. @module */
 import { parseEndpoint } from "../../address.ts";
-import { SETTINGS, shorten } from "../../config/mod.ts";
+import { SETTINGS } from "../../config/mod.ts";
+import { shorten } from "../../text.ts";
 import { type CommandSpec, type ParsedArgs, usageError } from "../args.ts";
 import { MEDIA_TYPE } from "./media_type.ts";
 

@@ -1,15 +1,13 @@
 /** `fxfer send`: from the flags to the exit code. @module */
 import { parseEndpoint } from "../../address.ts";
 import type { ClientEvent } from "../../client/mod.ts";
-import { escapeControls } from "../../config/mod.ts";
 import { FxferError } from "../../errors.ts";
+import { onStop, type Output } from "../../terminal/mod.ts";
+import { escapeControls, formatDuration } from "../../text.ts";
+import { clientStep } from "../../trace/mod.ts";
 import type { ParsedArgs } from "../args.ts";
 import type { Command } from "../command.ts";
-import { formatDuration } from "../format.ts";
-import type { Output } from "../output.ts";
 import { reachable } from "../permission.ts";
-import { onStop } from "../signals.ts";
-import { clientStep } from "../trace/client_steps.ts";
 import { readSendArgs, SEND } from "./args.ts";
 import { JsonReport } from "./json_report.ts";
 import { planTargets } from "./plan.ts";

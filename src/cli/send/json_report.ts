@@ -13,11 +13,11 @@
  * @module
  */
 import type { ClientEvent, Progress, SendResult } from "../../client/mod.ts";
-import { escapeControls } from "../../config/mod.ts";
 import { CODES, type FxferError } from "../../errors.ts";
-import type { Output } from "../output.ts";
+import type { Output } from "../../terminal/mod.ts";
+import { escapeControls } from "../../text.ts";
 import { reportError } from "../report.ts";
-import type { Target } from "./plan.ts";
+import type { FileToSend } from "./plan.ts";
 import type { SendReport, Summary } from "./report.ts";
 
 /** Between two `progress` events of a file, in milliseconds. */
@@ -30,7 +30,7 @@ export class JsonReport implements SendReport {
   readonly #quiet: boolean;
   readonly #now: () => number;
   /** When each file under way was last told of. */
-  readonly #told = new Map<Target, number>();
+  readonly #told = new Map<FileToSend, number>();
 
   /** @param several Whether a sum is of use. */
   constructor(
@@ -45,13 +45,13 @@ export class JsonReport implements SendReport {
     this.#now = now;
   }
 
-  started(target: Target): void {
+  started(target: FileToSend): void {
     this.#told.set(target, this.#now());
     const { label: file, size } = target;
     if (!this.#quiet) this.#line({ event: "start", file, ...(size === undefined ? {} : { size }) });
   }
 
-  progress(target: Target, { sent, acked, total }: Progress): void {
+  progress(target: FileToSend, { sent, acked, total }: Progress): void {
     const now = this.#now();
     if (this.#quiet || now - (this.#told.get(target) ?? -Infinity) < PROGRESS_MS) return;
     this.#told.set(target, now);
@@ -59,12 +59,12 @@ export class JsonReport implements SendReport {
     this.#line({ event: "progress", file: target.label, sent, acked, ...known });
   }
 
-  event(event: ClientEvent, target: Target | undefined): void {
+  event(event: ClientEvent, target: FileToSend | undefined): void {
     if (this.#quiet || event.type !== "resumed" || event.offset === 0) return;
     this.#line({ event: "resumed", file: target?.label ?? null, offset: event.offset });
   }
 
-  sent(target: Target, result: SendResult): void {
+  sent(target: FileToSend, result: SendResult): void {
     this.#told.delete(target);
     const { label, name, mimeType, size } = target;
     const { file, confirmed, sha256, durability, replayed, attempts, resumedFrom } = result;
@@ -84,7 +84,7 @@ export class JsonReport implements SendReport {
     });
   }
 
-  failed(target: Target, error: FxferError): void {
+  failed(target: FileToSend, error: FxferError): void {
     this.#told.delete(target);
     const { code, message } = error;
     this.#line({ event: "failed", file: target.label, code, exit: CODES[code].exit, message });

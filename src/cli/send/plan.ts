@@ -10,7 +10,7 @@ import { loadTypes, type TypeTable, UNKNOWN_TYPE } from "./media_type.ts";
 export const STDIN = "-";
 
 /** One file to send. */
-export interface Target {
+export interface FileToSend {
   /** What the user calls it: the path as given, or `-`. */
   readonly label: string;
   /** Where it is read; `-` is standard input. */
@@ -27,7 +27,7 @@ export interface Target {
 }
 
 /** Looks at every file once. A file that cannot be sent is a target with an error. */
-export async function planTargets(asked: SendArgs): Promise<Target[]> {
+export async function planTargets(asked: SendArgs): Promise<FileToSend[]> {
   const byName = asked.files.some((file) => file !== STDIN || asked.name !== undefined);
   const types = asked.type === undefined && byName ? await loadTypes() : () => UNKNOWN_TYPE;
   const planner = new Planner(asked, types);
@@ -36,7 +36,7 @@ export async function planTargets(asked: SendArgs): Promise<Target[]> {
 }
 
 class Planner {
-  readonly targets: Target[] = [];
+  readonly targets: FileToSend[] = [];
   readonly #asked: SendArgs;
   readonly #types: TypeTable;
 
@@ -87,7 +87,7 @@ class Planner {
     this.targets.push({ ...this.#target(path, name), error });
   }
 
-  #target(path: string, name: string | undefined, info?: Deno.FileInfo): Target {
+  #target(path: string, name: string | undefined, info?: Deno.FileInfo): FileToSend {
     return {
       label: path,
       path,

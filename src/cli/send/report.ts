@@ -1,7 +1,7 @@
 /** What is told while files are sent: the contract of the text and of the JSON form. @module */
 import type { ClientEvent, Progress, SendResult } from "../../client/mod.ts";
 import type { FxferError } from "../../errors.ts";
-import type { Target } from "./plan.ts";
+import type { FileToSend } from "./plan.ts";
 
 /** How it all ended. */
 export interface Summary {
@@ -18,15 +18,15 @@ export interface Summary {
 /** Hears of everything, in order. */
 export interface SendReport {
   /** A file's turn has come. */
-  started(target: Target): void;
+  started(target: FileToSend): void;
   /** A part went out or was answered. */
-  progress(target: Target, progress: Progress): void;
+  progress(target: FileToSend, progress: Progress): void;
   /** The server has it; with version 1, perhaps. */
-  sent(target: Target, result: SendResult): void;
+  sent(target: FileToSend, result: SendResult): void;
   /** It was not stored. */
-  failed(target: Target, error: FxferError): void;
+  failed(target: FileToSend, error: FxferError): void;
   /** Something happened to the connection or the session. */
-  event(event: ClientEvent, target: Target | undefined): void;
+  event(event: ClientEvent, target: FileToSend | undefined): void;
   /** A sentence for people. */
   say(sentence: string): void;
   /** All is over. */

@@ -16,7 +16,7 @@ import {
   type SourceInput,
 } from "../../client/mod.ts";
 import { type Code, FxferError } from "../../errors.ts";
-import { STDIN, type Target } from "./plan.ts";
+import { type FileToSend, STDIN } from "./plan.ts";
 import type { SendReport } from "./report.ts";
 import type { SendState } from "./state.ts";
 import { Tally } from "./tally.ts";
@@ -50,7 +50,7 @@ export interface SenderOptions {
 
 /** Sends every target and closes the session if nothing is left to go on with. */
 export async function sendTargets(
-  targets: readonly Target[],
+  targets: readonly FileToSend[],
   options: SenderOptions,
 ): Promise<Tally> {
   return await new Sender(options).run(targets);
@@ -59,7 +59,7 @@ export async function sendTargets(
 class Sender {
   readonly #options: SenderOptions;
   readonly #tally = new Tally();
-  readonly #targets = new Map<string, Target>();
+  readonly #targets = new Map<string, FileToSend>();
   /** The files under way; none of these ever rejects. */
   readonly #running = new Set<Promise<void>>();
   #client: Client | undefined;
@@ -70,7 +70,7 @@ class Sender {
     this.#options = options;
   }
 
-  async run(targets: readonly Target[]): Promise<Tally> {
+  async run(targets: readonly FileToSend[]): Promise<Tally> {
     for (const target of targets) {
       await this.#begin(target);
       const window = this.#client?.terms?.maxInflight ?? 1;
@@ -82,7 +82,7 @@ class Sender {
   }
 
   /** Hands one file to the client, and does not wait until it is stored. */
-  async #begin(target: Target): Promise<void> {
+  async #begin(target: FileToSend): Promise<void> {
     const earlier = this.#options.state.result(target);
     if (earlier !== undefined) return this.#sent(target, earlier);
     try {
@@ -113,7 +113,7 @@ class Sender {
     return this.#client;
   }
 
-  async #send(client: Client, target: Target, source: SourceInput): Promise<void> {
+  async #send(client: Client, target: FileToSend, source: SourceInput): Promise<void> {
     const { report, state, through = (source) => source } = this.#options;
     const uploadId = state.uploadId(target);
     this.#targets.set(uploadId, target);
@@ -134,12 +134,12 @@ class Sender {
     }
   }
 
-  #sent(target: Target, result: SendResult): void {
+  #sent(target: FileToSend, result: SendResult): void {
     this.#tally.sent(result.file?.size ?? target.size ?? 0, result.confirmed);
     this.#options.report.sent(target, result);
   }
 
-  #failed(target: Target, thrown: unknown): void {
+  #failed(target: FileToSend, thrown: unknown): void {
     const error = codedError(thrown, target);
     if (!OF_ONE_FILE.has(error.code)) this.#over ??= error;
     this.#tally.fail(error.code);
@@ -174,7 +174,7 @@ class Sender {
 }
 
 /** Anything thrown as an error with a code; a name that is too long is the file's own trouble. */
-function codedError(error: unknown, { label }: Target): FxferError {
+function codedError(error: unknown, { label }: FileToSend): FxferError {
   if (error instanceof FxferError) return untrusted(error) ?? error;
   const reason = error instanceof Error ? error.message : String(error);
   return new FxferError("local_io", `Cannot send ${label}: ${reason}`, { cause: error });

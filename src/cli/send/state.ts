@@ -15,7 +15,7 @@ import type { Client, SendResult } from "../../client/mod.ts";
 import { FxferError } from "../../errors.ts";
 import { readable, writable } from "../permission.ts";
 import type { SendArgs } from "./args.ts";
-import { STDIN, type Target } from "./plan.ts";
+import { type FileToSend, STDIN } from "./plan.ts";
 
 /** After this no server remembers, and what was stored may be gone. */
 const MAX_AGE_MS = 7 * 24 * 3600 * 1000;
@@ -95,18 +95,18 @@ export class SendState implements Disposable {
   }
 
   /** Files that are not what they were when the earlier run began them. */
-  changed(targets: readonly Target[]): readonly string[] {
+  changed(targets: readonly FileToSend[]): readonly string[] {
     for (const target of targets) if (target.error === undefined) this.#of(target);
     return this.#changed;
   }
 
   /** What an earlier run was told of a file that has not changed since. */
-  result(target: Target): SendResult | undefined {
+  result(target: FileToSend): SendResult | undefined {
     return this.#of(target)?.result;
   }
 
   /** The id under which a file is sent, in this run and in the next (S-TRF-9). */
-  uploadId(target: Target): string {
+  uploadId(target: FileToSend): string {
     const known = this.#of(target);
     if (known !== undefined) return known.upload;
     const upload = crypto.randomUUID();
@@ -131,7 +131,7 @@ export class SendState implements Disposable {
   }
 
   /** A file is stored. */
-  done(target: Target, result: SendResult): void {
+  done(target: FileToSend, result: SendResult): void {
     const known = this.#of(target);
     if (known === undefined) return;
     known.result = { ...result, replayed: true };
@@ -155,7 +155,7 @@ export class SendState implements Disposable {
     }
   }
 
-  #of({ path, size, mtime }: Target): Known | undefined {
+  #of({ path, size, mtime }: FileToSend): Known | undefined {
     const file = path === STDIN ? "" : resolve(path);
     const known = this.#known.get(file);
     if (known === undefined || (known.size === size && known.mtime === mtime)) return known;

@@ -5,13 +5,11 @@
  * @module
  */
 import type { ClientEvent, Progress as Position, SendResult } from "../../client/mod.ts";
-import { escapeControls } from "../../config/mod.ts";
 import { CODES, type FxferError } from "../../errors.ts";
-import { count, formatBytes, formatDuration, formatRate } from "../format.ts";
-import type { Output } from "../output.ts";
-import { Progress } from "../progress.ts";
+import { type Output, ProgressLine } from "../../terminal/mod.ts";
+import { count, escapeControls, formatBytes, formatDuration, formatRate } from "../../text.ts";
 import { reportError } from "../report.ts";
-import type { Target } from "./plan.ts";
+import type { FileToSend } from "./plan.ts";
 import type { SendReport, Summary } from "./report.ts";
 
 /** Below this a rate is noise. */
@@ -24,14 +22,14 @@ export class TextReport implements SendReport {
   readonly #count: number;
   readonly #total: number | undefined;
   /** Bytes of each file under way that are out. */
-  readonly #out = new Map<Target, number>();
-  #progress: Progress | undefined;
+  readonly #out = new Map<FileToSend, number>();
+  #progress: ProgressLine | undefined;
   #bytes = 0;
   #done = 0;
   #current = "";
 
   /** @param targets Everything that is to be sent. */
-  constructor(output: Output, targets: readonly Target[], quiet: boolean) {
+  constructor(output: Output, targets: readonly FileToSend[], quiet: boolean) {
     this.#output = output;
     this.#quiet = quiet;
     const fit = targets.filter(({ error }) => error === undefined);
@@ -41,10 +39,10 @@ export class TextReport implements SendReport {
       : fit.reduce((sum, { size }) => sum + size!, 0);
   }
 
-  started({ label }: Target): void {
+  started({ label }: FileToSend): void {
     if (this.#quiet) return;
     if (this.#progress === undefined || this.#current === "") this.#current = label;
-    this.#progress ??= new Progress(this.#output.err, this.#options());
+    this.#progress ??= new ProgressLine(this.#output.err, this.#options());
   }
 
   /** The label is asked anew for each line. */
@@ -63,7 +61,7 @@ export class TextReport implements SendReport {
     };
   }
 
-  progress(target: Target, { sent }: Position): void {
+  progress(target: FileToSend, { sent }: Position): void {
     const before = this.#out.get(target);
     if (before === undefined) this.#current = target.label;
     this.#bytes += sent - (before ?? 0);
@@ -71,7 +69,7 @@ export class TextReport implements SendReport {
     this.#progress?.update(this.#bytes);
   }
 
-  sent(target: Target, { file, confirmed, replayed, sha256 }: SendResult): void {
+  sent(target: FileToSend, { file, confirmed, replayed, sha256 }: SendResult): void {
     const size = file?.size ?? target.size ?? this.#out.get(target) ?? 0;
     this.#over(target, size);
     if (this.#quiet) return;
@@ -80,7 +78,7 @@ export class TextReport implements SendReport {
     this.#line(`${target.label}: ${what} (${formatBytes(size)})${again}`);
   }
 
-  failed(target: Target, error: FxferError): void {
+  failed(target: FileToSend, error: FxferError): void {
     this.#over(target, this.#out.get(target) ?? 0);
     // One interruption is told once, at the end.
     if (error.code === "interrupted") return;
@@ -88,14 +86,14 @@ export class TextReport implements SendReport {
     reportError(this.#output.err, error, named ? {} : { about: `${target.label}: ` });
   }
 
-  #over(target: Target, bytes: number): void {
+  #over(target: FileToSend, bytes: number): void {
     this.#done++;
     this.#bytes += bytes - (this.#out.get(target) ?? 0);
     this.#out.delete(target);
     this.#progress?.update(this.#bytes);
   }
 
-  event(event: ClientEvent, target: Target | undefined): void {
+  event(event: ClientEvent, target: FileToSend | undefined): void {
     if (this.#quiet) return;
     const sentence = inWords(event, target?.label ?? "");
     if (sentence !== undefined) this.#output.err.line(escapeControls(sentence));

@@ -1,6 +1,6 @@
 /** `fxfer session`: its flags, and what they ask for. @module */
 import { parseEndpoint } from "../../address.ts";
-import { shorten } from "../../config/mod.ts";
+import { shorten } from "../../text.ts";
 import { type CommandSpec, type ParsedArgs, usageError } from "../args.ts";
 import { CONFIG_OPTIONS } from "../config_flags.ts";
 

@@ -1,16 +1,16 @@
 /** `fxfer session`: a session leaves a server, or comes to one. @module */
 import { formatEndpoint, parseEndpoint } from "../../address.ts";
-import { type Config, escapeControls, loadConfig } from "../../config/mod.ts";
+import { openSessions, type Sessions } from "../../app/mod.ts";
+import { type Config, loadConfig } from "../../config/mod.ts";
 import { FxferError } from "../../errors.ts";
 import { silentLogger } from "../../log.ts";
 import { exportSession, importSession } from "../../migration/mod.ts";
 import type { SessionStore } from "../../store/mod.ts";
+import type { Output } from "../../terminal/mod.ts";
+import { escapeControls, formatBytes, formatDuration } from "../../text.ts";
 import { type ParsedArgs, usageError } from "../args.ts";
 import type { Command } from "../command.ts";
 import { loadOptions } from "../config_flags.ts";
-import { formatBytes, formatDuration } from "../format.ts";
-import type { Output } from "../output.ts";
-import { openSessions, type Sessions } from "../wire.ts";
 import { readSessionArgs, SESSION, type SessionArgs } from "./args.ts";
 import { openBlob, openSink, readKey } from "./files.ts";
 

@@ -1,7 +1,7 @@
 /** The files of `fxfer session`: the key, and the session that was written down. @module */
 import { FxferError } from "../../errors.ts";
 import { importMigrationKey, MIN_SECRET_BYTES } from "../../migration/mod.ts";
-import type { Output } from "../output.ts";
+import type { Output } from "../../terminal/mod.ts";
 import { readable, writable } from "../permission.ts";
 
 /** `-` among the operands. */

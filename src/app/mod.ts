@@ -1,0 +1,10 @@
+/**
+ * Puts the parts of a server together: opens what a configuration names, listens, and lets several
+ * workers serve one port.
+ *
+ * @module
+ */
+export { announce, listen, listenForHealth, PORT_HINT } from "./listening.ts";
+export { openSessions, type Parts, serveOptions, type Sessions, wire } from "./parts.ts";
+export { serveWorkers } from "./workers/parent.ts";
+export { workerCount } from "./workers/plan.ts";

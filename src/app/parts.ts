@@ -1,0 +1,163 @@
+/**
+ * The composition root: makes the parts a configuration asks for, and is the only place that picks
+ * a session store.
+ *
+ * @module
+ */
+import type { Config, ServerConfig } from "../config/mod.ts";
+import { FxferError } from "../errors.ts";
+import type { Logger } from "../log.ts";
+import type { ServeOptions } from "../server/mod.ts";
+import { type BudgetLedger, DiskStorage } from "../storage/mod.ts";
+import {
+  MemorySessionStore,
+  RedisSessionStore,
+  type SessionStore,
+  SqliteSessionStore,
+} from "../store/mod.ts";
+import { recover } from "./orphan_sweep.ts";
+import { connectRedis } from "../redis/mod.ts";
+import { tracingStore } from "../trace/mod.ts";
+
+/** The parts of a server; dispose of them after it has stopped. */
+export interface Parts extends AsyncDisposable {
+  /** What `serve` of the library takes. */
+  readonly options: ServeOptions;
+}
+
+/** Seconds of the configuration as milliseconds of the library. */
+const ms = (seconds: number): number => seconds * 1000;
+
+/**
+ * Opens storage and store, and translates the configuration into the options of the library.
+ *
+ * @param trace Hears of every change of a session.
+ * @param budgetLedger Where other servers of this process share the folder and its budget.
+ */
+export async function wire(
+  config: Config,
+  log: Logger,
+  trace?: Logger,
+  budgetLedger?: BudgetLedger,
+): Promise<Parts> {
+  await using opened = new AsyncDisposableStack();
+  const { path, naming, durability, budget } = config.storage;
+  const storage = opened.use(
+    await DiskStorage.open(path, {
+      ...{ naming, durability, budget, log },
+      ...(budgetLedger === undefined ? {} : { budgetLedger }),
+    }),
+  );
+  const store = config.server.mode === "stateless"
+    ? undefined
+    : await openStore(config, opened, log);
+  opened.use(await recover(storage, store, log));
+  const seen = store === undefined || trace === undefined ? store : tracingStore(store, trace);
+  const options: ServeOptions = {
+    ...serveOptions(config),
+    ...(seen === undefined ? {} : { store: seen }),
+    storage,
+    log,
+  };
+  const owned = opened.move();
+  return { options, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+/** The sessions of a server, for a command that works beside it. */
+export interface Sessions extends AsyncDisposable {
+  readonly store: SessionStore;
+  readonly storage: DiskStorage;
+}
+
+/**
+ * Opens what a server keeps, which may be running: nothing of it is recovered or swept.
+ *
+ * @throws {FxferError} `config_invalid` if nobody else can see its sessions.
+ */
+export async function openSessions(config: Config, log: Logger): Promise<Sessions> {
+  if (config.server.mode === "stateless" || config.stateful.persistence === "memory") {
+    throw new FxferError(
+      "config_invalid",
+      "Cannot open sessions: a server keeps them where nobody else sees them, unless " +
+        "stateful.persistence is sqlite or redis",
+    );
+  }
+  await using opened = new AsyncDisposableStack();
+  const { path, naming, durability } = config.storage;
+  const storage = opened.use(await DiskStorage.open(path, { naming, durability, log }));
+  const store = await openStore(config, opened, log);
+  const owned = opened.move();
+  return { store, storage, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+async function openStore(
+  { stateful, storage }: Config,
+  opened: AsyncDisposableStack,
+  log: Logger,
+): Promise<SessionStore> {
+  switch (stateful.persistence) {
+    case "memory":
+      return opened.use(new MemorySessionStore());
+    case "sqlite":
+      return opened.use(
+        await SqliteSessionStore.open(`${storage.path}/${stateful.sqlite_file}`, {
+          flush: storage.durability === "durable",
+        }),
+      );
+    case "redis": {
+      const { client, subscriber } = opened.use(await connectRedis(stateful.redis_url, log));
+      return opened.use(new RedisSessionStore(client, { subscriber }));
+    }
+  }
+}
+
+/** The configuration in the library's words and units; pure. */
+export function serveOptions(config: Config): Omit<ServeOptions, "storage" | "store" | "log"> {
+  const { server, stateful, stateless, limits, security, versions } = config;
+  return {
+    hostname: server.host,
+    port: server.port,
+    mode: server.mode,
+    maxConnections: server.max_connections,
+    drainTimeoutMs: ms(server.drain_timeout),
+    clocks: {
+      handshakeMs: ms(server.handshake_timeout),
+      headerMs: ms(server.header_timeout),
+      stallMs: ms(stateless.request_timeout),
+      minRate: limits.min_rate,
+    },
+    rate: limits.rate === "off" ? "off" : {
+      connectionsPerSecond: limits.rate.connections_per_second,
+      sessionsPerMinute: limits.rate.sessions_per_minute,
+    },
+    maxRequestSize: stateless.max_request_size,
+    stateful: {
+      sessionTimeoutMs: ms(stateful.session_timeout),
+      maxSessions: stateful.max_sessions,
+      keepaliveMs: ms(stateful.keepalive),
+      maxInflight: stateful.max_inflight,
+      maxUploadSize: stateful.max_upload_size,
+      sessionQuota: limits.session_quota,
+      ipBinding: security.ip_binding,
+    },
+    ...proxyOptions(server),
+    degradeAbove: {
+      sessions: server.degrade_above.sessions,
+      eventLoopDelayMs: server.degrade_above.event_loop_delay_ms,
+    },
+    v1: versions.v1 === "on",
+    v1Ack: versions.v1_ack,
+  };
+}
+
+function proxyOptions({ proxy_protocol, proxy_allow }: ServerConfig): Pick<ServeOptions, "proxy"> {
+  if (proxy_protocol === "off") return {};
+  if (proxy_allow.length === 0) {
+    throw new FxferError(
+      "config_invalid",
+      `Cannot use configuration: server.proxy_protocol ${proxy_protocol} needs server.proxy_allow, ` +
+        "the addresses of the proxies",
+    );
+  }
+  return { proxy: { versions: proxy_protocol, allow: proxy_allow } };
+}

@@ -1,0 +1,153 @@
+/**
+ * The main thread of a server with several workers. It serves nothing itself: it starts the workers,
+ * writes what they log, hears the signals, and says for all whether they are ready.
+ *
+ *     parent ──start, check, stop──> worker 1 … N     each with listener, storage and store of its own
+ *            <──listening, log, …──                   on one port (SO_REUSEPORT): Linux picks who accepts
+ *
+ * Web Workers and not processes: a process could be started only with permission to run programs. The
+ * price is one permission to read, of the program's own files, when it is run from source.
+ *
+ * @module
+ */
+import { Health } from "../../admin/mod.ts";
+import type { Config } from "../../config/mod.ts";
+import { FxferError } from "../../errors.ts";
+import type { LogEvent, Logger } from "../../log.ts";
+import { onStop, type Output } from "../../terminal/mod.ts";
+import { announce, listen, listenForHealth, PORT_HINT } from "../listening.ts";
+import type { StartWorker } from "./messages.ts";
+import { configOfWorker } from "./plan.ts";
+import { Pool, type WorkerEvents, type WorkerHandle } from "./pool.ts";
+import { createSharedMemory, reclaim } from "./shared_memory.ts";
+import { WORKER_MODULE } from "./worker.ts";
+
+/** A stop is bounded by the drain time and by what each worker needs to say goodbye. */
+const GOODBYE_MS = 15_000;
+
+/** What the parent is given. */
+export interface ParentOptions {
+  readonly config: Config;
+  /** 2 or more. */
+  readonly workers: number;
+  readonly trace: boolean;
+  readonly sink: (event: LogEvent) => void;
+  readonly log: Logger;
+  readonly output: Output;
+}
+
+/** Serves with several workers until stopped; returns the exit code. */
+export async function serveWorkers(options: ParentOptions): Promise<number> {
+  const { config, workers, trace, sink, log, output } = options;
+  await mayReadItself();
+  const { host: hostname, port, drain_timeout } = config.server;
+  using held = port === 0 ? pickPort(hostname) : await checkPort(hostname, port);
+  const shared = createSharedMemory(workers);
+  const start = { type: "start", config: configOfWorker(config, held.port, workers) } as const;
+  const pool = new Pool({
+    workers,
+    spawn: (worker, events) =>
+      spawnWorker(WORKER_MODULE, { ...start, worker, trace, shared }, events),
+    reclaim: (worker) => reclaim(shared, worker),
+    sink,
+    log,
+    stopMs: drain_timeout * 1000 + GOODBYE_MS,
+  });
+  using _signals = onStop((signal) => {
+    log.info("server.signal", { signal });
+    pool.stop();
+  });
+  try {
+    const listening = await Promise.race([pool.listening, pool.finished]);
+    held[Symbol.dispose]();
+    if (listening === undefined) return 0; // told to stop before it had begun
+    await using _health = listenForHealth(
+      config,
+      log,
+      (port) => new Health({ hostname, port }, pool),
+    );
+    announce({ ...listening, port: held.port, workers }, config, log, output);
+    if (listening.tier === "W") {
+      // S-TRF-9 in part: what another worker has stored cannot be read here.
+      log.warn("workers.upload_ids_apart", { needs: "--allow-read=<storage folder>" });
+    }
+    await pool.finished;
+    return 0;
+  } finally {
+    pool.stop();
+    await pool.finished.catch(() => {});
+  }
+}
+
+/** Workers load the program's modules anew, which Deno allows only to those who may read them. */
+async function mayReadItself(): Promise<void> {
+  const path = new URL("../../", import.meta.url);
+  if (path.protocol !== "file:") return;
+  if ((await Deno.permissions.query({ name: "read", path })).state === "granted") return;
+  throw new FxferError(
+    "config_invalid",
+    "Cannot start workers: they load the program's own files, run with --allow-read for its src " +
+      "folder too, or use the compiled program, or set server.workers to 1",
+  );
+}
+
+/** A port for all workers. */
+interface HeldPort extends Disposable {
+  readonly port: number;
+}
+
+/** A free port, held until the workers listen: nobody else gets it meanwhile, and nobody knows it. */
+function pickPort(hostname: string): HeldPort {
+  const start = () => Deno.listen({ hostname, port: 0, reusePort: true });
+  const listener = listen(hostname, 0, PORT_HINT, start);
+  let held = true;
+  return {
+    port: (listener.addr as Deno.NetAddr).port,
+    [Symbol.dispose]() {
+      if (held) listener.close();
+      held = false;
+    },
+  };
+}
+
+/**
+ * Makes sure that nobody serves a port: a second fxfer with workers would get a part of the first
+ * one's connections without a word. Asked by a connection, because a listener of the parent's own
+ * would look to clients like the server that is not there yet. What else is wrong with the port the
+ * workers find out.
+ */
+async function checkPort(hostname: string, port: number): Promise<HeldPort> {
+  let conn: Deno.TcpConn | undefined;
+  try {
+    conn = await Deno.connect({ hostname, port });
+  } catch {
+    // As it should be.
+  }
+  conn?.close();
+  // Without a listener the system may connect a port with itself.
+  if (conn !== undefined && conn.localAddr.port !== port) {
+    listen(hostname, port, PORT_HINT, () => {
+      throw new Deno.errors.AddrInUse();
+    });
+  }
+  return { port, [Symbol.dispose]() {} };
+}
+
+/** Starts a thread with a module that obeys the messages of messages.ts. */
+export function spawnWorker(
+  module: string,
+  start: StartWorker,
+  events: WorkerEvents,
+): WorkerHandle {
+  const worker = new Worker(module, { type: "module", name: `fxfer ${start.worker}` });
+  worker.onmessage = ({ data }) => events.message(data);
+  worker.onerror = (event) => {
+    event.preventDefault(); // else it would be the parent's own
+    events.died(event.message);
+  };
+  worker.postMessage(start);
+  return {
+    post: (message) => worker.postMessage(message),
+    terminate: () => worker.terminate(),
+  };
+}

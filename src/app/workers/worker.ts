@@ -1,0 +1,110 @@
+/**
+ * One worker: a server of its own, with its own event loop, on the port of all. The log and what the
+ * parent wants to know go to it as messages; nothing is written to the terminal here.
+ *
+ * @module
+ */
+import { Readiness } from "../../admin/mod.ts";
+import { FxferError } from "../../errors.ts";
+import { createLogger, describeError, type LogEvent, type Logger } from "../../log.ts";
+import { serve, type Server } from "../../server/mod.ts";
+import { listen, PORT_HINT } from "../listening.ts";
+import { type Parts, wire } from "../parts.ts";
+import type { FromWorker, StartWorker, ToWorker } from "./messages.ts";
+import { SharedBudgetLedger, SharedConnectionCount } from "./shared_memory.ts";
+
+/**
+ * The address of this module. The parent imports it for that: so `deno compile` sees the module and
+ * embeds it.
+ */
+export const WORKER_MODULE: string = import.meta.url;
+
+/** What a worker is to itself; absent from the types of the main thread. */
+interface Scope {
+  onmessage: ((event: MessageEvent<ToWorker>) => void) | null;
+  postMessage(message: FromWorker): void;
+}
+
+/** What runs once it has started. */
+interface Running {
+  readonly server: Server;
+  readonly parts: Parts;
+  readonly readiness: Readiness;
+}
+
+function obey(scope: Scope): void {
+  let running: Promise<Running | undefined> = Promise.resolve(undefined);
+  const handle = async (message: ToWorker): Promise<void> => {
+    switch (message.type) {
+      case "start":
+        running = start(message, scope);
+        await running;
+        break;
+      case "check": {
+        const state = await (await running)?.readiness.check() ??
+          { ready: false, reason: "stopping" };
+        scope.postMessage({ type: "checked", check: message.check, state });
+        break;
+      }
+      case "stop": {
+        const started = await running;
+        await started?.server.shutdown();
+        await started?.parts[Symbol.asyncDispose]();
+        scope.postMessage({ type: "stopped" });
+      }
+    }
+  };
+  // A rejection is nobody's here: it ends the worker, and the parent hears of it.
+  scope.onmessage = ({ data }) => void handle(data);
+}
+
+async function start(
+  { worker, config, trace, shared }: StartWorker,
+  scope: Scope,
+): Promise<Running | undefined> {
+  const sink = (event: LogEvent) => post(scope, event);
+  const fields = { worker };
+  const log: Logger = createLogger(sink, config.logging.level).child(fields);
+  const traced = trace ? createLogger(sink, "info").child(fields) : undefined;
+  try {
+    await using opened = new AsyncDisposableStack();
+    const parts = opened.use(
+      await wire(config, log, traced, new SharedBudgetLedger(shared, worker)),
+    );
+    const { host, port } = config.server;
+    const connectionCount = new SharedConnectionCount(shared, worker);
+    const server = listen(
+      host,
+      port,
+      PORT_HINT,
+      () => serve({ ...parts.options, reusePort: true, connectionCount }),
+    );
+    const { storage, store } = parts.options;
+    const { tier, durability } = storage;
+    opened.move();
+    scope.postMessage({ type: "listening", hostname: server.addr.hostname, tier, durability });
+    return { server, parts, readiness: new Readiness({ server, storage, store }, log) };
+  } catch (error) {
+    if (!(error instanceof FxferError)) throw error;
+    scope.postMessage({ type: "refused", code: error.code, message: error.message });
+    return undefined;
+  }
+}
+
+/** An error, and what else is no plain data, goes as its text. Never throws, as a sink must not. */
+function post(scope: Scope, event: LogEvent): void {
+  const fields = Object.fromEntries(
+    Object.entries(event.fields).map(([key, value]) => [
+      key,
+      value instanceof Error ? describeError(value) : value,
+    ]),
+  );
+  try {
+    scope.postMessage({ type: "log", event: { ...event, fields } });
+  } catch (error) {
+    const unloggable = String(error);
+    scope.postMessage({ type: "log", event: { ...event, fields: { unloggable } } });
+  }
+}
+
+if ("WorkerGlobalScope" in globalThis) obey(globalThis as unknown as Scope);

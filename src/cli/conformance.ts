@@ -1,0 +1,122 @@
+/** `fxfer conformance`: the checkable rules of the wire contract, against any server. @module */
+import {
+  Broken,
+  type Check,
+  FRAME_CHECKS,
+  NotOffered,
+  ProbeClient,
+  type ServerUnderTest,
+  SESSION_CHECKS,
+} from "../conformance/mod.ts";
+import { FxferError } from "../errors.ts";
+import { fit, type Output, pad, type Paint, paintOf } from "../terminal/mod.ts";
+import { count, escapeControls } from "../text.ts";
+import { type ParsedArgs, usageError } from "./args.ts";
+import { readAddress } from "./chaos/args.ts";
+import type { Command } from "./command.ts";
+import { wordsOf } from "./doctor/finding.ts";
+
+/** `fxfer conformance`. */
+export const CONFORMANCE_COMMAND: Command = {
+  spec: {
+    name: "conformance",
+    summary: "Hold a server against the rules of the wire contract",
+    operands: { name: "HOST:PORT", min: 1, max: 1 },
+    options: {
+      json: { help: "Write one JSON object a rule, then the sum" },
+      quiet: { short: "q", help: "Show only the rules that are broken" },
+    },
+    details: [
+      "It stores some files of a few bytes. Each rule is tried on a connection of its own. Exit code " +
+      "0: every rule that applies was kept; 3: some were not.",
+    ],
+  },
+  run: runConformance,
+};
+
+/** What became of a check. */
+interface CheckResult {
+  readonly rule: string;
+  readonly promise: string;
+  readonly verdict: "kept" | "broken" | "skipped";
+  readonly seen: string;
+}
+
+const STYLE = { kept: "green", broken: "red", skipped: "yellow" } as const;
+
+async function runConformance(args: ParsedArgs, { out }: Output): Promise<number> {
+  const address = readAddress(args.operands[0]!);
+  if (address === undefined) throw usageError(["wanted HOST:PORT"], "conformance");
+  const paint = paintOf(out);
+  const sessions = await offersSessions(address);
+  const counts = { kept: 0, broken: 0, skipped: 0 };
+  for (const check of [...FRAME_CHECKS, ...SESSION_CHECKS]) {
+    const verdict = check.stateful && !sessions
+      ? { ...said(check), verdict: "skipped" as const, seen: "no sessions are offered" }
+      : await tried(check, address);
+    counts[verdict.verdict]++;
+    if (args.has("quiet") && verdict.verdict !== "broken") continue;
+    out.line(args.has("json") ? escapeControls(JSON.stringify(verdict)) : row(verdict, paint));
+  }
+  if (args.has("json")) out.line(JSON.stringify({ summary: counts }));
+  else {
+    const skipped = counts.skipped === 0 ? "" : `, ${counts.skipped} skipped`;
+    out.line(`${count(counts.kept, "rule")} kept, ${counts.broken} broken${skipped}`);
+  }
+  return counts.broken === 0 ? 0 : 3;
+}
+
+const said = ({ rule, promise }: Check) => ({ rule, promise });
+
+/** @throws {FxferError} `connection_lost` if there is no server at all. */
+async function offersSessions(address: { hostname: string; port: number }): Promise<boolean> {
+  try {
+    using peer = await ProbeClient.open(address);
+    const { data, header } = await peer.connect();
+    if (data.code !== "session_created") return false;
+    const { id } = header.session;
+    await peer.ask({ action: "disconnect", mode: "stateful", id, sequence: 1 });
+    return true;
+  } catch (cause) {
+    if (cause instanceof Deno.errors.ConnectionRefused || cause instanceof Deno.errors.NotCapable) {
+      const { hostname, port } = address;
+      throw new FxferError(
+        "connection_lost",
+        `Cannot connect to ${hostname}:${port}: ${cause.message}`,
+        {
+          cause,
+        },
+      );
+    }
+    return false;
+  }
+}
+
+async function tried(
+  check: Check,
+  address: { hostname: string; port: number },
+): Promise<CheckResult> {
+  const open: ProbeClient[] = [];
+  const target: ServerUnderTest = {
+    ...address,
+    async open() {
+      const peer = await ProbeClient.open(address);
+      open.push(peer);
+      return peer;
+    },
+  };
+  try {
+    return { ...said(check), verdict: "kept", seen: await check.run(target) };
+  } catch (error) {
+    const verdict = error instanceof NotOffered ? "skipped" : "broken";
+    const seen = error instanceof Broken ? error.message : wordsOf(error);
+    return { ...said(check), verdict, seen };
+  } finally {
+    for (const peer of open) peer[Symbol.dispose]();
+  }
+}
+
+function row({ rule, promise, verdict, seen }: CheckResult, paint: Paint): string {
+  const head = `${pad(rule, 9)}${paint(STYLE[verdict], verdict.padEnd(8))} `;
+  return `${head}${escapeControls(promise)}\n${" ".repeat(18)}${fit(escapeControls(seen), 61)}`;
+}

@@ -1,0 +1,186 @@
+/**
+ * A client made of text: frames are built by hand from the contract, and on purpose not with the
+ * program's own protocol folder, so that one misreading cannot hide another.
+ *
+ * @module
+ */
+
+/** Any JSON object of the wire. */
+// deno-lint-ignore no-explicit-any
+export type Json = Record<string, any>;
+
+/** What a server answered: header line and session data. */
+export interface Answer {
+  readonly header: Json;
+  readonly data: Json;
+  /** The session data as it came, its line feed included. */
+  readonly text: string;
+}
+
+/** What goes into a frame; what is absent has the value of the smallest stateless upload. */
+export interface Parts {
+  readonly action?: string;
+  readonly mode?: string;
+  readonly id?: string | null;
+  readonly sequence?: number;
+  readonly mime?: string;
+  readonly data?: Json;
+  readonly payload?: string;
+  /** Announced payload bytes, where they are not those of `payload`. */
+  readonly size?: number;
+  readonly version?: string;
+  /** Further header fields. */
+  readonly extra?: Json;
+}
+
+/** A server that says nothing for this long has not answered. */
+const PATIENCE_MS = 5000;
+
+const encoder = new TextEncoder();
+
+/** A frame as text; payloads of checks are ASCII. */
+export function frame(parts: Parts): string {
+  const data = parts.data === undefined ? "" : JSON.stringify(parts.data);
+  const { payload = "" } = parts;
+  const header = {
+    version: parts.version ?? "2.0",
+    mime_type: parts.mime ?? "text/plain",
+    size: parts.size ?? payload.length,
+    session: {
+      id: parts.id ?? null,
+      mode: parts.mode ?? "stateless",
+      sequence: parts.sequence ?? 1,
+      action: parts.action ?? "transfer",
+      data_size: encoder.encode(data).length,
+    },
+    ...parts.extra,
+  };
+  return `${JSON.stringify(header)}\n${data}${payload}`;
+}
+
+/** One connection to the server under test. */
+export class ProbeClient implements Disposable {
+  readonly #conn: Deno.TcpConn;
+  #rest: Uint8Array = new Uint8Array();
+  #closed = false;
+  #pending: Promise<boolean> | undefined;
+  /** The session this peer is in. */
+  id: string | null = null;
+
+  private constructor(conn: Deno.TcpConn) {
+    this.#conn = conn;
+  }
+
+  /** Connects. */
+  static async open(address: { hostname: string; port: number }): Promise<ProbeClient> {
+    const conn = await Deno.connect(address);
+    conn.setNoDelay();
+    return new ProbeClient(conn);
+  }
+
+  /** Writes text as UTF-8, or bytes. */
+  async send(what: string | Uint8Array): Promise<void> {
+    const bytes = typeof what === "string" ? encoder.encode(what) : what;
+    for (let at = 0; at < bytes.length;) at += await this.#conn.write(bytes.subarray(at));
+  }
+
+  /** Sends a frame and reads its answer. */
+  async ask(parts: Parts): Promise<Answer> {
+    await this.send(frame(parts));
+    return await this.answer();
+  }
+
+  /** Asks for a session, a new one or one of before. */
+  async connect(data: Json = {}, id: string | null = null): Promise<Answer> {
+    const answer = await this.ask({ action: "connect", mode: "stateful", sequence: 0, id, data });
+    this.id = answer.header.session?.id ?? null;
+    return answer;
+  }
+
+  /** A transfer in this peer's session. */
+  async put(sequence: number, payload: string, data: Json = {}): Promise<Answer> {
+    return await this.ask({ mode: "stateful", id: this.id, sequence, payload, data });
+  }
+
+  /** The next answer or notice. @throws {Error} If none comes, or it is none. */
+  async answer(): Promise<Answer> {
+    const line = await this.#take((bytes) => bytes.indexOf(10) + 1);
+    const header: Json = JSON.parse(line);
+    const size: number = header.session?.data_size ?? 0;
+    const text = size === 0 ? "" : await this.#take((bytes) => bytes.length < size ? 0 : size);
+    return { header, data: text === "" ? {} : JSON.parse(text), text };
+  }
+
+  /** Everything until the server closes. */
+  async untilEnd(): Promise<string> {
+    while (await this.#more());
+    return new TextDecoder().decode(this.#rest);
+  }
+
+  /** Whether the server has closed, once all it said was read. */
+  async ended(): Promise<boolean> {
+    return !await this.#more();
+  }
+
+  /** Whether bytes come within a time. */
+  async speaksWithin(ms: number): Promise<boolean> {
+    const read = this.#more();
+    const timer = Promise.withResolvers<boolean>();
+    const id = setTimeout(() => timer.resolve(false), ms);
+    const spoke = await Promise.race([read, timer.promise]);
+    clearTimeout(id);
+    this.#pending = spoke ? undefined : read;
+    return spoke;
+  }
+
+  /** Closes the writing half. */
+  async halfClose(): Promise<void> {
+    await this.#conn.closeWrite();
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#conn.close();
+  }
+
+  async #take(length: (bytes: Uint8Array) => number): Promise<string> {
+    let count: number;
+    while ((count = length(this.#rest)) === 0) {
+      if (!await this.#more()) throw new Error("the server closed the connection");
+    }
+    const taken = this.#rest.subarray(0, count);
+    this.#rest = this.#rest.subarray(count);
+    return new TextDecoder().decode(taken);
+  }
+
+  /** Reads once; false at the end. */
+  async #more(): Promise<boolean> {
+    const pending = this.#pending;
+    this.#pending = undefined;
+    return await (pending ?? this.#read());
+  }
+
+  async #read(): Promise<boolean> {
+    const buffer = new Uint8Array(64 * 1024);
+    let late = false;
+    const timer = setTimeout(() => {
+      late = true;
+      this[Symbol.dispose]();
+    }, PATIENCE_MS);
+    try {
+      const count = await this.#conn.read(buffer);
+      if (count === null) return false;
+      const joined = new Uint8Array(this.#rest.length + count);
+      joined.set(this.#rest);
+      joined.set(buffer.subarray(0, count), this.#rest.length);
+      this.#rest = joined;
+      return true;
+    } catch {
+      if (late) throw new Error("no answer");
+      return false;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}

@@ -1,0 +1,164 @@
+/** Sessions: connect, sequence, resume, takeover, disconnect (S-CON, S-SEQ, S-TRF, S-TAKE, S-DIS). @module */
+import { type Check, expect, expectCode, type ServerUnderTest } from "./check.ts";
+import { type Answer, frame, type ProbeClient } from "./probe_client.ts";
+
+const UUID4 = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
+
+/** A session for one check, ended after it: a server has room for so many. */
+async function inSession(
+  target: ServerUnderTest,
+  check: (peer: ProbeClient, created: Answer) => Promise<string>,
+): Promise<string> {
+  using peer = await target.open();
+  const created = await peer.connect({ want_token: true });
+  expectCode(created, "session_created");
+  try {
+    return await check(peer, created);
+  } finally {
+    await leave(target, peer.id, created.data.token);
+  }
+}
+
+async function leave(target: ServerUnderTest, id: string | null, token: string): Promise<void> {
+  using peer = await target.open();
+  const { data } = await peer.connect({ token }, id);
+  if (data.code !== "session_resumed") return;
+  await peer.ask({ action: "disconnect", mode: "stateful", id, sequence: data.next_sequence });
+}
+
+const check = (
+  rule: string,
+  promise: string,
+  run: (peer: ProbeClient, created: Answer, target: ServerUnderTest) => Promise<string>,
+): Check => ({
+  rule,
+  promise,
+  stateful: true,
+  run: (target) => inSession(target, (peer, created) => run(peer, created, target)),
+});
+
+/** See the module's text. */
+export const SESSION_CHECKS: readonly Check[] = [
+  check("S-CON-1", "a new session has a UUIDv4 and, if asked, a secret", (peer, { data }) => {
+    expect(UUID4.test(peer.id ?? ""), `id ${peer.id}`);
+    expect(String(data.token).length >= 43, "no secret of 256 bits");
+    return Promise.resolve("both");
+  }),
+  check("S-CON-6", "the terms are stated", (_, { data }) => {
+    const wanted = [
+      "keepalive_s",
+      "session_expiry_s",
+      "max_inflight",
+      "limits",
+      "server",
+      "challenge",
+    ];
+    const missing = wanted.filter((name) => data[name] === undefined);
+    expect(missing.length === 0, `without ${missing.join(", ")}`);
+    return Promise.resolve(`max_inflight ${data.max_inflight}, keepalive ${data.keepalive_s} s`);
+  }),
+  check("S-CON-4", "an id nobody made is unknown", async (_peer, _created, target) => {
+    using peer = await target.open();
+    return expectCode(await peer.connect({}, crypto.randomUUID()), "session_unknown");
+  }),
+  check(
+    "S-CON-5",
+    "a wrong secret is refused, and the session goes on",
+    async (peer, _, target) => {
+      using thief = await target.open();
+      const answer = await thief.connect({ token: "A".repeat(43) }, peer.id);
+      const seen = expectCode(answer, "unauthorized");
+      return `${seen}, then ${expectCode(await peer.put(1, "x"), "ok")}`;
+    },
+  ),
+  check(
+    "S-CON-7",
+    "a second connect is refused",
+    async (peer) => expectCode(await peer.connect(), "protocol_error"),
+  ),
+  check("S-CON-7", "a transfer before connect is refused", async (peer, _, target) => {
+    using other = await target.open();
+    const { id } = peer;
+    return expectCode(await other.ask({ mode: "stateful", id, payload: "x" }), "not_connected");
+  }),
+  check("§5", "the same frame again is answered from memory", async (peer) => {
+    const first = await peer.put(1, "x");
+    const again = await peer.put(1, "x");
+    const seen = expectCode(again, "ok", { replayed: true });
+    expect(first.data.file?.path === again.data.file?.path, "another file");
+    return seen;
+  }),
+  check("§5", "another frame under a used number is refused", async (peer) => {
+    expectCode(await peer.put(1, "x"), "ok");
+    return expectCode(await peer.put(1, "xy"), "sequence_reuse");
+  }),
+  check(
+    "§5",
+    "a gap is told, with the number expected",
+    async (peer) => expectCode(await peer.put(3, "x"), "sequence_gap", { expected: 1 }),
+  ),
+  check("S-SEQ-2", "a refused frame uses up no number", async (peer) => {
+    expectCode(await peer.put(1, "x", { offset: 5, length: 6 }), "offset_mismatch", { offset: 0 });
+    return `offset_mismatch, then ${
+      expectCode(await peer.put(1, "x"), "ok")
+    } under the same number`;
+  }),
+  check("S-SEQ-3", "a heartbeat uses up no number", async (peer) => {
+    const seen = expectCode(
+      await peer.ask({ action: "heartbeat", mode: "stateful", id: peer.id, sequence: 0 }),
+      "pong",
+    );
+    return `${seen}, then ${expectCode(await peer.put(1, "x"), "ok")}`;
+  }),
+  check(
+    "S-TRF-2",
+    "more bytes than announced are refused",
+    async (peer) => expectCode(await peer.put(1, "xyz", { length: 2 }), "length_mismatch"),
+  ),
+  check("§6", "a file may come in several frames", async (peer) => {
+    expectCode(await peer.put(1, "hel", { complete: false }), "partial");
+    const answer = await peer.put(2, "lo", { offset: 3, length: 5 });
+    const seen = expectCode(answer, "ok");
+    expect(answer.data.file?.size === 5, `a file of ${answer.data.file?.size} bytes`);
+    return `partial, then ${seen}: 5 bytes`;
+  }),
+  check("S-TRF-4", "what a cut connection has sent is kept", async (peer, { data }, target) => {
+    const { id } = peer;
+    const parts = { mode: "stateful", id, sequence: 1, data: { length: 5 } };
+    await peer.send(frame({ ...parts, payload: "hel", size: 5 }));
+    await peer.halfClose();
+    await peer.untilEnd();
+    using next = await target.open();
+    const back = await next.connect({ token: data.token }, id);
+    expectCode(back, "session_resumed", { next_sequence: 1 });
+    const offset = back.data.upload?.offset;
+    expect(offset === 3, `offset ${offset} of the 3 bytes sent`);
+    return `offset 3, then ${expectCode(await next.put(1, "lo", { offset: 3, length: 5 }), "ok")}`;
+  }),
+  check("S-TAKE-3", "who is taken over is told within 250 ms", async (peer, { data }, target) => {
+    using taker = await target.open();
+    const startedAt = performance.now();
+    const [resumed, notice] = await Promise.all([
+      taker.connect({ token: data.token }, peer.id),
+      peer.answer().then((answer) => ({ answer, ms: performance.now() - startedAt })),
+    ]);
+    expectCode(resumed, "session_resumed");
+    const seen = expectCode(notice.answer, "session_taken_over");
+    // Twice the time promised: half of it may be the network's.
+    expect(notice.ms < 500, `${seen} after ${Math.round(notice.ms)} ms`);
+    return `${seen} after ${Math.round(notice.ms)} ms`;
+  }),
+  check(
+    "S-DIS-1",
+    "disconnect answers with the totals, and ends the session",
+    async (peer, { data }, target) => {
+      expectCode(await peer.put(1, "hello"), "ok");
+      const { id } = peer;
+      const end = await peer.ask({ action: "disconnect", mode: "stateful", id, sequence: 2 });
+      expectCode(end, "session_closed");
+      using late = await target.open();
+      const again = await late.connect({ token: data.token }, id);
+      return `session_closed, then ${expectCode(again, "session_expired", { state: "closed" })}`;
+    },
+  ),
+];

@@ -1,0 +1,75 @@
+/**
+ * Saves of an attached session: compare-and-set, fenced by the epoch (S-TAKE-2), and honest about
+ * saves whose outcome is unknown (S-DEG-2).
+ *
+ * @module
+ */
+import { FxferError } from "../errors.ts";
+import type { SessionRecord } from "../session/mod.ts";
+import type { SessionStore } from "../store/mod.ts";
+import type { Attachment } from "./attachments.ts";
+import { displacedBy } from "./moved.ts";
+
+/** More lost races within one epoch than this mean a store that does not keep its contract. */
+const MAX_TRIES = 5;
+
+/** See the module's text. */
+export class SessionWriter {
+  readonly #store: SessionStore;
+
+  constructor(store: SessionStore) {
+    this.#store = store;
+  }
+
+  /**
+   * Saves `change(record)` and makes it the attachment's record.
+   *
+   * @throws {FxferError} `store_unavailable`: it may or may not have been stored, the attachment is
+   * stale. `session_taken_over` or, where the session went to another server, `use_another_server`:
+   * another epoch is in the store; nothing was saved and the connection is told to stop.
+   */
+  async save(
+    attachment: Attachment,
+    change: (record: SessionRecord) => SessionRecord,
+  ): Promise<void> {
+    if (attachment.stale) await this.refresh(attachment);
+    for (let tries = 0; tries < MAX_TRIES; tries++) {
+      if (attachment.displaced) throw attachment.reason ?? displacedBy(undefined);
+      const next = change(attachment.record);
+      let saved: boolean;
+      try {
+        saved = await this.#store.save(next);
+      } catch (error) {
+        attachment.stale = true;
+        throw error;
+      }
+      if (saved) {
+        attachment.record = next;
+        return;
+      }
+      // Someone else wrote: within our epoch that can only be a save of ours that was taken for lost.
+      await this.refresh(attachment);
+    }
+    throw new FxferError("store_unavailable", "Cannot save session: others keep writing it");
+  }
+
+  /** Loads the record anew; throws as {@linkcode SessionWriter.save} does. */
+  async refresh(attachment: Attachment): Promise<void> {
+    const kept = await this.#store.load(attachment.record.id);
+    if (kept?.epoch !== attachment.record.epoch || endedByOther(kept)) {
+      const error = displacedBy(kept);
+      attachment.displaced = true;
+      attachment.reason = error;
+      attachment.context.log.info("session.fenced", { session: attachment.record.id.slice(0, 8) });
+      attachment.context.interrupt(error);
+      throw error;
+    }
+    attachment.record = kept;
+    attachment.stale = false;
+  }
+}
+
+/** Our own disconnect, taken for lost and asked for again, is answered from the ring (S-SEQ-3). */
+function endedByOther(record: SessionRecord): boolean {
+  return record.endedAt !== null && record.ring.at(-1)?.reply.code !== "session_closed";
+}

@@ -1,0 +1,133 @@
+/**
+ * Text for people: escapes that keep a line one line, "did you mean", wrapped paragraphs, and sizes,
+ * rates and times in their usual units. Pure; open to all folders, and imports nothing.
+ *
+ * @module
+ */
+
+/**
+ * What must not reach a terminal raw: C0 and C1 controls (ANSI starts with one), line and paragraph
+ * separators, bidirectional and invisible marks (they make a line read as what it is not), the BOM
+ * and lone surrogates. The joiners U+200C and U+200D stay: Persian and emoji are written with them.
+ */
+const UNSAFE =
+  // deno-lint-ignore no-control-regex
+  /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]/gu;
+
+const SHORT: Readonly<Record<string, string>> = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
+
+/**
+ * A text that is one line and shows itself as it is: every control character, ANSI escape and
+ * bidirectional mark becomes a visible `\n`, `\u001b` …
+ *
+ * @param text Anything, also what a stranger sent.
+ */
+export function escapeControls(text: string): string {
+  return text.replace(
+    UNSAFE,
+    (char) => SHORT[char] ?? `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}
+
+/** At most `max` characters of an escaped text, with `…` where something was cut. */
+export function shorten(text: string, max: number): string {
+  // Cut before the escape too: a megabyte of text must not be escaped to show 40 characters.
+  const chars = [...escapeControls(text.slice(0, max * 2))];
+  return chars.length <= max && text.length <= max * 2
+    ? chars.join("")
+    : chars.slice(0, max - 1).join("") + "…";
+}
+
+/**
+ * How many single-character changes (insert, delete, replace, swap of neighbours) lead from one
+ * text to the other.
+ */
+export function editDistance(from: string, to: string): number {
+  let before: number[] = [];
+  let above = Array.from({ length: to.length + 1 }, (_, column) => column);
+  for (let row = 1; row <= from.length; row++) {
+    const line = [row];
+    for (let column = 1; column <= to.length; column++) {
+      const same = from[row - 1] === to[column - 1];
+      let best = Math.min(
+        above[column]! + 1,
+        line[column - 1]! + 1,
+        above[column - 1]! + (same ? 0 : 1),
+      );
+      const swapped = row > 1 && column > 1 && from[row - 1] === to[column - 2] &&
+        from[row - 2] === to[column - 1];
+      if (swapped) best = Math.min(best, before[column - 2]! + 1);
+      line.push(best);
+    }
+    before = above;
+    above = line;
+  }
+  return above[to.length]!;
+}
+
+/**
+ * The candidate a mistyped word most likely means; undefined when none is near: at most one change
+ * for each three characters, so that short words do not match everything.
+ */
+export function suggest(word: string, candidates: Iterable<string>): string | undefined {
+  // Nobody mistypes this much, and the distance costs length times length.
+  if (word.length > 64) return undefined;
+  const plain = (text: string) => text.toLowerCase().replaceAll("-", "_");
+  let best: string | undefined;
+  let least = Math.max(1, Math.floor(word.length / 3)) + 1;
+  for (const candidate of candidates) {
+    const distance = editDistance(plain(word), plain(candidate));
+    if (distance < least) [best, least] = [candidate, distance];
+  }
+  return best;
+}
+
+/** Breaks a text into lines of at most `width`; a longer word keeps its own line. */
+export function wrap(text: string, width: number): string[] {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(" ")) {
+    if (line !== "" && line.length + 1 + word.length > width) {
+      lines.push(line);
+      line = word;
+    } else {
+      line = line === "" ? word : `${line} ${word}`;
+    }
+  }
+  return [...lines, line];
+}
+
+const UNITS = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"] as const;
+
+/** Bytes in binary units: `0 B`, `1023 B`, `1.5 KiB`, `10.0 MiB`. */
+export function formatBytes(bytes: number): string {
+  let value = bytes;
+  let unit = 0;
+  // 1023.95 would be shown as 1024.0: it belongs to the next unit.
+  while (value >= (unit === 0 ? 1024 : 1023.95) && unit < UNITS.length - 1) {
+    value /= 1024;
+    unit++;
+  }
+  return `${unit === 0 ? Math.floor(value) : value.toFixed(1)} ${UNITS[unit]}`;
+}
+
+/** Bytes a second: `1.5 MiB/s`. */
+export function formatRate(bytesPerSecond: number): string {
+  return `${formatBytes(bytesPerSecond)}/s`;
+}
+
+/** Seconds in the two largest units: `0.3s`, `5s`, `1m05s`, `2h03m`, `3d04h`. */
+export function formatDuration(seconds: number): string {
+  if (seconds < 0.95) return `${Math.max(0, seconds).toFixed(1)}s`;
+  const whole = Math.round(seconds);
+  const two = (value: number) => String(Math.floor(value)).padStart(2, "0");
+  if (whole < 60) return `${whole}s`;
+  if (whole < 3600) return `${Math.floor(whole / 60)}m${two(whole % 60)}s`;
+  if (whole < 86400) return `${Math.floor(whole / 3600)}h${two(whole % 3600 / 60)}m`;
+  return `${Math.floor(whole / 86400)}d${two(whole % 86400 / 3600)}h`;
+}
+
+/** `1 file`, `2 files`. */
+export function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? "" : "s"}`;
+}
