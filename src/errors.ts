@@ -163,6 +163,8 @@ export type ErrorFields = Readonly<Record<string, unknown>>;
 export interface FxferErrorOptions {
   /** Facts for the reply, by their wire names. */
   readonly fields?: ErrorFields;
+  /** The limit that was reached, by the name of its setting: told to listeners, never sent. */
+  readonly limit?: string;
   /** What went wrong underneath; logged, never sent. */
   readonly cause?: unknown;
 }
@@ -187,6 +189,8 @@ export class FxferError extends Error {
   readonly code: Code;
   /** The facts that go into the reply. */
   readonly fields: ErrorFields;
+  /** The limit that was reached, by the name of its setting; undefined for any other reason. */
+  readonly limit: string | undefined;
 
   /**
    * Makes one; throw it.
@@ -198,6 +202,7 @@ export class FxferError extends Error {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.fields = options.fields ?? {};
+    this.limit = options.limit;
   }
 
   /** What a client does about it. */

@@ -5,8 +5,11 @@
  * fields of its connection or session; a session id is logged by its first 8 characters, and no
  * token, key or payload byte is ever a field.
  *
+ * Most lines are written by one listener to the events of a server, {@linkcode logEvents}.
+ *
  * @module
  */
+import type { Events, EventType, ServerEvent, SessionStep } from "./events.ts";
 
 /** How much a logger lets through: each level includes those after it. */
 export type LogLevel = "debug" | "info" | "warn" | "error";
@@ -117,4 +120,45 @@ export function describeError(error: unknown): string {
     at = at instanceof Error ? at.cause : undefined;
   }
   return parts.join(" <- ");
+}
+
+/** The level of an event's line in the log, where it is not `info`. */
+const LEVELS: Readonly<Partial<Record<EventType, LogLevel>>> = {
+  "connection.opened": "debug",
+  "connection.closed": "debug",
+  "session.renewed": "debug",
+  "session.detached": "debug",
+  "session.forgotten": "debug",
+  "transfer.begun": "debug",
+  "transfer.checkpointed": "debug",
+  "transfer.announced": "debug",
+  "transfer.dropped": "debug",
+  "limit.reached": "debug",
+  "store.lost": "warn",
+  "server.degraded": "warn",
+  "worker.started": "debug",
+  "worker.died": "error",
+  "worker.hangs": "error",
+};
+
+/** The line of an event that has another name than the event: readers of the log know it by that. */
+const NAMES: Readonly<Partial<Record<EventType, string>>> = {
+  "connection.refused": "request.refused",
+  "transfer.refused": "request.refused",
+  "session.taken_over": "session.resumed",
+};
+
+/** Whether the log has a line for events of this type. */
+export function isLogged(type: EventType, log: Logger): boolean {
+  return log.enabled(LEVELS[type] ?? "info");
+}
+
+/** Writes a line of the log for each event: this is the one place that does. */
+export function logEvents(events: Events, log: Logger): Disposable {
+  return events.subscribe((event) => {
+    const { type, rule: _rule, from: _from, to: _to, ...fields } = event as
+      & ServerEvent
+      & Partial<SessionStep>;
+    log[LEVELS[type] ?? "info"](NAMES[type] ?? type, fields);
+  }, (type) => isLogged(type, log));
 }

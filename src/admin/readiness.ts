@@ -1,8 +1,9 @@
 /** Whether a server should get new connections. @module */
-import type { Logger } from "../log.ts";
+import { type Logger, silentLogger } from "../log.ts";
 import type { Server } from "../server/mod.ts";
 import type { FileStorage } from "../storage/mod.ts";
 import type { SessionStore } from "../store/mod.ts";
+import { LATE, within } from "../within.ts";
 
 /** What a server needs to be ready. */
 export interface ReadinessParts {
@@ -39,7 +40,8 @@ export class Readiness {
   #last: { readonly at: number; readonly state: Promise<ReadyState> } | undefined;
   #told: UnreadyReason | undefined;
 
-  constructor(parts: ReadinessParts, log: Logger) {
+  /** @param log Is told when it is no longer ready and why, and when it is again. */
+  constructor(parts: ReadinessParts, log: Logger = silentLogger) {
     this.#parts = parts;
     this.#log = log;
   }
@@ -68,17 +70,12 @@ export class Readiness {
     reason: UnreadyReason,
     work: () => Promise<unknown> | undefined,
   ): Promise<ReadyState | undefined> {
-    const { promise: late, reject } = Promise.withResolvers<never>();
-    const text = `Cannot see ${reason}: it did not answer in ${PATIENCE_MS} ms`;
-    const timer = setTimeout(() => reject(new Error(text)), PATIENCE_MS);
     try {
-      await Promise.race([work(), late]);
-      return undefined;
+      if (await within(PATIENCE_MS, Promise.resolve(work())) !== LATE) return undefined;
+      throw new Error(`Cannot see ${reason}: it did not answer in ${PATIENCE_MS} ms`);
     } catch (cause) {
       if (this.#told !== reason) this.#log.warn("health.unready", { reason, cause });
       return { ready: false, reason };
-    } finally {
-      clearTimeout(timer);
     }
   }
 }

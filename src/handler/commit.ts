@@ -3,12 +3,20 @@
  *
  * @module
  */
-import { FxferError } from "../errors.ts";
-import type { ReplyBody } from "../protocol/mod.ts";
-import { execute, intend, intendWhole, type Intent, type UploadRecord } from "../session/mod.ts";
+import { CODES, FxferError } from "../errors.ts";
+import type { FileInfo, ReplyBody } from "../protocol/mod.ts";
+import {
+  execute,
+  intend,
+  intendWhole,
+  type Intent,
+  type SessionRecord,
+  type UploadRecord,
+} from "../session/mod.ts";
 import { checkDigest, type SealedFile, type StoredFile, type Upload } from "../storage/mod.ts";
 import { abandon, failUpload, flush, recordOf, specOf, type TransferRun } from "./incoming.ts";
 import { storedBefore, storedReply } from "./receive.ts";
+import { handOn, stepOf } from "./tell.ts";
 import type { Reply } from "./types.ts";
 
 /** A part that is not the last: its bytes are durable, and the sequence moves on. */
@@ -48,7 +56,7 @@ export async function publishWhole(run: TransferRun, bytes: Uint8Array): Promise
   const record = recordOf(run, upload);
   return await finish(run, upload, async (intent) => {
     try {
-      await writer.save(attachment, (r) => intendWhole(r, record, intent, options.now()));
+      return await writer.save(attachment, (r) => intendWhole(r, record, intent, options.now()));
     } catch (error) {
       // Stale: the intent may be in the store, and then finishPending() publishes this file.
       if (!attachment.stale) await abandon(attachment);
@@ -61,9 +69,10 @@ export async function publishWhole(run: TransferRun, bytes: Uint8Array): Promise
 async function finish(
   run: TransferRun,
   upload: Upload,
-  announce: (intent: Intent) => Promise<void>,
+  announce: (intent: Intent) => Promise<SessionRecord>,
 ): Promise<Reply> {
-  const { services: { storage }, attachment, request: { data, header } } = run;
+  const { services: { storage, events }, attachment, request: { data, header } } = run;
+  const { sequence } = header.session;
   let sealed: SealedFile;
   let before: StoredFile | undefined;
   try {
@@ -82,7 +91,12 @@ async function finish(
     await abandon(attachment); // nothing new to announce
     return await commit(run, storedReply(before, storage.durability, data.uploadId));
   }
-  await announce({ ...sealed, sequence: header.session.sequence, fingerprint: run.fingerprint });
+  const announced = await announce({ ...sealed, sequence, fingerprint: run.fingerprint });
+  if (events.wants("transfer.announced")) {
+    const step = stepOf(attachment, announced);
+    const { size: bytes } = sealed;
+    events.emit({ type: "transfer.announced", rule: "S-SEQ-5", ...step, sequence, bytes });
+  }
   // From here on a failure leaves the intent, and finishPending() or the next connect brings it to its end.
   const file = await upload.publish();
   const reply = await commit(run, storedReply(file, storage.durability, data.uploadId));
@@ -98,7 +112,7 @@ export async function commit(
 ): Promise<Reply> {
   const { services: { writer, options }, attachment, request: { header } } = run;
   const stored = body.code === "ok" && body.replayed !== true ? body.file : undefined;
-  await writer.save(attachment, (record) =>
+  const before = await writer.save(attachment, (record) =>
     execute(record, {
       sequence: header.session.sequence,
       fingerprint: run.fingerprint,
@@ -110,17 +124,50 @@ export async function commit(
       now: options.now(),
       input: "transfer",
     }));
-  const { log } = attachment.context;
-  if (stored !== undefined && log.enabled("info")) {
-    log.info("transfer.stored", {
-      session: attachment.record.id.slice(0, 8),
-      sequence: header.session.sequence,
+  if (stored === undefined) tellUnstored(run, body, before);
+  else tellStored(run, stored, before);
+  return { body };
+}
+
+/** A file is stored. */
+function tellStored(run: TransferRun, file: FileInfo, before: SessionRecord): void {
+  const { services: { events, options: { onStored } }, attachment, request } = run;
+  if (events.wants("transfer.stored")) {
+    events.emit({
+      type: "transfer.stored",
+      rule: "S-TRF-7",
+      ...stepOf(attachment, before),
+      sequence: request.header.session.sequence,
       // The rest of the path is the session's id.
-      file: stored.path.slice(stored.path.lastIndexOf("/") + 1),
-      bytes: stored.size,
+      file: file.path.slice(file.path.lastIndexOf("/") + 1),
+      bytes: file.size,
     });
   }
-  return { body };
+  if (onStored === undefined) return;
+  handOn(onStored, { ...file, mimeType: file.mime_type }, specOf(run), attachment.context.log);
+}
+
+/** A frame ran, and no new file came of it. */
+function tellUnstored(run: TransferRun, body: ReplyBody, before: SessionRecord): void {
+  const { services: { events }, attachment, request } = run;
+  const { record } = attachment;
+  const facts = {
+    ...stepOf(attachment, before),
+    sequence: request.header.session.sequence,
+  };
+  if (record.upload !== null) {
+    const { offset } = record.upload;
+    return events.emit({ type: "transfer.checkpointed", rule: "S-TRF-4", ...facts, offset });
+  }
+  if (before.upload !== null) {
+    const reason = body.code === "ok" ? "known" : body.code === "partial" ? "cancelled" : "failed";
+    events.emit({ type: "transfer.dropped", rule: "S-TRF-4", ...facts, reason });
+  }
+  if (body.code === "ok") events.emit({ type: "transfer.replayed", rule: "S-TRF-9", ...facts });
+  if (body.code !== "checksum_mismatch") return;
+  const { code } = body;
+  const reason = CODES[code].message;
+  events.emit({ type: "transfer.refused", rule: "S-TRF-5", ...facts, code, reason });
 }
 
 /** A request that ran and failed is remembered with its error; a refusal is not (S-SEQ-2). */

@@ -5,8 +5,8 @@
  *
  * @module
  */
-import { displacedBy } from "./moved.ts";
 import type { SessionRecord } from "../session/mod.ts";
+import { displace } from "./moved.ts";
 import type { SessionServices } from "./services.ts";
 
 /** Between two looks at the epochs of the sessions held here, in milliseconds (S-TAKE-3). */
@@ -19,16 +19,13 @@ const LOOK_MS = 1000;
  * @param kept The session as the store has it.
  */
 export async function fence(
-  { attachments, log }: SessionServices,
+  { attachments, events }: SessionServices,
   kept: Pick<SessionRecord, "id" | "epoch" | "moved">,
 ): Promise<void> {
   const { id, epoch } = kept;
   const holder = attachments.holder(id);
   if (holder !== undefined && holder.record.epoch < epoch && !holder.displaced) {
-    holder.displaced = true;
-    holder.reason = displacedBy(kept);
-    holder.context.interrupt(holder.reason);
-    log.info("session.fenced", { session: id.slice(0, 8), epoch });
+    displace(holder, kept, events);
   }
   const parked = attachments.parked(id);
   if (parked === undefined || parked.epoch >= epoch || attachments.changing(id)) return;

@@ -12,8 +12,9 @@ import { checkpoint, dropUpload, openUpload, type UploadRecord } from "../sessio
 import type { PutSpec, Upload } from "../storage/mod.ts";
 import type { Attachment } from "./attachments.ts";
 import { started } from "./receive.ts";
-import { dropFile, finishFile, settled } from "./recovery.ts";
+import { dropFile, finishFile, settled, tellSettled } from "./recovery.ts";
 import type { SessionServices } from "./services.ts";
+import { stepOf } from "./tell.ts";
 import type { Payload } from "./types.ts";
 
 /** One transfer frame under way. */
@@ -32,20 +33,23 @@ export async function finishPending(
   services: SessionServices,
   attachment: Attachment,
 ): Promise<void> {
-  const { writer, options } = services;
+  const { writer, options, events } = services;
   if (attachment.stale) await writer.refresh(attachment);
   const { record: { intent, upload: known }, upload } = attachment;
   if (intent !== null) {
     const stored = await finishFile(services, intent, upload);
-    await writer.save(attachment, (r) => settled(services, r, intent, stored));
+    const before = await writer.save(attachment, (r) => settled(services, r, intent, stored));
     await abandon(attachment); // what was published stays
+    tellSettled(services, before, stepOf(attachment, before), stored);
   } else if (known === null) {
     if (upload !== undefined) await abandon(attachment);
   } else if (upload === undefined) {
-    await writer.save(attachment, (r) => dropUpload(r, options.now()));
+    const before = await writer.save(attachment, (r) => dropUpload(r, options.now()));
+    const step = stepOf(attachment, before);
+    events.emit({ type: "transfer.dropped", rule: "S-TRF-4", ...step, reason: "lost" });
   } else if (upload.offset !== known.offset) {
     // Flushed by the frame that failed.
-    await writer.save(attachment, (r) => checkpoint(r, upload.offset, options.now()));
+    await saveOffset(services, attachment, upload.offset);
   }
 }
 
@@ -64,12 +68,19 @@ export function specOf({ attachment, request: { header, data } }: TransferRun): 
 
 /** Begins the file of a frame. */
 export async function open(run: TransferRun): Promise<Upload> {
-  const { services, attachment } = run;
-  const upload = await services.storage.begin(specOf(run));
+  const { services: { storage, writer, options, events }, attachment } = run;
+  const upload = await storage.begin(specOf(run));
   attachment.upload = upload;
   const record = recordOf(run, upload);
   try {
-    await services.writer.save(attachment, (r) => openUpload(r, record, services.options.now()));
+    const before = await writer.save(attachment, (r) => openUpload(r, record, options.now()));
+    const { sequence } = record;
+    events.emit({
+      type: "transfer.begun",
+      rule: "S-TRF-1",
+      ...stepOf(attachment, before),
+      sequence,
+    });
   } catch (error) {
     await abandon(attachment);
     throw error;
@@ -148,15 +159,26 @@ async function cut(run: TransferRun, upload: Upload, error: unknown): Promise<un
 
 /** Flushes and saves the offset. A store that is away is no reason to stop receiving (S-DEG-2). */
 async function keepOffset(run: TransferRun, upload: Upload): Promise<number> {
-  const { services: { writer, options }, attachment } = run;
+  const { services, attachment } = run;
   const offset = await flush(run, upload);
   try {
-    await writer.save(attachment, (r) => checkpoint(r, offset, options.now()));
+    await saveOffset(services, attachment, offset);
   } catch (error) {
     if (!(error instanceof FxferError) || error.code !== "store_unavailable") throw error;
     attachment.context.log.warn("checkpoint.unsaved", { offset, cause: error });
   }
   return offset;
+}
+
+/** Saves how much of the open file is durable. */
+async function saveOffset(
+  { writer, options, events }: SessionServices,
+  attachment: Attachment,
+  offset: number,
+): Promise<void> {
+  const before = await writer.save(attachment, (r) => checkpoint(r, offset, options.now()));
+  const step = stepOf(attachment, before);
+  events.emit({ type: "transfer.checkpointed", rule: "S-TRF-4", ...step, offset });
 }
 
 /** Flushes what has come so far; the offset that is durable. */
@@ -175,10 +197,14 @@ export async function flush(run: TransferRun, upload: Upload): Promise<number> {
  * @throws `error`, always.
  */
 export async function failUpload(run: TransferRun, error: unknown): Promise<never> {
-  const { services: { writer, options }, attachment } = run;
+  const { services: { writer, options, events }, attachment } = run;
   try {
     await abandon(attachment);
-    await writer.save(attachment, (r) => dropFile(r, options.now()));
+    const before = await writer.save(attachment, (r) => dropFile(r, options.now()));
+    if (before.upload !== null) {
+      const step = stepOf(attachment, before);
+      events.emit({ type: "transfer.dropped", rule: "S-TRF-4", ...step, reason: "failed" });
+    }
   } catch (cause) {
     // finishPending() drops it before the next frame.
     attachment.context.log.warn("upload.undropped", { cause });

@@ -15,6 +15,9 @@
  * @module
  */
 import { FxferError } from "../errors.ts";
+import type { Events, SessionStep } from "../events.ts";
+import type { Logger } from "../log.ts";
+import { omitUndefined } from "../omit_undefined.ts";
 import {
   dropIntent,
   dropUpload,
@@ -26,6 +29,7 @@ import {
 import type { FileSpec, FileStorage, StoredFile, Upload } from "../storage/mod.ts";
 import { storedReply } from "./receive.ts";
 import type { SessionServices, StatefulOptions } from "./services.ts";
+import { handOn, stepBetween } from "./tell.ts";
 
 /** A saved record, with the open file that belongs to it. */
 export interface Restored {
@@ -66,18 +70,22 @@ export function resumedAt(record: SessionRecord, parked: Upload | undefined): Se
  * @param record As saved: the session is this process's.
  * @param parked The open file, if it is in this process.
  * @param contended Whether another process may still be writing to the file.
+ * @param connection The number of the connection that attached, for events.
  */
 export async function restore(
   services: SessionServices,
   record: SessionRecord,
   parked: Upload | undefined,
   contended: boolean,
+  connection: number,
 ): Promise<Restored> {
-  const { attachments, options, storage } = services;
+  const { attachments, options, storage, events } = services;
   const { id, upload: known, intent } = record;
   if (intent !== null) {
-    const stored = await finishFile(services, intent, parked);
-    return await keep(services, settled(services, record, intent, stored), undefined);
+    const { next, stored } = await settleIntent(services, record, intent, parked);
+    const restored = await keep(services, next, undefined);
+    tellSettled(services, record, { connection, ...stepBetween(record, next) }, stored);
+    return restored;
   }
   if (known === null) {
     attachments.unpark(id);
@@ -96,7 +104,11 @@ export async function restore(
     contended,
   });
   if (upload === undefined) {
-    return await keep(services, dropUpload(record, options.now()), undefined);
+    const next = dropUpload(record, options.now());
+    const restored = await keep(services, next, undefined);
+    const step = { connection, ...stepBetween(record, next) };
+    events.emit({ type: "transfer.dropped", rule: "S-TRF-4", ...step, reason: "lost" });
+    return restored;
   }
   const { temporaryPath } = upload;
   if (temporaryPath === known.temporaryPath) return { record, upload };
@@ -139,8 +151,7 @@ function specOf({ id, clientAddress, upload }: SessionRecord): FileSpec {
     session: { id, sequence: upload?.openedBy ?? 0 },
     reserve: upload?.length ?? upload?.offset ?? 0,
     clientAddress,
-    ...(upload?.name === undefined ? {} : { name: upload.name }),
-    ...(upload?.uploadId === undefined ? {} : { uploadId: upload.uploadId }),
+    ...omitUndefined({ name: upload?.name, uploadId: upload?.uploadId }),
   };
 }
 
@@ -168,25 +179,30 @@ export async function finishFile(
   }
 }
 
-/** What it takes to bring an intent to its end. */
+/** What it takes to bring an intent to its end, and who hears of it. */
 export interface SettleParts {
   readonly storage: FileStorage;
-  readonly options: Pick<StatefulOptions, "maxInflight" | "now">;
+  readonly options: Pick<StatefulOptions, "maxInflight" | "now" | "onStored">;
+  readonly events: Events;
+  readonly log: Logger;
 }
 
 /**
- * Brings the intent of a session to its end that nobody serves any more (S-SEQ-5), and gives the record
- * one version on. To be called by who has raised its epoch, and by nobody else.
+ * Brings the intent of a session to its end (S-SEQ-5). To be called only by the one who has raised the
+ * session's epoch.
  *
- * @param record In a state in which it could be served; one without an intent is returned as it is.
+ * @param record In a state in which it could be served.
+ * @param upload The file, if this process still has it.
+ * @returns The record one version on, to be saved, and the file if there is one.
  */
 export async function settleIntent(
   parts: SettleParts,
   record: SessionRecord,
-): Promise<SessionRecord> {
-  const { intent } = record;
-  if (intent === null) return record;
-  return settled(parts, record, intent, await finishFile(parts, intent, undefined));
+  intent: Intent,
+  upload?: Upload,
+): Promise<{ readonly next: SessionRecord; readonly stored: StoredFile | undefined }> {
+  const stored = await finishFile(parts, intent, upload);
+  return { next: settled(parts, record, intent, stored), stored };
 }
 
 /** The record one version on, with its intent fulfilled, or dropped when nothing was stored. */
@@ -211,6 +227,31 @@ export function settled(
   });
 }
 
+/**
+ * Tells what became of an intent, once that is saved.
+ *
+ * @param before The record with the intent.
+ * @param stored The file; undefined: it was not to be had.
+ */
+export function tellSettled(
+  { events, options: { onStored }, log }: SettleParts,
+  before: SessionRecord,
+  step: SessionStep,
+  stored: StoredFile | undefined,
+): void {
+  const { intent } = before;
+  if (intent === null) return;
+  const facts = { rule: "S-SEQ-5", ...step, sequence: intent.sequence } as const;
+  if (stored === undefined) {
+    return events.emit({ type: "transfer.dropped", ...facts, reason: "lost" });
+  }
+  if (stored.replayed) return events.emit({ type: "transfer.replayed", ...facts });
+  const file = stored.path.slice(stored.path.lastIndexOf("/") + 1);
+  const { size: bytes } = stored;
+  events.emit({ type: "transfer.stored", ...facts, file, bytes, recovered: true });
+  if (onStored !== undefined) handOn(onStored, stored, specOf(before), log);
+}
+
 /** The record one version on, without its open file and what was to happen to it. */
 export function dropFile(record: SessionRecord, now: number): SessionRecord {
   return { ...dropIntent(dropUpload(record, now), now), version: record.version + 1 };
@@ -219,20 +260,32 @@ export function dropFile(record: SessionRecord, now: number): SessionRecord {
 /**
  * Removes the partial file of a session that has ended. A file that had got its final name before a
  * crash keeps it, and gets its line in the manifest.
+ *
+ * @param record As it was while it lived; without an open file if another instance has ended it.
+ * @param ended As it is now.
  */
 export async function removePartial(
   services: SessionServices,
   record: SessionRecord,
+  ended: SessionRecord,
 ): Promise<void> {
-  const parked = services.attachments.unpark(record.id);
+  const { attachments, storage, events } = services;
+  const { id, upload, intent } = record;
+  const parked = attachments.unpark(id);
   if (parked !== undefined) await parked.discard();
-  else if (record.upload !== null) await services.storage.remove(record.upload);
-  if (record.intent !== null) await services.storage.recover(record.intent);
+  else if (upload !== null) await storage.remove(upload);
+  const step = stepBetween(ended, ended);
+  if (intent !== null) tellSettled(services, record, step, await storage.recover(intent));
+  else if (upload !== null) {
+    events.emit({ type: "transfer.dropped", rule: "S-TRF-4", ...step, reason: "ended" });
+  }
 }
 
 /** Writes down that a session expired and removes its partial file; another's write in between wins (S-CLK-3). */
 export async function endExpired(services: SessionServices, record: SessionRecord): Promise<void> {
-  if (!(await services.store.save(expire(record, services.options.now())))) return;
-  services.log.info("session.expired", { session: record.id.slice(0, 8) });
-  await removePartial(services, record);
+  const { store, options, events } = services;
+  const expired = expire(record, options.now());
+  if (!(await store.save(expired))) return;
+  events.emit({ type: "session.expired", rule: "S-CLK-1", ...stepBetween(record, expired) });
+  await removePartial(services, record, expired);
 }

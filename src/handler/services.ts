@@ -1,4 +1,5 @@
 /** What the parts of the stateful handler share. @module */
+import type { Events } from "../events.ts";
 import type { Logger } from "../log.ts";
 import { DEFAULT_MAX_INFLIGHT, DEFAULT_MAX_REQUEST_SIZE } from "../protocol/mod.ts";
 import type { IpBinding } from "../session/mod.ts";
@@ -6,9 +7,11 @@ import type { FileStorage } from "../storage/mod.ts";
 import type { SessionStore } from "../store/mod.ts";
 import type { Attachments } from "./attachments.ts";
 import type { SessionWriter } from "./session_writer.ts";
+import type { StoreWatch } from "./store_watch.ts";
+import type { Telling } from "./tell.ts";
 
 /** Terms of stateful mode. Durations in milliseconds, sizes in bytes. */
-export interface StatefulOptions {
+export interface StatefulOptions extends Telling {
   /** The name of this server process: unique among those that share a store. */
   readonly instance: string;
   /** How long a detached session is kept (E). A client may ask for less. */
@@ -61,5 +64,7 @@ export interface SessionServices {
   readonly options: StatefulOptions;
   readonly attachments: Attachments;
   readonly writer: SessionWriter;
+  readonly watch: StoreWatch;
+  readonly events: Events;
   readonly log: Logger;
 }

@@ -6,9 +6,11 @@
  */
 import { FxferError } from "../errors.ts";
 import type { SessionRecord } from "../session/mod.ts";
+import type { Events } from "../events.ts";
 import type { SessionStore } from "../store/mod.ts";
 import type { Attachment } from "./attachments.ts";
-import { displacedBy } from "./moved.ts";
+import { displace, displacedBy } from "./moved.ts";
+import type { StoreWatch } from "./store_watch.ts";
 
 /** More lost races within one epoch than this mean a store that does not keep its contract. */
 const MAX_TRIES = 5;
@@ -16,14 +18,19 @@ const MAX_TRIES = 5;
 /** See the module's text. */
 export class SessionWriter {
   readonly #store: SessionStore;
+  readonly #watch: StoreWatch;
+  readonly #events: Events;
 
-  constructor(store: SessionStore) {
+  constructor(store: SessionStore, watch: StoreWatch, events: Events) {
     this.#store = store;
+    this.#watch = watch;
+    this.#events = events;
   }
 
   /**
    * Saves `change(record)` and makes it the attachment's record.
    *
+   * @returns The record that was changed.
    * @throws {FxferError} `store_unavailable`: it may or may not have been stored, the attachment is
    * stale. `session_taken_over` or, where the session went to another server, `use_another_server`:
    * another epoch is in the store; nothing was saved and the connection is told to stop.
@@ -31,21 +38,24 @@ export class SessionWriter {
   async save(
     attachment: Attachment,
     change: (record: SessionRecord) => SessionRecord,
-  ): Promise<void> {
+  ): Promise<SessionRecord> {
     if (attachment.stale) await this.refresh(attachment);
     for (let tries = 0; tries < MAX_TRIES; tries++) {
       if (attachment.displaced) throw attachment.reason ?? displacedBy(undefined);
-      const next = change(attachment.record);
+      const before = attachment.record;
+      const next = change(before);
       let saved: boolean;
       try {
         saved = await this.#store.save(next);
       } catch (error) {
         attachment.stale = true;
+        this.#watch.failed(error);
         throw error;
       }
+      this.#watch.answered();
       if (saved) {
         attachment.record = next;
-        return;
+        return before;
       }
       // Someone else wrote: within our epoch that can only be a save of ours that was taken for lost.
       await this.refresh(attachment);
@@ -57,12 +67,7 @@ export class SessionWriter {
   async refresh(attachment: Attachment): Promise<void> {
     const kept = await this.#store.load(attachment.record.id);
     if (kept?.epoch !== attachment.record.epoch || endedByOther(kept)) {
-      const error = displacedBy(kept);
-      attachment.displaced = true;
-      attachment.reason = error;
-      attachment.context.log.info("session.fenced", { session: attachment.record.id.slice(0, 8) });
-      attachment.context.interrupt(error);
-      throw error;
+      throw displace(attachment, kept, this.#events);
     }
     attachment.record = kept;
     attachment.stale = false;

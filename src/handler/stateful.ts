@@ -4,6 +4,7 @@
  * @module
  */
 import { FxferError } from "../errors.ts";
+import { Events } from "../events.ts";
 import { type Logger, silentLogger } from "../log.ts";
 import type { DisconnectRequest, HeartbeatRequest, ReplyBody } from "../protocol/mod.ts";
 import { detach, execute, fingerprint, judge, renewLease } from "../session/mod.ts";
@@ -19,7 +20,9 @@ import {
   type SessionServices,
   type StatefulOptions,
 } from "./services.ts";
+import { StoreWatch } from "./store_watch.ts";
 import { sweep, SWEEP_MS } from "./sweeper.ts";
+import { stepOf, totalsOf } from "./tell.ts";
 import { transfer } from "./transfer.ts";
 import type { ConnectionContext, Reply, Request, RequestHandler } from "./types.ts";
 
@@ -27,7 +30,7 @@ import type { ConnectionContext, Reply, Request, RequestHandler } from "./types.
 export class StatefulHandler implements RequestHandler, AsyncDisposable {
   readonly #services: SessionServices;
   readonly #sweeper: ReturnType<typeof setInterval>;
-  readonly #watch: AsyncDisposable;
+  readonly #takeovers: AsyncDisposable;
   #sweeping: Promise<void> | undefined;
 
   /**
@@ -42,16 +45,20 @@ export class StatefulHandler implements RequestHandler, AsyncDisposable {
     options: Partial<StatefulOptions> = {},
     log: Logger = silentLogger,
   ) {
+    const { events = new Events() } = options;
+    const watch = new StoreWatch(store, events);
     this.#services = {
       store,
       storage,
       options: { ...DEFAULT_STATEFUL_OPTIONS, ...options },
       attachments: new Attachments(),
-      writer: new SessionWriter(store),
+      writer: new SessionWriter(store, watch, events),
+      watch,
+      events,
       log,
     };
     this.#sweeper = setInterval(() => this.#sweep(), SWEEP_MS);
-    this.#watch = watchTakeovers(this.#services);
+    this.#takeovers = watchTakeovers(this.#services);
   }
 
   /** Attaches, stores, keeps alive or ends, by the frame's action. */
@@ -61,10 +68,14 @@ export class StatefulHandler implements RequestHandler, AsyncDisposable {
     }
     const { frame, payload } = request;
     if (frame.action === "connect") {
+      const { watch } = this.#services;
       try {
-        return await connect(this.#services, frame, context);
+        const reply = await connect(this.#services, frame, context);
+        watch.answered();
+        return reply;
       } catch (error) {
-        return degrade(this.#services, frame.data, error);
+        watch.failed(error);
+        return degrade(this.#services, frame.data, context, error);
       }
     }
     const attachment = this.#services.attachments.of(context);
@@ -86,7 +97,7 @@ export class StatefulHandler implements RequestHandler, AsyncDisposable {
 
   /** S-SEQ-3: repeats the last sequence and consumes nothing; the lease is renewed when half of it is gone. */
   async #heartbeat(frame: HeartbeatRequest, attachment: Attachment): Promise<Reply> {
-    const { writer, options } = this.#services;
+    const { writer, options, events } = this.#services;
     if (attachment.stale) await writer.refresh(attachment);
     const { record } = attachment;
     if (frame.header.session.sequence > record.lastSequence) {
@@ -96,14 +107,15 @@ export class StatefulHandler implements RequestHandler, AsyncDisposable {
     }
     const now = options.now();
     if (record.leaseUntil - now < record.keepaliveMs) {
-      await writer.save(attachment, (r) => renewLease(r, now));
+      const before = await writer.save(attachment, (r) => renewLease(r, now));
+      events.emit({ type: "session.renewed", rule: "S-CLK-4", ...stepOf(attachment, before) });
     }
     return { body: { code: "pong", next_sequence: record.lastSequence + 1 } };
   }
 
   /** S-DIS-1: closes the session and states its totals. */
   async #disconnect(frame: DisconnectRequest, attachment: Attachment): Promise<Reply> {
-    const { writer, options } = this.#services;
+    const { writer, options, events } = this.#services;
     await finishPending(this.#services, attachment);
     const { sequence } = frame.header.session;
     const print = fingerprint({
@@ -119,12 +131,11 @@ export class StatefulHandler implements RequestHandler, AsyncDisposable {
     const { record } = attachment;
     const reply: ReplyBody = {
       code: "session_closed",
-      files: record.filesTransferred,
-      bytes: record.totalBytes,
+      ...totalsOf(record),
       messages: record.messageCount + 1,
       duration_ms: options.now() - record.createdAt,
     };
-    await writer.save(attachment, (r) =>
+    const before = await writer.save(attachment, (r) =>
       execute(r, {
         sequence,
         fingerprint: print,
@@ -136,20 +147,29 @@ export class StatefulHandler implements RequestHandler, AsyncDisposable {
         now: options.now(),
         input: "disconnect",
       }));
+    const step = stepOf(attachment, before);
+    const totals = totalsOf(attachment.record);
+    events.emit({ type: "session.closed", rule: "S-DIS-1", ...step, ...totals });
     await abandon(attachment);
-    attachment.context.log.info("session.closed", { session: record.id.slice(0, 8) });
+    if (before.upload !== null) {
+      const over = { ...step, from: step.to, reason: "ended" } as const;
+      events.emit({ type: "transfer.dropped", rule: "S-TRF-4", ...over });
+    }
     return { body: reply, close: true };
   }
 
   /** S-DIS-1: a connection that ends without disconnect leaves its session detached. */
   async closed(context: ConnectionContext): Promise<void> {
-    const { attachments, writer, options } = this.#services;
+    const { attachments, writer, options, events } = this.#services;
     const attachment = attachments.of(context);
     if (attachment === undefined) return;
     try {
       const { record } = attachment;
       if (attachment.yielding || attachment.displaced || record.endedAt !== null) return;
-      await writer.save(attachment, (r) => detach(r, options.now()));
+      const before = await writer.save(attachment, (r) => detach(r, options.now()));
+      const expires_ms = record.expiryMs;
+      const step = stepOf(attachment, before);
+      events.emit({ type: "session.detached", rule: "S-DIS-1", ...step, expires_ms });
     } catch (error) {
       // The lease runs out instead (S-CLK-4).
       context.log.warn("session.undetached", { cause: error });
@@ -159,15 +179,19 @@ export class StatefulHandler implements RequestHandler, AsyncDisposable {
   }
 
   #sweep(): void {
+    const { watch, log } = this.#services;
     this.#sweeping ??= sweep(this.#services)
-      .catch((error) => this.#services.log.warn("sweep.failed", { cause: error }))
+      .then(() => watch.answered(), (error) => {
+        watch.failed(error);
+        log.warn("sweep.failed", { cause: error });
+      })
       .finally(() => this.#sweeping = undefined);
   }
 
   /** Stops sweeping and closes the files of detached sessions; their bytes and records stay. */
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#sweeper);
-    await this.#watch[Symbol.asyncDispose]();
+    await this.#takeovers[Symbol.asyncDispose]();
     await this.#sweeping;
     for (const upload of this.#services.attachments.unparkAll()) await upload.release();
   }

@@ -3,13 +3,14 @@ import { lifeOf, renewLease } from "../session/mod.ts";
 import { fence } from "./fencing.ts";
 import { endExpired, removePartial } from "./recovery.ts";
 import type { SessionServices } from "./services.ts";
+import { stepBetween, stepOf } from "./tell.ts";
 
 /** Between two sweeps, in milliseconds. */
 export const SWEEP_MS = 5000;
 
 /** One pass over the store. Throws what the store throws. */
 export async function sweep(services: SessionServices): Promise<void> {
-  const { attachments, store, options } = services;
+  const { attachments, store, options, events } = services;
   for await (const record of store.list()) {
     // An announcement that was lost is found here.
     if (record.instance !== options.instance) await fence(services, record);
@@ -22,10 +23,13 @@ export async function sweep(services: SessionServices): Promise<void> {
     // Another instance may have ended it: the file open here is nobody's any more.
     // One that has moved keeps its bytes: its hand-over may have to be written down again.
     if (record.moved === undefined && attachments.parked(record.id) !== undefined) {
-      await removePartial(services, record);
+      await removePartial(services, record, record);
     }
+    if (life !== "forgotten") continue;
     // S-CLK-3: an ended record is never written again, so it cannot have come back to life.
-    if (life === "forgotten") await store.delete(record.id);
+    await store.delete(record.id);
+    const step = { ...stepBetween(record, record), to: "Cleanup" } as const;
+    events.emit({ type: "session.forgotten", rule: "S-CON-4", ...step });
   }
 }
 
@@ -35,9 +39,10 @@ export async function sweep(services: SessionServices): Promise<void> {
  * only (S-CLK-3).
  */
 export async function renewHeld(services: SessionServices, id: string): Promise<boolean> {
-  const { attachments, writer, options } = services;
+  const { attachments, writer, options, events } = services;
   const holder = attachments.holder(id);
   if (holder === undefined || holder.displaced) return false;
-  await writer.save(holder, (record) => renewLease(record, options.now()));
+  const before = await writer.save(holder, (record) => renewLease(record, options.now()));
+  events.emit({ type: "session.renewed", rule: "S-CLK-4", ...stepOf(holder, before) });
   return true;
 }

@@ -1,5 +1,5 @@
 /**
- * How a session changes hands, and whether it still can (wire §7, S-CLK-1).
+ * How a session changes hands (S-TAKE), and whether it still can (S-CLK-1).
  *
  * Who writes first: the newcomer is authorised; the holder is told to stop and lets go after what it
  * is committing is saved; then the newcomer's record, one epoch up, is saved by compare-and-set; only
@@ -11,7 +11,9 @@
  * @module
  */
 import { FxferError } from "../errors.ts";
+import { omitUndefined } from "../omit_undefined.ts";
 import { attach, type AttachInit, close, lifeOf, type SessionRecord } from "../session/mod.ts";
+import { within } from "../within.ts";
 import { movedAway } from "./moved.ts";
 import {
   endExpired,
@@ -23,6 +25,8 @@ import {
 } from "./recovery.ts";
 import type { SessionServices } from "./services.ts";
 import { renewHeld } from "./sweeper.ts";
+import { stepBetween, totalsOf } from "./tell.ts";
+import type { ConnectionContext } from "./types.ts";
 
 /** How long a newcomer waits for the holder to let go (S-TAKE-4). */
 const RELEASE_MS = 2000;
@@ -74,10 +78,7 @@ export async function letGo({ attachments }: SessionServices, id: string): Promi
   holder.context.interrupt(
     new FxferError("session_taken_over", "Cannot go on: another connection has the session"),
   );
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<void>((resolve) => timer = setTimeout(resolve, RELEASE_MS));
-  await Promise.race([holder.released, late]);
-  clearTimeout(timer);
+  await within(RELEASE_MS, holder.released);
   holder.displaced = true;
 }
 
@@ -86,8 +87,9 @@ export async function take(
   services: SessionServices,
   id: string,
   init: AttachInit,
+  connection: number,
 ): Promise<Restored> {
-  const { attachments, store } = services;
+  const { attachments, store, events } = services;
   let waited = false;
   for (let tries = 0; tries < MAX_TRIES; tries++) {
     const loaded = await store.load(id);
@@ -104,8 +106,18 @@ export async function take(
     if (parked !== undefined) attachments.park(id, parked, loaded.epoch);
     if (!(await store.save(taken))) continue;
     if (parked !== undefined) attachments.park(id, parked, taken.epoch);
+    const { epoch, lastSequence: sequence, upload } = taken;
+    events.emit({
+      ...lifeOf(loaded, init.now) === "attached"
+        ? { type: "session.taken_over", rule: "S-TAKE-2" }
+        : { type: "session.resumed", rule: "S-CON-2" },
+      connection,
+      ...stepBetween(loaded, taken),
+      ...{ epoch, sequence, ...omitUndefined({ offset: upload?.offset }) },
+      address: init.clientAddress,
+    });
     if (loaded.instance !== init.instance) announce(services, taken);
-    return await restore(services, taken, parked, isElsewhere(services, loaded));
+    return await restore(services, taken, parked, isElsewhere(services, loaded), connection);
   }
   throw new FxferError("store_unavailable", "Cannot attach: others keep writing the session");
 }
@@ -123,10 +135,18 @@ function announce({ store, log }: SessionServices, { id, epoch }: SessionRecord)
 }
 
 /** S-CON-3: ends a session because its client wants a clean start. */
-export async function closeOld(services: SessionServices, id: string): Promise<void> {
-  const { store, options } = services;
+export async function closeOld(
+  services: SessionServices,
+  id: string,
+  context: ConnectionContext,
+): Promise<void> {
+  const { store, options, events } = services;
   const loaded = await store.load(id);
   if (loaded === undefined || loaded.endedAt !== null) return;
-  if (!(await store.save(close(loaded, options.now())))) return await closeOld(services, id);
-  await removePartial(services, loaded);
+  const closed = close(loaded, options.now());
+  if (!(await store.save(closed))) return await closeOld(services, id, context);
+  const { connectionId: connection } = context;
+  const step = { connection, ...stepBetween(loaded, closed), ...totalsOf(closed) };
+  events.emit({ type: "session.closed", rule: "S-CON-3", ...step });
+  await removePartial(services, loaded, closed);
 }

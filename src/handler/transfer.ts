@@ -1,5 +1,5 @@
 /**
- * transfer in a session: exactly once, resumable (wire §5, §6).
+ * transfer in a session: exactly once (S-SEQ), resumable (S-TRF).
  *
  * The order of writes, and what a crash between two of them leaves:
  *
@@ -23,6 +23,7 @@ import { acknowledge, commit, commitFailure, publish, publishWhole } from "./com
 import { abandon, finishPending, open, receive, specOf, type TransferRun } from "./incoming.ts";
 import { storedBefore, storedReply } from "./receive.ts";
 import type { SessionServices } from "./services.ts";
+import { stepOf } from "./tell.ts";
 import type { Payload, Reply } from "./types.ts";
 
 /** Runs, repeats or refuses one transfer frame. */
@@ -34,8 +35,13 @@ export async function transfer(
 ): Promise<Reply> {
   await finishPending(services, attachment);
   const print = fingerprintOf(request, attachment);
-  const verdict = judge(attachment.record, request.header.session.sequence, print);
-  if (verdict.kind === "replay") return { body: verdict.reply as ReplyBody };
+  const { sequence } = request.header.session;
+  const verdict = judge(attachment.record, sequence, print);
+  if (verdict.kind === "replay") {
+    const step = stepOf(attachment);
+    services.events.emit({ type: "transfer.replayed", rule: "S-SEQ-1", ...step, sequence });
+    return { body: verdict.reply as ReplyBody };
+  }
   if (verdict.kind === "refuse") throw verdict.error;
 
   const run: TransferRun = { services, attachment, request, fingerprint: print };

@@ -2,7 +2,16 @@
 import { createHash } from "node:crypto";
 import { formatEndpoint, parseEndpoint } from "../address.ts";
 import { FxferError } from "../errors.ts";
-import { base64url, hashToken, randomBytes, settleIntent } from "../handler/mod.ts";
+import { Events, type ServerEvent } from "../events.ts";
+import {
+  base64url,
+  hashToken,
+  randomBytes,
+  settleIntent,
+  stepBetween,
+  tellSettled,
+} from "../handler/mod.ts";
+import { silentLogger } from "../log.ts";
 import { authMethodOf, depart, departing, type SessionRecord } from "../session/mod.ts";
 import type { FileStorage } from "../storage/mod.ts";
 import type { SessionStore } from "../store/mod.ts";
@@ -33,6 +42,8 @@ export interface ExportOptions {
   readonly validMs?: number;
   /** Replies the server keeps for a session, 1 or more. @default {16} */
   readonly maxInflight?: number;
+  /** Hears that the session has moved, and what became of its open commit. @default nobody does */
+  readonly onEvent?: (event: ServerEvent) => unknown;
   /** Milliseconds since the epoch, for tests. @default {Date.now} */
   readonly now?: () => number;
 }
@@ -112,7 +123,10 @@ export async function exportSession(options: ExportOptions): Promise<ExportedSes
 
 /** The source lets go first: its record says where the session went, and no commit is half done. */
 async function leave(options: ExportOptions, to: string): Promise<SessionRecord> {
-  const { store, id, now = Date.now } = options;
+  const { store, storage, id, now = Date.now, maxInflight = MAX_INFLIGHT } = options;
+  const events = new Events();
+  if (options.onEvent !== undefined) events.subscribe(options.onEvent);
+  const parts = { storage, options: { maxInflight, now }, events, log: silentLogger };
   let waited = false;
   for (let tries = 0; tries < MAX_TRIES; tries++) {
     const loaded = await store.load(id);
@@ -121,9 +135,14 @@ async function leave(options: ExportOptions, to: string): Promise<SessionRecord>
     }
     if (departing(loaded, to, now())) {
       if (loaded.intent === null) return loaded;
-      const settled = await settle(options, loaded);
-      if (await store.save(settled)) return settled;
-      continue;
+      // S-SEQ-5: the file of a commit that was begun gets its name here, or the frame runs again there.
+      const servable = { ...loaded, state: "active" } as const;
+      const { next, stored } = await settleIntent(parts, servable, loaded.intent);
+      const { state, instance, endedAt } = loaded;
+      const settled = { ...next, state, instance, endedAt };
+      if (!(await store.save(settled))) continue;
+      tellSettled(parts, loaded, stepBetween(loaded, settled), stored);
+      return settled;
     }
     if (loaded.intent !== null && !waited) {
       waited = true;
@@ -133,22 +152,18 @@ async function leave(options: ExportOptions, to: string): Promise<SessionRecord>
     const ticket = base64url(randomBytes(32));
     const left = depart(loaded, { address: to, ticket }, now());
     if (!(await store.save(left))) continue;
+    events.emit({
+      type: "session.moved",
+      rule: "S-TAKE-2",
+      ...stepBetween(loaded, left),
+      address: to,
+      epoch: left.epoch,
+    });
     // The save is what counts; an announcement that is lost is found by looking (S-TAKE-3).
     await store.announce?.(id, left.epoch).catch(() => {});
     if (left.intent === null) return left;
   }
   throw new FxferError("store_unavailable", "Cannot export session: others keep writing it");
-}
-
-/** S-SEQ-5: the file of a commit that was begun gets its name here, or the frame runs again there. */
-async function settle(
-  { storage, maxInflight = MAX_INFLIGHT, now = Date.now }: ExportOptions,
-  left: SessionRecord,
-): Promise<SessionRecord> {
-  const parts = { storage, options: { maxInflight, now } };
-  const done = await settleIntent(parts, { ...left, state: "active" });
-  const { state, instance, endedAt } = left;
-  return { ...done, state, instance, endedAt };
 }
 
 /** The bytes that can go along; null: there are none, and the client sends the file again. */

@@ -3,11 +3,11 @@ import { FxferError } from "../errors.ts";
 import {
   type ConnectionContext,
   degrade,
+  type FallbackTerms,
   type Reply,
   type Request,
   type RequestHandler,
 } from "../handler/mod.ts";
-import type { FileStorage } from "../storage/mod.ts";
 
 /** Which modes a server offers. */
 export type ServerMode = "stateless" | "stateful" | "dual";
@@ -17,12 +17,6 @@ export interface Routes {
   readonly stateless?: RequestHandler | undefined;
   readonly stateful?: RequestHandler | undefined;
   readonly v1?: RequestHandler | undefined;
-}
-
-/** What a stateful connect that allows it is answered with where the mode is off (S-DEG-1). */
-export interface FallbackTerms {
-  readonly storage: FileStorage;
-  readonly options: { readonly instance: string; readonly maxRequestSize: number };
 }
 
 /** See the module's text. */
@@ -56,11 +50,12 @@ export class Dispatcher implements RequestHandler {
       `Cannot serve frame: ${frame.header.session.mode} mode is off`,
     );
     if (frame.action !== "connect" || this.#routes.stateless === undefined) throw error;
-    return degrade(this.#fallback, frame.data, error);
+    return degrade(this.#fallback, frame.data, context, error);
   }
 
   /** @inheritdoc */
   async closed(context: ConnectionContext): Promise<void> {
-    await this.#routes.stateful?.closed?.(context);
+    const { stateless, stateful, v1 } = this.#routes;
+    for (const route of [stateful, stateless, v1]) await route?.closed?.(context);
   }
 }

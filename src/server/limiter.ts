@@ -73,19 +73,20 @@ export class RateLimiter {
 
   /** Admits a connection or throws `rate_limited` with `retry_after_ms`. */
   admitConnection(address: string): void {
-    this.#admit(this.#connections, address, "Cannot accept connection");
+    this.#admit(this.#connections, address, "Cannot accept connection", "connections_per_second");
   }
 
   /** Admits a session creation or throws `rate_limited` with `retry_after_ms`. */
   admitSession(address: string): void {
-    this.#admit(this.#sessions, address, "Cannot create session");
+    this.#admit(this.#sessions, address, "Cannot create session", "sessions_per_minute");
   }
 
-  #admit(buckets: TokenBuckets, address: string, what: string): void {
+  #admit(buckets: TokenBuckets, address: string, what: string, limit: string): void {
     const retryAfterMs = buckets.take(address, this.#now());
     if (retryAfterMs === 0) return;
     throw new FxferError("rate_limited", `${what}: too many from this address`, {
       fields: { retry_after_ms: retryAfterMs },
+      limit,
     });
   }
 }

@@ -8,6 +8,7 @@
  * @module
  */
 import type { FxferError } from "../errors.ts";
+import { LATE, within } from "../within.ts";
 
 /** How long a read may take whose bytes are said to be here: a turn or two of the event loop. */
 const GRACE_READ_MS = 10;
@@ -158,20 +159,17 @@ export class Reader {
   async linger(maxBytes: number, maxMs: number): Promise<void> {
     if (this.#eof) return;
     const buffer = new Uint8Array(LINGER_BUFFER_BYTES);
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const timeout = new Promise<null>((resolve) => timer = setTimeout(resolve, maxMs, null));
+    const end = performance.now() + maxMs;
     try {
       for (let left = maxBytes; left >= 0;) {
         this.#pending ??= this.#conn.read(buffer);
-        const n = await Promise.race([this.#pending, timeout]);
-        if (n === null) return;
+        const n = await within(end - performance.now(), this.#pending);
+        if (n === null || n === LATE) return;
         this.#pending = undefined;
         left -= n;
       }
     } catch {
       // The peer reset the connection: there is nothing left to wait for.
-    } finally {
-      clearTimeout(timer);
     }
   }
 }

@@ -1,15 +1,21 @@
 /** Puts a server together from its parts. @module */
+import { Events, type ServerEvent } from "../events.ts";
 import {
   DEFAULT_STATEFUL_OPTIONS,
   type RequestHandler,
   StatefulHandler,
   type StatefulOptions,
   StatelessHandler,
+  type Stored,
+  sweepOrphans,
+  type Telling,
   V1Handler,
 } from "../handler/mod.ts";
-import { type Logger, silentLogger } from "../log.ts";
+import { logEvents, type Logger, silentLogger } from "../log.ts";
+import { omitUndefined } from "../omit_undefined.ts";
 import type { FileStorage } from "../storage/mod.ts";
 import type { SessionStore } from "../store/mod.ts";
+import { type Authorize, authorizing } from "./authorize.ts";
 import type { ClockLimits } from "./clocks.ts";
 import type { V1Ack } from "./v1_results.ts";
 import type { ConnectionCount } from "./connection_count.ts";
@@ -21,7 +27,11 @@ import { Server } from "./server.ts";
 
 /** What {@linkcode serve} takes. Durations in milliseconds, sizes in bytes. */
 export interface ServeOptions {
-  /** Where files go; the caller disposes of it after the server has stopped. */
+  /**
+   * Where files go; the caller disposes of it after the server has stopped. While the server runs,
+   * partial files that no session of `store` speaks of are removed from it once nobody has written to
+   * them for ten minutes: servers that share a storage share a store.
+   */
   readonly storage: FileStorage;
   /** Remembers sessions; needed unless the mode is `stateless`. The caller disposes of it. */
   readonly store?: SessionStore;
@@ -48,7 +58,7 @@ export interface ServeOptions {
   readonly reusePort?: boolean;
   /** How long payloads under way may go on after a stop. @default {10000} */
   readonly drainTimeoutMs?: number;
-  /** The clocks of wire §3. @default handshake 10 s, header 10 s, stall 30 s, 1024 bytes/s */
+  /** How long a connection may be silent or slow. @default handshake 10 s, header 10 s, stall 30 s, 1024 bytes/s */
   readonly clocks?: Partial<ClockLimits>;
   /** For each address; `off` for none. @default 200 connections/s, 600 sessions/min */
   readonly rate?: RateLimits | "off";
@@ -56,7 +66,10 @@ export interface ServeOptions {
   readonly maxRequestSize?: number;
   /** Terms of stateful mode. */
   readonly stateful?: Partial<
-    Omit<StatefulOptions, "admitSession" | "admitLoad" | "offersStateless" | "maxRequestSize">
+    Omit<
+      StatefulOptions,
+      "admitSession" | "admitLoad" | "offersStateless" | "maxRequestSize" | keyof Telling
+    >
   >;
   /**
    * The proxies that say whose connections they forward (PROXY protocol): from these addresses the
@@ -76,13 +89,40 @@ export interface ServeOptions {
   readonly v1?: boolean;
   /** When a v1 client is told about its files. @default {"eof"} */
   readonly v1Ack?: V1Ack;
-  /** Where events go. @default nowhere */
+  /**
+   * Wraps what serves the requests, to change requests or answers. What it returns hands on the calls
+   * of `closed`, too.
+   */
+  readonly handler?: (builtIn: RequestHandler) => RequestHandler;
+  /**
+   * Asked before each request is served, whatever its mode, action and version, and before any of its
+   * payload is read. A request that is not allowed is answered `unauthorized` and changes nothing.
+   *
+   * @default all are served
+   */
+  readonly authorize?: Authorize;
+  /** Called with everything that happens, as it happens. What it throws is logged, no more. */
+  readonly onEvent?: (event: ServerEvent) => unknown;
+  /**
+   * Called once for each file that was stored, after its commit; what was stored before and is only
+   * sent again is no new file. The answer does not wait for a promise that it returns. What it throws
+   * is logged and changes no answer.
+   */
+  readonly onStored?: (stored: Stored) => unknown;
+  /** Where the lines of the log go. @default nowhere */
   readonly log?: Logger;
+  /**
+   * Where events are told, for a program that listens to several parts at one place. Then that program
+   * writes their lines ({@linkcode logEvents}), and tells `server.listening` itself.
+   *
+   * @default a place of its own
+   */
+  readonly events?: Events;
   /** Stops the server gracefully when aborted. */
   readonly signal?: AbortSignal;
 }
 
-/** The clocks of wire §3 where nothing else is said. */
+/** The clocks of a connection where nothing else is said. */
 export const DEFAULT_CLOCKS: ClockLimits = {
   handshakeMs: 10_000,
   headerMs: 10_000,
@@ -131,9 +171,39 @@ export const DEFAULT_SERVER: {
  * }
  * await Deno.remove(folder, { recursive: true });
  * ```
+ *
+ * @example Its doors: who may send, what becomes of the files, and a handler around the built-in one
+ * ```ts
+ * import { connect, DiskStorage, serve } from "../../mod.ts";
+ *
+ * const folder = await Deno.makeTempDir();
+ * const told: string[] = [];
+ * {
+ *   await using storage = await DiskStorage.open(folder);
+ *   await using server = serve({
+ *     storage,
+ *     port: 0,
+ *     authorize: (_request, { clientAddress }) => clientAddress === "127.0.0.1",
+ *     handler: (builtIn) => ({
+ *       async handle(request, context) {
+ *         const reply = await builtIn.handle(request, context);
+ *         told.push(`answered ${reply.body.code}`);
+ *         return reply;
+ *       },
+ *       closed: (context) => builtIn.closed?.(context),
+ *     }),
+ *     onStored: ({ name, size }) => told.push(`${name}: ${size} bytes`),
+ *     onEvent: ({ type }) => type === "transfer.stored" && told.push(type),
+ *   });
+ *   await using client = await connect({ port: server.addr.port, mode: "stateless" });
+ *   await client.send(new TextEncoder().encode("hello"), { name: "hello.txt" });
+ * }
+ * console.assert(told.includes("transfer.stored") && told.includes("hello.txt: 5 bytes"));
+ * await Deno.remove(folder, { recursive: true });
+ * ```
  */
 export function serve(options: ServeOptions): Server {
-  const { storage, store } = options;
+  const { storage, store, onStored } = options;
   const log = options.log ?? silentLogger;
   const mode = options.mode ?? (store === undefined ? "stateless" : "dual");
   if (mode !== "stateless" && store === undefined) {
@@ -152,13 +222,20 @@ export function serve(options: ServeOptions): Server {
     // Not even named otherwise: Deno ends a program that names it without --unstable-net.
     ...(options.reusePort === true ? { reusePort: true } : {}),
   });
+  const events = options.events ??
+    new Events((cause) => log.error("listener.failed", { cause }));
+  const telling: Telling = { events, ...omitUndefined({ onStored }) };
+  if (options.events === undefined) logEvents(events, log);
+  if (options.onEvent !== undefined) events.subscribe(options.onEvent);
   const owned = new AsyncDisposableStack();
+  owned.use(sweepOrphans(storage, store, events, log));
   const overload = owned.use(
-    new Overload({ sessions: 0, eventLoopDelayMs: 0, ...options.degradeAbove }, log),
+    new Overload({ sessions: 0, eventLoopDelayMs: 0, ...options.degradeAbove }, events),
   );
   const stateful = mode === "stateless" || store === undefined ? undefined : owned.use(
     new StatefulHandler(store, storage, {
       ...options.stateful,
+      ...telling,
       instance,
       maxRequestSize,
       offersStateless: mode !== "stateful",
@@ -166,20 +243,19 @@ export function serve(options: ServeOptions): Server {
       admitLoad: (live) => overload.admit(live),
     }, log),
   );
+  const terms = { instance, maxRequestSize };
   const routes = {
     stateful,
     stateless: mode === "stateful"
       ? undefined
-      : new StatelessHandler(storage, { maxRequestSize, instance }),
-    v1: options.v1 === false ? undefined : new V1Handler(storage, { maxRequestSize }),
+      : new StatelessHandler(storage, { ...terms, ...telling }),
+    v1: options.v1 === false ? undefined : new V1Handler(storage, { maxRequestSize, ...telling }),
   };
-  const handler: RequestHandler = new Dispatcher(routes, {
-    storage,
-    options: { instance, maxRequestSize },
-  });
+  const builtIn = new Dispatcher(routes, { storage, options: terms, events });
+  const handler = options.handler?.(builtIn) ?? builtIn;
   const server = new Server(
     listener,
-    handler,
+    options.authorize === undefined ? handler : authorizing(handler, options.authorize),
     {
       maxConnections: options.maxConnections ?? DEFAULT_SERVER.maxConnections,
       count: options.connectionCount,
@@ -189,10 +265,17 @@ export function serve(options: ServeOptions): Server {
       v1Ack: options.v1Ack ?? "eof",
       limiter,
       proxy,
+      events,
     },
     log,
     owned,
   );
+  if (options.events === undefined) {
+    const { hostname, port } = server.addr;
+    const { tier, durability } = storage;
+    const sessions = omitUndefined({ sessions: stateful && store?.kind });
+    events.emit({ type: "server.listening", hostname, port, mode, tier, durability, ...sessions });
+  }
   const stop = () => void server.shutdown();
   if (options.signal?.aborted) stop();
   options.signal?.addEventListener("abort", stop, { once: true });

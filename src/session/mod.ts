@@ -119,7 +119,6 @@ export {
   type SessionInput,
   type SessionState,
   STATE_NAMES,
-  type Tracer,
 } from "./state.ts";
 export {
   fingerprint,

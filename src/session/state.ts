@@ -24,6 +24,7 @@
  * @module
  */
 import { type Code, FxferError } from "../errors.ts";
+import type { StateName } from "../events.ts";
 
 /** Where a session stands. */
 export type SessionState =
@@ -56,7 +57,7 @@ export type SessionInput =
   | "forget";
 
 /** The names people know the states by, for traces and documents. */
-export const STATE_NAMES: Readonly<Record<SessionState, string>> = {
+export const STATE_NAMES: Readonly<Record<SessionState, StateName>> = {
   idle: "Idle",
   connected: "Connected",
   authenticated: "Authenticated",
@@ -66,14 +67,6 @@ export const STATE_NAMES: Readonly<Record<SessionState, string>> = {
   closed: "Disconnected",
   forgotten: "Cleanup",
 };
-
-/** Hears of every step that was made; it must not throw. */
-export type Tracer = (
-  from: SessionState,
-  input: SessionInput,
-  to: SessionState,
-  id?: string,
-) => void;
 
 interface Refusal {
   readonly refuse: Code;
@@ -105,20 +98,12 @@ const TRANSITIONS: Readonly<Record<SessionState, Row>> = {
 /**
  * The state that follows.
  *
- * @param tracer Hears of the step; not of a refusal.
- * @param id Handed to the tracer.
  * @throws {FxferError} The code of the table for a pair that is not allowed; `session_expired`
  * carries `state: "expired" | "closed"` (S-CON-4).
  */
-export function nextState(
-  state: SessionState,
-  input: SessionInput,
-  tracer?: Tracer,
-  id?: string,
-): SessionState {
+export function nextState(state: SessionState, input: SessionInput): SessionState {
   const cell = TRANSITIONS[state][input];
   if (typeof cell !== "string") throw refusal(cell.refuse, state, input);
-  tracer?.(state, input, cell, id);
   return cell;
 }
 

@@ -172,4 +172,9 @@ export interface FileStorage extends AsyncDisposable {
   refresh?(): Promise<void> | undefined;
   /** Throws what keeps the folder from taking files now; for readiness. */
   check(): Promise<void>;
+  /**
+   * Removes partial files that no session will ask for, and returns how many. Files that another process
+   * may be receiving stay. Absent: they stay until people remove them.
+   */
+  readonly sweep?: ((isLive: (temporaryPath: string) => boolean) => Promise<number>) | undefined;
 }
