@@ -5,8 +5,12 @@
  * @module
  */
 import type { FxferError } from "../errors.ts";
-import type { SessionRecord } from "../session/mod.ts";
+import type { Events, Rule, SessionEvent } from "../events.ts";
+import { omitUndefined } from "../omit_undefined.ts";
+import type { Moved, SessionRecord } from "../session/mod.ts";
 import type { Upload } from "../storage/mod.ts";
+import { displacedBy } from "./moved.ts";
+import { type OwnFacts, tell } from "./tell.ts";
 import type { ConnectionContext } from "./types.ts";
 
 /** One session held by one connection. */
@@ -14,6 +18,7 @@ export class Attachment {
   /** The newest record this process knows. */
   record: SessionRecord;
   readonly context: ConnectionContext;
+  readonly #events: Events;
   /** The open file, when `record.upload` has one. */
   upload: Upload | undefined;
   /** A save failed and may or may not have been stored: load before anything is decided. */
@@ -29,13 +34,48 @@ export class Attachment {
   /** Settles {@linkcode Attachment.released}. */
   readonly release: () => void;
 
-  constructor(record: SessionRecord, context: ConnectionContext, upload: Upload | undefined) {
+  constructor(
+    record: SessionRecord,
+    context: ConnectionContext,
+    upload: Upload | undefined,
+    events: Events,
+  ) {
     this.record = record;
     this.context = context;
     this.upload = upload;
+    this.#events = events;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.released = promise;
     this.release = resolve;
+  }
+
+  /** Tells a step. @param before The record before the save that made the step true. */
+  tell<T extends SessionEvent>(
+    type: T,
+    rule: Rule,
+    before: SessionRecord,
+    facts: Omit<OwnFacts<T>, "connection">,
+  ): void {
+    if (!this.#events.wants(type)) return;
+    const own = { connection: this.context.connectionId, ...facts } as unknown as OwnFacts<T>;
+    tell(this.#events, type, rule, before, this.record, own);
+  }
+
+  /**
+   * Another epoch is in the store (S-TAKE-2): the connection is told, and saves nothing more.
+   *
+   * @param kept The session as the store has it.
+   * @returns What the connection is told.
+   */
+  displace(kept: { readonly epoch: number; readonly moved?: Moved } | undefined): FxferError {
+    const { context, record: { id } } = this;
+    this.displaced = true;
+    this.reason = displacedBy(kept);
+    context.interrupt(this.reason);
+    const facts = omitUndefined({ epoch: kept?.epoch, moved: kept?.moved?.address });
+    const who = { connection: context.connectionId, session: id.slice(0, 8) };
+    this.#events.emit({ type: "session.fenced", rule: "S-TAKE-2", ...who, ...facts });
+    return this.reason;
   }
 }
 

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { CODES, FxferError } from "../errors.ts";
-import type { FileInfo, ReplyBody } from "../protocol/mod.ts";
+import { type Code, CODES, FxferError } from "../errors.ts";
+import type { ReplyBody } from "../protocol/mod.ts";
 import {
   execute,
   intend,
@@ -16,7 +16,7 @@ import {
 import { checkDigest, type SealedFile, type StoredFile, type Upload } from "../storage/mod.ts";
 import { abandon, failUpload, flush, recordOf, specOf, type TransferRun } from "./incoming.ts";
 import { storedBefore, storedReply } from "./receive.ts";
-import { handOn, stepOf } from "./tell.ts";
+import { tellFile } from "./tell.ts";
 import type { Reply } from "./types.ts";
 
 /** A part that is not the last: its bytes are durable, and the sequence moves on. */
@@ -71,8 +71,7 @@ async function finish(
   upload: Upload,
   announce: (intent: Intent) => Promise<SessionRecord>,
 ): Promise<Reply> {
-  const { services: { storage, events }, attachment, request: { data, header } } = run;
-  const { sequence } = header.session;
+  const { services: { storage }, attachment, request: { data, header } } = run;
   let sealed: SealedFile;
   let before: StoredFile | undefined;
   try {
@@ -89,29 +88,38 @@ async function finish(
   }
   if (before !== undefined) {
     await abandon(attachment); // nothing new to announce
-    return await commit(run, storedReply(before, storage.durability, data.uploadId));
+    return await commitFile(run, before);
   }
-  const announced = await announce({ ...sealed, sequence, fingerprint: run.fingerprint });
-  if (events.wants("transfer.announced")) {
-    const step = stepOf(attachment, announced);
-    const { size: bytes } = sealed;
-    events.emit({ type: "transfer.announced", rule: "S-SEQ-5", ...step, sequence, bytes });
-  }
+  const { sequence } = header.session;
+  const known = await announce({ ...sealed, sequence, fingerprint: run.fingerprint });
+  attachment.tell("transfer.announced", "S-SEQ-5", known, { sequence, bytes: sealed.size });
   // From here on a failure leaves the intent, and finishPending() or the next connect brings it to its end.
   const file = await upload.publish();
-  const reply = await commit(run, storedReply(file, storage.durability, data.uploadId));
+  const reply = await commitFile(run, file);
   attachment.upload = undefined;
   return reply;
 }
 
-/** The commit: sequence, reply and upload in one save, before the reply is sent. */
+/** The commit of a file that is stored, now or before. */
+export function commitFile(run: TransferRun, file: StoredFile): Promise<Reply> {
+  const { services: { storage }, request: { data } } = run;
+  return commit(run, storedReply(file, storage.durability, data.uploadId), null, file);
+}
+
+/**
+ * The commit: sequence, reply and upload in one save, before the reply is sent.
+ *
+ * @param upload What of a file is still open after it.
+ * @param file The file that the frame has finished.
+ */
 export async function commit(
   run: TransferRun,
   body: ReplyBody,
   upload: UploadRecord | null = null,
+  file?: StoredFile,
 ): Promise<Reply> {
   const { services: { writer, options }, attachment, request: { header } } = run;
-  const stored = body.code === "ok" && body.replayed !== true ? body.file : undefined;
+  const stored = file?.replayed === false ? file : undefined;
   const before = await writer.save(attachment, (record) =>
     execute(record, {
       sequence: header.session.sequence,
@@ -124,50 +132,32 @@ export async function commit(
       now: options.now(),
       input: "transfer",
     }));
-  if (stored === undefined) tellUnstored(run, body, before);
-  else tellStored(run, stored, before);
+  tellCommit(run, before, body.code, file);
   return { body };
 }
 
-/** A file is stored. */
-function tellStored(run: TransferRun, file: FileInfo, before: SessionRecord): void {
-  const { services: { events, options: { onStored } }, attachment, request } = run;
-  if (events.wants("transfer.stored")) {
-    events.emit({
-      type: "transfer.stored",
-      rule: "S-TRF-7",
-      ...stepOf(attachment, before),
-      sequence: request.header.session.sequence,
-      // The rest of the path is the session's id.
-      file: file.path.slice(file.path.lastIndexOf("/") + 1),
-      bytes: file.size,
-    });
-  }
-  if (onStored === undefined) return;
-  handOn(onStored, { ...file, mimeType: file.mime_type }, specOf(run), attachment.context.log);
-}
-
-/** A frame ran, and no new file came of it. */
-function tellUnstored(run: TransferRun, body: ReplyBody, before: SessionRecord): void {
-  const { services: { events }, attachment, request } = run;
-  const { record } = attachment;
-  const facts = {
-    ...stepOf(attachment, before),
-    sequence: request.header.session.sequence,
-  };
+/** Tells what a frame that ran has brought. */
+function tellCommit(run: TransferRun, before: SessionRecord, code: Code, file?: StoredFile): void {
+  const { services: { events, options: { onStored } }, attachment, request: { header } } = run;
+  const { record, context: { connectionId: connection, log } } = attachment;
+  const { sequence } = header.session;
   if (record.upload !== null) {
     const { offset } = record.upload;
-    return events.emit({ type: "transfer.checkpointed", rule: "S-TRF-4", ...facts, offset });
+    return attachment.tell("transfer.checkpointed", "S-TRF-4", before, { sequence, offset });
   }
-  if (before.upload !== null) {
-    const reason = body.code === "ok" ? "known" : body.code === "partial" ? "cancelled" : "failed";
-    events.emit({ type: "transfer.dropped", rule: "S-TRF-4", ...facts, reason });
+  if (before.upload !== null && file?.replayed !== false) {
+    const reason = file !== undefined ? "known" : code === "partial" ? "cancelled" : "failed";
+    attachment.tell("transfer.dropped", "S-TRF-4", before, { sequence, reason });
   }
-  if (body.code === "ok") events.emit({ type: "transfer.replayed", rule: "S-TRF-9", ...facts });
-  if (body.code !== "checksum_mismatch") return;
-  const { code } = body;
-  const reason = CODES[code].message;
-  events.emit({ type: "transfer.refused", rule: "S-TRF-5", ...facts, code, reason });
+  if (file !== undefined) {
+    if (file.replayed || events.wants("transfer.stored") || onStored !== undefined) {
+      const parts = { events, onStored, log };
+      tellFile(parts, before, record, file, () => specOf(run), { connection, sequence });
+    }
+  } else if (code !== "partial") {
+    const facts = { sequence, code, reason: CODES[code].message };
+    attachment.tell("transfer.refused", "S-TRF-5", before, facts);
+  }
 }
 
 /** A request that ran and failed is remembered with its error; a refusal is not (S-SEQ-2). */

@@ -15,7 +15,6 @@ import { Attachment } from "./attachments.ts";
 import { base64url, hashToken, randomBytes } from "./secrets.ts";
 import type { SessionServices, StatefulOptions } from "./services.ts";
 import { sweep } from "./sweeper.ts";
-import { stepOf } from "./tell.ts";
 import { checkAlive, closeOld, letGo, take, unknownSession } from "./takeover.ts";
 import { sessionTerms, statelessTerms } from "./terms.ts";
 import type { ConnectionContext, Reply } from "./types.ts";
@@ -97,16 +96,10 @@ async function create(
   if (!(await store.save(record))) {
     throw new FxferError("store_unavailable", "Cannot create session: its id is in use");
   }
-  const attachment = new Attachment(record, context, undefined);
+  const attachment = new Attachment(record, context, undefined, events);
   hold(services, attachment);
-  events.emit({
-    type: "session.created",
-    rule: "S-CON-1",
-    ...stepOf(attachment),
-    from: "Idle",
-    address: context.clientAddress,
-    secret: token !== undefined,
-  });
+  const facts = { address: context.clientAddress, secret: token !== undefined };
+  attachment.tell("session.created", "S-CON-1", { ...record, state: "idle" }, facts);
   return {
     body: {
       code: "session_created",
@@ -166,7 +159,7 @@ async function resume(
   await letGo(services, id);
   const init = attachInit(services, data, context);
   const { record, upload } = await take(services, id, init, context.connectionId);
-  hold(services, new Attachment(record, context, upload));
+  hold(services, new Attachment(record, context, upload, services.events));
   return {
     body: {
       code: "session_resumed",

@@ -6,7 +6,6 @@
  * @module
  */
 import type { SessionRecord } from "../session/mod.ts";
-import { displace } from "./moved.ts";
 import type { SessionServices } from "./services.ts";
 
 /** Between two looks at the epochs of the sessions held here, in milliseconds (S-TAKE-3). */
@@ -19,13 +18,13 @@ const LOOK_MS = 1000;
  * @param kept The session as the store has it.
  */
 export async function fence(
-  { attachments, events }: SessionServices,
+  { attachments }: SessionServices,
   kept: Pick<SessionRecord, "id" | "epoch" | "moved">,
 ): Promise<void> {
   const { id, epoch } = kept;
   const holder = attachments.holder(id);
   if (holder !== undefined && holder.record.epoch < epoch && !holder.displaced) {
-    displace(holder, kept, events);
+    holder.displace(kept);
   }
   const parked = attachments.parked(id);
   if (parked === undefined || parked.epoch >= epoch || attachments.changing(id)) return;

@@ -12,9 +12,8 @@ import { checkpoint, dropUpload, openUpload, type UploadRecord } from "../sessio
 import type { PutSpec, Upload } from "../storage/mod.ts";
 import type { Attachment } from "./attachments.ts";
 import { started } from "./receive.ts";
-import { dropFile, finishFile, settled, tellSettled } from "./recovery.ts";
+import { afterIntent, dropFile, finishFile, tellFinished } from "./recovery.ts";
 import type { SessionServices } from "./services.ts";
-import { stepOf } from "./tell.ts";
 import type { Payload } from "./types.ts";
 
 /** One transfer frame under way. */
@@ -33,20 +32,20 @@ export async function finishPending(
   services: SessionServices,
   attachment: Attachment,
 ): Promise<void> {
-  const { writer, options, events } = services;
+  const { writer, options } = services;
   if (attachment.stale) await writer.refresh(attachment);
   const { record: { intent, upload: known }, upload } = attachment;
   if (intent !== null) {
     const stored = await finishFile(services, intent, upload);
-    const before = await writer.save(attachment, (r) => settled(services, r, intent, stored));
+    const before = await writer.save(attachment, (r) => afterIntent(services, r, intent, stored));
     await abandon(attachment); // what was published stays
-    tellSettled(services, before, stepOf(attachment, before), stored);
+    const { record, context: { connectionId } } = attachment;
+    tellFinished(services, before, record, stored, connectionId);
   } else if (known === null) {
     if (upload !== undefined) await abandon(attachment);
   } else if (upload === undefined) {
     const before = await writer.save(attachment, (r) => dropUpload(r, options.now()));
-    const step = stepOf(attachment, before);
-    events.emit({ type: "transfer.dropped", rule: "S-TRF-4", ...step, reason: "lost" });
+    attachment.tell("transfer.dropped", "S-TRF-4", before, { reason: "lost" });
   } else if (upload.offset !== known.offset) {
     // Flushed by the frame that failed.
     await saveOffset(services, attachment, upload.offset);
@@ -68,19 +67,13 @@ export function specOf({ attachment, request: { header, data } }: TransferRun): 
 
 /** Begins the file of a frame. */
 export async function open(run: TransferRun): Promise<Upload> {
-  const { services: { storage, writer, options, events }, attachment } = run;
+  const { services: { storage, writer, options }, attachment } = run;
   const upload = await storage.begin(specOf(run));
   attachment.upload = upload;
   const record = recordOf(run, upload);
   try {
     const before = await writer.save(attachment, (r) => openUpload(r, record, options.now()));
-    const { sequence } = record;
-    events.emit({
-      type: "transfer.begun",
-      rule: "S-TRF-1",
-      ...stepOf(attachment, before),
-      sequence,
-    });
+    attachment.tell("transfer.begun", "S-TRF-1", before, { sequence: record.sequence });
   } catch (error) {
     await abandon(attachment);
     throw error;
@@ -172,13 +165,12 @@ async function keepOffset(run: TransferRun, upload: Upload): Promise<number> {
 
 /** Saves how much of the open file is durable. */
 async function saveOffset(
-  { writer, options, events }: SessionServices,
+  { writer, options }: SessionServices,
   attachment: Attachment,
   offset: number,
 ): Promise<void> {
   const before = await writer.save(attachment, (r) => checkpoint(r, offset, options.now()));
-  const step = stepOf(attachment, before);
-  events.emit({ type: "transfer.checkpointed", rule: "S-TRF-4", ...step, offset });
+  attachment.tell("transfer.checkpointed", "S-TRF-4", before, { offset });
 }
 
 /** Flushes what has come so far; the offset that is durable. */
@@ -197,13 +189,12 @@ export async function flush(run: TransferRun, upload: Upload): Promise<number> {
  * @throws `error`, always.
  */
 export async function failUpload(run: TransferRun, error: unknown): Promise<never> {
-  const { services: { writer, options, events }, attachment } = run;
+  const { services: { writer, options }, attachment } = run;
   try {
     await abandon(attachment);
     const before = await writer.save(attachment, (r) => dropFile(r, options.now()));
     if (before.upload !== null) {
-      const step = stepOf(attachment, before);
-      events.emit({ type: "transfer.dropped", rule: "S-TRF-4", ...step, reason: "failed" });
+      attachment.tell("transfer.dropped", "S-TRF-4", before, { reason: "failed" });
     }
   } catch (cause) {
     // finishPending() drops it before the next frame.

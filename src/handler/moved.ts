@@ -1,9 +1,6 @@
 /** What those are told whose session is no longer here. @module */
 import { FxferError } from "../errors.ts";
-import type { Events } from "../events.ts";
-import { omitUndefined } from "../omit_undefined.ts";
 import type { Moved, SessionRecord } from "../session/mod.ts";
-import type { Attachment } from "./attachments.ts";
 
 /**
  * The answer to an authorised connect to a session that has moved. It is the one place where the
@@ -27,30 +24,4 @@ export function displacedBy(record: Pick<SessionRecord, "moved"> | undefined): F
     "session_taken_over",
     "Cannot change session: another connection has taken it over",
   );
-}
-
-/**
- * Another epoch is in the store (S-TAKE-2): the connection is told, and saves nothing more.
- *
- * @param kept The session as the store has it.
- * @returns What the connection is told.
- */
-export function displace(
-  attachment: Attachment,
-  kept: { readonly epoch: number; readonly moved?: Moved } | undefined,
-  events: Events,
-): FxferError {
-  const { context, record: { id } } = attachment;
-  const reason = displacedBy(kept);
-  attachment.displaced = true;
-  attachment.reason = reason;
-  context.interrupt(reason);
-  events.emit({
-    type: "session.fenced",
-    rule: "S-TAKE-2",
-    connection: context.connectionId,
-    session: id.slice(0, 8),
-    ...omitUndefined({ epoch: kept?.epoch, moved: kept?.moved?.address }),
-  });
-  return reason;
 }

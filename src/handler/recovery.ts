@@ -15,7 +15,7 @@
  * @module
  */
 import { FxferError } from "../errors.ts";
-import type { Events, SessionStep } from "../events.ts";
+import type { Events } from "../events.ts";
 import type { Logger } from "../log.ts";
 import { omitUndefined } from "../omit_undefined.ts";
 import {
@@ -29,7 +29,7 @@ import {
 import type { FileSpec, FileStorage, StoredFile, Upload } from "../storage/mod.ts";
 import { storedReply } from "./receive.ts";
 import type { SessionServices, StatefulOptions } from "./services.ts";
-import { handOn, stepBetween } from "./tell.ts";
+import { tell, tellFile } from "./tell.ts";
 
 /** A saved record, with the open file that belongs to it. */
 export interface Restored {
@@ -82,9 +82,9 @@ export async function restore(
   const { attachments, options, storage, events } = services;
   const { id, upload: known, intent } = record;
   if (intent !== null) {
-    const { next, stored } = await settleIntent(services, record, intent, parked);
+    const { next, stored } = await finishIntent(services, record, intent, parked);
     const restored = await keep(services, next, undefined);
-    tellSettled(services, record, { connection, ...stepBetween(record, next) }, stored);
+    tellFinished(services, record, next, stored, connection);
     return restored;
   }
   if (known === null) {
@@ -106,8 +106,8 @@ export async function restore(
   if (upload === undefined) {
     const next = dropUpload(record, options.now());
     const restored = await keep(services, next, undefined);
-    const step = { connection, ...stepBetween(record, next) };
-    events.emit({ type: "transfer.dropped", rule: "S-TRF-4", ...step, reason: "lost" });
+    const facts = { connection, reason: "lost" } as const;
+    tell(events, "transfer.dropped", "S-TRF-4", record, next, facts);
     return restored;
   }
   const { temporaryPath } = upload;
@@ -163,7 +163,7 @@ function specOf({ id, clientAddress, upload }: SessionRecord): FileSpec {
  * @throws {FxferError} When storage cannot do it now.
  */
 export async function finishFile(
-  { storage }: Pick<SettleParts, "storage">,
+  { storage }: Pick<IntentParts, "storage">,
   intent: Intent,
   upload: Upload | undefined,
 ): Promise<StoredFile | undefined> {
@@ -180,7 +180,7 @@ export async function finishFile(
 }
 
 /** What it takes to bring an intent to its end, and who hears of it. */
-export interface SettleParts {
+export interface IntentParts {
   readonly storage: FileStorage;
   readonly options: Pick<StatefulOptions, "maxInflight" | "now" | "onStored">;
   readonly events: Events;
@@ -195,19 +195,19 @@ export interface SettleParts {
  * @param upload The file, if this process still has it.
  * @returns The record one version on, to be saved, and the file if there is one.
  */
-export async function settleIntent(
-  parts: SettleParts,
+export async function finishIntent(
+  parts: IntentParts,
   record: SessionRecord,
   intent: Intent,
   upload?: Upload,
 ): Promise<{ readonly next: SessionRecord; readonly stored: StoredFile | undefined }> {
   const stored = await finishFile(parts, intent, upload);
-  return { next: settled(parts, record, intent, stored), stored };
+  return { next: afterIntent(parts, record, intent, stored), stored };
 }
 
 /** The record one version on, with its intent fulfilled, or dropped when nothing was stored. */
-export function settled(
-  services: SettleParts,
+export function afterIntent(
+  services: IntentParts,
   record: SessionRecord,
   intent: Intent,
   stored: StoredFile | undefined,
@@ -227,29 +227,22 @@ export function settled(
   });
 }
 
-/**
- * Tells what became of an intent, once that is saved.
- *
- * @param before The record with the intent.
- * @param stored The file; undefined: it was not to be had.
- */
-export function tellSettled(
-  { events, options: { onStored }, log }: SettleParts,
+/** Tells what became of the intent of `before`, after `after` was saved; without `stored` it is dropped. */
+export function tellFinished(
+  { events, options: { onStored }, log }: IntentParts,
   before: SessionRecord,
-  step: SessionStep,
+  after: SessionRecord,
   stored: StoredFile | undefined,
+  connection?: number,
 ): void {
-  const { intent } = before;
-  if (intent === null) return;
-  const facts = { rule: "S-SEQ-5", ...step, sequence: intent.sequence } as const;
+  const facts = { ...omitUndefined({ connection }), sequence: before.intent!.sequence };
   if (stored === undefined) {
-    return events.emit({ type: "transfer.dropped", ...facts, reason: "lost" });
+    tell(events, "transfer.dropped", "S-SEQ-5", before, after, { ...facts, reason: "lost" });
+  } else {
+    const parts = { events, onStored, log };
+    const spec = () => specOf(before);
+    tellFile(parts, before, after, stored, spec, { ...facts, recovered: true });
   }
-  if (stored.replayed) return events.emit({ type: "transfer.replayed", ...facts });
-  const file = stored.path.slice(stored.path.lastIndexOf("/") + 1);
-  const { size: bytes } = stored;
-  events.emit({ type: "transfer.stored", ...facts, file, bytes, recovered: true });
-  if (onStored !== undefined) handOn(onStored, stored, specOf(before), log);
 }
 
 /** The record one version on, without its open file and what was to happen to it. */
@@ -274,10 +267,9 @@ export async function removePartial(
   const parked = attachments.unpark(id);
   if (parked !== undefined) await parked.discard();
   else if (upload !== null) await storage.remove(upload);
-  const step = stepBetween(ended, ended);
-  if (intent !== null) tellSettled(services, record, step, await storage.recover(intent));
+  if (intent !== null) tellFinished(services, record, ended, await storage.recover(intent));
   else if (upload !== null) {
-    events.emit({ type: "transfer.dropped", rule: "S-TRF-4", ...step, reason: "ended" });
+    tell(events, "transfer.dropped", "S-TRF-4", ended, ended, { reason: "ended" });
   }
 }
 
@@ -286,6 +278,6 @@ export async function endExpired(services: SessionServices, record: SessionRecor
   const { store, options, events } = services;
   const expired = expire(record, options.now());
   if (!(await store.save(expired))) return;
-  events.emit({ type: "session.expired", rule: "S-CLK-1", ...stepBetween(record, expired) });
+  tell(events, "session.expired", "S-CLK-1", record, expired, {});
   await removePartial(services, record, expired);
 }

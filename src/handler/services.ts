@@ -7,7 +7,6 @@ import type { FileStorage } from "../storage/mod.ts";
 import type { SessionStore } from "../store/mod.ts";
 import type { Attachments } from "./attachments.ts";
 import type { SessionWriter } from "./session_writer.ts";
-import type { StoreWatch } from "./store_watch.ts";
 import type { Telling } from "./tell.ts";
 
 /** Terms of stateful mode. Durations in milliseconds, sizes in bytes. */
@@ -64,7 +63,6 @@ export interface SessionServices {
   readonly options: StatefulOptions;
   readonly attachments: Attachments;
   readonly writer: SessionWriter;
-  readonly watch: StoreWatch;
   readonly events: Events;
   readonly log: Logger;
 }

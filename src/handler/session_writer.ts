@@ -5,12 +5,12 @@
  * @module
  */
 import { FxferError } from "../errors.ts";
-import type { SessionRecord } from "../session/mod.ts";
 import type { Events } from "../events.ts";
+import { describeError } from "../log.ts";
+import type { SessionRecord } from "../session/mod.ts";
 import type { SessionStore } from "../store/mod.ts";
 import type { Attachment } from "./attachments.ts";
-import { displace, displacedBy } from "./moved.ts";
-import type { StoreWatch } from "./store_watch.ts";
+import { displacedBy } from "./moved.ts";
 
 /** More lost races within one epoch than this mean a store that does not keep its contract. */
 const MAX_TRIES = 5;
@@ -18,13 +18,27 @@ const MAX_TRIES = 5;
 /** See the module's text. */
 export class SessionWriter {
   readonly #store: SessionStore;
-  readonly #watch: StoreWatch;
   readonly #events: Events;
+  #lost = false;
 
-  constructor(store: SessionStore, watch: StoreWatch, events: Events) {
+  constructor(store: SessionStore, events: Events) {
     this.#store = store;
-    this.#watch = watch;
     this.#events = events;
+  }
+
+  /** Tells once that the store is lost: to be called with what something failed with that needs it. */
+  failed(error: unknown): void {
+    if (this.#lost || !(error instanceof FxferError) || error.code !== "store_unavailable") return;
+    this.#lost = true;
+    const facts = { store: this.#store.kind, cause: describeError(error) };
+    this.#events.emit({ type: "store.lost", rule: "S-DEG-2", ...facts });
+  }
+
+  /** Tells once that the store is back: to be called when it has answered. */
+  answered(): void {
+    if (!this.#lost) return;
+    this.#lost = false;
+    this.#events.emit({ type: "store.back", rule: "S-DEG-2", store: this.#store.kind });
   }
 
   /**
@@ -49,10 +63,10 @@ export class SessionWriter {
         saved = await this.#store.save(next);
       } catch (error) {
         attachment.stale = true;
-        this.#watch.failed(error);
+        this.failed(error);
         throw error;
       }
-      this.#watch.answered();
+      this.answered();
       if (saved) {
         attachment.record = next;
         return before;
@@ -67,7 +81,7 @@ export class SessionWriter {
   async refresh(attachment: Attachment): Promise<void> {
     const kept = await this.#store.load(attachment.record.id);
     if (kept?.epoch !== attachment.record.epoch || endedByOther(kept)) {
-      throw displace(attachment, kept, this.#events);
+      throw attachment.displace(kept);
     }
     attachment.record = kept;
     attachment.stale = false;

@@ -20,9 +20,8 @@ import {
   type SessionServices,
   type StatefulOptions,
 } from "./services.ts";
-import { StoreWatch } from "./store_watch.ts";
 import { sweep, SWEEP_MS } from "./sweeper.ts";
-import { stepOf, totalsOf } from "./tell.ts";
+import { totalsOf } from "./tell.ts";
 import { transfer } from "./transfer.ts";
 import type { ConnectionContext, Reply, Request, RequestHandler } from "./types.ts";
 
@@ -46,14 +45,12 @@ export class StatefulHandler implements RequestHandler, AsyncDisposable {
     log: Logger = silentLogger,
   ) {
     const { events = new Events() } = options;
-    const watch = new StoreWatch(store, events);
     this.#services = {
       store,
       storage,
       options: { ...DEFAULT_STATEFUL_OPTIONS, ...options },
       attachments: new Attachments(),
-      writer: new SessionWriter(store, watch, events),
-      watch,
+      writer: new SessionWriter(store, events),
       events,
       log,
     };
@@ -68,13 +65,13 @@ export class StatefulHandler implements RequestHandler, AsyncDisposable {
     }
     const { frame, payload } = request;
     if (frame.action === "connect") {
-      const { watch } = this.#services;
+      const { writer } = this.#services;
       try {
         const reply = await connect(this.#services, frame, context);
-        watch.answered();
+        writer.answered();
         return reply;
       } catch (error) {
-        watch.failed(error);
+        writer.failed(error);
         return degrade(this.#services, frame.data, context, error);
       }
     }
@@ -97,7 +94,7 @@ export class StatefulHandler implements RequestHandler, AsyncDisposable {
 
   /** S-SEQ-3: repeats the last sequence and consumes nothing; the lease is renewed when half of it is gone. */
   async #heartbeat(frame: HeartbeatRequest, attachment: Attachment): Promise<Reply> {
-    const { writer, options, events } = this.#services;
+    const { writer, options } = this.#services;
     if (attachment.stale) await writer.refresh(attachment);
     const { record } = attachment;
     if (frame.header.session.sequence > record.lastSequence) {
@@ -108,14 +105,14 @@ export class StatefulHandler implements RequestHandler, AsyncDisposable {
     const now = options.now();
     if (record.leaseUntil - now < record.keepaliveMs) {
       const before = await writer.save(attachment, (r) => renewLease(r, now));
-      events.emit({ type: "session.renewed", rule: "S-CLK-4", ...stepOf(attachment, before) });
+      attachment.tell("session.renewed", "S-CLK-4", before, {});
     }
     return { body: { code: "pong", next_sequence: record.lastSequence + 1 } };
   }
 
   /** S-DIS-1: closes the session and states its totals. */
   async #disconnect(frame: DisconnectRequest, attachment: Attachment): Promise<Reply> {
-    const { writer, options, events } = this.#services;
+    const { writer, options } = this.#services;
     await finishPending(this.#services, attachment);
     const { sequence } = frame.header.session;
     const print = fingerprint({
@@ -147,29 +144,25 @@ export class StatefulHandler implements RequestHandler, AsyncDisposable {
         now: options.now(),
         input: "disconnect",
       }));
-    const step = stepOf(attachment, before);
-    const totals = totalsOf(attachment.record);
-    events.emit({ type: "session.closed", rule: "S-DIS-1", ...step, ...totals });
+    const closed = attachment.record;
+    attachment.tell("session.closed", "S-DIS-1", before, totalsOf(closed));
     await abandon(attachment);
     if (before.upload !== null) {
-      const over = { ...step, from: step.to, reason: "ended" } as const;
-      events.emit({ type: "transfer.dropped", rule: "S-TRF-4", ...over });
+      attachment.tell("transfer.dropped", "S-TRF-4", closed, { reason: "ended" });
     }
     return { body: reply, close: true };
   }
 
   /** S-DIS-1: a connection that ends without disconnect leaves its session detached. */
   async closed(context: ConnectionContext): Promise<void> {
-    const { attachments, writer, options, events } = this.#services;
+    const { attachments, writer, options } = this.#services;
     const attachment = attachments.of(context);
     if (attachment === undefined) return;
     try {
       const { record } = attachment;
       if (attachment.yielding || attachment.displaced || record.endedAt !== null) return;
       const before = await writer.save(attachment, (r) => detach(r, options.now()));
-      const expires_ms = record.expiryMs;
-      const step = stepOf(attachment, before);
-      events.emit({ type: "session.detached", rule: "S-DIS-1", ...step, expires_ms });
+      attachment.tell("session.detached", "S-DIS-1", before, { expires_ms: record.expiryMs });
     } catch (error) {
       // The lease runs out instead (S-CLK-4).
       context.log.warn("session.undetached", { cause: error });
@@ -179,10 +172,10 @@ export class StatefulHandler implements RequestHandler, AsyncDisposable {
   }
 
   #sweep(): void {
-    const { watch, log } = this.#services;
+    const { writer, log } = this.#services;
     this.#sweeping ??= sweep(this.#services)
-      .then(() => watch.answered(), (error) => {
-        watch.failed(error);
+      .then(() => writer.answered(), (error) => {
+        writer.failed(error);
         log.warn("sweep.failed", { cause: error });
       })
       .finally(() => this.#sweeping = undefined);

@@ -3,7 +3,7 @@ import { lifeOf, renewLease } from "../session/mod.ts";
 import { fence } from "./fencing.ts";
 import { endExpired, removePartial } from "./recovery.ts";
 import type { SessionServices } from "./services.ts";
-import { stepBetween, stepOf } from "./tell.ts";
+import { tell } from "./tell.ts";
 
 /** Between two sweeps, in milliseconds. */
 export const SWEEP_MS = 5000;
@@ -28,8 +28,7 @@ export async function sweep(services: SessionServices): Promise<void> {
     if (life !== "forgotten") continue;
     // S-CLK-3: an ended record is never written again, so it cannot have come back to life.
     await store.delete(record.id);
-    const step = { ...stepBetween(record, record), to: "Cleanup" } as const;
-    events.emit({ type: "session.forgotten", rule: "S-CON-4", ...step });
+    tell(events, "session.forgotten", "S-CON-4", record, { ...record, state: "forgotten" }, {});
   }
 }
 
@@ -39,10 +38,10 @@ export async function sweep(services: SessionServices): Promise<void> {
  * only (S-CLK-3).
  */
 export async function renewHeld(services: SessionServices, id: string): Promise<boolean> {
-  const { attachments, writer, options, events } = services;
+  const { attachments, writer, options } = services;
   const holder = attachments.holder(id);
   if (holder === undefined || holder.displaced) return false;
   const before = await writer.save(holder, (record) => renewLease(record, options.now()));
-  events.emit({ type: "session.renewed", rule: "S-CLK-4", ...stepOf(holder, before) });
+  holder.tell("session.renewed", "S-CLK-4", before, {});
   return true;
 }

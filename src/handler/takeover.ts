@@ -25,7 +25,7 @@ import {
 } from "./recovery.ts";
 import type { SessionServices } from "./services.ts";
 import { renewHeld } from "./sweeper.ts";
-import { stepBetween, totalsOf } from "./tell.ts";
+import { tell, totalsOf } from "./tell.ts";
 import type { ConnectionContext } from "./types.ts";
 
 /** How long a newcomer waits for the holder to let go (S-TAKE-4). */
@@ -107,15 +107,11 @@ export async function take(
     if (!(await store.save(taken))) continue;
     if (parked !== undefined) attachments.park(id, parked, taken.epoch);
     const { epoch, lastSequence: sequence, upload } = taken;
-    events.emit({
-      ...lifeOf(loaded, init.now) === "attached"
-        ? { type: "session.taken_over", rule: "S-TAKE-2" }
-        : { type: "session.resumed", rule: "S-CON-2" },
-      connection,
-      ...stepBetween(loaded, taken),
-      ...{ epoch, sequence, ...omitUndefined({ offset: upload?.offset }) },
-      address: init.clientAddress,
-    });
+    const offset = omitUndefined({ offset: upload?.offset });
+    const facts = { connection, epoch, sequence, ...offset, address: init.clientAddress };
+    if (lifeOf(loaded, init.now) === "attached") {
+      tell(events, "session.taken_over", "S-TAKE-2", loaded, taken, facts);
+    } else tell(events, "session.resumed", "S-CON-2", loaded, taken, facts);
     if (loaded.instance !== init.instance) announce(services, taken);
     return await restore(services, taken, parked, isElsewhere(services, loaded), connection);
   }
@@ -145,8 +141,7 @@ export async function closeOld(
   if (loaded === undefined || loaded.endedAt !== null) return;
   const closed = close(loaded, options.now());
   if (!(await store.save(closed))) return await closeOld(services, id, context);
-  const { connectionId: connection } = context;
-  const step = { connection, ...stepBetween(loaded, closed), ...totalsOf(closed) };
-  events.emit({ type: "session.closed", rule: "S-CON-3", ...step });
+  const facts = { connection: context.connectionId, ...totalsOf(closed) };
+  tell(events, "session.closed", "S-CON-3", loaded, closed, facts);
   await removePartial(services, loaded, closed);
 }

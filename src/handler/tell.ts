@@ -1,10 +1,16 @@
 /** How handlers tell what they have done: as events, and to `onStored`. @module */
-import type { Events, SessionStep } from "../events.ts";
+import type {
+  EventFacts,
+  Events,
+  Rule,
+  ServerEvent,
+  SessionEvent,
+  SessionStep,
+} from "../events.ts";
 import type { Logger } from "../log.ts";
 import { omitUndefined } from "../omit_undefined.ts";
 import { type SessionRecord, STATE_NAMES } from "../session/mod.ts";
 import type { FileSpec, StoredFile } from "../storage/mod.ts";
-import type { Attachment } from "./attachments.ts";
 
 /** A file that was stored, and what is known of its sender. */
 export interface Stored
@@ -24,10 +30,10 @@ export interface Telling {
   readonly onStored?: (stored: Stored) => unknown;
 }
 
-/** Hands a stored file on, whatever the one who gets it makes of it. */
+/** Hands a stored file on, whatever becomes of it there. */
 export function handOn(
   onStored: NonNullable<Telling["onStored"]>,
-  { path, size, sha256, mimeType }: Omit<StoredFile, "replayed">,
+  { path, size, sha256, mimeType }: StoredFile,
   { name, uploadId, session, clientAddress }: FileSpec,
   log: Logger,
 ): void {
@@ -41,26 +47,55 @@ export function handOn(
   }
 }
 
-/** The facts of a session that has gone from one record to another. */
-export function stepBetween(before: SessionRecord, after: SessionRecord): SessionStep {
-  return {
-    session: after.id.slice(0, 8),
-    from: STATE_NAMES[before.state],
-    to: STATE_NAMES[after.state],
-  };
+/** The facts of an event besides those of a step. */
+export type OwnFacts<T extends SessionEvent> =
+  & Omit<EventFacts[T], keyof SessionStep>
+  & Pick<SessionStep, "connection">;
+
+/** Tells a step of a session that has gone from one record to another. */
+export function tell<T extends SessionEvent>(
+  events: Events,
+  type: T,
+  rule: Rule,
+  before: SessionRecord,
+  after: SessionRecord,
+  facts: OwnFacts<T>,
+): void {
+  if (!events.wants(type)) return;
+  const session = after.id.slice(0, 8);
+  const step = { session, from: STATE_NAMES[before.state], to: STATE_NAMES[after.state] };
+  events.emit({ type, rule, ...step, ...facts } as unknown as ServerEvent);
+}
+
+/** What it takes to tell of a file. */
+export interface TellParts {
+  readonly events: Events;
+  readonly onStored: Telling["onStored"];
+  readonly log: Logger;
+}
+
+/** Tells that a file of a session is stored, or was before. */
+export function tellFile(
+  { events, onStored, log }: TellParts,
+  before: SessionRecord,
+  after: SessionRecord,
+  file: StoredFile,
+  spec: () => FileSpec,
+  facts: Omit<OwnFacts<"transfer.stored">, "bytes">,
+): void {
+  const { path, size: bytes, replayed } = file;
+  if (replayed) return tell(events, "transfer.replayed", "S-TRF-9", before, after, facts);
+  if (events.wants("transfer.stored")) {
+    // The rest of the path is the session's id.
+    const name = path.slice(path.lastIndexOf("/") + 1);
+    tell(events, "transfer.stored", "S-TRF-7", before, after, { ...facts, file: name, bytes });
+  }
+  if (onStored !== undefined) handOn(onStored, file, spec(), log);
 }
 
 /** What a session has done in all. */
 export function totalsOf(
-  { filesTransferred, totalBytes, messageCount }: SessionRecord,
+  { filesTransferred: files, totalBytes: bytes, messageCount: messages }: SessionRecord,
 ): { readonly files: number; readonly bytes: number; readonly messages: number } {
-  return { files: filesTransferred, bytes: totalBytes, messages: messageCount };
-}
-
-/** The same for an attached session. @param before Its record before the last save. */
-export function stepOf(
-  { context, record }: Attachment,
-  before: SessionRecord = record,
-): SessionStep {
-  return { connection: context.connectionId, ...stepBetween(before, record) };
+  return { files, bytes, messages };
 }

@@ -19,11 +19,10 @@ import type { ReplyBody, TransferRequest } from "../protocol/mod.ts";
 import { authMethodOf, fingerprint, judge } from "../session/mod.ts";
 import { admit } from "./admission.ts";
 import type { Attachment } from "./attachments.ts";
-import { acknowledge, commit, commitFailure, publish, publishWhole } from "./commit.ts";
+import { acknowledge, commit, commitFailure, commitFile, publish, publishWhole } from "./commit.ts";
 import { abandon, finishPending, open, receive, specOf, type TransferRun } from "./incoming.ts";
-import { storedBefore, storedReply } from "./receive.ts";
+import { storedBefore } from "./receive.ts";
 import type { SessionServices } from "./services.ts";
-import { stepOf } from "./tell.ts";
 import type { Payload, Reply } from "./types.ts";
 
 /** Runs, repeats or refuses one transfer frame. */
@@ -38,8 +37,7 @@ export async function transfer(
   const { sequence } = request.header.session;
   const verdict = judge(attachment.record, sequence, print);
   if (verdict.kind === "replay") {
-    const step = stepOf(attachment);
-    services.events.emit({ type: "transfer.replayed", rule: "S-SEQ-1", ...step, sequence });
+    attachment.tell("transfer.replayed", "S-SEQ-1", attachment.record, { sequence });
     return { body: verdict.reply as ReplyBody };
   }
   if (verdict.kind === "refuse") throw verdict.error;
@@ -51,7 +49,7 @@ export async function transfer(
   const before = storedBefore(services.storage, data.uploadId, data.sha256);
   if (before !== undefined) {
     await abandon(attachment);
-    return await commit(run, storedReply(before, services.storage.durability, data.uploadId));
+    return await commitFile(run, before);
   }
   if (attachment.record.upload === null && data.complete) {
     const bytes = await wholeOf(payload);
@@ -94,12 +92,12 @@ async function store(
   bytes: Uint8Array,
   crowded: boolean | undefined,
 ): Promise<Reply> {
-  const { services: { storage, store }, request } = run;
+  const { services: { storage, store } } = run;
   if (store.persistent || storage.durability !== "process") return await publishWhole(run, bytes);
   try {
     const stored = storage.put(specOf(run), bytes, crowded);
     const file = stored instanceof Promise ? await stored : stored;
-    return await commit(run, storedReply(file, storage.durability, request.data.uploadId));
+    return await commitFile(run, file);
   } catch (error) {
     return await commitFailure(run, error);
   }

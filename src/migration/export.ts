@@ -5,11 +5,11 @@ import { FxferError } from "../errors.ts";
 import { Events, type ServerEvent } from "../events.ts";
 import {
   base64url,
+  finishIntent,
   hashToken,
   randomBytes,
-  settleIntent,
-  stepBetween,
-  tellSettled,
+  tell,
+  tellFinished,
 } from "../handler/mod.ts";
 import { silentLogger } from "../log.ts";
 import { authMethodOf, depart, departing, type SessionRecord } from "../session/mod.ts";
@@ -137,12 +137,12 @@ async function leave(options: ExportOptions, to: string): Promise<SessionRecord>
       if (loaded.intent === null) return loaded;
       // S-SEQ-5: the file of a commit that was begun gets its name here, or the frame runs again there.
       const servable = { ...loaded, state: "active" } as const;
-      const { next, stored } = await settleIntent(parts, servable, loaded.intent);
+      const { next, stored } = await finishIntent(parts, servable, loaded.intent);
       const { state, instance, endedAt } = loaded;
-      const settled = { ...next, state, instance, endedAt };
-      if (!(await store.save(settled))) continue;
-      tellSettled(parts, loaded, stepBetween(loaded, settled), stored);
-      return settled;
+      const finished = { ...next, state, instance, endedAt };
+      if (!(await store.save(finished))) continue;
+      tellFinished(parts, loaded, finished, stored);
+      return finished;
     }
     if (loaded.intent !== null && !waited) {
       waited = true;
@@ -152,13 +152,8 @@ async function leave(options: ExportOptions, to: string): Promise<SessionRecord>
     const ticket = base64url(randomBytes(32));
     const left = depart(loaded, { address: to, ticket }, now());
     if (!(await store.save(left))) continue;
-    events.emit({
-      type: "session.moved",
-      rule: "S-TAKE-2",
-      ...stepBetween(loaded, left),
-      address: to,
-      epoch: left.epoch,
-    });
+    const facts = { address: to, epoch: left.epoch };
+    tell(events, "session.moved", "S-TAKE-2", loaded, left, facts);
     // The save is what counts; an announcement that is lost is found by looking (S-TAKE-3).
     await store.announce?.(id, left.epoch).catch(() => {});
     if (left.intent === null) return left;

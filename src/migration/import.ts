@@ -2,8 +2,6 @@
 import { createHash } from "node:crypto";
 import { formatEndpoint, parseEndpoint } from "../address.ts";
 import { FxferError } from "../errors.ts";
-import { Events, type ServerEvent } from "../events.ts";
-import { stepBetween } from "../handler/mod.ts";
 import { omitUndefined } from "../omit_undefined.ts";
 import { arrive, type SessionRecord, type UploadRecord } from "../session/mod.ts";
 import type { FileStorage, Upload } from "../storage/mod.ts";
@@ -21,8 +19,6 @@ export interface ImportOptions {
   readonly key: CryptoKey;
   /** This server: `host:port` as clients reach it. A blob for another one is refused. */
   readonly address: string;
-  /** Hears that the session has arrived. @default nobody does */
-  readonly onEvent?: (event: ServerEvent) => unknown;
   /** Milliseconds since the epoch, for tests. @default {Date.now} */
   readonly now?: () => number;
 }
@@ -123,20 +119,15 @@ async function carry(
 
 /** The one step that makes it this server's: until here nothing but a file nobody names was written. */
 async function settleIn(
-  { store, storage, onEvent, now = Date.now }: ImportOptions,
+  { store, storage, now = Date.now }: ImportOptions,
   session: SessionRecord,
   upload: UploadRecord | null,
 ): Promise<void> {
   const kept = await store.load(session.id);
-  const events = new Events();
-  if (onEvent !== undefined) events.subscribe(onEvent);
   try {
-    const arrived = arrive(session, kept, upload, now());
-    if (!(await store.save(arrived))) {
+    if (!(await store.save(arrive(session, kept, upload, now())))) {
       throw new FxferError("replay_detected", "Cannot import session: another import was faster");
     }
-    const step = { ...stepBetween(session, arrived), epoch: arrived.epoch };
-    events.emit({ type: "session.arrived", rule: "S-TAKE-2", ...step });
   } catch (error) {
     // A store that cannot tell may have it: then the file is needed, and else it is swept.
     const sure = error instanceof FxferError && error.code === "replay_detected";

@@ -27,35 +27,17 @@ export function refusedOf(connection: number, request?: Request): Refused {
 }
 
 /** The rule behind a code, where there is one. */
+// deno-fmt-ignore: one line for each group of rules.
 const RULES: Readonly<Partial<Record<Code, Rule>>> = {
-  busy: "S-DEG-1",
-  max_sessions: "S-DEG-1",
-  mode_not_allowed: "S-DEG-1",
-  store_unavailable: "S-DEG-2",
-  storage_full: "S-TRF-3",
+  malformed_header: "S-FRM-2", header_too_long: "S-FRM-6", invalid_field: "S-FRM-1", unsupported_feature: "S-FRM-4",
+  unsupported_version: "S-VER-1", protocol_error: "S-VER-6",
+  session_unknown: "S-CON-4", session_expired: "S-CON-4", unauthorized: "S-CON-5", not_connected: "S-CON-7",
+  sequence_gap: "S-SEQ-2", sequence_reuse: "S-SEQ-1", replay_too_old: "S-SEQ-2",
+  offset_mismatch: "S-TRF-1", length_mismatch: "S-TRF-2", too_large: "S-TRF-2", quota_exceeded: "S-TRF-2",
+  storage_full: "S-TRF-3", checksum_mismatch: "S-TRF-5", incomplete: "S-TRF-6",
+  session_taken_over: "S-TAKE-3", takeover_flapping: "S-TAKE-5", use_another_server: "S-TAKE-2",
+  busy: "S-DEG-1", max_sessions: "S-DEG-1", mode_not_allowed: "S-DEG-1", store_unavailable: "S-DEG-2",
   server_shutting_down: "S-DRN-1",
-  takeover_flapping: "S-TAKE-5",
-  session_taken_over: "S-TAKE-3",
-  use_another_server: "S-TAKE-2",
-  offset_mismatch: "S-TRF-1",
-  length_mismatch: "S-TRF-2",
-  too_large: "S-TRF-2",
-  quota_exceeded: "S-TRF-2",
-  checksum_mismatch: "S-TRF-5",
-  incomplete: "S-TRF-6",
-  sequence_gap: "S-SEQ-2",
-  sequence_reuse: "S-SEQ-1",
-  replay_too_old: "S-SEQ-2",
-  session_unknown: "S-CON-4",
-  session_expired: "S-CON-4",
-  unauthorized: "S-CON-5",
-  not_connected: "S-CON-7",
-  protocol_error: "S-VER-6",
-  unsupported_version: "S-VER-1",
-  unsupported_feature: "S-FRM-4",
-  invalid_field: "S-FRM-1",
-  malformed_header: "S-FRM-2",
-  header_too_long: "S-FRM-6",
 };
 
 /**

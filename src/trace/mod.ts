@@ -5,22 +5,17 @@
  * @module
  */
 import type {
-  Attached,
-  EventFacts,
+  Attach,
   Events,
   EventType,
   ServerEvent,
+  SessionEvent,
   SessionStep,
 } from "../events.ts";
 import type { Logger } from "../log.ts";
 import { omitUndefined } from "../omit_undefined.ts";
 
-/** The events that may belong to a session. */
-type SessionEvent = {
-  [K in EventType]: "session" extends keyof EventFacts[K] ? K : never;
-}[EventType];
-
-const attached = ({ epoch, sequence, offset }: Attached): string =>
+const attached = ({ epoch, sequence, offset }: Attach): string =>
   `epoch ${epoch}, next is sequence ${sequence + 1}` +
   (offset === undefined ? "" : `, ${offset} bytes of a file are here`);
 
@@ -44,7 +39,6 @@ const WORDS: { readonly [K in SessionEvent]: (event: ServerEvent<K>) => string }
   "session.fenced": ({ moved = "another process" }) =>
     `${moved} has the session: this connection saves nothing more`,
   "session.moved": ({ address }) => `it was exported to ${address}`,
-  "session.arrived": ({ epoch }) => `it was imported from another server: epoch ${epoch}`,
   "session.expired": () => "its time is over",
   "session.closed": ({ files, bytes, messages }) =>
     `closed: ${files} files, ${bytes} bytes, ${messages} messages`,
