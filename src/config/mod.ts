@@ -46,4 +46,5 @@ export {
   type LoadedConfig,
   type LoadOptions,
 } from "./load.ts";
+export { settingsReference } from "./reference.ts";
 export { parseRedisUrl, type RedisAddress, type RedisUrl } from "./redis_url.ts";
