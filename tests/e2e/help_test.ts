@@ -89,10 +89,12 @@ Deno.test("help wire and help session show every rule of their module, in its or
 });
 
 Deno.test("help config shows every setting with its default", async () => {
-  const shown = (await help("config")).match(/^[a-z]\w*\.\S+: .*$/gm);
-  const settings = [...SETTINGS].map(([path, entry]) =>
-    `${path}: ${JSON.stringify(entry.default)}`
-  );
+  const lines = (await help("config")).matchAll(/^ {2}(\w+(?:\.\w+)+) = (.*?) \(/gm);
+  const shown = [...lines].map(([, path, value]) => [path, value]);
+  const settings = [...SETTINGS].map(([path, { default: value }]) => [
+    path,
+    Array.isArray(value) ? `[${value}]` : String(value),
+  ]);
   assert.deepEqual(shown, settings);
 });
 

@@ -21,8 +21,11 @@ export function exitCodesText(): string {
   const all = Object.entries(CODES);
   const left = Math.max(...all.map(([code]) => code.length)) + 2;
   return [
-    "Exit codes, and the codes of errors and replies that lead to each. After an exit",
-    "code that can be resumed, the same command goes on where it was.",
+    "Exit codes",
+    "==========",
+    "",
+    "Under each exit code are the codes of errors and replies that lead to it. After",
+    "an exit that can be resumed, the same command goes on where it was.",
     ...[...EXIT_CODES].flatMap(([exit, meaning]) => [
       "",
       `${exit}  ${meaning}`,

@@ -29,17 +29,17 @@ const contract = async (file: TextModule): Promise<string> =>
   plainText(moduleText((await file).default));
 
 const CONFIG = `\
-Defaults come first, then config.yaml, then flags; --set path=value sets any key
-and may be repeated. Times are seconds or 500ms, 5m, 1h; sizes are bytes or 64k,
-10MiB. limits.rate=off switches both rates off. \`fxfer config print\` shows each
-value with where it came from.
-`;
+# Settings
+
+Defaults come first, then config.yaml, then flags; \`--set path=value\` sets any key and may be
+repeated. Times are seconds or 500ms, 5m, 1h; sizes are bytes or 64k, 10MiB. \`fxfer config print\`
+shows each value with where it came from.`;
 
 const TOPICS: Readonly<Record<string, Topic>> = {
   config: {
     summary: "Every setting with its default, and what it takes",
     command: "config",
-    text: () => `${CONFIG}\n${settingsReference()}`,
+    text: () => `${plainText(CONFIG)}\n\n${settingsReference()}`,
   },
   "exit-codes": {
     summary: "What each exit code means, and which errors lead to it",
