@@ -73,12 +73,6 @@ const optionsOf = ({ options }: CommandSpec): (readonly [string, OptionSpec])[] 
 const flagsOf = (spec: CommandSpec): string[] => optionsOf(spec).map(([name]) => `--${name}`);
 const settings = (): string => [...SETTINGS.keys()].map((path) => `${path}=`).join(" ");
 
-/** What `help` takes besides the commands; a topic may have the name of one. */
-function topicNames(specs: readonly CommandSpec[]): string[] {
-  const commands = specs.map(({ name }) => name);
-  return [...topicsFor(commands).keys()].filter((name) => !commands.includes(name));
-}
-
 function bashScript(program: string, specs: readonly CommandSpec[]): string {
   const fn = identifier(program);
   const flags = specs.map((spec) => `    ${spec.name}) words="${flagsOf(spec).join(" ")}" ;;`);
@@ -122,6 +116,12 @@ ${operands.join("\n")}
 }
 complete -o filenames -F ${fn} ${program}
 `;
+}
+
+/** What `help` takes besides the commands; a topic may have the name of one. */
+function topicNames(specs: readonly CommandSpec[]): string[] {
+  const commands = specs.map(({ name }) => name);
+  return [...topicsFor(commands).keys()].filter((name) => !commands.includes(name));
 }
 
 /** A shell function's name: `_fxfer_server`. */

@@ -11,8 +11,8 @@ and a [link](mod.ts); \`**code**\` stays, and so do *.ts, 2 * 3 and 0\\|1.
 
 ## Rules
 
-- S-ABC-1 The first rule is long enough that its words do not fit into one line of eighty columns.
-- S-ABC-2 The second
+- A-1 The first rule is long enough that its words do not fit into one line of eighty columns.
+- A-2 The second
   goes on.
   1. A list in it.
 
@@ -42,9 +42,9 @@ A paragraph with bold words, slanted ones, Decoder, the encoder and a link
 Rules
 -----
 
-- S-ABC-1 The first rule is long enough that its words do not fit into one line
-  of eighty columns.
-- S-ABC-2 The second goes on.
+- A-1 The first rule is long enough that its words do not fit into one line of
+  eighty columns.
+- A-2 The second goes on.
   1. A list in it.
 
   {"a": 1,
