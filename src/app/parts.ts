@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Config, ServerConfig } from "../config/mod.ts";
+import type { Config } from "../config/mod.ts";
 import { FxferError } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import type { ServeOptions } from "../server/mod.ts";
@@ -150,7 +150,9 @@ export function serveOptions(config: Config): Omit<ServeOptions, "storage" | "st
   };
 }
 
-function proxyOptions({ proxy_protocol, proxy_allow }: ServerConfig): Pick<ServeOptions, "proxy"> {
+function proxyOptions(
+  { proxy_protocol, proxy_allow }: Config["server"],
+): Pick<ServeOptions, "proxy"> {
   if (proxy_protocol === "off") return {};
   if (proxy_allow.length === 0) {
     throw new FxferError(
