@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { askRedis } from "../helpers/ask_redis.ts";
+import { freePort } from "../helpers/free_port.ts";
 import { RedisServer } from "../helpers/redis_server.ts";
 import { testWithAll } from "../helpers/require.ts";
 import { TempDir } from "../helpers/temp.ts";
@@ -36,7 +37,7 @@ testWithAll(
   "rediss:// believes in a certificate authority named by DENO_CERT, with --allow-net alone",
   async (program, openssl) => {
     await using dir = await certificates(openssl);
-    const tlsPort = RedisServer.freePort();
+    const tlsPort = freePort();
     const args = [...tlsArgs(dir), "--tls-port", String(tlsPort)];
     await using redis = await RedisServer.start(program, args);
     await redis.command("SET", "k", "kept");
