@@ -1,11 +1,11 @@
-/** Frames and versions (S-FRM, S-VER) and stateless uploads. @module */
+/** Checks of frames, versions and stateless uploads (S-FRM, S-VER, S-TRF). @module */
 import { type Check, expect, expectCode, NotOffered, type ServerUnderTest } from "./check.ts";
 import { frame, type Parts } from "./probe_client.ts";
 
 /** SHA-256 of "hello". */
 const HELLO = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
 
-/** Sends a header line and expects a final refusal (S-VER-6). */
+/** Sends what cannot be framed, and expects a refusal and the end of the connection (S-VER-6). */
 async function refused(
   target: ServerUnderTest,
   what: string | Uint8Array,
@@ -19,17 +19,19 @@ async function refused(
   return `${seen}, then closed`;
 }
 
+/** Asks for one thing over a connection of its own. */
 async function one(target: ServerUnderTest, parts: Parts) {
   using peer = await target.open();
   return await peer.ask(parts);
 }
 
+/** The header of an empty upload; `@` stands where its size belongs. */
 const small = frame({ payload: "" }).replace(/"size":0/, '"size":@');
 
-/** See the module's text. */
+/** The checks, in the order of the contract. */
 export const FRAME_CHECKS: readonly Check[] = [
   {
-    rule: "§1",
+    rule: "replies",
     promise: "a reply echoes its request, and is readable text",
     run: async (target) => {
       const { header, data, text } = await one(target, { payload: "hello", sequence: 7 });
@@ -43,7 +45,7 @@ export const FRAME_CHECKS: readonly Check[] = [
     },
   },
   {
-    rule: "§1",
+    rule: "replies",
     promise: "20 pipelined requests get 20 replies in order",
     run: async (target) => {
       using peer = await target.open();
