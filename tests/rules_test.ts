@@ -113,7 +113,8 @@ Deno.test("The text of the wire has the table of actions, with the fields and an
     const told = Array.from(does!.matchAll(/`([a-z_]+)`/g), ([, code]) => code!);
     assert.deepEqual([...new Set(told)].sort(), [...new Set(Object.values(answers).flat())].sort());
     if (data.fields.length === 0) continue;
-    const [, list] = new RegExp(`Session data of \`${action}\`([^]*?)^ \\* [^- ]`, "m").exec(wire)!;
+    const intro = `Session data of \`${action}\`[^]*?^ \\*\n`;
+    const [, list] = new RegExp(`${intro}((?: \\* (?:- | {2}).*\n)+)`, "m").exec(wire)!;
     const items = Array.from(list!.matchAll(/^ \* - (.*?):/gm), ([, names]) => names!);
     const named = items.flatMap((names) => Array.from(names.matchAll(/`(.*?)`/g), ([, n]) => n!));
     assert.deepEqual(named, data.fields.map(({ wire }) => wire));

@@ -87,8 +87,7 @@
  *   Stateless, it only asks for the server's terms (S-CON-6): `ok`.
  * - `disconnect` ends the session: `session_closed`, and the server closes the connection.
  *
- * All fields of session data are optional, and null is the same as absent. Session data of
- * `connect`:
+ * Session data of `connect` (all fields of session data are optional; null is the same as absent):
  *
  * - `token`: the session's secret, at most 256 characters.
  * - `want_token`: true asks for a secret for a new session.
