@@ -18,7 +18,7 @@ const UTF8 = new TextEncoder();
  * Encodes one reply or notice: header, LF, session data, LF.
  *
  * @param header What the reply repeats of its request.
- * @param body The session data by its wire names; `class` and `message` are added by the code.
+ * @param body The session data by its wire names; its code adds `class` and `message`.
  * @returns The bytes of the whole frame, in a buffer of its own.
  * @throws {RangeError} The session data is over 65536 bytes.
  *

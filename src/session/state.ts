@@ -1,25 +1,9 @@
 /**
- * The states of a session, and the table of the inputs that move a session between them.
+ * The states of a session, and the table of the inputs that move a session between them. The text of
+ * this folder has a picture of it, with the names that people see ({@linkcode STATE_NAMES}).
  *
- * ```text
- *              connect                 authorise
- *      Idle ───────────► Connected ───────────────► Authenticated ◄──────────┐
- *                        (a refused                   │    ▲                 │ authorise
- *                        connect may                  │    │ authorise       │
- *                        be followed         transfer │    │ (takeover)      │
- *                        by another)                  ▼    │                 │
- *                                                    Active ─────► Detached ─┤
- *                                                     │    detach    │       │ expire
- *                                          disconnect │              │       ▼
- *                                                     ▼   disconnect │    Timeout
- *                                               Disconnected ◄───────┘       │
- *                                                     │ forget               │ forget
- *                                                     └──────► Cleanup ◄─────┘
- * ```
- *
- * `detach` and `disconnect` leave Authenticated in the same way as Active. The first two states belong
- * to a connection that has no session yet; a session record begins in Authenticated. The picture has
- * the names that people see ({@linkcode STATE_NAMES}).
+ * The first two states belong to a connection that has no session yet; a session record begins in
+ * `authenticated`.
  *
  * @module
  */
