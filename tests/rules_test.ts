@@ -6,7 +6,7 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { CODES } from "../src/errors.ts";
-import { ACTIONS } from "../src/protocol/mod.ts";
+import * as protocol from "../src/protocol/mod.ts";
 import { listFiles } from "./helpers/files.ts";
 
 const ROOT = new URL("../", import.meta.url);
@@ -97,18 +97,37 @@ Deno.test("The text of the wire has every exit code", () => {
   assert.deepEqual([...new Set(told)].sort(), [...exits].sort());
 });
 
+Deno.test("The text of the wire has the limits of the code", () => {
+  const flat = wire.replaceAll(/\s*\n \*\s*/g, " ");
+  const limits = [
+    `at most ${protocol.MAX_HEADER_BYTES} bytes before the LF`,
+    `a header of at most ${protocol.MAX_V1_HEADER_BYTES} bytes`,
+    `at most ${protocol.MAX_SESSION_DATA_BYTES} bytes`,
+    `nests deeper than ${protocol.MAX_NESTING}`,
+    `\`token/token\`, at most ${protocol.MAX_MIME_TYPE_BYTES} bytes`,
+    `the file's name at the sender, at most ${protocol.MAX_NAME_BYTES} bytes`,
+    `the session's secret, at most ${protocol.MAX_TOKEN_LENGTH} characters`,
+    `at most ${protocol.MAX_DRAIN_BYTES / 2 ** 20} MiB for at most ${
+      protocol.MAX_DRAIN_MS / 1000
+    } s`,
+    `every ${protocol.CHECKPOINT_BYTES / 2 ** 20} MiB, every second`,
+  ];
+  none(limits.filter((limit) => !flat.includes(limit)));
+  assert.equal(protocol.CHECKPOINT_MS, 1000);
+});
+
 Deno.test("The text of the wire has the table of actions, with the fields and answers of each", () => {
   const rows = Array.from(
     wire.matchAll(/^ \* \| `([a-z]+)` +\| (yes|no) +\| (yes|no) +\| (yes|no) +\|$/gm),
     ([, ...cells]) => cells.join(" "),
   );
   const yes = (is: boolean) => is ? "yes" : "no";
-  const wanted = Object.entries(ACTIONS).map(([action, rule]) =>
+  const wanted = Object.entries(protocol.ACTIONS).map(([action, rule]) =>
     `${action} ${yes(rule.payload)} ${yes(rule.needsSession)} ${yes(rule.usesNumber)}`
   );
   assert.deepEqual(rows, wanted);
 
-  for (const [action, { answers, data }] of Object.entries(ACTIONS)) {
+  for (const [action, { answers, data }] of Object.entries(protocol.ACTIONS)) {
     const [, does] = new RegExp(`^ \\* - \`${action}\`([^]*?)^ \\*(?: -|\\n)`, "m").exec(wire)!;
     const told = Array.from(does!.matchAll(/`([a-z_]+)`/g), ([, code]) => code!);
     assert.deepEqual([...new Set(told)].sort(), [...new Set(Object.values(answers).flat())].sort());

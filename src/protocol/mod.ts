@@ -5,8 +5,12 @@
  * transfers, versions, and the end of a connection. The text of the session folder is the other
  * half: what a session is, how a client opens and resumes one, its clocks and its numbers. Whoever
  * has read both can write a client or a server. `fxfer help wire` and `fxfer help session` print
- * them, and `fxfer conformance HOST:PORT` holds a server against them. Every rule has an id, such
- * as S-FRM-1; comments, test names and traces name the rule by it.
+ * them, and `fxfer conformance HOST:PORT` holds a server against them.
+ *
+ * Every rule has an id; comments, test names and traces name the rule by it. The ids come in
+ * families: S-FRM frames, S-TRF transfers, S-VER versions, S-DIS and S-DRN endings; and in the
+ * session text S-CLK clocks, S-CON connect, S-SEQ numbers, S-TAKE takeover, S-DEG doing without a
+ * session.
  *
  * ## Frames
  *
