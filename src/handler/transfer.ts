@@ -1,5 +1,5 @@
 /**
- * transfer in a session: exactly once, resumable (wire §5, §6).
+ * transfer in a session: exactly once, resumable (S-SEQ, S-TRF).
  *
  * The order of writes, and what a crash between two of them leaves:
  *

@@ -237,7 +237,7 @@ test("S-FRM-6 a header without end takes memory up to the cap and time for new b
   const chunk = new Uint8Array(65536).fill(0x20);
   const events = [];
   const started = performance.now();
-  // 1 GiB, as faults.md asks: only the first chunk is looked at.
+  // 1 GiB: only the first chunk is looked at.
   for (let sent = 0; sent < 2 ** 30; sent += chunk.length) events.push(...decoder.push(chunk));
   assert.equal(events.length, 1);
   assert.equal(decoder.headerStarted, false);
