@@ -44,6 +44,7 @@ export type {
   FileSpec,
   FileStorage,
   PartialFile,
+  PartialFiles,
   PutSpec,
   SealedFile,
   StoredFile,
