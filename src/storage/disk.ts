@@ -107,7 +107,7 @@ export class DiskStorage implements FileStorage {
   /**
    * Stores a file that is in memory: at once if it is small and the level asks for no flush.
    *
-   * @param crowded Other requests wait for this thread: files of 16 KiB and more are written by another.
+   * @param crowded Other requests wait for this thread: the thread pool writes files of 16 KiB and more.
    */
   put(spec: PutSpec, bytes: Uint8Array, crowded = false): StoredFile | Promise<StoredFile> {
     const parts = this.#parts;

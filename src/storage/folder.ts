@@ -108,9 +108,7 @@ export class StorageFolder {
    * from the start; here it gets the mode of a whole file.
    *
    * A name of 128 random bits is never in use. A name made of a session's id and sequence may be, so it
-   * is looked for; that takes 14 µs of the 220 that a small file takes. A hard link in place of the
-   * rename would refuse a used name by itself. It was not chosen: the old name must be removed after it,
-   * so it costs twice as much, and a process that dies in between leaves a file with two names.
+   * is looked for; that takes 14 µs of the 220 that a small file takes.
    */
   giveFinalName(temporaryPath: string, finalPath: string): void {
     if (this.tier === "W") return this.#setMode(finalPath, 0o640);

@@ -14,10 +14,10 @@ export interface ManifestEntry {
   /** When the file was committed, in milliseconds since the epoch. */
   readonly time: number;
   /** The name at the sender. */
-  readonly name?: string;
-  readonly session?: { readonly id: string; readonly sequence: number };
-  readonly uploadId?: string;
-  readonly clientAddress?: string;
+  readonly name?: string | undefined;
+  readonly session?: { readonly id: string; readonly sequence: number } | undefined;
+  readonly uploadId?: string | undefined;
+  readonly clientAddress?: string | undefined;
 }
 
 /** The entry of a file with this spec. */
@@ -32,10 +32,10 @@ export function entryOf(
     sha256: file.sha256,
     mimeType: spec.mimeType,
     time,
-    ...(spec.name === undefined ? {} : { name: spec.name }),
-    ...(spec.session === undefined ? {} : { session: spec.session }),
-    ...(spec.uploadId === undefined ? {} : { uploadId: spec.uploadId }),
-    ...(spec.clientAddress === undefined ? {} : { clientAddress: spec.clientAddress }),
+    name: spec.name,
+    session: spec.session,
+    uploadId: spec.uploadId,
+    clientAddress: spec.clientAddress,
   };
 }
 

@@ -42,7 +42,7 @@ export class DiskUpload implements Upload {
   #sealed: SealedFile | undefined;
   #whole: WholeFile | undefined;
   #stored: StoredFile | undefined;
-  /** The first error, which is final: after a full disk a later flush succeeds although bytes miss. */
+  /** The first error, which is final: after a full disk a flush succeeds although bytes are missing. */
   #failure: FxferError | undefined;
   /** Whether the temporary name is flushed: at level `durable` no offset is durable before it. */
   #nameSynced = false;
@@ -125,32 +125,27 @@ export class DiskUpload implements Upload {
   async checkpoint(): Promise<number> {
     const file = this.#writable("checkpoint");
     const offset = this.#offset;
-    try {
-      await this.#flush(file);
-    } catch (error) {
-      throw this.#fail("Cannot flush upload", error);
-    }
+    await this.#flush(file);
     return offset;
   }
 
   async #flush(file: Deno.FsFile): Promise<void> {
     const { durability, flush } = this.#parts;
     if (durability === "process") return;
-    await flush.contents(file, durability);
-    if (durability === "durable" && !this.#nameSynced) {
-      await syncFolders(this.#parts, this.temporaryPath);
-      this.#nameSynced = true;
+    try {
+      await flush.contents(file, durability);
+      if (durability === "durable" && !this.#nameSynced) {
+        await syncFolders(this.#parts, this.temporaryPath);
+        this.#nameSynced = true;
+      }
+    } catch (error) {
+      throw this.#fail("Cannot flush upload", error);
     }
   }
 
   async seal(): Promise<SealedFile> {
     if (this.#sealed !== undefined) return this.#sealed;
-    const file = this.#writable("seal");
-    try {
-      await this.#flush(file);
-    } catch (error) {
-      throw this.#fail("Cannot flush upload", error);
-    }
+    await this.#flush(this.#writable("seal"));
     this.#closeFile();
     const { temporaryPath, finalPath } = this;
     const size = this.#offset;

@@ -1,4 +1,4 @@
-/** Two processes on one folder: what one stores, the other knows of (S-TRF-9). @module */
+/** Two storages on one folder, as two processes have them: each learns what the other stored (S-TRF-9). @module */
 import assert from "node:assert/strict";
 import { DiskStorage } from "../../src/storage/mod.ts";
 import { InProcess } from "../helpers/in_process.ts";
@@ -44,7 +44,7 @@ Deno.test("DiskStorage.refresh() begins anew when the manifest was removed, and 
   for (let n = 1; n < 5; n++) await put(one, n);
   await two.refresh!();
   await Deno.remove(dir.join("commits.jsonl"));
-  await one.check(); // makes it again
+  await one.check(); // makes the manifest again
   await two.check();
   await put(one, 7);
   await two.refresh!();
