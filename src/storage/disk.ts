@@ -151,15 +151,8 @@ export class DiskStorage implements FileStorage {
         () =>
           Deno.openSync(parts.folder.at(names.temporaryPath), { write: true, ...creation(parts) }),
       );
-      const { reserve: reserved } = spec;
-      return new DiskUpload(parts, {
-        ...names,
-        spec,
-        file,
-        hash: parts.sha256(),
-        offset: 0,
-        reserved,
-      });
+      const [hash, reserved] = [parts.sha256(), spec.reserve];
+      return new DiskUpload(parts, { ...names, spec, file, hash, offset: 0, reserved });
     } catch (error) {
       parts.budget.release(spec.reserve, 0);
       throw error instanceof TypeError ? error : asStorageError("Cannot begin upload", error);
