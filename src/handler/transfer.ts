@@ -42,7 +42,8 @@ export async function transfer(
   const { data, header } = request;
   if (data.cancel) return await cancel(run);
   admit(services.options, attachment.record, request);
-  const before = storedBefore(services.storage, data.uploadId, data.sha256);
+  const found = storedBefore(services.storage, data.uploadId, data.sha256);
+  const before = found instanceof Promise ? await found : found;
   if (before !== undefined) {
     await abandon(attachment);
     return await commit(run, storedReply(before, services.storage.durability, data.uploadId));

@@ -125,7 +125,7 @@ async function survives(
 }
 
 interface SessionStoreLike extends Pick<RedisSessionStore, "load" | "save"> {
-  /** Waits until replicas have all there is: what they had not yet is lost with the master. */
+  /** Waits until the replicas have copied everything: the rest would be lost with the master. */
   copied(): Promise<void>;
 }
 
@@ -208,7 +208,7 @@ testWith(REDIS, "S-DEG-2 S-TAKE-3 the master is lost and Sentinel names another"
   assert.ok(events.some(({ event }) => event === "redis.lost"));
   assert.doesNotMatch(JSON.stringify(events), /s3cr3t/);
 
-  // Whoever starts while no Sentinel is there goes on, and finds one later.
+  // A link that starts while no Sentinel runs goes on trying, and finds one later.
   for (const each of own.sentinels) await each.kill();
   await using link = await connectRedis(own.urlWith(":s3cr3t@"), silentLogger);
   await using late = new RedisSessionStore(link.client);
