@@ -9,7 +9,6 @@
  */
 import type { Code, FxferError } from "../errors.ts";
 import { boolean, integer, sha256, text, textOfBytes, uuid, word } from "./fields.ts";
-import type { FrameHeader } from "./frame.ts";
 import { MAX_NAME_BYTES, MAX_TOKEN_LENGTH } from "./limits.ts";
 
 /** Whether a frame stands alone or belongs to a session. */
@@ -17,6 +16,32 @@ export type Mode = "stateless" | "stateful";
 
 /** All modes. */
 export const MODES: readonly Mode[] = ["stateless", "stateful"];
+
+/** The `session` object of a header. */
+export interface SessionHeader {
+  /** UUIDv4 in lower case; `null` in stateless frames, and in a connect that asks for a new session. */
+  readonly id: string | null;
+  /** Whether the frame belongs to a session. */
+  readonly mode: Mode;
+  /** 0 to 2^53-1. In a session it counts the frames from 1 (S-SEQ-4). */
+  readonly sequence: number;
+  /** What the frame asks for. */
+  readonly action: Action;
+  /** Bytes of session data after the header's LF; 0 when the field is absent. */
+  readonly dataSize: number;
+}
+
+/** One v2 header. */
+export interface FrameHeader {
+  /** `"2.x"` as the peer wrote it. */
+  readonly version: string;
+  /** `token/token`, in lower case, without parameters. */
+  readonly mimeType: string;
+  /** Payload bytes. */
+  readonly size: number;
+  /** Which session, which action, which number. */
+  readonly session: SessionHeader;
+}
 
 /** Session data of `connect`. A field that was not sent is absent. */
 export interface ConnectData {

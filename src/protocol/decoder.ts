@@ -1,6 +1,7 @@
 /** Bytes in, events out: one push parser for both ends of a connection. @module */
+import type { FrameHeader } from "./actions.ts";
 import { FxferError } from "../errors.ts";
-import type { DecodeEvent, FrameHeader, V1Header } from "./frame.ts";
+import type { DecodeEvent, V1Header } from "./frame.ts";
 import { readHeader, readV1Header } from "./header.ts";
 import { type JsonObject, parseStrictJson } from "./json.ts";
 import { MAX_HEADER_BYTES, MAX_SESSION_DATA_BYTES, MAX_V1_HEADER_BYTES } from "./limits.ts";

@@ -5,33 +5,7 @@
  * @module
  */
 import type { Code, FxferError } from "../errors.ts";
-import type { Action, Mode, RequestFrame } from "./actions.ts";
-
-/** The `session` object of a header. */
-export interface SessionHeader {
-  /** UUIDv4 in lower case; `null` in stateless frames, and in a connect that asks for a new session. */
-  readonly id: string | null;
-  /** Whether the frame belongs to a session. */
-  readonly mode: Mode;
-  /** 0 to 2^53-1. In a session it counts the frames from 1 (S-SEQ-4). */
-  readonly sequence: number;
-  /** What the frame asks for. */
-  readonly action: Action;
-  /** Bytes of session data after the header's LF; 0 when the field is absent. */
-  readonly dataSize: number;
-}
-
-/** One v2 header. */
-export interface FrameHeader {
-  /** `"2.x"` as the peer wrote it. */
-  readonly version: string;
-  /** `token/token`, in lower case, without parameters. */
-  readonly mimeType: string;
-  /** Payload bytes. */
-  readonly size: number;
-  /** Which session, which action, which number. */
-  readonly session: SessionHeader;
-}
+import type { Action, FrameHeader, Mode, RequestFrame } from "./actions.ts";
 
 /** One v1 header: it has no `session`, and no `version` or `"1.0"`. */
 export interface V1Header {

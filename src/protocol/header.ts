@@ -1,7 +1,7 @@
 /** The JSON of a header, copied field by field into a typed record (S-FRM-3). @module */
-import { ACTION_NAMES, MODES } from "./actions.ts";
+import { ACTION_NAMES, type FrameHeader, MODES, type SessionHeader } from "./actions.ts";
 import { integer, invalidField, mediaType, sessionId, word } from "./fields.ts";
-import type { FrameHeader, SessionHeader, V1Header } from "./frame.ts";
+import type { V1Header } from "./frame.ts";
 import type { JsonObject } from "./json.ts";
 
 /** The media type of a v1 file whose header names no valid one (S-FRM-5). */

@@ -272,11 +272,9 @@ export * from "./limits.ts";
 export type {
   DecodeEvent,
   FileInfo,
-  FrameHeader,
   ReplyBody,
   ReplyFrame,
   ReplyHeader,
-  SessionHeader,
   V1Header,
 } from "./frame.ts";
 export {
@@ -285,10 +283,12 @@ export {
   type ConnectData,
   type ConnectRequest,
   type DisconnectRequest,
+  type FrameHeader,
   type HeartbeatRequest,
   type Mode,
   type RequestBase,
   type RequestFrame,
+  type SessionHeader,
   type TransferData,
   type TransferRequest,
 } from "./actions.ts";

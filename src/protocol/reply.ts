@@ -1,6 +1,7 @@
 /** A reply's session data, checked in the fields that a client relies on. @module */
+import type { FrameHeader } from "./actions.ts";
 import { isCode } from "../errors.ts";
-import type { FileInfo, FrameHeader, ReplyBody, ReplyFrame } from "./frame.ts";
+import type { FileInfo, ReplyBody, ReplyFrame } from "./frame.ts";
 import { boolean, integer, invalidField, optional, sha256, text } from "./fields.ts";
 import type { JsonObject } from "./json.ts";
 import { MAX_SESSION_DATA_BYTES } from "./limits.ts";

@@ -1,8 +1,13 @@
 /** A request's session data as typed records, and what a request must not be. @module */
 import { FxferError } from "../errors.ts";
-import { type Action, ACTIONS, type DataRule, type RequestFrame } from "./actions.ts";
+import {
+  type Action,
+  ACTIONS,
+  type DataRule,
+  type FrameHeader,
+  type RequestFrame,
+} from "./actions.ts";
 import { invalidField } from "./fields.ts";
-import type { FrameHeader } from "./frame.ts";
 import type { JsonObject } from "./json.ts";
 
 /** How much of an unknown name is repeated: the reply must fit, whatever the peer wrote. */

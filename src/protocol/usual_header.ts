@@ -1,7 +1,6 @@
 /** A short cut for the header that nearly every peer sends. @module */
-import { type Action, ACTION_NAMES, type Mode, MODES } from "./actions.ts";
+import { type Action, ACTION_NAMES, type FrameHeader, type Mode, MODES } from "./actions.ts";
 import { TOKEN_CHARACTERS, UUID_V4_PATTERN } from "./fields.ts";
-import type { FrameHeader } from "./frame.ts";
 import { MAX_MIME_TYPE_BYTES } from "./limits.ts";
 
 /** One half of a media type: two halves of this length and a slash are as long as a media type may be. */
