@@ -2,7 +2,7 @@
  * The one table of codes, and the one error class that carries them.
  *
  * A code is what the wire says, what a log line says and what decides an exit code, so it stands
- * here once. `message` is a fixed text: it never echoes input, a path or a stack (wire rule §9).
+ * here once. `message` is a fixed text: it never echoes input, a path or a stack.
  *
  * @module
  */

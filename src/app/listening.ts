@@ -4,7 +4,7 @@ import { FxferError } from "../errors.ts";
 import type { Events } from "../events.ts";
 import { isLogged, type Logger } from "../log.ts";
 import { omitUndefined } from "../omit_undefined.ts";
-import type { Durability, Tier } from "../storage/mod.ts";
+import type { Durability } from "../storage/mod.ts";
 import type { Output } from "../terminal/mod.ts";
 
 /**
@@ -39,7 +39,7 @@ export const PORT_HINT = "--port 0";
 export interface Announced {
   readonly hostname: string;
   readonly port: number;
-  readonly tier: Tier;
+  readonly tier: string;
   readonly durability: Durability;
   /** Above 1: how many serve the port. */
   readonly workers?: number;

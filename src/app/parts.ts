@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Config, ServerConfig } from "../config/mod.ts";
+import type { Config } from "../config/mod.ts";
 import { FxferError } from "../errors.ts";
 import type { Events } from "../events.ts";
 import type { Logger } from "../log.ts";
@@ -145,7 +145,9 @@ export function serveOptions(
   };
 }
 
-function proxyOptions({ proxy_protocol, proxy_allow }: ServerConfig): Pick<ServeOptions, "proxy"> {
+function proxyOptions(
+  { proxy_protocol, proxy_allow }: Config["server"],
+): Pick<ServeOptions, "proxy"> {
   if (proxy_protocol === "off") return {};
   if (proxy_allow.length === 0) {
     throw new FxferError(

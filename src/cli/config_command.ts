@@ -1,5 +1,5 @@
-/** `fxfer config`: what is set, and where it came from. @module */
-import { type Config, loadConfig, type LoadedConfig, SETTINGS } from "../config/mod.ts";
+/** `fxfer config`: checks the configuration, or prints it with where each value came from. @module */
+import { type Config, configYaml, loadConfig, type LoadedConfig, SETTINGS } from "../config/mod.ts";
 import type { Output } from "../terminal/mod.ts";
 import { escapeControls } from "../text.ts";
 import { type ParsedArgs, usageError } from "./args.ts";
@@ -15,10 +15,12 @@ export const CONFIG_COMMAND: Command = {
     options: {
       ...CONFIG_OPTIONS,
       json: { help: "Print one JSON object" },
+      defaults: { help: "print: the text of a config.yaml with every setting at its default" },
     },
     details: [
       "It takes the flags of fxfer serve and reads the same file. Passwords are not printed. Exit " +
       "code 1: there are faults, and each is named.",
+      "For a file to start from: fxfer config print --defaults > config.yaml",
     ],
   },
   run: runConfig,
@@ -35,6 +37,11 @@ async function runConfig(args: ParsedArgs, { out, err }: Output): Promise<number
   const [verb] = args.operands;
   if (verb !== "check" && verb !== "print") {
     throw usageError([`wanted check or print, found "${verb}"`], "config");
+  }
+  if (args.has("defaults")) {
+    if (verb === "check") throw usageError(["--defaults is not a flag of check"], "config");
+    out.line(configYaml().trimEnd());
+    return 0;
   }
   const loaded = await loadConfig(loadOptions(args));
   for (const note of loaded.notes) err.line(`fxfer: ${escapeControls(note)}`);

@@ -74,7 +74,7 @@ async function runServe(args: ParsedArgs, output: Output): Promise<number> {
     events,
     (port) => new Health({ hostname: host, port }, new Readiness({ server, storage, store }, log)),
   );
-  const { tier, durability } = storage;
+  const { label: tier, durability } = storage;
   announce({ ...server.addr, tier, durability }, config, events, log, output);
   using _signals = onStop((signal) => {
     events.emit({ type: "server.signal", signal });

@@ -1,39 +1,103 @@
 /**
- * The kinds of value a setting can have. Each takes what YAML gives and also plain text, so that
+ * How the values of settings are read. Each takes what YAML gives and also plain text, so that
  * `--set server.port=8080` means the same as the line in the file.
  *
  * @module
  */
+import { parseNetwork } from "../address.ts";
+import { parseRedisUrl } from "./redis_url.ts";
 
-/** How a setting's value is read. */
-export interface Kind<T> {
-  /** What is wanted, for faults and the documentation: `whole number 0 to 65535`. */
-  readonly wanted: string;
-  /** The value, or undefined when `raw` is none. */
-  read(raw: unknown): T | undefined;
-  /** True when the value may hold a secret: it is neither echoed nor printed. */
-  readonly secret?: boolean;
+/** The smallest and the largest number; without the second there is no largest. */
+export type Range = readonly [min: number, max?: number];
+
+/** The sorts of text that the table names. */
+export type TextName = "host" | "folder" | "file_name" | "redis_url" | "network";
+
+/** What the table says about the values of a setting: some words, values of one other sort, or both. */
+export interface Values {
+  readonly words?: readonly string[];
+  readonly integer?: Range;
+  /** Fractions are allowed, and text may carry a unit: `500ms`, `30s`, `5m`, `1h`, `2d`. */
+  readonly seconds?: Range;
+  /** Text may carry a unit: `64k` and `64KiB` are 65,536, `64kB` is 64,000. */
+  readonly bytes?: Range;
+  readonly text?: TextName;
+  /** As text, the items stand between commas. */
+  readonly list?: TextName;
 }
 
-const DECIMAL = /^(\d+(?:\.\d+)?)\s*([A-Za-z]*)$/;
+/** How values are read. */
+interface Reader {
+  /** What is wanted, in a few words: `seconds 0 to 86400`. */
+  readonly brief: string;
+  /** What follows it in a fault. */
+  readonly example?: string;
+  /** Whether the value may hold a password: then it is neither echoed nor printed. */
+  readonly secret?: boolean;
+  /** The value, or undefined when `raw` is none. */
+  read(raw: unknown): unknown;
+}
 
-const inRange = (value: number, min: number, max: number): number | undefined =>
-  value >= min && value <= max ? value : undefined;
+/** How a setting's value is read. */
+export interface Kind extends Reader {
+  /** What is wanted, as faults say it. */
+  readonly wanted: string;
+  /** The words that are taken; none where any value is of another sort. */
+  readonly words: readonly string[];
+}
 
-const range = (min: number, max: number): string =>
-  max >= Number.MAX_SAFE_INTEGER ? `${min} or more` : `${min} to ${max}`;
-
-/** A whole number from `min` to `max`. */
-export function integer(min: number, max: number = Number.MAX_SAFE_INTEGER): Kind<number> {
+/** How the values are read that a row of the table describes. */
+export function kindOf(row: Values): Kind {
+  const { words = [] } = row;
+  const other = otherThanWords(row);
+  const brief = words.length > 2
+    ? `one of ${words.join(", ")}`
+    : [...words, ...(other === undefined ? [] : [other.brief])].join(" or ");
   return {
-    wanted: `whole number ${range(min, max)}`,
+    ...other,
+    brief,
+    wanted: brief + (other?.example ?? ""),
+    words,
     read(raw) {
-      const value = typeof raw === "string" && /^\d+$/.test(raw) ? Number(raw) : raw;
-      return typeof value === "number" && Number.isSafeInteger(value)
-        ? inRange(value, min, max)
-        : undefined;
+      const word = readSwitch(raw) ?? raw;
+      return words.find((each) => each === word) ?? other?.read(raw);
     },
   };
+}
+
+function otherThanWords({ integer, seconds, bytes, text, list }: Values): Reader | undefined {
+  if (integer !== undefined) return numbers("whole number", integer, readInteger);
+  if (seconds !== undefined) return numbers("seconds", seconds, readSeconds, '30, 0.5 or "5m"');
+  if (bytes !== undefined) return numbers("bytes", bytes, readBytes, '65536, "64k" or "10MiB"');
+  if (text !== undefined) return TEXTS[text];
+  return list === undefined ? undefined : listOf(TEXTS[list]);
+}
+
+/** `on` or `off`. YAML 1.1 reads these bare words as true and false, which count as the words. */
+export function readSwitch(raw: unknown): "on" | "off" | undefined {
+  if (raw === false || raw === "off" || raw === "false") return "off";
+  return raw === true || raw === "on" || raw === "true" ? "on" : undefined;
+}
+
+function numbers(
+  noun: string,
+  [min, max = Number.MAX_SAFE_INTEGER]: Range,
+  readNumber: (raw: unknown) => number | undefined,
+  example?: string,
+): Reader {
+  const range = max === Number.MAX_SAFE_INTEGER ? `${min} or more` : `${min} to ${max}`;
+  return {
+    brief: `${noun} ${range}`,
+    ...(example === undefined ? {} : { example: `, for example ${example}` }),
+    read(raw) {
+      const value = readNumber(raw);
+      return value !== undefined && value >= min && value <= max ? value : undefined;
+    },
+  };
+}
+
+function readInteger(raw: unknown): number | undefined {
+  return whole(typeof raw === "string" && /^\d+$/.test(raw) ? Number(raw) : raw);
 }
 
 const SECONDS: ReadonlyMap<string, number> = new Map([
@@ -45,12 +109,9 @@ const SECONDS: ReadonlyMap<string, number> = new Map([
   ["d", 86400],
 ]);
 
-/** A duration in seconds, fractions allowed; text may carry a unit: `500ms`, `30s`, `5m`, `1h`, `2d`. */
-export function seconds(min: number, max: number): Kind<number> {
-  return {
-    wanted: `seconds ${range(min, max)}, for example 30, 0.5 or "5m"`,
-    read: (raw) => read(raw, SECONDS, min, max),
-  };
+/** Seconds from a number, or from text that may carry a unit, such as `500ms` and `5m`. */
+export function readSeconds(raw: unknown): number | undefined {
+  return inUnits(raw, SECONDS);
 }
 
 const BYTES: ReadonlyMap<string, number> = new Map(
@@ -62,89 +123,63 @@ const BYTES: ReadonlyMap<string, number> = new Map(
   ]).concat([["", 1], ["b", 1]]),
 );
 
-/** A number of bytes; text may carry a unit: `64k` and `64KiB` are 65,536, `64kB` is 64,000. */
-export function bytes(min: number): Kind<number> {
-  const max = Number.MAX_SAFE_INTEGER;
-  return {
-    wanted: `bytes ${range(min, max)}, for example 65536, "64k" or "10MiB"`,
-    read(raw) {
-      const value = read(raw, BYTES, min, max);
-      return Number.isSafeInteger(value) ? value : undefined;
-    },
-  };
+/** Whole bytes from a number, or from text that may carry a unit, such as `64k` and `10MiB`. */
+export function readBytes(raw: unknown): number | undefined {
+  return whole(inUnits(raw, BYTES));
 }
 
-function read(
-  raw: unknown,
-  units: ReadonlyMap<string, number>,
-  min: number,
-  max: number,
-): number | undefined {
-  if (typeof raw === "number") return Number.isFinite(raw) ? inRange(raw, min, max) : undefined;
+function whole(value: unknown): number | undefined {
+  return Number.isSafeInteger(value) ? value as number : undefined;
+}
+
+function inUnits(raw: unknown, units: ReadonlyMap<string, number>): number | undefined {
+  if (typeof raw === "number") return Number.isFinite(raw) ? raw : undefined;
   if (typeof raw !== "string") return undefined;
-  const [, digits, unit] = DECIMAL.exec(raw.trim()) ?? [];
-  const factor = unit === undefined ? undefined : units.get(unit.toLowerCase());
-  return factor === undefined ? undefined : inRange(Number(digits) * factor, min, max);
+  const [, digits, unit = ""] = /^(\d+(?:\.\d+)?)\s*([A-Za-z]*)$/.exec(raw.trim()) ?? [];
+  const factor = units.get(unit.toLowerCase());
+  return digits === undefined || factor === undefined ? undefined : Number(digits) * factor;
 }
 
-/**
- * One of some words. Where `on` or `off` is among them, true and false are taken for it: YAML 1.1
- * reads a bare `off` as false.
- */
-export function choice<const T extends string>(...values: readonly T[]): Kind<T> {
-  return {
-    wanted: values.length === 2 ? values.join(" or ") : `one of ${values.join(", ")}`,
-    read(raw) {
-      const word = raw === true || raw === "true"
-        ? "on"
-        : raw === false || raw === "false"
-        ? "off"
-        : raw;
-      return values.find((value) => value === word);
-    },
-  };
-}
+const text = (brief: string, accept: (text: string) => boolean): Reader => ({
+  brief,
+  read: (raw) => typeof raw === "string" && accept(raw) ? raw : undefined,
+});
 
-/** Text that passes `accept`. */
-export function text(
-  wanted: string,
-  accept: (text: string) => boolean,
-  options: { readonly secret?: boolean } = {},
-): Kind<string> {
-  return {
-    wanted,
-    read: (raw) => typeof raw === "string" && accept(raw) ? raw : undefined,
-    ...options,
-  };
-}
+const TEXTS: Readonly<Record<TextName, Reader>> = {
+  host: text("an IP address or a host name", (text) => /^[A-Za-z0-9._:%-]{1,253}$/.test(text)),
+  folder: text("a folder", (text) => text.trim() !== "" && !text.includes("\0")),
+  file_name: text(
+    "a plain file name of letters, digits, dot, dash and underscore",
+    (text) => /^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}$/.test(text),
+  ),
+  redis_url: {
+    ...text(
+      "a redis, redis+cluster or redis+sentinel URL",
+      (text) => parseRedisUrl(text) !== undefined,
+    ),
+    example: ", or one of these with rediss",
+    secret: true,
+  },
+  network: {
+    ...text(
+      "an IP address or a network as 10.0.0.0/8",
+      (text) => parseNetwork(text) !== undefined,
+    ),
+    example: ", for example [127.0.0.1, 10.0.0.0/8]",
+  },
+};
 
-/** `off`, which YAML may have read as false, or a value of another kind. */
-export function offOr<T>(kind: Kind<T>): Kind<T | "off"> {
+function listOf(item: Reader): Reader {
   return {
-    wanted: `off or ${kind.wanted}`,
-    read: (raw) => raw === "off" || raw === false || raw === "false" ? "off" : kind.read(raw),
-  };
-}
-
-/** One word, or a value of another kind. */
-export function orWord<const W extends string, T>(word: W, kind: Kind<T>): Kind<T | W> {
-  return {
-    wanted: `${word} or ${kind.wanted}`,
-    read: (raw) => raw === word ? word : kind.read(raw),
-  };
-}
-
-/** A list of values of one kind; as text, they stand between commas. */
-export function list<T>(item: Kind<T>, example: string): Kind<readonly T[]> {
-  return {
-    wanted: `a list of ${item.wanted}, for example ${example}`,
+    ...item,
+    brief: `a list of ${item.brief}`,
     read(raw) {
       const items = typeof raw === "string"
         ? raw.split(",").map((text) => text.trim()).filter((text) => text !== "")
         : raw;
       if (!Array.isArray(items)) return undefined;
       const values = items.map((value) => item.read(value));
-      return values.includes(undefined) ? undefined : Object.freeze(values as T[]);
+      return values.includes(undefined) ? undefined : Object.freeze(values);
     },
   };
 }

@@ -5,17 +5,10 @@
  * @module
  */
 import { FxferError } from "../errors.ts";
-import type { Config } from "./config.ts";
-import {
-  configError,
-  type ConfigFault,
-  configFaults,
-  isMapping,
-  parseConfig,
-  readSwitch,
-} from "./parse.ts";
-import { SETTINGS } from "./schema.ts";
 import { shorten } from "../text.ts";
+import { readSwitch } from "./kinds.ts";
+import { configError, type ConfigFault, configFaults, isMapping, parseConfig } from "./parse.ts";
+import { type Config, SETTINGS } from "./settings.ts";
 
 /** Where a value came from. */
 export type ConfigOrigin = "default" | "file" | "flag";

@@ -1,37 +1,23 @@
 /**
  * The configuration: what can be set, checked as a whole, from the YAML file and the flags.
  *
- * One table (schema.ts) names every setting with its kind, default and documentation; the compiler
- * holds it against the {@linkcode Config} types, a test against config.yaml. {@linkcode parseConfig}
- * is pure and reports every fault at once; {@linkcode loadConfig} adds the file and the flags. Only
- * the program reads configuration: the library takes options.
+ * One table (table.ts) names every setting with its values, default and meaning; the type
+ * {@linkcode Config} is derived from it, and config.yaml is made from it (`fxfer config print
+ * --defaults`). {@linkcode parseConfig} is pure and reports every fault at once;
+ * {@linkcode loadConfig} adds the file and the flags. Only the program reads configuration: the
+ * library takes options.
  *
  * @module
  */
-export type {
-  Config,
-  DegradeConfig,
-  LimitsConfig,
-  LoggingConfig,
-  RateConfig,
-  SecurityConfig,
-  ServerConfig,
-  StatefulConfig,
-  StatelessConfig,
-  StorageConfig,
-  VersionsConfig,
-} from "./config.ts";
-export type { Kind } from "./kinds.ts";
+export { type Kind, readBytes, readSeconds } from "./kinds.ts";
 export {
-  type AnyEntry,
-  type AnySection,
-  type Entry,
+  type Config,
   isSection,
   SCHEMA,
   type Section,
   type Setting,
   SETTINGS,
-} from "./schema.ts";
+} from "./settings.ts";
 export {
   type ConfigFault,
   configFaults,
@@ -47,3 +33,4 @@ export {
   type LoadOptions,
 } from "./load.ts";
 export { parseRedisUrl, type RedisAddress, type RedisUrl } from "./redis_url.ts";
+export { configYaml, settingsReference } from "./reference.ts";

@@ -1,7 +1,7 @@
-/** From anything to a checked {@linkcode Config}, or to every fault at once. Pure. @module */
+/** Makes a checked {@linkcode Config} of any value, or reports every fault at once. Pure. @module */
 import { FxferError } from "../errors.ts";
-import type { Config } from "./config.ts";
-import { type AnySection, isSection, SCHEMA, type Setting, SETTINGS } from "./schema.ts";
+import { readSwitch } from "./kinds.ts";
+import { type Config, isSection, SCHEMA, type Section, SETTINGS } from "./settings.ts";
 import { escapeControls, shorten, suggest } from "../text.ts";
 
 /** One thing that is wrong with a configuration. */
@@ -19,15 +19,6 @@ export function isMapping(value: unknown): value is Readonly<Record<string, unkn
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/**
- * Whether a switchable section is turned `on` or `off` as a whole by this value, which YAML may
- * have read as a boolean.
- */
-export function readSwitch(value: unknown): "on" | "off" | undefined {
-  if (value === false || value === "off" || value === "false") return "off";
-  return value === true || value === "on" || value === "true" ? "on" : undefined;
-}
-
 function found(value: unknown): string {
   if (value === null || value === undefined) return "nothing";
   if (Array.isArray(value)) return "a list";
@@ -37,9 +28,12 @@ function found(value: unknown): string {
   return isMapping(value) ? "a mapping" : typeof value;
 }
 
-/** "did you mean": a near key of the same section, the same key elsewhere, else a near path. */
-function meant(key: string, section: AnySection, prefix: string): string {
-  const near = suggest(key, Object.keys(section.entries));
+/**
+ * What an unknown key probably means: a similar key of the same section, the same key in another
+ * section, or a similar path.
+ */
+function meant(key: string, section: Section, prefix: string): string {
+  const near = suggest(key, Object.keys(section.settings));
   const elsewhere = [...SETTINGS.keys()].find((path) => path.endsWith(`.${key}`));
   const path = near !== undefined
     ? prefix + near
@@ -47,23 +41,24 @@ function meant(key: string, section: AnySection, prefix: string): string {
   return path === undefined ? "" : `, did you mean ${path}?`;
 }
 
-function readSetting(setting: Setting, raw: unknown, path: string, faults: ConfigFault[]): unknown {
-  const value = setting.kind.read(raw);
+function readSetting(path: string, raw: unknown, faults: ConfigFault[]): unknown {
+  const { kind, default: standard } = SETTINGS.get(path)!;
+  const value = kind.read(raw);
   if (value !== undefined) return value;
-  const shown = setting.kind.secret && typeof raw === "string" ? "other text" : found(raw);
-  faults.push({ path, message: `wanted ${setting.kind.wanted}, found ${shown}` });
-  return setting.default;
+  const shown = kind.secret && typeof raw === "string" ? "other text" : found(raw);
+  faults.push({ path, message: `wanted ${kind.wanted}, found ${shown}` });
+  return standard;
 }
 
 function readSection(
-  section: AnySection,
+  section: Section,
   raw: unknown,
   path: string,
   faults: ConfigFault[],
 ): Record<string, unknown> | "off" {
   const switched = section.switchable ? readSwitch(raw) : undefined;
   if (switched === "off") return "off";
-  // A section whose lines are all commented out reads as null.
+  // YAML reads a section whose lines are all commented out as null.
   const absent = raw === undefined || raw === null || switched === "on";
   if (!absent && !isMapping(raw)) {
     const wanted = section.switchable ? "off or a mapping" : "a mapping";
@@ -72,26 +67,20 @@ function readSection(
   const given = !absent && isMapping(raw) ? raw : {};
   const prefix = path === "" ? "" : `${path}.`;
   for (const key of Object.keys(given)) {
-    if (Object.hasOwn(section.entries, key)) continue;
+    if (Object.hasOwn(section.settings, key)) continue;
     faults.push({
       path: prefix + shorten(key, 60),
       message: `unknown key${meant(key, section, prefix)}`,
     });
   }
   const result: Record<string, unknown> = {};
-  for (const [key, entry] of Object.entries(section.entries)) {
+  for (const [key, entry] of Object.entries(section.settings)) {
     const at = prefix + key;
+    const isGiven = Object.hasOwn(given, key);
     if (isSection(entry)) {
-      result[key] = readSection(
-        entry,
-        Object.hasOwn(given, key) ? given[key] : undefined,
-        at,
-        faults,
-      );
+      result[key] = readSection(entry, isGiven ? given[key] : undefined, at, faults);
     } else {
-      result[key] = Object.hasOwn(given, key)
-        ? readSetting(entry, given[key], at, faults)
-        : entry.default;
+      result[key] = isGiven ? readSetting(at, given[key], faults) : entry.default;
     }
   }
   return Object.freeze(result);
@@ -119,13 +108,13 @@ export const DEFAULT_CONFIG: Config = parseConfig({});
 export function parseConfig(input: unknown): Config {
   const faults = configFaults(input);
   if (faults.length > 0) throw configError(faults);
-  return readSection(SCHEMA as AnySection, input, "", []) as unknown as Config;
+  return readSection(SCHEMA, input, "", []) as unknown as Config;
 }
 
 /** Every fault of a configuration; none when it is valid. */
 export function configFaults(input: unknown): ConfigFault[] {
   const faults: ConfigFault[] = [];
-  readSection(SCHEMA as AnySection, input, "", faults);
+  readSection(SCHEMA, input, "", faults);
   return faults;
 }
 

@@ -1,4 +1,4 @@
-/** connect: a new session, a resumed one (S-CON), or the fallback (S-DEG-1). @module */
+/** connect: a new session, a resumed one, or the fallback (S-CON, S-DEG-1). @module */
 import { FxferError } from "../errors.ts";
 import type { Events } from "../events.ts";
 import type { ConnectData, ConnectRequest } from "../protocol/mod.ts";

@@ -96,7 +96,7 @@ export async function restore(
     attachments.unpark(id);
     return { record, upload: parked };
   }
-  const upload = await storage.reopen({
+  const upload = await storage.partials?.reopen({
     temporaryPath: known.temporaryPath,
     finalPath: known.finalPath,
     offset: known.offset,
@@ -120,7 +120,7 @@ export async function restore(
     { ...record, version, upload: { ...known, temporaryPath } },
     upload,
   );
-  await storage.remove(known);
+  await storage.partials?.remove(known);
   return copied;
 }
 
@@ -169,7 +169,7 @@ export async function finishFile(
 ): Promise<StoredFile | undefined> {
   if (upload === undefined) {
     // Twice: a holder that wakes may give it its name between two steps of the first.
-    return await storage.recover(intent) ?? await storage.recover(intent);
+    return await storage.recover?.(intent) ?? await storage.recover?.(intent);
   }
   try {
     return await upload.publish();
@@ -266,9 +266,10 @@ export async function removePartial(
   const { id, upload, intent } = record;
   const parked = attachments.unpark(id);
   if (parked !== undefined) await parked.discard();
-  else if (upload !== null) await storage.remove(upload);
-  if (intent !== null) tellFinished(services, record, ended, await storage.recover(intent));
-  else if (upload !== null) {
+  else if (upload !== null) await storage.partials?.remove(upload);
+  if (intent !== null) {
+    tellFinished(services, record, ended, await storage.recover?.(intent));
+  } else if (upload !== null) {
     tell(events, "transfer.dropped", "S-TRF-4", ended, ended, { reason: "ended" });
   }
 }

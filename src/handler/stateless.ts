@@ -126,7 +126,8 @@ export class StatelessHandler implements RequestHandler {
       this.#refreshed.add(context);
       await storage.refresh?.(); // another instance may have stored it
     }
-    return storedBefore(storage, spec.uploadId, spec.sha256) ??
+    const before = storedBefore(storage, spec.uploadId, spec.sha256);
+    return (before instanceof Promise ? await before : before) ??
       await storeWhole(this.#parts, spec, payload, context);
   }
 }

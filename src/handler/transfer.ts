@@ -1,5 +1,5 @@
 /**
- * transfer in a session: exactly once (S-SEQ), resumable (S-TRF).
+ * transfer in a session: exactly once, resumable (S-SEQ, S-TRF).
  *
  * The order of writes, and what a crash between two of them leaves:
  *
@@ -46,7 +46,8 @@ export async function transfer(
   const { data, header } = request;
   if (data.cancel) return await cancel(run);
   admit(services.options, attachment.record, request);
-  const before = storedBefore(services.storage, data.uploadId, data.sha256);
+  const found = storedBefore(services.storage, data.uploadId, data.sha256);
+  const before = found instanceof Promise ? await found : found;
   if (before !== undefined) {
     await abandon(attachment);
     return await commitFile(run, before);

@@ -58,7 +58,7 @@ export interface ServeOptions {
   readonly reusePort?: boolean;
   /** How long payloads under way may go on after a stop. @default {10000} */
   readonly drainTimeoutMs?: number;
-  /** How long a connection may be silent or slow. @default handshake 10 s, header 10 s, stall 30 s, 1024 bytes/s */
+  /** How long each clock of a connection runs. @default handshake 10 s, header 10 s, stall 30 s, 1024 bytes/s */
   readonly clocks?: Partial<ClockLimits>;
   /** For each address; `off` for none. @default 200 connections/s, 600 sessions/min */
   readonly rate?: RateLimits | "off";
@@ -272,7 +272,7 @@ export function serve(options: ServeOptions): Server {
   );
   if (options.events === undefined) {
     const { hostname, port } = server.addr;
-    const { tier, durability } = storage;
+    const { label: tier, durability } = storage;
     const sessions = omitUndefined({ sessions: stateful && store?.kind });
     events.emit({ type: "server.listening", hostname, port, mode, tier, durability, ...sessions });
   }

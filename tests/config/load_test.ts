@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { FxferError } from "../../src/errors.ts";
 import {
-  type AnySection,
   type ConfigFault,
   DEFAULT_CONFIG,
   formatFault,
@@ -9,6 +8,7 @@ import {
   loadConfig,
   type LoadOptions,
   SCHEMA,
+  type Section,
   SETTINGS,
 } from "../../src/config/mod.ts";
 
@@ -52,15 +52,15 @@ Deno.test("config.yaml is the defaults, each key in it and each with a comment",
 
   const lines = (await Deno.readTextFile(DOCUMENTED)).split("\n");
   let next = 0;
-  const walk = (section: AnySection, indent: string) => {
-    for (const [key, entry] of Object.entries(section.entries)) {
+  const walk = (section: Section, indent: string) => {
+    for (const [key, entry] of Object.entries(section.settings)) {
       next = lines.findIndex((line, index) => index >= next && line.startsWith(`${indent}${key}:`));
       assert(next > 0, `${key} stands in config.yaml, in the order of the schema`);
       assert.match(lines[next - 1]!, new RegExp(`^${indent}# `), `${key} has a comment`);
       if (isSection(entry)) walk(entry, `${indent}  `);
     }
   };
-  walk(SCHEMA as AnySection, "");
+  walk(SCHEMA, "");
 });
 
 Deno.test("loadConfig() without a file gives the defaults and says so of each", async () => {

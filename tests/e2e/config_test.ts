@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { SETTINGS } from "../../src/config/mod.ts";
+import { configYaml, SETTINGS } from "../../src/config/mod.ts";
 import { fxfer } from "../helpers/fxfer.ts";
 import { TempDir } from "../helpers/temp.ts";
 
@@ -68,4 +68,15 @@ Deno.test("fxfer config check names every fault and exits 1, or says that all is
   assert.equal(none.code, 8);
   const verb = await fxfer(["config", "show"], { cwd: folder.path });
   assert.deepEqual([verb.code, verb.out], [1, ""]);
+});
+
+Deno.test("fxfer config print --defaults prints a config.yaml to start from", async () => {
+  await using folder = await folderWith("server: { port: 7000 }\n");
+  const printed = await fxfer(["config", "print", "--defaults"], { cwd: folder.path });
+  assert.deepEqual(printed, { code: 0, out: configYaml(), err: "" });
+  await Deno.writeTextFile(folder.join("config.yaml"), printed.out);
+  const check = await fxfer(["config", "check"], { cwd: folder.path });
+  assert.deepEqual(check, { code: 0, out: "config.yaml: valid\n", err: "" });
+  const wrong = await fxfer(["config", "check", "--defaults"], { cwd: folder.path });
+  assert.deepEqual([wrong.code, wrong.out], [1, ""]);
 });

@@ -4,7 +4,7 @@ import type { Config } from "../../config/mod.ts";
 import type { Code } from "../../errors.ts";
 import type { ServerEvent } from "../../events.ts";
 import type { LogEvent } from "../../log.ts";
-import type { Durability, Tier } from "../../storage/mod.ts";
+import type { Durability } from "../../storage/mod.ts";
 import type { SharedMemory } from "./shared_memory.ts";
 
 /** The first message: everything a worker needs to serve. */
@@ -30,8 +30,11 @@ export type ToWorker =
 /** Where a worker listens, and what it promises. */
 export interface Listening {
   readonly hostname: string;
-  readonly tier: Tier;
+  /** The label of its storage. */
+  readonly tier: string;
   readonly durability: Durability;
+  /** True when it does not learn which upload ids the other workers have stored. */
+  readonly uploadIdsApart?: boolean;
 }
 
 /** From a worker. */

@@ -14,7 +14,7 @@ export function checkRuntime(version: string): Finding[] {
     .list;
 }
 
-/** What the sandbox allows, and what that gives up (wire §10). */
+/** What the sandbox allows, and what that gives up. */
 export async function checkPermissions({ server, storage }: Config): Promise<Finding[]> {
   const found = new Findings("permissions");
   const { path } = storage;

@@ -32,7 +32,7 @@ export class Tally {
   }
 
   /**
-   * The exit code (wire §9): 130 when interrupted; 9 when some files failed, or all for different
+   * The exit code: 130 when interrupted; 9 when some files failed, or all for different
    * reasons; that of the one reason when all failed; 6 when a version 1 server confirmed nothing.
    */
   get exit(): number {

@@ -1,0 +1,65 @@
+/** The settings as text for people, made from the table. Pure. @module */
+import { wrap } from "../text.ts";
+import { isSection, SCHEMA, type Section, SETTINGS } from "./settings.ts";
+
+/** The texts fit this many columns. */
+const WIDTH = 100;
+
+/** The documentation of an entry as one paragraph. */
+const paragraph = ({ about, more = [] }: Pick<Section, "about" | "more">): string =>
+  [about, ...more].map((sentence) => `${sentence}.`).join(" ");
+
+const HEAD = `\
+# fxfer's configuration. Every setting stands here with its default, so deleting a line changes
+# nothing. Flags and --set go before this file: fxfer serve --set stateful.max_sessions=500
+#
+# Seconds may be fractions, or text with a unit: 500ms, 30s, 5m, 1h, 2d.
+# Bytes may be text with a unit: 64k and 64KiB are 65536, 64kB is 64000.`;
+
+/** The text of config.yaml: every setting with its default, what it means and which values it takes. */
+export function configYaml(): string {
+  return [HEAD, ...yamlLines(SCHEMA, "", ""), ""].join("\n");
+}
+
+function* yamlLines({ settings }: Section, prefix: string, indent: string): Generator<string> {
+  for (const [key, entry] of Object.entries(settings)) {
+    if (indent === "") yield "";
+    for (const line of wrap(paragraph(entry), WIDTH - indent.length - 2)) {
+      yield `${indent}# ${line}`;
+    }
+    if (isSection(entry)) {
+      yield `${indent}${key}:`;
+      yield* yamlLines(entry, `${prefix}${key}.`, `${indent}  `);
+    } else {
+      const value = Array.isArray(entry.default) ? `[${entry.default}]` : entry.default;
+      yield `${indent}${key}: ${value} # ${SETTINGS.get(prefix + key)!.kind.brief}`;
+    }
+  }
+}
+
+/**
+ * Every setting as plain text, in the order of config.yaml: its path, default and values, then what
+ * it means.
+ *
+ * @returns Lines of at most 100 columns, without a line feed at the end.
+ */
+export function settingsReference(): string {
+  return [...referenceLines(SCHEMA, "")].join("\n");
+}
+
+function* referenceLines(section: Section, prefix: string): Generator<string> {
+  for (const [key, entry] of Object.entries(section.settings)) {
+    const path = prefix + key;
+    if (isSection(entry)) {
+      if (path !== "server") yield "";
+      yield* wrap(`${path}: ${paragraph(entry)}`, WIDTH);
+      yield* referenceLines(entry, `${path}.`);
+      continue;
+    }
+    const { kind, default: standard } = SETTINGS.get(path)!;
+    yield "";
+    const value = Array.isArray(standard) ? `[${standard}]` : standard;
+    yield* wrap(`${path} = ${value} (${kind.brief})`, WIDTH - 2).map((line) => `  ${line}`);
+    for (const line of wrap(paragraph(entry), WIDTH - 4)) yield `    ${line}`;
+  }
+}

@@ -1,0 +1,276 @@
+/**
+ * The one table of settings, in the order of config.yaml. {@linkcode Config} is derived from it;
+ * config.yaml, `fxfer help config`, the help of flags, the completions and the checks are made from
+ * it; tests hold the library's defaults against it.
+ *
+ * Each row says which values are taken (`words`, and numbers with their range, a `text` or a
+ * `list`), the default, and in `about` and `more` what the setting means. To add one: a row here,
+ * then `fxfer config print --defaults > config.yaml`, and the place that uses the value
+ * (src/app/parts.ts hands most of them to the library).
+ *
+ * A time is at most a day, because a longer one is a mistaken unit, and at least a hundredth of a
+ * second, because zero would end everything at once. `session_timeout` stays below the 2^31-1
+ * milliseconds (24.8 days) of a timer, which fires at once beyond that.
+ *
+ * @module
+ */
+
+/** Every setting, by section. */
+export const TABLE = {
+  server: {
+    about: "Where and how the server listens",
+    settings: {
+      host: {
+        text: "host",
+        default: "127.0.0.1",
+        about: "Address to listen on",
+        more: ['0.0.0.0 or "::" is every address: anyone who reaches it may upload'],
+      },
+      port: {
+        integer: [0, 65_535],
+        default: 65432,
+        about: "TCP port; 0 picks a free one and prints it",
+      },
+      mode: {
+        words: ["stateless", "stateful", "dual"],
+        default: "dual",
+        about: "Requests served: without sessions, with sessions, or both",
+      },
+      workers: {
+        words: ["auto"],
+        integer: [1, 64],
+        default: 1,
+        about: "Threads that serve the port together; auto is one for each core",
+        more: [
+          "More than one needs Linux, and for sessions persistence sqlite or redis",
+          "Limits count over all of them",
+        ],
+      },
+      max_connections: {
+        integer: [1, 100_000],
+        default: 100,
+        about: "Connections open at once; one more is told too_many_connections",
+      },
+      drain_timeout: {
+        seconds: [0, 86_400],
+        default: 10,
+        about: "How long a payload under way may go on after SIGTERM",
+        more: ["After that it is cut, and can be resumed"],
+      },
+      handshake_timeout: {
+        seconds: [0.01, 86_400],
+        default: 10,
+        about: "Time from accept to the first whole header",
+      },
+      header_timeout: {
+        seconds: [0.01, 86_400],
+        default: 10,
+        about: "Time from a header's first byte to its end",
+      },
+      proxy_protocol: {
+        words: ["off", "v1", "v2", "any"],
+        default: "off",
+        about: "PROXY protocol versions taken from the load balancers of proxy_allow",
+        more: [
+          "Their connections must begin with one, and the client it names counts as the client",
+        ],
+      },
+      proxy_allow: {
+        list: "network",
+        default: [],
+        about: "Load balancers that must say whose connections they forward",
+      },
+      degrade_above: {
+        about: "Above either of these, new sessions give way to stateless service; 0 for never",
+        more: ["Clients that allow it are served stateless, others are told to come back"],
+        settings: {
+          sessions: {
+            integer: [0, 10_000_000],
+            default: 0,
+            about: "Sessions alive, in all servers that share a store",
+          },
+          event_loop_delay_ms: {
+            integer: [0, 60_000],
+            default: 0,
+            about: "Milliseconds by which the event loop is late, averaged over about a second",
+          },
+        },
+      },
+      health_port: {
+        words: ["off"],
+        integer: [0, 65_535],
+        default: "off",
+        about: "TCP port for /healthz and /readyz by HTTP, on the same address; 0 picks a free one",
+      },
+    },
+  },
+  stateful: {
+    about: "Sessions",
+    settings: {
+      session_timeout: {
+        seconds: [0.01, 2_000_000],
+        default: 300,
+        about: "How long a session outlives its connection; it never expires while one is attached",
+      },
+      max_sessions: {
+        integer: [1, 10_000_000],
+        default: 50,
+        about: "Sessions alive at once",
+      },
+      persistence: {
+        words: ["memory", "sqlite", "redis"],
+        default: "memory",
+        about:
+          "Where sessions are remembered: in the process, in a file inside storage, or in Redis",
+      },
+      keepalive: {
+        seconds: [0.01, 86_400],
+        default: 30,
+        about: "Keep-alive; a connection silent for one and a half times this is closed",
+      },
+      max_inflight: {
+        integer: [1, 1024],
+        default: 16,
+        about: "Requests a client may have unanswered, and replies a session keeps for retries",
+      },
+      max_upload_size: {
+        bytes: [0],
+        default: 0,
+        about: "The largest file that comes in several requests; 0 for no limit",
+      },
+      redis_url: {
+        text: "redis_url",
+        default: "redis://127.0.0.1:6379",
+        about: "Redis, Redis Cluster or Sentinel for persistence: redis",
+        more: [
+          "One server is redis://[user:password@]host[:port][/database]",
+          "A Cluster is redis+cluster://[user:password@]host:port,host:port",
+          "A master that Sentinels know is redis+sentinel://[user:password@]host:port,host:port/name",
+          "User and password are then the master's",
+          "rediss instead of redis encrypts every connection",
+          "For a certificate authority of your own start Deno with DENO_CERT=ca.pem",
+        ],
+      },
+      sqlite_file: {
+        text: "file_name",
+        default: "sessions.db",
+        about: "Database inside storage for persistence: sqlite",
+      },
+    },
+  },
+  stateless: {
+    about: "Requests outside sessions",
+    settings: {
+      request_timeout: {
+        seconds: [0.01, 86_400],
+        default: 30,
+        about: "Time without a payload byte before a request counts as stalled, also in a session",
+      },
+      max_request_size: {
+        bytes: [1],
+        default: 10_485_760,
+        about: "The largest payload of one request; a session sends a larger file in several",
+      },
+    },
+  },
+  storage: {
+    about: "Where received files go",
+    settings: {
+      path: {
+        text: "folder",
+        default: "./storage",
+        about: "Folder for received files; nothing is written outside it",
+      },
+      naming: {
+        words: ["session_aware", "simple"],
+        default: "session_aware",
+        about: "A folder for each session, or received_<random>.<ext> for all",
+      },
+      durability: {
+        words: ["process", "data", "durable"],
+        default: "process",
+        about:
+          "What an ok survives: the process's death, a power cut (contents), a power cut (all)",
+        more: ["All is also the folder entry, the manifest and the session store"],
+      },
+      budget: {
+        bytes: [0],
+        default: 0,
+        about: "Bytes storage may hold in all; 0 for no limit",
+      },
+    },
+  },
+  limits: {
+    about: "What one client may use up",
+    settings: {
+      rate: {
+        about: "For each client address; off for no limit",
+        switchable: true,
+        settings: {
+          connections_per_second: {
+            integer: [1, 1_000_000],
+            default: 200,
+            about: "Connections a second",
+          },
+          sessions_per_minute: {
+            integer: [1, 1_000_000],
+            default: 600,
+            about: "Sessions created a minute",
+          },
+        },
+      },
+      min_rate: {
+        bytes: [0],
+        default: 1024,
+        about: "Bytes a second a payload must reach over 30 s; 0 for no minimum",
+        more: ["It is looked at from the payload's 10th second"],
+      },
+      session_quota: {
+        bytes: [0],
+        default: 0,
+        about: "Bytes one session may store in all; 0 for no limit",
+      },
+    },
+  },
+  security: {
+    about: "Who may come back to a session",
+    settings: {
+      ip_binding: {
+        words: ["strict", "prefix", "off"],
+        default: "strict",
+        about: "Address that may attach again without a token: the same, the same /24 or /64, any",
+      },
+    },
+  },
+  versions: {
+    about: "The older protocol version",
+    settings: {
+      v1: {
+        words: ["on", "off"],
+        default: "on",
+        about: "Whether version 1 clients are served",
+      },
+      v1_ack: {
+        words: ["eof", "each", "never"],
+        default: "eof",
+        about: "When version 1 clients are answered: at the end, after each file, never",
+        more: ["With each, a client that never reads loses files"],
+      },
+    },
+  },
+  logging: {
+    about: "What is logged, to standard error",
+    settings: {
+      level: {
+        words: ["debug", "info", "warn", "error"],
+        default: "info",
+        about: "Least grave events shown",
+      },
+      format: {
+        words: ["text", "json"],
+        default: "text",
+        about: "Lines for people, or one JSON object a line",
+      },
+    },
+  },
+} as const;
