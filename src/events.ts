@@ -40,6 +40,18 @@ export type SessionStep = { connection?: number; session: string; from: StateNam
 /** A step of a transfer, in a session or in none; `sequence` is the number of its frame. */
 export type TransferStep = Partial<SessionStep> & { sequence?: number };
 
+/**
+ * A whole file: at `path`, or in the folder of its session as `file`; by version 1, or in so many `ms`.
+ * `recovered`: its commit was cut short earlier, and brought to its end now.
+ */
+export type FileStep = TransferStep & {
+  path?: string;
+  file?: string;
+  ms?: number;
+  version?: 1;
+  recovered?: true;
+};
+
 /** A refusal: the code answered, the sentence behind it, which repeats no text of the peer, its cause. */
 export type Refusal = { connection?: number; code: Code; reason: string; cause?: string };
 
@@ -89,20 +101,10 @@ export type EventFacts = {
   "transfer.checkpointed": TransferStep & { offset: number };
   /** The store knows that a finished file is about to get its final name. */
   "transfer.announced": TransferStep & { bytes: number };
-  /**
-   * A file is under its final name: at `path`, or in the folder of its session as `file`; by version 1,
-   * or in so many `ms`. `recovered`: its commit was cut short earlier and brought to its end now.
-   */
-  "transfer.stored": TransferStep & {
-    path?: string;
-    file?: string;
-    bytes: number;
-    ms?: number;
-    version?: 1;
-    recovered?: true;
-  };
+  /** A file is under its final name, and its session knows. */
+  "transfer.stored": FileStep & { bytes: number };
   /** Nothing ran again: a kept reply was sent (S-SEQ-1), or the upload id was known (S-TRF-9). */
-  "transfer.replayed": TransferStep;
+  "transfer.replayed": FileStep;
   /** A transfer was refused. */
   "transfer.refused": Refusal & { session?: string; sequence?: number };
   /** A partial file is gone, or the announced name of a file is not to be had. */
@@ -201,13 +203,7 @@ export class Events {
   /** Tells an event to everyone who wants it, in the order in which they came. Never throws. */
   emit(event: ServerEvent): void {
     for (const { listener, wants } of this.#all) {
-      if (!wants(event.type)) continue;
-      try {
-        const returned = listener(event);
-        if (returned instanceof Promise) returned.catch(this.#failed);
-      } catch (cause) {
-        this.#failed(cause);
-      }
+      if (wants(event.type)) call(listener, event, this.#failed);
     }
   }
 
@@ -220,5 +216,19 @@ export class Events {
     const added = { listener, wants };
     this.#all.add(added);
     return { [Symbol.dispose]: () => void this.#all.delete(added) };
+  }
+}
+
+/** Calls a stranger's function; what it throws, or its promise is rejected with, goes to `failed`. */
+export function call<T>(
+  listener: (value: T) => unknown,
+  value: T,
+  failed: (cause: unknown) => void,
+): void {
+  try {
+    const returned = listener(value);
+    if (returned instanceof Promise) returned.catch(failed);
+  } catch (cause) {
+    failed(cause);
   }
 }

@@ -10,7 +10,7 @@ import { omitUndefined } from "../omit_undefined.ts";
 import type { Moved, SessionRecord } from "../session/mod.ts";
 import type { Upload } from "../storage/mod.ts";
 import { displacedBy } from "./moved.ts";
-import { type OwnFacts, tell } from "./tell.ts";
+import { type Facts, tell } from "./tell.ts";
 import type { ConnectionContext } from "./types.ts";
 
 /** One session held by one connection. */
@@ -54,11 +54,9 @@ export class Attachment {
     type: T,
     rule: Rule,
     before: SessionRecord,
-    facts: Omit<OwnFacts<T>, "connection">,
+    facts: Facts<T>,
   ): void {
-    if (!this.#events.wants(type)) return;
-    const own = { connection: this.context.connectionId, ...facts } as unknown as OwnFacts<T>;
-    tell(this.#events, type, rule, before, this.record, own);
+    tell(this.#events, type, rule, before, this.record, facts, this.context.connectionId);
   }
 
   /**

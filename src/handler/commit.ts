@@ -16,7 +16,7 @@ import {
 import { checkDigest, type SealedFile, type StoredFile, type Upload } from "../storage/mod.ts";
 import { abandon, failUpload, flush, recordOf, specOf, type TransferRun } from "./incoming.ts";
 import { storedBefore, storedReply } from "./receive.ts";
-import { tellFile } from "./tell.ts";
+import { lastPart, stepBetween, tellFile } from "./tell.ts";
 import type { Reply } from "./types.ts";
 
 /** A part that is not the last: its bytes are durable, and the sequence moves on. */
@@ -139,8 +139,8 @@ export async function commit(
 
 /** Tells what a frame that ran has brought. */
 function tellCommit(run: TransferRun, before: SessionRecord, code: Code, file?: StoredFile): void {
-  const { services: { events, options: { onStored } }, attachment, request: { header } } = run;
-  const { record, context: { connectionId: connection, log } } = attachment;
+  const { services, attachment, request: { header } } = run;
+  const { record, context: { connectionId: connection } } = attachment;
   const { sequence } = header.session;
   if (record.upload !== null) {
     const { offset } = record.upload;
@@ -151,9 +151,9 @@ function tellCommit(run: TransferRun, before: SessionRecord, code: Code, file?: 
     attachment.tell("transfer.dropped", "S-TRF-4", before, { sequence, reason });
   }
   if (file !== undefined) {
-    if (file.replayed || events.wants("transfer.stored") || onStored !== undefined) {
-      const parts = { events, onStored, log };
-      tellFile(parts, before, record, file, () => specOf(run), { connection, sequence });
+    if (file.replayed || services.onStored || services.events.wants("transfer.stored")) {
+      const facts = { connection, ...stepBetween(before, record), sequence };
+      tellFile(services, file, specOf(run), { ...facts, file: lastPart(file.path) });
     }
   } else if (code !== "partial") {
     const facts = { sequence, code, reason: CODES[code].message };

@@ -3,7 +3,7 @@ import { FxferError } from "../errors.ts";
 import type { Events } from "../events.ts";
 import type { ReplyBody } from "../protocol/mod.ts";
 import { checkDigest, type FileStorage, type PutSpec, type StoredFile } from "../storage/mod.ts";
-import { handOn, type Telling } from "./tell.ts";
+import type { Telling } from "./tell.ts";
 import type { ConnectionContext, Payload } from "./types.ts";
 
 /** What it takes to store whole files and to tell of them. */
@@ -58,31 +58,6 @@ async function storeArriving(
     events.emit({ type: "transfer.dropped", rule: "S-TRF-6", connection, reason: "failed" });
     throw error;
   }
-}
-
-/**
- * Tells that a whole file is stored, or was before.
- *
- * @param started When its frame came, by `performance.now()`; absent: it came by version 1.
- */
-export function tellWhole(
-  { events, onStored }: WholeParts,
-  spec: PutSpec,
-  { connectionId: connection, log }: ConnectionContext,
-  file: StoredFile,
-  started?: number,
-): void {
-  const { path, size: bytes, replayed } = file;
-  if (replayed) {
-    return events.emit({ type: "transfer.replayed", rule: "S-TRF-9", connection });
-  }
-  if (events.wants("transfer.stored")) {
-    const facts = started === undefined
-      ? { version: 1 } as const
-      : { ms: Math.round(performance.now() - started) };
-    events.emit({ type: "transfer.stored", rule: "S-TRF-7", connection, path, bytes, ...facts });
-  }
-  if (onStored !== undefined) handOn(onStored, file, spec, log);
 }
 
 /** A write that goes on while more is read; it is awaited later, and must not be unhandled until then. */

@@ -16,7 +16,6 @@
  */
 import { FxferError } from "../errors.ts";
 import type { Events } from "../events.ts";
-import type { Logger } from "../log.ts";
 import { omitUndefined } from "../omit_undefined.ts";
 import {
   dropIntent,
@@ -29,7 +28,7 @@ import {
 import type { FileSpec, FileStorage, StoredFile, Upload } from "../storage/mod.ts";
 import { storedReply } from "./receive.ts";
 import type { SessionServices, StatefulOptions } from "./services.ts";
-import { tell, tellFile } from "./tell.ts";
+import { lastPart, stepBetween, tell, tellFile, type Telling } from "./tell.ts";
 
 /** A saved record, with the open file that belongs to it. */
 export interface Restored {
@@ -106,8 +105,7 @@ export async function restore(
   if (upload === undefined) {
     const next = dropUpload(record, options.now());
     const restored = await keep(services, next, undefined);
-    const facts = { connection, reason: "lost" } as const;
-    tell(events, "transfer.dropped", "S-TRF-4", record, next, facts);
+    tell(events, "transfer.dropped", "S-TRF-4", record, next, { reason: "lost" }, connection);
     return restored;
   }
   const { temporaryPath } = upload;
@@ -180,11 +178,10 @@ export async function finishFile(
 }
 
 /** What it takes to bring an intent to its end, and who hears of it. */
-export interface IntentParts {
+export interface IntentParts extends Telling {
   readonly storage: FileStorage;
-  readonly options: Pick<StatefulOptions, "maxInflight" | "now" | "onStored">;
+  readonly options: Pick<StatefulOptions, "maxInflight" | "now">;
   readonly events: Events;
-  readonly log: Logger;
 }
 
 /**
@@ -229,20 +226,20 @@ export function afterIntent(
 
 /** Tells what became of the intent of `before`, after `after` was saved; without `stored` it is dropped. */
 export function tellFinished(
-  { events, options: { onStored }, log }: IntentParts,
+  parts: IntentParts,
   before: SessionRecord,
   after: SessionRecord,
   stored: StoredFile | undefined,
   connection?: number,
 ): void {
-  const facts = { ...omitUndefined({ connection }), sequence: before.intent!.sequence };
+  const { sequence } = before.intent!;
   if (stored === undefined) {
-    tell(events, "transfer.dropped", "S-SEQ-5", before, after, { ...facts, reason: "lost" });
-  } else {
-    const parts = { events, onStored, log };
-    const spec = () => specOf(before);
-    tellFile(parts, before, after, stored, spec, { ...facts, recovered: true });
+    const facts = { sequence, reason: "lost" } as const;
+    return tell(parts.events, "transfer.dropped", "S-SEQ-5", before, after, facts, connection);
   }
+  const step = { ...omitUndefined({ connection }), ...stepBetween(before, after), sequence };
+  const file = lastPart(stored.path);
+  tellFile(parts, stored, specOf(before), { ...step, file, recovered: true });
 }
 
 /** The record one version on, without its open file and what was to happen to it. */

@@ -57,7 +57,7 @@ export const DEFAULT_STATEFUL_OPTIONS: StatefulOptions = {
 };
 
 /** What connect, transfer, disconnect and the sweeper work with. */
-export interface SessionServices {
+export interface SessionServices extends Telling {
   readonly store: SessionStore;
   readonly storage: FileStorage;
   readonly options: StatefulOptions;

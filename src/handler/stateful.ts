@@ -6,6 +6,7 @@
 import { FxferError } from "../errors.ts";
 import { Events } from "../events.ts";
 import { type Logger, silentLogger } from "../log.ts";
+import { omitUndefined } from "../omit_undefined.ts";
 import type { DisconnectRequest, HeartbeatRequest, ReplyBody } from "../protocol/mod.ts";
 import { detach, execute, fingerprint, judge, renewLease } from "../session/mod.ts";
 import type { FileStorage } from "../storage/mod.ts";
@@ -44,7 +45,7 @@ export class StatefulHandler implements RequestHandler, AsyncDisposable {
     options: Partial<StatefulOptions> = {},
     log: Logger = silentLogger,
   ) {
-    const { events = new Events() } = options;
+    const { events = new Events(), onStored } = options;
     this.#services = {
       store,
       storage,
@@ -52,6 +53,7 @@ export class StatefulHandler implements RequestHandler, AsyncDisposable {
       attachments: new Attachments(),
       writer: new SessionWriter(store, events),
       events,
+      ...omitUndefined({ onStored }),
       log,
     };
     this.#sweeper = setInterval(() => this.#sweep(), SWEEP_MS);

@@ -7,8 +7,8 @@ import { FxferError } from "../errors.ts";
 import { Events } from "../events.ts";
 import { DEFAULT_MAX_REQUEST_SIZE, type TransferRequest } from "../protocol/mod.ts";
 import type { FileStorage, PutSpec, StoredFile } from "../storage/mod.ts";
-import { storedBefore, storedReply, storeWhole, tellWhole, type WholeParts } from "./receive.ts";
-import type { Telling } from "./tell.ts";
+import { storedBefore, storedReply, storeWhole, type WholeParts } from "./receive.ts";
+import { tellFile, type Telling } from "./tell.ts";
 import { statelessTerms } from "./terms.ts";
 import type { ConnectionContext, Payload, Reply, Request, RequestHandler } from "./types.ts";
 
@@ -90,6 +90,7 @@ export class StatelessHandler implements RequestHandler {
   ): Reply | Promise<Reply> {
     const started = performance.now();
     const { header: { mimeType, size }, data } = frame;
+    const { connectionId: connection } = context;
     checkAlone(frame);
     if (size > this.#maxRequestSize) {
       throw new FxferError("too_large", "Cannot store file: larger than max_request_size", {
@@ -109,7 +110,11 @@ export class StatelessHandler implements RequestHandler {
       ? storeWhole(this.#parts, spec, payload, context)
       : this.#storeOnce(spec, payload, context);
     const answer = (file: StoredFile): Reply => {
-      tellWhole(this.#parts, spec, context, file, started);
+      const { events, onStored } = this.#parts;
+      if (onStored || file.replayed || events.wants("transfer.stored")) {
+        const ms = Math.round(performance.now() - started);
+        tellFile(this.#parts, file, spec, { connection, path: file.path, ms });
+      }
       return { body: storedReply(file, this.#parts.storage.durability, data.uploadId) };
     };
     return file instanceof Promise ? file.then(answer) : answer(file);

@@ -108,10 +108,10 @@ export async function take(
     if (parked !== undefined) attachments.park(id, parked, taken.epoch);
     const { epoch, lastSequence: sequence, upload } = taken;
     const offset = omitUndefined({ offset: upload?.offset });
-    const facts = { connection, epoch, sequence, ...offset, address: init.clientAddress };
+    const facts = { epoch, sequence, ...offset, address: init.clientAddress };
     if (lifeOf(loaded, init.now) === "attached") {
-      tell(events, "session.taken_over", "S-TAKE-2", loaded, taken, facts);
-    } else tell(events, "session.resumed", "S-CON-2", loaded, taken, facts);
+      tell(events, "session.taken_over", "S-TAKE-2", loaded, taken, facts, connection);
+    } else tell(events, "session.resumed", "S-CON-2", loaded, taken, facts, connection);
     if (loaded.instance !== init.instance) announce(services, taken);
     return await restore(services, taken, parked, isElsewhere(services, loaded), connection);
   }
@@ -141,7 +141,7 @@ export async function closeOld(
   if (loaded === undefined || loaded.endedAt !== null) return;
   const closed = close(loaded, options.now());
   if (!(await store.save(closed))) return await closeOld(services, id, context);
-  const facts = { connection: context.connectionId, ...totalsOf(closed) };
-  tell(events, "session.closed", "S-CON-3", loaded, closed, facts);
+  const totals = totalsOf(closed);
+  tell(events, "session.closed", "S-CON-3", loaded, closed, totals, context.connectionId);
   await removePartial(services, loaded, closed);
 }

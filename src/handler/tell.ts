@@ -1,13 +1,5 @@
 /** How handlers tell what they have done: as events, and to `onStored`. @module */
-import type {
-  EventFacts,
-  Events,
-  Rule,
-  ServerEvent,
-  SessionEvent,
-  SessionStep,
-} from "../events.ts";
-import type { Logger } from "../log.ts";
+import type { EventFacts, Events, FileStep, Rule, SessionEvent, SessionStep } from "../events.ts";
 import { omitUndefined } from "../omit_undefined.ts";
 import { type SessionRecord, STATE_NAMES } from "../session/mod.ts";
 import type { FileSpec, StoredFile } from "../storage/mod.ts";
@@ -23,34 +15,20 @@ export interface Telling {
   /** Where events are told. @default nowhere */
   readonly events?: Events;
   /**
-   * Called once for each file that was stored, after its commit; what was stored before and is only
-   * sent again is no new file. The answer does not wait for a promise that it returns. What it throws
-   * is logged and changes no answer.
+   * Called once for each file that was stored, after its commit and before its answer; what was stored
+   * before and is only sent again is no new file. It must not throw.
    */
-  readonly onStored?: (stored: Stored) => unknown;
+  readonly onStored?: (stored: Stored) => void;
 }
 
-/** Hands a stored file on, whatever becomes of it there. */
-export function handOn(
-  onStored: NonNullable<Telling["onStored"]>,
-  { path, size, sha256, mimeType }: StoredFile,
-  { name, uploadId, session, clientAddress }: FileSpec,
-  log: Logger,
-): void {
-  const failed = (cause: unknown) => log.error("on_stored.failed", { path, cause });
-  try {
-    const sender = omitUndefined({ name, uploadId, session, clientAddress });
-    const returned = onStored({ path, size, sha256, mimeType, ...sender });
-    if (returned instanceof Promise) returned.catch(failed);
-  } catch (cause) {
-    failed(cause);
-  }
-}
+/** What is told of a step besides who made it. */
+export type Facts<T extends SessionEvent> = Omit<EventFacts[T], keyof SessionStep>;
 
-/** The facts of an event besides those of a step. */
-export type OwnFacts<T extends SessionEvent> =
-  & Omit<EventFacts[T], keyof SessionStep>
-  & Pick<SessionStep, "connection">;
+/** Who a step is of, and where it leads. */
+export function stepBetween(before: SessionRecord, after: SessionRecord): SessionStep {
+  const [from, to] = [STATE_NAMES[before.state], STATE_NAMES[after.state]];
+  return { session: after.id.slice(0, 8), from, to };
+}
 
 /** Tells a step of a session that has gone from one record to another. */
 export function tell<T extends SessionEvent>(
@@ -59,43 +37,35 @@ export function tell<T extends SessionEvent>(
   rule: Rule,
   before: SessionRecord,
   after: SessionRecord,
-  facts: OwnFacts<T>,
+  facts: Facts<T>,
+  connection?: number,
 ): void {
   if (!events.wants(type)) return;
-  const session = after.id.slice(0, 8);
-  const step = { session, from: STATE_NAMES[before.state], to: STATE_NAMES[after.state] };
-  events.emit({ type, rule, ...step, ...facts } as unknown as ServerEvent);
+  const step = { ...omitUndefined({ connection }), ...stepBetween(before, after) };
+  events.emit({ type, rule, ...step, ...facts } as unknown as Parameters<Events["emit"]>[0]);
 }
 
-/** What it takes to tell of a file. */
-export interface TellParts {
-  readonly events: Events;
-  readonly onStored: Telling["onStored"];
-  readonly log: Logger;
-}
-
-/** Tells that a file of a session is stored, or was before. */
+/** Tells that a file is stored, or was before. To be called if anybody wants to know. */
 export function tellFile(
-  { events, onStored, log }: TellParts,
-  before: SessionRecord,
-  after: SessionRecord,
-  file: StoredFile,
-  spec: () => FileSpec,
-  facts: Omit<OwnFacts<"transfer.stored">, "bytes">,
+  { events, onStored }: Telling & { readonly events: Events },
+  { path, size: bytes, sha256, mimeType, replayed }: StoredFile,
+  spec: FileSpec,
+  facts: FileStep,
 ): void {
-  const { path, size: bytes, replayed } = file;
-  if (replayed) return tell(events, "transfer.replayed", "S-TRF-9", before, after, facts);
-  if (events.wants("transfer.stored")) {
-    // The rest of the path is the session's id.
-    const name = path.slice(path.lastIndexOf("/") + 1);
-    tell(events, "transfer.stored", "S-TRF-7", before, after, { ...facts, file: name, bytes });
-  }
-  if (onStored !== undefined) handOn(onStored, file, spec(), log);
+  if (replayed) return events.emit({ type: "transfer.replayed", rule: "S-TRF-9", ...facts });
+  events.emit({ type: "transfer.stored", rule: "S-TRF-7", ...facts, bytes });
+  if (onStored === undefined) return;
+  const { name, uploadId, session, clientAddress } = spec;
+  const sender = omitUndefined({ name, uploadId, session, clientAddress });
+  onStored({ path, size: bytes, sha256, mimeType, ...sender });
 }
+
+/** A file's name without its folder, which holds its session's id. */
+export const lastPart = (path: string): string => path.slice(path.lastIndexOf("/") + 1);
 
 /** What a session has done in all. */
 export function totalsOf(
   { filesTransferred: files, totalBytes: bytes, messageCount: messages }: SessionRecord,
-): { readonly files: number; readonly bytes: number; readonly messages: number } {
+): Facts<"session.closed"> {
   return { files, bytes, messages };
 }

@@ -3,8 +3,9 @@ import { FxferError } from "../errors.ts";
 import { Events } from "../events.ts";
 import { DEFAULT_MAX_REQUEST_SIZE } from "../protocol/mod.ts";
 import type { FileStorage } from "../storage/mod.ts";
-import { storedReply, storeWhole, tellWhole, type WholeParts } from "./receive.ts";
+import { storedReply, storeWhole, type WholeParts } from "./receive.ts";
 import type { StatelessOptions } from "./stateless.ts";
+import { tellFile } from "./tell.ts";
 import type { ConnectionContext, Reply, Request, RequestHandler } from "./types.ts";
 
 /**
@@ -36,7 +37,8 @@ export class V1Handler implements RequestHandler {
     }
     const spec = { mimeType, reserve: size, clientAddress: context.clientAddress };
     const file = await storeWhole(this.#parts, spec, request.payload, context);
-    tellWhole(this.#parts, spec, context, file);
+    const { connectionId: connection } = context;
+    tellFile(this.#parts, file, spec, { connection, path: file.path, version: 1 });
     return { body: storedReply(file, this.#parts.storage.durability) };
   }
 }

@@ -11,7 +11,6 @@ import {
   tell,
   tellFinished,
 } from "../handler/mod.ts";
-import { silentLogger } from "../log.ts";
 import { authMethodOf, depart, departing, type SessionRecord } from "../session/mod.ts";
 import type { FileStorage } from "../storage/mod.ts";
 import type { SessionStore } from "../store/mod.ts";
@@ -126,7 +125,7 @@ async function leave(options: ExportOptions, to: string): Promise<SessionRecord>
   const { store, storage, id, now = Date.now, maxInflight = MAX_INFLIGHT } = options;
   const events = new Events();
   if (options.onEvent !== undefined) events.subscribe(options.onEvent);
-  const parts = { storage, options: { maxInflight, now }, events, log: silentLogger };
+  const parts = { storage, options: { maxInflight, now }, events };
   let waited = false;
   for (let tries = 0; tries < MAX_TRIES; tries++) {
     const loaded = await store.load(id);

@@ -1,5 +1,5 @@
 /** Puts a server together from its parts. @module */
-import { Events, type ServerEvent } from "../events.ts";
+import { call, Events, type ServerEvent } from "../events.ts";
 import {
   DEFAULT_STATEFUL_OPTIONS,
   type RequestHandler,
@@ -222,9 +222,11 @@ export function serve(options: ServeOptions): Server {
     // Not even named otherwise: Deno ends a program that names it without --unstable-net.
     ...(options.reusePort === true ? { reusePort: true } : {}),
   });
-  const events = options.events ??
-    new Events((cause) => log.error("listener.failed", { cause }));
-  const telling: Telling = { events, ...omitUndefined({ onStored }) };
+  const failed = (cause: unknown) => log.error("listener.failed", { cause });
+  const events = options.events ?? new Events(failed);
+  const telling: Telling = onStored === undefined
+    ? { events }
+    : { events, onStored: (stored) => call(onStored, stored, failed) };
   if (options.events === undefined) logEvents(events, log);
   if (options.onEvent !== undefined) events.subscribe(options.onEvent);
   const owned = new AsyncDisposableStack();
