@@ -189,7 +189,7 @@ export class Events {
   readonly #all = new Set<{ listener: Listener; wants: (type: EventType) => boolean }>();
   readonly #failed: (cause: unknown) => void;
 
-  /** @param failed Hears what a listener threw, or its promise was rejected with; must not throw. */
+  /** Makes a place that nobody listens to yet. @param failed Hears what a listener threw, or its promise was rejected with; must not throw. */
   constructor(failed: (cause: unknown) => void = () => {}) {
     this.#failed = failed;
   }

@@ -7,7 +7,9 @@ import { LATE, within } from "../within.ts";
 
 /** What a server needs to be ready. */
 export interface ReadinessParts {
+  /** The server, or whatever knows whether it stops. */
   readonly server: Pick<Server, "stopping">;
+  /** Where files go. */
   readonly storage: Pick<FileStorage, "check">;
   /** Absent where there are no sessions. */
   readonly store?: Pick<SessionStore, "stats"> | undefined;
@@ -40,7 +42,7 @@ export class Readiness {
   #last: { readonly at: number; readonly state: Promise<ReadyState> } | undefined;
   #told: UnreadyReason | undefined;
 
-  /** @param log Is told when it is no longer ready and why, and when it is again. */
+  /** Looks at these parts when asked. @param log Is told when it is no longer ready and why, and when it is again. */
   constructor(parts: ReadinessParts, log: Logger = silentLogger) {
     this.#parts = parts;
     this.#log = log;

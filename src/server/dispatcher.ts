@@ -14,22 +14,51 @@ export type ServerMode = "stateless" | "stateful" | "dual";
 
 /** The handlers of one server; an absent one is a mode that is not offered. */
 export interface Routes {
+  /** Serves requests without a session. */
   readonly stateless?: RequestHandler | undefined;
+  /** Serves sessions. */
   readonly stateful?: RequestHandler | undefined;
+  /** Serves the older wire. */
   readonly v1?: RequestHandler | undefined;
 }
 
-/** See the module's text. */
+/**
+ * Hands each request to the handler of its version and mode. {@linkcode serve} has one inside.
+ *
+ * @example A server from its parts
+ * ```ts
+ * import { DEFAULT_CLOCKS, DiskStorage, Dispatcher, Server, StatelessHandler } from "../../mod.ts";
+ *
+ * const folder = await Deno.makeTempDir();
+ * {
+ *   await using storage = await DiskStorage.open(folder);
+ *   const options = { instance: "one", maxRequestSize: 1024 };
+ *   const routes = { stateless: new StatelessHandler(storage, options) };
+ *   const handler = new Dispatcher(routes, { storage, options });
+ *   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+ *   const limits = { maxConnections: 10, drainTimeoutMs: 1000, keepaliveMs: 30_000 };
+ *   const settings = { ...limits, clocks: DEFAULT_CLOCKS, v1Ack: "eof" } as const;
+ *   await using server = new Server(listener, handler, settings);
+ *   console.assert(server.connections === 0);
+ * }
+ * await Deno.remove(folder, { recursive: true });
+ * ```
+ */
 export class Dispatcher implements RequestHandler {
   readonly #routes: Routes;
   readonly #fallback: FallbackTerms;
 
+  /**
+   * Chooses among handlers; the caller disposes of them.
+   *
+   * @param fallback For a client that allows to be served without a session.
+   */
   constructor(routes: Routes, fallback: FallbackTerms) {
     this.#routes = routes;
     this.#fallback = fallback;
   }
 
-  /** @inheritdoc */
+  /** Hands a request on, or refuses it. */
   handle(request: Request, context: ConnectionContext): Reply | Promise<Reply> {
     if (request.version === 1) {
       const handler = this.#routes.v1;
@@ -53,7 +82,7 @@ export class Dispatcher implements RequestHandler {
     return degrade(this.#fallback, frame.data, context, error);
   }
 
-  /** @inheritdoc */
+  /** Tells every handler that a connection is over. */
   async closed(context: ConnectionContext): Promise<void> {
     const { stateless, stateful, v1 } = this.#routes;
     for (const route of [stateful, stateless, v1]) await route?.closed?.(context);

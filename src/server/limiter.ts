@@ -64,7 +64,7 @@ export class RateLimiter {
   readonly #sessions: TokenBuckets;
   readonly #now: () => number;
 
-  /** @param now Milliseconds of a monotonic clock; default `performance.now()`. */
+  /** Starts with full buckets. @param now Milliseconds of a monotonic clock. */
   constructor(limits: RateLimits, now: () => number = () => performance.now()) {
     this.#connections = new TokenBuckets(limits.connectionsPerSecond, limits.connectionsPerSecond);
     this.#sessions = new TokenBuckets(limits.sessionsPerMinute / 60, limits.sessionsPerMinute);

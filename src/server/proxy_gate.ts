@@ -37,6 +37,8 @@ export class ProxyGate {
   readonly #headerMs: number;
 
   /**
+   * Believes the proxies of a list.
+   *
    * @param headerMs How long the header may take.
    * @throws {RangeError} An entry of `allow` is no address and no network.
    */

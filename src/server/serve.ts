@@ -254,7 +254,14 @@ export function serve(options: ServeOptions): Server {
     v1: options.v1 === false ? undefined : new V1Handler(storage, { maxRequestSize, ...telling }),
   };
   const builtIn = new Dispatcher(routes, { storage, options: terms, events });
-  const handler = options.handler?.(builtIn) ?? builtIn;
+  let handler: RequestHandler = builtIn;
+  try {
+    if (options.handler !== undefined) handler = options.handler(builtIn);
+  } catch (error) {
+    listener.close();
+    void owned.disposeAsync();
+    throw error;
+  }
   const server = new Server(
     listener,
     options.authorize === undefined ? handler : authorizing(handler, options.authorize),

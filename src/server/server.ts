@@ -6,7 +6,7 @@
 import { FxferError } from "../errors.ts";
 import { Events } from "../events.ts";
 import type { RequestHandler } from "../handler/mod.ts";
-import type { Logger } from "../log.ts";
+import { type Logger, silentLogger } from "../log.ts";
 import { encodeReply, MAX_DRAIN_BYTES, MAX_DRAIN_MS } from "../protocol/mod.ts";
 import { LATE, within } from "../within.ts";
 import { acceptAll } from "./acceptor.ts";
@@ -23,12 +23,17 @@ import type { V1Ack } from "./v1_results.ts";
 
 /** How a server treats its connections. */
 export interface ServerSettings {
+  /** Open connections at most. */
   readonly maxConnections: number;
   /** Absent: `maxConnections` is this server's own. */
   readonly count?: ConnectionCount | undefined;
+  /** How long payloads under way may go on after a stop, in milliseconds. */
   readonly drainTimeoutMs: number;
+  /** Keep-alive of connections that agree on nothing else, in milliseconds. */
   readonly keepaliveMs: number;
+  /** How long a connection may be silent or slow. */
   readonly clocks: ClockLimits;
+  /** When a v1 client is told about its files. */
   readonly v1Ack: V1Ack;
   /** Absent: no rate limits. */
   readonly limiter?: RateLimiter | undefined;
@@ -81,7 +86,7 @@ export class Server implements AsyncDisposable {
     listener: Deno.TcpListener,
     handler: RequestHandler,
     settings: ServerSettings,
-    log: Logger,
+    log: Logger = silentLogger,
     owned?: AsyncDisposable,
   ) {
     this.#listener = listener;

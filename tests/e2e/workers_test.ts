@@ -173,6 +173,24 @@ eachStore("many clients with sessions, every file once", async (server) => {
   assert.deepEqual([...served].sort(), [1, 2]);
 });
 
+test("--trace tells the steps of sessions in all of them, with the worker", async () => {
+  const set = { "stateful.persistence": "sqlite" };
+  await using server = await serveTwo({ set, args: ["--trace"] });
+  using one = await peerOf(server, 1);
+  assert.equal((await one.connect()).data.code, "session_created");
+  using two = await peerOf(server, 2);
+  assert.equal((await two.connect({}, one.id)).data.code, "session_resumed");
+  const isStep = ({ json }: { json: { event?: unknown } }) => json.event === "session.step";
+  await server.event("session.step", ({ rule }) => rule === "S-TAKE-2");
+  const steps = server.log.all.filter(isStep).map(({ json }) => json);
+  assert.deepEqual(steps.slice(0, 2).map(({ worker, state, rule }) => [worker, state, rule]), [
+    [1, "Idle → Connected → Authenticated", "S-CON-1"],
+    [2, "Authenticated", "S-TAKE-2"],
+  ]);
+  const created = server.log.all.filter(({ json }) => json.event === "session.created");
+  assert.deepEqual(created.map(({ json }) => json.worker), [1], "told once, and written once");
+});
+
 test("S-TRF-9 an upload id sent again to the other worker is the same file", async () => {
   await using server = await serveTwo({ set: STATELESS });
   const upload_id = crypto.randomUUID();

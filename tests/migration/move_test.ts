@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { FxferError } from "../../src/errors.ts";
+import type { ServerEvent } from "../../src/events.ts";
 import { exportSession, importMigrationKey, importSession } from "../../src/migration/mod.ts";
 import type { FileStorage, Tier } from "../../src/storage/mod.ts";
 import { expectCode, FlakyStore, InProcess } from "../helpers/in_process.ts";
@@ -99,6 +100,29 @@ Deno.test("a session goes on inside its file on the other server, with a ticket 
   await b.run.assertStored(payload);
   const totals = expectCode(await peer.disconnect(), "session_closed");
   assert.deepEqual([totals.files, totals.bytes], [2, SIZE + 10]);
+});
+
+Deno.test("an export tells that the session moved, and its server that a connection lost it", async () => {
+  const told: ServerEvent[] = [];
+  await using a = await node("a");
+  using peer = await a.run.attached();
+  a.run.flaky.failSave("before", ({ lastSequence }) => lastSequence === 1);
+  expectCode(await peer.upload("its commit is cut short"), "store_unavailable");
+  const { run: { flaky: store }, storage } = a;
+  const to = "b.example:65432";
+  await exportSession({ store, storage, key, id: peer.id!, to, onEvent: (e) => told.push(e) });
+  const session = peer.id!.slice(0, 8);
+  assert.equal(told.length, 2);
+  assert.deepEqual(told[0], {
+    ...{ type: "session.moved", rule: "S-TAKE-2", session, from: "Active", to: "Disconnected" },
+    ...{ address: to, epoch: 2 },
+  });
+  const stored = told[1];
+  assert.ok(stored?.type === "transfer.stored" && stored.recovered && stored.session === session);
+  assert.deepEqual([stored.sequence, stored.bytes], [1, 23]);
+  expectCode(await peer.reply(), "use_another_server");
+  const { fields } = await a.run.log.wait(({ event }) => event === "session.fenced");
+  assert.deepEqual(fields, { connection: 1, session, epoch: 2, moved: to });
 });
 
 Deno.test("S-TAKE-2 the connection attached at the time is told where, and not what to show there", async () => {
