@@ -70,7 +70,7 @@ Deno.test("a cut, a resume, a takeover and the end are told", async () => {
   await first.send(bytes.subarray(0, bytes.length - 100_000));
   first.close();
   await told.wait(isType("session.detached"));
-  using second = await run.attached({}, id);
+  using _second = await run.attached({}, id);
   using third = await run.attached({}, id);
   expectCode(await third.heartbeat(), "pong");
   run.shiftMs += 50_000;
