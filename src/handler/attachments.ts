@@ -113,8 +113,8 @@ export class Attachments {
   }
 
   /**
-   * It no longer does. Its open file is parked for the next; one whose session is another's already
-   * is let go of, because the next has not waited for it.
+   * The connection no longer holds its session. Its open file is parked for the next connection, or
+   * closed where another connection has the session already and did not wait for the file.
    */
   async remove(attachment: Attachment): Promise<void> {
     const { context, record: { id, epoch }, upload, displaced } = attachment;
@@ -137,7 +137,7 @@ export class Attachments {
     return this.#parked.get(id);
   }
 
-  /** Takes a parked file out; whoever does uses it, or ends it. */
+  /** Takes a parked file out; the caller uses it or ends it. */
   unpark(id: string): Upload | undefined {
     const upload = this.#parked.get(id)?.upload;
     this.#parked.delete(id);

@@ -46,7 +46,7 @@ export function watchTakeovers(services: SessionServices): AsyncDisposable {
   let looking: Promise<void> | undefined;
   const timer = setInterval(() => {
     looking ??= look(services).catch(() => {
-      // The store is away: whoever needs it says so.
+      // The store is away: the next request that needs it is refused.
     }).finally(() => looking = undefined);
   }, LOOK_MS);
   return {

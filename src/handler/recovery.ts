@@ -8,9 +8,9 @@
  * its end and a retry of the frame is answered from memory; else the intent is dropped and the
  * frame runs again. Either way there is one file.
  *
- * Only who has raised the epoch touches files: of two that resume at once, the one that loses must
- * not cut what the other is writing. A file of this process stays parked until the record that speaks
- * of it is saved: storage is asked again rather than a file forgotten.
+ * Only the connection that has raised the epoch touches files: of two that resume at once, the loser
+ * must not cut what the winner is writing. A file of this process stays parked until the record that
+ * names it is saved, so that no open file is forgotten.
  *
  * @module
  */
@@ -37,8 +37,8 @@ export interface Restored {
 }
 
 /**
- * The file parked in this process, if nobody else has written the session since: the epoch is the
- * file's, or one above it by an attach of ours whose save was taken for lost.
+ * The file parked in this process, if no other process has written the session since: the record has
+ * the file's epoch, or one more by an attach of this process whose save seemed to have failed.
  */
 export async function parkedFile(
   { attachments, options }: SessionServices,
@@ -47,7 +47,7 @@ export async function parkedFile(
   const parked = attachments.parked(id);
   if (parked === undefined || parked.epoch === epoch) return parked?.upload;
   if (parked.epoch + 1 === epoch && instance === options.instance) return parked.upload;
-  // Another instance has written since: the record speaks of its file, not of ours.
+  // Another process has written since: the record names the file of that process.
   attachments.unpark(id);
   await parked.upload.release();
   return undefined;
@@ -110,7 +110,7 @@ export async function restore(
   }
   const { temporaryPath } = upload;
   if (temporaryPath === known.temporaryPath) return { record, upload };
-  // A copy, so that a holder that wakes writes to nobody's file.
+  // The upload is a copy: a former holder that still runs may go on writing to the first file.
   await upload.checkpoint();
   const version = record.version + 1;
   const copied = await keep(
@@ -132,7 +132,7 @@ async function keep(
   try {
     saved = await store.save(record);
   } finally {
-    // Whatever the record says now, it may not speak of this copy: sweeping finds it if it does not.
+    // The saved record may not name this copy; the orphan sweep removes it if so.
     if (!saved) await upload?.release();
   }
   if (!saved) {
@@ -166,7 +166,7 @@ export async function finishFile(
   upload: Upload | undefined,
 ): Promise<StoredFile | undefined> {
   if (upload === undefined) {
-    // Twice: a holder that wakes may give it its name between two steps of the first.
+    // Asked twice: a former holder that still runs may rename the file while the first call looks for it.
     return await storage.recover?.(intent) ?? await storage.recover?.(intent);
   }
   try {

@@ -71,7 +71,7 @@ export class SessionWriter {
         attachment.record = next;
         return before;
       }
-      // Someone else wrote: within our epoch that can only be a save of ours that was taken for lost.
+      // The store has a newer version: with the same epoch it is an earlier save that seemed to fail.
       await this.refresh(attachment);
     }
     throw new FxferError("store_unavailable", "Cannot save session: others keep writing it");

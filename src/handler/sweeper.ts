@@ -20,8 +20,8 @@ export async function sweep(services: SessionServices): Promise<void> {
       if (!(await renewHeld(services, record.id))) await endExpired(services, record);
       continue;
     }
-    // Another instance may have ended it: the file open here is nobody's any more.
-    // One that has moved keeps its bytes: its hand-over may have to be written down again.
+    // Another process may have ended the session: then the file parked here is of no use any more.
+    // A session that has moved keeps its bytes: its hand-over may have to be written down again.
     if (record.moved === undefined && attachments.parked(record.id) !== undefined) {
       await removePartial(services, record, record);
     }

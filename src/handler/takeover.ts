@@ -123,7 +123,7 @@ function isElsewhere({ options }: SessionServices, { instance }: SessionRecord):
   return instance !== null && instance !== options.instance;
 }
 
-/** S-TAKE-3: nobody waits for it, since the save is what counts. */
+/** S-TAKE-3: tells other processes. The newcomer does not wait for it, because its save is what counts. */
 function announce({ store, log }: SessionServices, { id, epoch }: SessionRecord): void {
   store.announce?.(id, epoch).catch((cause) => {
     log.warn("takeover.unannounced", { session: id.slice(0, 8), cause });

@@ -9,9 +9,9 @@
  * 3. executed (store): the commit. Only after it is the reply sent, so a lost reply is asked for
  *    again and answered from the ring.
  *
- * A small file that is wholly in memory is first spoken of in its intent: whoever dies before has
- * left bytes nobody knows of, and the frame runs again. At level `process` and with a store that dies
- * with the process it needs no intent either: nothing can come between its publication and the commit.
+ * The store first hears of a small file, which is wholly in memory, by its intent: a crash before that
+ * leaves bytes that no record names, and the frame runs again. At level `process`, with a store that dies
+ * with the process, there is no intent either: nothing comes between publication and commit.
  *
  * @module
  */

@@ -117,7 +117,7 @@ async function carry(
   }
 }
 
-/** The one step that makes it this server's: until here nothing but a file nobody names was written. */
+/** Makes the session this server's, in one save: before it only a file was written that no record names. */
 async function settleIn(
   { store, storage, now = Date.now }: ImportOptions,
   session: SessionRecord,

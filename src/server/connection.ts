@@ -169,7 +169,7 @@ export class Connection implements ConnectionContext, Ticking {
     this.#settings.closed(this);
   }
 
-  /** Request after request. Returns when the peer is done, throws the notice when we are. */
+  /** Serves request after request: returns when the peer ends, throws the notice when the server does. */
   async #serve(): Promise<void> {
     for (;;) {
       if (this.#stopping !== undefined) throw this.#stopping;
@@ -199,7 +199,7 @@ export class Connection implements ConnectionContext, Ticking {
       reply = answer instanceof Promise ? await answer : answer;
     } catch (error) {
       failure = error;
-      // Fenced (S-TAKE-2): it is told so once, as a notice, whoever found it out first.
+      // A client that lost its session (S-TAKE-2) is told by one notice, not by this reply as well.
       if (error instanceof FxferError && error.code === "session_taken_over") throw error;
       if (this.#interruption !== undefined && !ENDS_REQUEST.has(this.#interruption.code)) {
         throw sameCode(error, this.#interruption) ? error : this.#interruption;
@@ -252,7 +252,7 @@ export class Connection implements ConnectionContext, Ticking {
       // A write that is stuck can be neither finished nor taken back, and closeWrite would wait for it.
       if (this.#output.broken) return;
       await this.#flushLast();
-      // Nothing unread can reset the connection under our last frame: closing is enough.
+      // The peer has ended and all of it was read, so closing cannot reset the connection.
       if (this.#reader.ended) return;
       await this.#conn.closeWrite();
       await this.#reader.linger(MAX_DRAIN_BYTES, MAX_DRAIN_MS);
@@ -265,7 +265,7 @@ export class Connection implements ConnectionContext, Ticking {
     }
   }
 
-  /** After an interruption the last write gets little time: nobody may wait for a peer that does not read. */
+  /** After an interruption the last write gets little time, because the peer may not read. */
   async #flushLast(): Promise<void> {
     const timer = this.#interruption === undefined ? undefined : setTimeout(
       () => this.#output.interrupt(new FxferError("stalled")),

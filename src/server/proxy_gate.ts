@@ -76,7 +76,7 @@ export class ProxyGate {
     try {
       for (;;) {
         const reading = conn.read(buffer);
-        reading.catch(() => {}); // nobody may be there any more when it fails
+        reading.catch(() => {}); // it may fail after the race below is over
         const count = await Promise.race([reading, over.promise]);
         if (count === null) return undefined;
         const result = parser.push(buffer.subarray(0, count));

@@ -36,7 +36,7 @@ export class V1Results {
   finish(notice: FxferError | undefined, output: Output): void {
     if (this.#ack !== "eof") return;
     if (this.#more > 0) this.#kept.push({ ok: true, path: `and ${this.#more} more` });
-    // A fault of the peer's is a line of its own; a clock or a stop of ours is not about a file.
+    // A fault of the peer gets a line; a clock that ran out, or a stop of the server, is not about a file.
     if (notice !== undefined && (notice.class === "fatal" || notice.code === "incomplete")) {
       this.#kept.push({ ok: false, text: CODES[notice.code].message });
     }

@@ -100,7 +100,7 @@ interface HeldPort extends Disposable {
   readonly port: number;
 }
 
-/** A free port, held until the workers listen: nobody else gets it meanwhile, and nobody knows it. */
+/** A free port, held until the workers listen, so that no other program gets it meanwhile. */
 function pickPort(hostname: string): HeldPort {
   const start = () => Deno.listen({ hostname, port: 0, reusePort: true });
   const listener = listen(hostname, 0, PORT_HINT, start);
@@ -115,7 +115,7 @@ function pickPort(hostname: string): HeldPort {
 }
 
 /**
- * Makes sure that nobody serves a port: a second fxfer with workers would get a part of the first
+ * Makes sure that no other program serves a port: a second fxfer with workers would get a part of the first
  * one's connections without a word. Asked by a connection, because a listener of the parent's own
  * would look to clients like the server that is not there yet. What else is wrong with the port the
  * workers find out.

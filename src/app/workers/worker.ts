@@ -55,7 +55,7 @@ function obey(scope: Scope): void {
       }
     }
   };
-  // A rejection is nobody's here: it ends the worker, and the parent hears of it.
+  // A rejection ends the worker, and the parent hears of it.
   scope.onmessage = ({ data }) => void handle(data);
 }
 
