@@ -1,8 +1,4 @@
-/**
- * A server that plays what a test tells it: each connection gets the next script.
- *
- * @module
- */
+/** A server for tests of the client: it plays one script for each connection, in order. @module */
 import { FxferError } from "../../src/errors.ts";
 import {
   Decoder,
@@ -12,6 +8,7 @@ import {
   type RequestFrame,
   type TransferRequest,
 } from "../../src/protocol/mod.ts";
+import { LATE, within } from "../../src/within.ts";
 import { sha256 } from "../helpers/files.ts";
 
 /** One request with all of its payload. */
@@ -110,12 +107,12 @@ export class PeerConnection {
     return connect;
   }
 
-  /** As `session`, for a session of before. */
+  /** Takes the connect and answers it as the resumption of an earlier session. */
   resumed(next_sequence: number, upload: unknown = null, body = {}): Promise<Received> {
     return this.session({ code: "session_resumed", next_sequence, upload, ...body });
   }
 
-  /** Says something unasked. */
+  /** Sends a notice. */
   async notice(body: ReplyBody): Promise<void> {
     const header: ReplyHeader = {
       id: this.#sessionId,
@@ -199,7 +196,7 @@ export class ScriptedPeer implements AsyncDisposable {
       this.#open.add(peer);
       if (script === undefined) {
         this.#failure ??= new Error(
-          `ClientConnection ${this.connections} came: there is no script for it`,
+          `Connection ${this.connections} came: there is no script for it`,
         );
         peer.close();
         continue;
@@ -216,12 +213,11 @@ export class ScriptedPeer implements AsyncDisposable {
   /** Stops, and throws what went wrong in a script. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#listener.close();
-    const timer = setTimeout(() => {
+    if (await within(5000, this.#serving) === LATE) {
       this.#failure ??= new Error("A script did not end within 5 s of its client");
       for (const peer of this.#open) peer.close();
-    }, 5000);
-    await this.#serving;
-    clearTimeout(timer);
+      await this.#serving;
+    }
     if (this.#failure !== undefined) throw this.#failure;
   }
 }

@@ -1,4 +1,4 @@
-/** The fault proxy as tests import it: the program's own. @module */
+/** The fault proxy that tests use is that of the program. @module */
 export {
   type ConnectionPlan,
   type Direction,
