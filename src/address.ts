@@ -68,7 +68,7 @@ export interface Endpoint {
   readonly port: number;
 }
 
-/** A server to connect to, `host:port` or `[::1]:port` with a port from 1; undefined when the text is neither. */
+/** `host:port` or `[::1]:port`, with a port from 1; undefined when the text is neither. */
 export function parseEndpoint(text: string): Endpoint | undefined {
   return readEndpoint(text, 1);
 }

@@ -1,4 +1,4 @@
-/** The proxy: accepts connections, opens one to the target for each, and forwards both directions. @module */
+/** The proxy: accepts connections, opens one to the target for each, and joins the two. @module */
 import net from "node:net";
 import { within } from "../within.ts";
 import { ConnectionCut, forward } from "./forward.ts";

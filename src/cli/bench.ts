@@ -1,4 +1,4 @@
-/** `fxfer bench`: sends a measured load to a running server and prints the results as a table. @module */
+/** `fxfer bench`: sends a load to a running server and prints what it measured. @module */
 import { type Endpoint, parseEndpoint } from "../address.ts";
 import {
   type LoadPlan,

@@ -1,4 +1,4 @@
-/** `fxfer conformance`: runs the checks of the conformance kit against any server and prints each result. @module */
+/** `fxfer conformance`: runs the checks of the conformance kit against any server. @module */
 import { type Endpoint, parseEndpoint } from "../address.ts";
 import {
   Broken,

@@ -1,4 +1,4 @@
-/** One TCP connection of a client: writes bytes, reads replies, and can be closed at any moment. @module */
+/** One TCP connection of a client: bytes out, replies in, closed at any moment. @module */
 import type { Endpoint } from "../address.ts";
 import { FxferError } from "../errors.ts";
 import { type DecodeEvent, Decoder, type ReplyFrame } from "../protocol/mod.ts";
@@ -122,7 +122,7 @@ export class ClientConnection {
     await this.#conn.closeWrite().catch(() => {});
   }
 
-  /** Ends the connection in order: the client's half, then the server's within 2 s, then the socket (S-DIS-2). */
+  /** The orderly end (S-DIS-2): closes the writing half, waits 2 s for the server's end, closes. */
   async finish(): Promise<void> {
     const ended = this.closeWrite().then(async () => {
       while (await this.read() !== undefined);

@@ -1,7 +1,8 @@
 /**
- * Works one connection after its handshake, until it ends: a writer takes requests from the send queue,
- * a reader hands replies back to it, and a timer notices when the server has fallen silent. The session
- * manager makes a runner for each connection. Requests that are unanswered at the end stay in the queue.
+ * Works one connection after its handshake, until it ends: a writer takes requests from the send
+ * queue, a reader hands replies back to it, and a timer notices when the server has fallen silent. The
+ * session manager makes a runner for each connection. Requests that are unanswered at the end stay in
+ * the queue.
  *
  * @module
  */
@@ -34,18 +35,14 @@ export class ConnectionRunner {
   /** Wakes the writer when the queue may have a request for it. */
   readonly wakeup: Wakeup = new Wakeup();
   readonly #parts: ConnectionRunnerParts;
-  /** Without a session no heartbeats are sent, and an idle connection may simply end. */
-  readonly #hasSession: boolean;
   #end: ConnectionEnd | undefined;
   /** When the network last took payload: as long as it does, the server is alive. */
-  #movedAt: number;
+  #movedAt = 0;
   #silenceTimer: ReturnType<typeof setTimeout> | undefined;
   #closeTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(parts: ConnectionRunnerParts) {
     this.#parts = parts;
-    this.#hasSession = parts.session.id !== null;
-    this.#movedAt = parts.now();
   }
 
   /** Works the connection to its end. Never rejects. */
@@ -56,7 +53,7 @@ export class ConnectionRunner {
     await this.#read();
     clearTimeout(this.#silenceTimer);
     clearTimeout(this.#closeTimer);
-    // The orderly end is only for a session that was ended: otherwise the server does not wait for it.
+    // Only a client that is done ends its connection in order (S-DIS-2).
     if (this.#end!.kind === "closed") await connection.finish();
     else connection.close();
     this.wakeup.wake();
@@ -151,17 +148,20 @@ export class ConnectionRunner {
     this.#closeTimer = setTimeout(() => this.#parts.connection.close(), CLOSE_TIMEOUT_MS);
   }
 
-  /** Milliseconds until a heartbeat is due: after half the keep-alive without a byte sent. */
+  /** Milliseconds until a session needs a heartbeat: after half the keep-alive without a byte sent. */
   #heartbeatInMs(): number {
-    const { connection, keepaliveMs, now, queue } = this.#parts;
-    if (!this.#hasSession || queue.awaitsReplyTo("heartbeat")) return Infinity;
+    const { connection, keepaliveMs, now, queue, session } = this.#parts;
+    if (session.id === null || queue.awaitsReplyTo("heartbeat")) return Infinity;
     return connection.sentAt + keepaliveMs / 2 - now();
   }
 
-  /** The connection counts as lost when nothing came in and nothing went out for 1.5 keep-alive times. */
+  /**
+   * The connection counts as lost when nothing came in and nothing went out for 1.5 keep-alive times.
+   * Without a session an idle connection may be silent.
+   */
   #checkSilence(): void {
-    const { connection, keepaliveMs, now, queue } = this.#parts;
-    const replyIsDue = this.#hasSession || queue.awaitsReplyTo("transfer");
+    const { connection, keepaliveMs, now, queue, session } = this.#parts;
+    const replyIsDue = session.id !== null || queue.awaitsReplyTo("transfer");
     const left = Math.max(connection.heardAt, this.#movedAt) + 1.5 * keepaliveMs - now();
     if (left > 0 || !replyIsDue) {
       const ms = Math.max(left, keepaliveMs / 4);

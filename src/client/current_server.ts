@@ -2,10 +2,10 @@
  * Which server the session manager connects to: the one that the program named, or the one that the
  * session has moved to. Pure.
  *
- * The word of a server alone moves a client nowhere. The client follows only to servers that the program
- * trusts, and to three in a row at most, so that two servers which send it to each other do not keep it
- * busy for ever. At the next server it shows the ticket that it was given for it, never the token that
- * it has for the last one.
+ * The word of a server alone moves a client nowhere. The client follows only to servers that the
+ * program trusts, and to three in a row at most, so that two servers which send it to each other do not
+ * keep it busy for ever. At the next server it shows the ticket that it was given for it, never the
+ * token that it has for the last one.
  *
  * @module
  */

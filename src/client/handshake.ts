@@ -8,7 +8,7 @@ import { ClientConnection } from "./client_connection.ts";
 import { isLost, refusal } from "./client_errors.ts";
 import { resumptionOf, termsOf } from "./reply_fields.ts";
 import type { Resumption } from "./requests.ts";
-import type { ConnectOptions, Terms } from "./types.ts";
+import type { Client, ConnectOptions, Terms } from "./types.ts";
 
 /** A server that is silent for so long speaks version 1, if that is allowed (S-VER-5). */
 const V1_SILENCE_MS = 2000;
@@ -25,22 +25,19 @@ export interface HandshakeRequest extends ConnectData {
   readonly allowV1: boolean;
 }
 
-/** What the server gave: a session, or the terms on which it serves without one. */
-export type HandshakeReply =
-  | {
-    readonly kind: "session";
+/** What the server gave. */
+export interface HandshakeReply {
+  readonly terms: Terms;
+  /** Undefined if the server serves this client without a session. */
+  readonly session: {
     readonly id: string;
     readonly token: string | undefined;
     /** Undefined for a new session. */
     readonly resumption: Resumption | undefined;
-    readonly terms: Terms;
-  }
-  | {
-    readonly kind: "stateless";
-    /** Why there is no session although one was asked for. */
-    readonly degraded: string | undefined;
-    readonly terms: Terms;
-  };
+  } | undefined;
+  /** Why there is no session although one was asked for. */
+  readonly degraded: string | undefined;
+}
 
 /** The server does not speak version 2 (S-VER-5). */
 export class NotVersion2 extends FxferError {
@@ -56,11 +53,7 @@ export class NotVersion2 extends FxferError {
  */
 export function handshakeRequest(
   options: ConnectOptions,
-  { sessionId: id, token, mode }: {
-    readonly sessionId: string | null;
-    readonly token: string | undefined;
-    readonly mode: Mode;
-  },
+  { sessionId: id, token, mode }: Pick<Client, "sessionId" | "token"> & { readonly mode: Mode },
   attachedBefore: boolean,
 ): HandshakeRequest {
   const { wantToken = true, keepaliveS, sessionExpiryS } = options;
@@ -78,12 +71,6 @@ export function handshakeRequest(
   };
 }
 
-/** A connection that requests can be sent over, and what the server gave for it. */
-export interface OpenedConnection {
-  readonly connection: ClientConnection;
-  readonly reply: HandshakeReply;
-}
-
 /**
  * Connects to a server and asks it for a session, or for its terms without one.
  *
@@ -95,7 +82,7 @@ export async function openConnection(
   request: HandshakeRequest,
   now: () => number,
   signal: AbortSignal,
-): Promise<OpenedConnection> {
+): Promise<{ readonly connection: ClientConnection; readonly reply: HandshakeReply }> {
   const connection = await ClientConnection.open(server, now, signal);
   const close = () => connection.close();
   signal.addEventListener("abort", close);
@@ -121,15 +108,11 @@ async function shakeHands(
   const { id: sessionId } = header.session;
   if (body.code === "ok" || sessionId === null) {
     const degraded = mode === "stateless" ? undefined : String(body.degraded ?? "mode_not_allowed");
-    return { kind: "stateless", degraded, terms };
+    return { terms, session: undefined, degraded };
   }
-  return {
-    kind: "session",
-    id: sessionId,
-    token: typeof body.token === "string" ? body.token : undefined,
-    resumption: body.code === "session_resumed" ? resumptionOf(body) : undefined,
-    terms,
-  };
+  const token = typeof body.token === "string" ? body.token : undefined;
+  const resumption = body.code === "session_resumed" ? resumptionOf(body) : undefined;
+  return { terms, session: { id: sessionId, token, resumption }, degraded: undefined };
 }
 
 async function firstReply(connection: ClientConnection, allowV1: boolean): Promise<ReplyFrame> {

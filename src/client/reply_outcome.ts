@@ -91,11 +91,8 @@ export function outcomeOf(
 /** The file goes on from the offset that the server names, unless that offset is another file's (S-TRF-1). */
 function fromRightOffset(id: string, { offset = 0, upload_id: open }: ReplyBody): ReplyOutcome {
   if (open === undefined || open === id) return { kind: "again", offset };
-  if (typeof open === "string") {
-    return { kind: "again", offset: 0, blockedBy: { uploadId: open } };
-  }
   // null: the server has no part of a file, or a part of a file without an id.
-  return offset === 0
-    ? { kind: "again", offset }
-    : { kind: "again", offset: 0, blockedBy: { uploadId: undefined } };
+  const uploadId = typeof open === "string" ? open : undefined;
+  if (uploadId === undefined && offset === 0) return { kind: "again", offset };
+  return { kind: "again", offset: 0, blockedBy: { uploadId } };
 }

@@ -5,6 +5,7 @@
  * @module
  */
 import type { FxferError } from "../errors.ts";
+import { omitUndefined } from "../omit_undefined.ts";
 import { encodeRequest, type Mode, type TransferData } from "../protocol/mod.ts";
 import type { OutgoingFile } from "./outgoing_file.ts";
 import type { SessionTotals } from "./types.ts";
@@ -25,7 +26,8 @@ export interface TransferFrame {
 export type ClientRequest =
   | TransferFrame
   | { readonly kind: "cancel"; readonly sequence: number; readonly uploadId: string | undefined }
-  | { readonly kind: "heartbeat" | "disconnect"; readonly sequence: number };
+  | { readonly kind: "heartbeat"; readonly sequence: number }
+  | { readonly kind: "disconnect"; readonly sequence: number };
 
 /** What every request of a connection repeats in its header. */
 export interface RequestSession {
@@ -36,21 +38,17 @@ export interface RequestSession {
 
 /** The bytes of a request up to its payload. */
 export function encodeHead(session: RequestSession, request: ClientRequest): Uint8Array {
-  const { kind, sequence } = request;
-  switch (kind) {
-    case "transfer": {
-      const { file: { mimeType }, start, end, data } = request;
-      const size = end - start;
-      return encodeRequest({ ...session, sequence, action: "transfer", mimeType, size, data });
-    }
-    case "cancel": {
-      const { uploadId } = request;
-      const data = uploadId === undefined ? { cancel: true } : { cancel: true, uploadId };
-      return encodeRequest({ ...session, sequence, action: "transfer", data });
-    }
-    default:
-      return encodeRequest({ ...session, sequence, action: kind });
+  const { sequence } = request;
+  if (request.kind === "heartbeat" || request.kind === "disconnect") {
+    return encodeRequest({ ...session, sequence, action: request.kind });
   }
+  const transfer = { ...session, sequence, action: "transfer" } as const;
+  if (request.kind === "cancel") {
+    const data = omitUndefined({ cancel: true, uploadId: request.uploadId });
+    return encodeRequest({ ...transfer, data });
+  }
+  const { file: { mimeType }, start, end, data } = request;
+  return encodeRequest({ ...transfer, mimeType, size: end - start, data });
 }
 
 /** Why a connection is of no more use, and what follows. */

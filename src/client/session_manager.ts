@@ -136,7 +136,10 @@ export class SessionManager {
         if (end === undefined) continue;
         if (end.kind === "lost") await this.#lost(end.error);
         else if (end.kind === "fatal") this.#end(end.error);
-        else this.#closed(end.totals);
+        else {
+          this.#totals.resolve(end.totals);
+          this.#end(new FxferError("interrupted", "Cannot send file: client is disconnected"));
+        }
       }
     } catch (error) {
       // Nothing above is expected to throw. If it does, callers must not wait for ever.
@@ -171,23 +174,18 @@ export class SessionManager {
     return this.#attached && this.#queue.idle && (this.#gaveUp || this.mode === "stateless");
   }
 
-  #attach(reply: HandshakeReply): void {
+  #attach({ terms, session, degraded }: HandshakeReply): void {
     const { emit } = this.#resolved;
-    const { terms } = reply;
-    const resumption = reply.kind === "session" ? reply.resumption : undefined;
+    const resumption = session?.resumption;
     const resumed = resumption !== undefined;
     this.terms = terms;
     this.#attached = true;
     this.#server.arrived();
-    if (reply.kind === "session") {
-      this.sessionId = reply.id;
-      this.token = reply.token ?? (resumed ? this.token : undefined);
-    } else {
-      this.sessionId = null;
-      this.token = undefined;
-      this.mode = "stateless";
-      if (reply.degraded !== undefined) emit({ type: "degraded", reason: reply.degraded });
-    }
+    this.sessionId = session?.id ?? null;
+    // The token of a resumed session stays the same, and the reply does not repeat it.
+    this.token = session?.token ?? (resumed ? this.token : undefined);
+    if (session === undefined) this.mode = "stateless";
+    if (degraded !== undefined) emit({ type: "degraded", reason: degraded });
     const { mode, sessionId } = this;
     emit({ type: "connected", mode, sessionId, resumed });
     if (resumed) this.#queue.resumed(terms, resumption);
@@ -267,10 +265,5 @@ export class SessionManager {
     if (!this.#attached || this.#queue.closing) return this.#end(error);
     this.#queue.failAll(error);
     this.#gaveUp = true;
-  }
-
-  #closed(totals: SessionTotals | undefined): void {
-    this.#totals.resolve(totals);
-    this.#end(new FxferError("interrupted", "Cannot send file: client is disconnected"));
   }
 }

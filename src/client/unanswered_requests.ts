@@ -66,11 +66,7 @@ export class UnansweredRequests {
       .filter((frame) => frame.sequence < nextSequence && !frame.file.decided)
       .sort((a, b) => a.sequence - b.sequence)
       // A repeated frame has no bytes: it is the same request as before if it has the same end (S-SEQ-1).
-      .map((frame) => ({
-        ...frame,
-        start: frame.end,
-        data: { ...frame.data, offset: frame.end },
-      }));
+      .map((frame) => ({ ...frame, start: frame.end, data: { ...frame.data, offset: frame.end } }));
     return new Map(this.#toRepeat.map((frame) => [frame.file, frame]));
   }
 }
