@@ -85,12 +85,12 @@ class ConnectedClient implements Client {
 }
 
 /**
- * Connects to a server. A connection that is lost later is made again and what was under way goes on
- * where the server has it.
+ * Connects to a server. If the connection is lost later, the client connects again, and files under way
+ * go on where the server has them.
  *
  * @returns A client; `await using` closes it and leaves its session to be resumed.
- * @throws {FxferError} The server's code where it refuses; `connection_lost` or the last `retry` code
- * when tries are used up; `unsupported_version` from a version 1 server without `allowV1`;
+ * @throws {FxferError} The server's code if it refuses; `connection_lost` or the last `retry` code when
+ * the tries are used up; `unsupported_version` from a version 1 server without `allowV1`;
  * `interrupted` by the signal.
  * @throws {RangeError} If an option is out of its range.
  *

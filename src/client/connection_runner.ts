@@ -19,7 +19,7 @@ import {
 } from "./requests.ts";
 import type { SendQueue } from "./send_queue.ts";
 import type { Transmitter } from "./transmitter.ts";
-import { Wakeup } from "./wakeup.ts";
+import type { Wakeup } from "./wakeup.ts";
 
 /** What a runner works with. */
 export interface ConnectionRunnerParts extends Pick<ResolvedOptions, "now" | "emit"> {
@@ -28,12 +28,12 @@ export interface ConnectionRunnerParts extends Pick<ResolvedOptions, "now" | "em
   readonly transmitter: Transmitter;
   readonly session: RequestSession;
   readonly keepaliveMs: number;
+  /** Wakes the writer when the queue may have a request for it. */
+  readonly wakeup: Wakeup;
 }
 
 /** See the module's text. */
 export class ConnectionRunner {
-  /** Wakes the writer when the queue may have a request for it. */
-  readonly wakeup: Wakeup = new Wakeup();
   readonly #parts: ConnectionRunnerParts;
   #end: ConnectionEnd | undefined;
   /** When the network last took payload: as long as it does, the server is alive. */
@@ -47,7 +47,7 @@ export class ConnectionRunner {
 
   /** Works the connection to its end. Never rejects. */
   async run(): Promise<ConnectionEnd> {
-    const { connection } = this.#parts;
+    const { connection, wakeup } = this.#parts;
     this.#checkSilence();
     const writing = this.#write();
     await this.#read();
@@ -56,7 +56,7 @@ export class ConnectionRunner {
     // Only a client that is done ends its connection in order (S-DIS-2).
     if (this.#end!.kind === "closed") await connection.finish();
     else connection.close();
-    this.wakeup.wake();
+    wakeup.wake();
     await writing;
     return this.#end!;
   }
@@ -69,7 +69,7 @@ export class ConnectionRunner {
 
   #endWith(end: ConnectionEnd): void {
     this.#end ??= end;
-    this.wakeup.wake();
+    this.#parts.wakeup.wake();
   }
 
   async #read(): Promise<void> {
@@ -101,14 +101,14 @@ export class ConnectionRunner {
   }
 
   async #write(): Promise<void> {
-    const { queue } = this.#parts;
+    const { queue, wakeup } = this.#parts;
     try {
       while (this.#end === undefined) {
         if (queue.done) return await this.#leave();
         const request = queue.take() ??
           (this.#heartbeatInMs() <= 0 ? queue.takeHeartbeat() : undefined);
         if (request !== undefined) await this.#send(request);
-        else await this.wakeup.sleep(Math.min(queue.heldForMs ?? Infinity, this.#heartbeatInMs()));
+        else await wakeup.sleep(Math.min(queue.heldForMs ?? Infinity, this.#heartbeatInMs()));
       }
     } catch (error) {
       this.#writeFailed(error);

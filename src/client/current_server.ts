@@ -53,9 +53,7 @@ export class CurrentServer {
   redirect(error: FxferError): Redirection | undefined {
     const { code, fields: { address, ticket } } = error;
     if (code === "use_another_server" && address !== undefined) {
-      const obstacle = this.#follow(address);
-      if (obstacle !== undefined) return { kind: "fatal", error: obstacle };
-      return { kind: "followed", ticket: typeof ticket === "string" ? ticket : undefined };
+      return this.#follow(address, ticket);
     }
     if (this.#moves === 0) return undefined;
     // The client may be faster than its session, and then tries again. It also tries again if the
@@ -71,8 +69,8 @@ export class CurrentServer {
     };
   }
 
-  /** Makes the address that a server named the current one, or returns why not. */
-  #follow(address: unknown): FxferError | undefined {
+  /** Makes the address that a server named the current one, unless something stands against it. */
+  #follow(address: unknown, ticket: unknown): Redirection {
     const endpoint = typeof address === "string" ? parseEndpoint(address) : undefined;
     if (endpoint === undefined) return cannotFollow("the server names no usable address", {});
     const text = formatEndpoint(endpoint);
@@ -85,6 +83,7 @@ export class CurrentServer {
     }
     this.#moves++;
     this.#address = endpoint;
+    return { kind: "followed", ticket: typeof ticket === "string" ? ticket : undefined };
   }
 
   /** The current server has the session: three more moves are allowed. */
@@ -99,7 +98,7 @@ export class CurrentServer {
   }
 }
 
-function cannotFollow(reason: string, fields: Readonly<Record<string, unknown>>): FxferError {
+function cannotFollow(reason: string, fields: Readonly<Record<string, unknown>>): Redirection {
   const message = `Cannot follow session to another server: ${reason}`;
-  return new FxferError("use_another_server", message, { fields });
+  return { kind: "fatal", error: new FxferError("use_another_server", message, { fields }) };
 }

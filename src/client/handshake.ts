@@ -59,15 +59,15 @@ export function handshakeRequest(
   const { wantToken = true, keepaliveS, sessionExpiryS } = options;
   const clean = options.clean === true && !attachedBefore && id !== null;
   // The fallback is only for a client without a session: waiting for an earlier session is better.
-  const fallback = (options.mode ?? "auto") === "auto" && id === null;
+  const mayFallBack = (options.mode ?? "auto") === "auto" && id === null;
+  const fallback = mayFallBack ? "stateless" as const : undefined;
   return {
     id,
     mode,
     allowV1: options.allowV1 === true && !attachedBefore,
-    ...omitUndefined({ token, keepaliveS, sessionExpiryS }),
-    ...(wantToken && (id === null || clean) ? { wantToken } : {}),
-    ...(clean ? { clean } : {}),
-    ...(fallback ? { fallback: "stateless" } : {}),
+    wantToken: wantToken && (id === null || clean),
+    clean,
+    ...omitUndefined({ token, keepaliveS, sessionExpiryS, fallback }),
   };
 }
 

@@ -6,7 +6,7 @@
  */
 import type { FxferError } from "../errors.ts";
 import { omitUndefined } from "../omit_undefined.ts";
-import { encodeRequest, type Mode, type TransferData } from "../protocol/mod.ts";
+import { encodeRequest, type RequestInit, type TransferData } from "../protocol/mod.ts";
 import type { OutgoingFile } from "./outgoing_file.ts";
 import type { SessionTotals } from "./types.ts";
 
@@ -29,12 +29,8 @@ export type ClientRequest =
   | { readonly kind: "heartbeat"; readonly sequence: number }
   | { readonly kind: "disconnect"; readonly sequence: number };
 
-/** What every request of a connection repeats in its header. */
-export interface RequestSession {
-  /** null without a session. */
-  readonly id: string | null;
-  readonly mode: Mode;
-}
+/** What every request of a connection repeats in its header: the id is null without a session. */
+export type RequestSession = Pick<RequestInit, "id" | "mode">;
 
 /** The bytes of a request up to its payload. */
 export function encodeHead(session: RequestSession, request: ClientRequest): Uint8Array {

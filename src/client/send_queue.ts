@@ -25,8 +25,8 @@ import { UnansweredRequests } from "./unanswered_requests.ts";
 
 /** See the module's text. */
 export class SendQueue {
-  /** Counts every answered frame and every higher offset: as long as it grows, the client goes on trying. */
-  progress = 0;
+  /** Whether a frame was answered or the server has more of a file: the session manager resets it. */
+  progressed = false;
   /** Whether the session is to be ended after the files. */
   closing = false;
   readonly #options: ResolvedOptions;
@@ -198,7 +198,7 @@ export class SendQueue {
     switch (outcome.kind) {
       case "acknowledged":
       case "stored":
-        this.progress++;
+        this.progressed = true;
         file.acknowledge(end);
         if (outcome.kind === "stored") this.#stored(file, body);
         return;
@@ -238,7 +238,7 @@ export class SendQueue {
     this.#terms = terms;
     this.#mode = "stateful";
     const ran = this.#unanswered.resume(nextSequence);
-    if (nextSequence > this.#highestNext) this.progress++;
+    if (nextSequence > this.#highestNext) this.progressed = true;
     this.#highestNext = nextSequence;
     this.#numbers.restart(nextSequence);
     this.#openFile = openFile;
@@ -252,7 +252,7 @@ export class SendQueue {
   }
 
   #resume(file: OutgoingFile, offset: number): void {
-    if (offset > file.acknowledged) this.progress++;
+    if (offset > file.acknowledged) this.progressed = true;
     file.resume(offset);
     this.#options.emit({ type: "resumed", uploadId: file.uploadId, offset });
   }

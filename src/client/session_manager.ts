@@ -34,7 +34,7 @@ export class SessionManager {
   readonly #queue: SendQueue;
   readonly #transmitter = new Transmitter();
   readonly #stop = new AbortController();
-  /** Wakes the manager itself when it waits for a file without a connection. */
+  /** Wakes the writer of the runner, or the manager itself while there is no connection. */
   readonly #wakeup = new Wakeup();
   readonly #firstConnect = Promise.withResolvers<void>();
   readonly #totals = Promise.withResolvers<SessionTotals | undefined>();
@@ -43,7 +43,6 @@ export class SessionManager {
   #attached = false;
   /** Tries in a row without progress. */
   #failures = 0;
-  #progressSeen = 0;
   /** Whether the tries are used up: the manager connects again only for a new file. */
   #gaveUp = false;
   /** Why nothing can be sent any more. */
@@ -58,7 +57,7 @@ export class SessionManager {
     this.sessionId = options.sessionId ?? null;
     this.token = options.token;
     this.mode = options.mode === "stateless" ? "stateless" : "stateful";
-    this.#queue = new SendQueue(this.#resolved, () => this.#wake());
+    this.#queue = new SendQueue(this.#resolved, () => this.#wakeup.wake());
     // Where the program waits for neither of these, a rejection must not end the process.
     this.#totals.promise.catch(() => {});
     this.#firstConnect.promise.catch(() => {});
@@ -95,14 +94,14 @@ export class SessionManager {
     const insideFrame = file.sending;
     file.fail(error);
     if (insideFrame) this.#runner?.cut(error);
-    this.#wake();
+    this.#wakeup.wake();
   }
 
   /** Ends the session after the files under way (S-DIS-1). */
   async disconnect(): Promise<SessionTotals | undefined> {
     if (this.#over !== undefined) throw this.#over;
     this.#queue.closing = true;
-    this.#wake();
+    this.#wakeup.wake();
     const totals = await this.#totals.promise;
     await this.#running;
     return totals;
@@ -112,11 +111,6 @@ export class SessionManager {
   async stop(error: FxferError): Promise<void> {
     this.#end(error);
     await this.#running;
-  }
-
-  #wake(): void {
-    this.#wakeup.wake();
-    this.#runner?.wakeup.wake();
   }
 
   #end(error: FxferError): void {
@@ -202,6 +196,7 @@ export class SessionManager {
       transmitter: this.#transmitter,
       session: { id, mode },
       keepaliveMs: terms.keepaliveS * 1000,
+      wakeup: this.#wakeup,
       now,
       emit,
     });
@@ -245,8 +240,8 @@ export class SessionManager {
     const { retries, retryDelayMs, emit } = this.#resolved;
     emit({ type: "connection_lost", error });
     if (this.#queue.done || this.#needsNoConnection) return;
-    if (this.#queue.progress !== this.#progressSeen) this.#failures = 0;
-    this.#progressSeen = this.#queue.progress;
+    if (this.#queue.progressed) this.#failures = 0;
+    this.#queue.progressed = false;
     if (++this.#failures > retries) return this.#giveUp(error);
     const { retry_after_ms: wanted } = error.fields;
     const delayMs = retryDelayMs(this.#failures, typeof wanted === "number" ? wanted : undefined);

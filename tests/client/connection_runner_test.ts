@@ -7,6 +7,7 @@ import { resolveOptions } from "../../src/client/options.ts";
 import { OutgoingFile } from "../../src/client/outgoing_file.ts";
 import { SendQueue } from "../../src/client/send_queue.ts";
 import { Transmitter } from "../../src/client/transmitter.ts";
+import { Wakeup } from "../../src/client/wakeup.ts";
 import { code, pattern } from "./scripted_peer.ts";
 
 function lost(): FxferError {
@@ -71,6 +72,7 @@ Deno.test("ConnectionRunner reads the reply that stands behind a failed write (S
     transmitter: new Transmitter(),
     session: { id: null, mode: "stateless" },
     keepaliveMs: 30_000,
+    wakeup: new Wakeup(),
   });
   const running = runner.run();
   await assert.rejects(file.result, code("too_large"));
