@@ -1,4 +1,8 @@
-/** A server for tests of the client: it plays one script for each connection, in order. @module */
+/**
+ * A server that plays what a test tells it: each connection gets the next script.
+ *
+ * @module
+ */
 import { FxferError } from "../../src/errors.ts";
 import {
   Decoder,
@@ -8,8 +12,8 @@ import {
   type RequestFrame,
   type TransferRequest,
 } from "../../src/protocol/mod.ts";
-import { LATE, within } from "../../src/within.ts";
 import { sha256 } from "../helpers/files.ts";
+import { LATE, within } from "../../src/within.ts";
 
 /** One request with all of its payload. */
 export interface Received<T extends RequestFrame = RequestFrame> {

@@ -1,4 +1,4 @@
-/** The fault proxy that tests use is that of the program. @module */
+/** The fault proxy as tests import it: the program's own. @module */
 export {
   type ConnectionPlan,
   type Direction,
