@@ -62,19 +62,32 @@ export function formatAddress(groups: AddressGroups): string {
   return length < 2 ? text(0, 8) : `${text(0, start)}::${text(start + length, 8)}`;
 }
 
-/** Where a server listens: a name or an address, and a TCP port of 1 to 65535. */
+/** Where a server listens: a name or an address, and a TCP port of 0 to 65535. */
 export interface Endpoint {
   readonly hostname: string;
   readonly port: number;
 }
 
-/** `host:port` or `[::1]:port`; undefined when the text is neither. */
+/** `host:port` or `[::1]:port`, with a port from 1; undefined when the text is neither. */
 export function parseEndpoint(text: string): Endpoint | undefined {
+  return readEndpoint(text, 1);
+}
+
+/**
+ * Where to listen: as {@linkcode parseEndpoint}, or a port alone, which means that port of `hostname`.
+ * Port 0 lets the system choose a free one.
+ */
+export function parseListenEndpoint(text: string, hostname: string): Endpoint | undefined {
+  return readEndpoint(/^\d+$/.test(text) ? `${hostname}:${text}` : text, 0);
+}
+
+function readEndpoint(text: string, lowestPort: number): Endpoint | undefined {
   const [, v6, name, digits] =
     /^(?:\[([0-9A-Fa-f.:]{2,45})\]|([A-Za-z0-9._-]{1,253})):(\d{1,5})$/.exec(text) ?? [];
   const port = Number(digits);
   const groups = parseAddress(v6 ?? name ?? "");
-  if (!(port >= 1 && port <= 65535) || (v6 !== undefined && groups === undefined)) return undefined;
+  if (!(port >= lowestPort && port <= 65535)) return undefined;
+  if (v6 !== undefined && groups === undefined) return undefined;
   return { hostname: groups === undefined ? name!.toLowerCase() : formatAddress(groups), port };
 }
 
