@@ -1,9 +1,9 @@
 /** The demo's server, its folder, and the bad network in front of it; all of it goes away again. @module */
 import { type ConnectionPlan, FaultProxy } from "../../chaos/mod.ts";
-import { FxferError } from "../../errors.ts";
 import { serve } from "../../server/mod.ts";
 import { DiskStorage } from "../../storage/mod.ts";
 import { MemorySessionStore } from "../../store/mod.ts";
+import { localError } from "../local.ts";
 
 /** Small, so that a file of a few MiB comes in several frames and there is something to see. */
 const REQUEST_BYTES = 1024 * 1024;
@@ -33,8 +33,7 @@ export async function openStage(): Promise<Stage> {
   try {
     folder = await Deno.makeTempDir({ prefix: "fxfer_demo_" });
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new FxferError("local_io", `Cannot make a temporary folder: ${reason}`, { cause });
+    throw localError("make a temporary folder", cause);
   }
   opened.defer(() => Deno.remove(folder, { recursive: true }));
   const storage = opened.use(await DiskStorage.open(folder));
