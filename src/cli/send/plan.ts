@@ -19,7 +19,7 @@ export interface FileToSend {
   /** The name that the server gets; absent for standard input without `--name`. */
   readonly name?: string;
   readonly mimeType: string;
-  /** Bytes; absent where only reading to the end tells: a pipe, a device. */
+  /** Bytes; absent where they are known only at the end: of a pipe, of a device. */
   readonly size?: number;
   /** When it was changed, in milliseconds; absent where `size` is. */
   readonly mtime?: number;

@@ -32,8 +32,9 @@ export class Tally {
   }
 
   /**
-   * The exit code: 130 when interrupted; 9 when some files failed, or all for different
-   * reasons; that of the one reason when all failed; 6 when a version 1 server confirmed nothing.
+   * The exit code: 130 when interrupted; 9 when only some files failed, or all for different reasons;
+   * the code of the reason when all failed for the same one; 6 when a version 1 server confirmed
+   * nothing.
    */
   get exit(): number {
     if (this.interrupted) return CODES.interrupted.exit;
