@@ -106,6 +106,7 @@ export {
   type Flush,
   type Naming,
   type PartialFile,
+  type PartialFiles,
   type PutSpec,
   type SealedFile,
   type StoredFile,

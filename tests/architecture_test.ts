@@ -151,6 +151,23 @@ Deno.test("The arrows of the architecture have no cycle", () => {
   }
 });
 
+Deno.test("No file of src/ imports itself by way of others, for types or for values", () => {
+  const targets = Map.groupBy(arrows.filter(({ to }) => to.startsWith("src/")), ({ from }) => from);
+  const clear = new Set<string>();
+  const circles: string[] = [];
+  const walk = (file: string, path: readonly string[]) => {
+    if (clear.has(file)) return;
+    if (path.includes(file)) {
+      circles.push([...path.slice(path.indexOf(file)), file].join(" -> "));
+      return;
+    }
+    for (const { to } of targets.get(file) ?? []) walk(to, [...path, file]);
+    clear.add(file);
+  };
+  for (const file of sources) walk(file, []);
+  assert.deepEqual(circles, []);
+});
+
 Deno.test("Every folder of src/ stands in the architecture", () => {
   const known = [...Object.keys(ALLOWED), ...COMPOSERS];
   const folders = new Set(sources.map(folderOf).filter((folder) => folder !== undefined));

@@ -2,7 +2,7 @@
 import type { Config } from "../config/mod.ts";
 import { FxferError } from "../errors.ts";
 import type { Logger } from "../log.ts";
-import type { Durability, Tier } from "../storage/mod.ts";
+import type { Durability } from "../storage/mod.ts";
 import type { Output } from "../terminal/mod.ts";
 
 /**
@@ -37,7 +37,7 @@ export const PORT_HINT = "--port 0";
 export interface Announced {
   readonly hostname: string;
   readonly port: number;
-  readonly tier: Tier;
+  readonly tier: string;
   readonly durability: Durability;
   /** Above 1: how many serve the port. */
   readonly workers?: number;

@@ -11,7 +11,7 @@
  * @module
  */
 import type { Logger } from "../log.ts";
-import type { DiskStorage } from "../storage/mod.ts";
+import type { FileStorage } from "../storage/mod.ts";
 import type { SessionStore } from "../store/mod.ts";
 
 /** After this a sweep is tried again that could not ask the store, in milliseconds. */
@@ -27,7 +27,7 @@ const AGAIN_MS = 660_000;
  * @returns Ends it.
  */
 export async function recover(
-  storage: DiskStorage,
+  storage: FileStorage,
   store: SessionStore | undefined,
   log: Logger,
 ): Promise<AsyncDisposable> {
@@ -56,9 +56,10 @@ export async function recover(
 }
 
 async function sweepPartials(
-  storage: DiskStorage,
+  storage: FileStorage,
   store: SessionStore | undefined,
 ): Promise<number> {
+  if (storage.sweep === undefined) return 0;
   const live = new Set<string>();
   if (store !== undefined) {
     for await (const { upload, intent } of store.list()) {

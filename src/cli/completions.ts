@@ -3,6 +3,7 @@ import { SETTINGS } from "../config/mod.ts";
 import type { Output } from "../terminal/mod.ts";
 import { type CommandSpec, HELP_OPTION, type OptionSpec, type ParsedArgs } from "./args.ts";
 import { type Command, type CommandTable, loadAll } from "./command.ts";
+import { topicsFor } from "./help/topics.ts";
 
 /** Makes the script for a program with these commands. */
 type Script = (program: string, specs: readonly CommandSpec[]) => string;
@@ -91,7 +92,7 @@ ${flags.join("\n")}
     return ;;
   esac
   case "\${COMP_WORDS[1]}" in
-    help) words="${specs.map(({ name }) => name).join(" ")}" ;;
+    help) words="${[...specs.map(({ name }) => name), ...topicNames(specs)].join(" ")}" ;;
 ${operands.join("\n")}
   esac
   if [ -n "$words" ]; then COMPREPLY=($(compgen -W "$words" -- "$current"))
@@ -99,6 +100,12 @@ ${operands.join("\n")}
 }
 complete -o filenames -F ${fn} ${program}
 `;
+}
+
+/** What `help` takes besides the commands; a topic may have the name of one. */
+function topicNames(specs: readonly CommandSpec[]): string[] {
+  const commands = specs.map(({ name }) => name);
+  return [...topicsFor(commands).keys()].filter((name) => !commands.includes(name));
 }
 
 /** A shell function's name: `_fxfer_server`. */
@@ -134,7 +141,7 @@ ${fn}() {
   shift words; (( CURRENT-- ))
   case "$command" in
 ${branches.join("\n")}
-    help) _describe command commands ;;
+    help) commands+=(${topicNames(specs).join(" ")}); _describe command commands ;;
   esac
 }
 compdef ${fn} ${program}
@@ -148,9 +155,8 @@ function fishScript(program: string, specs: readonly CommandSpec[]): string {
   for (const { name, summary } of specs) {
     lines.push(`complete -c ${program} -n ${quoted(first)} -a ${name} -d ${quoted(summary)}`);
   }
-  lines.push(
-    `complete -c ${program} -n '__fish_seen_subcommand_from help' -a ${quoted(names.join(" "))}`,
-  );
+  const helped = quoted([...names, ...topicNames(specs)].join(" "));
+  lines.push(`complete -c ${program} -n '__fish_seen_subcommand_from help' -a ${helped}`);
   for (const spec of specs) {
     const here = `-n '__fish_seen_subcommand_from ${spec.name}'`;
     for (const [name, option] of optionsOf(spec)) {

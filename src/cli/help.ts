@@ -2,6 +2,8 @@
 import { SETTINGS } from "../config/mod.ts";
 import { wrap } from "../text.ts";
 import { type CommandSpec, HELP_OPTION, type OptionSpec } from "./args.ts";
+import { EXIT_CODES } from "./help/exit_codes.ts";
+import type { Topic } from "./help/topics.ts";
 
 /** Wide enough for a sentence, narrow enough for half a screen. */
 const WIDTH = 80;
@@ -45,28 +47,15 @@ export function commandHelp(spec: CommandSpec, program = "fxfer"): string {
   ].join("\n");
 }
 
-/** What the exit code says (of the codes table, once more for people). */
-const EXIT_CODES: readonly (readonly [string, string])[] = [
-  ["0", "all is well"],
-  ["1", "wrong usage or configuration"],
-  ["2", "tried again until the tries were used up; can be resumed"],
-  ["3", "refused by the server"],
-  ["4", "not authorised"],
-  ["5", "the bytes are not what they should be"],
-  ["6", "sent to a version 1 server that confirms nothing"],
-  ["7", "another connection took the session over"],
-  ["8", "a local file cannot be used"],
-  ["9", "some files were not stored"],
-  ["130", "interrupted; can be resumed"],
-];
-
 /**
  * The help of a program.
  *
- * @param limits What it may do, where that is less than everything.
+ * @param topics What `help TOPIC` shows, by name.
+ * @param limits What the program may do, where that is less than everything.
  */
 export function programHelp(
   commands: readonly CommandSpec[],
+  topics: ReadonlyMap<string, Topic>,
   program = "fxfer",
   limits?: string,
 ): string {
@@ -80,12 +69,16 @@ export function programHelp(
     ...table([
       ...commands.map((spec) => [spec.name, spec.summary] as const),
       ["help [COMMAND]", `Show how to use ${program}, or one of its commands`],
+      ["help TOPIC", "Show one of the topics below"],
     ]),
     "",
     "Flags:",
     ...table([["-h, --help", "Show this help"], ["-V, --version", "Show the version"]]),
     "",
+    "Topics:",
+    ...table([...topics].map(([name, { summary }]) => [name, summary] as const)),
+    "",
     "Exit codes:",
-    ...table(EXIT_CODES),
+    ...table([...EXIT_CODES].map(([exit, meaning]) => [String(exit), meaning] as const)),
   ].join("\n");
 }

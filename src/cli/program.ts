@@ -4,6 +4,7 @@ import { shorten, suggest } from "../text.ts";
 import { parseCommandArgs, usageError } from "./args.ts";
 import { type Command, type CommandTable, loadAll } from "./command.ts";
 import { commandHelp, programHelp } from "./help.ts";
+import { topicsFor } from "./help/topics.ts";
 import { reportError } from "./report.ts";
 import { unfitRuntime, versionText } from "./version.ts";
 
@@ -16,9 +17,14 @@ export interface Program {
   readonly limits?: string;
 }
 
-function find({ name: program, commands: table }: Program, name: string): Promise<Command> {
+/** Loads a command; `others` are words that could have been meant as well. */
+function find(
+  { name: program, commands: table }: Program,
+  name: string,
+  others: Iterable<string> = ["help"],
+): Promise<Command> {
   if (Object.hasOwn(table, name)) return table[name]!();
-  const near = suggest(name, [...Object.keys(table), "help"]);
+  const near = suggest(name, [...Object.keys(table), ...others]);
   const hint = near !== undefined
     ? `, did you mean ${near}?`
     : program === "fxfer"
@@ -43,11 +49,7 @@ async function runCommand(
     return 0;
   }
   if (name === "--help" || name === "-h" || name === "help") {
-    const topic = rest.find((arg) => !arg.startsWith("-"));
-    const text = topic === undefined || topic === "help"
-      ? await overview(program)
-      : commandHelp((await find(program, topic)).spec, program.name);
-    output.out.line(text);
+    output.out.line(await helpAbout(program, rest.find((arg) => !arg.startsWith("-"))));
     return 0;
   }
   const command = await find(program, name);
@@ -59,8 +61,23 @@ async function runCommand(
   return await command.run(parsed, output);
 }
 
+/** The text of `fxfer help WORD`. A topic goes before a command of the same name. */
+async function helpAbout(program: Program, word = "help"): Promise<string> {
+  if (word === "help") return await overview(program);
+  const { name, commands } = program;
+  const topics = topicsFor(Object.keys(commands));
+  const topic = topics.get(word);
+  if (topic === undefined) {
+    return commandHelp((await find(program, word, ["help", ...topics.keys()])).spec, name);
+  }
+  const text = await topic.text();
+  if (!Object.hasOwn(commands, word)) return text;
+  return `${text}\n\nThe command of the same name: ${name} ${word} --help`;
+}
+
 async function overview({ name, commands, limits }: Program): Promise<string> {
-  return programHelp((await loadAll(commands)).map(({ spec }) => spec), name, limits);
+  const specs = (await loadAll(commands)).map(({ spec }) => spec);
+  return programHelp(specs, topicsFor(Object.keys(commands)), name, limits);
 }
 
 /**

@@ -68,7 +68,7 @@ async function runServe(args: ParsedArgs, output: Output): Promise<number> {
     log,
     (port) => new Health({ hostname: host, port }, new Readiness({ server, storage, store }, log)),
   );
-  const { tier, durability } = storage;
+  const { label: tier, durability } = storage;
   announce({ ...server.addr, tier, durability }, config, log, output);
   using _signals = onStop((signal) => {
     log.info("server.signal", { signal });

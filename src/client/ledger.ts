@@ -1,4 +1,5 @@
 /** Which requests are without an answer, in the order in which answers come: pure. @module */
+import { ACTIONS } from "../protocol/mod.ts";
 import type { Item } from "./items.ts";
 import type { Frame } from "./outgoing_file.ts";
 
@@ -23,9 +24,9 @@ export class Ledger {
     return this.#inflight.some((item) => item.kind === kind);
   }
 
-  /** Whether nothing waits that has a sequence number of its own. */
+  /** Whether no request waits that uses up a sequence number (S-SEQ-3). */
   get settled(): boolean {
-    return this.#inflight.every((item) => item.kind === "heartbeat");
+    return this.#inflight.every(({ kind }) => kind !== "cancel" && !ACTIONS[kind].usesNumber);
   }
 
   /** A request goes out. */

@@ -9,26 +9,16 @@ const WIDTH = 100;
 const paragraph = ({ about, more = [] }: Pick<Section, "about" | "more">): string =>
   [about, ...more].map((sentence) => `${sentence}.`).join(" ");
 
-const UNITS = `\
-Seconds may be fractions, or text with a unit: 500ms, 30s, 5m, 1h, 2d.
-Bytes may be text with a unit: 64k and 64KiB are 65536, 64kB is 64000.`;
-
 const YAML_HEAD = `\
-fxfer's configuration. Every setting stands here with its default, so deleting a line changes
-nothing. Flags and --set go before this file: fxfer serve --set stateful.max_sessions=500
-
-${UNITS}`;
-
-const REFERENCE_HEAD = `\
-Every setting of config.yaml with its default and the values it takes. Defaults come first, then the
-file, then flags, then --set: fxfer serve --set stateful.max_sessions=500
-
-${UNITS}`;
+# fxfer's configuration. Every setting stands here with its default, so deleting a line changes
+# nothing. Flags and --set go before this file: fxfer serve --set stateful.max_sessions=500
+#
+# Seconds may be fractions, or text with a unit: 500ms, 30s, 5m, 1h, 2d.
+# Bytes may be text with a unit: 64k and 64KiB are 65536, 64kB is 64000.`;
 
 /** The text of config.yaml: every setting with its default, what it means and which values it takes. */
 export function configYaml(): string {
-  const head = YAML_HEAD.split("\n").map((line) => `# ${line}`.trimEnd());
-  return [...head, ...yamlLines(SCHEMA, "", ""), ""].join("\n");
+  return [YAML_HEAD, ...yamlLines(SCHEMA, "", ""), ""].join("\n");
 }
 
 function* yamlLines({ settings }: Section, prefix: string, indent: string): Generator<string> {
@@ -54,7 +44,7 @@ function* yamlLines({ settings }: Section, prefix: string, indent: string): Gene
  * @returns Lines of at most 100 columns, without a line feed at the end.
  */
 export function settingsReference(): string {
-  return [REFERENCE_HEAD, ...referenceLines(SCHEMA, "")].join("\n");
+  return [...referenceLines(SCHEMA, "")].join("\n").trimStart();
 }
 
 function* referenceLines(section: Section, prefix: string): Generator<string> {

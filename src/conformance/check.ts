@@ -1,43 +1,48 @@
-/** What a check is, and the words in which it fails. @module */
+/** What a check is, and how it says that a rule is broken. @module */
 import type { Answer, Json, ProbeClient } from "./probe_client.ts";
 
 /** A server under test. */
 export interface ServerUnderTest {
   readonly hostname: string;
   readonly port: number;
-  /** A new connection; it is closed after the check. */
+  /** Opens a connection; the caller of the check closes it afterwards. */
   open(): Promise<ProbeClient>;
 }
 
-/** One rule of the contract, or a part of one, as something to do and something to see. */
+/** One rule of the contract, or a part of one: what the check does, and what it must see. */
 export interface Check {
-  /** Of the wire contract, such as `S-FRM-1`. */
+  /** The rule's id, such as `S-FRM-1`, or one word where the contract has no id for it. */
   readonly rule: string;
-  /** What is promised, in a few words. */
+  /** What the rule promises, in a few words. */
   readonly promise: string;
-  /** Whether it needs sessions. */
+  /** Whether the server must offer sessions. */
   readonly stateful?: boolean;
   /**
-   * Does it.
+   * Holds the server against the rule.
    *
-   * @returns What was seen.
-   * @throws {Broken} If the promise was not kept; {@linkcode NotOffered} if it does not apply.
+   * @returns What was seen, in a few words.
+   * @throws {Broken} If the server does not keep the promise.
+   * @throws {NotOffered} If the server does not offer what the rule is about.
    */
   run(target: ServerUnderTest): Promise<string>;
 }
 
-/** The promise was not kept; the message says what was seen. */
+/** Thrown by a check when a promise was not kept; the message says what was seen. */
 export class Broken extends Error {}
 
-/** The server does not offer what the rule is about. */
+/** Thrown by a check when the server does not offer what the rule is about. */
 export class NotOffered extends Error {}
 
-/** Fails unless it is so. */
+/** Throws {@linkcode Broken} with `seen` as its message unless `isTrue`. */
 export function expect(isTrue: boolean, seen: string): void {
   if (!isTrue) throw new Broken(seen);
 }
 
-/** Fails unless an answer has this code, and these fields. */
+/**
+ * Throws {@linkcode Broken} unless an answer has this code and these fields.
+ *
+ * @returns Code and fields, in words.
+ */
 export function expectCode(answer: Answer, code: string, fields: Json = {}): string {
   const { data } = answer;
   expect(data.code === code, `${data.code}, wanted ${code}`);

@@ -1,11 +1,11 @@
-/** Frames and versions (S-FRM, S-VER) and stateless uploads. @module */
+/** Checks of frames, versions and stateless uploads (S-FRM, S-VER, S-TRF). @module */
 import { type Check, expect, expectCode, NotOffered, type ServerUnderTest } from "./check.ts";
 import { frame, type Parts } from "./probe_client.ts";
 
 /** SHA-256 of "hello". */
 const HELLO = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
 
-/** Sends a header line and expects a final refusal (S-VER-6). */
+/** Sends what cannot be framed, and expects a refusal and the end of the connection (S-VER-6). */
 async function refused(
   target: ServerUnderTest,
   what: string | Uint8Array,
@@ -19,20 +19,22 @@ async function refused(
   return `${seen}, then closed`;
 }
 
-async function one(target: ServerUnderTest, parts: Parts) {
+/** Asks for one thing over a connection of its own. */
+async function askOnce(target: ServerUnderTest, parts: Parts) {
   using peer = await target.open();
   return await peer.ask(parts);
 }
 
-const small = frame({ payload: "" }).replace(/"size":0/, '"size":@');
+/** The header of an empty upload; `@` stands where its size belongs. */
+const EMPTY_UPLOAD = frame({ payload: "" }).replace(/"size":0/, '"size":@');
 
-/** See the module's text. */
+/** The checks, in the order of the contract. */
 export const FRAME_CHECKS: readonly Check[] = [
   {
-    rule: "§1",
+    rule: "replies",
     promise: "a reply echoes its request, and is readable text",
     run: async (target) => {
-      const { header, data, text } = await one(target, { payload: "hello", sequence: 7 });
+      const { header, data, text } = await askOnce(target, { payload: "hello", sequence: 7 });
       const { id, mode, sequence, action } = header.session;
       const echo = `${id} ${mode} ${sequence} ${action}`;
       expect(echo === "null stateless 7 transfer", `echoed ${echo}`);
@@ -43,7 +45,7 @@ export const FRAME_CHECKS: readonly Check[] = [
     },
   },
   {
-    rule: "§1",
+    rule: "replies",
     promise: "20 pipelined requests get 20 replies in order",
     run: async (target) => {
       using peer = await target.open();
@@ -63,12 +65,12 @@ export const FRAME_CHECKS: readonly Check[] = [
   ...["1e3", "1.0", "-0", '"10"', "true", "01", "9007199254740992"].map((text): Check => ({
     rule: "S-FRM-1",
     promise: `size ${text} is no size`,
-    run: (target) => refused(target, small.replace("@", text), "invalid_field"),
+    run: (target) => refused(target, EMPTY_UPLOAD.replace("@", text), "invalid_field"),
   })),
   {
     rule: "S-FRM-2",
     promise: "a key twice in a header",
-    run: (target) => refused(target, small.replace("@", '0,"size":0'), "malformed_header"),
+    run: (target) => refused(target, EMPTY_UPLOAD.replace("@", '0,"size":0'), "malformed_header"),
   },
   {
     rule: "S-FRM-2",
@@ -79,14 +81,15 @@ export const FRAME_CHECKS: readonly Check[] = [
   {
     rule: "S-FRM-3",
     promise: "a key named __proto__",
-    run: (target) => refused(target, small.replace("@", '0,"__proto__":{}'), "malformed_header"),
+    run: (target) =>
+      refused(target, EMPTY_UPLOAD.replace("@", '0,"__proto__":{}'), "malformed_header"),
   },
   {
     rule: "S-FRM-4",
     promise: "unknown keys are ignored",
     run: async (target) =>
       expectCode(
-        await one(target, { payload: "x", extra: { later: 1 }, data: { new: true } }),
+        await askOnce(target, { payload: "x", extra: { later: 1 }, data: { new: true } }),
         "ok",
       ),
   },
@@ -95,7 +98,7 @@ export const FRAME_CHECKS: readonly Check[] = [
     promise: "unknown keys listed in crit are refused",
     run: async (target) =>
       expectCode(
-        await one(target, { payload: "x", data: { seal: 1, crit: ["seal"] } }),
+        await askOnce(target, { payload: "x", data: { seal: 1, crit: ["seal"] } }),
         "unsupported_feature",
         { name: "seal" },
       ),
@@ -104,7 +107,7 @@ export const FRAME_CHECKS: readonly Check[] = [
     rule: "S-FRM-5",
     promise: "parameters of a media type are dropped",
     run: async (target) => {
-      const { data } = await one(target, { payload: "x", mime: "text/plain; charset=utf-8" });
+      const { data } = await askOnce(target, { payload: "x", mime: "text/plain; charset=utf-8" });
       expect(data.file?.mime_type === "text/plain", `${data.code} ${data.file?.mime_type}`);
       return "text/plain";
     },
@@ -118,7 +121,7 @@ export const FRAME_CHECKS: readonly Check[] = [
     rule: "S-TRF-5",
     promise: "the sha256 of what is stored is told",
     run: async (target) => {
-      const { data } = await one(target, { payload: "hello" });
+      const { data } = await askOnce(target, { payload: "hello" });
       expect(data.file?.sha256 === HELLO && data.file.size === 5, JSON.stringify(data.file));
       return "that of hello";
     },
@@ -128,7 +131,7 @@ export const FRAME_CHECKS: readonly Check[] = [
     promise: "a wrong sha256 publishes nothing",
     run: async (target) =>
       expectCode(
-        await one(target, { payload: "hullo", data: { sha256: HELLO } }),
+        await askOnce(target, { payload: "hullo", data: { sha256: HELLO } }),
         "checksum_mismatch",
       ),
   },
@@ -159,8 +162,8 @@ export const FRAME_CHECKS: readonly Check[] = [
     promise: "an upload_id seen before stores nothing again",
     run: async (target) => {
       const parts = { payload: "hello", data: { upload_id: crypto.randomUUID(), sha256: HELLO } };
-      const first = await one(target, parts);
-      const second = await one(target, parts);
+      const first = await askOnce(target, parts);
+      const second = await askOnce(target, parts);
       const seen = expectCode(second, "ok", { replayed: true });
       expect(first.data.file?.path === second.data.file?.path, "another file");
       return seen;
@@ -170,7 +173,7 @@ export const FRAME_CHECKS: readonly Check[] = [
     rule: "S-VER-1",
     promise: "an unknown version is refused with those that are known",
     run: async (target) => {
-      const answer = await one(target, { version: "3.0", payload: "" });
+      const answer = await askOnce(target, { version: "3.0", payload: "" });
       const seen = expectCode(answer, "unsupported_version");
       expect(answer.data.supported?.includes("2.0"), "without supported");
       return `${seen}, supported ${answer.data.supported.join(" ")}`;
@@ -199,7 +202,7 @@ export const FRAME_CHECKS: readonly Check[] = [
     rule: "S-VER-2",
     promise: "version 2.9 is answered in the lower minor",
     run: async (target) => {
-      const { header, data } = await one(target, { version: "2.9", payload: "x" });
+      const { header, data } = await askOnce(target, { version: "2.9", payload: "x" });
       expect(
         data.code === "ok" && /^2\.[0-8]$/.test(header.version),
         `${data.code} ${header.version}`,

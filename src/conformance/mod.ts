@@ -1,6 +1,9 @@
 /**
- * The checkable rules of the wire contract, held against any server. This folder writes and reads
- * frames by itself and imports nothing of fxfer's own codec: a mistake there must not hide itself.
+ * Checks of the rules that can be seen from outside, to hold any server against the contract of the
+ * protocol and session folders.
+ *
+ * This folder writes and reads frames by itself and imports nothing of fxfer's own codec. If both
+ * ends used one codec, a mistake in it would not show.
  *
  * @module
  */

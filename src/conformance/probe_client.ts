@@ -1,23 +1,23 @@
 /**
- * A client made of text: frames are built by hand from the contract, and on purpose not with the
- * program's own protocol folder, so that one misreading cannot hide another.
+ * A client that builds its frames as text, from the contract alone. It does not use the protocol
+ * folder on purpose, so that a misreading there shows here.
  *
  * @module
  */
 
-/** Any JSON object of the wire. */
+/** A JSON object of the wire. */
 // deno-lint-ignore no-explicit-any
 export type Json = Record<string, any>;
 
-/** What a server answered: header line and session data. */
+/** A reply or notice of the server: header and session data. */
 export interface Answer {
   readonly header: Json;
   readonly data: Json;
-  /** The session data as it came, its line feed included. */
+  /** The session data as it arrived, with its line feed. */
   readonly text: string;
 }
 
-/** What goes into a frame; what is absent has the value of the smallest stateless upload. */
+/** The parts of a frame. An absent part has the value that it has in the smallest stateless upload. */
 export interface Parts {
   readonly action?: string;
   readonly mode?: string;
@@ -26,19 +26,19 @@ export interface Parts {
   readonly mime?: string;
   readonly data?: Json;
   readonly payload?: string;
-  /** Announced payload bytes, where they are not those of `payload`. */
+  /** How many payload bytes the header announces, if not as many as `payload` has. */
   readonly size?: number;
   readonly version?: string;
-  /** Further header fields. */
+  /** More fields for the header. */
   readonly extra?: Json;
 }
 
-/** A server that says nothing for this long has not answered. */
+/** A server that sends nothing for this long counts as one that does not answer. */
 const PATIENCE_MS = 5000;
 
 const encoder = new TextEncoder();
 
-/** A frame as text; payloads of checks are ASCII. */
+/** Writes a frame as text. The payloads of checks are ASCII, so characters are bytes. */
 export function frame(parts: Parts): string {
   const data = parts.data === undefined ? "" : JSON.stringify(parts.data);
   const { payload = "" } = parts;
@@ -64,14 +64,14 @@ export class ProbeClient implements Disposable {
   #rest: Uint8Array = new Uint8Array();
   #closed = false;
   #pending: Promise<boolean> | undefined;
-  /** The session this peer is in. */
+  /** The id of the session that this connection is attached to. */
   id: string | null = null;
 
   private constructor(conn: Deno.TcpConn) {
     this.#conn = conn;
   }
 
-  /** Connects. */
+  /** Opens a connection. */
   static async open(address: { hostname: string; port: number }): Promise<ProbeClient> {
     const conn = await Deno.connect(address);
     conn.setNoDelay();
@@ -90,19 +90,19 @@ export class ProbeClient implements Disposable {
     return await this.answer();
   }
 
-  /** Asks for a session, a new one or one of before. */
+  /** Sends a stateful connect: for a new session, or for the session with this id. */
   async connect(data: Json = {}, id: string | null = null): Promise<Answer> {
     const answer = await this.ask({ action: "connect", mode: "stateful", sequence: 0, id, data });
     this.id = answer.header.session?.id ?? null;
     return answer;
   }
 
-  /** A transfer in this peer's session. */
+  /** Sends a transfer in the session of this connection. */
   async put(sequence: number, payload: string, data: Json = {}): Promise<Answer> {
     return await this.ask({ mode: "stateful", id: this.id, sequence, payload, data });
   }
 
-  /** The next answer or notice. @throws {Error} If none comes, or it is none. */
+  /** Reads the next reply or notice. @throws {Error} If none arrives, or what arrives is not one. */
   async answer(): Promise<Answer> {
     const line = await this.#take((bytes) => bytes.indexOf(10) + 1);
     const header: Json = JSON.parse(line);
@@ -111,18 +111,18 @@ export class ProbeClient implements Disposable {
     return { header, data: text === "" ? {} : JSON.parse(text), text };
   }
 
-  /** Everything until the server closes. */
+  /** Reads everything until the server closes. */
   async untilEnd(): Promise<string> {
     while (await this.#more());
     return new TextDecoder().decode(this.#rest);
   }
 
-  /** Whether the server has closed, once all it said was read. */
+  /** Whether the server has closed; to be asked when all its replies have been read. */
   async ended(): Promise<boolean> {
     return !await this.#more();
   }
 
-  /** Whether bytes come within a time. */
+  /** Whether bytes arrive within a time. */
   async speaksWithin(ms: number): Promise<boolean> {
     const read = this.#more();
     const timer = Promise.withResolvers<boolean>();

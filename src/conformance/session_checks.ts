@@ -1,10 +1,15 @@
-/** Sessions: connect, sequence, resume, takeover, disconnect (S-CON, S-SEQ, S-TRF, S-TAKE, S-DIS). @module */
+/**
+ * Checks of sessions: connect, sequence, resume, takeover and disconnect (S-CON, S-SEQ, S-TRF, S-TAKE,
+ * S-DIS).
+ *
+ * @module
+ */
 import { type Check, expect, expectCode, type ServerUnderTest } from "./check.ts";
 import { type Answer, frame, type ProbeClient } from "./probe_client.ts";
 
 const UUID4 = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
-/** A session for one check, ended after it: a server has room for so many. */
+/** Runs a check in a session of its own, and ends the session, because a server has room for few. */
 async function inSession(
   target: ServerUnderTest,
   check: (peer: ProbeClient, created: Answer) => Promise<string>,
@@ -19,6 +24,7 @@ async function inSession(
   }
 }
 
+/** Ends a session, if it can still be resumed. */
 async function leave(target: ServerUnderTest, id: string | null, token: string): Promise<void> {
   using peer = await target.open();
   const { data } = await peer.connect({ token }, id);
@@ -26,6 +32,7 @@ async function leave(target: ServerUnderTest, id: string | null, token: string):
   await peer.ask({ action: "disconnect", mode: "stateful", id, sequence: data.next_sequence });
 }
 
+/** Makes a check that runs in a session of its own. */
 const check = (
   rule: string,
   promise: string,
@@ -37,7 +44,7 @@ const check = (
   run: (target) => inSession(target, (peer, created) => run(peer, created, target)),
 });
 
-/** See the module's text. */
+/** The checks, in the order of the contract. */
 export const SESSION_CHECKS: readonly Check[] = [
   check("S-CON-1", "a new session has a UUIDv4 and, if asked, a secret", (peer, { data }) => {
     expect(UUID4.test(peer.id ?? ""), `id ${peer.id}`);
@@ -81,19 +88,19 @@ export const SESSION_CHECKS: readonly Check[] = [
     const { id } = peer;
     return expectCode(await other.ask({ mode: "stateful", id, payload: "x" }), "not_connected");
   }),
-  check("§5", "the same frame again is answered from memory", async (peer) => {
+  check("S-SEQ-1", "the same frame again is answered from memory", async (peer) => {
     const first = await peer.put(1, "x");
     const again = await peer.put(1, "x");
     const seen = expectCode(again, "ok", { replayed: true });
     expect(first.data.file?.path === again.data.file?.path, "another file");
     return seen;
   }),
-  check("§5", "another frame under a used number is refused", async (peer) => {
+  check("S-SEQ-1", "another frame under a used number is refused", async (peer) => {
     expectCode(await peer.put(1, "x"), "ok");
     return expectCode(await peer.put(1, "xy"), "sequence_reuse");
   }),
   check(
-    "§5",
+    "S-SEQ-4",
     "a gap is told, with the number expected",
     async (peer) => expectCode(await peer.put(3, "x"), "sequence_gap", { expected: 1 }),
   ),
@@ -115,7 +122,7 @@ export const SESSION_CHECKS: readonly Check[] = [
     "more bytes than announced are refused",
     async (peer) => expectCode(await peer.put(1, "xyz", { length: 2 }), "length_mismatch"),
   ),
-  check("§6", "a file may come in several frames", async (peer) => {
+  check("S-TRF-1", "a file may come in several frames", async (peer) => {
     expectCode(await peer.put(1, "hel", { complete: false }), "partial");
     const answer = await peer.put(2, "lo", { offset: 3, length: 5 });
     const seen = expectCode(answer, "ok");
@@ -144,7 +151,7 @@ export const SESSION_CHECKS: readonly Check[] = [
     ]);
     expectCode(resumed, "session_resumed");
     const seen = expectCode(notice.answer, "session_taken_over");
-    // Twice the time promised: half of it may be the network's.
+    // The server has 250 ms; the other 250 ms are for the network.
     expect(notice.ms < 500, `${seen} after ${Math.round(notice.ms)} ms`);
     return `${seen} after ${Math.round(notice.ms)} ms`;
   }),

@@ -68,7 +68,8 @@ async function finish(
   let before: StoredFile | undefined;
   try {
     sealed = await upload.seal();
-    before = storedBefore(storage, data.uploadId, sealed.sha256);
+    const found = storedBefore(storage, data.uploadId, sealed.sha256);
+    before = found instanceof Promise ? await found : found;
   } catch (error) {
     return await failUpload(run, error);
   }

@@ -1,4 +1,4 @@
-/** connect: a new session, a resumed one, or the fallback (wire §4, S-DEG-1). @module */
+/** connect: a new session, a resumed one, or the fallback (S-CON, S-DEG-1). @module */
 import { FxferError } from "../errors.ts";
 import type { ConnectData, ConnectRequest } from "../protocol/mod.ts";
 import {

@@ -75,9 +75,15 @@ export function storedBefore(
   storage: FileStorage,
   uploadId: string | undefined,
   sha256: string | undefined,
-): StoredFile | undefined {
+): StoredFile | undefined | Promise<StoredFile | undefined> {
   if (uploadId === undefined || sha256 === undefined) return undefined;
-  const before = storage.find(uploadId);
+  const before = storage.find?.(uploadId);
+  return before instanceof Promise
+    ? before.then((file) => replayOf(file, sha256))
+    : replayOf(before, sha256);
+}
+
+function replayOf(before: StoredFile | undefined, sha256: string): StoredFile | undefined {
   if (before === undefined) return undefined;
   if (before.sha256 === sha256) return { ...before, replayed: true };
   throw new FxferError("sequence_reuse", "Cannot store file: its upload id names another file", {

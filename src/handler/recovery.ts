@@ -88,7 +88,7 @@ export async function restore(
     attachments.unpark(id);
     return { record, upload: parked };
   }
-  const upload = await storage.reopen({
+  const upload = await storage.partials?.reopen({
     temporaryPath: known.temporaryPath,
     finalPath: known.finalPath,
     offset: known.offset,
@@ -108,7 +108,7 @@ export async function restore(
     { ...record, version, upload: { ...known, temporaryPath } },
     upload,
   );
-  await storage.remove(known);
+  await storage.partials?.remove(known);
   return copied;
 }
 
@@ -158,7 +158,7 @@ export async function finishFile(
 ): Promise<StoredFile | undefined> {
   if (upload === undefined) {
     // Twice: a holder that wakes may give it its name between two steps of the first.
-    return await storage.recover(intent) ?? await storage.recover(intent);
+    return await storage.recover?.(intent) ?? await storage.recover?.(intent);
   }
   try {
     return await upload.publish();
@@ -226,8 +226,8 @@ export async function removePartial(
 ): Promise<void> {
   const parked = services.attachments.unpark(record.id);
   if (parked !== undefined) await parked.discard();
-  else if (record.upload !== null) await services.storage.remove(record.upload);
-  if (record.intent !== null) await services.storage.recover(record.intent);
+  else if (record.upload !== null) await services.storage.partials?.remove(record.upload);
+  if (record.intent !== null) await services.storage.recover?.(record.intent);
 }
 
 /** Writes down that a session expired and removes its partial file; another's write in between wins (S-CLK-3). */

@@ -124,7 +124,8 @@ export class StatelessHandler implements RequestHandler {
       this.#refreshed.add(context);
       await this.#storage.refresh?.(); // another instance may have stored it
     }
-    return storedBefore(this.#storage, spec.uploadId, spec.sha256) ??
+    const before = storedBefore(this.#storage, spec.uploadId, spec.sha256);
+    return (before instanceof Promise ? await before : before) ??
       await storeWhole(this.#storage, spec, payload);
   }
 }

@@ -1,5 +1,5 @@
 /**
- * How a session changes hands, and whether it still can (wire §7, S-CLK-1).
+ * How a session changes hands, and whether it still can (S-TAKE, S-CLK-1).
  *
  * Who writes first: the newcomer is authorised; the holder is told to stop and lets go after what it
  * is committing is saved; then the newcomer's record, one epoch up, is saved by compare-and-set; only

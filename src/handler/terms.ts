@@ -13,8 +13,10 @@ import type { SessionServices } from "./services.ts";
 type Terms = Readonly<Record<string, unknown>>;
 
 function serverTerms(storage: FileStorage, instance: string): Terms {
-  const { tier, durability } = storage;
-  return { instance, tier, durability, versions: SUPPORTED_VERSIONS };
+  const { label: tier, durability, find } = storage;
+  const terms = { instance, tier, durability, versions: SUPPORTED_VERSIONS };
+  // S-TRF-9 cannot be kept without `find`: a retry may store a file twice.
+  return find === undefined ? { ...terms, upload_ids: false } : terms;
 }
 
 /** What holds for a connection without a session. */

@@ -1,5 +1,5 @@
 /**
- * transfer in a session: exactly once, resumable (wire §5, §6).
+ * transfer in a session: exactly once, resumable (S-SEQ, S-TRF).
  *
  * The order of writes, and what a crash between two of them leaves:
  *
@@ -42,7 +42,8 @@ export async function transfer(
   const { data, header } = request;
   if (data.cancel) return await cancel(run);
   admit(services.options, attachment.record, request);
-  const before = storedBefore(services.storage, data.uploadId, data.sha256);
+  const found = storedBefore(services.storage, data.uploadId, data.sha256);
+  const before = found instanceof Promise ? await found : found;
   if (before !== undefined) {
     await abandon(attachment);
     return await commit(run, storedReply(before, services.storage.durability, data.uploadId));

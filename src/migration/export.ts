@@ -156,10 +156,10 @@ async function digestOf(
   storage: FileStorage,
   { upload }: SessionRecord,
 ): Promise<HandOver["partial"]> {
-  if (upload === null || upload.offset === 0 || storage.read === undefined) return null;
+  if (upload === null || upload.offset === 0 || storage.partials?.read === undefined) return null;
   const hash = createHash("sha256");
   try {
-    for await (const bytes of storage.read(upload)) hash.update(bytes);
+    for await (const bytes of storage.partials.read(upload)) hash.update(bytes);
   } catch (error) {
     if (error instanceof FxferError && error.code === "incomplete") return null;
     throw error;
@@ -175,5 +175,5 @@ async function* pieces(
   yield new TextEncoder().encode(`${line}\n`);
   if (upload === null) return;
   // A stream may hold a piece longer than storage lends it.
-  for await (const bytes of storage.read!(upload)) yield bytes.slice();
+  for await (const bytes of storage.partials!.read!(upload)) yield bytes.slice();
 }

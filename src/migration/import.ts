@@ -75,7 +75,7 @@ export async function importSession(
   const { session, partial } = await openHandOver(line, key, { address, now: now() });
   // Before anything is written: most of what is refused is refused here.
   arrive(session, await store.load(session.id), null, now());
-  const upload = storage.tier === "RW" && partial !== null
+  const upload = storage.partials !== undefined && partial !== null
     ? await carry(storage, session, partial, reader)
     : null;
   await settleIn(options, session, upload);
@@ -131,9 +131,9 @@ async function settleIn(
   } catch (error) {
     // A store that cannot tell may have it: then the file is needed, and else it is swept.
     const sure = error instanceof FxferError && error.code === "replay_detected";
-    if (sure && upload !== null) await storage.remove(upload);
+    if (sure && upload !== null) await storage.partials?.remove(upload);
     throw error;
   }
   // Of an earlier stay.
-  if (kept?.upload) await storage.remove(kept.upload);
+  if (kept?.upload) await storage.partials?.remove(kept.upload);
 }

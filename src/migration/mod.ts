@@ -18,9 +18,9 @@
  *   before they are known to be right.
  * - `bytes`: the open file up to its durable offset, as much as its record promises. They follow the
  *   line and are not inside it, so a file of any size streams through constant memory; the line vouches
- *   for their digest. Where the source cannot read them (tier W) or the target cannot keep them for a
- *   later process (tier W), the session goes without: the client is told at its connect that no file is
- *   open, and sends it from its start. Nothing is lost, only sent again. Bytes beyond the durable
+ *   for their digest. Where the storage of the source cannot read partial files, or that of the target
+ *   cannot reopen them (capability `partials`), the session goes without: the client is told at its connect
+ *   that no file is open, and sends it from its start. Nothing is lost, only sent again. Bytes beyond the durable
  *   offset stay behind and are sent again too.
  *
  * Files stored before the move stay at the source, and kept replies go on naming them by the paths they

@@ -1,6 +1,7 @@
 /** Bytes in, events out: one push parser for both ends of a connection. @module */
+import type { FrameHeader } from "./actions.ts";
 import { FxferError } from "../errors.ts";
-import type { DecodeEvent, FrameHeader, V1Header } from "./frame.ts";
+import type { DecodeEvent, V1Header } from "./frame.ts";
 import { readHeader, readV1Header } from "./header.ts";
 import { type JsonObject, parseStrictJson } from "./json.ts";
 import { MAX_HEADER_BYTES, MAX_SESSION_DATA_BYTES, MAX_V1_HEADER_BYTES } from "./limits.ts";
@@ -10,7 +11,7 @@ import { checkRequestHeader, readRequest } from "./request.ts";
 import { readUsualHeader } from "./usual_header.ts";
 import { majorVersion } from "./version.ts";
 
-/** What a {@linkcode Decoder} may be told. */
+/** The settings of a {@linkcode Decoder}. */
 export interface DecoderOptions {
   /** `"server"` decodes requests, `"client"` replies and notices. @default {"server"} */
   readonly role?: "server" | "client";
@@ -23,7 +24,7 @@ export interface DecoderOptions {
 const LF = 0x0a;
 const CR = 0x0d;
 const END: DecodeEvent = Object.freeze({ type: "end" });
-// Fatal: invalid UTF-8 throws. ignoreBOM: a BOM stays in the text, and JSON refuses it (S-FRM-2).
+// `fatal` makes invalid UTF-8 throw. `ignoreBOM` keeps a BOM in the text, where JSON refuses it (S-FRM-2).
 const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** What the next byte belongs to. */
@@ -32,9 +33,10 @@ type State = "header" | "data" | "payload" | "failed";
 /**
  * Turns the bytes of one connection into events, wherever the chunks are cut.
  *
- * It never throws for what a peer sends: a stream that cannot be framed ends in one `fault` event,
- * and later pushes return nothing. It takes no memory for what is only announced, and copies a
- * header or session data only when a chunk ends inside it; payload is never copied.
+ * The decoder never throws for what a peer sends: a stream that cannot be divided into frames ends in
+ * one `fault` event, and later pushes return nothing. The decoder takes no memory for bytes that are
+ * only announced. It copies a header or session data only when a chunk ends inside it, and never copies
+ * payload.
  *
  * @example
  * ```ts
@@ -57,9 +59,9 @@ export class Decoder {
   #remaining = 0;
 
   /**
-   * A decoder for one connection, from its first byte on.
+   * Makes a decoder for one connection, to be used from its first byte on.
    *
-   * @param options Which end this is, and its caps.
+   * @param options Which end of the connection decodes, and its caps.
    * @throws {RangeError} A cap is not a positive integer.
    */
   constructor(options: DecoderOptions = {}) {
@@ -71,20 +73,20 @@ export class Decoder {
     );
   }
 
-  /** The version the first header decided (S-VER-1); undefined before it. */
+  /** The version of the connection, which its first header decides (S-VER-1); undefined before that. */
   get version(): 1 | 2 | undefined {
     return this.#version;
   }
 
   /**
-   * The v2 header of the latest frame: what a reply to a fault in its session data echoes. Undefined
-   * before the first, and when the fault is in the header itself.
+   * The v2 header of the latest frame, so that a reply to a fault in its session data can repeat it.
+   * Undefined before the first header, and when the fault is in the header itself.
    */
   get header(): FrameHeader | undefined {
     return this.#header;
   }
 
-  /** Whether a header or session data is partly here: the header clock runs. */
+  /** Whether a part of a header or of session data has arrived: then the header clock runs. */
   get headerStarted(): boolean {
     return this.#state === "data" || (this.#state === "header" && this.#partial.length > 0);
   }
@@ -94,7 +96,7 @@ export class Decoder {
     return this.#remaining;
   }
 
-  /** Whether the last frame is complete and no byte of the next one is here. */
+  /** Whether the last frame is complete and no byte of the next one has arrived. */
   get atBoundary(): boolean {
     return this.#state === "header" && this.#partial.length === 0;
   }
@@ -102,9 +104,9 @@ export class Decoder {
   /**
    * Takes the next bytes of the connection.
    *
-   * @param chunk Read only; payload events are views into it, so it may be reused only after they
-   * were dealt with.
-   * @returns What became whole, in order; empty after a fault.
+   * @param chunk Only read. Payload events are views into it, so the caller may reuse it only after it
+   * has dealt with them.
+   * @returns What has become whole, in order; nothing after a fault.
    */
   push(chunk: Uint8Array): DecodeEvent[] {
     const events: DecodeEvent[] = [];
@@ -122,10 +124,10 @@ export class Decoder {
   }
 
   /**
-   * The peer has sent its last byte.
+   * Tells the decoder that the peer has sent its last byte.
    *
-   * @returns A fault `incomplete` inside a header or session data, else undefined. An end inside a
-   * payload is the caller's to judge, by {@linkcode Decoder.payloadRemaining}: it knows the offset.
+   * @returns A fault `incomplete` if the end is inside a header or session data, else undefined. The
+   * caller judges an end inside a payload, by {@linkcode Decoder.payloadRemaining}.
    */
   end(): DecodeEvent | undefined {
     if (!this.headerStarted) return undefined;
@@ -145,7 +147,7 @@ export class Decoder {
 
   #takeHeader(chunk: Uint8Array, at: number, events: DecodeEvent[]): number {
     this.#header = undefined;
-    // Bytes held were searched when they came: only new ones are looked at (S-FRM-6).
+    // The bytes that are held have been searched for an LF before: only new ones are searched (S-FRM-6).
     const lf = chunk.indexOf(LF, at);
     const end = lf < 0 ? chunk.length : lf;
     const cap = this.#version === 1
@@ -169,7 +171,7 @@ export class Decoder {
     this.#startPayload(header.size, events);
   }
 
-  /** A v2 header is read: its session data comes next, if it has any. */
+  /** Begins the frame of a v2 header: its session data comes next, if it has any. */
   #begin(header: FrameHeader, events: DecodeEvent[]): void {
     this.#header = header;
     const { dataSize } = header.session;
@@ -197,14 +199,14 @@ export class Decoder {
     this.#acceptVersion(version);
     if (version === 1) {
       if (this.#client) throw new FxferError("malformed_header", "Cannot read reply: no version");
-      // Only the first header can be longer: its version was not known before it was whole.
+      // The version of the first header is not known before it is whole, so its cap is checked here.
       if (length > MAX_V1_HEADER_BYTES) throw headerTooLong(MAX_V1_HEADER_BYTES);
       return readV1Header(object);
     }
     return this.#checked(readHeader(object));
   }
 
-  /** S-VER-1: the first header decides. */
+  /** Lets the first header decide the version of the connection (S-VER-1). */
   #acceptVersion(version: 1 | 2): void {
     this.#version ??= version;
     if (version !== this.#version) {
@@ -226,10 +228,10 @@ export class Decoder {
     return end;
   }
 
-  /** A header and its session data are whole: hands the frame on, and its payload begins. */
+  /** Hands a frame on whose header and session data are whole, and begins its payload. */
   #finishFrame(header: FrameHeader, data: string | undefined, events: DecodeEvent[]): void {
     if (this.#client) {
-      // Any number may stand in a reply's other fields: a later minor may add them.
+      // A later minor version may add fields to replies, with any number JSON knows.
       const reply = parseStrictJson(data ?? "{}", (object) => readReply(header, object), "any");
       events.push({ type: "reply", reply });
     } else {
@@ -247,7 +249,7 @@ export class Decoder {
     if (remaining === 0) events.push(END);
   }
 
-  /** The bytes of one part when it is whole: straight from the chunk if it came in one piece. */
+  /** Returns a header or session data once it is whole: a view into the chunk if it came in one piece. */
   #collect(chunk: Uint8Array, at: number, end: number, whole: boolean): Uint8Array | undefined {
     if (whole && this.#partial.length === 0) return chunk.subarray(at, end);
     this.#partial.append(chunk, at, end);

@@ -1,16 +1,24 @@
 /** Frames as bytes: replies for the server, requests for the client. @module */
 import { CODES } from "../errors.ts";
-import { mediaType, utf8Length } from "./fields.ts";
-import type { Action, ConnectData, Mode, ReplyBody, ReplyHeader, TransferData } from "./frame.ts";
+import {
+  type Action,
+  ACTIONS,
+  type ConnectData,
+  type DataRule,
+  type Mode,
+  type TransferData,
+} from "./actions.ts";
+import { integer, mediaType, utf8Length } from "./fields.ts";
+import type { ReplyBody, ReplyHeader } from "./frame.ts";
 import { MAX_SESSION_DATA_BYTES, VERSION } from "./limits.ts";
 
 const UTF8 = new TextEncoder();
 
 /**
- * One reply or notice: header, LF, session data, LF.
+ * Encodes one reply or notice: header, LF, session data, LF.
  *
- * @param header What it echoes of the request.
- * @param body The session data by its wire names; `class` and `message` are added from the table.
+ * @param header What the reply repeats of its request.
+ * @param body The session data by its wire names; its code adds `class` and `message`.
  * @returns The bytes of the whole frame, in a buffer of its own.
  * @throws {RangeError} The session data is over 65536 bytes.
  *
@@ -28,7 +36,7 @@ export function encodeReply(header: ReplyHeader, body: ReplyBody): Uint8Array {
   return encodeFrame("application/json", 0, header, replyText(body));
 }
 
-/** The fixed fields stand first; a body that has its code first, as all ours do, is not copied. */
+/** Writes code, class and message first. A body whose first field is its code is not copied for that. */
 function replyText(body: ReplyBody): string {
   const { class: codeClass, message } = CODES[body.code];
   const fixed = `{"code":"${body.code}","class":"${codeClass}","message":"${message}"`;
@@ -41,6 +49,7 @@ function replyText(body: ReplyBody): string {
   const json = JSON.stringify(fields);
   return `${fixed}${json === "{}" ? "" : ","}${json.slice(1)}\n`;
 }
+
 /** What {@linkcode encodeRequest} takes. */
 export interface RequestInit {
   /** `type/subtype` of the file. @default {"application/octet-stream"} */
@@ -49,21 +58,21 @@ export interface RequestInit {
   readonly size?: number;
   /** The session's id; null for stateless frames and for a new session. */
   readonly id: string | null;
-  /** Which handler is to serve it. */
+  /** Whether the frame belongs to a session. */
   readonly mode: Mode;
   /** 0 to 2^53-1. */
   readonly sequence: number;
-  /** What is asked. */
+  /** What the frame asks for. */
   readonly action: Action;
-  /** The action's session data; fields with their default value are left out of the frame. */
+  /** The action's session data. Fields that say what their absence says are left out of the frame. */
   readonly data?: ConnectData | Partial<TransferData>;
 }
 
 /**
- * One request up to its payload, which the caller sends after it.
+ * Encodes one request up to its payload; the caller sends the payload after it.
  *
  * @returns The bytes of header and session data, in a buffer of its own.
- * @throws {TypeError} `mimeType` is no media type.
+ * @throws {TypeError} `mimeType` is not a media type.
  * @throws {RangeError} A number is not an integer from 0 to 2^53-1, or the session data is too long.
  *
  * @example
@@ -91,34 +100,30 @@ export function encodeRequest(init: RequestInit): Uint8Array {
   if (mimeType === undefined) {
     throw new TypeError("Cannot encode request: mimeType must be type/subtype");
   }
-  return encodeFrame(mimeType, size, init, init.data === undefined ? "" : encodeData(init.data));
+  const { action, data } = init;
+  const text = data === undefined ? "" : encodeData(ACTIONS[action].data, data);
+  return encodeFrame(mimeType, size, init, text);
 }
 
-/** Session data by its wire names; JSON leaves out what is undefined. */
-function encodeData(data: ConnectData & Partial<TransferData>): string {
-  for (const name of ["keepaliveS", "sessionExpiryS", "offset", "length"] as const) {
-    const value = data[name];
-    if (value !== undefined) checkInteger(value, name);
+/** Session data by its wire names, without the fields that say what their absence says. */
+function encodeData({ empty, fields }: DataRule, data: object): string {
+  const values = data as Readonly<Record<string, unknown>>;
+  const absent = (empty ?? {}) as Readonly<Record<string, unknown>>;
+  const body: Record<string, unknown> = {};
+  for (const { name, wire, read } of fields) {
+    const value = values[name];
+    if (read === integer && value !== undefined) checkInteger(value as number, name);
+    // An optional yes or no that is absent means no.
+    if (value !== (absent[name] ?? false)) body[wire] = value;
   }
-  const json = JSON.stringify({
-    token: data.token,
-    want_token: data.wantToken || undefined,
-    clean: data.clean || undefined,
-    keepalive_s: data.keepaliveS,
-    session_expiry_s: data.sessionExpiryS,
-    fallback: data.fallback,
-    upload_id: data.uploadId,
-    name: data.name,
-    offset: data.offset || undefined,
-    length: data.length,
-    complete: data.complete === false ? false : undefined,
-    sha256: data.sha256,
-    cancel: data.cancel || undefined,
-  });
+  const json = JSON.stringify(body);
   return json === "{}" ? "" : json;
 }
 
-/** One encoding for the usual case: if no byte was added, all was ASCII and bytes are characters. */
+/**
+ * Encodes the usual frame once: if the bytes are as many as the characters, all of it was ASCII and the
+ * `data_size` that was written first, in characters, is right.
+ */
 function encodeFrame(type: string, size: number, session: ReplyHeader, data: string): Uint8Array {
   const head = headerText(type, size, session, data.length);
   const bytes = UTF8.encode(head + data);
@@ -132,7 +137,7 @@ function encodeFrame(type: string, size: number, session: ReplyHeader, data: str
   return ascii ? bytes : UTF8.encode(headerText(type, size, session, dataSize) + data);
 }
 
-/** Concatenated, not stringified: the fields are few, checked, and always the same. */
+/** The header as text. Its fields are few, checked and always the same, so no JSON writer is needed. */
 function headerText(type: string, size: number, session: ReplyHeader, dataSize: number): string {
   return `{"version":"${VERSION}","mime_type":"${type}","size":${size},"session":{"id":` +
     `${session.id === null ? "null" : JSON.stringify(session.id)},"mode":"${session.mode}",` +

@@ -1,26 +1,26 @@
 /**
- * Typed reading of single fields: each reader takes a value from parsed JSON and returns it in the
- * wire's own form or throws `invalid_field` with the field's name (S-FRM-1, S-FRM-5).
+ * Readers of single fields. Each takes a value from parsed JSON and returns it in one settled form, or
+ * throws `invalid_field` with the field's name (S-FRM-1, S-FRM-5).
  *
  * @module
  */
 import { FxferError } from "../errors.ts";
 import { MAX_MIME_TYPE_BYTES } from "./limits.ts";
 
-/** The error for a field with a wrong value; the value itself is never repeated. */
+/** The error for a field with a wrong value. It never repeats the value. */
 export function invalidField(field: string, wanted: string): FxferError {
   return new FxferError("invalid_field", `Cannot accept field ${field}: it must be ${wanted}`, {
     fields: { field },
   });
 }
 
-/** An integer from 0 to 2^53-1; the parser has made NaN of those written in another way (S-FRM-1). */
+/** An integer from 0 to 2^53-1. One that is written in another way arrives here as NaN (S-FRM-1). */
 export function integer(value: unknown, field: string): number {
   if (typeof value === "number" && value >= 0 && Number.isSafeInteger(value)) return value;
   throw invalidField(field, "an integer from 0 to 2^53-1 in plain digits");
 }
 
-/** `true` or `false`, nothing like it. */
+/** `true` or `false`; no other value stands for one of them. */
 export function boolean(value: unknown, field: string): boolean {
   if (typeof value === "boolean") return value;
   throw invalidField(field, "true or false");
@@ -28,7 +28,7 @@ export function boolean(value: unknown, field: string): boolean {
 
 /** One of a few words. */
 export function word<T extends string>(value: unknown, field: string, words: readonly T[]): T {
-  // A loop over two to four words beats a set, and keeps inherited keys out of it.
+  // For two to four words a loop is faster than a set; an object would also find inherited keys.
   for (const known of words) if (value === known) return known;
   throw invalidField(field, `one of ${words.join(", ")}`);
 }
@@ -52,30 +52,30 @@ export const UUID_V4_PATTERN =
 const UUID_V4 = new RegExp(`^${UUID_V4_PATTERN}$`);
 const SHA256 = /^[0-9a-f]{64}$/i;
 
-/** A session's id: `null`, also when absent, or a UUIDv4 in lower case as servers write it. */
+/** A session's id: a UUIDv4 in lower case, as servers write it, or null if there is none. */
 export function sessionId(value: unknown, field: string): string | null {
   if (value === null || value === undefined) return null;
   if (typeof value === "string" && UUID_V4.test(value)) return value;
   throw invalidField(field, "null or a UUIDv4 in lower case");
 }
 
-/** Any UUID, in lower case from here on. */
+/** Any UUID; returned in lower case. */
 export function uuid(value: unknown, field: string): string {
   if (typeof value === "string" && UUID.test(value)) return value.toLowerCase();
   throw invalidField(field, "a UUID");
 }
 
-/** 64 hex digits, in lower case from here on. */
+/** A SHA-256 as 64 hex digits; returned in lower case. */
 export function sha256(value: unknown, field: string): string {
   if (typeof value === "string" && SHA256.test(value)) return value.toLowerCase();
   throw invalidField(field, "64 hex digits");
 }
 
-/** RFC 9110 token characters, of letters the small ones, as part of a character class. */
+/** The characters of an RFC 9110 token without upper-case letters, as part of a character class. */
 export const TOKEN_CHARACTERS = "!#$%&'*+\\-.^_`|~0-9a-z";
 const MEDIA_TYPE = new RegExp(`^[${TOKEN_CHARACTERS}A-Z]+/[${TOKEN_CHARACTERS}A-Z]+$`);
 
-/** `token/token` in lower case, parameters dropped; undefined when it is no media type (S-FRM-5). */
+/** `token/token` in lower case, without parameters; undefined if it is not a media type (S-FRM-5). */
 export function mediaType(value: unknown): string | undefined {
   if (typeof value !== "string") return undefined;
   const semicolon = value.indexOf(";");
@@ -84,7 +84,7 @@ export function mediaType(value: unknown): string | undefined {
   return essence.toLowerCase();
 }
 
-/** An optional field of session data: absent and `null` are the same. */
+/** Reads an optional field: absent and `null` are the same. */
 export function optional<T>(
   value: unknown,
   field: string,
@@ -98,7 +98,7 @@ export function utf8Length(text: string): number {
   let bytes = text.length;
   for (let at = 0; at < text.length; at++) {
     const code = text.charCodeAt(at);
-    // Each half of a surrogate pair adds one: 2 units, 4 bytes.
+    // A surrogate pair is 2 units and 4 bytes, so each half adds one byte.
     if (code > 0x7f) bytes += code > 0x7ff && (code & 0xf800) !== 0xd800 ? 2 : 1;
   }
   return bytes;

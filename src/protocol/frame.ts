@@ -5,122 +5,11 @@
  * @module
  */
 import type { Code, FxferError } from "../errors.ts";
+import type { Action, FrameHeader, Mode, RequestFrame } from "./actions.ts";
 
-/** Every request alone, or within a session. */
-export type Mode = "stateless" | "stateful";
-
-/** What a frame asks for. */
-export type Action = "connect" | "transfer" | "heartbeat" | "disconnect";
-
-/** The `session` object of a header. */
-export interface SessionHeader {
-  /** UUIDv4 in lower case; `null` for stateless frames and to ask for a new session. */
-  readonly id: string | null;
-  /** Which handler serves the frame. */
-  readonly mode: Mode;
-  /** 0 to 2^53-1; counts the frames of a session from 1 (S-SEQ-4). */
-  readonly sequence: number;
-  /** What is asked. */
-  readonly action: Action;
-  /** Bytes of session data after the header's LF; 0 when absent. */
-  readonly dataSize: number;
-}
-
-/** One v2 header. */
-export interface FrameHeader {
-  /** `"2.x"` as the peer wrote it. */
-  readonly version: string;
-  /** `token/token`, in lower case, without parameters. */
-  readonly mimeType: string;
-  /** Payload bytes. */
-  readonly size: number;
-  /** The session part. */
-  readonly session: SessionHeader;
-}
-
-/** Session data of `connect` (wire §4); an absent field is absent. */
-export interface ConnectData {
-  /** The secret handed out at creation. */
-  readonly token?: string;
-  /** Asks for a secret; default false. */
-  readonly wantToken?: boolean;
-  /** Close the old session and make a new one (S-CON-3); default false. */
-  readonly clean?: boolean;
-  /** Keep-alive asked for, in seconds. */
-  readonly keepaliveS?: number;
-  /** Expiry asked for, in seconds. */
-  readonly sessionExpiryS?: number;
-  /** Served stateless when a session cannot be had (S-DEG-1). */
-  readonly fallback?: "stateless";
-}
-
-/** Session data of `transfer` (wire §6). Without it: one whole file of `size` bytes. */
-export interface TransferData {
-  /** UUID made by the client: names the upload across retries (S-TRF-9). */
-  readonly uploadId?: string;
-  /** The file's name at the sender: data, never a path. */
-  readonly name?: string;
-  /** Where the payload starts in the file; 0 when absent. */
-  readonly offset: number;
-  /** The whole file's size. */
-  readonly length?: number;
-  /** Whether this frame ends the file; true when absent. */
-  readonly complete: boolean;
-  /** The whole file's SHA-256, 64 lower-case hex digits. */
-  readonly sha256?: string;
-  /** Drop the partial file; false when absent. */
-  readonly cancel: boolean;
-}
-
-/** What every request has. */
-export interface RequestBase {
-  /** The header as typed fields. */
-  readonly header: FrameHeader;
-  /**
-   * Set when the frame is well framed but asks for something unknown (S-FRM-4): answer with it,
-   * drain, go on.
-   */
-  readonly refusal?: FxferError;
-}
-
-/** A request to attach to a session. */
-export interface ConnectRequest extends RequestBase {
-  /** Tells the requests apart. */
-  readonly action: "connect";
-  /** What the session data asks for; defaults when there was none. */
-  readonly data: ConnectData;
-}
-
-/** A request to store bytes. */
-export interface TransferRequest extends RequestBase {
-  /** Tells the requests apart. */
-  readonly action: "transfer";
-  /** What the session data asks for; defaults when there was none. */
-  readonly data: TransferData;
-}
-
-/** A sign of life. */
-export interface HeartbeatRequest extends RequestBase {
-  /** Tells the requests apart. */
-  readonly action: "heartbeat";
-}
-
-/** A request to end the session. */
-export interface DisconnectRequest extends RequestBase {
-  /** Tells the requests apart. */
-  readonly action: "disconnect";
-}
-
-/** One v2 request: header and session data; its payload follows as payload events. */
-export type RequestFrame =
-  | ConnectRequest
-  | TransferRequest
-  | HeartbeatRequest
-  | DisconnectRequest;
-
-/** One v1 header: no session, no version or `"1.0"`. */
+/** One v1 header: it has no `session`, and no `version` or `"1.0"`. */
 export interface V1Header {
-  /** As S-FRM-5 says; `application/octet-stream` when the text was no media type. */
+  /** In the form of S-FRM-5; `application/octet-stream` when the peer sent no valid media type. */
   readonly mimeType: string;
   /** Payload bytes. */
   readonly size: number;
@@ -139,11 +28,11 @@ export interface FileInfo {
 }
 
 /**
- * The session data of a reply, by its wire names. `class` and `message` follow from `code` and are
- * added by the encoder. Values must survive JSON: this is what a session keeps to answer a retry.
+ * The session data of a reply, by its wire names. The encoder adds `class` and `message`, which follow
+ * from `code`. All values must survive JSON, because a session keeps the body to answer a retry.
  */
 export interface ReplyBody {
-  /** One of the table. */
+  /** What became of the request. */
   readonly code: Code;
   /** The file that was stored. */
   readonly file?: FileInfo;
@@ -151,17 +40,17 @@ export interface ReplyBody {
   readonly offset?: number;
   /** Milliseconds to wait before trying again. */
   readonly retry_after_ms?: number;
-  /** True on a reply that was given before (S-SEQ, S-TRF-9). */
+  /** True when the request was answered before and nothing ran now (S-SEQ-1, S-TRF-9). */
   readonly replayed?: boolean;
-  /** More facts, as the code needs them. */
+  /** More facts; which ones depends on the code. */
   readonly [field: string]: unknown;
 }
 
-/** What a reply or a notice echoes of its request. */
+/** What the header of a reply or a notice repeats of its request. */
 export interface ReplyHeader {
-  /** As in the request; the new id after connect. */
+  /** As in the request; after a connect the id of the new session, or null after a fallback. */
   readonly id: string | null;
-  /** As in the request; `"stateless"` after a fallback. */
+  /** As in the request; `"stateless"` after a fallback (S-DEG-1). */
   readonly mode: Mode;
   /** As in the request. */
   readonly sequence: number;
@@ -171,23 +60,23 @@ export interface ReplyHeader {
 
 /** One reply or notice, as the client's decoder hands it on. */
 export interface ReplyFrame {
-  /** Echoes the request's. */
+  /** Repeats id, mode, sequence and action of the request. */
   readonly header: FrameHeader;
-  /** `code` is checked against the table; an unknown code becomes `internal_error` with `unknown_code`. */
+  /** A code that this version does not know becomes `internal_error`, with `unknown_code`. */
   readonly body: ReplyBody;
 }
 
 /** What {@linkcode Decoder} makes of bytes. */
 export type DecodeEvent =
-  /** A v2 request is whole up to its payload (decoder of requests). */
+  /** The header and session data of a v2 request have arrived. Only a server's decoder gives this. */
   | { readonly type: "request"; readonly request: RequestFrame }
-  /** A v1 header is whole (decoder of requests). */
+  /** A v1 header has arrived. Only a server's decoder gives this. */
   | { readonly type: "v1"; readonly header: V1Header }
-  /** A reply is whole (decoder of replies). */
+  /** A reply or notice has arrived. Only a client's decoder gives this. */
   | { readonly type: "reply"; readonly reply: ReplyFrame }
-  /** Payload bytes: a view into the pushed chunk, valid until the next push (copy to keep). Never empty. */
+  /** Payload bytes, never none: a view into the pushed chunk. Copy them to keep them after the next push. */
   | { readonly type: "payload"; readonly bytes: Uint8Array }
-  /** The frame's payload is complete; follows each request, v1 header and reply, also of size 0. */
+  /** The frame is complete. Each request, v1 header and reply is followed by one, also without payload. */
   | { readonly type: "end" }
-  /** The stream cannot be framed any more (S-VER-6): always the last event. */
+  /** The stream cannot be divided into frames any more (S-VER-6). Always the last event. */
   | { readonly type: "fault"; readonly error: FxferError };

@@ -1,14 +1,10 @@
-/** The header object, copied field by field into a typed record (S-FRM-3). @module */
-import type { Action, FrameHeader, Mode, SessionHeader, V1Header } from "./frame.ts";
+/** The JSON of a header, copied field by field into a typed record (S-FRM-3). @module */
+import { ACTION_NAMES, type FrameHeader, MODES, type SessionHeader } from "./actions.ts";
 import { integer, invalidField, mediaType, sessionId, word } from "./fields.ts";
+import type { V1Header } from "./frame.ts";
 import type { JsonObject } from "./json.ts";
 
-/** All modes. */
-export const MODES: readonly Mode[] = ["stateless", "stateful"];
-/** All actions. */
-export const ACTIONS: readonly Action[] = ["transfer", "heartbeat", "connect", "disconnect"];
-
-/** What a v1 file is stored as when its type is none (S-FRM-5). */
+/** The media type of a v1 file whose header names no valid one (S-FRM-5). */
 const UNKNOWN_TYPE = "application/octet-stream";
 
 /** Reads a v2 header, of a request or of a reply. */
@@ -16,7 +12,7 @@ export function readHeader(header: JsonObject): FrameHeader {
   const mimeType = mediaType(header.mime_type);
   if (mimeType === undefined) throw invalidField("mime_type", "type/subtype of at most 127 bytes");
   return {
-    // The version was looked at before: it decided that this is a v2 header.
+    // majorVersion() has checked the version: it decided that this is a v2 header.
     version: header.version as string,
     mimeType,
     size: integer(header.size, "size"),
@@ -33,7 +29,7 @@ function readSession(value: unknown): SessionHeader {
     id: sessionId(session.id, "session.id"),
     mode: word(session.mode, "session.mode", MODES),
     sequence: integer(session.sequence, "session.sequence"),
-    action: word(session.action, "session.action", ACTIONS),
+    action: word(session.action, "session.action", ACTION_NAMES),
     dataSize: session.data_size === undefined ? 0 : integer(session.data_size, "session.data_size"),
   };
 }

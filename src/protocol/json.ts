@@ -1,25 +1,25 @@
 /**
  * JSON as the wire allows it: stricter than `JSON.parse` (S-FRM-1, S-FRM-2, S-FRM-3).
  *
- * One scan over the text finds what must be known before or beside parsing: the nesting depth, how
- * many members are written, and whether a number is written in an unusual way. Only a text with such
- * a number pays for a reviver; all others take the plain, fast `JSON.parse` and one walk.
+ * One scan over the text finds what `JSON.parse` would hide: the nesting depth, how many members are
+ * written, and whether a number is written in an unusual way. Only a text with such a number needs the
+ * slow `JSON.parse` with a reviver; all others take the plain one, and one walk over the result.
  *
  * @module
  */
 import { FxferError } from "../errors.ts";
 import { MAX_NESTING } from "./limits.ts";
 
-/** A parsed object: only ever read field by field. */
+/** A parsed JSON object; it is only read, field by field. */
 export type JsonObject = Readonly<Record<string, unknown>>;
 
-/** What the scan learns about a text without parsing it. */
+/** What the scan finds in a text without parsing it. */
 interface Scan {
-  /** Colons outside strings: the members written, duplicates included. */
+  /** Colons outside strings: how many members are written, duplicates included. */
   readonly members: number;
   /** Whether every number is written as 1 to 15 digits without a leading zero. */
   readonly plainNumbers: boolean;
-  /** Where the leading zeros of numbers such as `01` are. */
+  /** The positions of leading zeros, in numbers such as `01`. */
   readonly leadingZeros: readonly number[];
 }
 
@@ -49,7 +49,7 @@ function endOfString(text: string, open: number): number {
   return at;
 }
 
-/** Must not recurse: it is what keeps `JSON.parse` from nesting too deeply. */
+/** Scans the text. It must not recurse, because it guards `JSON.parse` against nesting too deeply. */
 function scan(text: string): Scan {
   const leadingZeros: number[] = [];
   let depth = 0;
@@ -85,8 +85,9 @@ function scan(text: string): Scan {
 }
 
 /**
- * `01` is no JSON, yet a typed field that says so is a bad field and not a bad header. So it is read
- * as `1.1`: a number whose source text no integer has.
+ * Makes numbers such as `01`, which are not JSON, readable: `01` becomes `1.1`. No integer is written
+ * like that, so a typed field refuses it by its name, as S-FRM-1 wants, before the header as a whole
+ * is refused.
  */
 function mendLeadingZeros(text: string, zeros: readonly number[]): string {
   let mended = "";
@@ -98,7 +99,7 @@ function mendLeadingZeros(text: string, zeros: readonly number[]): string {
   return mended + text.slice(from);
 }
 
-/** TypeScript does not know the third parameter yet: V8 gives a primitive's text as `source`. */
+/** V8 hands a reviver the text of a number as `source`, in a third parameter TypeScript does not know. */
 type Reviver = (key: string, value: unknown) => unknown;
 
 function numberBySource(_key: string, value: unknown, context: { source?: string }): unknown {
@@ -112,7 +113,7 @@ function checkText(text: string): void {
   }
 }
 
-/** Counts the members that were kept, and refuses forbidden keys and texts on the way. */
+/** Counts the members that parsing kept, and refuses forbidden keys and texts on the way. */
 function countMembers(value: unknown, escapes: boolean): number {
   if (typeof value === "string") {
     if (escapes) checkText(value);
@@ -143,16 +144,16 @@ function parse(text: string, plain: boolean): unknown {
   }
 }
 
-/** How numbers are taken: as S-FRM-1 says, or any that JSON knows (a reply's unknown fields). */
+/** Which numbers are taken: those of S-FRM-1 or, for the fields of a reply, any number of JSON. */
 export type Numbers = "integers" | "any";
 
 /**
- * Parses one JSON object and reads it.
+ * Parses one JSON object and lets `read` copy its fields.
  *
- * @param text Well-formed, as a fatal `TextDecoder` gives it.
- * @param read Takes the known fields. With `"integers"` a number that breaks S-FRM-1 reaches it as
- * `NaN`, so that a typed field refuses it and an unknown one is ignored.
- * @throws {FxferError} `malformed_header`, and whatever `read` throws.
+ * @param text Well-formed text, as a fatal `TextDecoder` gives it.
+ * @param read Copies the known fields. With `"integers"` a number that breaks S-FRM-1 is NaN for it, so
+ * that a typed field refuses the number and an unknown field is ignored.
+ * @throws {FxferError} `malformed_header`, and what `read` throws.
  */
 export function parseStrictJson<T>(
   text: string,
@@ -165,7 +166,7 @@ export function parseStrictJson<T>(
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     throw malformed("not an object");
   }
-  // Without escapes a text cannot hold NUL (no JSON) or half a pair (no UTF-8).
+  // A text without escapes holds no NUL, which is not JSON, and no half pair, which is not UTF-8.
   if (countMembers(value, text.includes("\\")) !== members) throw malformed("a key is repeated");
   const result = read(value as JsonObject);
   if (leadingZeros.length > 0) throw malformed("a number starts with 0");

@@ -1,171 +1,297 @@
 /**
- * # What is on the wire, version 2.0
+ * # The wire, version 2.0
  *
- * Pure: bytes in, events out, and back; no I/O, no clock. {@linkcode Decoder} reads both ends' frames,
- * {@linkcode encodeReply} and {@linkcode encodeRequest} write them. What a session makes of the frames
- * (connect, sequences, takeover) is told by the session folder. The rule ids (S-…) stand in comments,
- * test names and traces. Here is what another implementation needs to talk to this one.
+ * fxfer moves files over TCP. This text is the contract for the bytes: frames, replies, codes, file
+ * transfers, versions, and the end of a connection. The text of the session folder is the other
+ * half: what a session is, how a client opens and resumes one, its clocks and its numbers. Whoever
+ * has read both can write a client or a server. `fxfer help wire` and `fxfer help session` print
+ * them, and `fxfer conformance HOST:PORT` holds a server against them.
  *
- * ## Frame
+ * Every rule has an id; comments, test names and traces name the rule by it. The ids come in
+ * families: S-FRM frames, S-TRF transfers, S-VER versions, S-DIS and S-DRN endings; and in the
+ * session text S-CLK clocks, S-CON connect, S-SEQ numbers, S-TAKE takeover, S-DEG doing without a
+ * session.
+ *
+ * ## Frames
+ *
+ * A client sends requests, and a server sends one reply to each request, in the order of the
+ * requests. A client may send requests without waiting for replies. In both directions frame
+ * follows frame with nothing between them, and TCP may cut the bytes anywhere.
  *
  * ```text
  * frame        = header LF [ session-data ] [ payload ]
- * header       = one JSON object, UTF-8, no BOM, at most 16384 bytes before LF (v1: 4096)
- * session-data = exactly session.data_size bytes: one JSON object, UTF-8, at most 65536 bytes
+ * header       = one JSON object in UTF-8, without BOM, at most 16384 bytes before the LF
+ * session-data = exactly session.data_size bytes: one JSON object in UTF-8, at most 65536 bytes
  * payload      = exactly size bytes
  * ```
  *
- * ```json
- * {"version":"2.0","mime_type":"image/png","size":1024,
- *  "session":{"id":null,"mode":"stateless","sequence":1,"action":"transfer","data_size":96}}
+ * This request stores a file of 5 bytes. Its header, shown here on two lines, is one line:
+ *
+ * ```text
+ * {"version":"2.0","mime_type":"text/plain","size":5,"session":{"id":null,
+ *  "mode":"stateless","sequence":1,"action":"transfer","data_size":20}}
+ * {"name":"hello.txt"}hello
  * ```
  *
- * (On the wire the header is one line.) TCP carries frame after frame with nothing between them, in
- * both directions, and may be cut anywhere.
+ * The fields of a header:
  *
- * | field | value |
- * | --- | --- |
- * | `version` | `"2.<minor>"` |
- * | `mime_type` | media type of the file; `application/json` in replies |
- * | `size` | bytes of payload; more than 0 only for `transfer` |
- * | `session.id` | UUIDv4 in lower case; null or absent: no session, or a new one |
- * | `session.mode` | `stateless` or `stateful` |
- * | `session.sequence` | counts the frames of a session from 1; stateless frames and `connect` carry any |
- * | `session.action` | `connect`, `transfer`, `heartbeat` or `disconnect` |
- * | `session.data_size` | bytes of session data; absent means 0 |
+ * - `version`: `"2.0"`, or `"2.<minor>"` of a later version.
+ * - `mime_type`: the media type of the file; `application/json` in replies.
+ * - `size`: bytes of payload. Only a `transfer` may have more than 0.
+ * - `session.id`: a UUIDv4 in lower case; null or absent in stateless frames, and in a `connect`
+ *   that asks for a new session.
+ * - `session.mode`: `stateless` for a frame that stands alone, `stateful` for a frame of a session.
+ * - `session.sequence`: the number of the frame in its session, from 1. Stateless frames and
+ *   `connect` may carry any number.
+ * - `session.action`: what the frame asks for; see the next section.
+ * - `session.data_size`: bytes of session data; absent means 0.
  *
- * - S-FRM-1 `size`, `sequence`, `data_size`, `offset`, `length` are numbers written as
- *   `0|[1-9][0-9]{0,15}` and at most 2^53-1; so are `keepalive_s` and `session_expiry_s`. `1e3`, `1.0`,
- *   `-0`, `01`, `"10"` and `true` are `invalid_field`, and `field` names the culprit (`size`,
- *   `session.sequence`, `offset` …).
- * - S-FRM-2 `malformed_header`: not one JSON object, a key twice in one object, nesting deeper than 8,
- *   invalid UTF-8, a BOM, NUL or half a surrogate pair (escaped or not). One CR before LF is tolerated.
- *   Session data is held to the same.
- * - S-FRM-3 The keys `__proto__`, `constructor` and `prototype` at any depth are `malformed_header`.
- *   Known fields are copied one by one into typed records; nothing else of the JSON is kept.
- * - S-FRM-4 Unknown keys are ignored. A sender that needs one to be understood names it in the session
- *   data, `"crit":["name"]`: then an unknown one is refused with `unsupported_feature` and `name`, and
- *   the connection goes on.
- * - S-FRM-5 `mime_type` is `token/token` of at most 127 bytes, case ignored, parameters dropped.
- *   Anything else is `invalid_field`; in v1 it counts as `application/octet-stream`.
- * - S-FRM-6 A header is refused with `header_too_long` as soon as one byte more than its cap is here
- *   without LF; each byte is searched once.
- * - `data_size` over the cap is `too_large` before any of it is read. An end of the stream inside a
- *   header or session data is `incomplete`.
+ * The rules that both ends keep for all JSON on the wire:
  *
- * ## Session data of requests
+ * - S-FRM-1 `size`, `sequence`, `data_size`, `offset`, `length`, `keepalive_s` and
+ *   `session_expiry_s` are numbers whose text matches `0|[1-9][0-9]{0,15}` and whose value is at
+ *   most 2^53-1. Anything else (`1e3`, `1.0`, `-0`, `01`, `"10"`, `true`) is `invalid_field`, and
+ *   the reply names the field in `field`: `size`, `session.sequence`, `offset` and so on.
+ * - S-FRM-2 A header or session data is `malformed_header` if it is not one JSON object, has a key
+ *   twice in one object, nests deeper than 8, is not valid UTF-8, begins with a BOM, or holds NUL
+ *   or half a surrogate pair (as a byte or as an escape). One CR before the LF of a header is
+ *   tolerated.
+ * - S-FRM-3 The keys `__proto__`, `constructor` and `prototype` are `malformed_header` at any
+ *   depth. A receiver copies the fields it knows, one by one, and keeps nothing else of the JSON.
+ * - S-FRM-4 Unknown keys are ignored. A sender that needs a key of the session data to be
+ *   understood lists its name there, in `"crit":["name"]`. A server that does not know the name
+ *   refuses the request with `unsupported_feature` and `name`, and the connection goes on.
+ * - S-FRM-5 `mime_type` is `token/token`, at most 127 bytes; case does not matter, and parameters
+ *   are dropped. Anything else is `invalid_field`; in version 1 it counts as
+ *   `application/octet-stream`. The extension of the stored file comes from the server's table of
+ *   media types, or is `bin`.
+ * - S-FRM-6 A header is refused with `header_too_long` as soon as one byte more than its cap has
+ *   arrived without an LF. The search for the LF looks at new bytes only.
  *
- * All fields are optional, and null is the same as absent.
+ * A `data_size` over the cap is `too_large`, before any session data is read. A stream that ends
+ * inside a header or session data is `incomplete`.
  *
- * | action | field | value |
- * | --- | --- | --- |
- * | connect | `token` | the secret of the session, at most 256 characters |
- * | | `want_token` | true: make a secret for a new session |
- * | | `clean` | true: close the old session and make a new one |
- * | | `keepalive_s`, `session_expiry_s` | what the client would like, in seconds |
- * | | `fallback` | `"stateless"`: serve without a session if none can be had |
- * | transfer | `upload_id` | a UUID made by the client: a retry of the same upload stores nothing twice |
- * | | `name` | the file's name at the sender, at most 255 bytes: data, never a path |
- * | | `offset` | where the payload starts in the file; 0 |
- * | | `length` | the whole file's size |
- * | | `complete` | whether this frame ends the file; true |
- * | | `sha256` | the whole file's digest, 64 hex digits |
- * | | `cancel` | true: drop the partial file |
+ * ## Actions
  *
- * A frame without session data is whole: the smallest upload is a header and its bytes.
+ * | action       | may carry payload | needs a session | uses a number |
+ * | ------------ | ----------------- | --------------- | ------------- |
+ * | `transfer`   | yes               | yes             | yes           |
+ * | `heartbeat`  | no                | yes             | no            |
+ * | `connect`    | no                | no              | no            |
+ * | `disconnect` | no                | yes             | yes           |
+ *
+ * The last two columns speak of stateful frames. A stateless frame needs no session, and its number
+ * is ignored. What each action does, and the codes that say it succeeded:
+ *
+ * - `transfer` stores one file, or in a session a part of one: `ok` for a file, `partial` for a
+ *   part.
+ * - `heartbeat` is a sign of life: `pong`.
+ * - `connect`, stateful, attaches the connection to a session: `session_created` or
+ *   `session_resumed`, or `ok` when the server falls back to stateless service (S-DEG-1).
+ *   Stateless, it only asks for the server's terms (S-CON-6): `ok`.
+ * - `disconnect` ends the session: `session_closed`, and the server closes the connection.
+ *
+ * Session data of `connect` (all fields of session data are optional; null is the same as absent):
+ *
+ * - `token`: the session's secret, at most 256 characters.
+ * - `want_token`: true asks for a secret for a new session.
+ * - `clean`: true asks to close the old session and to create a new one.
+ * - `keepalive_s` and `session_expiry_s`: the times the client would like, in seconds.
+ * - `fallback`: `"stateless"`, if the client can do without a session.
+ *
+ * Session data of `transfer`:
+ *
+ * - `upload_id`: a UUID the client makes for this file; it makes retries safe (S-TRF-9).
+ * - `name`: the file's name at the sender, at most 255 bytes. It is data and never part of a path.
+ * - `offset`: where the payload starts in the file; absent means 0.
+ * - `length`: the size of the whole file.
+ * - `complete`: whether this frame ends the file; absent means true.
+ * - `sha256`: the digest of the whole file, 64 hex digits.
+ * - `cancel`: true drops the session's partial file. The answer is `partial` with `offset` 0.
+ *
+ * `heartbeat` and `disconnect` have no session data of their own.
+ *
+ * ## Replies
+ *
+ * A reply is a frame of the same shape. Its `mime_type` is `application/json` and its `size` is 0.
+ * It repeats `id`, `mode`, `sequence` and `action` of its request; only the reply to a `connect`
+ * may name another id or mode. Its session data is one JSON object and an LF, which `data_size`
+ * counts:
+ *
+ * ```text
+ * {"code":"ok","class":"success","message":"stored","file":{"path":"received_1f….txt",
+ *  "size":5,"sha256":"2cf2…","mime_type":"text/plain"},"durability":"process"}
+ * ```
+ *
+ * `message` is a fixed text for each code; it repeats nothing of the request. The other fields
+ * depend on the code, and a client ignores fields it does not know:
+ *
+ * - `file`, `durability`, `upload_id`: with `ok`, what was stored and how safely (S-TRF-7).
+ * - `replayed`: true when the request was answered before and nothing ran now.
+ * - `offset`: how much of the file the server has, in bytes.
+ * - `next_sequence`: the number of the next frame of the session.
+ * - `expected`: the number the server expects, with `sequence_gap` and the like.
+ * - `retry_after_ms`: how long to wait before the next try.
+ * - `field`, `name`, `limit`, `length`, `supported`: what was wrong with the request, or what is
+ *   allowed.
+ * - `state`: `expired` or `closed`, with `session_expired`.
+ * - `files`, `bytes`, `messages`, `duration_ms`: what the session did in all, with
+ *   `session_closed`.
+ * - `address`, `ticket`: where the session has moved, with `use_another_server`; see the session
+ *   text.
+ *
+ * A server may also send a **notice**: a frame that answers no request, with action `disconnect`,
+ * before it closes the connection. A notice repeats id, mode and sequence of the last request
+ * (null, `stateless` and 0 before the first one). Framing faults, a takeover, a stopping server and
+ * the clocks that run between frames are told by notices; a clock that runs out inside a payload
+ * answers its frame. A client that waits for the reply to its own `disconnect` knows that reply by
+ * its code: it is `session_closed`, a code of class resync, or `store_unavailable`.
+ *
+ * ## Codes
+ *
+ * A client decides by the class of a code, which the reply carries in `class`.
+ *
+ * - **success**: go on. `ok`, `partial`, `session_created`, `session_resumed`, `session_closed`,
+ *   `pong`.
+ * - **retry**: send the same frame again, after `retry_after_ms` if the reply has it and after a
+ *   random pause besides; connect first if the connection is closed. `busy`, `rate_limited`,
+ *   `too_many_connections`, `max_sessions`, `store_unavailable`, `storage_full`,
+ *   `server_shutting_down`, `use_another_server`, `handshake_timeout`, `header_timeout`, `stalled`,
+ *   `too_slow`, `keepalive_timeout`, `takeover_flapping`, `internal_error`.
+ * - **resync**: read the field that says what the server has, adjust, and go on. `offset_mismatch`,
+ *   `sequence_gap`, `replay_too_old`, `incomplete`, `session_unknown`, `session_expired`,
+ *   `checksum_mismatch`, `not_connected`.
+ * - **fatal**: stop, and tell the user. `malformed_header`, `header_too_long`, `invalid_field`,
+ *   `unsupported_version`, `unsupported_feature`, `protocol_error`, `too_large`, `length_mismatch`,
+ *   `quota_exceeded`, `sequence_reuse`, `unauthorized`, `hmac_required`, `replay_detected`,
+ *   `mode_not_allowed`, `session_taken_over`, `session_revoked`.
+ *
+ * The exit codes of the `fxfer` program: 0 all is well, 1 wrong usage or configuration, 2 retries
+ * used up (the same command goes on), 3 refused, 4 not authorised, 5 the bytes are not what they
+ * should be, 6 sent to a version 1 server and unconfirmed, 7 taken over, 8 a local file cannot be
+ * used, 9 some files failed, 130 interrupted (the same command goes on).
  *
  * ## Transfers
  *
- * - S-TRF-1 `offset` must be the durable offset, else `offset_mismatch` with the right `offset`.
- * - S-TRF-2 More than `length`, or another length than before, is `length_mismatch`; over a limit is
- *   `too_large`, over a quota `quota_exceeded`: all before the payload is read.
- * - S-TRF-4, S-TRF-6 A connection lost in a payload keeps what arrived in stateful mode; an end before
- *   `size` bytes is answered `incomplete` with the durable `offset`. Stateless, nothing is published.
- * - S-TRF-5 The server computes the file's sha256 and says it; if the client sent another one:
- *   `checksum_mismatch`, nothing published.
- * - S-TRF-7 `ok` means that the whole file is under its final name at the level in `durability`.
- * - S-TRF-8 After a refusal the server reads away at most 64 MiB of payload for at most 2 s; if that was
- *   all of it the connection goes on, else it closes. A client tries to read a reply after a write error.
- * - S-TRF-9 An `upload_id` seen before with the same sha256 gets its first result with `replayed: true`.
+ * The payload of a `transfer` without session data is one whole file. In a session a file may come
+ * in several frames: every frame but the last says `complete: false`, and each carries the `offset`
+ * where it starts. That is how a client sends a file larger than `max_request_size`, or one whose
+ * size it does not know yet. `length` may be told late, but only once. A session has one open file
+ * at a time. A stateless transfer is one whole file: `complete: false` and `cancel` are
+ * `mode_not_allowed`.
  *
- * ## Replies and notices
+ * - S-TRF-1 `offset` must be the offset up to which the server has the file, and `upload_id` that
+ *   of the open file. Anything else is refused with `offset_mismatch`, the right `offset` and the
+ *   right `upload_id`, and nothing is written. In stateless mode the right offset is 0.
+ * - S-TRF-2 A frame that reaches beyond `length`, ends the file before it, or tells another
+ *   `length` than an earlier frame, is `length_mismatch`. One over a limit of the server is
+ *   `too_large`, one over a quota `quota_exceeded`. The server refuses all of them before it reads
+ *   the payload.
+ * - S-TRF-3 Before it reads a payload, the server reserves room for the announced bytes: in its
+ *   budget, and in the free space of the disk where it may ask for that. Of three uploads that each
+ *   announce 60 % of the room one is taken, and two are told `storage_full`.
+ * - S-TRF-4 A connection lost inside the payload of a session loses nothing that has arrived. At
+ *   least every 8 MiB, every second, and when the connection ends, the server flushes the bytes as
+ *   its durability level asks and then saves the offset in the session store. It reports only
+ *   offsets saved in this way, and they never go down. Only when storage itself fails is the
+ *   partial file dropped, and the file starts again at 0.
+ * - S-TRF-5 The server writes each payload at its offset in the file, computes the SHA-256 of the
+ *   whole file, and says it in the reply. If the client sent another `sha256`, the reply is
+ *   `checksum_mismatch` and nothing is stored.
+ * - S-TRF-6 A stream that ends before `size` bytes is answered `incomplete`, with the `offset` that
+ *   is kept, and the connection closes: the peer may have closed only its writing half, and can
+ *   still read. In stateless mode nothing is kept and nothing is stored.
+ * - S-TRF-7 `ok` means that the whole file stands under its final name and in `commits.jsonl`, as
+ *   safely as `durability` says. `process`: it survives the death of the server process. `data`:
+ *   its contents are flushed to the disk. `durable`: contents, directory entry, manifest and
+ *   session store are.
+ * - S-TRF-8 After a refusal the server sends the reply first, and then reads away what is left of
+ *   the payload: at most 64 MiB for at most 2 s. If that was all of it, the connection goes on; if
+ *   not, the server closes its writing half, reads on to the same limits, and closes. A client
+ *   whose write fails still tries to read a reply.
+ * - S-TRF-9 An `upload_id` that was stored before with the same `sha256` gets its first result
+ *   again, with `replayed: true`, and nothing is stored: a retry is safe, also in stateless mode
+ *   and after a fallback. With another `sha256` it is `sequence_reuse`, with `field` `upload_id`.
  *
- * Same frame: `mime_type` is `application/json`, `size` 0; id, mode, sequence and action echo the
- * request (connect and a fallback may say another id or mode). The session data is one object and an
- * LF, which `data_size` counts:
- *
- * ```json
- * {"code":"ok","class":"success","message":"stored",
- *  "file":{"path":"received_1f….png","size":1024,"sha256":"…","mime_type":"image/png"}}
- * ```
- *
- * One reply a request, in order; requests may be pipelined. Unasked, the server may send a frame with
- * action `disconnect` before it closes: a notice (`session_taken_over`, `server_shutting_down`,
- * `keepalive_timeout` …). Other fields of a reply depend on the code: `offset`, `expected`,
- * `retry_after_ms`, `field`, `supported`, `state`, `replayed`. `message` is a fixed text for each code and
- * repeats nothing of the request. A client ignores fields it does not know and decides by the class:
- *
- * | class | the client | codes |
- * | --- | --- | --- |
- * | success | goes on | ok, partial, session_created, session_resumed, session_closed, pong |
- * | retry | sends the same frame again, after `retry_after_ms` if given, with jitter | busy, rate_limited, too_many_connections, max_sessions, store_unavailable, storage_full, server_shutting_down, use_another_server, handshake_timeout, header_timeout, stalled, too_slow, keepalive_timeout, takeover_flapping, internal_error |
- * | resync | reads the field, adjusts, goes on | offset_mismatch, sequence_gap, replay_too_old, incomplete, session_unknown, session_expired, checksum_mismatch, not_connected |
- * | fatal | stops and tells the user | malformed_header, header_too_long, invalid_field, unsupported_version, unsupported_feature, protocol_error, too_large, length_mismatch, quota_exceeded, sequence_reuse, unauthorized, hmac_required, replay_detected, mode_not_allowed, session_taken_over, session_revoked |
- *
- * `use_another_server` says that a session has moved. As the answer to an authorised connect it carries
- * `address` (`host:port`) and, where the session was handed over, `ticket`: what the client shows there
- * as its `token`, in place of the one it has, which is for this server alone. As a notice, or as the
- * answer to another frame, it carries the `address` only: the client connects again and asks. A client
- * follows to servers it was told to trust, three in a row at most, and never shows one server's token
- * to another. One that is there before its session (`session_unknown`) tries again.
+ * The `path` of a stored file is relative to the server's storage folder, and no text of a client
+ * is part of it: `received_<32 hex digits>.<ext>` in stateless mode and version 1, and in a session
+ * `session_<id>/file_<sequence>_<timestamp>.<ext>`, with the number of the frame that opened the
+ * file. A server may use the first form for all files. An existing file is never overwritten.
  *
  * ## Versions
  *
- * - S-VER-1 The first header decides for the whole connection. Neither `version` nor `session`, or
- *   `version` `"1.0"`: v1. `"2.<minor>"`: v2. Anything else: `unsupported_version` with
- *   `supported: ["2.0","1.0"]`. A frame of the other version later on is `protocol_error`. A first line
- *   that is no header at all (HTTP, TLS, noise) is answered in the v2 shape.
- * - S-VER-2 Replies carry the lower minor of the two: {@linkcode negotiateVersion}.
- * - S-VER-3 v1 is `{"mime_type":…,"size":…}` LF payload, many files on a connection. The v1 clients in
- *   the field never read; one that closes with unread bytes in its socket resets the connection and
- *   loses what it had not sent. So the server by default writes nothing before EOF, and then one line a
- *   file: `OK <path>` or `ERROR <text>` ({@linkcode encodeV1Results}).
- * - S-VER-4 A server may switch v1 off: it closes such a connection and stores nothing.
- * - S-VER-5 A v2 client that reads something other than a v2 frame (`OK` LF), or nothing for 2 s, has met
- *   a v1 server; only if its user allowed it, it goes on in v1, and the result is "sent, unconfirmed".
- * - S-VER-6 Framing faults are final: after `malformed_header`, `header_too_long`, `invalid_field`,
- *   `unsupported_version` or `protocol_error`, and after too large or unfinished session data, the server
- *   replies, reads away as in S-TRF-8, and closes. The decoder's `fault` event is always its last.
+ * - S-VER-1 The first header decides the version of the whole connection. Without `version` and
+ *   `session`, or with `version` `"1.0"`, it is version 1; with `"2.<minor>"` it is version 2. Any
+ *   other version is refused with `unsupported_version` and `supported: ["2.0","1.0"]`. A header of
+ *   the other version later on is `protocol_error`. A first line that is no header at all (HTTP,
+ *   TLS, noise) is answered in the shape of version 2.
+ * - S-VER-2 A reply carries the lower minor version of the two ends.
+ * - S-VER-3 Version 1 is `{"mime_type":…,"size":…}`, LF, payload, with a header of at most 4096
+ *   bytes, for as many files as the client likes. The version 1 clients in the field never read;
+ *   one that closes with unread bytes resets the connection and loses what it has not sent. So the
+ *   server writes nothing before it has read the end of the stream, and then one line a file:
+ *   `OK <path>` or `ERROR <text>`. A server may be told to write nothing at all, or `OK` after each
+ *   file, which loses files in this way.
+ * - S-VER-4 A server may refuse version 1. It then closes such connections and stores nothing of
+ *   them.
+ * - S-VER-5 A version 2 client that reads something else than a version 2 frame (`OK` LF), or
+ *   nothing for 2 s, has met a version 1 server. Only if its user allowed it, it goes on in version
+ *   1, one connection a file; the result is "sent, unconfirmed".
+ * - S-VER-6 Faults of the framing are final: after `malformed_header`, `header_too_long`,
+ *   `invalid_field`, `unsupported_version`, `protocol_error`, and session data that is too large or
+ *   unfinished, the server says so, reads away as S-TRF-8 says, and closes.
  *
- * ## Closing
+ * ## The end of a connection
  *
- * - S-DIS-2 Both ends close in this order: last frame, close the writing half, read to EOF for at most
- *   2 s, close.
- * - S-DRN-1 A server that stops sends `server_shutting_down` with `retry_after_ms` at a frame boundary.
+ * - S-DIS-2 Both ends close in this order: the last frame, the closing of the writing half, reading
+ *   to the end of the stream (for at most 2 s), the closing of the socket. So the last frame is not
+ *   lost.
+ * - S-DRN-1 A server that is told to stop (SIGTERM) is at once no longer ready, and closes its
+ *   listener. At the next frame boundary each connection gets the notice `server_shutting_down`
+ *   with `retry_after_ms`. A payload under way may go on for the drain time (10 s); then it is cut,
+ *   what has arrived is kept, and the notice carries its `offset`. Then the store is closed and the
+ *   process exits with 0. A second signal ends it at once.
+ *
+ * ## In code
+ *
+ * This folder is pure: bytes in, events out, and back, without I/O and without a clock.
+ * {@linkcode Decoder} reads the frames of both ends, {@linkcode encodeReply} and
+ * {@linkcode encodeRequest} write them, {@linkcode negotiateVersion} picks the minor version. A
+ * framing fault is the decoder's `fault` event, and always its last. All limits stand in
+ * `limits.ts`.
+ *
+ * To add an action, add its request to the union `RequestFrame` in `actions.ts` and its row to the
+ * table {@linkcode ACTIONS} there; decoder and encoder follow from the row. Then add a case to the
+ * handlers, a call to the client, an input to `state.ts` of the session folder if it moves a
+ * session, and its lines to this text. The compiler and the tests of both folders report what was
+ * forgotten.
  *
  * @module
  */
 export * from "./limits.ts";
 export type {
-  Action,
-  ConnectData,
-  ConnectRequest,
   DecodeEvent,
-  DisconnectRequest,
   FileInfo,
-  FrameHeader,
-  HeartbeatRequest,
-  Mode,
   ReplyBody,
   ReplyFrame,
   ReplyHeader,
-  RequestBase,
-  RequestFrame,
-  SessionHeader,
-  TransferData,
-  TransferRequest,
   V1Header,
 } from "./frame.ts";
+export {
+  type Action,
+  ACTIONS,
+  type ConnectData,
+  type ConnectRequest,
+  type DisconnectRequest,
+  type FrameHeader,
+  type HeartbeatRequest,
+  type Mode,
+  type RequestBase,
+  type RequestFrame,
+  type SessionHeader,
+  type TransferData,
+  type TransferRequest,
+} from "./actions.ts";
 export { Decoder, type DecoderOptions } from "./decoder.ts";
 export { encodeReply, encodeRequest, type RequestInit } from "./encoder.ts";
 export { encodeV1Header, encodeV1Results, type V1Result } from "./v1.ts";

@@ -1,11 +1,11 @@
-/** The bytes of a header or of session data that came in more than one chunk. @module */
+/** The bytes of a header or of session data that arrived in more than one chunk. @module */
 
-/** Most headers fit; a connection that sends one byte costs no more than this. */
+/** Most headers fit into this; a connection that has sent one byte costs no more. */
 const FIRST_BYTES = 256;
 
 /**
- * A buffer that grows with what has arrived, never with what was announced, and holds nothing while
- * it is empty: a thousand idle connections own no buffer.
+ * A buffer that grows with the bytes that have arrived, never with those announced. An empty one holds
+ * no memory, so a thousand idle connections cost nothing here.
  */
 export class PartialBuffer {
   #bytes: Uint8Array | undefined;
@@ -16,7 +16,7 @@ export class PartialBuffer {
     return this.#length;
   }
 
-  /** Copies `chunk[from, to)` to the end; the caller has checked the limit. */
+  /** Copies `chunk[from, to)` to the end. The caller has checked the limit. */
   append(chunk: Uint8Array, from: number, to: number): void {
     const needed = this.#length + to - from;
     if (this.#bytes === undefined || this.#bytes.length < needed) {
@@ -31,14 +31,14 @@ export class PartialBuffer {
     this.#length = needed;
   }
 
-  /** Hands the bytes over and forgets them. */
+  /** Hands the bytes over, and is empty afterwards. */
   take(): Uint8Array {
     const bytes = this.#bytes?.subarray(0, this.#length) ?? new Uint8Array();
     this.clear();
     return bytes;
   }
 
-  /** Lets the memory go. */
+  /** Drops the bytes and their memory. */
   clear(): void {
     this.#bytes = undefined;
     this.#length = 0;

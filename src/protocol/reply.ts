@@ -1,15 +1,16 @@
-/** A reply's session data, checked where the client relies on it. @module */
+/** A reply's session data, checked in the fields that a client relies on. @module */
+import type { FrameHeader } from "./actions.ts";
 import { isCode } from "../errors.ts";
-import type { FileInfo, FrameHeader, ReplyBody, ReplyFrame } from "./frame.ts";
+import type { FileInfo, ReplyBody, ReplyFrame } from "./frame.ts";
 import { boolean, integer, invalidField, optional, sha256, text } from "./fields.ts";
 import type { JsonObject } from "./json.ts";
 import { MAX_SESSION_DATA_BYTES } from "./limits.ts";
 
 /**
- * Makes the reply of a header and its session data. `class` and `message` are dropped: they follow
- * from the code. Fields unknown here pass as they are.
+ * Makes the reply of a header and its session data. `class` and `message` are dropped, because they
+ * follow from the code. Fields that are unknown here pass unchanged.
  *
- * @throws {FxferError} `invalid_field`: no code, or a known field with a wrong type.
+ * @throws {FxferError} `invalid_field` if there is no code, or a known field has a wrong type.
  */
 export function readReply(header: FrameHeader, data: JsonObject): ReplyFrame {
   const { code, class: _class, message: _message, ...fields } = data;

@@ -1,51 +1,16 @@
-/** A request's session data as typed records, and what a request may not be (wire §4, §6). @module */
+/** A request's session data as typed records, and what a request must not be. @module */
 import { FxferError } from "../errors.ts";
-import type { Action, ConnectData, FrameHeader, RequestFrame, TransferData } from "./frame.ts";
 import {
-  boolean,
-  integer,
-  invalidField,
-  optional,
-  sha256,
-  text,
-  textOfBytes,
-  uuid,
-  word,
-} from "./fields.ts";
+  type Action,
+  ACTIONS,
+  type DataRule,
+  type FrameHeader,
+  type RequestFrame,
+} from "./actions.ts";
+import { invalidField } from "./fields.ts";
 import type { JsonObject } from "./json.ts";
-import { MAX_NAME_BYTES, MAX_TOKEN_LENGTH } from "./limits.ts";
 
-const FALLBACKS = ["stateless"] as const;
-
-/** The names each action knows: others may not stand in `crit` (S-FRM-4). */
-const KNOWN: Readonly<Record<Action, readonly string[]>> = {
-  connect: [
-    "token",
-    "want_token",
-    "clean",
-    "keepalive_s",
-    "session_expiry_s",
-    "fallback",
-    "crit",
-  ],
-  transfer: [
-    "upload_id",
-    "name",
-    "offset",
-    "length",
-    "complete",
-    "sha256",
-    "cancel",
-    "crit",
-  ],
-  heartbeat: ["crit"],
-  disconnect: ["crit"],
-};
-
-const WHOLE_FILE: TransferData = { offset: 0, complete: true, cancel: false };
-const NOTHING_ASKED: ConnectData = {};
-
-/** How much of an unknown name is echoed: the reply must fit, whatever the peer wrote. */
+/** How much of an unknown name is repeated: the reply must fit, whatever the peer wrote. */
 const MAX_ECHOED_NAME = 64;
 
 /**
@@ -53,73 +18,45 @@ const MAX_ECHOED_NAME = 64;
  *
  * @throws {FxferError} `invalid_field`.
  */
-export function readRequest(header: FrameHeader, data: JsonObject | undefined): RequestFrame {
-  const action = header.session.action;
-  const base = data === undefined ? { header } : { header, ...readRefusal(action, data) };
-  switch (action) {
-    case "connect":
-      return { ...base, action, data: data === undefined ? NOTHING_ASKED : readConnect(data) };
-    case "transfer":
-      return { ...base, action, data: data === undefined ? WHOLE_FILE : readTransfer(data) };
-    default:
-      return { ...base, action };
+export function readRequest(header: FrameHeader, object: JsonObject | undefined): RequestFrame {
+  const { action } = header.session;
+  const rule: DataRule = ACTIONS[action].data;
+  const refusal = object === undefined ? undefined : refusalOf(action, rule, object);
+  const data = object === undefined ? rule.empty : readFields(rule, object);
+  const request = data === undefined ? { header, action } : { header, action, data };
+  // The table ties each action to its record; the compiler cannot follow that through a variable.
+  return (refusal === undefined ? request : { ...request, refusal }) as RequestFrame;
+}
+
+/** Checks that only actions with payload announce one: before anything after the header is read. */
+export function checkRequestHeader({ size, session: { action } }: FrameHeader): void {
+  if (size > 0 && !ACTIONS[action].payload) throw invalidField("size", `0 for ${action}`);
+}
+
+function readFields({ empty, fields }: DataRule, object: JsonObject): unknown {
+  if (empty === undefined) return undefined;
+  const record: Record<string, unknown> = { ...empty as object };
+  for (const { name, wire, read } of fields) {
+    const value = object[wire];
+    if (value !== undefined && value !== null) record[name] = read(value, wire);
   }
+  return record;
 }
 
-/** Only a transfer carries bytes; said when the header is read, before anything follows it. */
-export function checkRequestHeader(header: FrameHeader): void {
-  if (header.size > 0 && header.session.action !== "transfer") {
-    throw invalidField("size", `0 for ${header.session.action}`);
-  }
-}
-
-function readConnect(data: JsonObject): ConnectData {
-  const token = optional(data.token, "token", (v, f) => text(v, f, MAX_TOKEN_LENGTH));
-  const wantToken = optional(data.want_token, "want_token", boolean);
-  const clean = optional(data.clean, "clean", boolean);
-  const keepaliveS = optional(data.keepalive_s, "keepalive_s", integer);
-  const sessionExpiryS = optional(data.session_expiry_s, "session_expiry_s", integer);
-  const fallback = optional(data.fallback, "fallback", (v, f) => word(v, f, FALLBACKS));
-  return {
-    ...(token !== undefined && { token }),
-    ...(wantToken !== undefined && { wantToken }),
-    ...(clean !== undefined && { clean }),
-    ...(keepaliveS !== undefined && { keepaliveS }),
-    ...(sessionExpiryS !== undefined && { sessionExpiryS }),
-    ...(fallback !== undefined && { fallback }),
-  };
-}
-
-function readTransfer(data: JsonObject): TransferData {
-  const uploadId = optional(data.upload_id, "upload_id", uuid);
-  const name = optional(data.name, "name", (v, f) => textOfBytes(v, f, MAX_NAME_BYTES));
-  const length = optional(data.length, "length", integer);
-  const digest = optional(data.sha256, "sha256", sha256);
-  return {
-    ...(uploadId !== undefined && { uploadId }),
-    ...(name !== undefined && { name }),
-    offset: optional(data.offset, "offset", integer) ?? 0,
-    ...(length !== undefined && { length }),
-    complete: optional(data.complete, "complete", boolean) ?? true,
-    ...(digest !== undefined && { sha256: digest }),
-    cancel: optional(data.cancel, "cancel", boolean) ?? false,
-  };
-}
-
-/** S-FRM-4: well framed, so not a fault; the connection refuses it and goes on. */
-function readRefusal(action: Action, data: JsonObject): { refusal?: FxferError } {
-  const crit = data.crit;
-  if (crit === undefined || crit === null) return {};
+/**
+ * The refusal of a request that marks an unknown feature as critical (S-FRM-4). The request is well
+ * framed, so this is no fault of the stream: the connection refuses the request and goes on.
+ */
+function refusalOf(action: Action, rule: DataRule, { crit }: JsonObject): FxferError | undefined {
+  if (crit === undefined || crit === null) return undefined;
   if (!Array.isArray(crit) || !crit.every((name) => typeof name === "string")) {
     throw invalidField("crit", "a list of names");
   }
-  const unknown = crit.find((name) => !KNOWN[action].includes(name));
-  if (unknown === undefined) return {};
-  const name = unknown.slice(0, MAX_ECHOED_NAME).toWellFormed();
-  const refusal = new FxferError(
+  const unknown = crit.find((name) => !rule.known.includes(name));
+  if (unknown === undefined) return undefined;
+  return new FxferError(
     "unsupported_feature",
     `Cannot serve ${action}: a feature it marks as critical is not known`,
-    { fields: { name } },
+    { fields: { name: unknown.slice(0, MAX_ECHOED_NAME).toWellFormed() } },
   );
-  return { refusal };
 }

@@ -1,4 +1,4 @@
-/** What version 1 adds to the wire: a header of two fields, and result lines (S-VER-3). @module */
+/** What is written in version 1: a header of two fields, and result lines (S-VER-3). @module */
 import { mediaType } from "./fields.ts";
 import type { V1Header } from "./frame.ts";
 
@@ -6,15 +6,15 @@ const UTF8 = new TextEncoder();
 
 /** What became of one v1 file. */
 export type V1Result =
-  /** Stored under this path, relative to the storage folder. */
+  /** The file is stored under this path, relative to the storage folder. */
   | { readonly ok: true; readonly path: string }
-  /** Not stored, with a fixed text. */
+  /** The file is not stored; the text says why. */
   | { readonly ok: false; readonly text: string };
 
 /**
- * A v1 header with its LF; the payload follows.
+ * Encodes a v1 header with its LF; the caller sends the payload after it.
  *
- * @throws {TypeError} `mimeType` is no media type.
+ * @throws {TypeError} `mimeType` is not a media type.
  * @throws {RangeError} `size` is not an integer from 0 to 2^53-1.
  *
  * @example
@@ -37,8 +37,9 @@ export function encodeV1Header(header: V1Header): Uint8Array {
 }
 
 /**
- * The lines a v1 client gets after its EOF, one a file: `OK <path>` or `ERROR <text>`. Never written
- * earlier: a v1 client that closes with unread bytes loses what it had not sent (S-VER-3).
+ * Encodes the lines that a v1 client gets after its EOF, one a file: `OK <path>` or `ERROR <text>`.
+ * Written earlier they can do harm: a v1 client that closes with unread bytes loses what it has not
+ * sent (S-VER-3).
  *
  * @example
  * ```ts
@@ -55,7 +56,7 @@ export function encodeV1Results(results: readonly V1Result[]): Uint8Array {
   return UTF8.encode(lines.join(""));
 }
 
-/** Control and direction characters as escapes: a result is one line, whatever it holds. */
+/** Escapes control and direction characters, so that each result stays one line. */
 function oneLine(text: string): string {
   return text.replace(
     // deno-lint-ignore no-control-regex

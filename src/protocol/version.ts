@@ -1,4 +1,4 @@
-/** Which version a header speaks, and which one is answered (S-VER-1, S-VER-2). @module */
+/** Which version a header speaks, and which version its reply speaks (S-VER-1, S-VER-2). @module */
 import { FxferError } from "../errors.ts";
 import type { JsonObject } from "./json.ts";
 import { SUPPORTED_VERSIONS, VERSION } from "./limits.ts";
@@ -7,10 +7,10 @@ const V2 = /^2\.(0|[1-9][0-9]{0,4})$/;
 const OUR_MINOR = Number(VERSION.slice(2));
 
 /**
- * The version both ends speak: of two minors the lower (S-VER-2).
+ * Picks the version that both ends speak: the lower of the two minor versions (S-VER-2).
  *
  * @param version The peer's `version`.
- * @returns For example `"2.0"`; undefined when there is none in common.
+ * @returns For example `"2.0"`; undefined if the ends have no version in common.
  *
  * @example
  * ```ts
@@ -26,7 +26,7 @@ export function negotiateVersion(version: string): string | undefined {
 }
 
 /**
- * The major version a header speaks.
+ * Reads the major version of a header.
  *
  * @throws {FxferError} `unsupported_version` with `supported` (S-VER-1).
  */

@@ -4,49 +4,53 @@
  * @module
  */
 import type { RedisUrl } from "../config/mod.ts";
+import { omitUndefined } from "../omit_undefined.ts";
 import type { RedisClient, RedisSubscriber } from "../store/mod.ts";
 
-/** A command that waits longer says that the connection is dead, although nobody closed it. */
+/** A command without a reply for this long, in milliseconds, shows that its connection is dead. */
 export const DEAD_MS = 10_000;
 
-/** How long a start waits for Redis before it goes on without. */
+/** How long a start waits for Redis before it goes on without, in milliseconds. */
 export const START_MS = 2000;
 
-/** Between two tries to connect, at most. */
+/** The longest pause between two tries to connect, in milliseconds. */
 const MAX_RETRY_MS = 2000;
 
-/** Commands that wait at most; beyond it they fail at once. */
+/** How many commands may wait for a reply. Any more fail at once. */
 export const MAX_WAITING = 10_000;
 
-/** A way to ask Redis and one to listen. */
+/** A client for commands, and a subscriber for messages. Disposing closes their connections. */
 export interface RedisLink extends AsyncDisposable {
   readonly client: RedisClient;
   readonly subscriber: RedisSubscriber;
 }
 
-/** Only a server that keeps its sessions in Redis loads it. */
+/** Loads the package. It is called only where sessions are kept in Redis. */
 export function loadRedis(): Promise<typeof import("npm:redis@6.3.1")> {
   return import("npm:redis@6.3.1");
 }
 
-/** Doubled from 50 ms, and spread: many servers may have lost the same Redis. */
+/**
+ * The pause before a try to connect, in milliseconds: doubled from 50 on, and between half and all of
+ * that at random, because many servers may have lost the same Redis at the same time.
+ */
 export function retryDelay(tries: number): number {
   return Math.min(50 * 2 ** Math.min(tries, 10), MAX_RETRY_MS) * (0.5 + Math.random() / 2);
 }
 
-/** Options of every connection; a literal, so that the package's types see its values. */
+/** Options of every connection. A literal, because the package's types look at the values. */
 export const CONNECTION = {
   disableOfflineQueue: true,
   commandsQueueMaxLength: MAX_WAITING as number,
-  // The package's own limit for commands that it has not written yet: off, because the store waits
-  // no longer than its own, and each command would leave a timer behind for 5 s.
+  // The package's limit for commands that are not sent yet is switched off: it would leave a timer of 5 s
+  // behind each command, and the store waits for a shorter time anyway.
   commandOptions: { timeout: 0 as number },
-  // Its other values ask for variables of the environment, which takes a permission.
+  // Any other value reads a variable of the environment, which takes a permission.
   maintNotifications: "disabled",
   disableClientInfo: true,
 } as const;
 
-/** Options of a connection that is never repaired: whoever loses it makes another. */
+/** Options of a connection that is not repaired: RenewingLink replaces the client that has lost one. */
 export type NodeOptions = typeof CONNECTION & {
   readonly username?: string;
   readonly password?: string;
@@ -57,12 +61,11 @@ export type NodeOptions = typeof CONNECTION & {
   };
 };
 
-/** {@linkcode NodeOptions} of each server that a URL leads to. */
+/** The options for each server that a URL leads to. */
 export function nodeOptions({ tls, username, password }: RedisUrl): NodeOptions {
   return {
     ...CONNECTION,
-    ...(username === undefined ? {} : { username }),
-    ...(password === undefined ? {} : { password }),
+    ...omitUndefined({ username, password }),
     socket: {
       connectTimeout: START_MS,
       reconnectStrategy: false,
@@ -71,17 +74,10 @@ export function nodeOptions({ tls, username, password }: RedisUrl): NodeOptions 
   };
 }
 
-/** What happened, without addresses or credentials that an error's own text may hold. */
+/** A word for what went wrong. The text of an error is not logged: it may hold addresses or a password. */
 export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return "unknown";
   const { code } = error as { code?: unknown };
-  // A refusal of Redis starts with its kind: NOAUTH, WRONGPASS, LOADING …
+  // Where Redis itself refused, the text begins with the kind of error: NOAUTH, WRONGPASS, LOADING …
   return typeof code === "string" ? code : /^[A-Z]{3,}\b/.exec(error.message)?.[0] ?? error.name;
-}
-
-/** Settles with the promise, or when it has had its time. */
-export async function atMost(promise: Promise<unknown>, ms: number): Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<void>((resolve) => timer = setTimeout(resolve, ms));
-  await Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }

@@ -1,34 +1,34 @@
-/** Redis Cluster: each key's master is asked. @module */
+/** Clients of a Redis Cluster, which send each command to the master of its key. @module */
 import type { RedisUrl } from "../config/mod.ts";
 import { CONNECTION, loadRedis, nodeOptions } from "./client.ts";
-import type { Generation, MakeGeneration } from "./renewing_link.ts";
+import type { MakeClient, ReplaceableClient } from "./renewing_link.ts";
 
 /**
- * Prepares clients of a Cluster. Replicas are never asked: what they say may be out of date. A
- * channel of PUBLISH is heard at every node, whichever it is sent to.
+ * Returns a function that makes clients of a Cluster. They never ask replicas, whose answers may be out of
+ * date. A message that is published at one node reaches the subscribers at every node.
  */
-export async function clusterOf(url: RedisUrl): Promise<MakeGeneration> {
+export async function clusterOf(url: RedisUrl): Promise<MakeClient> {
   const { createCluster } = await loadRedis();
-  return (suspect) => {
+  return (reportTrouble) => {
     const cluster = createCluster({
       rootNodes: url.nodes.map(({ host, port }) => ({ socket: { host, port } })),
       defaults: nodeOptions(url),
       commandOptions: CONNECTION.commandOptions,
       RESP: 2,
-      // Nodes are connected when a key of theirs is asked for: one that is down keeps no other back.
+      // Connects to a node when one of its keys is asked for, so a node that is down delays no other.
       minimizeConnections: true,
     });
-    let fit = true;
+    let usable = true;
     const lost = (error: unknown) => {
-      fit = false;
-      suspect(error);
+      usable = false;
+      reportTrouble(error);
     };
     cluster.on("node-error", lost);
-    // A root that does not answer; another may.
-    cluster.on("error", suspect);
+    // One of the nodes in the URL does not answer. Another may, so the client stays usable.
+    cluster.on("error", reportTrouble);
     return {
       connect: () => cluster.connect(),
-      fit: () => fit,
+      usable: () => usable,
       sendCommand: async (args) => {
         return await cluster.sendCommand(keyOf(args), false, args);
       },
@@ -36,14 +36,14 @@ export async function clusterOf(url: RedisUrl): Promise<MakeGeneration> {
       unsubscribe: (channel, listener) => cluster.unsubscribe(channel, listener as never),
       // deno-lint-ignore require-await -- as the contract asks
       destroy: async () => {
-        fit = false;
+        usable = false;
         cluster.destroy();
       },
-    } satisfies Generation;
+    } satisfies ReplaceableClient;
   };
 }
 
-/** The key by which a command finds its node; see the contract of RedisClient. */
+/** The key of a command, by which the package finds the node; RedisClient tells where it stands. */
 function keyOf(args: readonly string[]): string | undefined {
   return /^EVAL/i.test(args[0] ?? "") ? args[3] : args[1];
 }

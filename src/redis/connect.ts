@@ -1,5 +1,5 @@
 /**
- * The connection to Redis: made here and handed to the store, so that the library imports no client.
+ * Connects to Redis as the URL says: one server, a Cluster, or Sentinels.
  *
  * @module
  */
@@ -7,8 +7,8 @@ import { parseRedisUrl } from "../config/mod.ts";
 import { FxferError } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import type { RedisSubscriber } from "../store/mod.ts";
+import { within } from "../within.ts";
 import {
-  atMost,
   CONNECTION,
   DEAD_MS,
   loadRedis,
@@ -21,16 +21,16 @@ import { clusterOf } from "./cluster.ts";
 import { RenewingLink } from "./renewing_link.ts";
 import { sentinelOf } from "./sentinel.ts";
 
-/** What is used of `npm:redis`. */
+/** The client type of `npm:redis`. */
 type Client = Awaited<ReturnType<typeof loadRedis>> extends { createClient: infer Create }
   ? Create extends (options: never) => infer Made ? Made : never
   : never;
 
 /**
- * Connects to Redis, and goes on trying for as long as the link lives; a server starts without it,
- * and until it is there every command fails at once.
+ * Connects to Redis. If that takes longer than 2 s, the link is returned nevertheless: it goes on trying
+ * until it is disposed of, and every command fails at once until it has a connection.
  *
- * @param url As `parseRedisUrl` reads it, with user and password if there are any; never logged.
+ * @param url As `parseRedisUrl` reads it, with user and password if there are any. It is never logged.
  * @throws {FxferError} `config_invalid` if the URL cannot be used.
  */
 export async function connectRedis(url: string, log: Logger): Promise<RedisLink> {
@@ -63,24 +63,24 @@ async function connectServer(url: string, log: Logger): Promise<RedisLink> {
     try {
       const client = createClient({
         url,
-        // Replies in the older form: the store works with either, and so with every server.
+        // The older form of replies, which every Redis server speaks.
         RESP: 2,
         ...CONNECTION,
         socket: { connectTimeout: START_MS, reconnectStrategy: retryDelay },
       }) as Client;
-      watchOver(client, log.child({ connection: name }));
+      logOutages(client, log.child({ connection: name }));
       return client;
     } catch {
-      // The cause is not kept: it may repeat the URL, and with it the password.
+      // The error is not kept as the cause: its text may repeat the URL, and with it the password.
       throw unusable();
     }
   };
   const commands = make("commands");
   const listening = make("takeovers");
-  await Promise.all([started(commands), started(listening)]);
+  await Promise.all([connectFirst(commands), connectFirst(listening)]);
   return {
-    client: { sendCommand: (args) => sendWatched(commands, args) },
-    subscriber: new PatientSubscriber(listening),
+    client: { sendCommand: (args) => sendOrReconnect(commands, args) },
+    subscriber: new Subscriber(listening),
     // deno-lint-ignore require-await -- as the contract asks
     async [Symbol.asyncDispose]() {
       commands.destroy();
@@ -89,8 +89,11 @@ async function connectServer(url: string, log: Logger): Promise<RedisLink> {
   };
 }
 
-/** Without a listener an 'error' event would end the process; an outage is logged once a reason. */
-function watchOver(client: Client, log: Logger): void {
+/**
+ * Logs when the connection is lost and when it is back. An outage causes an error at each try to
+ * reconnect; one line is logged for each reason. Without a listener such an error would end the process.
+ */
+function logOutages(client: Client, log: Logger): void {
   let lost: string | undefined;
   client.on("error", (error: unknown) => {
     const reason = reasonOf(error);
@@ -103,16 +106,16 @@ function watchOver(client: Client, log: Logger): void {
   });
 }
 
-/** Settles when the client is connected, or when it has had its time: it goes on trying. */
-async function started(client: Client): Promise<void> {
-  await atMost(client.connect().catch(() => {}), START_MS);
+/** Waits until the client is connected, but not for longer than a start may take. */
+async function connectFirst(client: Client): Promise<void> {
+  await within(START_MS, client.connect().catch(() => {}));
 }
 
 /**
- * Sends a command, and starts the connection anew if nothing has come for long: a peer that vanished
- * without a word would else hold every command until TCP gives up, a quarter of an hour later.
+ * Sends a command. If no reply has come after {@linkcode DEAD_MS}, makes a new connection: when a machine
+ * vanishes without closing its connections, TCP notices that a quarter of an hour later.
  */
-async function sendWatched(client: Client, args: string[]): Promise<unknown> {
+async function sendOrReconnect(client: Client, args: string[]): Promise<unknown> {
   const timer = setTimeout(() => {
     client.destroy();
     client.connect().catch(() => {});
@@ -124,8 +127,8 @@ async function sendWatched(client: Client, args: string[]): Promise<unknown> {
   }
 }
 
-/** Subscribes when Redis is there: now, or once it is. */
-class PatientSubscriber implements RedisSubscriber {
+/** Subscribes at once where there is a connection, and otherwise as soon as there is one. */
+class Subscriber implements RedisSubscriber {
   readonly #client: Client;
   readonly #waiting = new Map<(message: string) => void, () => void>();
 

@@ -1,72 +1,71 @@
 /**
- * A link to several Redis servers that outlives each of them: when one is lost, everything is found
- * out anew, with a new client, and the new one takes the place of the old.
- *
- * The package's own clients of a Cluster and of Sentinel find their way after a failover too, but
- * send a command again whose reply was lost, or let commands wait for a node that is gone. A store
- * must not have either, so a client here is never asked to repair itself.
+ * A link to several Redis servers that outlives each of them. When one is lost, a new client finds out
+ * anew which servers there are, and takes the place of the old client. mod.ts tells why the clients of
+ * the package may not do that themselves.
  *
  * @module
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "../log.ts";
 import type { RedisClient, RedisSubscriber } from "../store/mod.ts";
-import {
-  atMost,
-  DEAD_MS,
-  MAX_WAITING,
-  reasonOf,
-  type RedisLink,
-  retryDelay,
-  START_MS,
-} from "./client.ts";
+import { within } from "../within.ts";
+import { DEAD_MS, MAX_WAITING, reasonOf, type RedisLink, retryDelay, START_MS } from "./client.ts";
 
 type Listener = (message: string) => void;
 
-/** One client, from its birth to the failover that ends it. */
-export interface Generation extends RedisSubscriber, RedisClient {
-  /** Finds the servers; rejects if it cannot, and does not try again. */
+/** A client that is used until it loses a server, and then replaced. */
+export interface ReplaceableClient extends RedisSubscriber, RedisClient {
+  /** Finds the servers. Rejects if it cannot; it is not called again. */
   connect(): Promise<unknown>;
-  /** False when servers it relies on are lost, or have other duties now. */
-  fit(): boolean;
-  /** Ends its connections; what waits for a reply is rejected. */
+  /** Whether the client still has its servers, and they still have the parts they had. */
+  usable(): boolean;
+  /** Closes the connections. Commands that wait for a reply reject. */
   destroy(): Promise<void>;
 }
 
-/** Makes a client that is not connected yet. It calls `suspect` whenever something is odd. */
-export type MakeGeneration = (suspect: (error: unknown) => void) => Generation;
+/** Makes a client that is not connected yet. The client calls `reportTrouble` with every error it meets. */
+export type MakeClient = (reportTrouble: (error: unknown) => void) => ReplaceableClient;
 
-/** A generation that lived shorter is followed by a longer pause than the one before. */
-const LONG_LIFE_MS = 5000;
+/**
+ * After a client that worked for this long, in milliseconds, the pauses between tries to connect begin
+ * with the shortest again.
+ */
+const STABLE_MS = 5000;
 
-/** See the module's text. */
+/** See the text of the module. */
 export class RenewingLink implements RedisLink, RedisSubscriber {
-  /** Sends a command to whoever is responsible for its key now. */
+  /** Sends each command by the client of this moment. */
   readonly client: RedisClient = { sendCommand: (args) => this.#send(args) };
-  /** Listens, also after a failover. */
+  /** Listens to messages, also after a failover. */
   readonly subscriber: RedisSubscriber = this;
-  readonly #make: MakeGeneration;
+  readonly #make: MakeClient;
   readonly #log: Logger;
-  readonly #heard = new Map<Listener, { channel: string; hear: Listener }>();
-  readonly #old = new Map<Generation, ReturnType<typeof setTimeout>>();
-  #current: Generation | undefined;
+  readonly #subscriptions = new Map<Listener, { channel: string; deliver: Listener }>();
+  /** Replaced clients, with the timers that will destroy them. */
+  readonly #retired = new Map<ReplaceableClient, ReturnType<typeof setTimeout>>();
+  #current: ReplaceableClient | undefined;
+  /** When `#current` took its place, by the clock of `performance`. */
   #since = 0;
+  /** Tries to connect since the last stable client. */
   #tries = 0;
+  /** Commands without a reply. */
   #waiting = 0;
+  /** Settles when `#current` is usable again; undefined while it is. */
   #renewing: Promise<void> | undefined;
+  /** The reason that was logged last. */
   #lost: string | undefined;
   readonly #closed = new AbortController();
 
-  private constructor(make: MakeGeneration, log: Logger) {
+  private constructor(make: MakeClient, log: Logger) {
     this.#make = make;
     this.#log = log;
   }
 
-  /** Connects; goes on trying if that takes long. */
-  static async start(make: MakeGeneration, log: Logger): Promise<RenewingLink> {
+  /** Connects. If that takes longer than a start may take, the link goes on trying by itself. */
+  static async start(make: MakeClient, log: Logger): Promise<RenewingLink> {
     const link = new RenewingLink(make, log);
     link.#renewing = link.#renew(0);
-    await atMost(link.#renewing, START_MS);
+    await within(START_MS, link.#renewing);
     return link;
   }
 
@@ -75,12 +74,12 @@ export class RenewingLink implements RedisLink, RedisSubscriber {
     if (current === undefined) throw new Error("There is no connection");
     if (this.#waiting >= MAX_WAITING) throw new Error("Too many commands wait");
     this.#waiting++;
-    // A peer that vanished without a word would else hold its commands until TCP gives up.
-    const timer = setTimeout(() => this.#startAnew(current), DEAD_MS);
+    // When a machine vanishes without closing its connections, TCP notices a quarter of an hour later.
+    const timer = setTimeout(() => this.#drop(current), DEAD_MS);
     try {
       return await current.sendCommand(args);
     } catch (error) {
-      if (!current.fit()) this.#suspect(error);
+      if (!current.usable()) this.#reportTrouble(error);
       throw error;
     } finally {
       clearTimeout(timer);
@@ -88,25 +87,26 @@ export class RenewingLink implements RedisLink, RedisSubscriber {
     }
   }
 
-  /** Calls `listener`, now and then twice for a message. */
+  /** Calls `listener` with each message. Around a failover a message may come twice, or be lost. */
   async subscribe(channel: string, listener: Listener): Promise<void> {
-    const hear = (message: string) => {
-      // The client before this one may still be listening.
-      if (this.#heard.get(listener)?.hear === hear) listener(message);
+    const deliver = (message: string) => {
+      // A client that was replaced may deliver a message after `unsubscribe`.
+      if (this.#subscriptions.get(listener)?.deliver === deliver) listener(message);
     };
-    this.#heard.set(listener, { channel, hear });
+    this.#subscriptions.set(listener, { channel, deliver });
     const current = this.#current;
-    await current?.subscribe(channel, hear).catch((error) => this.#startAnew(current, error));
+    await current?.subscribe(channel, deliver).catch((error) => this.#drop(current, error));
   }
 
   /** Ends what `subscribe` began. */
   async unsubscribe(channel: string, listener: Listener): Promise<void> {
-    const hear = this.#heard.get(listener)?.hear;
-    this.#heard.delete(listener);
-    if (hear !== undefined) await this.#current?.unsubscribe(channel, hear);
+    const deliver = this.#subscriptions.get(listener)?.deliver;
+    this.#subscriptions.delete(listener);
+    if (deliver !== undefined) await this.#current?.unsubscribe(channel, deliver);
   }
 
-  #suspect(error: unknown): void {
+  /** Logs a new reason, and begins to look for a usable client, unless that is under way. */
+  #reportTrouble(error: unknown): void {
     const reason = reasonOf(error);
     if (reason !== this.#lost) this.#log.warn("redis.lost", { reason });
     this.#lost = reason;
@@ -114,41 +114,45 @@ export class RenewingLink implements RedisLink, RedisSubscriber {
     this.#renewing ??= this.#renew(retryDelay(this.#tries));
   }
 
-  #startAnew(current: Generation, error: unknown = new Error()): void {
+  /** Stops using a client at once. */
+  #drop(current: ReplaceableClient, error: unknown = new Error()): void {
     if (this.#current !== current) return;
     this.#current = undefined;
     this.#retire(current, 0);
-    this.#suspect(error);
+    this.#reportTrouble(error);
   }
 
   async #renew(pause: number): Promise<void> {
-    if (performance.now() - this.#since > LONG_LIFE_MS) this.#tries = 0;
+    if (performance.now() - this.#since > STABLE_MS) this.#tries = 0;
     for (let ms = pause;; ms = retryDelay(this.#tries)) {
-      // The end of the link ends the pause too.
+      // Disposing of the link ends the pause.
       if (ms > 0) {
         await sleep(ms, undefined, { signal: this.#closed.signal }).catch(() => {});
       }
-      if (this.#closed.signal.aborted || this.#current?.fit()) break;
+      if (this.#closed.signal.aborted || this.#current?.usable()) break;
       this.#tries++;
       if (await this.#open()) break;
     }
     this.#renewing = undefined;
   }
 
+  /** Makes one try to connect with a new client; false if it has failed. */
   async #open(): Promise<boolean> {
-    const next = this.#make((error) => this.#suspect(error));
+    const next = this.#make((error) => this.#reportTrouble(error));
     let ready = false;
     const opening = (async () => {
       await next.connect();
-      for (const { channel, hear } of this.#heard.values()) await next.subscribe(channel, hear);
+      for (const { channel, deliver } of this.#subscriptions.values()) {
+        await next.subscribe(channel, deliver);
+      }
       ready = true;
-    })().catch((error) => this.#suspect(error));
-    await atMost(opening, START_MS);
+    })().catch((error) => this.#reportTrouble(error));
+    await within(START_MS, opening);
     if (!ready || this.#closed.signal.aborted) {
-      await atMost(next.destroy(), START_MS);
+      await within(START_MS, next.destroy());
       return false;
     }
-    // The old one hears until the new one does, and may finish what it was asked.
+    // The old client delivers messages until now, and gets some time to finish its commands.
     if (this.#current !== undefined) this.#retire(this.#current, START_MS);
     this.#current = next;
     this.#since = performance.now();
@@ -157,11 +161,12 @@ export class RenewingLink implements RedisLink, RedisSubscriber {
     return true;
   }
 
-  #retire(old: Generation, ms: number): void {
-    this.#old.set(
+  /** Destroys a client after `ms` milliseconds. */
+  #retire(old: ReplaceableClient, ms: number): void {
+    this.#retired.set(
       old,
       setTimeout(() => {
-        this.#old.delete(old);
+        this.#retired.delete(old);
         void old.destroy();
       }, ms),
     );
@@ -170,8 +175,8 @@ export class RenewingLink implements RedisLink, RedisSubscriber {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed.abort();
     await this.#renewing;
-    const all = [...this.#old.keys(), ...(this.#current === undefined ? [] : [this.#current])];
-    for (const timer of this.#old.values()) clearTimeout(timer);
+    const all = [...this.#retired.keys(), ...(this.#current === undefined ? [] : [this.#current])];
+    for (const timer of this.#retired.values()) clearTimeout(timer);
     this.#current = undefined;
     await Promise.all(all.map((each) => each.destroy()));
   }

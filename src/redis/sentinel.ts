@@ -1,16 +1,17 @@
-/** Redis with Sentinel: whoever is master now is asked. @module */
+/** Clients of a Redis with Sentinels, which send commands to the server that is master now. @module */
 import type { RedisUrl } from "../config/mod.ts";
 import { CONNECTION, loadRedis, nodeOptions } from "./client.ts";
-import type { Generation, MakeGeneration } from "./renewing_link.ts";
+import type { MakeClient, ReplaceableClient } from "./renewing_link.ts";
 
 /**
- * Prepares clients of the master that Sentinels name. User and password are those of the master;
- * Sentinels are asked without. What a master had not yet copied when it was lost is lost with it:
- * `min-replicas-to-write` bounds that, and nothing a client does.
+ * Returns a function that makes clients of the master that Sentinels name. User and password of the URL
+ * are for the master; Sentinels are asked without them. When a master is lost, saves that it had not
+ * copied to a replica are lost with it. Redis's setting `min-replicas-to-write` limits how many; a client
+ * cannot.
  */
-export async function sentinelOf(url: RedisUrl): Promise<MakeGeneration> {
+export async function sentinelOf(url: RedisUrl): Promise<MakeClient> {
   const { createSentinel } = await loadRedis();
-  return (suspect) => {
+  return (reportTrouble) => {
     let connected = false;
     let stale = false;
     const node = nodeOptions(url);
@@ -19,34 +20,34 @@ export async function sentinelOf(url: RedisUrl): Promise<MakeGeneration> {
       commandOptions: CONNECTION.commandOptions,
       sentinelRootNodes: url.nodes.map(({ host, port }) => ({ host, port })),
       RESP: 2,
-      // A command is never sent twice: nobody knows what became of the first one.
+      // A command is never sent again: the first one may have been carried out.
       maxCommandRediscovers: 0,
-      // Without, commands that begin together wait for each other's end.
+      // Without this, commands that are sent together would wait for each other's replies.
       reserveClient: true,
       sentinelClientOptions: { ...CONNECTION, socket: node.socket },
       nodeClientOptions: node,
     });
     sentinel.on("error", (error: unknown) => {
-      // While connecting it is a Sentinel that does not answer, and another may. Later it may be
-      // the connection that listens, which is not told apart.
+      // During connect a Sentinel does not answer, and another one may. Later the error may come from the
+      // connection that listens for messages; the package does not tell, so the client is replaced.
       stale ||= connected;
-      suspect(error);
+      reportTrouble(error);
     });
-    sentinel.on("client-error", ({ error }: { error: unknown }) => suspect(error));
-    const fit = () => !stale && sentinel.isReady && sentinel.getMasterNode() !== undefined;
+    sentinel.on("client-error", ({ error }: { error: unknown }) => reportTrouble(error));
+    const usable = () => !stale && sentinel.isReady && sentinel.getMasterNode() !== undefined;
     return {
       connect: async () => {
         await sentinel.connect();
         connected = true;
       },
-      fit,
+      usable,
       sendCommand: async (args) => {
-        // The package would look for a new master, and the command would wait for it.
-        if (!fit()) throw new Error("There is no master");
+        // Without this check the command would wait until the package has found a new master.
+        if (!usable()) throw new Error("There is no master");
         try {
           return await sentinel.sendCommand(false, args);
         } catch (error) {
-          // It was master once.
+          // The server was master once, and is a replica now.
           if (error instanceof Error && error.message.startsWith("READONLY")) stale = true;
           throw error;
         }
@@ -57,6 +58,6 @@ export async function sentinelOf(url: RedisUrl): Promise<MakeGeneration> {
         stale = true;
         await sentinel.destroy();
       },
-    } satisfies Generation;
+    } satisfies ReplaceableClient;
   };
 }

@@ -1,5 +1,5 @@
 /**
- * The clocks of a connection (wire §3) as one pure rule, judged by one ticker for all connections:
+ * The clocks of a connection (S-CLK) as one pure rule, judged by one ticker for all connections:
  * no timer is set and cleared for each read.
  *
  * @module

@@ -48,7 +48,7 @@ export interface ServeOptions {
   readonly reusePort?: boolean;
   /** How long payloads under way may go on after a stop. @default {10000} */
   readonly drainTimeoutMs?: number;
-  /** The clocks of wire §3. @default handshake 10 s, header 10 s, stall 30 s, 1024 bytes/s */
+  /** How long each clock of a connection runs. @default handshake 10 s, header 10 s, stall 30 s, 1024 bytes/s */
   readonly clocks?: Partial<ClockLimits>;
   /** For each address; `off` for none. @default 200 connections/s, 600 sessions/min */
   readonly rate?: RateLimits | "off";
@@ -82,7 +82,7 @@ export interface ServeOptions {
   readonly signal?: AbortSignal;
 }
 
-/** The clocks of wire §3 where nothing else is said. */
+/** The clocks of a connection where nothing else is said. */
 export const DEFAULT_CLOCKS: ClockLimits = {
   handshakeMs: 10_000,
   headerMs: 10_000,

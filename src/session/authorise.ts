@@ -1,28 +1,28 @@
 /**
- * Who may attach to a session again (S-CON-5): whoever has the secret where one was made, else
- * whoever comes from the same address.
+ * Who may attach to a session again (S-CON-5): a client that shows the session's secret or, where the
+ * session has no secret, a client that comes from the same address.
  *
  * @module
  */
 import { isV4, parseAddress, samePrefix } from "../address.ts";
 import type { SessionRecord } from "./session.ts";
 
-/** How closely the address must match: the same one, the same /24 or /64, or not at all. */
+/** How closely the address must match: the same address, the same /24 or /64, or any address. */
 export type IpBinding = "strict" | "prefix" | "off";
 
-/** What a client shows. */
+/** What a client shows when it wants to attach. */
 export interface Credentials {
-  /** SHA-256 of the token it sent, hex; null when it sent none. */
+  /** SHA-256 of the token the client sent, hex; null when it sent none. */
   readonly tokenHash: string | null;
-  /** The address it comes from, without port. */
+  /** The address the client comes from, without port. */
   readonly clientAddress: string;
 }
 
 /**
- * Whether these credentials may attach to the session.
+ * Decides whether a client with these credentials may attach to the session.
  *
- * A token, where one was made, is needed and enough: the address may change. The time taken does
- * not tell how much of a wrong hash was right.
+ * Where the session has a secret, the client needs it and needs nothing else: its address may change.
+ * The time that the comparison takes does not tell how much of a wrong hash was right.
  */
 export function authorised(
   record: Pick<SessionRecord, "tokenHash" | "clientAddress">,
@@ -35,7 +35,7 @@ export function authorised(
   return binding === "off" || sameAddress(record.clientAddress, shown.clientAddress, binding);
 }
 
-/** Compares without stopping at the first difference; a hash's length is no secret. */
+/** Compares two hashes without stopping at the first difference. Their length is no secret. */
 function sameText(a: string, b: string): boolean {
   if (a.length !== b.length) return false;
   let difference = 0;
@@ -49,7 +49,7 @@ function sameAddress(a: string, b: string, binding: "strict" | "prefix"): boolea
   const [hostB = "", zoneB] = b.split("%");
   const left = parseAddress(hostA);
   const right = parseAddress(hostB);
-  // A link-local address means nothing without its zone.
+  // The same link-local address in another zone is another machine.
   if (left === undefined || right === undefined || zoneA !== zoneB) return false;
   const bits = binding === "strict" ? 128 : isV4(left) || isV4(right) ? 96 + 24 : 64;
   return samePrefix(left, right, bits);

@@ -1,24 +1,22 @@
 /**
- * What a session is at a given time: from its record and that time alone, so that it is right
- * whether or not a sweeper has run (S-CLK-1).
+ * What a session is at a given time. The answer comes from the session's record and that time alone,
+ * so it is right whether or not the server has cleaned up in between (S-CLK-1).
  *
  * @module
  */
 import type { SessionRecord } from "./session.ts";
 import { isAttached } from "./state.ts";
 
-/** The least time an ended session is remembered, in milliseconds: 1 h. */
+/** The shortest time for which an ended session is remembered, in milliseconds: 1 h. */
 export const TOMBSTONE_MS = 3_600_000;
 
-/** What a session is to one who presents its id. */
+/** What a session is for a client that presents its id. */
 export type Life = "attached" | "detached" | "expired" | "closed" | "forgotten";
 
-/** Since when nobody serves it: its detach, or the end of a lease nobody renewed (S-CLK-4). */
+/** When the session was detached; after a crash, when the lease ended that was not renewed (S-CLK-4). */
 const detachedSince = (record: SessionRecord): number => record.detachedAt ?? record.leaseUntil;
 
-/**
- * When the session expired or was closed, in milliseconds since the epoch; null while it lives.
- */
+/** When the session expired or was closed, in milliseconds since the epoch; null while it lives. */
 export function expiredAt(record: SessionRecord, now: number): number | null {
   if (record.endedAt !== null) return record.endedAt;
   if (isAttached(record.state) && now < record.leaseUntil) return null;
@@ -26,13 +24,13 @@ export function expiredAt(record: SessionRecord, now: number): number | null {
   return now < at ? null : at;
 }
 
-/** Until when the record is worth keeping: the end of its tombstone, max(E, 1 h) after its end. */
+/** When the tombstone ends, max(E, 1 h) after the session's end; null while the session lives. */
 export function forgottenAt(record: SessionRecord, now: number): number | null {
   const ended = expiredAt(record, now);
   return ended === null ? null : ended + Math.max(record.expiryMs, TOMBSTONE_MS);
 }
 
-/** What the session is at `now`. */
+/** What the session is at `now`, in milliseconds since the epoch. */
 export function lifeOf(record: SessionRecord, now: number): Life {
   const forgotten = forgottenAt(record, now);
   if (record.state === "forgotten" || (forgotten !== null && now >= forgotten)) return "forgotten";
@@ -40,7 +38,7 @@ export function lifeOf(record: SessionRecord, now: number): Life {
   return isAttached(record.state) && now < record.leaseUntil ? "attached" : "detached";
 }
 
-/** Whether it can be attached to. */
+/** Whether a client could still attach to the session. */
 export function isLive(record: SessionRecord, now: number): boolean {
   return expiredAt(record, now) === null;
 }

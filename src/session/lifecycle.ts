@@ -1,8 +1,8 @@
 /**
  * Every change of a session record, as a function from one record to the next.
  *
- * Nothing is changed in place; each result has `version` one higher, and its state comes from
- * {@linkcode nextState} alone. Times are handed in: nothing here reads a clock.
+ * A record is never changed in place. Each result has `version` one higher, and takes its state from
+ * {@linkcode nextState} alone. The caller hands in the time; no function here reads a clock.
  *
  * @module
  */
@@ -11,17 +11,17 @@ import { remember } from "./sequence.ts";
 import type { Intent, KeptReply, SessionRecord, UploadRecord } from "./session.ts";
 import { isAttached, nextState } from "./state.ts";
 
-/** How many takeovers within {@linkcode FLAP_WINDOW_MS} are too many (S-TAKE-5). */
+/** After this many takeovers within {@linkcode FLAP_WINDOW_MS} another one is refused (S-TAKE-5). */
 export const MAX_TAKEOVERS = 5;
-/** The time in which they are counted, in milliseconds (S-TAKE-5). */
+/** The time in which takeovers are counted, in milliseconds (S-TAKE-5). */
 export const FLAP_WINDOW_MS = 10_000;
-/** How long a client of a flapping session waits, in milliseconds (S-TAKE-5). */
+/** How long a client is told to wait after a refused takeover, in milliseconds (S-TAKE-5). */
 export const FLAP_RETRY_MS = 5000;
 
-/** A lease outlives two silent keep-alive times: the connection is closed at 1.5 (S-CLK-4). */
+/** A lease is two keep-alive times long: a silent connection is closed before, at 1.5 (S-CLK-4). */
 const leaseFrom = (now: number, keepaliveMs: number): number => now + 2 * keepaliveMs;
 
-/** Who attaches, and the terms agreed. Durations in milliseconds. */
+/** Who attaches, and on what terms. Durations in milliseconds. */
 export interface AttachInit {
   readonly now: number;
   readonly clientAddress: string;
@@ -39,19 +39,19 @@ export interface SessionInit extends AttachInit {
   readonly tokenHash: string | null;
 }
 
-/** What a frame that ran leaves behind. */
+/** What a frame that has run leaves behind. */
 export interface Execution {
-  /** The sequence it consumed: the record's last + 1. */
+  /** The number the frame used up: the record's last + 1. */
   readonly sequence: number;
   readonly fingerprint: string;
   readonly reply: KeptReply;
-  /** The file still open after it. */
+  /** The file that is still open after the frame; null if none is. */
   readonly upload: UploadRecord | null;
-  /** Bytes of the files it finished. */
+  /** Bytes of the files that the frame finished. */
   readonly storedBytes: number;
-  /** Files it finished. */
+  /** How many files the frame finished. */
   readonly storedFiles: number;
-  /** How many replies are kept. */
+  /** How many replies the session keeps. */
   readonly maxInflight: number;
   readonly now: number;
   readonly input: "transfer" | "disconnect";
@@ -85,20 +85,21 @@ export function createSession(init: SessionInit): SessionRecord {
   };
 }
 
-// One empty list for all records: 10,000 idle sessions share it.
+// All records share one empty list, so that 10,000 idle sessions do not hold 20,000 of them.
 const NONE: readonly never[] = Object.freeze([]);
 
 /**
- * An authorised connection takes the session, from nobody or from the one attached (S-TAKE-2).
+ * Attaches an authorised connection. If another connection is attached, this is a takeover: the epoch
+ * goes up, so that the other one's saves are refused from now on (S-TAKE-2).
  *
- * @throws {FxferError} `session_expired` or `session_unknown` by the clock, sweeper or not (S-CLK-1).
+ * @throws {FxferError} `session_expired` or `session_unknown`, decided by the time alone (S-CLK-1).
  */
 export function attach(record: SessionRecord, init: AttachInit): SessionRecord {
   const { now } = init;
   const life = lifeOf(record, now);
   const living = life === "attached" || life === "detached";
   const state = nextState(living ? record.state : life, "authorise");
-  // A lease that ran out has no holder: that is a resume after a crash, not a takeover.
+  // When the lease has run out, the process of the old connection is dead: no connection is displaced.
   const takeover = life === "attached";
   return {
     ...record,
@@ -116,13 +117,13 @@ export function attach(record: SessionRecord, init: AttachInit): SessionRecord {
   };
 }
 
-/** Whether the session changed hands five times within 10 s: refuse another takeover (S-TAKE-5). */
+/** Whether so many takeovers happened within 10 s that another one must be refused (S-TAKE-5). */
 export function isFlapping(record: SessionRecord, now: number): boolean {
   const { takeovers } = record;
   return takeovers.length >= MAX_TAKEOVERS && now - takeovers[0]! < FLAP_WINDOW_MS;
 }
 
-/** The connection is gone: expiry runs from here (S-DIS-1). */
+/** Detaches the session because its connection is gone: the time to expiry begins (S-DIS-1). */
 export function detach(record: SessionRecord, now: number): SessionRecord {
   return {
     ...record,
@@ -134,7 +135,7 @@ export function detach(record: SessionRecord, now: number): SessionRecord {
   };
 }
 
-/** The peer was heard: its server holds the session for another two keep-alive times (S-CLK-4). */
+/** Renews the lease because the client was heard: it now ends two keep-alive times from `now` (S-CLK-4). */
 export function renewLease(record: SessionRecord, now: number): SessionRecord {
   return {
     ...record,
@@ -145,7 +146,7 @@ export function renewLease(record: SessionRecord, now: number): SessionRecord {
   };
 }
 
-/** A file, or the next frame of one, begins. */
+/** Notes that a file, or the next frame of a file, begins. */
 export function openUpload(
   record: SessionRecord,
   upload: UploadRecord,
@@ -162,7 +163,7 @@ export function openUpload(
 }
 
 /**
- * More of the open file is durable: its offset goes up, never down (S-TRF-4).
+ * Notes that more of the open file is durable. The offset goes up and never down (S-TRF-4).
  *
  * @throws {TypeError} If no upload is open.
  */
@@ -176,19 +177,17 @@ export function checkpoint(record: SessionRecord, offset: number, now: number): 
   );
 }
 
-/** The open file was cancelled or is gone. */
+/** Forgets the open file, because the client cancelled it or its bytes are gone. */
 export function dropUpload(record: SessionRecord, now: number): SessionRecord {
   return { ...record, version: record.version + 1, lastActivityAt: now, upload: null };
 }
 
-/** Says what is about to happen to a finished file, before it gets its final name (S-SEQ-5). */
+/** Notes what is about to happen to a finished file, before the file gets its final name (S-SEQ-5). */
 export function intend(record: SessionRecord, intent: Intent, now: number): SessionRecord {
   return { ...record, version: record.version + 1, lastActivityAt: now, intent };
 }
 
-/**
- * {@linkcode intend} for a file that was received in one go: the first word of it is its intent.
- */
+/** {@linkcode openUpload} and {@linkcode intend} in one save, for a file that was wholly in memory. */
 export function intendWhole(
   record: SessionRecord,
   upload: UploadRecord,
@@ -198,16 +197,16 @@ export function intendWhole(
   return { ...openUpload(record, upload, now), intent };
 }
 
-/** Recovery found no file under the intent's name: it did not happen (S-SEQ-5). */
+/** Forgets an intent, because recovery found that its file never got its final name (S-SEQ-5). */
 export function dropIntent(record: SessionRecord, now: number): SessionRecord {
   return { ...record, version: record.version + 1, lastActivityAt: now, intent: null };
 }
 
 /**
- * A frame has run: its sequence, its reply and what it left, in the one record whose save is the
- * commit (S-SEQ). A disconnect closes the session with it.
+ * Notes that a frame has run: its number, its reply and what it left. Saving this record is the commit
+ * of the frame. A disconnect also closes the session.
  *
- * @throws {RangeError} If the sequence is not the next one: `judge` was not asked.
+ * @throws {RangeError} If the number is not the next one: the caller has not asked `judge`.
  */
 export function execute(record: SessionRecord, run: Execution): SessionRecord {
   if (run.sequence !== record.lastSequence + 1) {
@@ -234,10 +233,10 @@ export function execute(record: SessionRecord, run: Execution): SessionRecord {
 }
 
 /**
- * Writes down that the session expired, at the moment it did (S-CLK-1); the replies go with it.
+ * Notes that the session has expired, and at what time it did (S-CLK-1). The kept replies are dropped.
  *
- * @throws {RangeError} If its time is not over: a sweeper deletes only what has expired (S-CLK-3).
- * @throws {FxferError} `session_expired` if it has ended already.
+ * @throws {RangeError} If its time is not over: only what has expired may be cleaned up (S-CLK-3).
+ * @throws {FxferError} `session_expired` if the session has ended already.
  */
 export function expire(record: SessionRecord, now: number): SessionRecord {
   const detached = isAttached(record.state) ? nextState(record.state, "detach") : record.state;
@@ -257,7 +256,7 @@ export function expire(record: SessionRecord, now: number): SessionRecord {
   };
 }
 
-/** Ends the session without a frame: a clean start (S-CON-3). A disconnect goes through {@linkcode execute}. */
+/** Closes the session for a clean start (S-CON-3). A disconnect goes through {@linkcode execute} instead. */
 export function close(record: SessionRecord, now: number): SessionRecord {
   return {
     ...record,

@@ -1,5 +1,6 @@
 /**
- * A session that moves to a server with another store: what it is where it was, and where it comes.
+ * A session that moves to a server with another store: its record at the server it leaves, and its
+ * record at the server where it arrives.
  *
  * @module
  */
@@ -8,15 +9,18 @@ import { lifeOf } from "./life.ts";
 import type { AuthMethod, Moved, SessionRecord, UploadRecord } from "./session.ts";
 import { nextState } from "./state.ts";
 
-/** As what the requests of a session count when they are compared (S-SEQ-1). */
+/**
+ * How the requests of a session are authorised, for the comparison of requests (S-SEQ-1). A session
+ * that has moved keeps the answer of its first server, so that a repeated request stays the same one.
+ */
 export function authMethodOf(record: Pick<SessionRecord, "tokenHash" | "principal">): AuthMethod {
   return record.principal ?? (record.tokenHash === null ? "address" : "token");
 }
 
 /**
- * The record where the session was, from the moment it leaves: a tombstone of a higher epoch, so that
- * whoever holds the session finds its saves refused (S-TAKE-2). It keeps its replies and its file until
- * the tombstone ends, so that the same hand-over can be written down again.
+ * The record at the old server from the moment the session leaves: a tombstone with a higher epoch, so
+ * that the saves of an attached connection are refused (S-TAKE-2). It keeps the replies and the file
+ * until the tombstone ends, so that the same hand-over can be exported once more.
  */
 export function depart(record: SessionRecord, moved: Moved, now: number): SessionRecord {
   return {
@@ -32,11 +36,12 @@ export function depart(record: SessionRecord, moved: Moved, now: number): Sessio
 }
 
 /**
- * Looks whether a session may leave for an address.
+ * Checks whether a session may leave for an address.
  *
- * @returns Whether it has left for it already: then its tombstone is all there is.
- * @throws {FxferError} `session_unknown` or `session_expired` if it has ended; `use_another_server`
- * with `address` if it has left for another one: two may not have it.
+ * @returns True if the session has left for this address already: only its tombstone is here.
+ * @throws {FxferError} `session_unknown` or `session_expired` if the session has ended;
+ * `use_another_server` with `address` if it has left for another address, because two servers must
+ * never have it.
  */
 export function departing(record: SessionRecord, address: string, now: number): boolean {
   const life = lifeOf(record, now);
@@ -55,14 +60,15 @@ export function departing(record: SessionRecord, address: string, now: number): 
 }
 
 /**
- * The record where the session comes to: detached from now on.
+ * The record at the new server: the session is detached from now on.
  *
- * @param session As it left, with the hash of the secret that its client shows here.
- * @param kept What is remembered of it here: from an earlier stay, or from an earlier use of the same
- * hand-over.
- * @param upload Its open file, as it is here.
- * @throws {FxferError} `replay_detected` unless nothing is remembered, or a stay that ended with a
- * move and is older: each hand-over is used once.
+ * @param session The record as it left the old server, with the hash of the secret that the client
+ * shows here.
+ * @param kept The record this server already has of the session: from an earlier stay here, or from an
+ * earlier use of the same hand-over.
+ * @param upload The open file, as it is here.
+ * @throws {FxferError} `replay_detected` if `kept` is anything but an earlier stay that ended with a
+ * move: each hand-over is used once.
  */
 export function arrive(
   session: SessionRecord,

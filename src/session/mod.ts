@@ -1,11 +1,10 @@
 /**
- * The session layer as data and rules: pure, no I/O, no clock.
+ * # Sessions
  *
  * TCP gives two programs a stream of bytes for as long as one connection lasts. A session is what
- * outlives the connection: who may continue, which requests have run, how far the open file is. It
- * is one immutable {@linkcode SessionRecord}; this folder has every change of it as a function, and
- * the rules that decide which change is allowed. The rule ids (S-…) stand in comments, test names
- * and traces.
+ * outlives the connection: who may continue, which requests have run, and how far the open file is.
+ * The text of the protocol folder says what the bytes are; this text says what a session makes of
+ * them. A client that needs none of it sends stateless frames, and every one of them stands alone.
  *
  * ## States
  *
@@ -23,83 +22,160 @@
  *                            └──forget─► Cleanup ◄─forget─ Disconnected
  * ```
  *
- * One table says all of it: {@linkcode nextState}. Every pair that is not an arrow is an error with
- * a code: `not_connected` for work before a session is attached, `protocol_error` for a second
- * connect where one is (S-CON-7), `session_expired` and `session_unknown` after the end.
+ * - **Idle** and **Connected** belong to a connection that has no session yet.
+ * - **Authenticated**: attached to a connection. **Active**: it has transferred on this connection.
+ * - **Detached**: the connection is gone, and the time to the session's expiry runs.
+ * - **Timeout** and **Disconnected**: the session has ended, and its id still says so (its
+ *   tombstone).
+ * - **Cleanup**: the tombstone is over, and the id means nothing any more.
+ *
+ * A frame that has no arrow in its state is refused: `not_connected` for work before a session is
+ * attached, `protocol_error` for a second connect, `session_expired` and `session_unknown` after
+ * the end.
  *
  * ## Clocks
  *
- * Three times belong to a session; {@linkcode lifeOf} computes what they mean at any moment from the
- * record alone, so an id is never usable longer because a sweeper is late (S-CLK-1).
+ * | clock      | runs                                     | default     | when it runs out    |
+ * | ---------- | ---------------------------------------- | ----------- | ------------------- |
+ * | handshake  | from accept to the first whole header    | 10 s        | `handshake_timeout` |
+ * | header     | from a header's first byte to its LF     | 10 s        | `header_timeout`    |
+ * | stall      | since the last byte of a payload         | 30 s        | `stalled`           |
+ * | rate       | from 10 s into a payload, over 30 s      | 1 KiB/s     | `too_slow`          |
+ * | keep-alive | since any byte from the client, to 1.5 K | K = 30 s    | `keepalive_timeout` |
+ * | expiry     | while the session is detached            | E = 300 s   | `session_expired`   |
+ * | tombstone  | from expiry or close                     | max(E, 1 h) | `session_unknown`   |
  *
- * - **Lease**, 2 keep-alive times: renewed by activity. A record whose server died stays attached
- *   in the store; when the lease runs out it counts as detached from that moment (S-CLK-4). The lease
- *   never blocks a takeover.
- * - **Expiry** E, default 300 s: runs from detach only, never while a connection is attached, however
- *   long a payload takes (S-CLK-2).
- * - **Tombstone**, max(E, 1 h): after expiry or close the id answers `session_expired`; then the
- *   record is forgotten and it answers `session_unknown`. A sweeper removes only what is detached,
- *   expired, and still the version it looked at (S-CLK-3).
+ * The first five belong to a connection. When one of them runs out, the server says its code and
+ * closes; what has arrived of a session's file is kept, and the session is detached. So that the
+ * keep-alive does not run out, a client sends a heartbeat when it has sent nothing for half of K.
+ * The last two belong to the session. When it expires, its partial file is removed.
  *
- * ## Connect (S-CON)
+ * - S-CLK-1 A server decides whether a session is alive when a client connects, by the session's
+ *   record and the time alone. An id is never usable longer because the server is late in cleaning
+ *   up.
+ * - S-CLK-2 No clock limits how long a payload may take in all, and none ends a session while a
+ *   connection is attached.
+ * - S-CLK-3 The server's cleanup deletes only a session that is detached, expired, and still the
+ *   version of the record the cleanup has looked at.
+ * - S-CLK-4 Being attached is a lease of 2 K, which any activity renews. When a server process
+ *   dies, its sessions stay attached in the store until the lease ends, and count as detached from
+ *   then on. A lease never keeps another connection from taking the session over.
  *
- * - S-CON-1 An id of null asks for a new session: the server makes a UUIDv4 and, if asked, a 256-bit
- *   secret of which only the SHA-256 is kept.
- * - S-CON-2 A known id, authorised and alive, is resumed: the reply says which sequence comes next and
- *   how far the open file is; that offset must be accepted next.
- * - S-CON-3 `clean` closes the old session, if the client may, and makes another under a new id. No id
- *   is used twice.
- * - S-CON-4 An unknown id is `session_unknown`; one within its tombstone is `session_expired` with
- *   `state` expired or closed. An id that a client made up is never adopted.
- * - S-CON-5 Attaching again takes the secret where one was made, else the client's address: the same
- *   one, its /24 or /64, or any ({@linkcode authorised}). Every failure is `unauthorized`, and the
- *   attached connection notices nothing.
- * - S-CON-7 Another connect on an attached connection is a `protocol_error`; after a refused one the
- *   client may try again.
+ * ## Connect
  *
- * ## Exactly once (S-SEQ)
+ * A stateful `connect` comes before everything else in a session. It uses no number.
  *
- * The frames of a session are counted from 1, across all its connections. The record keeps the last
- * number and the last replies (`max_inflight` of them), and {@linkcode judge} decides:
+ * - S-CON-1 An `id` of null asks for a new session. The server makes a UUIDv4 and, if `want_token`
+ *   is true, a secret of 256 bits, of which it keeps only the SHA-256. The reply is
+ *   `session_created` with the id in its header, `token` if asked, and `next_sequence` 1.
+ * - S-CON-2 A known id is resumed if the client is authorised and the session alive. The reply is
+ *   `session_resumed` with `next_sequence` and `upload`: null, or the open file with its `sequence`
+ *   (which is `next_sequence`), `offset`, `length` and `upload_id`. A frame that goes on at this
+ *   `offset` must be accepted. A server without permission to read its storage (`tier` `"W"` in its
+ *   terms) cannot reopen a partial file after a restart; then `upload` is null, and the file starts
+ *   over.
+ * - S-CON-3 `clean: true` closes the old session, if the client may attach to it, and creates
+ *   another one under a new id. No id is ever used twice.
+ * - S-CON-4 An unknown id is `session_unknown`. One within its tombstone is `session_expired` with
+ *   `state` `"expired"` or `"closed"`. A server never adopts an id that a client made up.
+ * - S-CON-5 To attach again, a client shows the secret as `token`, where the session has one. Where
+ *   it has none, the client must come from the same address; a server may be told to accept the
+ *   same network (/24 or /64), or any address. Every failure is the one code `unauthorized`, and
+ *   the connection that is attached notices nothing of it.
+ * - S-CON-6 The reply states the server's terms, and the client keeps to them: `keepalive_s` (K)
+ *   and `session_expiry_s` (E), at most what the client asked for; `max_inflight`, how many
+ *   requests the client may have unanswered; `limits` with `max_header`, `max_session_data`,
+ *   `max_request_size`, `max_upload_size` (0: none) and `checkpoint_bytes`; `server` with
+ *   `instance`, `tier`, `durability` and `versions`; and `challenge`, 32 random bytes in base64url.
+ *   A stateless connect is told `limits` and `server` only.
+ * - S-CON-7 A second connect on an attached connection is `protocol_error`. After a refused connect
+ *   the client may try again on the same connection. A stateful frame before a connect, or with the
+ *   id of another session, is `not_connected`.
  *
- * | the frame's number | what happens |
- * | --- | --- |
- * | last + 1 | it runs; number, reply and upload are saved in one step, then the reply is sent |
- * | kept, same request | nothing runs; the kept reply goes out with `replayed: true` |
- * | kept, another request | `sequence_reuse` |
- * | older than what is kept, or 0 | `replay_too_old` |
- * | last + 2 or more | `sequence_gap` with `expected` |
+ * ## Exactly once
  *
- * - S-SEQ-1 Two requests are the same if action, upload_id, name, mime_type, length, sha256, complete,
- *   the end offset and the principal are ({@linkcode fingerprint}).
- * - S-SEQ-2 A refusal that kept the request from running leaves the number free for its retry.
- * - S-SEQ-3 A heartbeat repeats the last number and uses none up; a disconnect uses last + 1 and may be
- *   repeated, so a closed record keeps its replies.
- * - S-SEQ-5 Before a finished file gets its final name the record says so ({@linkcode Intent}): after a
- *   crash the file is either there and the commit is finished, or it is not and the intent is dropped.
+ * The session remembers the last number that ran, and keeps the last replies, as many as
+ * `max_inflight`. Frames run strictly in order, across all connections:
  *
- * ## Takeover (S-TAKE)
+ * | the frame's number    | what the server does                           | code             |
+ * | --------------------- | ---------------------------------------------- | ---------------- |
+ * | last + 1              | runs it; saves number, reply and file; replies | `ok`, `partial`  |
+ * | kept, same request    | sends the kept reply with `replayed: true`     | as kept          |
+ * | kept, another request | refuses                                        | `sequence_reuse` |
+ * | older, or 0           | refuses                                        | `replay_too_old` |
+ * | last + 2 or more      | refuses, and says which number it `expected`   | `sequence_gap`   |
  *
- * A second connection that may have the session gets it at once: {@linkcode attach} raises `epoch`,
- * and whoever still holds a smaller epoch finds its saves refused and stops (S-TAKE-1, S-TAKE-2). No
- * lock outlives a connection, so nobody ever waits for one (S-TAKE-6). A displaced client does not
- * come back by itself; five takeovers within 10 s are refused as flapping for 5 s (S-TAKE-5,
- * {@linkcode isFlapping}).
+ * - S-SEQ-1 Two frames are the same request if these are equal: action, `upload_id`, `name`,
+ *   `mime_type`, `length`, `sha256`, `complete`, the end offset (`offset` + `size`), and the way
+ *   the client was authorised (by secret or by address). Because only the end offset counts, a
+ *   client may repeat a frame without its bytes: `size` 0, and `offset` where the frame had ended.
+ * - S-SEQ-2 A number is used up by `ok`, `partial`, `checksum_mismatch` and `session_closed`. Every
+ *   other reply to a transfer or disconnect leaves the number free: the next try carries it again.
+ *   Frames sent behind a refused one are refused as well, with `sequence_gap`.
+ * - S-SEQ-3 A heartbeat carries the last number and uses none up. A disconnect uses the next number
+ *   and may be repeated, so a closed session keeps its replies.
+ * - S-SEQ-4 Numbers start at 1 and go up by 1, and they go on when the session changes its
+ *   connection. Stateless frames may carry any number.
+ * - S-SEQ-5 Before a finished file gets its final name, the server saves what it is about to do:
+ *   number, temporary name, final name, size and sha256. After a crash it looks for the file: if
+ *   the file is there, the commit is finished, and a repeated frame gets its reply; if not, the
+ *   intent is dropped, and the frame runs again.
+ *
+ * ## Takeover
+ *
+ * A session has one connection. When a second one presents its id, the second one gets it.
+ *
+ * - S-TAKE-1 The server authorises the newcomer first. If that fails, the attached connection goes
+ *   on.
+ * - S-TAKE-2 Each attach raises the session's `epoch` by one, in one compare-and-set in the store.
+ *   A save with a smaller epoch is refused, and the handler that tried it stops.
+ * - S-TAKE-3 In the same server process, the old connection stops reading, saves what it has
+ *   received, is sent the notice `session_taken_over` within 250 ms, and is closed. In another
+ *   process it is told through the store, or finds its epoch lost within 1 s.
+ * - S-TAKE-4 The newcomer's reply is sent when the old connection has let go, or after 2 s.
+ * - S-TAKE-5 A client that was displaced does not reconnect by itself. After five takeovers within
+ *   10 s the next is refused with `takeover_flapping`, to be tried again after 5 s.
+ * - S-TAKE-6 No lock outlives a connection, so no client ever waits for one.
  *
  * ## Moving to another server
  *
- * A session may be handed to a server with another store ({@linkcode depart}, {@linkcode arrive}): here
- * it ends as a tombstone that knows where it went, and who is authorised is answered
- * `use_another_server`; there it begins detached. Epochs go on from one server to the next, so of all
- * records of a session in the world the one with the highest epoch is right.
+ * A session can be handed to a server with another store. At its old server it ends, with a
+ * tombstone that knows where it went; at the new one it begins detached. The old server answers an
+ * authorised connect with `use_another_server`, `address` (`host:port`) and, where the session was
+ * handed over, `ticket`. The client shows the ticket at the new server as its `token`, and never
+ * shows one server's token to another. As a notice, or as the answer to another frame, the code has
+ * the `address` only: the client connects again and asks. A client follows only to servers that it
+ * was told to trust, at most three in a row. If it arrives before its session, it is told
+ * `session_unknown` or `unauthorized`, and tries again. Epochs go on from one server to the next,
+ * so that of all records of a session in the world the one with the highest epoch is right.
  *
- * ## Ending and doing without (S-DIS, S-DEG)
+ * ## The end, and doing without a session
  *
- * - S-DIS-1 A disconnect closes the session for good; a connection that just ends leaves it detached,
- *   and expiry starts.
- * - S-DEG-1 When no session can be had, a client that allowed it is served stateless; any other is told
- *   why. S-DEG-2 When the store is lost in mid-session no reply says `ok` before its number is stored:
- *   the bytes stay, and the session goes on when the store is back.
+ * - S-DIS-1 A disconnect is answered `session_closed` with the totals: `files`, `bytes`,
+ *   `messages`, `duration_ms`. It closes the session for good. A connection that ends without one
+ *   leaves its session detached, and the expiry begins. If the reply to a disconnect was lost, a
+ *   new connect is answered `session_expired` with `state` `"closed"`.
+ * - S-DEG-1 Only a client that asked for it (`fallback: "stateless"`) is served without a session
+ *   when it cannot have one. The reply is `ok` with `mode` `"stateless"`, the id null, and
+ *   `degraded` for the reason: `max_sessions`, `store_unavailable`, `busy` or `mode_not_allowed`.
+ *   Every other client is refused with that code.
+ * - S-DEG-2 When the store is lost in the middle of a session, no reply says `ok` before its number
+ *   is saved. The bytes of an open file are kept, the reply is `store_unavailable`, and the session
+ *   goes on when the store is back.
+ *
+ * ## In code
+ *
+ * This folder is pure: data and rules, without I/O and without a clock. A session is one immutable
+ * {@linkcode SessionRecord}. {@linkcode nextState} is the table of states; `lifecycle.ts` has every
+ * change of a record as a function from one record to the next; {@linkcode lifeOf} says what a
+ * session is at a given time; {@linkcode judge} and {@linkcode fingerprint} are the rules of
+ * numbers; {@linkcode authorised} says who may attach; {@linkcode depart} and {@linkcode arrive}
+ * move a session.
+ *
+ * The state table must know the actions of the wire, but this folder imports no other folder, so
+ * that a store or a tool can use it without the wire. So {@linkcode FrameInput} names them again,
+ * and `tests/session/actions_test.ts` compares both tables, pair by pair: an action that is missing
+ * here, or that the two tables treat differently, fails there.
  *
  * @module
  */
@@ -114,6 +190,7 @@ export type {
 } from "./session.ts";
 export { arrive, authMethodOf, depart, departing } from "./migration.ts";
 export {
+  type FrameInput,
   isAttached,
   nextState,
   type SessionInput,

@@ -1,12 +1,12 @@
 /**
- * Exactly once: what to do with a frame by its sequence number (S-SEQ).
+ * Exactly once: what the server does with a frame, decided by its sequence number (S-SEQ-1, S-SEQ-2).
  *
  * @module
  */
 import { FxferError } from "../errors.ts";
 import type { KeptReply, RingEntry, SessionRecord } from "./session.ts";
 
-/** What makes two requests the same (S-SEQ-1). */
+/** The facts of a request. Two requests are the same if all their facts are equal (S-SEQ-1). */
 export interface RequestFacts {
   readonly action: string;
   readonly uploadId?: string | undefined;
@@ -17,27 +17,27 @@ export interface RequestFacts {
   readonly complete: boolean;
   /** The offset after the frame: offset + size. */
   readonly end: number;
-  /** Who asks: what the request was authorised as. */
+  /** How the request was authorised: the session's {@linkcode AuthMethod}, by `authMethodOf()`. */
   readonly principal: string;
 }
 
 /** What to do with a frame. */
 export type SequenceDecision =
-  /** It is the next one: run it. */
+  /** The frame is the next one: run it. */
   | { readonly kind: "run" }
-  /** It ran before: read its payload away and send this, already marked `replayed`. */
+  /** The frame ran before: read its payload away, and send this reply, already marked `replayed`. */
   | { readonly kind: "replay"; readonly reply: KeptReply }
-  /** Answer with this; nothing changes and the sequence does not advance (S-SEQ-2). */
+  /** Answer with this error; the session does not change, and the number stays free (S-SEQ-2). */
   | { readonly kind: "refuse"; readonly error: FxferError };
 
-// With its length in front no text can be mistaken for another field, and nothing needs escaping.
+// With its length in front, a text cannot be mistaken for another field, and needs no escapes.
 const text = (value: string | undefined): string =>
   value === undefined ? "-" : `${value.length}:${value}`;
 
 /**
- * A request as one short text: equal exactly when all the facts are equal.
+ * Makes one short text of the facts of a request; two texts are equal exactly if all facts are.
  *
- * It is as long as its facts and some 40 characters: the limits of the wire keep it under 700.
+ * The text is about 40 characters longer than its facts; the limits of the wire keep it under 700.
  */
 export function fingerprint(facts: RequestFacts): string {
   return `${facts.action} ${facts.complete ? "c" : "p"}${facts.end}/${facts.length ?? "-"} ` +
@@ -48,10 +48,10 @@ export function fingerprint(facts: RequestFacts): string {
 const RUN: SequenceDecision = { kind: "run" };
 
 /**
- * Judges a transfer or disconnect by its sequence number; connect and heartbeat consume none.
+ * Judges a frame that uses up a number: a transfer or a disconnect.
  *
- * @param sequence As the frame carries it; 0 was never given to a frame and is `replay_too_old`.
- * @param fingerprint Of the frame, by {@linkcode fingerprint}.
+ * @param sequence The number the frame carries. No frame ever had number 0, so it is `replay_too_old`.
+ * @param fingerprint The frame's {@linkcode fingerprint}.
  */
 export function judge(
   session: Pick<SessionRecord, "lastSequence" | "ring">,
@@ -59,7 +59,7 @@ export function judge(
   fingerprint: string,
 ): SequenceDecision {
   const { ring } = session;
-  // What the ring holds has run, whatever else the record says.
+  // A frame whose reply is kept has run, whatever else the record says.
   const last = Math.max(session.lastSequence, ring.at(-1)?.sequence ?? 0);
   if (sequence === last + 1) return RUN;
   if (sequence > last) {
@@ -69,7 +69,7 @@ export function judge(
       }),
     );
   }
-  // Looked up, not computed: a ring may be shorter than max_inflight was or is.
+  // The entry is searched, not computed: the ring may be shorter than max_inflight is or was.
   const entry = ring.findLast((kept) => kept.sequence === sequence);
   if (entry === undefined) {
     return refuse(
@@ -95,9 +95,9 @@ function refuse(error: FxferError): SequenceDecision {
 }
 
 /**
- * The ring with one more reply; the oldest fall out.
+ * Makes a ring with one more reply, without the oldest ones if it would be too long.
  *
- * @param max How many it keeps: max_inflight, 1 or more.
+ * @param max How many replies the ring keeps: max_inflight, 1 or more.
  * @throws {RangeError} If `max` is below 1.
  */
 export function remember(

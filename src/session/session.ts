@@ -6,19 +6,19 @@
  */
 import type { SessionState } from "./state.ts";
 
-/** A reply a session keeps so that a retry is answered and not run again. */
+/** A reply that a session keeps, so that a repeated request is answered and does not run again. */
 export interface RingEntry {
-  /** The sequence it answered. */
+  /** The number of the request. */
   readonly sequence: number;
-  /** What makes two requests "the same" (S-SEQ-1); see `fingerprint()`. */
+  /** The request as one text, to compare a repeated one with it (S-SEQ-1); see `fingerprint()`. */
   readonly fingerprint: string;
   /** The reply's session data, by its wire names. */
   readonly reply: KeptReply;
 }
 
-/** A kept reply: JSON-safe, with at least its code. */
+/** The session data of a kept reply. All its values survive JSON. */
 export interface KeptReply {
-  /** A code of the table. */
+  /** What became of the request. */
   readonly code: string;
   /** The other fields of the reply. */
   readonly [field: string]: unknown;
@@ -26,37 +26,37 @@ export interface KeptReply {
 
 /** A file that is being received. */
 export interface UploadRecord {
-  /** The sequence of the frame that opened it: part of the file's name. */
+  /** The number of the frame that opened the file: part of the file's final name. */
   readonly openedBy: number;
-  /** The sequence of the frame under way or last executed. */
+  /** The number of the frame that is under way, or that ran last. */
   readonly sequence: number;
-  /** The client's name for the upload; absent when it gave none. */
+  /** The UUID the client made for the upload; absent when it sent none. */
   readonly uploadId?: string;
-  /** The durable offset: never goes down (S-TRF-4). */
+  /** How many bytes are durable; never goes down (S-TRF-4). */
   readonly offset: number;
-  /** The whole size; absent while unknown. */
+  /** The whole file's size in bytes; absent while it is unknown. */
   readonly length?: number;
-  /** As the opening frame named it. */
+  /** The media type, from the frame that opened the file. */
   readonly mimeType: string;
-  /** The name at the sender, as data. */
+  /** The file's name at the sender, as data. */
   readonly name?: string;
-  /** Where the bytes are, relative to the storage folder; opaque to the session layer. */
+  /** Where the bytes are, relative to the storage folder. The session layer does not interpret it. */
   readonly temporaryPath: string;
-  /** The name it will get, relative to the storage folder. */
+  /** The path the file will get, relative to the storage folder. */
   readonly finalPath: string;
 }
 
-/** What is about to happen to a finished upload, written before its file gets its final name (S-SEQ-5). */
+/** What is about to happen to a finished file, saved before the file gets its final name (S-SEQ-5). */
 export interface Intent {
-  /** The sequence of the frame that finishes the file. */
+  /** The number of the frame that finishes the file. */
   readonly sequence: number;
-  /** That frame's fingerprint: its kept reply needs it. */
+  /** That frame's fingerprint, for its kept reply. */
   readonly fingerprint: string;
   /** Where the bytes are, relative to the storage folder. */
   readonly temporaryPath: string;
-  /** Where they will be. */
+  /** Where the bytes will be. */
   readonly finalPath: string;
-  /** Bytes. */
+  /** The file's size in bytes. */
   readonly size: number;
   /** 64 lower-case hex digits. */
   readonly sha256: string;
@@ -64,77 +64,78 @@ export interface Intent {
   readonly mimeType: string;
 }
 
-/** As what a request was authorised: by a secret, or by its client's address. */
+/** How a client was authorised to use the session: by the session's secret, or by its own address. */
 export type AuthMethod = "token" | "address";
 
-/** Where a session went that was handed to another server. */
+/** Where a session has gone that was handed to another server. */
 export interface Moved {
-  /** `host:port` of that server, as clients reach it. */
+  /** `host:port` of the new server, as clients reach it. */
   readonly address: string;
   /**
-   * What the client shows there instead of its token, which no other server may see: a secret made
-   * for that server alone, told to who is authorised here and to nobody else.
+   * A secret made for the new server. The client shows it there in place of its token, which no other
+   * server may see. The old server tells it only to a client that it has authorised.
    */
   readonly ticket: string;
 }
 
 /** One session. Times are milliseconds since the epoch, durations milliseconds. */
 export interface SessionRecord {
-  /** UUIDv4, made by a server, never used again (S-CON-3). */
+  /** A UUIDv4 made by a server; never used for another session (S-CON-3). */
   readonly id: string;
-  /** 1 for a new record, one more with each save: the store compares and sets on it. */
+  /** 1 for a new record, one more with each save. A store takes a save only if it is the next one. */
   readonly version: number;
   /** Where the session is in its life; see `nextState`. */
   readonly state: SessionState;
-  /** One more with each attach; a write with a smaller epoch is refused (S-TAKE-2). */
+  /** 1 for a new session, one more with each attach; a save with a smaller one is refused (S-TAKE-2). */
   readonly epoch: number;
-  /** The instance that serves the attached connection; null while detached. */
+  /** The server process that serves the attached connection; null while detached. */
   readonly instance: string | null;
-  /** Until when `instance` is believed to be alive (S-CLK-4). */
+  /** Until when that process counts as alive (S-CLK-4). */
   readonly leaseUntil: number;
   /** The times of the last takeovers, newest last, at most 5 (S-TAKE-5). */
   readonly takeovers: readonly number[];
 
-  /** SHA-256 of the secret token, hex; null when none was asked for. */
+  /** SHA-256 of the session's secret, hex; null when the client asked for none. */
   readonly tokenHash: string | null;
   /** The address of the client that last attached. */
   readonly clientAddress: string;
 
-  /** When it was created. */
+  /** When the session was created. */
   readonly createdAt: number;
-  /** When a frame last changed it. */
+  /** When the record last changed because of its client. */
   readonly lastActivityAt: number;
-  /** When the connection went away: expiry runs from here; null while attached. */
+  /** When the connection went away, and the time to expiry began; null while attached. */
   readonly detachedAt: number | null;
-  /** When it expired or was closed: the tombstone runs from here; null before. */
+  /** When the session expired or was closed, and its tombstone began; null while it lives. */
   readonly endedAt: number | null;
 
-  /** Keep-alive agreed at connect. */
+  /** The keep-alive time agreed at the last connect. */
   readonly keepaliveMs: number;
-  /** Expiry agreed at connect. */
+  /** The expiry time agreed at the last connect. */
   readonly expiryMs: number;
 
-  /** The last sequence that was executed; 0 before the first. */
+  /** The last number that ran; 0 before the first frame. */
   readonly lastSequence: number;
   /** The last replies, oldest first, at most max_inflight. */
   readonly ring: readonly RingEntry[];
   /** The file that is being received; null between files. */
   readonly upload: UploadRecord | null;
-  /** The commit under way; null outside one. */
+  /** The commit that is under way; null when there is none. */
   readonly intent: Intent | null;
 
-  /** Frames executed. */
+  /** How many frames have run. */
   readonly messageCount: number;
-  /** Payload bytes stored in finished files. */
+  /** Bytes of the files stored. */
   readonly totalBytes: number;
-  /** Files stored. */
+  /** How many files were stored. */
   readonly filesTransferred: number;
 
-  /** Where it went; absent while it is here. A record that has it is a tombstone. */
+  /** Where the session has gone; absent while it is here. A record that has this is a tombstone. */
   readonly moved?: Moved;
   /**
-   * As what its requests count when they are compared (S-SEQ-1), for a session that came from another
-   * server and has another secret here; absent: as its own secret says.
+   * How requests were authorised at the session's first server, for the comparison of requests
+   * (S-SEQ-1). Only a session that has moved has this, because its secret here is another one; where it
+   * is absent, `tokenHash` says it. See `authMethodOf()`.
    */
   readonly principal?: AuthMethod;
 }

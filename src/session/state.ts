@@ -1,25 +1,9 @@
 /**
- * The states of a session and the one table of what moves it between them.
+ * The states of a session, and the table of the inputs that move a session between them. The text of
+ * this folder has a picture of it, with the names that people see ({@linkcode STATE_NAMES}).
  *
- * ```text
- *              connect                 authorise
- *      Idle ───────────► Connected ───────────────► Authenticated ◄──────────┐
- *                        (a refused                   │    ▲                 │ authorise
- *                        connect may                  │    │ authorise       │
- *                        be followed         transfer │    │ (takeover)      │
- *                        by another)                  ▼    │                 │
- *                                                    Active ─────► Detached ─┤
- *                                                     │    detach    │       │ expire
- *                                          disconnect │              │       ▼
- *                                                     ▼   disconnect │    Timeout
- *                                               Disconnected ◄───────┘       │
- *                                                     │ forget               │ forget
- *                                                     └──────► Cleanup ◄─────┘
- * ```
- *
- * `detach` and `disconnect` leave Authenticated as they leave Active. The first two states belong
- * to a connection that has no session yet; a record is made in Authenticated. The wire's names are
- * those of the picture ({@linkcode STATE_NAMES}).
+ * The first two states belong to a connection that has no session yet; a session record begins in
+ * `authenticated`.
  *
  * @module
  */
@@ -27,35 +11,30 @@ import { type Code, FxferError } from "../errors.ts";
 
 /** Where a session stands. */
 export type SessionState =
-  /** Nothing was presented. */
+  /** The connection has sent no connect. */
   | "idle"
-  /** An id or the wish for a new session was presented, and is not yet authorised. */
+  /** The client has sent a connect, and the server has not authorised it yet. */
   | "connected"
-  /** Attached; nothing was transferred on this attach. */
+  /** A connection is attached, and has transferred nothing yet. */
   | "authenticated"
-  /** Attached and transferring. */
+  /** A connection is attached, and has transferred. */
   | "active"
-  /** Its connection is gone; expiry runs. */
+  /** The connection is gone, and the time to expiry runs. */
   | "detached"
-  /** Detached for too long; a tombstone. */
+  /** The session was detached for too long; its record is a tombstone. */
   | "expired"
-  /** Ended by disconnect; a tombstone. */
+  /** The session was ended by a disconnect; its record is a tombstone. */
   | "closed"
-  /** Its tombstone ran out: the id means nothing any more. */
+  /** The tombstone ran out: the id means nothing any more. */
   | "forgotten";
 
-/** What moves a session: the peer's frames, and what the server itself notices. */
-export type SessionInput =
-  | "connect"
-  | "authorise"
-  | "transfer"
-  | "heartbeat"
-  | "detach"
-  | "expire"
-  | "disconnect"
-  | "forget";
+/** The inputs that come from the client: the actions of the wire, each under its own name. */
+export type FrameInput = "connect" | "transfer" | "heartbeat" | "disconnect";
 
-/** The names people know the states by, for traces and documents. */
+/** What moves a session: the client's frames, and what the server itself does or notices. */
+export type SessionInput = FrameInput | "authorise" | "detach" | "expire" | "forget";
+
+/** The names of the states in traces and documents. */
 export const STATE_NAMES: Readonly<Record<SessionState, string>> = {
   idle: "Idle",
   connected: "Connected",
@@ -67,7 +46,7 @@ export const STATE_NAMES: Readonly<Record<SessionState, string>> = {
   forgotten: "Cleanup",
 };
 
-/** Hears of every step that was made; it must not throw. */
+/** A function that {@linkcode nextState} calls for each step it allows. It must not throw. */
 export type Tracer = (
   from: SessionState,
   input: SessionInput,
@@ -79,13 +58,13 @@ interface Refusal {
   readonly refuse: Code;
 }
 
-// S-CON-7: a connect where a session is attached, and anything else where none is.
+// S-CON-7: a connect where a session is attached, and every other frame where none is.
 const protocol: Refusal = { refuse: "protocol_error" };
 const absent: Refusal = { refuse: "not_connected" };
-// S-CON-4: an ended session says so until its tombstone runs out.
+// S-CON-4: the id of an ended session says so until the tombstone runs out.
 const ended: Refusal = { refuse: "session_expired" };
 const unknown: Refusal = { refuse: "session_unknown" };
-// Inputs only the server makes, where they make no sense: its own fault, not the peer's.
+// An input that only the server makes, in a state where it makes no sense: a fault of the server.
 const fault: Refusal = { refuse: "internal_error" };
 
 type Row = Readonly<Record<SessionInput, SessionState | Refusal>>;
@@ -103,11 +82,11 @@ const TRANSITIONS: Readonly<Record<SessionState, Row>> = {
 };
 
 /**
- * The state that follows.
+ * Looks up the state that follows.
  *
- * @param tracer Hears of the step; not of a refusal.
- * @param id Handed to the tracer.
- * @throws {FxferError} The code of the table for a pair that is not allowed; `session_expired`
+ * @param tracer Called with the step; not called for a refusal.
+ * @param id The session's id, handed to the tracer.
+ * @throws {FxferError} The code in the table for a pair that is not allowed; `session_expired`
  * carries `state: "expired" | "closed"` (S-CON-4).
  */
 export function nextState(
@@ -130,7 +109,7 @@ function refusal(code: Code, state: SessionState, input: SessionInput): FxferErr
   );
 }
 
-/** Whether a session in this state has a connection, as far as its record knows (S-CLK-4). */
+/** Whether the record says that a connection is attached. The lease says whether that still holds (S-CLK-4). */
 export function isAttached(state: SessionState): boolean {
   return state === "authenticated" || state === "active";
 }

@@ -1,44 +1,45 @@
 /**
- * Room for files: what is used, what is promised, what is left (S-TRF-3). Three uploads that each
- * declare 60 % of the room get one yes, because a promise counts as soon as it is given.
+ * Room for files: what is used, what is promised, what is left (S-TRF-3). A promise counts as soon as it
+ * is given, so of three uploads that each declare 60 % of the room one is admitted.
  *
  * @module
  */
 import { FxferError } from "../errors.ts";
 
-/** How long an answer about free space is believed: asking costs a system call. */
+/** How long an answer about free space is believed, in milliseconds: asking costs a system call. */
 const FREE_SPACE_MS = 1000;
 
 /** The sum over several storages on one folder, so that a limit holds for all of them. Bytes. */
 export interface BudgetLedger {
-  /** What a storage found stored when it was opened; counted from the first one only. */
+  /** A storage found this much stored when it was opened. Counted from the first storage only. */
   begin(stored: number): void;
-  /** Promises room, unless the sum would be above `limit`: then false, and nothing has changed. */
+  /** Promises room. If the sum would be above `limit`, returns false and changes nothing. */
   reserve(bytes: number, limit: number): boolean;
   /** Gives a promise back. */
   release(bytes: number): void;
-  /** Counts a file that is stored. */
+  /** Counts a file that was stored. */
   add(bytes: number): void;
 }
 
 /** Counts promised and used bytes against a limit. All amounts are bytes. */
 export class Budget {
   readonly #limit: number;
-  /** Absent without a limit: then nobody asks for the sum. */
+  /** Undefined without a limit: then the sum is never asked for. */
   readonly #ledger: BudgetLedger | undefined;
   readonly #freeSpace: (() => number) | undefined;
   readonly #now: () => number;
   #used = 0;
   #reserved = 0;
-  /** The part of `#reserved` that is not on the disk yet: what free space must still hold. */
+  /** The part of `#reserved` that is not written yet, and that the disk must still have room for. */
   #unwritten = 0;
   #free = 0;
   #askedAt = -Infinity;
 
   /**
    * @param limit 0 for none.
-   * @param freeSpace Bytes free on the file system; undefined when nobody may ask.
-   * @param ledger Where the limit is one of several storages.
+   * @param freeSpace Says how many bytes are free on the file system; undefined where the process may
+   * not ask.
+   * @param ledger Given where several storages share the limit.
    */
   constructor(
     limit: number,
@@ -76,7 +77,10 @@ export class Budget {
     this.#unwritten += bytes;
   }
 
-  /** A yes may rest on an answer of the last second; a no is always said with a fresh one. */
+  /**
+   * Whether the disk has room. An answer that is up to a second old is enough for a yes; before it says
+   * no, the budget asks again.
+   */
   #fits(bytes: number, freeSpace: () => number): boolean {
     const now = this.#now();
     const fresh = now - this.#askedAt < FREE_SPACE_MS && now >= this.#askedAt;
@@ -86,10 +90,10 @@ export class Budget {
     return bytes <= this.#free - this.#unwritten;
   }
 
-  /** Promised bytes that are on the disk now: free space has shrunk by them itself. */
+  /** Promised bytes were written: the disk has less free space now, and owes less to the promise. */
   wrote(bytes: number): void {
     this.#unwritten -= bytes;
-    // The cached answer was given before these bytes took their room.
+    // The last answer about free space was given before these bytes were written.
     this.#free -= bytes;
   }
 
@@ -100,13 +104,13 @@ export class Budget {
     this.#unwritten -= reserved - written;
   }
 
-  /** Counts what an earlier process has stored, once at the start. */
+  /** Counts what earlier processes have stored; called once, at the start. */
   begin(stored: number): void {
     this.#used += stored;
     this.#ledger?.begin(stored);
   }
 
-  /** Counts a file that is stored. */
+  /** Counts a file that was stored. */
   add(bytes: number): void {
     this.#used += bytes;
     this.#ledger?.add(bytes);

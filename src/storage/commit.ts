@@ -1,78 +1,81 @@
 /**
- * The commit: a whole file gets its final name and its line. Final name first, line second, so that
- * a line never stands for a file that is not whole; `ok` only after the line. See mod.ts for what a
- * crash between two steps leaves.
+ * The commit of a file: it gets its final name, then its line in the manifest. The order matters: a line
+ * must never stand for a file that is not whole. The sender is told `ok` only after the line. mod.ts
+ * tells what a crash between two steps leaves.
  *
  * @module
  */
-import type { StorageCore } from "./core.ts";
+import type { DiskParts } from "./disk_parts.ts";
 import { entryOf } from "./manifest_line.ts";
 import { folderOf } from "./naming.ts";
 import type { FileSpec, StoredFile } from "./types.ts";
 
-/** A file whose bytes are all there (and flushed, where the level asks). */
+/** A file whose bytes are all in the folder, flushed where the level asks for it. */
 export interface WholeFile {
   readonly spec: FileSpec;
   readonly temporaryPath: string;
   readonly finalPath: string;
   readonly size: number;
   readonly sha256: string;
-  /** Its line is written: only a flush is missing (level `durable`). */
+  /** At level `durable`: the line is written, and only its flush has failed so far. */
   listed?: boolean;
 }
 
 /**
- * Commits at level `process` or `data`: synchronous, because each step is one short system call and
- * the way to the thread pool and back costs more. On failure the file has no final name.
+ * Commits at level `process` or `data`. It works synchronously, because each step is one short system
+ * call and the way to the thread pool and back would take longer. If the line cannot be written, the
+ * file loses its final name again.
  */
-export function commitNow(core: StorageCore, file: WholeFile): StoredFile {
-  core.folder.giveFinalName(file.temporaryPath, file.finalPath);
+export function commitNow(parts: DiskParts, file: WholeFile): StoredFile {
+  parts.folder.giveFinalName(file.temporaryPath, file.finalPath);
   try {
-    appendLine(core, file);
+    appendLine(parts, file);
   } catch (error) {
-    core.folder.takeFinalNameBack(file.temporaryPath, file.finalPath);
+    parts.folder.takeFinalNameBack(file.temporaryPath, file.finalPath);
     throw error;
   }
-  return finish(core, file);
+  return finish(parts, file);
 }
 
 /**
- * Commits at level `durable`: the folder entries are on the disk before the line is written, and the
- * line before it returns. If only the last flush fails, the file stays whole under its name with a
- * line that may not outlive a power cut; no `ok` is given for it, its upload id is not remembered, and
- * a second call with the same record flushes once more.
+ * Commits at level `durable`: the entries of the folders are flushed before the line is written, and the
+ * line is flushed before the commit returns.
+ *
+ * If only that last flush fails, the file keeps its final name and a line that a power cut may take
+ * away. The commit throws, so the sender gets no `ok` and the upload id is not remembered; a second call
+ * with the same record flushes once more.
  */
-export async function commitDurably(core: StorageCore, file: WholeFile): Promise<StoredFile> {
+export async function commitDurably(parts: DiskParts, file: WholeFile): Promise<StoredFile> {
   if (file.listed !== true) {
-    core.folder.giveFinalName(file.temporaryPath, file.finalPath);
+    parts.folder.giveFinalName(file.temporaryPath, file.finalPath);
     try {
-      await syncFolders(core, file.finalPath);
-      appendLine(core, file);
+      await syncFolders(parts, file.finalPath);
+      appendLine(parts, file);
     } catch (error) {
-      core.folder.takeFinalNameBack(file.temporaryPath, file.finalPath);
+      parts.folder.takeFinalNameBack(file.temporaryPath, file.finalPath);
       throw error;
     }
     file.listed = true;
   }
-  await core.lines.sync("");
-  return finish(core, file);
+  await parts.manifestSync.sync("");
+  return finish(parts, file);
 }
 
-/** Flushes the entries a final name needs: its folder, and that folder's own entry. */
-export async function syncFolders(core: StorageCore, path: string): Promise<void> {
+/** Flushes what makes a name durable: its folder, and the entry of that folder in the one above. */
+export async function syncFolders(parts: DiskParts, path: string): Promise<void> {
   const folder = folderOf(path);
-  const waits = [core.folders.sync(core.folder.root)];
-  if (folder !== undefined) waits.push(core.folders.sync(core.folder.at(folder)));
+  const waits = [parts.folderSync.sync(parts.folder.root)];
+  if (folder !== undefined) waits.push(parts.folderSync.sync(parts.folder.at(folder)));
   await Promise.all(waits);
 }
 
-function appendLine(core: StorageCore, file: WholeFile): void {
+function appendLine(parts: DiskParts, file: WholeFile): void {
   const { finalPath: path, size, sha256 } = file;
-  core.manifest.append(entryOf(file.spec, { path, size, sha256 }, core.now()));
-  core.budget.add(size);
+  parts.manifest.append(entryOf(file.spec, { path, size, sha256 }, parts.now()));
+  parts.budget.add(size);
 }
 
-function finish(core: StorageCore, file: WholeFile): StoredFile {
+function finish(parts: DiskParts, file: WholeFile): StoredFile {
   const stored: StoredFile = {
     path: file.finalPath,
     size: file.size,
@@ -80,6 +83,6 @@ function finish(core: StorageCore, file: WholeFile): StoredFile {
     mimeType: file.spec.mimeType,
     replayed: false,
   };
-  if (file.spec.uploadId !== undefined) core.index.set(file.spec.uploadId, stored);
+  if (file.spec.uploadId !== undefined) parts.index.set(file.spec.uploadId, stored);
   return stored;
 }

@@ -1,14 +1,14 @@
-/** sha256 of what is on the disk, and what a sender announced. @module */
+/** The sha256 of a file on the disk, and its comparison with the one a sender announced. @module */
 import { FxferError } from "../errors.ts";
-import type { Sha256 } from "./core.ts";
+import type { Sha256 } from "./disk_parts.ts";
 
-/** Large enough that the thread pool's way back is a small part of the time. */
+/** One read. It is large, so that the way to the thread pool and back is a small part of the time. */
 const BLOCK_BYTES = 1024 * 1024;
 
 /**
- * Feeds the next `size` bytes of `file` to `hash`, from its position.
+ * Feeds the next `size` bytes of `file` to `hash`, from the file's position on.
  *
- * @returns Bytes read: fewer than `size` when the file ends before.
+ * @returns The number of bytes read: fewer than `size` when the file ends before.
  */
 export async function hashFile(file: Deno.FsFile, size: number, hash: Sha256): Promise<number> {
   const block = new Uint8Array(Math.max(1, Math.min(BLOCK_BYTES, size)));
@@ -22,7 +22,12 @@ export async function hashFile(file: Deno.FsFile, size: number, hash: Sha256): P
   return done;
 }
 
-/** S-TRF-5: throws `checksum_mismatch` if the sender announced another digest. */
+/**
+ * Compares a file's digest with the one its sender announced (S-TRF-5).
+ *
+ * @param announced Undefined when the sender announced none.
+ * @throws {FxferError} `checksum_mismatch` with `sha256` when they differ.
+ */
 export function checkDigest(announced: string | undefined, computed: string): void {
   if (announced === undefined || announced === computed) return;
   throw new FxferError("checksum_mismatch", "Cannot publish file: its sha256 differs", {

@@ -1,17 +1,18 @@
-/** The file storage on a disk: opens the parts and hands each call to the one that does it. @module */
-import { creation, nameFile, removeQuietly, type StorageCore } from "./core.ts";
+/** The file storage on a disk: holds the parts together and hands each call to the file that does it. @module */
 import { checkDigest } from "./digest.ts";
+import { creation, type DiskParts, nameFile, removeQuietly } from "./disk_parts.ts";
 import { asStorageError } from "./io_errors.ts";
-import { isFinalPath, isTemporaryPath, temporaryName } from "./naming.ts";
-import { type DiskStorageOptions, openCore, rememberId } from "./open.ts";
-import { readPartial } from "./partial_reader.ts";
+import { refresher } from "./known_files.ts";
+import { temporaryName } from "./naming.ts";
+import { type DiskStorageOptions, openParts } from "./open.ts";
+import { partialFiles } from "./partials.ts";
 import { PUT_NOW_BYTES, PUT_ON_THREAD_POOL_BYTES, putNow, putOnThreadPool } from "./put.ts";
-import { readOn, recoverSealed, reopenPartial, sweepOrphans } from "./recovery.ts";
+import { recoverSealed, sweepOrphans } from "./recovery.ts";
 import type {
   Durability,
   FileSpec,
   FileStorage,
-  PartialFile,
+  PartialFiles,
   PutSpec,
   SealedFile,
   StoredFile,
@@ -20,11 +21,16 @@ import type {
 } from "./types.ts";
 import { DiskUpload } from "./upload.ts";
 
-/** Partial files another process on the folder may still be writing are left alone for this long. */
+/** A partial file is swept only if nobody has written to it for this long, in milliseconds. */
 const SWEEP_OLDER_THAN_MS = 600_000;
 
 /**
- * Keeps files in one folder of a disk, in either permission tier; several processes may share it.
+ * Keeps files in one folder of a disk. Several processes may share the folder.
+ *
+ * With permission to read the folder (tier RW) it has every capability. With permission to write alone
+ * (tier W) it cannot look at what other processes, or earlier ones, have left there: it has `find` for the
+ * files that this process stored, and no other capability. Its capabilities need no `this`, so a storage
+ * that wraps it can hand them on as they are.
  *
  * @example
  * ```ts
@@ -41,12 +47,36 @@ const SWEEP_OLDER_THAN_MS = 600_000;
  * ```
  */
 export class DiskStorage implements FileStorage {
-  readonly #core: StorageCore;
+  readonly #parts: DiskParts;
   #open = true;
-  #learning: Promise<void> | undefined;
 
-  private constructor(core: StorageCore) {
-    this.#core = core;
+  /** Opens, removes and reads partial files; present in tier RW. */
+  readonly partials?: PartialFiles;
+  /** Finishes or confirms a commit that was cut short (S-SEQ-5); present in tier RW. */
+  readonly recover?: (sealed: SealedFile, spec?: FileSpec) => Promise<StoredFile | undefined>;
+  /** The file that was stored under an upload id, as far back as `maxUploadIds` reach (S-TRF-9). */
+  readonly find: (uploadId: string) => StoredFile | undefined;
+  /** Learns the upload ids that other processes on the folder have stored; present in tier RW. */
+  readonly refresh?: () => Promise<void> | undefined;
+  /**
+   * Removes partial files that no session names, and session folders that are empty; present in tier RW.
+   * Only files untouched for `olderThanMs` milliseconds are removed (default 10 minutes), because another
+   * process on the folder may be receiving younger ones. Returns how many partial files were removed.
+   */
+  readonly sweep?: (
+    isLive: (temporaryPath: string) => boolean,
+    olderThanMs?: number,
+  ) => Promise<number>;
+
+  private constructor(parts: DiskParts) {
+    this.#parts = parts;
+    this.find = (uploadId) => parts.index.get(uploadId);
+    if (parts.folder.tier === "W") return;
+    this.partials = partialFiles(parts);
+    this.recover = (sealed, spec) => recoverSealed(parts, sealed, spec);
+    this.refresh = refresher(parts);
+    this.sweep = (isLive, olderThanMs = SWEEP_OLDER_THAN_MS) =>
+      sweepOrphans(parts, isLive, olderThanMs);
   }
 
   /**
@@ -58,44 +88,44 @@ export class DiskStorage implements FileStorage {
    * @throws {RangeError} When the budget is negative.
    */
   static async open(folder: string, options: DiskStorageOptions = {}): Promise<DiskStorage> {
-    return new DiskStorage(await openCore(folder, options));
+    return new DiskStorage(await openParts(folder, options));
   }
 
-  /** What the process may do in the folder. */
-  get tier(): Tier {
-    return this.#core.folder.tier;
+  /** The tier: what the process may do in the folder. */
+  get label(): Tier {
+    return this.#parts.folder.tier;
   }
   /** What `ok` promises. */
   get durability(): Durability {
-    return this.#core.durability;
+    return this.#parts.durability;
   }
   /** Bytes of stored files, and bytes promised to uploads under way. */
   get usage(): { readonly used: number; readonly reserved: number } {
-    return { used: this.#core.budget.used, reserved: this.#core.budget.reserved };
+    return { used: this.#parts.budget.used, reserved: this.#parts.budget.reserved };
   }
 
   /**
-   * Stores a file that is in memory: at once if it is small and no flush is asked for.
+   * Stores a file that is in memory: at once if it is small and the level asks for no flush.
    *
-   * @param crowded Others wait for this thread: from 16 KiB on another one writes meanwhile.
+   * @param crowded Other requests wait for this thread: the thread pool writes files of 16 KiB and more.
    */
   put(spec: PutSpec, bytes: Uint8Array, crowded = false): StoredFile | Promise<StoredFile> {
-    const core = this.#core;
-    if (core.durability !== "process" || bytes.length > PUT_NOW_BYTES) {
+    const parts = this.#parts;
+    if (parts.durability !== "process" || bytes.length > PUT_NOW_BYTES) {
       return this.#putLater(spec, bytes);
     }
-    if (!crowded || bytes.length < PUT_ON_THREAD_POOL_BYTES) return putNow(core, spec, bytes);
-    // A repetition needs no room, so it is looked at before any is asked for.
-    const known = spec.uploadId !== undefined && core.index.get(spec.uploadId) !== undefined;
-    return known ? putNow(core, spec, bytes) : putOnThreadPool(core, spec, bytes);
+    if (!crowded || bytes.length < PUT_ON_THREAD_POOL_BYTES) return putNow(parts, spec, bytes);
+    // A repeated upload needs no room, so it is answered before room is reserved.
+    const known = spec.uploadId !== undefined && parts.index.get(spec.uploadId) !== undefined;
+    return known ? putNow(parts, spec, bytes) : putOnThreadPool(parts, spec, bytes);
   }
 
   async #putLater(spec: PutSpec, bytes: Uint8Array): Promise<StoredFile> {
-    // A repetition needs no room, so it is answered before room is asked for.
-    if (spec.uploadId !== undefined && this.#core.index.get(spec.uploadId) !== undefined) {
-      const sha256 = this.#core.digest(bytes);
+    // As in put: a repeated upload needs no room.
+    if (spec.uploadId !== undefined && this.#parts.index.get(spec.uploadId) !== undefined) {
+      const sha256 = this.#parts.digest(bytes);
       checkDigest(spec.sha256, sha256);
-      const replay = this.#core.index.replay(spec.uploadId, sha256);
+      const replay = this.#parts.index.replay(spec.uploadId, sha256);
       if (replay !== undefined) return replay;
     }
     const upload = await this.begin({ ...spec, reserve: bytes.length });
@@ -109,125 +139,51 @@ export class DiskStorage implements FileStorage {
     }
   }
 
-  /** Admits a file and opens its temporary folder. */
+  /** Reserves room for a file and makes it under its temporary name. */
   // deno-lint-ignore require-await -- opening is one short system call, refusals are rejections
   async begin(spec: FileSpec): Promise<Upload> {
-    const core = this.#core;
-    core.budget.reserve(spec.reserve);
+    const parts = this.#parts;
+    parts.budget.reserve(spec.reserve);
     try {
-      const names = nameFile(core, spec);
-      const file = core.folder.withFolders(
+      const names = nameFile(parts, spec);
+      const file = parts.folder.withFolders(
         names.temporaryPath,
         () =>
-          Deno.openSync(core.folder.at(names.temporaryPath), { write: true, ...creation(core) }),
+          Deno.openSync(parts.folder.at(names.temporaryPath), { write: true, ...creation(parts) }),
       );
-      const { reserve: reserved } = spec;
-      return new DiskUpload(core, {
-        ...names,
-        spec,
-        file,
-        hash: core.sha256(),
-        offset: 0,
-        reserved,
-      });
+      const [hash, reserved] = [parts.sha256(), spec.reserve];
+      return new DiskUpload(parts, { ...names, spec, file, hash, offset: 0, reserved });
     } catch (error) {
-      core.budget.release(spec.reserve, 0);
+      parts.budget.release(spec.reserve, 0);
       throw error instanceof TypeError ? error : asStorageError("Cannot begin upload", error);
     }
   }
 
-  /** Opens a partial file again (tier RW); one that is open here is released first. */
-  reopen(partial: PartialFile): Promise<Upload | undefined> {
-    return reopenPartial(this.#core, partial);
-  }
-
-  /** Finishes or confirms a commit that was cut short (tier RW). */
-  recover(sealed: SealedFile, spec?: FileSpec): Promise<StoredFile | undefined> {
-    return recoverSealed(this.#core, sealed, spec);
-  }
-
-  /** The bytes of a partial file, for another server (tier RW). */
-  read(partial: Pick<PartialFile, "temporaryPath" | "offset">): AsyncIterable<Uint8Array> {
-    return readPartial(this.#core, partial);
-  }
-
-  /** Removes a partial file; absent is fine. */
-  async remove(partial: { readonly temporaryPath: string }): Promise<void> {
-    const path = partial.temporaryPath;
-    const open = this.#core.open.get(path);
-    if (open !== undefined) return await open.discard();
-    // In tier W a partial file has its final name already, and nobody can see whether it is whole:
-    // one that is not open here is left for `verify` to show rather than removed by guess.
-    if (this.tier === "W" ? isFinalPath(path) : !isTemporaryPath(path)) return;
-    try {
-      this.#core.folder.remove(path);
-    } catch (error) {
-      throw asStorageError("Cannot remove partial file", error);
-    }
-  }
-
-  /** The file an upload id was stored as. */
-  find(uploadId: string): StoredFile | undefined {
-    return this.#core.index.get(uploadId);
-  }
-
-  /** Learns the upload ids that other processes on the folder have stored since (tier RW). */
-  refresh(): Promise<void> | undefined {
-    if (this.tier === "W") return undefined;
-    if (this.#learning === undefined && !this.#core.manifest.grew) return undefined;
-    return this.#learn();
-  }
-
-  async #learn(): Promise<void> {
-    // One that is under way may have begun too early for whoever asks now.
-    while (this.#learning !== undefined) await this.#learning;
-    this.#learning = readOn(this.#core, (entry) => rememberId(this.#core, entry))
-      .catch((cause) => this.#core.log.warn("storage.unlearned", { cause }))
-      .finally(() => this.#learning = undefined);
-    await this.#learning;
-  }
-
-  /** Makes, fills and removes a small file; a missing folder is made again. */
+  /** Makes, fills and removes a small file. If the folder is missing, it is made again. */
   // deno-lint-ignore require-await -- short system calls, failures are rejections
   async check(): Promise<void> {
-    const { folder, manifest, randomHex } = this.#core;
-    const path = this.tier === "W" ? `.probe_${randomHex(16)}` : temporaryName(randomHex);
+    const { folder, manifest, randomHex } = this.#parts;
+    const path = folder.tier === "W" ? `.probe_${randomHex(16)}` : temporaryName(randomHex);
     try {
-      // First, because it makes missing folders again, which the manifest needs.
+      // This comes first: it makes missing folders again, and the manifest is in one of them.
       folder.withFolders(
         path,
-        () => Deno.writeFileSync(folder.at(path), PROBE, creation(this.#core)),
+        () => Deno.writeFileSync(folder.at(path), PROBE, creation(this.#parts)),
       );
       manifest.checkPath();
     } catch (error) {
       throw asStorageError("Cannot use storage", error);
     } finally {
-      removeQuietly(this.#core, path);
+      removeQuietly(this.#parts, path);
     }
   }
 
-  /**
-   * Removes what earlier processes left half done: partial files no session names, empty session
-   * folders. For the start of a server, after its sessions are known; does nothing in tier W.
-   *
-   * @param isLive Whether a session still names this temporary path.
-   * @param olderThanMs Only files untouched for this long, in milliseconds; default 10 minutes,
-   * because another process on the same folder may be receiving the younger ones.
-   * @returns How many partial files were removed.
-   */
-  sweep(
-    isLive: (temporaryPath: string) => boolean,
-    olderThanMs: number = SWEEP_OLDER_THAN_MS,
-  ): Promise<number> {
-    return sweepOrphans(this.#core, isLive, olderThanMs);
-  }
-
-  /** Closes every handle; partial files stay, for `reopen`. */
+  /** Closes all files. Partial files stay in tier RW, to be reopened; in tier W they are removed. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (!this.#open) return;
     this.#open = false;
-    for (const upload of [...this.#core.open.values()]) await upload.release();
-    this.#core.manifest.close();
+    for (const upload of [...this.#parts.open.values()]) await upload.release();
+    this.#parts.manifest.close();
   }
 }
 

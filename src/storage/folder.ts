@@ -1,10 +1,10 @@
 /**
- * The storage folder and what is done by name in it: making folders, giving a file its final name,
- * removing. All paths are relative to the folder and made by naming.ts.
+ * The storage folder and what is done in it by name: making folders, giving a file its final name,
+ * removing. All paths are relative to the folder, and naming.ts has made them.
  *
- * Tier RW looks at each folder with lstat before it trusts it: a planted symlink is refused. Tier W
- * cannot look; there a planted link in place of a session's folder is removed, and `createNew` never
- * follows one at the end of a path.
+ * Somebody may have planted symbolic links in the folder. In tier RW each folder is looked at with lstat
+ * before it is used, and a link is refused. Tier W may not look; there a link in place of a session's
+ * folder is removed, and `createNew` never follows a link that is the last part of a path.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import { isAbsent, isTaken } from "./io_errors.ts";
 import { folderOf, INCOMING } from "./naming.ts";
 import type { Tier } from "./types.ts";
 
-/** Session folders remembered as made: forgetting one costs a system call, nothing else. */
+/** How many session folders are remembered as made. Making a forgotten one again is harmless. */
 const MAX_REMEMBERED = 10_000;
 
 /** The folder of one {@linkcode DiskStorage}. */
@@ -22,12 +22,12 @@ export class StorageFolder {
   readonly tier: Tier;
   readonly #made = new Set<string>();
   readonly #exists: (path: string) => boolean;
-  /** Called after the folder was found missing and was made again. */
+  /** Called after somebody removed the folder and it was made again; open.ts sets it. */
   remade: () => void = () => {};
 
   /**
    * @param folder As the permission names it; trailing slashes are dropped.
-   * @param exists `existsSync` of node:fs: 5 µs for an absent name, where an lstat throws for 25.
+   * @param exists `existsSync` of node:fs. It takes 5 µs for an absent name; lstat, which throws, 25.
    */
   constructor(folder: string, tier: Tier, exists: (path: string) => boolean) {
     this.#exists = exists;
@@ -35,7 +35,7 @@ export class StorageFolder {
     this.tier = tier;
   }
 
-  /** The path for the system. */
+  /** A path of the storage as a path for the operating system. */
   at(path: string): string {
     return `${this.root}/${path}`;
   }
@@ -48,7 +48,7 @@ export class StorageFolder {
     if (this.tier === "RW") this.#makeFolder(INCOMING);
   }
 
-  /** Makes the folder of a final path if this process has not made it before. */
+  /** Makes the folder that a file goes into, unless this process has made it before. */
   makeFolderOf(path: string): void {
     const folder = folderOf(path);
     if (folder === undefined || this.#made.has(folder)) return;
@@ -68,8 +68,8 @@ export class StorageFolder {
   }
 
   /**
-   * Tier W cannot look at what has the name, but a removal tells: it fails on a folder with files
-   * in it, which is one of ours, and takes away a planted link.
+   * Something has the name of the folder, and tier W may not look what. Removing it tells: that fails on
+   * a folder with files in it, which is one of the storage's own, and takes a planted link away.
    */
   #makeFolderAnew(path: string): void {
     try {
@@ -80,7 +80,7 @@ export class StorageFolder {
     try {
       Deno.mkdirSync(path, { mode: 0o750 });
     } catch (error) {
-      if (!isTaken(error)) throw error; // another instance was quicker
+      if (!isTaken(error)) throw error; // another process made the folder meanwhile
     }
   }
 
@@ -89,7 +89,7 @@ export class StorageFolder {
     throw new FxferError("local_io", "Cannot use storage: a folder in it is a link or a file");
   }
 
-  /** Runs `action`; if a folder was missing, makes all folders again and runs it once more. */
+  /** Runs `action`. If a folder was missing, makes all folders again and runs `action` once more. */
   withFolders<T>(finalPath: string, action: () => T): T {
     try {
       this.makeFolderOf(finalPath);
@@ -104,11 +104,11 @@ export class StorageFolder {
   }
 
   /**
-   * Gives a whole file its final name and never takes one that is in use. One of 128 random bits
-   * never is; one made of a session's id and sequence is looked for, which takes 14 µs of the 220 of a
-   * small file. A hard link would refuse by itself, but costs twice as much (a removal follows it)
-   * and leaves a second name when the process dies in between. In tier W the file has its name
-   * already and now says so by its mode.
+   * Gives a whole file its final name, and never replaces another file. In tier W the file has that name
+   * from the start; here it gets the mode of a whole file.
+   *
+   * A name of 128 random bits is never in use. A name made of a session's id and sequence may be, so it
+   * is looked for; that takes 14 µs of the 220 that a small file takes.
    */
   giveFinalName(temporaryPath: string, finalPath: string): void {
     if (this.tier === "W") return this.#setMode(finalPath, 0o640);
@@ -125,13 +125,13 @@ export class StorageFolder {
     if (Deno.build.os !== "windows") Deno.chmodSync(this.at(path), mode);
   }
 
-  /** Takes the final name back from a file whose line could not be written. */
+  /** Undoes {@linkcode giveFinalName} for a file whose line could not be written. */
   takeFinalNameBack(temporaryPath: string, finalPath: string): void {
     if (this.tier === "W") this.#setMode(finalPath, 0o200);
     else Deno.renameSync(this.at(finalPath), this.at(temporaryPath));
   }
 
-  /** Removes a name; an absent one is fine. */
+  /** Removes a file; does nothing if it is absent. */
   remove(path: string): void {
     try {
       Deno.removeSync(this.at(path));
@@ -144,14 +144,14 @@ export class StorageFolder {
   removeEmptyFolder(folder: string): void {
     this.#made.delete(folder);
     try {
-      // Without `recursive` the system itself refuses a folder that is not empty.
+      // Without `recursive` the system refuses to remove a folder that is not empty.
       Deno.removeSync(this.at(folder));
     } catch {
-      // Files are in it, or somebody else removed it: both are fine.
+      // There are files in it, or somebody else has removed it.
     }
   }
 
-  /** What stands under a name, itself and not what a link points to (tier RW). */
+  /** What has this name; a link is reported as a link. Undefined if nothing has it. Takes tier RW. */
   kind(path: string): Deno.FileInfo | undefined {
     try {
       return Deno.lstatSync(this.at(path));

@@ -1,16 +1,16 @@
-/** Group commit: many uploads that flush at once share one flush. @module */
+/** Group commit: uploads that want to flush at the same time share one flush. @module */
 
 /**
- * Runs `flush` for a set of keys. A caller's flush always *starts* after its call, so everything
- * the caller did before is covered; callers that come while one runs share the next one.
+ * Runs `flush` for a set of keys. A flush that serves a call always begins after the call, so it covers
+ * everything that the caller wrote before. Calls that come while a flush runs share the next one.
  */
 export class GroupSync {
   readonly #flush: (keys: ReadonlySet<string>) => Promise<void>;
-  /** Settles with the flush under way and never fails. */
+  /** Settles when the flush under way has ended; never rejects. */
   #running: Promise<void> | undefined;
   #next: { readonly keys: Set<string>; readonly done: Promise<void> } | undefined;
 
-  /** @param flush Makes what the keys name durable; its failure is the failure of all who share it. */
+  /** @param flush Makes what the keys name durable. If it fails, every call that shares it fails. */
   constructor(flush: (keys: ReadonlySet<string>) => Promise<void>) {
     this.#flush = flush;
   }
@@ -33,7 +33,7 @@ export class GroupSync {
 
   #run(keys: ReadonlySet<string>): Promise<void> {
     const run = this.#flush(keys);
-    // Registered before anything waits for it, so `#running` is clear when the next one begins.
+    // This handler is registered first, so `#running` is undefined when the next flush begins.
     const settled: Promise<void> = run.catch(() => {}).then(() => {
       if (this.#running === settled) this.#running = undefined;
     });

@@ -1,26 +1,26 @@
-/** Turns what the system says into the code a peer gets. @module */
+/** Turns errors of the file system into the codes that a client is told. @module */
 import { FxferError } from "../errors.ts";
 
-/** The system's own code of an error (`ENOSPC`), if it has one. */
-export function systemCode(error: unknown): string | undefined {
+/** The code that the operating system gives an error (`ENOSPC`), if there is one. */
+function systemCode(error: unknown): string | undefined {
   const code = (error as { code?: unknown } | null | undefined)?.code;
   return typeof code === "string" ? code : undefined;
 }
 
-/** Whether something along a path is not there. */
+/** Whether an error says that a file, or a folder on the way to it, does not exist. */
 export function isAbsent(error: unknown): boolean {
   return error instanceof Deno.errors.NotFound || systemCode(error) === "ENOENT";
 }
 
-/** Whether the name is taken. */
+/** Whether an error says that a name is in use. */
 export function isTaken(error: unknown): boolean {
   return error instanceof Deno.errors.AlreadyExists || systemCode(error) === "EEXIST";
 }
 
-/** No room on the disk, no quota left, or larger than the process may write (`ulimit -f`). */
+/** No room on the disk, no quota left, a file larger than the process may write (`ulimit -f`). */
 const FULL: ReadonlySet<string> = new Set(["ENOSPC", "EDQUOT", "EFBIG"]);
 
-/** The same by number, for errors Deno 2.9.6 gives no code (EFBIG, EDQUOT): only their text has it. */
+/** The same by number: Deno 2.9.6 gives EFBIG and EDQUOT no code, only a text with their number. */
 const FULL_NUMBERS: Readonly<Record<string, RegExp>> = {
   linux: /\(os error (?:27|28|122)\)/,
   darwin: /\(os error (?:27|28|69)\)/,
@@ -35,7 +35,7 @@ function isFull(error: unknown): boolean {
 
 /**
  * The {@linkcode FxferError} for a failure of the file system: `storage_full` where only room is
- * missing, else `internal_error`; the failure itself is kept as the cause.
+ * missing, else `internal_error`. The failure itself becomes the cause.
  *
  * @param action What could not be done: "Cannot write upload".
  */

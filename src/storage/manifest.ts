@@ -1,9 +1,9 @@
 /**
- * commits.jsonl: the list of files that are whole, one JSON line each, only ever appended to.
+ * commits.jsonl, the manifest: the list of whole files, one line of JSON each. Lines are only appended.
  *
- * A line is one `write` on a handle in append mode, so lines of several processes on one folder
- * never mix. After a line that could not be written whole the next one starts with a line feed:
- * readers see one malformed line and lose nothing else.
+ * A line is one `write` on a handle in append mode, so the lines of several processes on one folder
+ * never mix. If a line could not be written whole, the next one starts with a line feed: readers then
+ * see one malformed line and lose no other.
  *
  * @module
  */
@@ -16,14 +16,15 @@ import type { Tier } from "./types.ts";
 export const MANIFEST = "commits.jsonl";
 
 /**
- * How long the handle is believed to belong to the file in the folder. Asking costs 9–18 µs, which
- * is too dear for each line of a small file; lines of the unproven time are kept and written again.
+ * How often the manifest asks whether its handle still belongs to the file in the folder, in
+ * milliseconds. Asking takes 9–18 µs, which is too much for each small file. Lines written since the
+ * last check are kept, and written again if the check finds that somebody removed the file.
  */
 const PATH_CHECK_MS = 1000;
 
 type Fs = typeof import("node:fs");
 
-/** The append end of the manifest. */
+/** Appends to the manifest. */
 export class Manifest {
   readonly #fs: Fs;
   readonly #path: string;
@@ -31,7 +32,7 @@ export class Manifest {
   readonly #now: () => number;
   readonly #encoder = new TextEncoder();
   #handle: number;
-  /** The last write may have left half a line. */
+  /** Whether the file may end inside a line. */
   #torn: boolean;
   #checkedAt: number;
   #readTo = 0;
@@ -48,16 +49,16 @@ export class Manifest {
     this.#checkedAt = now();
     const opened = openForAppend(fs, path, tier);
     this.#handle = opened.handle;
-    // Tier W cannot look at the last byte of what an earlier process left: it may be half a line.
+    // An earlier process may have left half a line, and tier W may not read the last byte.
     this.#torn = tier === "W" && opened.size > 0;
   }
 
-  /** Opens or makes it. `node:fs` is asked because Deno.open offers no O_NONBLOCK: see the code. */
+  /** Opens or makes the manifest, through `node:fs`: Deno.open has no O_NONBLOCK (see below). */
   static async open(folder: string, tier: Tier, now: () => number): Promise<Manifest> {
     return new Manifest(await import("node:fs"), `${folder}/${MANIFEST}`, tier, now);
   }
 
-  /** Appends the line of a whole file; it is the operating system's when this returns. */
+  /** Appends the line of a whole file. When it returns, the line survives the end of the process. */
   append(entry: ManifestEntry): void {
     const now = this.#now();
     if (now - this.#checkedAt >= PATH_CHECK_MS || now < this.#checkedAt) this.checkPath();
@@ -71,24 +72,25 @@ export class Manifest {
     this.#torn = true;
     const written = this.#fs.writeSync(this.#handle, bytes);
     if (written !== bytes.length) {
-      // A short write to a regular file means that the room ended inside the line.
+      // On a regular file this happens only when the disk is full.
       throw new FxferError("storage_full", "Cannot write manifest: no room left");
     }
     this.#torn = false;
     this.#ownBytes += written;
   }
 
-  /** Up to which byte its lines are known here. */
+  /** The position in bytes up to which this process knows the lines. */
   get readTo(): number {
     return this.#readTo;
   }
   set readTo(end: number) {
     this.#readTo = end;
-    // Those that came before `end` are read; counting none reads a few again, and misses none.
+    // Lines of this process may stand before `end` or after it. None is counted: those after it are read
+    // once more, which is harmless, but counting one before it could hide a line of another process.
     this.#ownBytes = 0;
   }
 
-  /** Whether another process has written to it since it was read. */
+  /** Whether another process has appended lines that this one has not read. */
   get grew(): boolean {
     const { size } = this.#fs.fstatSync(this.#handle);
     if (size !== this.#readTo + this.#ownBytes) return true;
@@ -96,7 +98,7 @@ export class Manifest {
     return false;
   }
 
-  /** Makes sure that the handle still is the file in the folder; if it was removed, makes it anew. */
+  /** Makes the manifest anew if somebody removed it: lines on the old handle would be lost. */
   checkPath(): void {
     if (this.#fs.fstatSync(this.#handle).nlink === 0) {
       const old = this.#handle;
@@ -118,17 +120,20 @@ export class Manifest {
     return promise;
   }
 
-  /** Lets go of the handle. */
+  /** Closes the handle. */
   close(): void {
     this.#fs.closeSync(this.#handle);
   }
 }
 
 /**
- * An append handle on a regular file. Opening a FIFO would block for ever, and a FIFO with a reader
- * would swallow the lines: so it is opened with O_NONBLOCK (a FIFO nobody reads is refused at once)
- * and the *handle* is asked what it is, which both tiers may. A symlink is refused by name in tier
- * RW; in tier W it cannot be seen, and the sandbox keeps it inside the folder.
+ * Opens a regular file for appending.
+ *
+ * Somebody may have planted a FIFO under the name: opening it would block for ever if no program reads
+ * it, and a program that reads it would swallow the lines. So it is opened with O_NONBLOCK, which fails
+ * at once without a reader, and the handle is asked whether it is a regular file, which both tiers may.
+ * A planted link is refused by lstat in tier RW. Tier W may not look, and there Deno's permission keeps
+ * the link's target inside the folder.
  */
 function openForAppend(fs: Fs, path: string, tier: Tier): { handle: number; size: number } {
   if (tier === "RW") {

@@ -1,4 +1,4 @@
-/** One line of commits.jsonl, as text and as data. @module */
+/** A line of commits.jsonl as text and as data. @module */
 import { isoTime } from "./time_text.ts";
 import type { FileSpec } from "./types.ts";
 
@@ -11,13 +11,13 @@ export interface ManifestEntry {
   /** 64 lower-case hex digits. */
   readonly sha256: string;
   readonly mimeType: string;
-  /** When it was committed, milliseconds since the epoch. */
+  /** When the file was committed, in milliseconds since the epoch. */
   readonly time: number;
-  /** The name at the sender: data. */
-  readonly name?: string;
-  readonly session?: { readonly id: string; readonly sequence: number };
-  readonly uploadId?: string;
-  readonly clientAddress?: string;
+  /** The name at the sender. */
+  readonly name?: string | undefined;
+  readonly session?: { readonly id: string; readonly sequence: number } | undefined;
+  readonly uploadId?: string | undefined;
+  readonly clientAddress?: string | undefined;
 }
 
 /** The entry of a file with this spec. */
@@ -32,14 +32,14 @@ export function entryOf(
     sha256: file.sha256,
     mimeType: spec.mimeType,
     time,
-    ...(spec.name === undefined ? {} : { name: spec.name }),
-    ...(spec.session === undefined ? {} : { session: spec.session }),
-    ...(spec.uploadId === undefined ? {} : { uploadId: spec.uploadId }),
-    ...(spec.clientAddress === undefined ? {} : { clientAddress: spec.clientAddress }),
+    name: spec.name,
+    session: spec.session,
+    uploadId: spec.uploadId,
+    clientAddress: spec.clientAddress,
   };
 }
 
-/** The line with its LF. JSON escapes every line feed inside, so one entry is always one line. */
+/** The line with its LF. JSON escapes line feeds inside of texts, so an entry is always one line. */
 export function formatEntry(entry: ManifestEntry): string {
   return JSON.stringify({
     path: entry.path,
@@ -55,7 +55,7 @@ export function formatEntry(entry: ManifestEntry): string {
   }) + "\n";
 }
 
-/** The entry of a line; undefined for anything that is not one. The path is *not* judged here. */
+/** The entry of a line; undefined if the line is malformed. Whoever uses the path must check it. */
 export function parseEntry(line: string): ManifestEntry | undefined {
   let data: Record<string, unknown> | null;
   try {

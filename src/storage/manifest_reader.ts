@@ -1,8 +1,8 @@
-/** Reads commits.jsonl as a stream, with memory for one line (tier RW and `verify`). @module */
+/** Reads commits.jsonl line by line, in constant memory. Needs permission to read. @module */
 import { isAbsent } from "./io_errors.ts";
 import { type ManifestEntry, parseEntry } from "./manifest_line.ts";
 
-/** A line longer than this is none of ours: a name has 255 bytes, the rest is under 512. */
+/** A line has a name of at most 255 bytes and less than 512 others. A longer one is malformed. */
 const MAX_LINE_BYTES = 16384;
 
 const CHUNK_BYTES = 65536;
@@ -11,20 +11,20 @@ const CHUNK_BYTES = 65536;
 export interface ManifestLine {
   /** Counted from 1. */
   readonly number: number;
-  /** Where it begins, in bytes. */
+  /** The position of its first byte. */
   readonly start: number;
-  /** Where it ends, after its LF. */
+  /** The position after its LF. */
   readonly end: number;
-  /** Undefined for a malformed line. */
+  /** Undefined if the line is malformed. */
   readonly entry: ManifestEntry | undefined;
-  /** The file ends inside this line. */
+  /** Whether the file ends inside this line. */
   readonly torn: boolean;
 }
 
 /**
- * The lines of a manifest that is a regular file; nothing for an absent one. Empty lines are skipped.
+ * Yields the lines of a manifest except empty ones; yields nothing if there is no regular file.
  *
- * @param from Where a line begins, in bytes; lines are counted from there.
+ * @param from The position of the first byte of a line; lines are counted from there.
  */
 export async function* readManifest(path: string, from = 0): AsyncGenerator<ManifestLine> {
   const file = await openRegular(path);
@@ -32,7 +32,7 @@ export async function* readManifest(path: string, from = 0): AsyncGenerator<Mani
   if (from > 0) await file.seek(from, Deno.SeekMode.Start);
   const decoder = new TextDecoder();
   const chunk = new Uint8Array(CHUNK_BYTES);
-  /** The begin of a line whose end has not been read; empty while an overlong one is skipped. */
+  /** The beginning of a line whose end has not been read. Stays empty while a too long line is skipped. */
   let rest = new Uint8Array(0);
   let lineStart = from;
   let position = from;
@@ -70,7 +70,7 @@ export async function* readManifest(path: string, from = 0): AsyncGenerator<Mani
   }
 }
 
-/** Asked by name first: opening a FIFO would block, and a link is not followed. */
+/** Looks at the name before it opens the file: a FIFO would block, and a link must not be followed. */
 async function openRegular(path: string): Promise<Deno.FsFile | undefined> {
   try {
     if (!(await Deno.lstat(path)).isFile) return undefined;

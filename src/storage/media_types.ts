@@ -1,6 +1,6 @@
 /**
- * From a media type to a file's extension, by the table of mime-db (S-FRM-5). The client's text
- * chooses a row of the table and nothing else.
+ * From a media type to a file's extension, by the table of mime-db (S-FRM-5). The client's text chooses
+ * a row of the table; no character of it becomes part of a path.
  *
  * @module
  */
@@ -8,7 +8,7 @@
 /** The extension for a media type: lower case, without the dot, `bin` for an unknown one. */
 export type ExtensionTable = (mimeType: string) => string;
 
-/** Where the table's first entry is not what people call such a file. */
+/** Types for which the table's first extension is not the usual one. */
 const COMMON: ReadonlyMap<string, string> = new Map([
   ["application/octet-stream", "bin"],
   ["audio/mpeg", "mp3"],
@@ -18,12 +18,13 @@ const COMMON: ReadonlyMap<string, string> = new Map([
   ["video/quicktime", "mov"],
 ]);
 
-/** Types a process remembers: clients choose them, so the memory must have an end. */
+/** How many types are remembered. Clients choose them, so there must be a limit. */
 const MAX_REMEMBERED = 256;
 
 /**
- * Loads the table, mime-db's own data: the package mime-types around it takes six times as long to
- * load. Programs that import the library and never open a storage do not pay for it.
+ * Loads the table when a storage is opened, so that programs which only import the library need not.
+ *
+ * It is the data file of mime-db. The package mime-types, which wraps it, takes six times as long to load.
  */
 export async function loadExtensions(): Promise<ExtensionTable> {
   const { default: table } = await import("npm:mime-db@1.54.0/db.json", {
@@ -34,7 +35,7 @@ export async function loadExtensions(): Promise<ExtensionTable> {
     const seen = known.get(mimeType);
     if (seen !== undefined) return seen;
     const found = Object.hasOwn(table, mimeType) ? table[mimeType]?.extensions?.[0] : undefined;
-    // The table is data of somebody else: what it says must still be a plain suffix.
+    // The table comes from another project, so its text is checked before it becomes part of a path.
     const safe = found !== undefined && /^[0-9a-z_-]{1,32}$/.test(found) ? found : "bin";
     if (known.size < MAX_REMEMBERED) known.set(mimeType, safe);
     return safe;

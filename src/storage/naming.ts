@@ -1,19 +1,19 @@
 /**
- * The names files get. They are made of numbers, a session's UUID and an extension from the table:
- * no text of a client is ever part of a path.
+ * The names of files. They are made of numbers, a session's UUID and an extension from a table: no text
+ * of a client ever becomes part of a path.
  *
  * @module
  */
 import { timestamp } from "./time_text.ts";
 import type { FileSpec } from "./types.ts";
 
-/** Which form final names take: config `storage.naming`. */
+/** The form of final names: setting `storage.naming`. */
 export type Naming = "simple" | "session_aware";
 
 /** Makes `count` random hexadecimal digits. */
 export type RandomHex = (count: number) => string;
 
-/** Random bytes are fetched in blocks: one call to the system for 40 names. */
+/** Random bytes are fetched in blocks, so that one system call serves 40 names. */
 const BLOCK_BYTES = 1024;
 
 /** A {@linkcode RandomHex} over the system's random source. */
@@ -32,12 +32,12 @@ export function createRandomHex(): RandomHex {
 }
 
 /**
- * 128 random bits, as many as a session's id has: nobody can plant such a name, and none is made
- * twice. The older servers' 16 bits collided within 5,000 files.
+ * 128 random bits, as many as a session's id has: nobody can guess such a name and plant a file there,
+ * and no name is made twice. The 16 bits of older servers collided within 5,000 files.
  */
 const FINAL_DIGITS = 32;
 
-/** A temporary name is made with createNew, which notices a name that is taken. */
+/** Fewer are enough for a temporary name, because createNew refuses one that is in use. */
 const TEMPORARY_DIGITS = 16;
 
 /** `received_<32 hex>.<ext>` */
@@ -54,21 +54,21 @@ export function sessionName(
   return `${sessionFolder(session.id)}/file_${session.sequence}_${timestamp(time)}.${extension}`;
 }
 
-/** The folder of a session's files. */
+/** The folder for the files of a session. @throws {TypeError} The id is no UUID. */
 export function sessionFolder(id: string): string {
-  // The caller only ever passes a UUID a server made; checked because it becomes part of a path.
+  // The caller passes a UUID that a server made. It is checked because it becomes part of a path.
   if (!/^[0-9A-Za-z-]{1,64}$/.test(id)) {
     throw new TypeError("Cannot name a session folder: the id is not a UUID");
   }
   return `session_${id}`;
 }
 
-/** The partial file of an upload in tier RW: `.incoming/<random>.part`. */
+/** A name for a partial file in tier RW: `.incoming/<random>.part`. */
 export function temporaryName(randomHex: RandomHex): string {
   return `${INCOMING}/${randomHex(TEMPORARY_DIGITS)}.part`;
 }
 
-/** Where tier RW keeps what is not whole yet: on the same file system as the final names. */
+/** The folder for partial files in tier RW, on the same file system as the final names. */
 export const INCOMING = ".incoming";
 
 /** The folder part of a storage path; undefined for a file right in the storage folder. */
@@ -81,7 +81,7 @@ const FINAL =
   /^(?:received_[0-9a-f]{16,64}|session_([0-9A-Za-z-]{1,64})\/file_([0-9]{1,16})_[0-9]{8}T[0-9]{9})\.[0-9a-z_-]{1,32}$/;
 const TEMPORARY = /^\.incoming\/[0-9a-f]{16,64}\.part$/;
 
-/** Whether a path, for example of a session record or a manifest line, is one this module makes. */
+/** Whether a path, for example of a session record or a line of the manifest, is a final path. */
 export function isFinalPath(path: string): boolean {
   return FINAL.test(path);
 }
@@ -91,7 +91,7 @@ export function isTemporaryPath(path: string): boolean {
   return TEMPORARY.test(path);
 }
 
-/** The session and sequence a final path was made from; undefined for the simple form. */
+/** The session and sequence in a final path; undefined for the simple form. */
 export function sessionOf(path: string): NonNullable<FileSpec["session"]> | undefined {
   const match = FINAL.exec(path);
   if (match?.[1] === undefined || match[2] === undefined) return undefined;

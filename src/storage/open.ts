@@ -2,16 +2,15 @@
 import { FxferError } from "../errors.ts";
 import { type Logger, silentLogger } from "../log.ts";
 import { Budget, type BudgetLedger } from "./budget.ts";
-import type { StorageCore } from "./core.ts";
+import type { DiskParts } from "./disk_parts.ts";
 import { type Flush, systemFlush } from "./flush.ts";
+import { StorageFolder } from "./folder.ts";
 import { GroupSync } from "./group_sync.ts";
 import { asStorageError } from "./io_errors.ts";
+import { readKnownFiles } from "./known_files.ts";
 import { Manifest } from "./manifest.ts";
-import type { ManifestEntry } from "./manifest_line.ts";
 import { loadExtensions } from "./media_types.ts";
 import { createRandomHex, type Naming } from "./naming.ts";
-import { StorageFolder } from "./folder.ts";
-import { loadManifest } from "./recovery.ts";
 import { findTier, mayAskFreeSpace } from "./tier.ts";
 import type { Durability, Tier } from "./types.ts";
 import { UploadIndex } from "./upload_index.ts";
@@ -29,30 +28,30 @@ export interface DiskStorageOptions {
    */
   readonly durability?: Durability;
   /**
-   * Bytes all files together may take, 0 for no limit. Files removed by others are noticed at the
-   * next start (tier RW); tier W counts from 0 at each start, because it cannot look.
+   * Bytes that all files together may take, 0 for no limit. Files that others removed make room at the
+   * next start in tier RW. Tier W may not look at files and counts from 0 at each start.
    * @default {0}
    */
   readonly budget?: number;
-  /** Sums up what several storages on the folder hold, so that the budget is one for all of them. */
+  /** Sums up what several storages on the folder hold, where they share one budget. */
   readonly budgetLedger?: BudgetLedger;
   /**
-   * Upload ids remembered, for answering a repeated upload; about 350 bytes each.
+   * How many upload ids are remembered to answer repeated uploads. Each takes about 350 bytes of memory.
    * @default {100000}
    */
   readonly maxUploadIds?: number;
-  /** Where events go; default nowhere. */
+  /** Where the storage logs; default nowhere. */
   readonly log?: Logger;
-  /** Overrides the tier found by asking for permissions. */
+  /** Overrides the tier that Deno's permissions give. */
   readonly tier?: Tier;
-  /** Overrides the clock, in milliseconds since the epoch, for tests. */
+  /** Overrides the clock (milliseconds since the epoch), for tests. */
   readonly now?: () => number;
   /** Overrides flushing to the disk, for tests. */
   readonly flush?: Flush;
 }
 
-/** The parts of a storage in `folder`; DiskStorage.open says what it throws. */
-export async function openCore(path: string, options: DiskStorageOptions): Promise<StorageCore> {
+/** Opens the parts of a storage in a folder. DiskStorage.open tells what it throws. */
+export async function openParts(path: string, options: DiskStorageOptions): Promise<DiskParts> {
   const limit = options.budget ?? 0;
   if (!(limit >= 0)) throw new RangeError(`Cannot open storage: budget ${limit} is negative`);
   const tier = options.tier ?? await findTier(path);
@@ -83,17 +82,17 @@ export async function openCore(path: string, options: DiskStorageOptions): Promi
     throw new FxferError("local_io", `Cannot open storage ${path}: ${reason}`, { cause: error });
   }
   folder.remade = () => manifest.checkPath();
-  const core: StorageCore = {
+  const parts: DiskParts = {
     folder,
     durability,
     manifest,
     budget: new Budget(limit, now, await freeSpaceOf(folder, log), options.budgetLedger),
     index: new UploadIndex(options.maxUploadIds ?? 100_000),
     flush,
-    folders: new GroupSync(async (paths) => {
+    folderSync: new GroupSync(async (paths) => {
       await Promise.all(Array.from(paths, (path) => flush.folder(path)));
     }),
-    lines: new GroupSync(() => flush.manifest(manifest)),
+    manifestSync: new GroupSync(() => flush.manifest(manifest)),
     log,
     now,
     sha256: () => createHash("sha256"),
@@ -105,34 +104,16 @@ export async function openCore(path: string, options: DiskStorageOptions): Promi
     committing: new Map(),
   };
   try {
-    if (tier === "RW") await remember(core, limit > 0);
-    if (durability === "durable") await core.folders.sync(folder.root);
+    if (tier === "RW") await readKnownFiles(parts, limit > 0);
+    if (durability === "durable") await parts.folderSync.sync(folder.root);
   } catch (error) {
     manifest.close();
     throw asStorageError("Cannot open storage", error);
   }
-  return core;
+  return parts;
 }
 
-/** Fills the upload ids and, for a budget, the used bytes from the manifest. */
-async function remember(core: StorageCore, countBytes: boolean): Promise<void> {
-  let stored = 0;
-  await loadManifest(core, (entry) => {
-    rememberId(core, entry);
-    if (countBytes) stored += core.folder.kind(entry.path)?.size ?? 0;
-  });
-  core.budget.begin(stored);
-}
-
-/** So that a second upload with the id is known for what it is (S-TRF-9). */
-export function rememberId({ index }: StorageCore, entry: ManifestEntry): void {
-  const { path, size, sha256, mimeType, uploadId } = entry;
-  if (uploadId !== undefined) {
-    index.set(uploadId, { path, size, sha256, mimeType, replayed: false });
-  }
-}
-
-/** A way to ask for free space, where it is allowed; says once what is given up where it is not. */
+/** Says how many bytes are free. Undefined where the process may not ask; then the log says so once. */
 async function freeSpaceOf(
   folder: StorageFolder,
   log: Logger,

@@ -1,154 +1,159 @@
-/** Stores a small file that is wholly in memory, at level `process`. @module */
+/** Stores a small file that is wholly in memory, at level `process`, where nothing is flushed. @module */
 import type { FxferError } from "../errors.ts";
 import { commitNow } from "./commit.ts";
-import { creation, nameFile, removeQuietly, type StorageCore } from "./core.ts";
+import { creation, type DiskParts, nameFile, removeQuietly } from "./disk_parts.ts";
 import { checkDigest } from "./digest.ts";
 import { asStorageError, isAbsent, isTaken } from "./io_errors.ts";
 import type { PutSpec, StoredFile } from "./types.ts";
 
 /**
- * Files up to this size are written on the main thread: 13 µs for 1 KiB instead of 111 by the
- * thread pool, and at 1 MiB still under the millisecond that other connections may have to wait.
+ * Larger files go through an upload. Up to this size, in bytes, one call stores a file on the main thread:
+ * 1 KiB takes 13 µs there and 111 by the thread pool, and 1 MiB keeps other connections waiting for less
+ * than a millisecond.
  */
 export const PUT_NOW_BYTES: number = 1024 * 1024;
 
-/** Smaller files take less time to write than to hand to the thread pool. */
+/** Writing a file smaller than this takes less time than handing it to the thread pool. Bytes. */
 export const PUT_ON_THREAD_POOL_BYTES: number = 16 * 1024;
 
-/** Stores it synchronously. A failure leaves neither a file nor a reservation. */
-export function putNow(core: StorageCore, spec: PutSpec, bytes: Uint8Array): StoredFile {
-  const sha256 = core.digest(bytes);
+/** Stores a file synchronously. A failure leaves neither a file nor a reservation. */
+export function putNow(parts: DiskParts, spec: PutSpec, bytes: Uint8Array): StoredFile {
+  const sha256 = parts.digest(bytes);
   checkDigest(spec.sha256, sha256);
-  const replay = core.index.replay(spec.uploadId, sha256);
+  const replay = parts.index.replay(spec.uploadId, sha256);
   if (replay !== undefined) return replay;
-  const put = new Put(core, spec, bytes.length);
+  const file = new SmallFile(parts, spec, bytes.length);
   try {
-    core.folder.withFolders(put.temporaryPath, () => put.write(bytes));
-    return put.commit(sha256);
+    parts.folder.withFolders(file.temporaryPath, () => file.write(bytes));
+    return file.commit(sha256);
   } catch (error) {
-    throw put.undo(error);
+    throw file.undo(error);
   } finally {
-    put.end();
+    file.end();
   }
 }
 
 /**
- * Stores it while other requests are served: the thread pool writes, in one task, while the digest is
- * computed here. With 100 clients and files of 64 KiB that is a quarter more than {@linkcode putNow}
- * stores; for one client at a time it takes longer.
+ * Stores a file while other requests are served: the thread pool writes it in one task, and this thread
+ * computes the digest meanwhile. With 100 clients and files of 64 KiB a server stores a quarter more than
+ * with {@linkcode putNow}. For one client at a time it takes longer, so it is used for crowds only.
  */
 export async function putOnThreadPool(
-  core: StorageCore,
+  parts: DiskParts,
   spec: PutSpec,
   bytes: Uint8Array,
 ): Promise<StoredFile> {
-  const put = new Put(core, spec, bytes.length);
+  const file = new SmallFile(parts, spec, bytes.length);
   try {
-    const writing = put.writeOnThreadPool(bytes);
-    const sha256 = core.digest(bytes);
+    const writing = file.writeOnThreadPool(bytes);
+    const sha256 = parts.digest(bytes);
     await writing;
     checkDigest(spec.sha256, sha256);
-    // Nothing is awaited from here on: of two with one upload id the second sees the first.
-    const replay = core.index.replay(spec.uploadId, sha256);
-    if (replay === undefined) return put.commit(sha256);
-    put.remove();
+    // From here to the commit nothing is awaited, so of two uploads with one id one sees the other.
+    const replay = parts.index.replay(spec.uploadId, sha256);
+    if (replay === undefined) return file.commit(sha256);
+    file.remove();
     return replay;
   } catch (error) {
-    throw put.undo(error);
+    throw file.undo(error);
   } finally {
-    put.end();
+    file.end();
   }
 }
 
-/** One file on its way to the disk: its names, its room in the budget, and what to undo. */
-class Put {
+/** A file that is being stored: its names, its room in the budget, and what a failure must undo. */
+class SmallFile {
   readonly temporaryPath: string;
   readonly #finalPath: string;
-  readonly #core: StorageCore;
+  readonly #parts: DiskParts;
   readonly #spec: PutSpec;
   readonly #size: number;
-  /** A file of ours has the temporary name. */
+  /** Whether this object has made the file under the temporary name. */
   #made = false;
+  /** Bytes that no longer count as promised, because the file is stored. */
   #stored = 0;
 
-  constructor(core: StorageCore, spec: PutSpec, size: number) {
-    const { temporaryPath, finalPath } = nameFile(core, spec);
+  constructor(parts: DiskParts, spec: PutSpec, size: number) {
+    const { temporaryPath, finalPath } = nameFile(parts, spec);
     this.temporaryPath = temporaryPath;
     this.#finalPath = finalPath;
-    this.#core = core;
+    this.#parts = parts;
     this.#spec = spec;
     this.#size = size;
-    core.budget.reserve(size);
+    parts.budget.reserve(size);
   }
 
   /**
-   * Writes the new file. Deno.writeFileSync is one call, but copies the bytes first: up to some 8 KiB
-   * it is the quicker way (14 µs instead of 18 for 1 KiB), at 64 KiB it takes half as long again.
+   * Writes the new file. Deno.writeFileSync is one call that copies the bytes first. Up to about 8 KiB it
+   * is faster than open and write (14 µs instead of 18 for 1 KiB); at 64 KiB it takes half as long again.
    */
   write(bytes: Uint8Array): void {
-    const path = this.#core.folder.at(this.temporaryPath);
-    const options = creation(this.#core);
+    const path = this.#parts.folder.at(this.temporaryPath);
+    const options = creation(this.#parts);
     try {
       if (bytes.length <= 8192) {
         Deno.writeFileSync(path, bytes, options);
       } else {
-        using file = Deno.openSync(path, { write: true, ...options });
-        for (let at = 0; at < bytes.length;) at += file.writeSync(bytes.subarray(at));
+        using handle = Deno.openSync(path, { write: true, ...options });
+        for (let at = 0; at < bytes.length;) at += handle.writeSync(bytes.subarray(at));
       }
       this.#made = true;
     } catch (error) {
-      this.#note(error);
+      this.#noteFailure(error);
       throw error;
     }
   }
 
   /** Writes the new file in the thread pool. */
   async writeOnThreadPool(bytes: Uint8Array): Promise<void> {
-    const { folder } = this.#core;
+    const { folder } = this.#parts;
     try {
       folder.makeFolderOf(this.temporaryPath);
-      await Deno.writeFile(folder.at(this.temporaryPath), bytes, creation(this.#core));
+      await Deno.writeFile(folder.at(this.temporaryPath), bytes, creation(this.#parts));
       this.#made = true;
     } catch (error) {
-      this.#note(error);
+      this.#noteFailure(error);
       if (!isAbsent(error)) throw error;
       folder.withFolders(this.temporaryPath, () => this.write(bytes));
     }
   }
 
-  /** A write that failed half way has made the file; a name that was taken is not ours. */
-  #note(error: unknown): void {
+  /**
+   * A write that failed in the middle has made the file, which must be removed. If the name was in use
+   * or its folder was missing, it has not.
+   */
+  #noteFailure(error: unknown): void {
     this.#made = !isTaken(error) && !isAbsent(error);
   }
 
   /** Gives the file its final name and its line. */
   commit(sha256: string): StoredFile {
     const { temporaryPath } = this;
-    const stored = commitNow(this.#core, {
+    const stored = commitNow(this.#parts, {
       spec: this.#spec,
       temporaryPath,
       finalPath: this.#finalPath,
       size: this.#size,
       sha256,
     });
-    this.#core.budget.wrote(this.#size);
+    this.#parts.budget.wrote(this.#size);
     this.#stored = this.#size;
     return stored;
   }
 
-  /** What the caller must hear of a failure, once what was made is removed. */
+  /** Removes what was made, and returns the error for the caller. */
   undo(error: unknown): FxferError {
     this.remove();
     return asStorageError("Cannot store file", error);
   }
 
-  /** Removes what was made. */
+  /** Removes the file, if this object has made it. */
   remove(): void {
-    if (this.#made) removeQuietly(this.#core, this.temporaryPath);
+    if (this.#made) removeQuietly(this.#parts, this.temporaryPath);
   }
 
-  /** Gives the reservation back. To be called last. */
+  /** Gives the reservation back; the last call. */
   end(): void {
-    this.#core.budget.release(this.#size, this.#stored);
+    this.#parts.budget.release(this.#size, this.#stored);
   }
 }

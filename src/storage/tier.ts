@@ -1,12 +1,12 @@
-/** Asks what the process may do in the folder; never lets a prompt appear. @module */
+/** Asks Deno what the process may do in the folder, and never lets a prompt appear. @module */
 import { FxferError } from "../errors.ts";
 import type { Tier } from "./types.ts";
 
 /**
- * The permission tier for a folder (wire §10), by the permission's state alone: `prompt` counts as
- * no, because a server has nobody to ask.
+ * The permission tier for a folder. A permission that Deno would have to ask a person for counts as
+ * denied, because a server has nobody at its terminal.
  *
- * @throws {FxferError} `config_invalid` when the folder cannot even be written.
+ * @throws {FxferError} `config_invalid` without permission to write.
  */
 export async function findTier(folder: string): Promise<Tier> {
   const write = await Deno.permissions.query({ name: "write", path: folder });
@@ -20,10 +20,10 @@ export async function findTier(folder: string): Promise<Tier> {
   return read.state === "granted" ? "RW" : "W";
 }
 
-/** Whether free space may be asked for: `statfs` needs `--allow-sys=statfs` besides the read. */
+/** Whether the process may ask for free space: `--allow-sys=statfs`, and permission to read. */
 export async function mayAskFreeSpace(tier: Tier): Promise<boolean> {
   if (tier === "W") return false;
-  // "statfs" is a kind Deno checks but its type does not list.
+  // Deno checks a permission of this kind, but its type does not list it.
   const kind = "statfs" as unknown as "osRelease";
   try {
     return (await Deno.permissions.query({ name: "sys", kind })).state === "granted";

@@ -1,38 +1,57 @@
 /**
- * The contract of where file bytes live.
+ * The contract between the server and whatever keeps the bytes of files.
  *
- * The life of a file: {@linkcode FileStorage.begin} → `write` … → `seal` (all bytes here, digest
- * known, flushed as the level asks) → the session layer writes its intent → `publish` (final name,
- * line in commits.jsonl). A file that is wholly here takes {@linkcode FileStorage.put}, one step.
+ * {@linkcode FileStorage} is small: every storage stores whole files and receives files piece by piece.
+ * What a storage may or may not be able to do besides is a *capability*, an optional member: present,
+ * or absent (or undefined). Nothing outside this folder asks a storage what it is; it asks whether the
+ * capability is there. What users lose where one is absent is told at each.
+ *
+ * The life of a file that arrives piece by piece: {@linkcode FileStorage.begin}, then `write` until all
+ * bytes are here, then `seal` (the digest is fixed, the contents are flushed as the level asks). The
+ * session layer writes its intent into the session store, then calls `publish` (the file gets its final
+ * name and its line in the list of stored files). A file that is wholly in memory takes
+ * {@linkcode FileStorage.put}, which is one step.
  *
  * @module
  */
 
-/** What the process may do in the storage folder: write only, or read as well (wire §10). */
+/**
+ * What the process may do in the folder of a {@linkcode DiskStorage}: only write (`W`), or read as well
+ * (`RW`).
+ */
 export type Tier = "W" | "RW";
 
-/** What an `ok` promises (S-TRF-7): survives the process, contents flushed, everything flushed. */
+/**
+ * What an `ok` promises (S-TRF-7): the file survives the end of the process (`process`), its contents
+ * are flushed to the disk (`data`), its name and its line are flushed as well (`durable`).
+ */
 export type Durability = "process" | "data" | "durable";
 
 /** What is known of a file before its bytes are. */
 export interface FileSpec {
-  /** Chooses the extension by the media-type table; kept in the manifest. */
+  /** Media type as the sender announced it; the disk chooses the extension by it. */
   readonly mimeType: string;
-  /** Present for a session's file under `session_aware` naming: `session_<id>/file_<sequence>_<time>`. */
+  /** The session that sends the file, and the number of the frame that began it; absent without one. */
   readonly session?: { readonly id: string; readonly sequence: number };
-  /** The name at the sender: kept in the manifest as data, never a path. */
+  /** The name at the sender. It is data to be kept, and never part of a path. */
   readonly name?: string;
-  /** The client's id of the upload: a second file with the same id and sha256 is a replay (S-TRF-9). */
+  /** The client's id of the upload: a second file with this id and the same sha256 is a replay (S-TRF-9). */
   readonly uploadId?: string;
-  /** Bytes to reserve against the budget at admission; 0 when nothing is known. */
+  /** Bytes to reserve at admission (S-TRF-3); 0 when nothing is known. */
   readonly reserve: number;
-  /** Who sends: goes into the manifest. */
+  /** The address of the sender, to be kept with the file. */
   readonly clientAddress?: string;
+}
+
+/** What {@linkcode FileStorage.put} takes besides the bytes. */
+export interface PutSpec extends FileSpec {
+  /** The sha256 the sender announced, as 64 lower-case hex digits. */
+  readonly sha256?: string;
 }
 
 /** A file under its final name. */
 export interface StoredFile {
-  /** Relative to the storage folder, `/` between parts. */
+  /** The final name. The disk's are relative to its folder, with `/` between the parts. */
   readonly path: string;
   /** Bytes. */
   readonly size: number;
@@ -40,23 +59,23 @@ export interface StoredFile {
   readonly sha256: string;
   /** As the sender announced it. */
   readonly mimeType: string;
-  /** True when this upload id was stored before and nothing was stored now. */
+  /** True when a file with this upload id was stored before, and nothing was stored now. */
   readonly replayed: boolean;
 }
 
-/** Where a partial file is: survives in a session record. */
+/** A partial file, as a session record remembers it. */
 export interface PartialFile {
-  /** Relative to the storage folder. In tier W it is the final path itself. */
+  /** As {@linkcode Upload.temporaryPath} said it. */
   readonly temporaryPath: string;
-  /** The name it will get. */
+  /** As {@linkcode Upload.finalPath} said it. */
   readonly finalPath: string;
   /** What was known at `begin`. */
   readonly spec: FileSpec;
-  /** The durable offset: bytes beyond it are cut away on reopening. */
+  /** The durable offset in bytes. What lies beyond it is cut off on reopening. */
   readonly offset: number;
   /**
-   * Another process may still have it open and write to it: then a copy is opened, under another
-   * temporary path, and the caller removes this one once the copy's path is kept.
+   * True when another process may still have the file open and write to it. The storage then opens a
+   * copy under another temporary path. The caller removes the original once the copy's path is saved.
    */
   readonly contended?: boolean;
 }
@@ -65,111 +84,164 @@ export interface PartialFile {
 export interface SealedFile {
   /** Where the bytes are. */
   readonly temporaryPath: string;
-  /** The name they will get. */
+  /** The name the file will get. */
   readonly finalPath: string;
   /** Bytes. */
   readonly size: number;
-  /** 64 lower-case hex digits, computed here. */
+  /** 64 lower-case hex digits, computed by the storage. */
   readonly sha256: string;
   /** As the sender announced it. */
   readonly mimeType: string;
 }
 
 /**
- * One file that is being received. Calls come one at a time: the caller awaits each. The first
- * write error is final: every later call but `discard` throws it again (after ENOSPC a later sync
- * still succeeds, so the error must be remembered).
+ * One file that is being received.
+ *
+ * The caller awaits each call before the next. The implementer makes the first error of `write`,
+ * `checkpoint` and `seal` final: every later call except `discard` and `release` throws it again,
+ * because after a full disk a later flush may succeed although bytes are missing.
  */
 export interface Upload {
-  /** Where the bytes go, relative to the storage folder. */
+  /**
+   * Where the bytes are until the file is published. The two paths are words of the storage: the caller
+   * keeps them in session records and hands them back unchanged.
+   */
   readonly temporaryPath: string;
-  /** The name it will get. */
+  /** The final name. */
   readonly finalPath: string;
   /** Bytes written so far. */
   readonly offset: number;
   /**
-   * Admits a file of `total` bytes, what is reserved or written already counted in: less than that is
-   * nothing new. Throws `storage_full` and changes nothing when there is no room.
+   * Reserves room for a file of `total` bytes; bytes that are reserved or written already count in.
+   * Throws `storage_full` and changes nothing when there is no room (S-TRF-3).
    */
   reserve(total: number): void;
   /**
-   * Appends at `offset` and hashes. The bytes belong to the caller again when it returns (or, if it
-   * returned a promise, when that settles). Throws `storage_full` on ENOSPC or EDQUOT, else
-   * `internal_error` with the cause; what was written before stays and `offset` says so.
+   * Appends bytes at `offset` and feeds them to the digest. The caller leaves the bytes unchanged until
+   * the call returns or its promise settles. Throws `storage_full` where only room is missing, else
+   * `internal_error` with its cause; bytes written before the error stay, and `offset` counts them.
    */
   write(bytes: Uint8Array): void | Promise<void>;
-  /** Flushes as the durability level asks and returns the offset that is durable at that level. */
+  /** Flushes as the durability level asks, and returns the offset that is durable at that level. */
   checkpoint(): Promise<number>;
-  /** Ends writing, flushes, fixes the digest. Nothing is visible yet. Again: the same result. */
+  /** Ends writing, flushes, fixes the digest; publishes nothing. Called again it returns the same. */
   seal(): Promise<SealedFile>;
   /**
-   * Gives a sealed file its final name and its line in the manifest, at the durability level. Again
-   * after success: the same result, nothing done twice; again after a failure: tries once more.
+   * Gives a sealed file its final name at the durability level. After success a second call returns the
+   * same result and does nothing; after a failure it tries once more.
    */
   publish(): Promise<StoredFile>;
   /**
-   * Closes what it holds open, gives the reservation back and leaves the bytes where they are, for
-   * `reopen`; the last call. In tier W, where nothing can be reopened, the bytes are removed. After
-   * publish it does nothing.
+   * Closes the file and gives the reservation back; nothing else is called after it. With
+   * {@linkcode PartialFiles} the bytes stay where they are, to be reopened; without, they are removed.
+   * After `publish` it does nothing.
    */
   release(): Promise<void>;
-  /** Removes the bytes and gives the reservation back; after publish or release it does nothing. */
+  /** Removes the bytes and gives the reservation back; does nothing after `publish` or `release`. */
   discard(): Promise<void>;
 }
 
-/** What `FileStorage.put` takes besides the bytes. */
-export interface PutSpec extends FileSpec {
-  /** The sha256 the sender announced: another digest throws `checksum_mismatch`, nothing published. */
-  readonly sha256?: string;
+/**
+ * Capability: partial files outlive the {@linkcode Upload} that wrote them, and the process too.
+ *
+ * The caller guarantees that it holds the session the file belongs to. The implementer guarantees that
+ * the bytes up to the durable offset are the ones that were written, and trusts no path: it comes from
+ * a session store that others may write to.
+ *
+ * Absent: a session whose connection broke goes on in the middle of its file as long as the server
+ * process that received it lives. After that its client is told that no file is open (offset 0) and
+ * sends the file from its start.
+ */
+export interface PartialFiles {
+  /**
+   * Opens a partial file at its durable offset and reads its digest up to there. Where the same process
+   * still has the file open, that upload is released first.
+   *
+   * @returns Undefined when the file is gone, shorter than its offset, or none of this storage's.
+   */
+  reopen(partial: PartialFile): Promise<Upload | undefined>;
+  /** Removes a partial file. One that is absent, and a path that is no partial file's, does nothing. */
+  remove(partial: { readonly temporaryPath: string }): Promise<void>;
+  /**
+   * The first `offset` bytes of a partial file, for a session that moves to another server. Each piece
+   * is valid until the next one is asked for. Throws `incomplete` when they are not all there. Absent:
+   * a session that moves goes without its open file, and its client sends the file from its start.
+   */
+  read?(partial: Pick<PartialFile, "temporaryPath" | "offset">): AsyncIterable<Uint8Array>;
 }
 
 /**
- * Keeps files. Errors are {@linkcode FxferError}s: `storage_full` (budget, ENOSPC), `internal_error`
- * with its cause for the rest. No failure leaves a partial file under a final name in tier RW, and
- * none leaves a line in the manifest for a file that is not whole.
+ * Keeps files. Errors are {@linkcode FxferError}s: `storage_full` where room is missing, else
+ * `internal_error` with its cause. A file that is not whole never appears under its final name, unless
+ * it can be told from the whole ones.
+ *
+ * The caller disposes of the storage after the last upload has ended. `asyncDispose` closes what the
+ * storage holds open; partial files stay where the storage can reopen them.
  */
 export interface FileStorage extends AsyncDisposable {
-  /** What the process may do in the folder. */
-  readonly tier: Tier;
-  /** What `ok` promises. */
+  /**
+   * A short name for people: it stands in logs, and as `server.tier` in the server's terms (S-CON-6).
+   * Nothing may be decided by it. The disk says `W` or `RW`.
+   */
+  readonly label: string;
+  /** What `ok` promises (S-TRF-7). */
   readonly durability: Durability;
   /**
-   * Stores a whole file that is in memory. May work synchronously (small files: one system call
-   * instead of a trip to the thread pool); the bytes belong to the caller again when it is done.
+   * Stores a whole file that is in memory, or nothing. It may do so at once, without a promise. The
+   * caller leaves the bytes unchanged until the file is stored. If `spec.sha256` is not the digest of the
+   * bytes: `checksum_mismatch` with the field `sha256` (S-TRF-5).
    *
-   * @param crowded Others wait for this thread: what can be done beside it had better be.
+   * @param crowded Other requests wait for this thread: the storage should work beside it if it can.
    */
   put(spec: PutSpec, bytes: Uint8Array, crowded?: boolean): StoredFile | Promise<StoredFile>;
-  /** Admits a file and opens its temporary folder. */
+  /** Reserves room for a file and begins it. */
   begin(spec: FileSpec): Promise<Upload>;
-  /**
-   * Opens a partial file again after a restart (tier RW: what is beyond `offset` is cut and the rest
-   * is hashed again); undefined when it is gone, shorter than `offset`, or cannot be read (tier W).
-   */
-  reopen(partial: PartialFile): Promise<Upload | undefined>;
-  /**
-   * Recovery of an intent (S-SEQ-5): the stored file if it is whole under its final name (or can get
-   * it now), after repairing the manifest; else undefined, always in tier W.
-   *
-   * @param spec What is known of the file, for the line of the manifest and for `find`.
-   */
-  recover(sealed: SealedFile, spec?: FileSpec): Promise<StoredFile | undefined>;
-  /**
-   * The first `offset` bytes of a partial file, whoever has it open, in pieces that are valid until the
-   * next. Throws `incomplete` when they are not all there or cannot be read (tier W). Absent: as if it
-   * always threw.
-   */
-  read?(partial: Pick<PartialFile, "temporaryPath" | "offset">): AsyncIterable<Uint8Array>;
-  /** Removes a partial file nobody has open; absent is fine. */
-  remove(partial: { readonly temporaryPath: string }): Promise<void>;
-  /** The file an upload id was stored as, as far back as is remembered. */
-  find(uploadId: string): StoredFile | undefined;
-  /**
-   * Learns what other processes have stored in the same place since it was last asked, for `find`.
-   * Asked once a connection: a client sends again what another process may have stored only after it
-   * has lost its connection there. Undefined, or absent: there is nothing to learn.
-   */
-  refresh?(): Promise<void> | undefined;
-  /** Throws what keeps the folder from taking files now; for readiness. */
+  /** Throws what keeps the storage from taking files now; the server's readiness asks. */
   check(): Promise<void>;
+
+  /** Capability: partial files can be opened again; see {@linkcode PartialFiles} for what absent means. */
+  readonly partials?: PartialFiles | undefined;
+  /**
+   * Capability: finishes a commit that a crash or a lost session store cut short (S-SEQ-5).
+   *
+   * Returns the stored file if all its bytes are under the final name, or can get it now, and sees to it
+   * that the file is listed once; undefined when its bytes are gone or others. The caller holds the
+   * session. `spec` is what is known of the file besides, for its line and for `find`.
+   *
+   * Absent: after such a crash the client's retry runs again, and a file whose publication was not yet
+   * known to the session may be stored twice.
+   */
+  readonly recover?:
+    | ((sealed: SealedFile, spec?: FileSpec) => Promise<StoredFile | undefined>)
+    | undefined;
+  /**
+   * Capability: knows the file an upload id was stored as (S-TRF-9).
+   *
+   * A storage that has it answers in `put` and `publish` too: a known id with the same sha256 stores
+   * nothing and returns the first result with `replayed: true`; one with another sha256 throws
+   * `sequence_reuse` with the field `field: "upload_id"`. Of two uploads with one id at the same time one
+   * is stored. It may forget ids after a while. The server awaits the result only when it is a promise.
+   *
+   * Absent: a client that sends a file again, because the reply to the first try was lost, may have it
+   * stored twice. The server's terms say so: `server.upload_ids` is false.
+   */
+  readonly find?:
+    | ((uploadId: string) => StoredFile | undefined | Promise<StoredFile | undefined>)
+    | undefined;
+  /**
+   * Capability, for a `find` that answers from this process's memory: learns what other processes have
+   * stored in the same place. Asked once for each connection, because a client sends again what another
+   * process may have stored only after it lost its connection there. Undefined: nothing to learn now.
+   *
+   * Absent: `find` knows everything already, or what other processes stored stays unknown to it.
+   */
+  readonly refresh?: (() => Promise<void> | undefined) | undefined;
+  /**
+   * Capability: removes partial files that no session will ever ask for, and returns how many. The caller
+   * has asked the session store first: `isLive` tells whether a session still names a temporary path.
+   * The implementer leaves files alone that another process may be receiving at this moment.
+   *
+   * Absent: what crashed processes left half done stays until people remove it.
+   */
+  readonly sweep?: ((isLive: (temporaryPath: string) => boolean) => Promise<number>) | undefined;
 }

@@ -1,54 +1,54 @@
-/** One file that is being received. @module */
+/** A file that is being received piece by piece. @module */
 import type { FxferError } from "../errors.ts";
 import { commitDurably, commitNow, syncFolders, type WholeFile } from "./commit.ts";
-import type { Sha256, StorageCore } from "./core.ts";
+import type { DiskParts, Sha256 } from "./disk_parts.ts";
 import { asStorageError } from "./io_errors.ts";
 import type { FileSpec, SealedFile, StoredFile, Upload } from "./types.ts";
 
-/** What a new or reopened upload starts from. */
+/** What an upload starts with, whether it is new or reopened. */
 export interface UploadStart {
   readonly temporaryPath: string;
   readonly finalPath: string;
   readonly spec: FileSpec;
   readonly file: Deno.FsFile;
-  /** Has seen the first `offset` bytes. */
+  /** The digest of the first `offset` bytes. */
   readonly hash: Sha256;
   readonly offset: number;
-  /** Bytes reserved in the budget already. */
+  /** Bytes that are reserved in the budget already. */
   readonly reserved: number;
 }
 
 /**
- * Fewer bytes than this are written at once. More than for a whole file ({@linkcode PUT_ON_THREAD_POOL_BYTES}),
- * whose opening and closing the thread pool takes over too.
+ * Fewer bytes than this are written on the main thread. The number is larger than the one for whole files
+ * in put.ts, because there the thread pool also opens and closes the file.
  */
-const WRITE_LATER_BYTES = 64 * 1024;
+const THREAD_POOL_BYTES = 64 * 1024;
 
 type Stage = "writing" | "sealed" | "published" | "over";
 
-/** {@linkcode Upload} on a disk. Its handle's own position is always `offset`. */
+/** {@linkcode Upload} on a disk. The position of its file is always `offset`. */
 export class DiskUpload implements Upload {
   readonly temporaryPath: string;
   readonly finalPath: string;
-  readonly #core: StorageCore;
+  readonly #parts: DiskParts;
   readonly #spec: FileSpec;
   readonly #hash: Sha256;
   #file: Deno.FsFile | undefined;
   #offset: number;
   #reserved: number;
-  /** How much of the reservation is on the disk. */
+  /** How many reserved bytes are written. */
   #written: number;
   #stage: Stage = "writing";
   #sealed: SealedFile | undefined;
   #whole: WholeFile | undefined;
   #stored: StoredFile | undefined;
-  /** The first error is final: after ENOSPC a later sync still succeeds. */
+  /** The first error, which is final: after a full disk a flush succeeds although bytes are missing. */
   #failure: FxferError | undefined;
-  /** At level `durable` the temporary name itself must be on the disk before an offset is. */
+  /** Whether the temporary name is flushed: at level `durable` no offset is durable before it. */
   #nameSynced = false;
 
-  constructor(core: StorageCore, start: UploadStart) {
-    this.#core = core;
+  constructor(parts: DiskParts, start: UploadStart) {
+    this.#parts = parts;
     this.temporaryPath = start.temporaryPath;
     this.finalPath = start.finalPath;
     this.#spec = start.spec;
@@ -57,8 +57,8 @@ export class DiskUpload implements Upload {
     this.#offset = start.offset;
     this.#reserved = start.reserved;
     this.#written = Math.min(start.offset, start.reserved);
-    core.budget.wrote(this.#written);
-    core.open.set(start.temporaryPath, this);
+    parts.budget.wrote(this.#written);
+    parts.open.set(start.temporaryPath, this);
   }
 
   get offset(): number {
@@ -67,7 +67,7 @@ export class DiskUpload implements Upload {
 
   reserve(total: number): void {
     if (total <= this.#reserved) return;
-    this.#core.budget.reserve(total - this.#reserved);
+    this.#parts.budget.reserve(total - this.#reserved);
     this.#reserved = total;
   }
 
@@ -75,9 +75,9 @@ export class DiskUpload implements Upload {
     const file = this.#writable("write to");
     if (bytes.length === 0) return;
     this.reserve(this.#offset + bytes.length);
-    return bytes.length < WRITE_LATER_BYTES
+    return bytes.length < THREAD_POOL_BYTES
       ? this.#writeNow(file, bytes)
-      : this.#writeLater(file, bytes);
+      : this.#writeOnThreadPool(file, bytes);
   }
 
   #writeNow(file: Deno.FsFile, bytes: Uint8Array): void {
@@ -95,10 +95,10 @@ export class DiskUpload implements Upload {
   }
 
   /**
-   * The hash runs here while the thread pool writes, and so may the caller's next read: 800 MB/s instead
-   * of 700. A disk that is slow for a moment holds up nobody else.
+   * The thread pool writes while this thread computes the digest and the caller may read more from the
+   * network: 800 MB/s instead of 700. A disk that is slow for a moment delays no other connection.
    */
-  async #writeLater(file: Deno.FsFile, bytes: Uint8Array): Promise<void> {
+  async #writeOnThreadPool(file: Deno.FsFile, bytes: Uint8Array): Promise<void> {
     try {
       let pending = file.write(bytes);
       this.#hash.update(bytes);
@@ -115,42 +115,37 @@ export class DiskUpload implements Upload {
   }
 
   #advance(count: number): void {
-    // Released by another handler while the pool wrote: the bytes belong to its successor.
+    // The upload was released or discarded during the write: the bytes may be another upload's now.
     if (this.#stage !== "writing") throw new TypeError("Cannot write to upload: it is over");
     this.#offset += count;
     this.#written += count;
-    this.#core.budget.wrote(count);
+    this.#parts.budget.wrote(count);
   }
 
   async checkpoint(): Promise<number> {
     const file = this.#writable("checkpoint");
     const offset = this.#offset;
-    try {
-      await this.#flush(file);
-    } catch (error) {
-      throw this.#fail("Cannot flush upload", error);
-    }
+    await this.#flush(file);
     return offset;
   }
 
   async #flush(file: Deno.FsFile): Promise<void> {
-    const { durability, flush } = this.#core;
+    const { durability, flush } = this.#parts;
     if (durability === "process") return;
-    await flush.contents(file, durability);
-    if (durability === "durable" && !this.#nameSynced) {
-      await syncFolders(this.#core, this.temporaryPath);
-      this.#nameSynced = true;
+    try {
+      await flush.contents(file, durability);
+      if (durability === "durable" && !this.#nameSynced) {
+        await syncFolders(this.#parts, this.temporaryPath);
+        this.#nameSynced = true;
+      }
+    } catch (error) {
+      throw this.#fail("Cannot flush upload", error);
     }
   }
 
   async seal(): Promise<SealedFile> {
     if (this.#sealed !== undefined) return this.#sealed;
-    const file = this.#writable("seal");
-    try {
-      await this.#flush(file);
-    } catch (error) {
-      throw this.#fail("Cannot flush upload", error);
-    }
+    await this.#flush(this.#writable("seal"));
     this.#closeFile();
     const { temporaryPath, finalPath } = this;
     const size = this.#offset;
@@ -169,30 +164,30 @@ export class DiskUpload implements Upload {
       throw new TypeError(`Cannot publish upload: it is ${this.#stage}`);
     }
     const id = this.#spec.uploadId;
-    // Two uploads with one id: the second waits until it is known whether the first was stored.
-    while (id !== undefined && this.#core.committing.has(id)) {
-      await this.#core.committing.get(id)?.catch(() => {});
+    // Another upload with this id is being committed: wait until it is known whether it was stored.
+    while (id !== undefined && this.#parts.committing.has(id)) {
+      await this.#parts.committing.get(id)?.catch(() => {});
     }
-    const replay = this.#core.index.replay(id, whole.sha256);
+    const replay = this.#parts.index.replay(id, whole.sha256);
     try {
-      // Not final: the file is whole and sealed, so another try may succeed.
+      // A failure is not final here: the file is whole and sealed, so another try may succeed.
       this.#stored = replay ?? await this.#commit(whole);
     } catch (error) {
       throw asStorageError("Cannot publish upload", error);
     }
-    if (replay !== undefined) this.#core.folder.remove(this.temporaryPath);
+    if (replay !== undefined) this.#parts.folder.remove(this.temporaryPath);
     this.#stage = "published";
     this.#leave();
     return this.#stored;
   }
 
   #commit(whole: WholeFile): StoredFile | Promise<StoredFile> {
-    if (this.#core.durability !== "durable") return commitNow(this.#core, whole);
-    const committed = commitDurably(this.#core, whole);
+    if (this.#parts.durability !== "durable") return commitNow(this.#parts, whole);
+    const committed = commitDurably(this.#parts, whole);
     const id = this.#spec.uploadId;
     if (id !== undefined) {
-      const settled = committed.finally(() => this.#core.committing.delete(id));
-      this.#core.committing.set(id, settled);
+      const settled = committed.finally(() => this.#parts.committing.delete(id));
+      this.#parts.committing.set(id, settled);
       settled.catch(() => {});
     }
     return committed;
@@ -200,18 +195,18 @@ export class DiskUpload implements Upload {
 
   // deno-lint-ignore require-await -- the contract leaves room for storages that must wait
   async discard(): Promise<void> {
-    // After release the bytes may be a successor's.
+    // After release the bytes may belong to an upload that has reopened them.
     if (this.#stage === "published" || this.#stage === "over") return;
     this.#end();
     try {
-      this.#core.folder.remove(this.temporaryPath);
+      this.#parts.folder.remove(this.temporaryPath);
     } catch (error) {
       throw asStorageError("Cannot discard upload", error);
     }
   }
 
   async release(): Promise<void> {
-    if (this.#core.folder.tier === "W") return await this.discard();
+    if (this.#parts.folder.tier === "W") return await this.discard();
     if (this.#stage !== "published") this.#end();
   }
 
@@ -222,12 +217,12 @@ export class DiskUpload implements Upload {
     this.#leave();
   }
 
-  /** Gives the reservation back and is no longer among the open ones. */
+  /** Gives the reservation back and leaves the list of open uploads. */
   #leave(): void {
-    this.#core.budget.release(this.#reserved, this.#written);
+    this.#parts.budget.release(this.#reserved, this.#written);
     this.#reserved = this.#written = 0;
-    if (this.#core.open.get(this.temporaryPath) === this) {
-      this.#core.open.delete(this.temporaryPath);
+    if (this.#parts.open.get(this.temporaryPath) === this) {
+      this.#parts.open.delete(this.temporaryPath);
     }
   }
 
@@ -239,7 +234,7 @@ export class DiskUpload implements Upload {
 
   #fail(action: string, error: unknown): FxferError {
     this.#failure = asStorageError(action, error);
-    // The handle is of no use any more; the bytes stay for reopen or discard.
+    // Nothing more will be written. The bytes stay, to be reopened or discarded.
     this.#closeFile();
     return this.#failure;
   }

@@ -1,23 +1,23 @@
-/** Remembers which upload id was stored as which file (S-TRF-9). @module */
+/** Remembers which file was stored under which upload id (S-TRF-9). @module */
 import { FxferError } from "../errors.ts";
 import type { StoredFile } from "./types.ts";
 
-/** A bounded memory: the oldest entry makes room for the newest. */
+/** Has a limit: when it is reached, the entry that was set first is forgotten. */
 export class UploadIndex {
   readonly #files = new Map<string, StoredFile>();
   readonly #limit: number;
 
-  /** @param limit Entries kept; one costs about 350 bytes. */
+  /** @param limit Entries kept; each takes about 350 bytes of memory. */
   constructor(limit: number) {
     this.#limit = limit;
   }
 
-  /** The file, as it was stored. */
+  /** The file that was stored under an id. */
   get(uploadId: string): StoredFile | undefined {
     return this.#files.get(uploadId);
   }
 
-  /** Remembers; of two files with one id the later one counts. */
+  /** Remembers a file. If the id is known, this file replaces the earlier one. */
   set(uploadId: string, file: StoredFile): void {
     this.#files.delete(uploadId);
     this.#files.set(uploadId, file);
@@ -27,9 +27,9 @@ export class UploadIndex {
   }
 
   /**
-   * The first result if this upload is a repetition (S-TRF-9), undefined if it is new.
+   * The first result, if an upload with this id was stored before; undefined if it is new (S-TRF-9).
    *
-   * @throws {FxferError} `sequence_reuse` when the id stands for other bytes.
+   * @throws {FxferError} `sequence_reuse` if other bytes were stored under the id.
    */
   replay(uploadId: string | undefined, sha256: string): StoredFile | undefined {
     if (uploadId === undefined) return undefined;

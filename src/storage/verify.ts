@@ -1,9 +1,9 @@
 /**
- * Compares a storage folder with its manifest: hashes every listed file again and looks for files
- * nobody listed. Memory stays the same however long the manifest is.
+ * Compares a storage folder with its manifest: hashes every listed file again, and looks for files that
+ * are not listed. A longer manifest takes more time, and no more memory.
  *
- * A manifest is text that anybody may have changed: a path in it is used only if it has the form
- * fxfer itself makes, and no symlink is followed.
+ * The manifest is a text file that anybody may have changed. A path in it is used only if it has the form
+ * of the paths that fxfer makes, and no symbolic link is followed.
  *
  * @module
  */
@@ -14,52 +14,52 @@ import { MANIFEST } from "./manifest.ts";
 import { readManifest } from "./manifest_reader.ts";
 import { folderOf, INCOMING, isFinalPath } from "./naming.ts";
 
-/** What a finding says of a file or a line. */
+/** What a finding says about a file or a line. */
 export type VerifyVerdict =
-  /** Listed, there, and unchanged. */
+  /** The file is listed and unchanged. */
   | "ok"
-  /** Listed and not there. */
+  /** The file is listed and does not exist. */
   | "missing"
-  /** Listed, and its size or digest is another one now, or it is no regular file. */
+  /** The file is listed, but its size or digest differs, or it is no regular file. */
   | "changed"
-  /** A file that no line lists: removed by nobody, trusted by nobody. */
+  /** The file is not listed. fxfer neither removes nor trusts it. */
   | "extra"
-  /** The beginning of a file: not whole, or never published. */
+  /** The file is not whole, or was never published. */
   | "partial"
-  /** A line that is no entry, or whose path is none of fxfer's. */
+  /** The line is no entry, or its path is not of the form that fxfer makes. */
   | "malformed"
   /** The manifest ends inside a line. */
   | "torn";
 
 /** One thing {@linkcode verifyFolder} found. */
 export interface VerifyFinding {
-  /** What it is. */
+  /** What was found. */
   readonly verdict: VerifyVerdict;
-  /** Relative to the folder; absent for a line that names none of fxfer's paths. */
+  /** Relative to the folder; absent for a malformed or torn line. */
   readonly path?: string;
-  /** The line of the manifest, counted from 1; absent for files without one. */
+  /** The line of the manifest, counted from 1; absent for a file that is not listed. */
   readonly line?: number;
-  /** The entry's size in bytes, or that of the file where there is no entry. */
+  /** Bytes: the size in the line, or the size of a file that is not listed. */
   readonly size?: number;
 }
 
 /** How {@linkcode verifyFolder} works. */
 export interface VerifyOptions {
   /**
-   * Listed paths held in memory at once; a longer manifest is read again for each such share.
+   * How many listed paths are held in memory at once. A manifest with more is read several times.
    * @default {100000}
    */
   readonly pathsAtOnce?: number;
 }
 
-/** The mode a partial file has in tier W (wire §10). */
+/** The mode of a partial file in tier W: nobody may read it. */
 const PARTIAL_MODE = 0o200;
 
 /**
- * Yields a finding for every line of the manifest, then one for every file no line lists.
+ * Yields a finding for every line of the manifest, then one for every file that is not listed.
  *
- * Needs permission to read the folder. Run it on a folder that is in use and files that are just
- * being committed may show as `extra` or `partial`.
+ * It needs permission to read the folder. While a server uses the folder, files that are being committed
+ * may show as `extra` or `partial`.
  *
  * @param folder The storage folder.
  * @throws {Deno.errors.NotFound} When there is no such folder.
@@ -119,7 +119,7 @@ async function judge(
   }
 }
 
-/** Walks the folder once for each share of the paths, so that only one share is held at a time. */
+/** Divides all paths into shares and walks the folder once a share: only one share is in memory. */
 async function* findUnlisted(folder: string, shares: number): AsyncGenerator<VerifyFinding> {
   for (let share = 0; share < shares; share++) {
     const listed = new Set<string>();
@@ -142,10 +142,10 @@ async function* findUnlisted(folder: string, shares: number): AsyncGenerator<Ver
   }
 }
 
-/** A session store in the same folder, with its journals. */
+/** A session store in the same folder, and the files that SQLite keeps beside it. */
 const DATABASE = /\.(?:sqlite|db)(?:-wal|-shm|-journal)?$/;
 
-/** Everything in the folder that should have a line; the session database and the like do not. */
+/** Everything in the folder that should be listed: not the manifest, a database, or hidden files. */
 async function* walk(folder: string): AsyncGenerator<string> {
   for await (const { name, isDirectory } of Deno.readDir(folder)) {
     if (!isDirectory) {
@@ -157,7 +157,7 @@ async function* walk(folder: string): AsyncGenerator<string> {
   }
 }
 
-/** Spreads paths evenly: their last characters are random or a time. */
+/** The share of a path. Paths spread evenly, because their last characters are random or a time. */
 function shareOf(path: string, shares: number): number {
   let hash = 0;
   for (let at = 0; at < path.length; at++) hash = (hash * 31 + path.charCodeAt(at)) >>> 0;

@@ -1,5 +1,5 @@
 /**
- * Sessions in this process's memory: the fastest store, gone with the process.
+ * Sessions in the memory of this process: the fastest store, and its records end with the process.
  *
  * @module
  */
@@ -9,8 +9,8 @@ import type { SessionStore, StoreStats } from "./types.ts";
 /** What {@linkcode MemorySessionStore} takes. */
 export interface MemorySessionStoreOptions {
   /**
-   * How many tombstones are kept, 0 or more: beyond it the one that ended first is forgotten, and
-   * its id answers `session_unknown` a little early.
+   * How many tombstones are kept, 0 or more. Beyond it the session that ended first is forgotten, and its
+   * id answers `session_unknown` earlier than it would otherwise.
    *
    * @default {10_000}
    */
@@ -18,8 +18,7 @@ export interface MemorySessionStoreOptions {
 }
 
 /**
- * Keeps session records in a map. Records are immutable, so the record that was saved is the record
- * that is loaded, without a copy.
+ * Keeps session records in a map. Records are immutable, so `load` returns the saved object itself.
  *
  * @example
  * ```ts
@@ -35,7 +34,7 @@ export class MemorySessionStore implements SessionStore {
   /** False: no record outlives the process. */
   readonly persistent = false;
   readonly #records = new Map<string, SessionRecord>();
-  /** Ids of ended sessions; a set keeps its order, so the first is the one that ended first. */
+  /** Ids of ended sessions. A set keeps the order of insertion, so the first one ended first. */
   readonly #ended = new Set<string>();
   readonly #maxEnded: number;
   #disposed = false;
@@ -53,12 +52,12 @@ export class MemorySessionStore implements SessionStore {
     this.#maxEnded = maxEnded;
   }
 
-  /** The record with this id, tombstones included. */
+  /** The record with this id, of a live session or a tombstone. */
   async load(id: string): Promise<SessionRecord | undefined> {
     return await this.#open().get(id);
   }
 
-  /** Stores if the kept version is one below; nothing can come between the look and the set. */
+  /** Stores the record if the kept version is one below. Nothing is awaited between the two. */
   // deno-lint-ignore require-await -- a throw must become a rejection
   async save(record: SessionRecord): Promise<boolean> {
     const records = this.#open();
@@ -66,23 +65,23 @@ export class MemorySessionStore implements SessionStore {
     if ((records.get(id)?.version ?? 0) !== record.version - 1) return false;
     records.set(id, record);
     if (record.endedAt === null) this.#ended.delete(id);
-    else this.#bury(id);
+    else this.#addTombstone(id);
     return true;
   }
 
-  /** Forgets a record. */
+  /** Removes a record. */
   // deno-lint-ignore require-await -- as in save
   async delete(id: string): Promise<void> {
     this.#open().delete(id);
     this.#ended.delete(id);
   }
 
-  /** Every record; one that is added meanwhile may or may not be seen. */
+  /** Yields every record; one that is added meanwhile may show or not. */
   async *list(): AsyncIterable<SessionRecord> {
     yield* this.#open().values();
   }
 
-  /** Counts by what was saved: an expired session counts as live until it is saved as expired. */
+  /** Counts the saved records: an expired session counts as live until it is saved as expired. */
   // deno-lint-ignore require-await -- as in save
   async stats(): Promise<StoreStats> {
     const ended = this.#ended.size;
@@ -102,7 +101,7 @@ export class MemorySessionStore implements SessionStore {
     return this.#records;
   }
 
-  #bury(id: string): void {
+  #addTombstone(id: string): void {
     this.#ended.add(id);
     if (this.#ended.size <= this.#maxEnded) return;
     const [oldest] = this.#ended;

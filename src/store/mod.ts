@@ -1,4 +1,47 @@
-/** What the server remembers about sessions: one contract, several stores. @module */
+/**
+ * What a server remembers about sessions: one contract, three stores.
+ *
+ * types.ts is the contract, {@linkcode SessionStore}. The memory store is the fastest, and its sessions end
+ * with the process. SQLite keeps them in one file for the processes of one machine. Redis keeps them for
+ * servers on any machine, and tells each of them when another one takes a session over.
+ *
+ * ## A store of your own
+ *
+ * Five methods and two facts, in this order; after each step the suite tells what is still missing:
+ *
+ * 1. `kind`, a word for logs; `persistent`, whether records outlive the process. A store that says it is
+ *    not persistent promises that its saves neither fail nor wait.
+ * 2. `load` and `save`. A record is plain data: text, numbers, arrays, null, at most some megabytes. `save`
+ *    compares and sets in one atomic step: it stores version n only if version n - 1 is kept, or none is kept
+ *    and n is 1. All safety of sessions rests on it: that one of two servers wins, that a frame runs once
+ *    (S-SEQ), that a displaced holder stops (S-TAKE-2). A lock around the whole store is not needed.
+ * 3. `delete`, `list` and `stats`. The sweeper walks `list` every few seconds, so it must not hold all records
+ *    in memory, nor block writers. `stats` is asked at each connect, so it must not walk them.
+ * 4. `announce` and `watch`, if the store can send messages between servers. They are a hint that makes
+ *    takeovers quick (S-TAKE-3); messages may be lost.
+ * 5. Errors: whatever keeps the store from knowing is `store_unavailable` with its cause. The server answers
+ *    with it, and the client tries again (S-DEG-2). A guess would store a file twice, or never.
+ *
+ * Run `tests/store_suite.ts` on it: a test file calls `storeSuite(name, factory, options)`. `gaps` names what
+ * the store cannot do, each with the reason: `shared` (no second process can open the data) and `persistent`.
+ * `tests/examples/notifying_store.ts` is an example that wraps the memory store; memory.ts is the shortest
+ * store from scratch.
+ *
+ * ## Decisions, and what was not chosen
+ *
+ * - A record is saved as one text, not as columns: only its version, its end and its id are ever asked for,
+ *   and a new field of a record needs no new schema.
+ * - The versioned save replaces a lock. A lock needs a holder, a timeout and a rule for a holder that died;
+ *   with versions the slower of two writers is told, whatever became of the other (S-TAKE-6).
+ * - SQLite works synchronously through `node:sqlite`, which needs no native download: a save takes well under
+ *   a millisecond, less than a way to a worker and back.
+ * - In Redis the kept replies are a list of their own, because a save would send sixteen of them again for
+ *   each new one (redis_ring.ts). Sets of ids beside the records make `list` and `stats` cheap; SCAN would
+ *   walk everything else in that Redis, too (redis_index.ts).
+ * - The library imports no Redis client: a store takes any that has one method ({@linkcode RedisClient}).
+ *
+ * @module
+ */
 export type { SessionStore, StoreStats, TakeoverListener } from "./types.ts";
 export { MemorySessionStore, type MemorySessionStoreOptions } from "./memory.ts";
 export { SqliteSessionStore, type SqliteSessionStoreOptions } from "./sqlite.ts";

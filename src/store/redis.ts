@@ -1,10 +1,10 @@
 /**
  * Sessions in Redis: they outlive the process, and servers on any machine share them.
  *
- * A record is one JSON text under `<prefix>{session:<id>}`, without its kept replies, which are a list
- * under `<prefix>{session:<id>}:ring` (see redis_ring.ts). The braces make a hash tag, so that both are
- * in one slot of a Cluster, and scripts write and read them together. Two sorted sets say which
- * sessions there are (see redis_index.ts). Redis forgets a record by itself when its tombstone is over.
+ * A record is one JSON text under `<prefix>{session:<id>}`. Its kept replies are a list of their own under
+ * `<prefix>{session:<id>}:ring` (see redis_ring.ts). The braces are a hash tag: they put both keys into
+ * one slot of a Cluster, so that a script can write and read them together. Two sorted sets say which
+ * sessions there are (see redis_index.ts). Redis itself forgets a record when its tombstone is over.
  *
  * @module
  */
@@ -29,21 +29,21 @@ export interface RedisSessionStoreOptions {
    */
   readonly prefix?: string;
   /**
-   * How long to wait for a reply, in milliseconds, 1 or more; then it is `store_unavailable`.
+   * How long to wait for a reply, in milliseconds, 1 or more; then the call throws `store_unavailable`.
    *
    * @default {2000}
    */
   readonly commandTimeoutMs?: number;
   /**
-   * Listens to takeovers by other servers, on a connection of its own. Without it a server finds out
-   * at its next save.
+   * Listens to messages of takeovers by other servers. Without it a server learns of a takeover when it
+   * saves.
    */
   readonly subscriber?: RedisSubscriber;
 }
 
 /**
- * Compares and sets. The version is the first field of the text, so a short look at its beginning
- * is enough, however large the record is. Of the list the last ARGV[4] entries stay.
+ * Compares the version and stores. The version is the first field of the text, so the script reads only
+ * its first bytes, however large the record is. The last ARGV[4] entries of the list are kept.
  */
 const SAVE = redisScript(`
 local head = redis.call('GETRANGE', KEYS[1], 0, 31)
@@ -57,7 +57,7 @@ redis.call('PEXPIRE', KEYS[2], ARGV[3])
 return 1
 `);
 
-/** The record and its list, as they are at one moment. */
+/** Reads the record and its list in one step. */
 const LOAD = redisScript(`
 return {redis.call('GET', KEYS[1]), redis.call('LRANGE', KEYS[2], 0, -1)}
 `);
@@ -66,12 +66,12 @@ return {redis.call('GET', KEYS[1]), redis.call('LRANGE', KEYS[2], 0, -1)}
 const PAGE = 32;
 
 /**
- * Keeps session records in a Redis server, 6 or newer.
+ * Keeps session records in a Redis server, version 6 or newer.
  *
- * Any client does that sends commands ({@linkcode RedisClient}); the caller makes it and closes it
- * after the store. Errors, and replies later than the timeout, are `store_unavailable` with their
- * cause. The store is as safe as that Redis is told to be: one without persistence forgets its
- * sessions when it restarts, and `ok` of a server at level `durable` asks for `appendfsync always`.
+ * The caller makes a client ({@linkcode RedisClient}) and closes it after the store. Errors, and replies
+ * that take longer than the timeout, are thrown as `store_unavailable` with their cause. Records are as
+ * safe as Redis is told to keep them: without persistence it forgets its sessions when it restarts, and
+ * an `ok` at level `durable` is true only with `appendfsync always`.
  *
  * @example
  * ```ts
@@ -88,7 +88,7 @@ export class RedisSessionStore implements SessionStore {
   readonly kind = "redis";
   /** True: records outlive the process. */
   readonly persistent = true;
-  /** Calls a listener when any server takes a session over; present with a subscriber. */
+  /** Calls a listener when a server takes a session over; present with a subscriber. */
   readonly watch?: (listener: TakeoverListener) => AsyncDisposable;
   readonly #prefix: string;
   readonly #commands: RedisCommands;
@@ -113,7 +113,7 @@ export class RedisSessionStore implements SessionStore {
     if (subscriber !== undefined) this.watch = (listener) => this.#watch(subscriber, listener);
   }
 
-  /** The record with this id, tombstones included. */
+  /** The record with this id, of a live session or a tombstone. */
   async load(id: string): Promise<SessionRecord | undefined> {
     this.#check();
     const record = parse(
@@ -123,13 +123,13 @@ export class RedisSessionStore implements SessionStore {
     return record;
   }
 
-  /** Compares and sets in one script. */
+  /** Compares the version and stores in one script, which Redis runs as one step. */
   async save(record: SessionRecord): Promise<boolean> {
     this.#check();
     const { version, ring: _, ...rest } = record;
     const { id } = rest;
     const ttl = ttlOf(record);
-    if (version === 1) await this.#index.announce(id);
+    if (version === 1) await this.#index.addTentative(id);
     const { kept, added } = this.#rings.change(record);
     const saved = await this.#commands.script("save session", SAVE, [
       "2",
@@ -142,20 +142,20 @@ export class RedisSessionStore implements SessionStore {
     ]);
     if (Number(saved) !== 1) return false;
     this.#rings.note(record);
-    // The record is stored, and that is the answer: an entry that fails now is healed by list().
-    if (record.endedAt !== null) await this.#index.ended(id, ttl).catch(ignore);
-    else if (version === 1) await this.#index.live(id, ttl).catch(ignore);
+    // The record is stored, so the save has succeeded; list() repairs an entry that fails now.
+    if (record.endedAt !== null) await this.#index.markEnded(id, ttl).catch(ignore);
+    else if (version === 1) await this.#index.markLive(id, ttl).catch(ignore);
     return true;
   }
 
-  /** Forgets a record. */
+  /** Removes a record. */
   async delete(id: string): Promise<void> {
     this.#check();
     await this.#commands.send("delete session", ["DEL", ...this.#keys(id)]);
     await this.#index.forget(id);
   }
 
-  /** Every record, live ones first; one that is added meanwhile may or may not be seen. */
+  /** Yields every record, live ones first; one that is added meanwhile may show or not. */
   async *list(): AsyncIterable<SessionRecord> {
     this.#check();
     for await (const entries of this.#index.walk()) {
@@ -164,7 +164,7 @@ export class RedisSessionStore implements SessionStore {
         const records = await Promise.all(page.map(({ id }) => this.load(id)));
         for (const [i, entry] of page.entries()) {
           const record = records[i];
-          await this.#index.heal(
+          await this.#index.repair(
             entry,
             record && { ended: record.endedAt !== null, ttlMs: ttlOf(record) },
           );
@@ -175,21 +175,21 @@ export class RedisSessionStore implements SessionStore {
   }
 
   /**
-   * Counts by what was saved: an expired session counts as live until it is saved as expired. Weakly
-   * consistent: what other servers save at this moment may be counted a moment later.
+   * Counts the saved records: an expired session counts as live until it is saved as expired. A record that
+   * another server saves at this moment may be counted a moment later.
    */
   async stats(): Promise<StoreStats> {
     this.#check();
     return await this.#index.count();
   }
 
-  /** Tells the servers that watch that a session has a new holder; nobody may be listening. */
+  /** Tells the servers that watch the store that a session has a new holder. */
   async announce(id: string, epoch: number): Promise<void> {
     this.#check();
     await this.#commands.send("announce takeover", ["PUBLISH", this.#channel, `${epoch} ${id}`]);
   }
 
-  /** Ends the store; the client stays open. */
+  /** Ends the store. The client stays open: its maker closes it. */
   // deno-lint-ignore require-await -- the contract is asynchronous
   async [Symbol.asyncDispose](): Promise<void> {
     this.#disposed = true;
@@ -225,8 +225,9 @@ export class RedisSessionStore implements SessionStore {
 }
 
 /**
- * How long a record is kept if nobody writes to it again: to the end of its tombstone. Counted from
- * the record's own last change, so that no clock but the record's is asked.
+ * How long Redis keeps a record that is not saved again: until the end of its tombstone, in milliseconds.
+ * It is counted from the last change of the record, by the times in the record, so that no other clock
+ * matters.
  */
 function ttlOf(record: SessionRecord): number {
   const { lastActivityAt, detachedAt, leaseUntil, expiryMs, endedAt } = record;
@@ -235,7 +236,7 @@ function ttlOf(record: SessionRecord): number {
   return Math.max(1, Math.ceil(end - lastActivityAt)) + Math.max(expiryMs, TOMBSTONE_MS);
 }
 
-/** The keys are ours and no peer writes to them: what was saved as a record is one. */
+/** Only fxfer writes to these keys, so a text that was saved as a record is one. */
 function parse(reply: unknown): SessionRecord | undefined {
   const [json, replies] = reply as [string | null | undefined, string[]];
   if (json === null || json === undefined) return undefined;

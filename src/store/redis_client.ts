@@ -1,18 +1,19 @@
 /**
- * What a Redis store needs of a client, and how long it waits for it.
+ * What the Redis store needs of a client, and how long it waits for a reply.
  *
  * @module
  */
 import { FxferError } from "../errors.ts";
+import { LATE, within } from "../within.ts";
 
 /**
- * Sends commands to Redis: one method, so that any client does, and the library imports none.
+ * Sends commands to Redis. It is one method, so that any client fits, and the library imports none.
  *
- * It is expected to: answer each command with its own reply, whatever became of earlier ones; reject
- * when the connection is lost with the reply outstanding, and not send the command again; reject at
- * once, instead of queueing without bound, while there is no connection.
+ * The implementer guarantees: each command gets its own reply, whatever became of earlier ones; when the
+ * connection is lost before the reply, the promise rejects and the command is not sent again; while there
+ * is no connection, it rejects at once and does not queue commands without limit.
  *
- * A client of a Cluster finds the key of a command at `args[1]`, of `EVAL` and `EVALSHA` at `args[3]`.
+ * In a Cluster the key of a command is at `args[1]`; that of `EVAL` and `EVALSHA` is at `args[3]`.
  */
 export interface RedisClient {
   /**
@@ -24,15 +25,15 @@ export interface RedisClient {
   sendCommand(args: string[]): Promise<unknown>;
 }
 
-/** Listens to Redis's channels, on a connection of its own. */
+/** Listens to channels of Redis, on a connection of its own. */
 export interface RedisSubscriber {
-  /** Calls `listener` with each message; goes on by itself after the connection was lost. */
+  /** Calls `listener` with each message. After a lost connection it subscribes again by itself. */
   subscribe(channel: string, listener: (message: string) => void): Promise<unknown>;
   /** Ends what `subscribe` with these arguments began. */
   unsubscribe(channel: string, listener: (message: string) => void): Promise<unknown>;
 }
 
-/** Sends commands and waits for each a bounded time; everything that fails is `store_unavailable`. */
+/** Sends commands and waits for their replies. Whatever fails is thrown as `store_unavailable`. */
 export class RedisCommands {
   readonly #client: RedisClient;
   readonly #timeoutMs: number;
@@ -43,24 +44,23 @@ export class RedisCommands {
   }
 
   /**
-   * Sends a command. A reply that comes too late is dropped with the promise it belongs to, so it is
-   * taken neither for this command nor for another.
+   * Sends a command. If its reply comes too late, it is dropped together with its promise, so it can
+   * never be taken for the reply to another command.
    *
-   * @param action For the error: "save session".
+   * @param action What is done, for the text of an error: "save session".
    */
   async send(action: string, args: string[]): Promise<unknown> {
     try {
-      return await this.#within(this.#client.sendCommand(args));
+      return await this.#reply(args);
     } catch (cause) {
       throw new FxferError("store_unavailable", `Cannot ${action}: Redis failed`, { cause });
     }
   }
 
-  /** As `send` for a script that Redis may have forgotten: then it is sent whole. */
+  /** Runs a script by its SHA-1. If Redis does not know it (any more), sends its text. */
   async script(action: string, script: RedisScript, args: string[]): Promise<unknown> {
     try {
-      const evalsha = ["EVALSHA", await script.sha1, ...args];
-      return await this.#within(this.#client.sendCommand(evalsha));
+      return await this.#reply(["EVALSHA", await script.sha1, ...args]);
     } catch (cause) {
       if (cause instanceof Error && cause.message.startsWith("NOSCRIPT")) {
         return await this.send(action, ["EVAL", script.text, ...args]);
@@ -69,34 +69,26 @@ export class RedisCommands {
     }
   }
 
-  async #within(reply: Promise<unknown>): Promise<unknown> {
-    const { promise: late, reject } = Promise.withResolvers<never>();
-    const timer = setTimeout(
-      () => reject(new Error(`No reply within ${this.#timeoutMs} ms`)),
-      this.#timeoutMs,
-    );
-    try {
-      // The loser of a race is handled by it: a rejection after the timeout is not unhandled.
-      return await Promise.race([reply, late]);
-    } finally {
-      clearTimeout(timer);
-    }
+  async #reply(args: string[]): Promise<unknown> {
+    const reply = await within(this.#timeoutMs, this.#client.sendCommand(args));
+    if (reply === LATE) throw new Error(`No reply within ${this.#timeoutMs} ms`);
+    return reply;
   }
 }
 
-/** A Lua script with the name Redis keeps it under. */
+/** A Lua script. */
 export interface RedisScript {
   readonly text: string;
-  /** SHA-1 of the text, hex. */
+  /** SHA-1 of the text in hex: the name under which Redis keeps the script. */
   readonly sha1: Promise<string>;
 }
 
-/** Prepares a script. */
+/** Prepares a script for {@linkcode RedisCommands.script}. */
 export function redisScript(text: string): RedisScript {
   return { text, sha1: sha1Of(text) };
 }
 
 async function sha1Of(text: string): Promise<string> {
   const digest = await crypto.subtle.digest("SHA-1", new TextEncoder().encode(text));
-  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return new Uint8Array(digest).toHex();
 }

@@ -1,11 +1,11 @@
 /**
- * Which sessions there are: two sorted sets, of live and of ended ones, in which the score of an id
- * is the time when its record vanishes by itself (milliseconds since the epoch).
+ * Which sessions there are: two sorted sets of ids, one of live sessions and one of ended ones. The score
+ * of an id is the time at which Redis will forget its record (milliseconds since the epoch).
  *
- * The sets live in other slots of a Cluster than the records, so a record and its entries are
- * written by separate commands and can disagree for a while. Every disagreement heals: entries whose
- * time is over are not counted, and `list()` of the store, which each server's sweeper walks all the
- * time, puts right what it meets.
+ * In a Cluster the sets are in other slots than the records. So a record and its entry are written by
+ * separate commands, and may disagree for a while. That mends itself: an entry whose time is over is not
+ * counted, and the store's `list()`, which the sweeper of each server walks every few seconds, repairs
+ * each wrong entry that it meets.
  *
  * @module
  */
@@ -13,24 +13,24 @@ import type { RedisCommands } from "./redis_client.ts";
 import type { StoreStats } from "./types.ts";
 
 /**
- * An entry is written before its record, so that no record is ever without one; until the record is
- * known to be stored the entry counts for this long only. Longer than any save may take.
+ * How long an entry counts that is written before its record, in milliseconds: longer than any save may
+ * take. It is written first, so that no record is ever without an entry.
  */
 const TENTATIVE_MS = 30_000;
 
-/** An entry that is good for less than this, although its record goes on, is renewed in passing. */
+/** `list()` renews an entry that has less than this left, while its record has more. Milliseconds. */
 const RENEW_BELOW_MS = 1_800_000;
 
 /** An entry of one of the sets. */
 export interface RedisEntry {
   readonly id: string;
-  /** When it stops to count, in milliseconds since the epoch. */
+  /** The time at which it ceases to count, in milliseconds since the epoch. */
   readonly score: number;
   /** Which set it is in. */
   readonly ended: boolean;
 }
 
-/** See the module's text. */
+/** The two sets of ids. */
 export class RedisIndex {
   readonly #commands: RedisCommands;
   readonly #live: string;
@@ -42,23 +42,23 @@ export class RedisIndex {
     this.#ended = `${prefix}ended`;
   }
 
-  /** A record is about to be made. */
-  async announce(id: string): Promise<void> {
+  /** A record is about to be made: adds an entry that counts for {@linkcode TENTATIVE_MS}. */
+  async addTentative(id: string): Promise<void> {
     await this.#add(this.#live, id, Date.now() + TENTATIVE_MS);
   }
 
-  /** Its record is there, and is kept for `ttlMs` if nobody writes to it. */
-  async live(id: string, ttlMs: number): Promise<void> {
+  /** The record of a live session is stored, and Redis keeps it for `ttlMs`. */
+  async markLive(id: string, ttlMs: number): Promise<void> {
     await this.#add(this.#live, id, Date.now() + ttlMs);
   }
 
-  /** Its record is a tombstone now. */
-  async ended(id: string, ttlMs: number): Promise<void> {
+  /** The stored record is a tombstone now, and Redis keeps it for `ttlMs`. */
+  async markEnded(id: string, ttlMs: number): Promise<void> {
     await this.#add(this.#ended, id, Date.now() + ttlMs);
     await this.#commands.send("index session", ["ZREM", this.#live, id]);
   }
 
-  /** Its record is gone. */
+  /** The record does not exist any more. */
   async forget(id: string): Promise<void> {
     await Promise.all(
       [this.#live, this.#ended].map((key) =>
@@ -67,7 +67,7 @@ export class RedisIndex {
     );
   }
 
-  /** Counts; two cheap commands. */
+  /** Counts both sets by two commands, which are cheap. */
   async count(): Promise<StoreStats> {
     const now = String(Date.now());
     const [live, ended] = await Promise.all(
@@ -79,8 +79,8 @@ export class RedisIndex {
   }
 
   /**
-   * Every entry, a page at a time, each id once. Live ones come first: an id that moves
-   * meanwhile moves to where the walk has not been.
+   * Yields every entry, page by page, each id once. The live ones come first: a session that ends while
+   * the walk runs moves to the set that is still to be walked.
    */
   async *walk(): AsyncIterable<readonly RedisEntry[]> {
     const seen = new Set<string>();
@@ -92,7 +92,7 @@ export class RedisIndex {
         const page: RedisEntry[] = [];
         for (let i = 0; i < flat.length; i += 2) {
           const id = String(flat[i]);
-          // A walk over a set that changes may show an entry twice.
+          // ZSCAN may return an entry twice when the set changes meanwhile.
           if (seen.has(id)) continue;
           seen.add(id);
           page.push({ id, score: Number(flat[i + 1]), ended: key === this.#ended });
@@ -104,21 +104,21 @@ export class RedisIndex {
   }
 
   /**
-   * Compares an entry with its record, and puts the entry right.
+   * Compares an entry with its record, and repairs the entry.
    *
-   * @param kept What became of the record; undefined if there is none.
+   * @param kept The state of the record; undefined if there is none.
    */
-  async heal(
+  async repair(
     entry: RedisEntry,
     kept: { ended: boolean; ttlMs: number } | undefined,
   ): Promise<void> {
     const { id, score } = entry;
     const left = score - Date.now();
     if (kept === undefined) {
-      // Ids are never used again, so what is gone stays gone; only a record being made is still to come.
+      // No id is used twice, so a record that is gone stays gone. But a new one may not be stored yet.
       if (left <= 0 || left > TENTATIVE_MS) await this.forget(id);
     } else if (kept.ended !== entry.ended || left < Math.min(RENEW_BELOW_MS, kept.ttlMs / 2)) {
-      await (kept.ended ? this.ended(id, kept.ttlMs) : this.live(id, kept.ttlMs));
+      await (kept.ended ? this.markEnded(id, kept.ttlMs) : this.markLive(id, kept.ttlMs));
     }
   }
 

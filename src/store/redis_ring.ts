@@ -1,6 +1,7 @@
 /**
- * The kept replies of a session, in a list beside its record: a save sends only what is new of them.
- * Sixteen take ten times the room of the rest, and a small file is saved twice.
+ * The kept replies of a session (its ring) are a list beside its record, and a save sends only the new
+ * ones. They are worth it: sixteen replies take ten times the room of the rest of the record, and a
+ * session is saved twice for a small file.
  *
  * @module
  */
@@ -8,22 +9,22 @@ import type { RingEntry, SessionRecord } from "../session/mod.ts";
 
 type Ring = readonly RingEntry[];
 
-/** How to make the stored list the ring of a record: keep its last `kept` entries, append `added`. */
+/** The change from the stored list to the ring of a record: keep the last `kept`, append `added`. */
 export interface RingChange {
   readonly kept: number;
   readonly added: Ring;
 }
 
 /**
- * What the lists hold, as far as this process has written or read it. It is right for the version it
- * is noted with and for no other; the save compares versions, so a change reckoned from a list that
- * another process has changed since is refused together with its record.
+ * What the lists in Redis hold, as far as this process has written or read them. Each is noted with the
+ * version of its record. If another process has changed the list since, it has changed the version too,
+ * and Redis refuses the save together with a change that was computed from the older list.
  */
 export class StoredRings {
-  /** By a ring's last entry: entries are made once and handed from record to record. */
+  /** The key is the last entry of a ring: the same object stands in every later record of a session. */
   readonly #byLast = new WeakMap<RingEntry, { version: number; ring: Ring }>();
 
-  /** This is what is stored: it was read, or its save has succeeded. */
+  /** Notes the ring that is stored now: the record was loaded, or its save has succeeded. */
   note({ version, ring }: SessionRecord): void {
     const last = ring.at(-1);
     if (last !== undefined) this.#byLast.set(last, { version, ring });
@@ -31,9 +32,9 @@ export class StoredRings {
     if (before !== undefined) this.#byLast.delete(before);
   }
 
-  /** What a save of this record has to do to its list. */
+  /** The change that a save of this record must make to the list. */
   change({ version, ring }: SessionRecord): RingChange {
-    // The last entry is the stored one, or was added by the change that is being saved.
+    // One change of a session adds one entry at most, so the stored ring ends with one of these two.
     for (const entry of [ring.at(-1), ring.at(-2)]) {
       const stored = entry && this.#byLast.get(entry);
       if (stored?.version === version - 1) return difference(stored.ring, ring);
@@ -42,7 +43,7 @@ export class StoredRings {
   }
 }
 
-/** Rings lose entries at their front and get new ones at their end. */
+/** A ring loses entries at its beginning and gets new ones at its end; any other ring is sent whole. */
 function difference(stored: Ring, ring: Ring): RingChange {
   const from = stored.indexOf(ring[0]!);
   const kept = stored.length - from;

@@ -1,5 +1,5 @@
 /**
- * Sessions in one SQLite file: they outlive the process, and processes on one machine can share it.
+ * Sessions in one SQLite file: they outlive the process, and processes on one machine can share them.
  *
  * @module
  */
@@ -12,29 +12,29 @@ import type { SessionStore, StoreStats } from "./types.ts";
 /** What {@linkcode SqliteSessionStore.open} takes besides the path. */
 export interface SqliteSessionStoreOptions {
   /**
-   * Whether a missing file is made; else it is an error.
+   * Whether a missing file is made. If not, a missing file is an error.
    *
    * @default {true}
    */
   readonly create?: boolean;
   /**
-   * How long to wait for another process that writes, in milliseconds, 0 or more. SQLite works
-   * synchronously, so the whole process waits: a write takes well under 1 ms, and one that takes
-   * longer than this is `store_unavailable`.
+   * How long to wait for another process that writes, in milliseconds, 0 or more; then the call throws
+   * `store_unavailable`. SQLite works synchronously, so the whole process waits. A write takes well under
+   * 1 ms.
    *
    * @default {1000}
    */
   readonly busyTimeoutMs?: number;
   /**
-   * Whether each save is flushed to the disk, as durability `durable` asks (S-TRF-7). Without it a
-   * save survives the death of the process, but not that of the machine.
+   * Whether each save is flushed to the disk, as durability `durable` asks (S-TRF-7). Without it a save
+   * survives the end of the process, but perhaps not a power cut.
    *
    * @default {false}
    */
   readonly flush?: boolean;
 }
 
-/** A page of `list()`: read at once, so that no read transaction stays open between two awaits. */
+/** Records that `list()` reads at once: no read transaction must stay open between two awaits. */
 const PAGE = 64;
 
 /**
@@ -77,9 +77,9 @@ export class SqliteSessionStore implements SessionStore {
   /**
    * Opens the file, makes it if it is missing, and brings its schema up to date.
    *
-   * @param path Of the database; SQLite keeps two more files beside it (`-wal`, `-shm`).
-   * @throws {FxferError} `config_invalid` where a permission, the file or its folder is missing, or
-   * the file is something else; `store_unavailable` where SQLite fails otherwise.
+   * @param path The path of the database. SQLite keeps two more files beside it (`-wal`, `-shm`).
+   * @throws {FxferError} `config_invalid` where a permission, the file or its folder is missing, or the
+   * file is no session store; `store_unavailable` where SQLite fails otherwise.
    * @throws {RangeError} If `busyTimeoutMs` is negative or no integer.
    */
   static async open(
@@ -93,7 +93,7 @@ export class SqliteSessionStore implements SessionStore {
     return new SqliteSessionStore(await openDatabase(path, { create, busyTimeoutMs, flush }));
   }
 
-  /** The record with this id, tombstones included. */
+  /** The record with this id, of a live session or a tombstone. */
   // deno-lint-ignore require-await -- SQLite is synchronous; a throw must become a rejection
   async load(id: string): Promise<SessionRecord | undefined> {
     return this.#run("load session", () => {
@@ -102,7 +102,7 @@ export class SqliteSessionStore implements SessionStore {
     });
   }
 
-  /** Compares and sets in one statement, so in one transaction. */
+  /** Compares the version and stores in one statement, which is one transaction. */
   // deno-lint-ignore require-await -- as in load
   async save(record: SessionRecord): Promise<boolean> {
     return this.#run("save session", () => {
@@ -115,13 +115,13 @@ export class SqliteSessionStore implements SessionStore {
     });
   }
 
-  /** Forgets a record. */
+  /** Removes a record. */
   // deno-lint-ignore require-await -- as in load
   async delete(id: string): Promise<void> {
     this.#run("delete session", () => this.#delete.run(id));
   }
 
-  /** Every record, by id; one that is added meanwhile may or may not be seen. */
+  /** Yields every record, ordered by id; one that is added meanwhile may show or not. */
   async *list(): AsyncIterable<SessionRecord> {
     for (let after = "", more = true; more;) {
       const rows = this.#run("list sessions", () => this.#page.all(after));
@@ -133,7 +133,7 @@ export class SqliteSessionStore implements SessionStore {
     }
   }
 
-  /** Counts by what was saved: an expired session counts as live until it is saved as expired. */
+  /** Counts the saved records: an expired session counts as live until it is saved as expired. */
   // deno-lint-ignore require-await -- as in load
   async stats(): Promise<StoreStats> {
     return this.#run("count sessions", () => {
@@ -162,7 +162,7 @@ export class SqliteSessionStore implements SessionStore {
   }
 }
 
-/** The file is ours and no peer writes to it: what was saved as a record is one. */
+/** Needs no check: only fxfer writes to the file, so a text that was saved as a record is one. */
 function parse(json: unknown): SessionRecord {
   return JSON.parse(String(json));
 }

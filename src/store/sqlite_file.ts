@@ -1,22 +1,22 @@
 /**
- * Opening the file of the SQLite store: the permission, the file itself, and its schema. All that
- * can be wrong with them is found here, at start, and said in words an operator can act on.
+ * Opens the file of the SQLite store: asks for the permission, looks at the file, updates its schema.
+ * Whatever is wrong with them shows here, at the start, in words that tell an operator what to change.
  *
  * @module
  */
 import type { DatabaseSync } from "node:sqlite";
 import { FxferError } from "../errors.ts";
 
-/** "fxfr": says whose file it is, to us and to file(1). */
+/** "fxfr": tells fxfer, and the program file(1), that the database is fxfer's. */
 const APPLICATION_ID = 0x66786672;
 
 /**
- * The schema, one step a version: step n brings a file from user_version n to n + 1. A step that was
- * released is never changed.
+ * The schema, as steps: step n brings a file from user_version n to n + 1. A step that was released must
+ * never be changed, because files exist on which it has run.
  */
 export const MIGRATIONS: readonly string[] = [
-  // The record is one JSON text; a column stands beside it only where a query needs it. The counts
-  // are kept by triggers, so that they are right whoever writes, and asking costs one row.
+  // The record is one JSON text. A column stands beside it only where a query needs it. Triggers keep the
+  // counts: they are right whichever process writes, and asking for them reads one row.
   `CREATE TABLE session (
      id TEXT PRIMARY KEY NOT NULL,
      version INTEGER NOT NULL,
@@ -45,11 +45,11 @@ export interface DatabaseOptions {
   readonly flush: boolean;
 }
 
-/** Opens the file, made with mode 0600 if it is missing and may be, at the newest schema. */
+/** Opens the file and brings it to the newest schema. A missing file is made with mode 0600, if allowed. */
 export async function openDatabase(path: string, options: DatabaseOptions): Promise<DatabaseSync> {
   requirePermission(path);
   await requireFile(path, options.create);
-  // Here and not above: a program that keeps sessions elsewhere does not load SQLite.
+  // It is imported here, so that a program which keeps sessions elsewhere does not load SQLite.
   const { DatabaseSync } = await import("node:sqlite");
   let db: DatabaseSync | undefined;
   try {
@@ -68,7 +68,10 @@ export async function openDatabase(path: string, options: DatabaseOptions): Prom
   }
 }
 
-/** Asks first, so that no prompt appears; the -wal and -shm files beside it need nothing more. */
+/**
+ * Asks before the file is opened, so that no prompt appears. The files that SQLite keeps beside it
+ * (-wal, -shm) need no further permission.
+ */
 function requirePermission(path: string): void {
   for (const name of ["read", "write"] as const) {
     if (Deno.permissions.querySync({ name, path }).state !== "granted") {
@@ -80,7 +83,7 @@ function requirePermission(path: string): void {
   }
 }
 
-/** Makes sure of a plain file of our own: SQLite would follow a symlink and wait for a FIFO. */
+/** Refuses anything but a regular file: SQLite would follow a symbolic link, and wait for a FIFO. */
 async function requireFile(path: string, create: boolean): Promise<void> {
   try {
     const info = await Deno.lstat(path);
@@ -93,10 +96,10 @@ async function requireFile(path: string, create: boolean): Promise<void> {
     if (!create) throw unusable(path, "it does not exist", error);
   }
   try {
-    // SQLite gives its -wal and -shm files the mode of this one.
+    // SQLite gives its -wal and -shm files the mode of this file.
     (await Deno.open(path, { write: true, createNew: true, mode: 0o600 })).close();
   } catch (error) {
-    // Another process was faster: as good.
+    // Another process has made the file meanwhile.
     if (error instanceof Deno.errors.AlreadyExists) return;
     const missing = error instanceof Deno.errors.NotFound;
     throw unusable(path, missing ? "its folder does not exist" : "it cannot be made", error);
@@ -109,7 +112,7 @@ function requireOurs(db: DatabaseSync, path: string): void {
   try {
     tables = number(db, "SELECT count(*) AS n FROM sqlite_schema", "n");
   } catch (error) {
-    // SQLITE_NOTADB and SQLITE_CORRUPT: waiting does not help.
+    // SQLITE_NOTADB and SQLITE_CORRUPT: trying again would not help.
     const { errcode } = error as { errcode?: number };
     if (errcode === 26 || errcode === 11) {
       throw unusable(path, "it is damaged or no database", error);
@@ -121,7 +124,7 @@ function requireOurs(db: DatabaseSync, path: string): void {
   }
 }
 
-/** Brings the schema up to date, all of it or none; another process that does so too waits. */
+/** Runs all missing steps in one transaction; another process that wants to do the same waits. */
 export function migrate(db: DatabaseSync, path: string, migrations: readonly string[]): void {
   const version = () => number(db, "PRAGMA user_version", "user_version");
   if (version() === migrations.length) return;
@@ -146,11 +149,9 @@ function number(db: DatabaseSync, sql: string, column: string): number {
   return Number(db.prepare(sql).get()![column]);
 }
 
-/** What an operator has to change; a `retry` code would promise that waiting helps. */
+/** The error for what an operator must change. A code of class `retry` would tell users to wait. */
 function unusable(path: string, reason: string, cause?: unknown): FxferError {
-  return new FxferError(
-    "config_invalid",
-    `Cannot open session store ${path}: ${reason}`,
-    cause === undefined ? {} : { cause },
-  );
+  return new FxferError("config_invalid", `Cannot open session store ${path}: ${reason}`, {
+    cause,
+  });
 }

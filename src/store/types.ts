@@ -1,59 +1,65 @@
-/** The contract of what a server remembers about sessions. @module */
+/** The contract between the server and whatever keeps the records of sessions. @module */
 import type { SessionRecord } from "../session/mod.ts";
 
-/** What a store holds, for limits and for people. */
+/** How many sessions a store holds: for limits, and for people. */
 export interface StoreStats {
-  /** Sessions that are neither expired nor closed. */
+  /** Sessions that are not saved as expired or closed. */
   readonly live: number;
-  /** Tombstones of ended sessions. */
+  /** Sessions that have ended, and whose records are still kept (tombstones). */
   readonly ended: number;
 }
 
-/** Is told that a session has a new holder, at this epoch. */
+/** Is called when a session has a new holder, under this epoch. */
 export type TakeoverListener = (id: string, epoch: number) => void;
 
 /**
  * Keeps session records.
  *
- * The caller guarantees: records are never changed in place; `save` gets a record whose `version`
- * is one above the version it was made from (1 for a new one); after `false` it loads again
- * before it decides anything.
+ * The caller guarantees: it never changes a record in place; `save` gets a record whose `version` is one
+ * above that of the record it was made from (1 for a new session); after `save` returned false, it loads
+ * the record again before it decides anything; after `save` threw, it does the same, because the record
+ * may have been stored or not.
  *
- * The implementer must: make `save` atomic, also against other processes that share the store;
- * return records equal to what was saved; throw `FxferError("store_unavailable")` with its cause
- * when it cannot tell, and never guess. A `save` that threw may or may not have been stored: the
- * caller loads and looks.
+ * The implementer guarantees: `save` is atomic, also between processes that share the store; a loaded
+ * record equals the saved one; when the store cannot tell, it throws `FxferError("store_unavailable")`
+ * with its cause, and never guesses.
  *
- * `asyncDispose` releases what the store holds open; calling anything after it is a programmer's
- * mistake.
+ * `asyncDispose` closes what the store holds open. Any call after it throws a `TypeError`.
  */
 export interface SessionStore extends AsyncDisposable {
-  /** Short name for logs and the reply's terms: `memory`, `sqlite`, `redis`. */
+  /** A short name for logs: `memory`, `sqlite`, `redis`. Nothing may be decided by it. */
   readonly kind: string;
   /**
-   * Whether records are kept outside this process: only then is an intent worth writing (S-SEQ-5)
-   * for a small file. A store that says false promises that `save` neither fails nor waits.
+   * Whether records are kept outside of this process. Only then does the server save an intent before it
+   * publishes a small file (S-SEQ-5). A store that says false promises that `save` neither fails nor waits.
    */
   readonly persistent: boolean;
-  /** The record with this id, tombstones included; undefined when there is none. */
+  /** The record with this id, of a live session or a tombstone; undefined when there is none. */
   load(id: string): Promise<SessionRecord | undefined>;
-  /** Stores if the kept version is `record.version - 1` (none counts as 0); false: someone else wrote. */
+  /**
+   * Stores the record if the kept one has the version `record.version - 1` (no record counts as version 0).
+   * Otherwise changes nothing and returns false: someone else has written meanwhile.
+   */
   save(record: SessionRecord): Promise<boolean>;
-  /** Forgets a record; an absent one is fine. */
+  /** Removes a record; does nothing if there is none. */
   delete(id: string): Promise<void>;
-  /** Every record, tombstones included, in no order; weakly consistent under changes. */
+  /**
+   * Yields every record once, tombstones included, in any order. Records that are saved or deleted while
+   * the list runs may show or not.
+   */
   list(): AsyncIterable<SessionRecord>;
-  /** Counts, cheap enough to ask at each connect. */
+  /** Counts the sessions. It must be cheap: the server asks at each connect. */
   stats(): Promise<StoreStats>;
   /**
-   * Tells every process that watches the store that a session has a new holder (S-TAKE-3), within a
-   * second if it is told at all; the save that raised the epoch is what counts. Absent: nobody is
-   * told, and the old holder finds out at its next save.
+   * Capability: tells every process that watches the store that a session has a new holder (S-TAKE-3).
+   * The message should arrive within a second, and may be lost: what counts is the saved record with the
+   * higher epoch. Absent: the former holder finds out when its next save returns false.
    */
   announce?(id: string, epoch: number): Promise<void>;
   /**
-   * Calls `listener` for each announcement, its own process's included, until disposed. The listener
-   * must not throw. Absent: there is nothing to hear.
+   * Capability: calls `listener` for each message of `announce`, also those of its own process, until it
+   * is disposed of. The listener must not throw. Absent: this process hears of takeovers by others only
+   * when it saves.
    */
   watch?(listener: TakeoverListener): AsyncDisposable;
 }

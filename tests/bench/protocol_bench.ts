@@ -1,19 +1,10 @@
 /** The pure parts of the hot path: `deno bench tests/bench/protocol_bench.ts`. @module */
 import { Decoder, encodeReply, encodeRequest } from "../../src/protocol/mod.ts";
+import { concat } from "../helpers/raw_frame.ts";
 
 const ID = "3f2b8c1e-9d4a-4c6b-8e1f-0a2b3c4d5e6f";
 const stateful = { id: ID, mode: "stateful", sequence: 12, action: "transfer" } as const;
 const stateless = { id: null, mode: "stateless", sequence: 1, action: "transfer" } as const;
-
-function concat(...parts: Uint8Array[]): Uint8Array {
-  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
-}
 
 const headerOnly = encodeRequest({ ...stateless, mimeType: "image/png" });
 const v1 = new TextEncoder().encode('{"mime_type":"image/png","size":0}\n');

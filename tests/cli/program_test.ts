@@ -44,10 +44,16 @@ Commands:
   copy            Copy a file to another place that is far away, with every byte
                   in the order it was in
   help [COMMAND]  Show how to use fxfer, or one of its commands
+  help TOPIC      Show one of the topics below
 
 Flags:
   -h, --help     Show this help
   -V, --version  Show the version
+
+Topics:
+  exit-codes  What each exit code means, and which errors lead to it
+  wire        The contract: what is on the wire
+  session     The contract: what a session is, and its rules
 
 Exit codes:
 `;
@@ -133,6 +139,8 @@ Deno.test("an unknown command or flag gets a did-you-mean and exit code 1", pure
     [["cpoy"], "fxfer: Unknown command cpoy, did you mean copy? (see fxfer --help)\n"],
     [["zzz"], "fxfer: Unknown command zzz (see fxfer --help)\n"],
     [["help", "copi"], "fxfer: Unknown command copi, did you mean copy? (see fxfer --help)\n"],
+    [["help", "wier"], "fxfer: Unknown command wier, did you mean wire? (see fxfer --help)\n"],
+    [["wier"], "fxfer: Unknown command wier (see fxfer --help)\n"],
     [["--bogus"], "fxfer: Unknown flag --bogus (see fxfer --help)\n"],
     [["\u001b[2J"], "fxfer: Unknown command \\u001b[2J (see fxfer --help)\n"],
     [

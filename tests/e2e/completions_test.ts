@@ -43,6 +43,7 @@ testWith(["bash"], "bash completes commands, flags, values, settings and files",
   assert.deepEqual(await complete("serve", "--set", "server.po"), ["server.port="]);
   assert.deepEqual(await complete("config", ""), ["check", "print"]);
   assert.deepEqual(await complete("help", "ver"), ["verify"]);
+  assert.deepEqual(await complete("help", "exit"), ["exit-codes"]);
   assert.deepEqual((await complete("send", "holi"))[0]!.split(" ")[0], "holiday");
   assert.deepEqual(await complete("verify", "--"), ["--json", "--quiet", "--help"]);
 });
@@ -63,7 +64,7 @@ Deno.test("the completions of zsh and fish offer every command and every flag", 
   assert.ok(commands.includes("send") && commands.includes("completions"));
   const [zsh, fish] = [await script("zsh"), await script("fish")];
   for (const command of commands) {
-    const out = await printed("help", command);
+    const out = await printed(command, "--help");
     assert.ok(zsh.includes(`    ${command}) _arguments `), command);
     assert.ok(fish.includes(` -a ${command} -d `), command);
     for (const [, flag] of out.matchAll(/^ {2}.{4}--([\w-]+)/gm)) {

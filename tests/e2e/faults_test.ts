@@ -222,7 +222,7 @@ brief("a long payload without heartbeats is not killed by the keep-alive clock",
   const step = Math.ceil(whole.length / 10);
   for (let at = 0; at < whole.length; at += step) {
     await peer.send(whole.subarray(at, at + step));
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    await new Promise((resolve) => setTimeout(resolve, 100));
   }
   await assertStored(server, (await peer.reply()).data, bytes);
 });

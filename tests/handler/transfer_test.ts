@@ -123,16 +123,19 @@ class FaultyStorage implements FileStorage {
   failing: "checkpoint" | "seal" | "publish" | undefined;
 
   constructor(readonly inner: DiskStorage) {}
-  get tier() {
-    return this.inner.tier;
+  get label() {
+    return this.inner.label;
+  }
+  get partials() {
+    return this.inner.partials;
+  }
+  get recover() {
+    return this.inner.recover;
   }
   get durability() {
     return this.inner.durability;
   }
   put = (...args: Parameters<FileStorage["put"]>) => this.inner.put(...args);
-  reopen = (...args: Parameters<FileStorage["reopen"]>) => this.inner.reopen(...args);
-  recover = (...args: Parameters<FileStorage["recover"]>) => this.inner.recover(...args);
-  remove = (...args: Parameters<FileStorage["remove"]>) => this.inner.remove(...args);
   find = (uploadId: string) => this.inner.find(uploadId);
   check = () => this.inner.check();
   [Symbol.asyncDispose] = () => this.inner[Symbol.asyncDispose]();

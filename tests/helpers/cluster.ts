@@ -6,9 +6,11 @@
  */
 import { fileURLToPath } from "node:url";
 import { EventLog } from "./event_log.ts";
+import { freePort } from "./free_port.ts";
 import { Program } from "./program.ts";
 import { proxyFrom } from "./proxy_header.ts";
 import { RawPeer, type RawReply } from "./raw_peer.ts";
+import { until } from "./serving.ts";
 import { TempDir } from "./temp.ts";
 
 const CONFIG = fileURLToPath(new URL("../../deploy/haproxy.cfg", import.meta.url));
@@ -148,14 +150,10 @@ export class Cluster implements AsyncDisposable {
 
   /** Waits until HAProxy has taken its port. */
   async #accepts(): Promise<void> {
-    for (const end = performance.now() + 10_000;;) {
-      try {
-        return (await RawPeer.open(this)).close();
-      } catch (error) {
-        if (performance.now() > end) throw new Error(this.#lines.join("\n"), { cause: error });
-        await new Promise((resolve) => setTimeout(resolve, 20));
-      }
-    }
+    const opens = () => RawPeer.open(this).then((peer) => (peer.close(), true), () => false);
+    await until(opens, "HAProxy accepts", 10_000).catch((cause) => {
+      throw new Error(this.#lines.join("\n"), { cause });
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -169,10 +167,4 @@ export class Cluster implements AsyncDisposable {
     await this.dir[Symbol.asyncDispose]();
     if (failures.length > 0) throw new AggregateError(failures, "A server of the cluster failed");
   }
-}
-
-/** A port that was free a moment ago: HAProxy must be told its servers' ports before they run. */
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
 }

@@ -14,6 +14,7 @@ import { MemorySessionStore, type SessionStore, type StoreStats } from "../../sr
 import { EventLog } from "./event_log.ts";
 import { listStored, readManifest, sha256, storedSha256 } from "./files.ts";
 import { RawPeer, type RawReply } from "./raw_peer.ts";
+import { until } from "./serving.ts";
 import { TempDir } from "./temp.ts";
 
 /** What {@linkcode InProcess.start} takes besides the server's own options. */
@@ -105,19 +106,13 @@ export class InProcess implements AsyncDisposable {
 
   /** Waits until the server has ended all its connections but `left`, which it does by itself. */
   async idle(left: number = 0): Promise<void> {
-    for (const end = Date.now() + 5000; this.server.connections > left;) {
-      assert.ok(Date.now() < end, `${this.server.connections} connections are left`);
-      await new Promise((resolve) => setTimeout(resolve, 2));
-    }
+    await until(() => this.server.connections <= left, `${left} connections are left`);
   }
 
   /** Waits until a payload is on its way into a file (tier RW). */
   async receiving(): Promise<void> {
-    for (const end = Date.now() + 5000;;) {
-      if (Array.from(Deno.readDirSync(`${this.folder}/.incoming`)).length > 0) return;
-      assert.ok(Date.now() < end, "no payload is being received");
-      await new Promise((resolve) => setTimeout(resolve, 2));
-    }
+    const isAny = () => Array.from(Deno.readDirSync(`${this.folder}/.incoming`)).length > 0;
+    await until(isAny, "a payload is being received");
   }
 
   /** The record of a session as the store has it. */

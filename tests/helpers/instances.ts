@@ -13,6 +13,7 @@ import { DiskStorage } from "../../src/storage/mod.ts";
 import { RedisSessionStore, type SessionStore, SqliteSessionStore } from "../../src/store/mod.ts";
 import { EventLog } from "./event_log.ts";
 import { RawPeer } from "./raw_peer.ts";
+import { until } from "./serving.ts";
 
 /** Opens one more handle on the shared store; what it needs is disposed of with the stack. */
 export type OpenStore = (opened: AsyncDisposableStack) => Promise<SessionStore>;
@@ -90,10 +91,7 @@ export class Instance implements AsyncDisposable {
 
   /** Waits until a session is detached: its connection is gone and its server has said so. */
   async detached(id: string | null): Promise<void> {
-    for (const end = Date.now() + 5000; (await this.record(id)).detachedAt === null;) {
-      if (Date.now() > end) throw new Error("Not detached in 5 s");
-      await new Promise((resolve) => setTimeout(resolve, 5));
-    }
+    await until(async () => (await this.record(id)).detachedAt !== null, "detached");
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

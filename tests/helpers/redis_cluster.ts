@@ -9,6 +9,9 @@ import { until } from "./serving.ts";
 /** How fast they find out that one of them is gone; ms. */
 const DOWN_MS = "500";
 
+/** A Cluster talks at so much above the port as well. */
+const CLUSTER_BUS = 10_000;
+
 /** Three masters with a third of the slots each, and on demand a replica of each. */
 export class RedisCluster implements AsyncDisposable {
   private constructor(readonly masters: RedisServer[], readonly replicas: RedisServer[]) {}
@@ -22,7 +25,7 @@ export class RedisCluster implements AsyncDisposable {
           ...["--cluster-enabled", "yes", "--cluster-node-timeout", DOWN_MS],
           ...["--repl-diskless-sync-delay", "0"],
         ];
-        return started.use(await RedisServer.start(program, conf, clusterPort));
+        return started.use(await RedisServer.start(program, conf, [CLUSTER_BUS]));
       }));
     const cluster = new RedisCluster(await some(3), await some(replicas ? 3 : 0));
     await cluster.#join();
@@ -77,17 +80,6 @@ async function sees(node: RedisServer, text: string): Promise<void> {
     async () => (await node.command("CLUSTER", "INFO")).includes(text),
     `a node that says ${text}`,
   );
-}
-
-/** A Cluster talks at 10000 above the port as well. */
-function clusterPort(port: number): boolean {
-  if (port > 55_535) return false;
-  try {
-    Deno.listen({ hostname: "127.0.0.1", port: port + 10_000 }).close();
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** A master, a replica, and three Sentinels of which two must agree. */

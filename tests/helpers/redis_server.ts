@@ -3,6 +3,8 @@
  *
  * @module
  */
+import { freePort } from "./free_port.ts";
+import { until } from "./serving.ts";
 import { TempDir } from "./temp.ts";
 
 /** A running redis-server; dispose it to end it. */
@@ -22,16 +24,14 @@ export class RedisServer implements AsyncDisposable {
    *
    * @param program Its path, as `testWith` gives it.
    * @param args Further arguments, for example `["--requirepass", "secret"]`.
-   * @param suits Whether a port will do.
+   * @param beside The ports so far above its own must be free as well.
    */
   static async start(
     program: string,
     args: readonly string[] = [],
-    suits: (port: number) => boolean = () => true,
+    beside: readonly number[] = [],
   ): Promise<RedisServer> {
-    let port = RedisServer.freePort();
-    while (!suits(port)) port = RedisServer.freePort();
-    const server = new RedisServer(program, port, await TempDir.make(), args);
+    const server = new RedisServer(program, freePort(...beside), await TempDir.make(), args);
     await server.start();
     return server;
   }
@@ -41,15 +41,9 @@ export class RedisServer implements AsyncDisposable {
     const dir = await TempDir.make();
     const file = dir.join("sentinel.conf");
     await Deno.writeTextFile(file, conf);
-    const server = new RedisServer(program, RedisServer.freePort(), dir, [], [file, "--sentinel"]);
+    const server = new RedisServer(program, freePort(), dir, [], [file, "--sentinel"]);
     await server.start();
     return server;
-  }
-
-  /** A port that was free a moment ago: Redis cannot pick one itself. */
-  static freePort(): number {
-    using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-    return (listener.addr as Deno.NetAddr).port;
   }
 
   /** Its URL, without credentials. */
@@ -70,10 +64,7 @@ export class RedisServer implements AsyncDisposable {
       stdout: "null",
       stderr: "null",
     }).spawn();
-    for (const end = performance.now() + 10_000; !await this.#answers();) {
-      if (performance.now() > end) throw new Error("redis-server does not answer");
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
+    await until(() => this.#answers(), "redis-server answers", 10_000);
   }
 
   /** Sends it a signal: SIGSTOP and SIGCONT make it a Redis that hangs. */
@@ -102,12 +93,14 @@ export class RedisServer implements AsyncDisposable {
 
   /** Waits until this many connections are open: none waits for its next try any more. */
   async clients(count: number): Promise<void> {
-    for (const end = performance.now() + 10_000;;) {
-      const list = await this.command("CLIENT", "LIST");
-      if ((list.match(/^id=/gm)?.length ?? 0) > count) return; // the asking one is among them
-      if (performance.now() > end) throw new Error(`Not ${count} connections in 10 s`);
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
+    await until(
+      async () => {
+        const list = await this.command("CLIENT", "LIST");
+        return (list.match(/^id=/gm)?.length ?? 0) > count; // the asking one is among them
+      },
+      `${count} connections`,
+      10_000,
+    );
   }
 
   async #answers(): Promise<boolean> {

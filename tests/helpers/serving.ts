@@ -73,8 +73,8 @@ export async function until(
   timeoutMs = 5000,
 ): Promise<void> {
   const end = performance.now() + timeoutMs;
-  while (!await isTrue()) {
+  for (let pause = 1; !await isTrue(); pause = Math.min(2 * pause, 16)) {
     if (performance.now() > end) throw new Error(`Not in ${timeoutMs} ms: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
+    await new Promise((resolve) => setTimeout(resolve, pause));
   }
 }

@@ -1,4 +1,4 @@
-/** Two servers on one store and one folder (wire §7): a session moves between them. @module */
+/** Two servers on one store and one folder (S-TAKE): a session moves between them. @module */
 import assert from "node:assert/strict";
 import { listStored, readManifest, sha256, storedSha256 } from "../helpers/files.ts";
 import { inRedis, inSqlite, Instance, openBelow, type OpenStore } from "../helpers/instances.ts";

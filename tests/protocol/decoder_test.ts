@@ -1,20 +1,19 @@
 import assert from "node:assert/strict";
 import { Decoder } from "../../src/protocol/mod.ts";
-import { bytes, concat, decode, faultOf, frame, header, ID } from "./helpers.ts";
+import { concat, utf8 } from "../helpers/raw_frame.ts";
+import { decode, faultOf, frame, header, ID } from "./helpers.ts";
 
 const test = (name: string, fn: () => void) => Deno.test({ name, permissions: "none", fn });
 
 /** A stream with everything in it: session data, payloads, empty ones, non-ASCII, a refusal. */
-const STREAM = concat([
-  bytes(frame("connect", `{"token":"té","want_token":true,"clean":false,"keepalive_s":30}`)),
-  bytes(
-    frame("transfer", `{"name":"été😀.png","length":5,"crit":["name"]}`, { size: "5" }) + "abc\nd",
-  ),
-  bytes(header({}, { action: '"heartbeat"' })),
-  bytes(frame("transfer", `{"crit":["teleport"]}\n`, { size: "1" }) + "{"),
-  bytes(header({ size: "3", extra: '{"deep":[1,-2.5]}' }).replace("\n", "\r\n") + "\r\n\n"),
-  bytes(header({}, { action: '"disconnect"', id: `"${ID}"`, mode: '"stateful"' })),
-]);
+const STREAM = concat(
+  frame("connect", `{"token":"té","want_token":true,"clean":false,"keepalive_s":30}`),
+  frame("transfer", `{"name":"été😀.png","length":5,"crit":["name"]}`, { size: "5" }) + "abc\nd",
+  header({}, { action: '"heartbeat"' }),
+  frame("transfer", `{"crit":["teleport"]}\n`, { size: "1" }) + "{",
+  header({ size: "3", extra: '{"deep":[1,-2.5]}' }).replace("\n", "\r\n") + "\r\n\n",
+  header({}, { action: '"disconnect"', id: `"${ID}"`, mode: '"stateful"' }),
+);
 const WHOLE = decode([STREAM]);
 
 test("Decoder.push() turns a stream into requests, payloads and ends", () => {
@@ -53,7 +52,7 @@ test("Decoder.push() turns a stream into requests, payloads and ends", () => {
       action: "disconnect",
     },
   });
-  assert.equal(WHOLE[3]?.hex, bytes("abc\nd").toHex());
+  assert.equal(WHOLE[3]?.hex, utf8("abc\nd").toHex());
 });
 
 test("Decoder.push() gives the same one byte at a time, though the buffer is reused", () => {
@@ -87,7 +86,7 @@ test("Decoder.push() decodes 50 frames in one chunk", () => {
 });
 
 test("Decoder.push() hands payload on as views into the pushed chunk, never empty", () => {
-  const chunk = bytes(header({ size: "4" }) + "ab");
+  const chunk = utf8(header({ size: "4" }) + "ab");
   const decoder = new Decoder();
   const [, first] = decoder.push(chunk);
   assert.ok(first?.type === "payload");
@@ -96,7 +95,7 @@ test("Decoder.push() hands payload on as views into the pushed chunk, never empt
   chunk.fill(0x7a);
   assert.deepEqual([...first.bytes], [0x7a, 0x7a], "a view shows what the buffer holds now");
   assert.deepEqual(decoder.push(new Uint8Array()), []);
-  const rest = bytes("cd");
+  const rest = utf8("cd");
   const [second, end] = decoder.push(rest);
   assert.ok(second?.type === "payload" && second.bytes.buffer === rest.buffer);
   assert.equal(end?.type, "end");
@@ -113,16 +112,16 @@ test("Decoder says what the clocks need: headerStarted, payloadRemaining, atBoun
   ];
   const text = frame("transfer", "{}", { size: "4" });
   assert.deepEqual(state(), [false, 0, true, undefined, undefined]);
-  decoder.push(bytes(text.slice(0, 1)));
+  decoder.push(utf8(text.slice(0, 1)));
   assert.deepEqual(state(), [true, 0, false, undefined, undefined]);
-  decoder.push(bytes(text.slice(1, -2)));
+  decoder.push(utf8(text.slice(1, -2)));
   assert.deepEqual(state(), [true, 0, false, 2, "transfer"]);
-  decoder.push(bytes("{"));
+  decoder.push(utf8("{"));
   assert.deepEqual(state(), [true, 0, false, 2, "transfer"]);
-  decoder.push(bytes("}a"));
+  decoder.push(utf8("}a"));
   assert.deepEqual(state(), [false, 3, false, 2, "transfer"]);
   assert.equal(decoder.end(), undefined, "an end inside a payload is the caller's to judge");
-  decoder.push(bytes("bcd"));
+  decoder.push(utf8("bcd"));
   assert.deepEqual(state(), [false, 0, true, 2, "transfer"]);
   assert.equal(decoder.end(), undefined);
 });
@@ -140,9 +139,9 @@ test("Decoder.end() reports incomplete inside a header and inside session data",
 
 test("Decoder.push() returns nothing after a fault, and end() nothing either", () => {
   const decoder = new Decoder();
-  const events = decoder.push(bytes(header() + "\n" + header()));
+  const events = decoder.push(utf8(header() + "\n" + header()));
   assert.deepEqual(events.map((event) => event.type), ["request", "end", "fault"]);
-  assert.deepEqual(decoder.push(bytes(header())), []);
+  assert.deepEqual(decoder.push(utf8(header())), []);
   assert.equal(decoder.end(), undefined);
   assert.equal(decoder.headerStarted, false);
   assert.equal(decoder.header, undefined, "the fault is in a header: nothing to echo");
@@ -150,7 +149,7 @@ test("Decoder.push() returns nothing after a fault, and end() nothing either", (
 
 test("S-VER-6 a fault in session data leaves the header to echo", () => {
   const decoder = new Decoder();
-  decoder.push(bytes(frame("transfer", "nope")));
+  decoder.push(utf8(frame("transfer", "nope")));
   assert.equal(decoder.header?.session.sequence, 1);
 });
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { Decoder } from "../../src/protocol/mod.ts";
-import { accepts, bytes, concat, dataOf, decode, frame, header, ID, refuses } from "./helpers.ts";
+import { concat, utf8 } from "../helpers/raw_frame.ts";
+import { accepts, dataOf, decode, frame, header, ID, refuses } from "./helpers.ts";
 
 const test = (name: string, fn: () => void) => Deno.test({ name, permissions: "none", fn });
 
@@ -17,7 +18,7 @@ test("S-FRM-1 every integer of a header must be plain digits up to 2^53-1", () =
   for (const value of ["0", "9007199254740991"]) accepts(header({}, { sequence: value }));
   for (const size of ["2147483648", "4294967296", "9007199254740991"]) {
     const decoder = new Decoder();
-    decoder.push(bytes(header({ size })));
+    decoder.push(utf8(header({ size })));
     assert.equal(decoder.payloadRemaining, Number(size));
   }
 });
@@ -100,14 +101,14 @@ test("S-FRM-2 bad JSON, keys and texts are malformed_header", () => {
 });
 
 test("S-FRM-2 a BOM and invalid UTF-8 are malformed_header, in session data too", () => {
-  refuses(concat([new Uint8Array([0xef, 0xbb, 0xbf]), bytes(header())]), "malformed_header");
+  refuses(concat(new Uint8Array([0xef, 0xbb, 0xbf]), header()), "malformed_header");
   const broken = [[0xff], [0xc0, 0x80], [0xed, 0xa0, 0x80], [0xf4, 0x90, 0x80, 0x80], [0xe2, 0x82]];
   for (const sequence of broken) {
     const [before, after] = header({ x: '"@"' }).split("@") as [string, string];
-    refuses(concat([bytes(before), new Uint8Array(sequence), bytes(after)]), "malformed_header");
-    const data = concat([bytes('{"name":"'), new Uint8Array(sequence), bytes('"}')]);
+    refuses(concat(before, new Uint8Array(sequence), after), "malformed_header");
+    const data = concat('{"name":"', new Uint8Array(sequence), '"}');
     const first = header({}, { data_size: String(data.length) });
-    refuses(concat([bytes(first), data]), "malformed_header");
+    refuses(concat(first, data), "malformed_header");
   }
 });
 
@@ -216,8 +217,8 @@ test("S-FRM-6 a header may fill its cap and is refused one byte over it", () => 
   const [fault] = decoder.push(new Uint8Array([0x20]));
   assert.ok(fault?.type === "fault" && fault.error.code === "header_too_long");
   const small = new Decoder({ maxHeader: 10 });
-  assert.equal(small.push(bytes("{123456789"))[0], undefined);
-  assert.equal(small.push(bytes("0"))[0]?.type, "fault");
+  assert.equal(small.push(utf8("{123456789"))[0], undefined);
+  assert.equal(small.push(utf8("0"))[0]?.type, "fault");
 });
 
 test("S-FRM-6 a v1 header is refused over 4096 bytes, the first one too", () => {
@@ -225,7 +226,7 @@ test("S-FRM-6 a v1 header is refused over 4096 bytes, the first one too", () => 
   accepts(v1.padEnd(4096) + "\n");
   refuses(v1.padEnd(4097) + "\n", "header_too_long");
   const decoder = new Decoder();
-  decoder.push(bytes(v1 + "\n"));
+  decoder.push(utf8(v1 + "\n"));
   assert.deepEqual(decoder.push(new Uint8Array(4096).fill(0x20)), []);
   const [fault] = decoder.push(new Uint8Array([0x20]));
   assert.ok(fault?.type === "fault" && fault.error.code === "header_too_long");
@@ -236,7 +237,7 @@ test("S-FRM-6 a header without end takes memory up to the cap and time for new b
   const chunk = new Uint8Array(65536).fill(0x20);
   const events = [];
   const started = performance.now();
-  // 1 GiB, as faults.md asks: only the first chunk is looked at.
+  // 1 GiB: only the first chunk is looked at.
   for (let sent = 0; sent < 2 ** 30; sent += chunk.length) events.push(...decoder.push(chunk));
   assert.equal(events.length, 1);
   assert.equal(decoder.headerStarted, false);
@@ -265,6 +266,6 @@ test("every fault is the same one byte at a time", () => {
   for (const stream of streams) {
     const whole = decode([stream]);
     assert.equal(whole.at(-1)?.type, "fault");
-    assert.deepEqual(decode([...bytes(stream)].map((byte) => new Uint8Array([byte]))), whole);
+    assert.deepEqual(decode([...utf8(stream)].map((byte) => new Uint8Array([byte]))), whole);
   }
 });

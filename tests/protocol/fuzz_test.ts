@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { type DecodeEvent, Decoder } from "../../src/protocol/mod.ts";
-import { bytes, concat, frame, header, ID, random } from "./helpers.ts";
+import { Random } from "../helpers/random.ts";
+import { concat, utf8 } from "../helpers/raw_frame.ts";
+import { frame, header, ID } from "./helpers.ts";
 
 const COUNT = 100_000;
 const SEED = 0x5eed;
@@ -23,7 +25,7 @@ const SEEDS = [
   frame("connect", '{"want_token":true,"keepalive_s":30,"crit":["token"],"fallback":"stateless"}'),
   '{"mime_type":"image/png","size":2}\nab{"mime_type":"text/plain","size":0}\n',
   frame("transfer", '{"code":"ok","class":"success","message":"stored","offset":1}\n'),
-].map(bytes);
+].map(utf8);
 
 /** Pieces that mean something to the decoder: a mutation puts one anywhere. */
 const PIECES = ["\n", "\r\n", "{", "}", "[", "]", ":", ",", '"', "\\", "\\u0000", "\\ud800", "\0"]
@@ -46,10 +48,10 @@ const PIECES = ["\n", "\r\n", "{", "}", "[", "]", ":", ",", '"', "\\", "\\u0000"
     "\ufeff",
     "[[[[[[[[[",
   ])
-  .map(bytes).concat(new Uint8Array([0xff]), new Uint8Array([0xed, 0xa0, 0x80]));
+  .map(utf8).concat(new Uint8Array([0xff]), new Uint8Array([0xed, 0xa0, 0x80]));
 
-function mutate(seed: Uint8Array, next: () => number): Uint8Array {
-  const pick = (limit: number) => Math.floor(next() * limit);
+function mutate(seed: Uint8Array, random: Random): Uint8Array {
+  const pick = (limit: number) => random.int(0, limit - 1);
   let frame = seed;
   for (let rounds = 1 + pick(3); rounds > 0; rounds--) {
     const at = pick(frame.length + 1);
@@ -58,30 +60,30 @@ function mutate(seed: Uint8Array, next: () => number): Uint8Array {
     const [head, tail] = [frame.subarray(0, at), frame.subarray(at)];
     switch (pick(6)) {
       case 0: // a piece goes in
-        frame = concat([head, piece, tail]);
+        frame = concat(head, piece, tail);
         break;
       case 1: // a piece replaces something
-        frame = concat([head, piece, frame.subarray(to)]);
+        frame = concat(head, piece, frame.subarray(to));
         break;
       case 2: // something is lost
-        frame = concat([head, frame.subarray(to)]);
+        frame = concat(head, frame.subarray(to));
         break;
       case 3: // something is said twice
-        frame = concat([head, frame.subarray(at, to), tail]);
+        frame = concat(head, frame.subarray(at, to), tail);
         break;
       case 4: // a bit flips
         frame = frame.slice();
         if (at < frame.length) frame[at] = (frame[at] ?? 0) ^ (1 << pick(8));
         break;
       default: // the stream ends early or another frame follows
-        frame = pick(2) ? head : concat([frame, SEEDS[pick(SEEDS.length)] ?? piece]);
+        frame = pick(2) ? head : concat(frame, SEEDS[pick(SEEDS.length)] ?? piece);
     }
   }
   return frame;
 }
 
 /** Decodes in random cuts and checks what holds for any bytes; returns the last event's type. */
-function run(stream: Uint8Array, client: boolean, next: () => number): string {
+function run(stream: Uint8Array, client: boolean, random: Random): string {
   const decoder = new Decoder({ role: client ? "client" : "server" });
   let last = "start";
   let payload = 0;
@@ -97,7 +99,7 @@ function run(stream: Uint8Array, client: boolean, next: () => number): string {
     failed = event.type === "fault";
     last = event.type;
   };
-  const step = next() < 0.5 ? stream.length : 1 + Math.floor(next() * 40);
+  const step = random.int(0, 1) === 0 ? stream.length : random.int(1, 40);
   for (let at = 0; at < stream.length; at += step) {
     for (const event of decoder.push(stream.subarray(at, at + step))) see(event);
     if (!failed) assert.equal(decoder.payloadRemaining, payload);
@@ -113,12 +115,12 @@ Deno.test({
   name: `Decoder.push() never throws for ${COUNT} mutated frames and ends in events or one fault`,
   permissions: "none",
   fn() {
-    const next = random(SEED);
+    const random = new Random(SEED);
     const ends: Record<string, number> = {};
     for (let count = 0; count < COUNT; count++) {
-      const stream = mutate(SEEDS[count % SEEDS.length] ?? new Uint8Array(), next);
+      const stream = mutate(SEEDS[count % SEEDS.length] ?? new Uint8Array(), random);
       try {
-        const last = run(stream, count % SEEDS.length === 5, next);
+        const last = run(stream, count % SEEDS.length === 5, random);
         ends[last] = (ends[last] ?? 0) + 1;
       } catch (cause) {
         throw new Error(`seed ${SEED}, frame ${count}: ${stream.toHex()}`, { cause });

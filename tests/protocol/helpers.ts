@@ -1,6 +1,7 @@
 /** What the protocol tests share: frames as text, and events as plain data. */
 import assert from "node:assert/strict";
 import { type DecodeEvent, Decoder, type DecoderOptions } from "../../src/protocol/mod.ts";
+import { utf8 } from "../helpers/raw_frame.ts";
 
 export const ID = "3f2b8c1e-9d4a-4c6b-8e1f-0a2b3c4d5e6f";
 
@@ -30,22 +31,8 @@ export function frame(
   data: string,
   fields: Record<string, string> = {},
 ): string {
-  const dataSize = String(bytes(data).length);
+  const dataSize = String(utf8(data).length);
   return header(fields, { action: `"${action}"`, data_size: dataSize }) + data;
-}
-
-export function bytes(text: string): Uint8Array {
-  return new TextEncoder().encode(text);
-}
-
-export function concat(parts: readonly Uint8Array[]): Uint8Array {
-  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 }
 
 /** An event as data that outlives the push: faults by code and fields, payloads as hex. */
@@ -86,7 +73,7 @@ export function decode(
   const decoder = new Decoder(options);
   const events: PlainEvent[] = [];
   for (const chunk of chunks) {
-    const buffer = typeof chunk === "string" ? bytes(chunk) : chunk.slice();
+    const buffer = typeof chunk === "string" ? utf8(chunk) : chunk.slice();
     events.push(...decoder.push(buffer).map(plain));
     buffer.fill(0x21);
   }
@@ -104,16 +91,6 @@ export function faultOf(
   if (last?.type !== "fault") return undefined;
   const field = (last.fields as Record<string, unknown>).field;
   return { code: last.code as string, ...(field !== undefined && { field }) };
-}
-
-/** A seeded source of numbers in [0, 1): mulberry32. */
-export function random(seed: number): () => number {
-  return () => {
-    seed = (seed + 0x6d2b79f5) | 0;
-    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
 }
 
 /** Fails unless a stream ends in a fault with this code, about this field. */

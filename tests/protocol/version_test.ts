@@ -1,13 +1,14 @@
 import assert from "node:assert/strict";
 import { Decoder } from "../../src/protocol/mod.ts";
-import { accepts, bytes, concat, decode, header, refuses } from "./helpers.ts";
+import { concat, utf8 } from "../helpers/raw_frame.ts";
+import { accepts, decode, header, refuses } from "./helpers.ts";
 
 const test = (name: string, fn: () => void) => Deno.test({ name, permissions: "none", fn });
 
 test("S-VER-1 the first header decides the version", () => {
   const first = (text: string) => {
     const decoder = new Decoder();
-    const [event] = decoder.push(bytes(text));
+    const [event] = decoder.push(utf8(text));
     return [event?.type, decoder.version];
   };
   assert.deepEqual(first('{"mime_type":"a/b","size":0}\n'), ["v1", 1]);
@@ -53,7 +54,7 @@ test("S-VER-1 HTTP, TLS and SSH are refused cleanly", () => {
   const hello = new Uint8Array(517);
   hello.set([0x16, 0x03, 0x01, 0x02, 0x00, 0x01, 0x00, 0x01, 0xfc, 0x03, 0x03]);
   refuses(hello, "incomplete");
-  refuses(concat([hello, bytes("\n")]), "malformed_header");
+  refuses(concat(hello, "\n"), "malformed_header");
 });
 
 test("S-VER-3 a v1 stream of several files is decoded", () => {

@@ -89,7 +89,7 @@ Deno.test("a client that pipelines and never reads costs bounded memory, and oth
   const one = frame({ action: "heartbeat" });
   const flood = new Uint8Array(one.length * 400_000);
   for (let at = 0; at < flood.length; at += one.length) flood.set(one, at);
-  const before = Deno.memoryUsage().rss;
+  const before = held();
   const flooding = hog.send(flood).then(() => "sent", () => "refused");
   using peer = await run.open();
   for (let i = 0; i < 20; i++) {
@@ -97,7 +97,7 @@ Deno.test("a client that pipelines and never reads costs bounded memory, and oth
     expectCode(await peer.stateless("quick"), "ok");
     assert.ok(performance.now() - start < 2000, "others go on");
   }
-  const grown = Deno.memoryUsage().rss - before;
+  const grown = held() - before;
   assert.ok(grown < 64 * 1024 * 1024, `${grown} bytes more`);
   // S-CLK: a reply that cannot be sent is a stall, too.
   await run.log.wait(({ event, fields }) =>
@@ -117,3 +117,9 @@ Deno.test("100 connections at once are served, each with files of its own", asyn
   }));
   await run.assertStored(...files, ...files);
 });
+
+/** What this file's code holds in memory; that of other files may run beside it, in the same process. */
+function held(): number {
+  const { heapUsed, external } = Deno.memoryUsage();
+  return heapUsed + external;
+}

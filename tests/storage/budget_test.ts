@@ -35,7 +35,7 @@ pure("Budgets with a ledger hold one limit together (S-TRF-3)", () => {
     new Budget(100, () => 0, undefined, ledger),
     new Budget(100, () => now, () => free, ledger),
   ];
-  // Both have found the same files.
+  // Both storages found the same files when they were opened, so these count once.
   one.begin(10);
   two.begin(10);
   one.reserve(60);
@@ -62,7 +62,7 @@ pure("Budget asks for free space once a second, and again before it says no", ()
   assert.equal(asked, 1);
   assert.throws(() => budget.reserve(600), full);
   assert.equal(asked, 2);
-  // The upload writes what it was promised: the disk has less, the promise is kept.
+  // The upload writes promised bytes: less is free on the disk, and less is promised.
   budget.wrote(600);
   free = 400;
   now = 1000;

@@ -8,6 +8,7 @@ import type { StorageFixture } from "../storage_suite.ts";
 export interface DiskFixture extends StorageFixture {
   readonly storage: DiskStorage;
   readonly folder: string;
+  lines(): Promise<Record<string, unknown>[]>;
   restart(): Promise<DiskStorage>;
 }
 

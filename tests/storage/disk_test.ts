@@ -147,7 +147,7 @@ for (const tier of TIERS) {
     await Deno.mkdir(dir.join("b"));
     await mkfifo(dir.join("b/commits.jsonl"));
     await assert.rejects(() => DiskStorage.open(dir.join("b"), { tier }), coded("local_io"));
-    // With a reader on the other end a FIFO could be opened: its handle gives it away.
+    // While a program reads the FIFO it can be opened; its handle shows that it is no regular file.
     const reader = new Deno.Command("cat", { args: [dir.join("b/commits.jsonl")], stdout: "null" })
       .spawn();
     await assert.rejects(() => DiskStorage.open(dir.join("b"), { tier }), coded("local_io"));
@@ -184,7 +184,7 @@ for (const tier of TIERS) {
     assert.equal(await Deno.readTextFile(outside), "theirs");
     assert.equal((await fixture.lines()).length, 1);
     await Deno.remove(outside);
-    // A link to nothing: refused (W) or replaced by the file itself (RW), followed in neither tier.
+    // A link that points to nothing is refused in tier W and replaced by the file in tier RW; no tier follows it.
     await lately(() => fixture.storage.put(named(2), bytes))().catch(() => {});
     await assert.rejects(() => Deno.lstat(outside), Deno.errors.NotFound);
   }, !posix);
@@ -218,12 +218,12 @@ for (const tier of TIERS) {
         const first = await storage.put(spec, big);
         await assert.rejects(lately(() => storage.put(spec, big)), coded("storage_full"));
         const upload = await storage.begin({ ...spec, reserve: 200_000 });
-        // Somebody else takes the room that was promised: only the write can tell.
+        // Another program takes the room that was promised, and only the write finds that out.
         await Deno.writeFile(dir.join("other"), big.subarray(0, 250_000));
         await assert.rejects(async () => {
           for (let at = 0; at < 4; at++) await upload.write(big.subarray(0, 50_000));
         }, coded("storage_full"));
-        // What was written before the end of the room is told exactly.
+        // `offset` counts exactly the bytes that were written before the disk was full.
         const { size } = await Deno.lstat(dir.join("storage", upload.temporaryPath));
         assert.equal(upload.offset, size);
         await assert.rejects(() => upload.seal(), coded("storage_full"));
@@ -335,8 +335,8 @@ Deno.test("DiskStorage RW: sweep() removes what nobody will ask for, and never a
   }
   await using storage = await DiskStorage.open(folder, { tier: "RW" });
   const open = await storage.begin(spec);
-  assert.equal(await storage.sweep((path) => path === live), 0, "young files may be another's");
-  assert.equal(await storage.sweep((path) => path === live, -1000), 2);
+  assert.equal(await storage.sweep!((path) => path === live), 0, "young files may be another's");
+  assert.equal(await storage.sweep!((path) => path === live, -1000), 2);
   assert.deepEqual(
     (await Array.fromAsync(Deno.readDir(`${folder}/.incoming`), ({ name }) => `.incoming/${name}`))
       .sort(),
@@ -351,7 +351,12 @@ Deno.test("DiskStorage RW: an upload reopened by another handler is closed to th
   const first = await fixture.storage.begin({ ...spec, session, reserve: 600 });
   await first.write(bytes);
   const { temporaryPath, finalPath } = first;
-  const second = await fixture.storage.reopen({ temporaryPath, finalPath, spec, offset: 5 });
+  const second = await fixture.storage.partials!.reopen({
+    temporaryPath,
+    finalPath,
+    spec,
+    offset: 5,
+  });
   await assert.rejects(lately(() => first.write(bytes)), TypeError);
   await first.discard();
   await second?.write(bytes);

@@ -25,7 +25,7 @@ try {
 } catch (error) {
   durable = (error as Error).message;
 }
-const seen = { tier: storage.tier, small, again, large, left: left.temporaryPath, durable };
+const seen = { tier: storage.label, small, again, large, left: left.temporaryPath, durable };
 Deno.stdout.writeSync(new TextEncoder().encode(JSON.stringify(seen)));
-// Gone without a farewell: what is left must be recognisable as partial.
+// The process ends without closing its files: what it leaves must be recognisable as partial.
 Deno.exit(0);

@@ -16,7 +16,7 @@ async function run(dir: string, flags: string[], folder = "storage") {
   return { success, out: new TextDecoder().decode(stdout), err: new TextDecoder().decode(stderr) };
 }
 
-Deno.test("tier W works with --allow-write=storage alone and writes nothing outside (§10)", async () => {
+Deno.test("tier W works with --allow-write=storage alone and writes nothing outside", async () => {
   await using dir = await TempDir.make();
   const { success, out, err } = await run(dir.path, ["--allow-net", "--allow-write=storage"]);
   assert.ok(success, err);
@@ -44,7 +44,7 @@ Deno.test("tier W works with --allow-write=storage alone and writes nothing outs
   assert.equal(verdicts.get(seen.left), "partial");
 });
 
-Deno.test("with --allow-read=storage too it is tier RW, and a partial file has no final name (§10)", async () => {
+Deno.test("with --allow-read=storage too it is tier RW, and a partial file has no final name", async () => {
   await using dir = await TempDir.make();
   const flags = ["--allow-write=storage", "--allow-read=storage"];
   const { success, out, err } = await run(dir.path, flags);
@@ -58,7 +58,7 @@ Deno.test("with --allow-read=storage too it is tier RW, and a partial file has n
   assert.deepEqual(await listFiles(dir.path), wanted);
 });
 
-Deno.test("without permission to write the storage says so and asks nobody (§10)", async () => {
+Deno.test("without permission to write the storage says so and asks nobody", async () => {
   await using dir = await TempDir.make();
   const { success, err } = await run(dir.path, ["--allow-write=elsewhere"]);
   assert.equal(success, false);

@@ -1,4 +1,4 @@
-/** Two processes on one folder: what one stores, the other knows of (S-TRF-9). @module */
+/** Two storages on one folder, as two processes have them: each learns what the other stored (S-TRF-9). @module */
 import assert from "node:assert/strict";
 import { DiskStorage } from "../../src/storage/mod.ts";
 import { InProcess } from "../helpers/in_process.ts";
@@ -15,23 +15,23 @@ Deno.test("DiskStorage.refresh() learns what others have stored, and only then",
   await using dir = await TempDir.make();
   await using one = await DiskStorage.open(dir.path);
   await using two = await DiskStorage.open(dir.path);
-  assert.equal(two.refresh(), undefined, "nothing is there");
+  assert.equal(two.refresh!(), undefined, "nothing is there");
   const first = await put(one, 1);
-  assert.equal(one.refresh(), undefined, "its own lines are nothing new");
+  assert.equal(one.refresh!(), undefined, "its own lines are nothing new");
   assert.equal(two.find(ID(1)), undefined);
-  await two.refresh();
+  await two.refresh!();
   assert.deepEqual(two.find(ID(1)), first);
-  assert.equal(two.refresh(), undefined, "and that was all");
+  assert.equal(two.refresh!(), undefined, "and that was all");
   assert.deepEqual(await put(two, 1, "file 1"), { ...first, replayed: true });
 
-  // Both write, by turns: neither misses a line of the other.
+  // Both write in turn, and each learns every line of the other.
   for (let n = 2; n < 40; n++) {
     await put(n % 3 === 0 ? one : two, n);
     if (n % 5 === 0) {
-      await Promise.all([one.refresh(), two.refresh(), put(one, 100 + n), one.refresh()]);
+      await Promise.all([one.refresh!(), two.refresh!(), put(one, 100 + n), one.refresh!()]);
     }
   }
-  await Promise.all([one.refresh(), two.refresh()]);
+  await Promise.all([one.refresh!(), two.refresh!()]);
   for (let n = 1; n < 40; n++) {
     assert.ok(one.find(ID(n)) !== undefined && two.find(ID(n)) !== undefined, String(n));
   }
@@ -42,18 +42,18 @@ Deno.test("DiskStorage.refresh() begins anew when the manifest was removed, and 
   await using one = await DiskStorage.open(dir.path);
   await using two = await DiskStorage.open(dir.path);
   for (let n = 1; n < 5; n++) await put(one, n);
-  await two.refresh();
+  await two.refresh!();
   await Deno.remove(dir.join("commits.jsonl"));
-  await one.check(); // makes it again
+  await one.check(); // makes the manifest again
   await two.check();
   await put(one, 7);
-  await two.refresh();
+  await two.refresh!();
   assert.ok(two.find(ID(7)) !== undefined);
 
   using file = await Deno.open(dir.join("commits.jsonl"), { append: true });
   const line = JSON.stringify({ path: "received_00000000000000aa.bin" });
   await file.write(utf8(line.slice(0, 9)));
-  await two.refresh();
+  await two.refresh!();
   assert.equal(two.find(ID(8)), undefined);
 });
 
@@ -63,7 +63,7 @@ Deno.test("S-TRF-9 a stateless upload asked for again at another instance is ans
   await using second = await InProcess.start({ storage: () => storage });
   const bytes = utf8("once");
   const data = { upload_id: ID(1), sha256: sha256(bytes) };
-  // Both are known to each other's server before anything is stored.
+  // The second server has a connection, and has read the manifest, before the first one stores.
   using early = await second.open();
   await early.stateless("another", { upload_id: ID(2) });
 

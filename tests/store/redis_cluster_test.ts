@@ -4,6 +4,7 @@ import { FxferError } from "../../src/errors.ts";
 import { createLogger, type LogEvent, silentLogger } from "../../src/log.ts";
 import { renewLease, type SessionRecord } from "../../src/session/mod.ts";
 import { RedisSessionStore } from "../../src/store/mod.ts";
+import { askRedis } from "../helpers/ask_redis.ts";
 import { RedisCluster, RedisSentinels } from "../helpers/redis_cluster.ts";
 import { findProgram, testWith } from "../helpers/require.ts";
 import { until } from "../helpers/serving.ts";
@@ -15,21 +16,31 @@ const REDIS: [string] = ["redis-server"];
 const unavailable = (error: unknown): boolean =>
   error instanceof FxferError && error.code === "store_unavailable" && error.cause !== undefined;
 
+/** What the suites share. */
+let cluster: RedisCluster;
+let sentinels: RedisSentinels;
+
 const program = findProgram(...REDIS);
+if (program !== undefined) {
+  Deno.test.beforeAll(async () => {
+    cluster = await RedisCluster.start(program);
+    sentinels = await RedisSentinels.start(program);
+  });
+  Deno.test.afterAll(async () => {
+    await cluster[Symbol.asyncDispose]();
+    await sentinels[Symbol.asyncDispose]();
+  });
+}
+
 for (const kind of ["Cluster", "Sentinel"] as const) {
   const name = `RedisSessionStore over ${kind}`;
   if (program === undefined) {
     testWith(REDIS, `${name} keeps the contract of the store suite`, async () => {});
     continue;
   }
-  let servers: RedisCluster | RedisSentinels;
   let prefixes = 0;
-  Deno.test.beforeAll(async () => {
-    servers = await (kind === "Cluster" ? RedisCluster : RedisSentinels).start(program);
-  });
-  Deno.test.afterAll(async () => await servers[Symbol.asyncDispose]());
   storeSuite(name, async () => {
-    const { url } = servers;
+    const { url } = kind === "Cluster" ? cluster : sentinels;
     const opened = new AsyncDisposableStack();
     const prefix = `suite${prefixes++}:`;
     const open = async () => {
@@ -114,7 +125,7 @@ async function survives(
 }
 
 interface SessionStoreLike extends Pick<RedisSessionStore, "load" | "save"> {
-  /** Waits until replicas have all there is: what they had not yet is lost with the master. */
+  /** Waits until the replicas have copied everything: the rest would be lost with the master. */
   copied(): Promise<void>;
 }
 
@@ -124,11 +135,11 @@ testWith(
   REDIS,
   "S-DEG-2 S-TAKE-3 a Cluster loses a node and goes on with its replica",
   async (path) => {
-    await using cluster = await RedisCluster.start(path, true);
-    await using at = await fixture(cluster.url);
+    await using own = await RedisCluster.start(path, true);
+    await using at = await fixture(own.url);
     await at.told(sampleId(1), 2);
     const copied = async () => {
-      for (const node of cluster.masters) {
+      for (const node of own.masters) {
         await until(async () => {
           const info = await node.command("INFO", "replication");
           return info.includes(`,offset=${/master_repl_offset:(\d+)/.exec(info)?.[1]},`);
@@ -140,7 +151,7 @@ testWith(
       save: at.store.save.bind(at.store),
       copied,
     };
-    await survives(store, IDS, () => cluster.masters[0]!.kill());
+    await survives(store, IDS, () => own.masters[0]!.kill());
     await at.told(sampleId(1), 3);
     assert.deepEqual((await Array.fromAsync(at.store.list(), ({ id }) => id)).sort(), [...IDS]);
     await at.watch[Symbol.asyncDispose]();
@@ -148,13 +159,13 @@ testWith(
 );
 
 testWith(REDIS, "S-DEG-2 a Cluster without replicas is back when its node is", async (path) => {
-  await using cluster = await RedisCluster.start(path);
-  await using at = await fixture(cluster.url);
+  await using own = await RedisCluster.start(path);
+  await using at = await fixture(own.url);
   await at.told(sampleId(1), 2);
   for (const id of IDS) assert.ok(await at.store.save(sample({ id })));
-  const lost = cluster.masters[1]!;
+  const lost = own.masters[1]!;
   await lost.kill();
-  for (const node of [cluster.masters[0]!, cluster.masters[2]!]) {
+  for (const node of [own.masters[0]!, own.masters[2]!]) {
     await until(
       async () => (await node.command("CLUSTER", "INFO")).includes("cluster_state:fail"),
       "a Cluster that knows of its loss",
@@ -175,10 +186,10 @@ testWith(REDIS, "S-DEG-2 a Cluster without replicas is back when its node is", a
 });
 
 testWith(REDIS, "S-DEG-2 S-TAKE-3 the master is lost and Sentinel names another", async (path) => {
-  await using sentinels = await RedisSentinels.start(path, "s3cr3t");
+  await using own = await RedisSentinels.start(path, "s3cr3t");
   const events: LogEvent[] = [];
   const log = createLogger((event) => events.push(event), "debug");
-  await using at = await fixture(sentinels.urlWith(":s3cr3t@"), log);
+  await using at = await fixture(own.urlWith(":s3cr3t@"), log);
   await at.told(sampleId(1), 2);
   const copied = async () => {
     await until(
@@ -187,7 +198,7 @@ testWith(REDIS, "S-DEG-2 S-TAKE-3 the master is lost and Sentinel names another"
     );
   };
   const store = { load: at.store.load.bind(at.store), save: at.store.save.bind(at.store), copied };
-  await survives(store, IDS, () => sentinels.master.kill());
+  await survives(store, IDS, () => own.master.kill());
   await at.told(sampleId(1), 3);
   await at.watch[Symbol.asyncDispose]();
   const before = at.heard.length;
@@ -197,11 +208,16 @@ testWith(REDIS, "S-DEG-2 S-TAKE-3 the master is lost and Sentinel names another"
   assert.ok(events.some(({ event }) => event === "redis.lost"));
   assert.doesNotMatch(JSON.stringify(events), /s3cr3t/);
 
-  // Whoever starts while no Sentinel is there goes on, and finds one later.
-  for (const each of sentinels.sentinels) await each.kill();
-  await using link = await connectRedis(sentinels.urlWith(":s3cr3t@"), silentLogger);
+  // A link that starts while no Sentinel runs goes on trying, and finds one later.
+  for (const each of own.sentinels) await each.kill();
+  await using link = await connectRedis(own.urlWith(":s3cr3t@"), silentLogger);
   await using late = new RedisSessionStore(link.client);
   await assert.rejects(late.stats(), unavailable);
-  await sentinels.sentinels[1]!.start();
+  await own.sentinels[1]!.start();
   await until(() => late.stats().then(() => true, () => false), "the store is there");
+});
+
+testWith(REDIS, "redis+cluster:// needs --allow-net alone", async () => {
+  const said = await askRedis(cluster.url);
+  assert.match(said, /^redis\.ready undefined\nnull$/m, said);
 });

@@ -37,7 +37,7 @@ if (program === undefined) {
   });
 }
 
-/** A Redis of its own with a store on it. */
+/** A Redis server for one test, with a store on it. */
 async function fixture(path: string, commandTimeoutMs = 2000) {
   await using opened = new AsyncDisposableStack();
   const redis = opened.use(await RedisServer.start(path));
@@ -116,7 +116,7 @@ testWith(REDIS, "RedisSessionStore sends of the kept replies only what is new", 
   }
   record = (await store.load(record.id))!;
   assert.equal(await replies(execute(record, sampleRun(10))), 1, "also after a load");
-  // The outcome of a save that failed is unknown, and so is what the list holds then.
+  // After a save that failed, neither its outcome nor the content of the list is known.
   losing = true;
   const eleventh = execute(record, sampleRun(11));
   await assert.rejects(store.save(eleventh), unavailable);
@@ -148,12 +148,12 @@ testWith(
     await using at = await fixture(path);
     const { client } = at.link;
     const all = () => Array.fromAsync(at.store.list(), ({ id }) => id);
-    // Stored, but its entry is the tentative one.
+    // The record is stored, but has only a tentative entry.
     await at.store.save(sample());
     await client.sendCommand(["ZADD", "fxfer:live", String(Date.now() + 5000), sampleId(1)]);
-    // Gone, but its entry is not.
+    // The record is gone, but its entry is not.
     await client.sendCommand(["ZADD", "fxfer:live", String(Date.now() + 9e6), sampleId(2)]);
-    // Ended, but among the live.
+    // The session has ended, but its entry is among the live ones.
     const third = sample({ id: sampleId(3) });
     await at.store.save(third);
     await at.store.save(close(third, T0 + 1));
@@ -212,7 +212,7 @@ testWith(
     const began = performance.now();
     await assert.rejects(at.store.save(second), unavailable);
     assert.ok(performance.now() - began < 500, "the wait is bounded");
-    // The late 1 of that save must not be taken for the answer to this one, which is 0.
+    // The late reply to that save, a 1, must not be taken for the reply to this one, which is 0.
     const answers: unknown[] = [];
     for (let done = false; !done;) {
       await at.store.save({ ...first, version: 9 }).then(
@@ -221,7 +221,7 @@ testWith(
       );
     }
     assert.deepEqual(answers, [false]);
-    // It was stored all the same: whoever saved it loads and looks.
+    // The record was stored nevertheless: after an error the caller must load it and look.
     assert.deepEqual(await at.store.load(first.id), second);
   },
 );

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
+import { askRedis } from "../helpers/ask_redis.ts";
+import { freePort } from "../helpers/free_port.ts";
 import { RedisServer } from "../helpers/redis_server.ts";
-import { RedisCluster } from "../helpers/redis_cluster.ts";
 import { testWithAll } from "../helpers/require.ts";
 import { TempDir } from "../helpers/temp.ts";
 
@@ -31,48 +32,19 @@ const tlsArgs = (dir: TempDir) => [
   ...["--tls-ca-cert-file", dir.join("ca.pem"), "--tls-auth-clients", "no"],
 ];
 
-/** A program that asks once over a URL, in a Deno of its own, with the permission a server has. */
-async function ask(url: string, env: Record<string, string> = {}): Promise<string> {
-  const client = new URL("../../src/redis/connect.ts", import.meta.url).href;
-  const log = new URL("../../src/log.ts", import.meta.url).href;
-  const code = `
-    import { connectRedis } from ${JSON.stringify(client)};
-    import { createLogger } from ${JSON.stringify(log)};
-    const logger = createLogger((event) => console.log(event.event, event.fields.reason), "debug");
-    await using link = await connectRedis(${JSON.stringify(url)}, logger);
-    console.log(await link.client.sendCommand(["GET", "k"]).catch((error) => error.message));`;
-  await using dir = await TempDir.make();
-  await Deno.writeTextFile(dir.join("ask.ts"), code);
-  const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "--no-prompt", "--no-check", "--allow-net", dir.join("ask.ts")],
-    env,
-  }).output();
-  return new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
-}
-
 testWithAll(
   ["redis-server", "openssl"],
   "rediss:// believes in a certificate authority named by DENO_CERT, with --allow-net alone",
   async (program, openssl) => {
     await using dir = await certificates(openssl);
-    const tlsPort = RedisServer.freePort();
+    const tlsPort = freePort();
     const args = [...tlsArgs(dir), "--tls-port", String(tlsPort)];
     await using redis = await RedisServer.start(program, args);
     await redis.command("SET", "k", "kept");
     const url = `rediss://127.0.0.1:${tlsPort}`;
-    assert.match(await ask(url, { DENO_CERT: dir.join("ca.pem") }), /^kept$/m);
-    const refused = await ask(url);
+    assert.match(await askRedis(url, { DENO_CERT: dir.join("ca.pem") }), /^kept$/m);
+    const refused = await askRedis(url);
     assert.match(refused, /redis\.lost \w*CERT/, "an unknown authority is not believed");
     assert.doesNotMatch(refused, /kept/);
-  },
-);
-
-testWithAll(
-  ["redis-server"],
-  "redis+cluster:// needs --allow-net alone",
-  async (program) => {
-    await using cluster = await RedisCluster.start(program);
-    const said = await ask(cluster.url);
-    assert.match(said, /^redis\.ready undefined\nnull$/m, said);
   },
 );

@@ -3,7 +3,7 @@ import type { ReadyState } from "../../admin/mod.ts";
 import type { Config } from "../../config/mod.ts";
 import type { Code } from "../../errors.ts";
 import type { LogEvent } from "../../log.ts";
-import type { Durability, Tier } from "../../storage/mod.ts";
+import type { Durability } from "../../storage/mod.ts";
 import type { SharedMemory } from "./shared_memory.ts";
 
 /** The first message: everything a worker needs to serve. */
@@ -29,8 +29,11 @@ export type ToWorker =
 /** Where a worker listens, and what it promises. */
 export interface Listening {
   readonly hostname: string;
-  readonly tier: Tier;
+  /** The label of its storage. */
+  readonly tier: string;
   readonly durability: Durability;
+  /** True when it does not learn which upload ids the other workers have stored. */
+  readonly uploadIdsApart?: boolean;
 }
 
 /** From a worker. */

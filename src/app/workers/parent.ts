@@ -67,7 +67,7 @@ export async function serveWorkers(options: ParentOptions): Promise<number> {
       (port) => new Health({ hostname, port }, pool),
     );
     announce({ ...listening, port: held.port, workers }, config, log, output);
-    if (listening.tier === "W") {
+    if (listening.uploadIdsApart === true) {
       // S-TRF-9 in part: what another worker has stored cannot be read here.
       log.warn("workers.upload_ids_apart", { needs: "--allow-read=<storage folder>" });
     }

@@ -80,9 +80,15 @@ async function start(
       () => serve({ ...parts.options, reusePort: true, connectionCount }),
     );
     const { storage, store } = parts.options;
-    const { tier, durability } = storage;
+    const { label: tier, durability, refresh } = storage;
     opened.move();
-    scope.postMessage({ type: "listening", hostname: server.addr.hostname, tier, durability });
+    scope.postMessage({
+      type: "listening",
+      hostname: server.addr.hostname,
+      tier,
+      durability,
+      uploadIdsApart: refresh === undefined,
+    });
     return { server, parts, readiness: new Readiness({ server, storage, store }, log) };
   } catch (error) {
     if (!(error instanceof FxferError)) throw error;
