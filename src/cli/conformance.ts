@@ -9,12 +9,11 @@ import {
   type ServerUnderTest,
   SESSION_CHECKS,
 } from "../conformance/mod.ts";
-import { FxferError } from "../errors.ts";
+import { FxferError, reasonOf } from "../errors.ts";
 import { fit, type Output, pad, type Paint, paintOf } from "../terminal/mod.ts";
 import { count, escapeControls } from "../text.ts";
 import { type ParsedArgs, usageError } from "./args.ts";
 import type { Command } from "./command.ts";
-import { wordsOf } from "./doctor/finding.ts";
 
 /** `fxfer conformance`. */
 export const CONFORMANCE_COMMAND: Command = {
@@ -107,7 +106,7 @@ async function runCheck(check: Check, address: Endpoint): Promise<CheckResult> {
     return { ...titleOf(check), verdict: "kept", seen: await check.run(target) };
   } catch (error) {
     const verdict = error instanceof NotOffered ? "skipped" : "broken";
-    const seen = error instanceof Broken ? error.message : wordsOf(error);
+    const seen = error instanceof Broken ? error.message : reasonOf(error);
     return { ...titleOf(check), verdict, seen };
   } finally {
     for (const peer of open) peer[Symbol.dispose]();

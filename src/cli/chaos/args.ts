@@ -36,6 +36,7 @@ export const CHAOS: CommandSpec = {
     ...faultOptions,
     direction: {
       value: "WAY",
+      words: ["up", "down", "both"],
       help: "Which way is treated: up (to the server), down or both (default up)",
     },
     first: { value: "N", help: "Treat only the first N connections, the others go through" },
