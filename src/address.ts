@@ -8,7 +8,7 @@
 /** Eight 16-bit groups; an IPv4 address is its IPv4-mapped IPv6 one. */
 export type AddressGroups = readonly number[];
 
-/** An address as groups; undefined when the text is none. A zone (`%eth0`) is none of it. */
+/** An address as groups; undefined when the text is no address. A zone (`%eth0`) is not accepted. */
 export function parseAddress(address: string): AddressGroups | undefined {
   let host = address;
   const dotted = /^(.*?)(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(host);
@@ -29,7 +29,7 @@ export function parseAddress(address: string): AddressGroups | undefined {
     : undefined;
 }
 
-/** Whether it is an IPv4 address. */
+/** Whether an address is an IPv4 one. */
 export function isV4(groups: AddressGroups): boolean {
   return groups[5] === 0xffff && groups.every((group, i) => i >= 5 || group === 0);
 }
@@ -43,7 +43,7 @@ export function samePrefix(a: AddressGroups, b: AddressGroups, bits: number): bo
   return true;
 }
 
-/** The one text of an address (RFC 5952); an IPv4-mapped one is written as IPv4. */
+/** An address as text, always the same (RFC 5952); an IPv4-mapped one is written as IPv4. */
 export function formatAddress(groups: AddressGroups): string {
   if (isV4(groups)) {
     const [high, low] = [groups[6]!, groups[7]!];
@@ -62,23 +62,36 @@ export function formatAddress(groups: AddressGroups): string {
   return length < 2 ? text(0, 8) : `${text(0, start)}::${text(start + length, 8)}`;
 }
 
-/** Where a server listens: a name or an address, and a TCP port of 1 to 65535. */
+/** Where a server listens: a name or an address, and a TCP port of 0 to 65535. */
 export interface Endpoint {
   readonly hostname: string;
   readonly port: number;
 }
 
-/** `host:port` or `[::1]:port`; undefined when the text is neither. */
+/** `host:port` or `[::1]:port`, with a port from 1; undefined when the text is neither. */
 export function parseEndpoint(text: string): Endpoint | undefined {
+  return readEndpoint(text, 1);
+}
+
+/**
+ * Where to listen: as {@linkcode parseEndpoint}, or a port alone, which means that port of `hostname`.
+ * Port 0 lets the system choose a free one.
+ */
+export function parseListenEndpoint(text: string, hostname: string): Endpoint | undefined {
+  return readEndpoint(/^\d+$/.test(text) ? `${hostname}:${text}` : text, 0);
+}
+
+function readEndpoint(text: string, lowestPort: number): Endpoint | undefined {
   const [, v6, name, digits] =
     /^(?:\[([0-9A-Fa-f.:]{2,45})\]|([A-Za-z0-9._-]{1,253})):(\d{1,5})$/.exec(text) ?? [];
   const port = Number(digits);
   const groups = parseAddress(v6 ?? name ?? "");
-  if (!(port >= 1 && port <= 65535) || (v6 !== undefined && groups === undefined)) return undefined;
+  if (!(port >= lowestPort && port <= 65535)) return undefined;
+  if (v6 !== undefined && groups === undefined) return undefined;
   return { hostname: groups === undefined ? name!.toLowerCase() : formatAddress(groups), port };
 }
 
-/** The one text of an endpoint: two are the same server exactly when their texts are. */
+/** An endpoint as text: two endpoints are the same server exactly when their texts are equal. */
 export function formatEndpoint({ hostname, port }: Endpoint): string {
   const groups = parseAddress(hostname);
   const host = groups === undefined ? hostname.toLowerCase() : formatAddress(groups);
@@ -97,7 +110,7 @@ export function parseNetwork(text: string): Network | undefined {
   const [, host = "", prefix] = /^([0-9A-Fa-f.:]+)(?:\/(0|[1-9]\d{0,2}))?$/.exec(text) ?? [];
   const groups = parseAddress(host);
   if (groups === undefined) return undefined;
-  // Only what is written as IPv4 counts its bits as IPv4.
+  // The bits of ::ffff:10.0.0.0/104 count from the start of the IPv6 address.
   const most = host.includes(":") ? 128 : 32;
   const bits = prefix === undefined ? most : Number(prefix);
   return bits > most ? undefined : { groups, bits: bits + 128 - most };

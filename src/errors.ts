@@ -1,13 +1,16 @@
 /**
- * The one table of codes, and the one error class that carries them.
+ * The table of codes, and the error class that carries a code.
  *
- * A code is what the wire says, what a log line says and what decides an exit code, so it stands
- * here once. `message` is a fixed text: it never echoes input, a path or a stack.
+ * The same code appears in replies, in log lines and in exit codes, so all codes stand in one table.
+ * The `message` of a code is a fixed text: it never repeats input, a path or a stack.
  *
  * @module
  */
 
-/** What a client does with a code: carry on, send again, adjust and go on, or stop. */
+/**
+ * What a client does with a code: go on (`success`), send again (`retry`), adjust to the server and go
+ * on (`resync`), or stop (`fatal`). A `local` code is never in a reply.
+ */
 export type CodeClass = "success" | "retry" | "resync" | "fatal" | "local";
 
 /** What the table says of one code. */
@@ -16,7 +19,7 @@ export interface CodeSpec {
   readonly class: CodeClass;
   /** The fixed text of the reply. */
   readonly message: string;
-  /** The exit code of the command line when this code is its last word. */
+  /** The exit code of the program when it ends with this code. */
   readonly exit: number;
 }
 
@@ -26,7 +29,7 @@ const resync = (message: string, exit = 3): CodeSpec => ({ class: "resync", mess
 const fatal = (message: string, exit = 3): CodeSpec => ({ class: "fatal", message, exit });
 const local = (message: string, exit: number): CodeSpec => ({ class: "local", message, exit });
 
-/** A stable code of the table: what replies, errors and logs name. */
+/** A code of the table. Codes never change their meaning. */
 export type Code =
   // success
   | "ok"
@@ -137,7 +140,7 @@ const TABLE: Readonly<Record<Code, CodeSpec>> = {
   session_taken_over: fatal("another connection has taken the session over", 7),
   session_revoked: fatal("the session was revoked", 4),
 
-  // Never on the wire: what only one end can know.
+  // Never in a reply: only one side knows these.
   connection_lost: local("the connection was lost", 2),
   sent_unconfirmed: local("sent to a version 1 server that confirms nothing", 6),
   local_io: local("a local file cannot be used", 8),
@@ -148,7 +151,7 @@ const TABLE: Readonly<Record<Code, CodeSpec>> = {
   config_invalid: local("the configuration is invalid", 1),
 };
 
-/** Every code with its class, its fixed reply text and its exit code. */
+/** Every code with its class, its fixed text and its exit code. */
 export const CODES: Readonly<Record<Code, CodeSpec>> = TABLE;
 
 /** Whether a text, for example of a reply, is a code of the table. */
@@ -156,21 +159,21 @@ export function isCode(text: string): text is Code {
   return Object.hasOwn(TABLE, text);
 }
 
-/** The facts that travel with an error, by their wire names (`field`, `offset`, `retry_after_ms` …). */
+/** The facts of an error by their names in replies, such as `field`, `offset` and `retry_after_ms`. */
 export type ErrorFields = Readonly<Record<string, unknown>>;
 
 /** What {@linkcode FxferError} takes besides its code and message. */
 export interface FxferErrorOptions {
-  /** Facts for the reply, by their wire names. */
+  /** Facts for the reply, by their names there. */
   readonly fields?: ErrorFields;
   /** The limit that was reached, by the name of its setting: told to listeners, never sent. */
   readonly limit?: string;
-  /** What went wrong underneath; logged, never sent. */
+  /** The error that led to this one; it is logged, and never sent. */
   readonly cause?: unknown;
 }
 
 /**
- * The one error of fxfer: a stable code, a sentence for people, and the facts of the reply.
+ * The error class of fxfer: a stable code, a sentence for people, and the facts of the reply.
  *
  * @example
  * ```ts
@@ -193,7 +196,7 @@ export class FxferError extends Error {
   readonly limit: string | undefined;
 
   /**
-   * Makes one; throw it.
+   * Makes an error to throw.
    *
    * @param code One of {@linkcode CODES}.
    * @param message For people and logs: action first, no full stop; default the code's fixed text.
@@ -205,13 +208,18 @@ export class FxferError extends Error {
     this.limit = options.limit;
   }
 
-  /** What a client does about it. */
+  /** What a client does with the code. */
   get class(): CodeClass {
     return CODES[this.code].class;
   }
 
-  /** The exit code of the command line for it. */
+  /** The exit code of the program that ends with this error. */
   get exit(): number {
     return CODES[this.code].exit;
   }
+}
+
+/** The text of whatever was thrown, in a few words for a message. */
+export function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

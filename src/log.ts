@@ -11,23 +11,23 @@
  */
 import type { Events, EventType, ServerEvent, SessionStep } from "./events.ts";
 
-/** How much a logger lets through: each level includes those after it. */
+/** A level; a logger of one level also keeps the levels after it in this list. */
 export type LogLevel = "debug" | "info" | "warn" | "error";
 
 /** The facts of one event; values must survive `JSON.stringify`. */
 export type LogFields = Readonly<Record<string, unknown>>;
 
-/** Where events go. */
+/** Takes events. */
 export interface Logger {
-  /** Whether events of this level are kept: ask before building costly fields. */
+  /** Whether events of this level are kept; ask before making fields that cost time. */
   enabled(level: LogLevel): boolean;
-  /** Detail for one who looks for a fault: every state change with its rule. */
+  /** Details for finding a fault: every change of a state with its rule. */
   debug(event: string, fields?: LogFields): void;
-  /** What an operator wants to see by default. */
+  /** What an operator sees by default. */
   info(event: string, fields?: LogFields): void;
-  /** Something was refused or lost, and fxfer went on. */
+  /** Something was refused or lost, and fxfer goes on. */
   warn(event: string, fields?: LogFields): void;
-  /** Something that should not happen; `cause` holds what did. */
+  /** Something that should never happen; the field `cause` has the error. */
   error(event: string, fields?: LogFields): void;
   /** A logger that adds these fields to each event. */
   child(fields: LogFields): Logger;
@@ -39,11 +39,11 @@ const ORDER: Readonly<Record<LogLevel, number>> = { debug: 0, info: 1, warn: 2, 
 export interface LogEvent {
   /** When, in ISO 8601 with milliseconds. */
   readonly time: string;
-  /** How grave. */
+  /** The level. */
   readonly level: LogLevel;
   /** What happened, as `noun.verb`. */
   readonly event: string;
-  /** The facts, the logger's own first. */
+  /** The facts, those of the logger first. */
   readonly fields: LogFields;
 }
 
@@ -86,7 +86,7 @@ class SinkLogger implements Logger {
 /**
  * A logger that hands each event at or above `level` to `sink`.
  *
- * @param sink Called once an event, in order; it must not throw.
+ * @param sink Called once for each event, in order; it must not throw.
  */
 export function createLogger(sink: (event: LogEvent) => void, level: LogLevel = "info"): Logger {
   return new SinkLogger(sink, level, {});
@@ -102,7 +102,7 @@ export const silentLogger: Logger = {
   child: () => silentLogger,
 };
 
-/** One event as one line of JSON, without the line feed; an Error among the fields becomes its text. */
+/** An event as one line of JSON, without the line feed; an Error in the fields becomes its text. */
 export function formatJson(event: LogEvent): string {
   return JSON.stringify({
     time: event.time,
@@ -112,7 +112,7 @@ export function formatJson(event: LogEvent): string {
   }, (_key, value) => value instanceof Error ? describeError(value) : value);
 }
 
-/** An error as one line: its text, then the texts of its causes. */
+/** An error as one line: its text, then the text of each cause. */
 export function describeError(error: unknown): string {
   const parts: string[] = [];
   for (let at: unknown = error, depth = 0; at !== undefined && depth < 4; depth++) {

@@ -1,14 +1,15 @@
 /**
- * Text for people: escapes that keep a line one line, "did you mean", wrapped paragraphs, and sizes,
- * rates and times in their usual units. Pure; open to all folders, and imports nothing.
+ * Text for people: escaped control characters, "did you mean", wrapped paragraphs, and sizes, rates
+ * and times in their usual units. Pure; open to all folders, and imports nothing.
  *
  * @module
  */
 
 /**
- * What must not reach a terminal raw: C0 and C1 controls (ANSI starts with one), line and paragraph
- * separators, bidirectional and invisible marks (they make a line read as what it is not), the BOM
- * and lone surrogates. The joiners U+200C and U+200D stay: Persian and emoji are written with them.
+ * Characters that must not reach a terminal as they are: C0 and C1 controls (an ANSI escape starts
+ * with one), line and paragraph separators, bidirectional and invisible marks (they change how a line
+ * reads), the BOM and lone surrogates. The joiners U+200C and U+200D are left, because Persian and
+ * emoji are written with them.
  */
 const UNSAFE =
   // deno-lint-ignore no-control-regex
@@ -17,10 +18,10 @@ const UNSAFE =
 const SHORT: Readonly<Record<string, string>> = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
 
 /**
- * A text that is one line and shows itself as it is: every control character, ANSI escape and
- * bidirectional mark becomes a visible `\n`, `\u001b` …
+ * A text on one line, with every control character, ANSI escape and bidirectional mark as a visible
+ * `\n`, `\u001b` …
  *
- * @param text Anything, also what a stranger sent.
+ * @param text Any text, also from another program.
  */
 export function escapeControls(text: string): string {
   return text.replace(
@@ -31,7 +32,7 @@ export function escapeControls(text: string): string {
 
 /** At most `max` characters of an escaped text, with `…` where something was cut. */
 export function shorten(text: string, max: number): string {
-  // Cut before the escape too: a megabyte of text must not be escaped to show 40 characters.
+  // Cut before escaping, so that a megabyte is not escaped in order to show 40 characters.
   const chars = [...escapeControls(text.slice(0, max * 2))];
   return chars.length <= max && text.length <= max * 2
     ? chars.join("")
@@ -66,11 +67,11 @@ export function editDistance(from: string, to: string): number {
 }
 
 /**
- * The candidate a mistyped word most likely means; undefined when none is near: at most one change
- * for each three characters, so that short words do not match everything.
+ * The candidate that a mistyped word most likely means. Undefined when none is similar: one change
+ * for each three characters is allowed, so that short words do not match everything.
  */
 export function suggest(word: string, candidates: Iterable<string>): string | undefined {
-  // Nobody mistypes this much, and the distance costs length times length.
+  // A word this long is no name of ours, and comparing takes time that grows with its length.
   if (word.length > 64) return undefined;
   const plain = (text: string) => text.toLowerCase().replaceAll("-", "_");
   let best: string | undefined;
@@ -82,7 +83,7 @@ export function suggest(word: string, candidates: Iterable<string>): string | un
   return best;
 }
 
-/** Breaks a text into lines of at most `width`; a longer word keeps its own line. */
+/** Breaks a text into lines of at most `width`; a word that is longer gets a line of its own. */
 export function wrap(text: string, width: number): string[] {
   const lines: string[] = [];
   let line = "";
@@ -103,7 +104,7 @@ const UNITS = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"] as const;
 export function formatBytes(bytes: number): string {
   let value = bytes;
   let unit = 0;
-  // 1023.95 would be shown as 1024.0: it belongs to the next unit.
+  // 1023.95 would be shown as 1024.0, so it already counts in the next unit.
   while (value >= (unit === 0 ? 1024 : 1023.95) && unit < UNITS.length - 1) {
     value /= 1024;
     unit++;

@@ -30,3 +30,13 @@ export async function within<T>(ms: number, promise: Promise<T>): Promise<T | ty
     promise.catch(() => {});
   }
 }
+
+/** Waits `ms` milliseconds, for ever if they are undefined; an abort ends the wait, without an error. */
+export async function pause(ms: number | undefined, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const end = () => resolve();
+  signal.addEventListener("abort", end);
+  await (ms === undefined ? promise : within(ms, promise));
+  signal.removeEventListener("abort", end);
+}

@@ -5,6 +5,7 @@ import {
   inNetworks,
   parseAddress,
   parseEndpoint,
+  parseListenEndpoint,
   parseNetwork,
 } from "../src/address.ts";
 
@@ -91,5 +92,22 @@ Deno.test("parseEndpoint() and formatEndpoint() have one text for each server", 
   const none = ["", "a", "a:", ":1", "a:0", "a:65536", "a:1x", "::1:80", "[a]:80", "a b:1", "a:1 "];
   for (const text of [...none, "u@a:1", "a:1/x", "[::g]:1", "a\n:1", `${"a".repeat(254)}:1`]) {
     assert.equal(parseEndpoint(text), undefined, text);
+  }
+});
+
+Deno.test("parseListenEndpoint() takes a port alone for the given host, and port 0", pure, () => {
+  const cases: readonly (readonly [string, string])[] = [
+    ["7000", "127.0.0.1:7000"],
+    ["0", "127.0.0.1:0"],
+    ["0.0.0.0:0", "0.0.0.0:0"],
+    ["[::1]:7000", "[::1]:7000"],
+    ["Files.Example:1", "files.example:1"],
+  ];
+  for (const [text, wanted] of cases) {
+    const endpoint = parseListenEndpoint(text, "127.0.0.1");
+    assert.equal(endpoint && formatEndpoint(endpoint), wanted, text);
+  }
+  for (const text of ["", "x", "65536", "a:", "a:65536", "-1", "::1:80", " 7000"]) {
+    assert.equal(parseListenEndpoint(text, "127.0.0.1"), undefined, text);
   }
 });

@@ -104,7 +104,7 @@ async function openStore(
   }
 }
 
-/** The configuration in the library's words and units; pure. */
+/** The options of the library for a configuration: other names, and milliseconds for seconds. Pure. */
 export function serveOptions(
   config: Config,
 ): Omit<ServeOptions, "storage" | "store" | "log" | "events"> {

@@ -1,6 +1,6 @@
 /**
- * Requests as ready bytes. The header is text put together by hand and stands right in front of the
- * payload in one buffer: making a frame costs the load next to nothing, so the server is measured.
+ * Requests as ready bytes, written by each `LoadClient`. The header is text made from a template
+ * and stands right in front of the payload in one buffer, so that making a frame takes almost no time.
  *
  * @module
  */
@@ -12,41 +12,45 @@ const HEADER_ROOM = 512;
 /** A payload up to this size goes out in one write with its header. */
 const JOIN_BYTES = 64 * 1024;
 
-/** A large payload goes out in pieces of this many bytes. */
+/** A larger payload goes out in pieces of this many bytes. */
 const PIECE_BYTES = 1024 * 1024;
 
 const UTF8 = new TextEncoder();
-let bytes: Uint8Array<ArrayBuffer> | undefined;
+let pattern: Uint8Array<ArrayBuffer> | undefined;
 
-/** Payload bytes: all payloads are parts of the same megabyte, which is no run of zeros. */
+/** The first `size` bytes, at most a mebibyte, of a pattern that does not repeat within it. */
 function payload(size: number): Uint8Array<ArrayBuffer> {
-  if (bytes === undefined) {
-    bytes = new Uint8Array(PIECE_BYTES);
-    for (let at = 0; at < bytes.length; at++) bytes[at] = Math.imul(at, 2654435761) >>> 13;
+  if (pattern === undefined) {
+    pattern = new Uint8Array(PIECE_BYTES);
+    for (let at = 0; at < pattern.length; at++) pattern[at] = Math.imul(at, 2654435761) >>> 13;
   }
-  return bytes.subarray(0, size);
+  return pattern.subarray(0, size);
 }
 
 const FILE = `"mime_type":"application/octet-stream"`;
 
-function headerText(wire: Wire, size: number, id: string | null, sequence: number, data: string) {
-  if (wire === "v1") return `{${FILE},"size":${size}}\n`;
+/** A header of version 2 with its session data. */
+function headerText(
+  action: string,
+  wire: Wire,
+  size: number,
+  id: string | null,
+  sequence: number,
+  data = "",
+): string {
   const length = data === "" ? "" : `,"data_size":${data.length}`;
   return `{"version":"2.0",${FILE},"size":${size},"session":{"id":${id && `"${id}"`},` +
-    `"mode":"${wire}","sequence":${sequence},"action":"transfer"${length}}}\n${data}`;
+    `"mode":"${wire}","sequence":${sequence},"action":"${action}"${length}}}\n${data}`;
 }
 
-/** A request without payload, for a session's beginning and its end. */
+/** A request without payload: the connect that begins a session, the disconnect that ends it. */
 export function controlFrame(action: string, id: string | null, sequence: number): Uint8Array {
-  return UTF8.encode(
-    `{"version":"2.0",${FILE},"size":0,"session":{"id":${id && `"${id}"`},` +
-      `"mode":"stateful","sequence":${sequence},"action":"${action}"}}\n`,
-  );
+  return UTF8.encode(headerText(action, "stateful", 0, id, sequence));
 }
 
-/** The transfers of one connection, in order. */
+/** The transfer requests of one connection, in order. */
 export class Frames {
-  /** Payload bytes that follow {@linkcode next} in pieces of their own. */
+  /** Payload bytes that follow {@linkcode next} as {@linkcode pieces}: 0 for a small payload. */
   readonly rest: number;
   readonly #plan: LoadPlan;
   readonly #id: string | null;
@@ -64,7 +68,7 @@ export class Frames {
     this.#buffer.set(payload(joined), HEADER_ROOM);
   }
 
-  /** Frames made so far: the last sequence number. */
+  /** Frames made so far, which is the last sequence number. */
   get made(): number {
     return this.#made;
   }
@@ -72,15 +76,18 @@ export class Frames {
   /** The next frame, up to its payload where that is large; valid until the next call. */
   next(): Uint8Array {
     this.#made++;
-    // Without a session every request is the same.
+    // Without a session every request has the same bytes.
     if (this.#plan.wire !== "stateful" && this.#last !== undefined) return this.#last;
     const { wire, size } = this.#plan;
-    const text = headerText(wire, size, this.#id, this.#made, this.#data());
+    const text = wire === "v1"
+      ? `{${FILE},"size":${size}}\n`
+      : headerText("transfer", wire, size, this.#id, this.#made, this.#data());
     const start = HEADER_ROOM - text.length;
     UTF8.encodeInto(text, this.#buffer.subarray(start, HEADER_ROOM));
     return this.#last = this.#buffer.subarray(start);
   }
 
+  /** Session data is needed only where several frames make one file. */
   #data(): string {
     const { oneFile, size, requests } = this.#plan;
     if (!oneFile) return "";

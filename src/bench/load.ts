@@ -1,4 +1,4 @@
-/** Runs a load: so many lanes, each a connection or one connection after another. @module */
+/** Runs a load plan: opens its connections, sends its requests and counts the replies. @module */
 import { LoadClient, Refused } from "./load_client.ts";
 import { Tally } from "./tally.ts";
 import type { LoadPlan, LoadResult } from "./types.ts";
@@ -6,7 +6,7 @@ import type { LoadPlan, LoadResult } from "./types.ts";
 const DEFAULT_TIMEOUT_MS = 120_000;
 
 /**
- * Runs a load to its end. What the server refuses and what breaks is counted, not thrown.
+ * Runs a load to its end. Refusals and lost connections are counted, not thrown.
  *
  * @throws {RangeError} If a number of the plan is out of range.
  */
@@ -21,8 +21,9 @@ class Load {
   readonly #plan: LoadPlan;
   readonly #tally: Tally;
   readonly #open = new Set<LoadClient>();
-  #taken = 0;
-  #late = false;
+  /** With `reconnect`: requests that a connection has been made for, or is being made. */
+  #begun = 0;
+  #timedOut = false;
 
   constructor(plan: LoadPlan) {
     this.#plan = plan;
@@ -31,47 +32,48 @@ class Load {
 
   async run(): Promise<LoadResult> {
     const { connections, reconnect, timeoutMs = DEFAULT_TIMEOUT_MS } = this.#plan;
-    const timer = setTimeout(() => this.#cut(), timeoutMs);
+    const timer = setTimeout(() => this.#timeOut(), timeoutMs);
     const start = performance.now();
-    const lane = reconnect ? () => this.#shortLived() : () => this.#longLived();
+    const lane = reconnect ? () => this.#connectionPerRequest() : () => this.#longConnection();
     await Promise.all(Array.from({ length: connections }, lane));
     clearTimeout(timer);
     return this.#tally.result(this.#plan, (performance.now() - start) / 1000);
   }
 
   get #stopped(): boolean {
-    return this.#late || this.#plan.signal?.aborted === true;
+    return this.#timedOut || this.#plan.signal?.aborted === true;
   }
 
-  #cut(): void {
-    this.#late = true;
-    for (const peer of this.#open) peer.close();
+  #timeOut(): void {
+    this.#timedOut = true;
+    for (const client of this.#open) client.close();
   }
 
-  /** One connection, request after request. */
-  async #longLived(): Promise<void> {
-    await this.#connected(async (peer) => {
-      await peer.greet(this.#plan);
-      await this.#exchange(peer);
-      await peer.leave();
+  /** All requests of one lane over one connection. */
+  async #longConnection(): Promise<void> {
+    await this.#connected(async (client) => {
+      await client.greet(this.#plan);
+      await this.#exchange(client);
+      await client.leave();
     });
   }
 
-  /** A connection for each request. */
-  async #shortLived(): Promise<void> {
-    while (this.#taken < this.#plan.requests && !this.#stopped) {
-      this.#taken++;
+  /** A connection for each request; the lanes share the requests between them. */
+  async #connectionPerRequest(): Promise<void> {
+    while (this.#begun < this.#plan.requests && !this.#stopped) {
+      this.#begun++;
       const start = performance.now();
-      await this.#connected(async (peer) => {
-        await peer.greet(this.#plan);
-        await peer.send();
-        this.#tally.answered(await peer.reply(), performance.now() - start);
-        await peer.leave();
+      await this.#connected(async (client) => {
+        await client.greet(this.#plan);
+        await client.send();
+        this.#tally.answered(await client.reply(), performance.now() - start);
+        await client.leave();
       });
     }
   }
 
-  async #exchange(peer: LoadClient): Promise<void> {
+  /** Sends requests and reads replies, with at most a window of requests unanswered. */
+  async #exchange(client: LoadClient): Promise<void> {
     const { requests, window = 1 } = this.#plan;
     const sentAt = new Float64Array(window);
     let sent = 0;
@@ -79,31 +81,32 @@ class Load {
     while (answered < requests) {
       while (sent < requests && sent - answered < window && !this.#stopped) {
         sentAt[sent++ % window] = performance.now();
-        await peer.send();
+        await client.send();
       }
       if (answered === sent) return;
-      let code: string | undefined = await peer.reply();
+      let code: string | undefined = await client.reply();
       const now = performance.now();
-      for (; code !== undefined; code = peer.buffered()) {
+      for (; code !== undefined; code = client.buffered()) {
         this.#tally.answered(code, now - sentAt[answered++ % window]!);
       }
     }
   }
 
-  async #connected(work: (peer: LoadClient) => Promise<void>): Promise<void> {
-    let peer: LoadClient | undefined;
+  /** Opens a connection, does the work over it, closes it, and counts what ended it early. */
+  async #connected(work: (client: LoadClient) => Promise<void>): Promise<void> {
+    let client: LoadClient | undefined;
     try {
-      peer = await LoadClient.open(this.#plan);
-      this.#open.add(peer);
-      await work(peer);
+      client = await LoadClient.open(this.#plan);
+      this.#open.add(client);
+      await work(client);
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
-      this.#tally.failed(this.#late ? "timeout" : error.code);
+      this.#tally.failed(this.#timedOut ? "timeout" : error.code);
     } finally {
-      if (peer !== undefined) {
-        peer.close();
-        this.#open.delete(peer);
-        this.#tally.left(peer);
+      if (client !== undefined) {
+        client.close();
+        this.#open.delete(client);
+        this.#tally.transferred(client.sentBytes, client.receivedBytes);
       }
     }
   }

@@ -3,14 +3,14 @@ import { controlFrame, Frames } from "./frames.ts";
 import { ReplyScanner } from "./reply_scanner.ts";
 import type { LoadPlan } from "./types.ts";
 
-/** What ends a connection of a load: a code, for the count. */
+/** Thrown where a connection of a load cannot go on; `code` is counted. */
 export class Refused extends Error {
   constructor(readonly code: string) {
     super(code);
   }
 }
 
-/** One connection; `close` it. */
+/** One connection; the caller must `close` it. */
 export class LoadClient {
   sentBytes = 0;
   receivedBytes = 0;
@@ -70,19 +70,19 @@ export class LoadClient {
     }
   }
 
-  /** A reply that has already come in; undefined when there is none. */
+  /** The code of a reply that was read together with the last one; undefined when there is none. */
   buffered(): string | undefined {
     return this.#scanner.next();
   }
 
-  /** Ends the session, so that it takes no room on the server (S-DIS-1). */
+  /** Ends the session, so that it does not count towards the server's limit (S-DIS-1). */
   async leave(): Promise<void> {
     if (this.#id === null) return;
     await this.#write(controlFrame("disconnect", this.#id, this.#frames!.made + 1));
     await this.reply();
   }
 
-  /** Ends the connection; may be called at any time, twice too. */
+  /** Closes the connection; may be called at any time and more than once. */
   close(): void {
     try {
       this.#conn.close();
@@ -98,7 +98,8 @@ export class LoadClient {
       }
       this.sentBytes += bytes.length;
     } catch {
-      // A refusal may stand behind a failed write (S-TRF-8); without one, reading says what is.
+      // The server may have sent a refusal before it stopped reading (S-TRF-8). If it has not, the
+      // read fails as well and says why.
       throw new Refused(await this.reply());
     }
   }

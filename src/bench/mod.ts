@@ -1,12 +1,17 @@
 /**
- * A load for a server, and what came of it: for `fxfer bench` and `deno task bench`.
+ * A load for a server, and the measured result, for `fxfer bench` and `deno task bench`.
  *
- * It speaks the wire by hand and not through the folders it measures: frames are ready bytes, replies
- * are found by a scan for their length. So the load stays cheap beside the server, and a mistake of
- * the protocol's code cannot hide itself.
+ *     scenarios.ts (what to send) -> load.ts (how many connections, in which order)
+ *       -> load_client.ts (one connection) -> frames.ts out, reply_scanner.ts in
+ *       -> tally.ts (counts) -> table.ts (prints)
  *
- *     scenarios (what) -> load (lanes) -> peer (a connection) -> frames out, reply_scanner in
- *                                                             -> tally -> table
+ * ## Decisions
+ *
+ * - The load writes and reads the wire by hand and does not import `protocol/` or `client/`. A frame is
+ *   ready bytes, and a reply is found by a scan for its length. So the load costs little beside the
+ *   server that it measures, and a mistake in the protocol's code cannot hide itself.
+ * - Nor does it use the raw client of the conformance kit: that one parses each reply as JSON, which
+ *   would cost the load as much time as the server spends on a small request.
  *
  * @module
  */

@@ -1,12 +1,12 @@
 /**
- * Finds replies in a stream by looking for the few bytes that matter, as a small C client would: the
- * protocol's decoder would cost the load as much as the server spends, and could share its mistakes.
+ * Finds the replies in what a `LoadClient` reads by looking only for their length and their code.
+ * Parsing them as JSON would cost the load as much time as the server spends.
  *
  * @module
  */
 import type { Wire } from "./types.ts";
 
-/** Replies are under 1 KiB; this takes a window of them, and the longest that is allowed. */
+/** Room for a window of replies, which are under 1 KiB each, and for the longest reply allowed. */
 const BUFFER_BYTES = 128 * 1024;
 
 const LF = 0x0a;
@@ -15,7 +15,7 @@ const DATA_SIZE = ascii(`"data_size":`);
 const OK = ascii(`{"code":"ok"`);
 const V1_OK = ascii("OK");
 
-/** Collects bytes and takes replies off their front. */
+/** Collects the bytes of one connection and takes replies off their front. */
 export class ReplyScanner {
   /** The session's id in the last reply taken; null where it has none. */
   id: string | null = null;
@@ -28,7 +28,7 @@ export class ReplyScanner {
     this.#v1 = wire === "v1";
   }
 
-  /** Where the next bytes go; empty if what came in can be no reply. */
+  /** Where the next bytes are to be read into; empty if what came in is longer than any reply. */
   room(): Uint8Array {
     if (this.#start > 0) {
       this.#buffer.copyWithin(0, this.#start, this.#end);
@@ -38,7 +38,7 @@ export class ReplyScanner {
     return this.#buffer.subarray(this.#end);
   }
 
-  /** So many bytes were put there. */
+  /** Says how many bytes were read into {@linkcode room}. */
   filled(count: number): void {
     this.#end += count;
   }
@@ -61,7 +61,7 @@ export class ReplyScanner {
   }
 
   #dataSize(start: number, line: number): number {
-    // From the end, where it usually stands.
+    // The field usually stands last: the search goes from the end of the line.
     for (let at = line; (at = this.#buffer.lastIndexOf(DATA_SIZE[0]!, at)) >= start; at--) {
       if (!this.#has(DATA_SIZE, at)) continue;
       let size = 0;

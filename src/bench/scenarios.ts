@@ -1,10 +1,10 @@
-/** The scenarios that any server can be put through. @module */
+/** The scenarios of the benchmarks: named loads that can be sent to any server. @module */
 import type { LoadPlan, Wire } from "./types.ts";
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
 
-/** What a load does, apart from where it goes. */
+/** A load plan without the server that it is sent to. */
 export type Shape = Omit<LoadPlan, "hostname" | "port" | "wire" | "signal" | "timeoutMs">;
 
 /** A load with a name. */
@@ -14,11 +14,12 @@ export interface Scenario {
   readonly title: string;
   /** What its rate counts. */
   readonly unit: "files/s" | "MB/s";
-  /** @param files How many files it sends in all, about; 5,000 is its full size. */
+  /** @param files About how many files the load sends in all; 5,000 is its full size. */
   shape(wire: Wire, files: number): Shape;
 }
 
-const kept =
+/** Connections that stay open for all their requests. */
+const longConnections =
   (connections: number, size: number, window = 1) => (_: Wire, files: number): Shape => ({
     connections,
     size,
@@ -26,8 +27,8 @@ const kept =
     requests: Math.max(1, Math.round(files / connections)),
   });
 
-/** A connection a file is dear: two files for five of the other scenarios. */
-const fresh = (connections: number) => (_: Wire, files: number): Shape => ({
+/** A connection for each file takes longer: two files are sent where other scenarios send five. */
+const connectionPerFile = (connections: number) => (_: Wire, files: number): Shape => ({
   connections,
   size: KIB,
   requests: Math.max(connections, Math.round(files * 0.4)),
@@ -35,44 +36,44 @@ const fresh = (connections: number) => (_: Wire, files: number): Shape => ({
 });
 
 /** One large file; in a session it comes in frames, as the client sends it. */
-function large(wire: Wire, files: number): Shape {
+function oneLargeFile(wire: Wire, files: number): Shape {
   const pieces = Math.max(2, Math.round(files * 128 / 5000));
   return wire === "stateful"
     ? { connections: 1, requests: pieces, size: 8 * MIB, window: 4, oneFile: true }
     : { connections: 1, requests: 1, size: pieces * 8 * MIB };
 }
 
-/** In the order of the table. */
+/** All scenarios, in the order of the table. */
 export const SCENARIOS: readonly Scenario[] = [
-  { name: "A", title: "one upload of 1 GiB", unit: "MB/s", shape: large },
+  { name: "A", title: "one upload of 1 GiB", unit: "MB/s", shape: oneLargeFile },
   {
     name: "B",
     title: "5,000 x 1 KiB on one connection, each reply awaited",
     unit: "files/s",
-    shape: kept(1, KIB),
+    shape: longConnections(1, KIB),
   },
   {
     name: "C",
     title: "100 connections, 50 x 64 KiB on each",
     unit: "files/s",
-    shape: kept(100, 64 * KIB),
+    shape: longConnections(100, 64 * KIB),
   },
   {
     name: "D1",
     title: "2,000 x 1 KiB, a connection for each, one at a time",
     unit: "files/s",
-    shape: fresh(1),
+    shape: connectionPerFile(1),
   },
   {
     name: "D50",
     title: "2,000 x 1 KiB, a connection for each, 50 at a time",
     unit: "files/s",
-    shape: fresh(50),
+    shape: connectionPerFile(50),
   },
   {
     name: "P",
     title: "5,000 x 1 KiB on one connection, 16 in flight",
     unit: "files/s",
-    shape: kept(1, KIB, 16),
+    shape: longConnections(1, KIB, 16),
   },
 ];

@@ -1,4 +1,4 @@
-/** Results as a table that reads well as text and as Markdown. @module */
+/** Prints results as a table that is readable as text and valid Markdown. @module */
 import type { LoadResult } from "./types.ts";
 
 /** One line of the table. A field that is absent could not be measured. */
@@ -10,14 +10,14 @@ export interface Row {
   readonly unit: string;
   readonly p50Ms?: number;
   readonly p99Ms?: number;
-  /** Processor time of the server for each file, or MiB of a rate in bytes, in microseconds. */
+  /** Processor time of the server in microseconds: for each file, or each MiB where `unit` is MB/s. */
   readonly cpuUs?: number;
-  /** The most memory the server ever held. */
+  /** The most memory that the server held at any time. */
   readonly peakMiB?: number;
   readonly errors: number;
 }
 
-/** The part of a row that the load itself knows. */
+/** The part of a row that the load itself can measure, without looking into the server. */
 export function rowOf(
   scenario: { readonly name: string; readonly unit: "files/s" | "MB/s" },
   contender: string,
@@ -29,7 +29,7 @@ export function rowOf(
     contender,
     value: (scenario.unit === "MB/s" ? payloadBytes / 1e6 : done) / seconds,
     unit: scenario.unit,
-    // The one file of a rate in bytes has no percentiles.
+    // A scenario measured in MB/s sends one file: it has no percentiles.
     ...(scenario.unit === "files/s" ? { p50Ms, p99Ms } : {}),
     errors: Object.values(errors).reduce((sum, count) => sum + count, 0),
   };
@@ -38,7 +38,7 @@ export function rowOf(
 const number = (value: number, digits: number) =>
   value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
 
-/** Three digits that matter, more where they stand before the point. */
+/** Three significant digits, or more where the whole number has more. */
 function short(value: number): string {
   return number(value, value >= 100 ? 0 : value >= 10 ? 1 : 2);
 }
@@ -64,7 +64,7 @@ export function renderTable(rows: readonly Row[]): string[] {
   return renderCells(columns.map(([name]) => name), cells);
 }
 
-/** Any cells as such a table: the first two columns to the left, the others to the right. */
+/** Cells as a table: the first `left` columns are aligned to the left, the others to the right. */
 export function renderCells(
   names: readonly string[],
   rows: readonly (readonly string[])[],

@@ -1,11 +1,10 @@
-/** Counts what a load did. @module */
-import type { LoadClient } from "./load_client.ts";
+/** Counts the replies, refusals and bytes of a load while it runs, and sums them up. @module */
 import type { LoadPlan, LoadResult } from "./types.ts";
 
 /** Codes of requests that did what was asked. */
 const SUCCESS: ReadonlySet<string> = new Set(["ok", "partial"]);
 
-/** The count of one load. */
+/** The counts of one load. */
 export class Tally {
   readonly #latencies: Float64Array;
   readonly #errors: Record<string, number> = {};
@@ -13,29 +12,29 @@ export class Tally {
   #sent = 0;
   #received = 0;
 
-  /** @param requests As many latencies are kept. */
+  /** @param requests How many requests may succeed: a latency is kept for each. */
   constructor(requests: number) {
     this.#latencies = new Float64Array(requests);
   }
 
-  /** A reply came, so many milliseconds after its request began. */
+  /** Counts a reply that came `ms` milliseconds after its request began. */
   answered(code: string, ms: number): void {
     if (!SUCCESS.has(code)) return this.failed(code);
     this.#latencies[this.#done++] = ms;
   }
 
-  /** A request was refused, or a connection ended. */
+  /** Counts a refused request or a connection that ended early, under its code. */
   failed(code: string): void {
     this.#errors[code] = (this.#errors[code] ?? 0) + 1;
   }
 
-  /** A connection is over. */
-  left(peer: LoadClient): void {
-    this.#sent += peer.sentBytes;
-    this.#received += peer.receivedBytes;
+  /** Adds the bytes of a connection that is closed. */
+  transferred(sentBytes: number, receivedBytes: number): void {
+    this.#sent += sentBytes;
+    this.#received += receivedBytes;
   }
 
-  /** All of it. */
+  /** The sum of all that was counted. */
   result(plan: LoadPlan, seconds: number): LoadResult {
     const sorted = this.#latencies.subarray(0, this.#done).sort();
     const at = (share: number) => sorted[Math.floor((sorted.length - 1) * share)] ?? NaN;

@@ -1,32 +1,32 @@
-/** What a load is told, and what came of it. @module */
+/** The types of a load plan and of its result. @module */
 
-/** Which frames are sent: version 2 in one of its modes, or version 1. */
+/** Which frames are sent: those of version 2 in one of its modes, or those of version 1. */
 export type Wire = "stateless" | "stateful" | "v1";
 
-/** What to send, in what shape, to whom. */
+/** What a load sends to which server, over how many connections. */
 export interface LoadPlan {
   readonly hostname: string;
   readonly port: number;
   readonly wire: Wire;
-  /** Connections at a time, 1 or more. */
+  /** How many connections are open at a time, 1 or more. */
   readonly connections: number;
-  /** Requests on each connection; with `reconnect`: in all. */
+  /** How many requests each connection sends; with `reconnect`, how many are sent in all. */
   readonly requests: number;
   /** Payload bytes of each request. */
   readonly size: number;
-  /** Requests without a reply on one connection, at most. @default {1} */
+  /** The most requests that may be unanswered on one connection. @default {1} */
   readonly window?: number;
-  /** A new connection for each request: its latency runs from connecting to the reply. */
+  /** Makes a new connection for each request; the latency then includes the time to connect. */
   readonly reconnect?: boolean;
   /** The requests of a connection are the frames of one file. Stateful only. */
   readonly oneFile?: boolean;
-  /** Ends the load early: what is under way is answered, nothing more is sent. */
+  /** Ends the load early: no more requests are sent, and those under way are answered. */
   readonly signal?: AbortSignal;
-  /** A load that takes longer is cut. @default {120000} */
+  /** After this time every connection is closed, in milliseconds. @default {120000} */
   readonly timeoutMs?: number;
 }
 
-/** What came of a load. */
+/** The measured result of a load. */
 export interface LoadResult {
   /** Requests answered with success. */
   readonly done: number;
@@ -40,7 +40,7 @@ export interface LoadResult {
   readonly maxMs: number;
   /** Payload bytes of the requests that succeeded. */
   readonly payloadBytes: number;
-  /** All bytes written, and read: what the wire carries besides TCP's own. */
+  /** All bytes written and read, headers included; those of TCP itself are not counted. */
   readonly sentBytes: number;
   readonly receivedBytes: number;
 }

@@ -1,12 +1,13 @@
-/** A TCP proxy between a client and a server. @module */
+/** The proxy: accepts connections, opens one to the target for each, and joins the two. @module */
 import net from "node:net";
+import { within } from "../within.ts";
 import { ConnectionCut, forward } from "./forward.ts";
 import type { Direction, FaultProxyOptions } from "./rules.ts";
 
-/** How long the listener may take to say that it is closed, in milliseconds. */
+/** How long the listener may take to report that it is closed, in milliseconds. */
 const STOP_MS = 100;
 
-/** Resolves when the socket is gone, which it is told to be once it has sent what it holds. */
+/** Asks the socket to close after it has sent what it holds, and resolves when it is closed. */
 function closed(socket: net.Socket): Promise<void> {
   return new Promise((resolve) => {
     if (socket.closed) return resolve();
@@ -16,8 +17,8 @@ function closed(socket: net.Socket): Promise<void> {
 }
 
 /**
- * Ends a connection with a reset. Deno 2.6 has no way to: it closes, which the peer sees as a reset
- * only if bytes of it were still to be read.
+ * Ends a connection with a reset. Deno 2.6 cannot send one: there the socket is closed, and the peer
+ * sees a reset only if some of its bytes were not read.
  */
 function reset(socket: net.Socket): void {
   const { resetAndDestroy } = socket as { resetAndDestroy?: () => void };
@@ -66,17 +67,15 @@ export class FaultProxy implements AsyncDisposable {
     this.#release = new AbortController();
   }
 
-  /** Stops listening, resets what is open, and waits until all is let go. */
+  /** Stops listening, resets what is open, and waits until every socket is closed. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort();
     const stopped = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     for (const socket of this.#sockets) reset(socket);
     await Promise.all(this.#tasks);
-    // Every connection is gone by now. Deno 2.6 does not tell after a half-open one: no long wait.
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const late = new Promise<void>((resolve) => timer = setTimeout(resolve, STOP_MS));
-    await Promise.race([stopped, late]);
-    clearTimeout(timer);
+    // Every connection is closed by now. Deno 2.6 never reports the close of the listener if one of
+    // them was half-open, so the wait for it is short.
+    await within(STOP_MS, stopped);
   }
 
   async #serve(client: net.Socket, connection: number): Promise<void> {
@@ -86,7 +85,8 @@ export class FaultProxy implements AsyncDisposable {
     const pair = [client, target];
     for (const socket of pair) {
       this.#sockets.add(socket);
-      // Errors surface where the socket is read or written; without a listener they would be fatal.
+      // An error is thrown where the socket is read or written. Without a listener for the event it
+      // would end the process as well.
       socket.on("error", () => {});
     }
     emit({ type: "open", connection });
@@ -104,7 +104,7 @@ export class FaultProxy implements AsyncDisposable {
     try {
       await Promise.all(pumps);
     } catch (error) {
-      // An end by plan is orderly or not, as planned; a socket's own failure is passed on as a reset.
+      // A cut by plan ends both sockets as the plan says. If a socket failed by itself, both are reset.
       const orderly = error instanceof ConnectionCut && error.kind === "close";
       for (const socket of pair) orderly ? socket.destroySoon() : reset(socket);
     }

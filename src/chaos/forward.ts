@@ -1,8 +1,9 @@
-/** One direction of a connection: pieces, delays, faults. @module */
+/** Forwards one direction of a proxied connection, with its pieces, delays and faults. @module */
 import type net from "node:net";
+import { pause } from "../within.ts";
 import type { DirectionRules, Fault } from "./rules.ts";
 
-/** The end of a connection by plan: unwinds both directions. */
+/** Thrown where a plan ends a connection, so that both directions stop forwarding. */
 export class ConnectionCut extends Error {
   constructor(readonly kind: "reset" | "close") {
     super(`Connection was cut: ${kind}`);
@@ -16,33 +17,24 @@ function write(socket: net.Socket, bytes: Uint8Array): Promise<void> {
   });
 }
 
-/** A pause that an abort ends early. */
-function pause(ms: number | undefined, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve();
-    const done = () => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = ms === undefined ? undefined : setTimeout(done, ms);
-    signal.addEventListener("abort", done);
-  });
-}
-
-/** What {@linkcode forward} works by. */
+/** What {@linkcode forward} is told. */
 export interface ForwardOptions {
   readonly rules: DirectionRules;
-  /** Ends every pause: the connection is over. */
+  /** Aborted when the connection is over: it ends every delay and stall. */
   readonly signal: AbortSignal;
-  /** What ends the stalls that begin now. */
+  /** Asked when a stall begins: the signal whose abort ends that stall early. */
   readonly released: () => AbortSignal;
   readonly onFault: (fault: Fault) => void;
-  /** Sees each piece that was forwarded. */
+  /** Called with each piece after it was forwarded. */
   readonly onBytes: (bytes: Uint8Array) => void;
 }
 
-/** Forwards one direction until its end; throws {@linkcode ConnectionCut}, or the error of a socket. */
+/**
+ * Forwards from one socket to the other until the first ends.
+ *
+ * @throws {ConnectionCut} Where the rules end the connection.
+ * @throws What a socket failed with.
+ */
 export async function forward(
   from: net.Socket,
   to: net.Socket,
@@ -51,19 +43,19 @@ export async function forward(
   const { rules, signal } = options;
   const faults = [...rules.faults ?? []];
   let forwarded = 0;
-  /** Set once nothing more may reach the other side. */
-  let lost = false;
+  /** From a half-close or a black hole on, what is read is thrown away. */
+  let discarding = false;
 
-  /** Lets every fault strike that is due. */
+  /** Lets every fault strike whose position is reached. */
   const strike = async (): Promise<void> => {
-    while (!lost && faults[0] !== undefined && faults[0].after <= forwarded) {
+    while (!discarding && faults[0] !== undefined && faults[0].after <= forwarded) {
       const fault = faults.shift()!;
       options.onFault(fault);
       if (fault.kind === "reset" || fault.kind === "close") throw new ConnectionCut(fault.kind);
       if (fault.kind === "stall") {
         await pause(fault.ms, AbortSignal.any([options.released(), signal]));
       } else {
-        lost = true;
+        discarding = true;
         if (fault.kind === "half-close") to.end();
       }
     }
@@ -72,9 +64,9 @@ export async function forward(
   await strike();
   for await (const data of from.iterator({ destroyOnReturn: false })) {
     let rest: Uint8Array = data;
-    while (rest.length > 0 && !lost) {
-      const room = (faults[0]?.after ?? Infinity) - forwarded;
-      const piece = rest.subarray(0, Math.min(rest.length, rules.chunk ?? Infinity, room));
+    while (rest.length > 0 && !discarding) {
+      const untilFault = (faults[0]?.after ?? Infinity) - forwarded;
+      const piece = rest.subarray(0, Math.min(rest.length, rules.chunk ?? Infinity, untilFault));
       rest = rest.subarray(piece.length);
       if (rules.delayMs !== undefined) await pause(rules.delayMs, signal);
       await write(to, piece);
@@ -83,5 +75,5 @@ export async function forward(
       await strike();
     }
   }
-  if (!lost) to.end();
+  if (!discarding) to.end();
 }

@@ -1,15 +1,17 @@
 /**
- * A TCP proxy that breaks connections on purpose, at exact byte positions.
+ * A TCP proxy that breaks connections on purpose, at exact byte positions. `fxfer chaos` and
+ * `fxfer demo` run it, and the tests put it between a client and a server.
  *
  *     client --up--> proxy --up--> target
  *     client <-down- proxy <-down- target
  *
- * Each direction of each connection has its own rules: how bytes are cut into pieces, how late they
- * are, and a list of faults, each at a number of forwarded bytes. Positions are exact: a fault at N
- * strikes as soon as N bytes were handed to the other side's socket and before any byte more.
+ * Each direction of each connection has its own rules: how long the pieces are in which bytes are
+ * forwarded, how long each piece is held back, and a list of faults. A fault at position N strikes as
+ * soon as N bytes of its direction were handed to the other side's socket, and before any further byte.
  *
- * `rules.ts` is what it is told, `forward.ts` one direction, `fault_proxy.ts` the proxy. It knows
- * nothing of fxfer's protocol: it is bad weather, for the tests and for `fxfer demo`.
+ * `rules.ts` has the types of what a proxy is told and what it reports, `forward.ts` forwards one
+ * direction of one connection, `fault_proxy.ts` accepts connections and joins the two directions. The
+ * proxy knows nothing of fxfer's protocol.
  *
  * @module
  */

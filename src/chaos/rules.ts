@@ -1,6 +1,6 @@
-/** What a fault proxy is told to do, and what it tells. @module */
+/** The types of what a fault proxy is told to do and of the events it reports. @module */
 
-/** What can go wrong; see {@linkcode Fault}. */
+/** The kinds of fault; {@linkcode Fault} says what each does. */
 export type FaultKind = "reset" | "close" | "half-close" | "stall" | "black-hole";
 
 /** Something that goes wrong in one direction of a connection. */
@@ -30,7 +30,7 @@ export interface DirectionRules {
   readonly faults?: readonly Fault[];
 }
 
-/** How one connection is treated; an absent direction is forwarded untouched. */
+/** How one connection is treated; a direction that is absent is forwarded untouched. */
 export interface ConnectionPlan {
   /** From the client to the target. */
   readonly up?: DirectionRules;
@@ -41,7 +41,7 @@ export interface ConnectionPlan {
 /** Which way bytes go. */
 export type Direction = "up" | "down";
 
-/** What a proxy tells of itself; `connection` counts from 0. */
+/** What a proxy reports; `connection` counts from 0. */
 export type ProxyEvent =
   | { readonly type: "open"; readonly connection: number }
   | {
@@ -60,7 +60,7 @@ export type ProxyEvent =
 
 /** What {@linkcode FaultProxy.listen} takes. */
 export interface FaultProxyOptions {
-  /** Where connections are forwarded to; `localAddress` is the address they seem to come from. */
+  /** Where connections are forwarded to; the target sees them come from `localAddress`, if given. */
   readonly target: {
     readonly hostname: string;
     readonly port: number;
@@ -72,8 +72,8 @@ export interface FaultProxyOptions {
   readonly port?: number;
   /** The plan of the n-th connection, counted from 0; default: all are forwarded untouched. */
   readonly plan?: (connection: number) => ConnectionPlan;
-  /** Called once an event, in order; it must not throw. */
+  /** Called for each event, in order; it must not throw. */
   readonly onEvent?: (event: ProxyEvent) => void;
-  /** Sees what was forwarded, in order; `bytes` are valid until it returns. It must not throw. */
+  /** Called with the bytes forwarded, in order; they are valid until it returns. It must not throw. */
   readonly onBytes?: (connection: number, direction: Direction, bytes: Uint8Array) => void;
 }

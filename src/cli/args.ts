@@ -1,24 +1,27 @@
 /**
- * Command lines: each command declares its flags in a table; unknown flags, missing values and wrong
- * counts of arguments are all reported at once, as usage errors (exit code 1).
+ * Command lines: each command declares its flags and operands in a table. Unknown flags, missing
+ * values and wrong operands are all reported at once, as one usage error (exit code 1).
  *
  * @module
  */
 import { parseArgs } from "node:util";
 import type { ConfigFlag } from "../config/mod.ts";
 import { FxferError } from "../errors.ts";
+import { omitUndefined } from "../omit_undefined.ts";
 import { shorten, suggest } from "../text.ts";
 
 /** One flag. */
 export interface OptionSpec {
   /** The name of its value in the help; absent for a flag without one. */
   readonly value?: string;
-  /** One letter. */
+  /** A letter that means the same. */
   readonly short?: string;
-  /** Whether it may be given several times. */
+  /** Whether every value counts when the flag is given several times; otherwise the last one does. */
   readonly multiple?: boolean;
-  /** The setting it stands for, by path. */
+  /** The path of the setting that the value is for, such as `server.port`. */
   readonly setting?: string;
+  /** The values there are, for completions; default those of the setting. */
+  readonly words?: readonly string[];
   /** One line for the help. */
   readonly help: string;
 }
@@ -28,17 +31,26 @@ export interface CommandSpec {
   readonly name: string;
   /** One line, without full stop. */
   readonly summary: string;
-  /** What follows the flags: its name in the help, and how many. */
-  readonly operands?: { readonly name: string; readonly min: number; readonly max: number };
+  /** What follows the flags. */
+  readonly operands?: OperandSpec;
   readonly options: Readonly<Record<string, OptionSpec>>;
   /** Paragraphs under the flags. */
   readonly details?: readonly string[];
 }
 
-/** Every command has it. */
+/** The operands of a command: what they are called in the help, and how many there must be. */
+export interface OperandSpec {
+  readonly name: string;
+  readonly min: number;
+  readonly max: number;
+  /** What the first operand may be; absent where it may be anything. */
+  readonly words?: readonly string[];
+}
+
+/** The flag that every command has. */
 export const HELP_OPTION: OptionSpec = { short: "h", help: "Show this help" };
 
-/** What the user asked for; asking for a flag the table lacks is a programmer's mistake. */
+/** The arguments of one call of a command. Asking for a flag its table lacks is a `RangeError`. */
 export class ParsedArgs {
   /** What follows the flags. */
   readonly operands: readonly string[];
@@ -83,16 +95,22 @@ export class ParsedArgs {
 }
 
 /**
- * A usage error; `fields.faults` holds every line of it. Where it is told, the help that says more is
- * named, too (report.ts).
+ * A usage error; `fields.faults` has each fault.
+ *
+ * @param command The command whose help the report of the error names (report.ts).
  */
 export function usageError(faults: readonly string[], command?: string): FxferError {
-  return new FxferError("usage", faults.join("; "), {
-    fields: { faults, ...(command === undefined ? {} : { command }) },
-  });
+  return new FxferError("usage", faults.join("; "), { fields: omitUndefined({ faults, command }) });
 }
 
-/** `--port`, `-p`; what a user typed is escaped and cut. */
+/** The fault of a value; what the user typed is escaped and cut. */
+export function valueFault(wanted: string, found: string): string {
+  return `wanted ${wanted}, found "${shorten(found, 40)}"`;
+}
+
+/** `a, b or c`. */
+const anyOf = (words: readonly string[]): string => words.join(", ").replace(/, (?!.*, )/, " or ");
+
 function unknownFlag(rawName: string, options: CommandSpec["options"]): string {
   const near = rawName.startsWith("--")
     ? suggest(rawName.slice(2), Object.keys(options))
@@ -117,10 +135,13 @@ export function parseCommandArgs(spec: CommandSpec, args: readonly string[]): Pa
     tokens: true,
     allowPositionals: true,
     options: Object.fromEntries(
-      Object.entries(options).map(([name, { value, short }]) => [name, {
-        type: value === undefined ? "boolean" as const : "string" as const,
-        ...(short === undefined ? {} : { short }),
-      }]),
+      Object.entries(options).map(([name, { value, short }]) => [
+        name,
+        omitUndefined({
+          type: value === undefined ? "boolean" as const : "string" as const,
+          short,
+        }),
+      ]),
     ),
   });
 
@@ -148,8 +169,12 @@ export function parseCommandArgs(spec: CommandSpec, args: readonly string[]): Pa
   }
   if (given.has("help")) return "help";
 
-  const { name, min, max } = spec.operands ?? { name: "", min: 0, max: 0 };
+  const { name, min, max, words }: OperandSpec = spec.operands ?? { name: "", min: 0, max: 0 };
+  const [first] = operands;
   if (operands.length < min) faults.push(`${name} is missing`);
+  if (words !== undefined && first !== undefined && !words.includes(first)) {
+    faults.push(valueFault(anyOf(words), first));
+  }
   if (operands.length > max) faults.push(`Unexpected argument ${shorten(operands[max]!, 40)}`);
   if (faults.length > 0) throw usageError(faults, spec.name);
   return new ParsedArgs(spec, given, operands);

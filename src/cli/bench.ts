@@ -1,4 +1,5 @@
-/** `fxfer bench`: a measured load for a server that runs. @module */
+/** `fxfer bench`: sends a load to a running server and prints what it measured. @module */
+import { type Endpoint, parseEndpoint } from "../address.ts";
 import {
   type LoadPlan,
   type LoadResult,
@@ -55,8 +56,7 @@ export const BENCH_COMMAND: Command = { spec: SPEC, run: runBench };
 
 /** What the flags ask for, checked. */
 interface BenchArgs {
-  readonly hostname: string;
-  readonly port: number;
+  readonly server: Endpoint;
   readonly modes: readonly Wire[];
   readonly scenarios: readonly Scenario[];
   readonly files: number;
@@ -69,9 +69,8 @@ function readBenchArgs(args: ParsedArgs): BenchArgs {
     faults.push(`${what}: wanted ${wanted}, found "${shorten(found, 40)}"`);
   };
   const target = args.operands[0]!;
-  const [, hostname = "", digits = ""] = /^\[?(.+?)\]?:(\d{1,5})$/.exec(target) ?? [];
-  const port = Number(digits);
-  if (!(port >= 1 && port <= 65535)) fault("HOST:PORT", "such as 127.0.0.1:65432", target);
+  const server = parseEndpoint(target);
+  if (server === undefined) fault("HOST:PORT", "such as 127.0.0.1:65432", target);
 
   const mode = args.text("mode") ?? "both";
   const modes = (["stateless", "stateful"] as const).filter((one) =>
@@ -94,13 +93,12 @@ function readBenchArgs(args: ParsedArgs): BenchArgs {
   const files = number("files", DEFAULT_FILES, 100_000);
   const connections = number("connections", DEFAULT_CONNECTIONS, 10_000);
   if (faults.length > 0) throw usageError(faults, SPEC.name);
-  return { hostname, port, modes, scenarios, files, connections };
+  return { server: server!, modes, scenarios, files, connections };
 }
 
 async function runBench(args: ParsedArgs, { out, err }: Output): Promise<number> {
   const asked = readBenchArgs(args);
-  const { hostname, port } = asked;
-  await reach(asked);
+  await checkReachable(asked.server);
   const stop = new AbortController();
   using _signals = onStop(() => stop.abort());
 
@@ -119,7 +117,7 @@ async function runBench(args: ParsedArgs, { out, err }: Output): Promise<number>
   }
   err.status("");
   if (args.has("json")) {
-    out.line(JSON.stringify({ hostname, port, files: asked.files, rows, errors }));
+    out.line(JSON.stringify({ ...asked.server, files: asked.files, rows, errors }));
   } else {
     for (const line of renderTable(rows)) out.line(line);
     for (const line of advice(errors)) out.line(line);
@@ -128,8 +126,8 @@ async function runBench(args: ParsedArgs, { out, err }: Output): Promise<number>
   return Object.keys(errors).length > 0 ? CODES.some_failed.exit : 0;
 }
 
-/** @throws {FxferError} `connection_lost` if nobody listens there. */
-async function reach({ hostname, port }: BenchArgs): Promise<void> {
+/** @throws {FxferError} `connection_lost` if no server listens at the address. */
+async function checkReachable({ hostname, port }: Endpoint): Promise<void> {
   try {
     (await Deno.connect({ hostname, port })).close();
   } catch (cause) {
@@ -143,16 +141,16 @@ async function reach({ hostname, port }: BenchArgs): Promise<void> {
 async function measure(
   scenario: Scenario,
   wire: Wire,
-  { hostname, port, files, connections }: BenchArgs,
+  { server, files, connections }: BenchArgs,
   signal: AbortSignal,
 ): Promise<LoadResult> {
-  const plan: LoadPlan = { ...scenario.shape(wire, files), hostname, port, wire, signal };
+  const plan: LoadPlan = { ...scenario.shape(wire, files), ...server, wire, signal };
   if (scenario.name !== "C") return await runLoad(plan);
   const requests = Math.max(1, Math.round(files / connections));
   return await runLoad({ ...plan, connections, requests });
 }
 
-/** Which limit of the server answers with which code. */
+/** For each code with which a server refuses: the setting whose limit was reached. */
 const LIMITS: Readonly<Record<string, string>> = {
   rate_limited: "limits.rate",
   too_many_connections: "server.max_connections",
@@ -160,6 +158,7 @@ const LIMITS: Readonly<Record<string, string>> = {
   too_large: "stateless.max_request_size",
 };
 
+/** A line for each code that came back, with the setting behind it. */
 function advice(errors: Readonly<Record<string, number>>): string[] {
   const lines = Object.entries(errors).map(([code, times]) => {
     const limit = LIMITS[code];

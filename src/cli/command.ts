@@ -1,10 +1,10 @@
-/** What every command of the program is. @module */
-import type { CommandSpec, ParsedArgs } from "./args.ts";
+/** The shape of a command, and tables of commands. @module */
 import type { Output } from "../terminal/mod.ts";
+import type { CommandSpec, ParsedArgs } from "./args.ts";
 
 /**
- * The commands by name, in the order of the help. Each is loaded when it is wanted: `fxfer serve` does
- * not wait for the modules of the client.
+ * Commands by name, in the order of the help. A command's modules are loaded when it is called, so
+ * that `fxfer serve` does not wait for the modules of the client.
  */
 export type CommandTable = Readonly<Record<string, () => Promise<Command>>>;
 
@@ -13,12 +13,12 @@ export function loadAll(table: CommandTable): Promise<Command[]> {
   return Promise.all(Object.values(table).map((load) => load()));
 }
 
-/** One command: its table of flags and what it does. */
+/** One command. */
 export interface Command {
-  /** Its name, flags and help. */
+  /** Its name, flags, operands and help. */
   readonly spec: CommandSpec;
   /**
-   * Does it.
+   * Runs the command.
    *
    * @returns The exit code. A thrown `FxferError` becomes a sentence on standard error and its own
    * exit code.

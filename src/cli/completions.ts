@@ -1,30 +1,9 @@
-/** `fxfer completions`: what a shell offers after Tab, made from the tables of the commands. @module */
+/** `fxfer completions`: scripts that let a shell complete, made from the tables of the commands. @module */
 import { SETTINGS } from "../config/mod.ts";
-import {
-  type CommandSpec,
-  HELP_OPTION,
-  type OptionSpec,
-  type ParsedArgs,
-  usageError,
-} from "./args.ts";
+import type { Output } from "../terminal/mod.ts";
+import { type CommandSpec, HELP_OPTION, type OptionSpec, type ParsedArgs } from "./args.ts";
 import { type Command, type CommandTable, loadAll } from "./command.ts";
 import { topicsFor } from "./help/topics.ts";
-import type { Output } from "../terminal/mod.ts";
-
-/** Words to offer for the values of flags that have a few; other values are files. */
-const VALUES: Readonly<Record<string, readonly string[]>> = {
-  mode: ["auto", "dual", "stateful", "stateless"],
-  persistence: ["memory", "sqlite", "redis"],
-  "log-format": ["text", "json"],
-  direction: ["up", "down", "both"],
-};
-
-/** Words to offer for what follows a command; the others take files. */
-const OPERANDS: Readonly<Record<string, readonly string[]>> = {
-  config: ["check", "print"],
-  session: ["export", "import"],
-  completions: ["bash", "zsh", "fish"],
-};
 
 /** Makes the script for a program with these commands. */
 type Script = (program: string, specs: readonly CommandSpec[]) => string;
@@ -36,16 +15,17 @@ const SHELLS: Readonly<Record<string, Script>> = {
 };
 
 /**
- * The command; it offers itself, too.
+ * The command.
  *
- * @param program What the program is called, such as `fxfer`.
+ * @param program The program's name, such as `fxfer`.
+ * @param table Every command of the program, this one too.
  */
 export function completionsCommand(program: string, table: CommandTable): Command {
   return {
     spec: {
       name: "completions",
       summary: `Print what a shell needs to complete ${program}'s commands and flags`,
-      operands: { name: "bash|zsh|fish", min: 1, max: 1 },
+      operands: { name: "bash|zsh|fish", min: 1, max: 1, words: Object.keys(SHELLS) },
       options: {},
       details: [
         `bash: source <(${program} completions bash)`,
@@ -54,13 +34,8 @@ export function completionsCommand(program: string, table: CommandTable): Comman
       ],
     },
     run: async (args: ParsedArgs, { out }: Output) => {
-      const shell = args.operands[0]!;
-      const script = Object.hasOwn(SHELLS, shell) ? SHELLS[shell]! : undefined;
-      if (script === undefined) {
-        throw usageError([`wanted bash, zsh or fish, found "${shell}"`], "completions");
-      }
       const specs = (await loadAll(table)).map(({ spec }) => spec);
-      out.line(script(program, specs).trimEnd());
+      out.line(SHELLS[args.operands[0]!]!(program, specs).trimEnd());
       return 0;
     },
   };
@@ -73,14 +48,23 @@ const optionsOf = ({ options }: CommandSpec): (readonly [string, OptionSpec])[] 
 const flagsOf = (spec: CommandSpec): string[] => optionsOf(spec).map(([name]) => `--${name}`);
 const settings = (): string => [...SETTINGS.keys()].map((path) => `${path}=`).join(" ");
 
+/** The words to offer for a flag's value, if there are some; for other values files are offered. */
+function valuesOf({ words, setting }: OptionSpec): string | undefined {
+  const offered = words ?? SETTINGS.get(setting ?? "")?.kind.words ?? [];
+  return offered.length === 0 ? undefined : offered.join(" ");
+}
+
 function bashScript(program: string, specs: readonly CommandSpec[]): string {
   const fn = identifier(program);
   const flags = specs.map((spec) => `    ${spec.name}) words="${flagsOf(spec).join(" ")}" ;;`);
-  const operands = Object.entries(OPERANDS).map(([name, words]) =>
-    `    ${name}) words="${words.join(" ")}" ;;`
+  const operands = specs.flatMap(({ name, operands }) =>
+    operands?.words === undefined ? [] : [`    ${name}) words="${operands.words.join(" ")}" ;;`]
   );
-  const values = Object.entries(VALUES).map(([name, words]) =>
-    `    --${name}) words="${words.join(" ")}" ;;`
+  const values = specs.flatMap(({ name, options }) =>
+    Object.entries(options).flatMap(([flag, option]) => {
+      const words = valuesOf(option);
+      return words === undefined ? [] : [`    "${name} --${flag}") words="${words}" ;;`];
+    })
   );
   return `# ${program} completion for bash
 ${fn}() {
@@ -91,9 +75,9 @@ ${fn}() {
     COMPREPLY=($(compgen -W "$words" -- "$current"))
     return
   fi
-  case "$before" in
+  case "\${COMP_WORDS[1]} $before" in
 ${values.join("\n")}
-    --set) compopt -o nospace 2>/dev/null; words="${settings()}" ;;
+    *" --set") compopt -o nospace 2>/dev/null; words="${settings()}" ;;
   esac
   if [ -n "$words" ]; then
     COMPREPLY=($(compgen -W "$words" -- "$current"))
@@ -133,17 +117,18 @@ const quoted = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
 function zshScript(program: string, specs: readonly CommandSpec[]): string {
   const fn = identifier(program);
   const bracketed = (text: string) => text.replace(/[[\]:]/g, "\\$&");
-  const option = ([name, { value, help, multiple }]: readonly [string, OptionSpec]) => {
-    const words = VALUES[name];
-    const offered = words === undefined ? "_files" : `(${words.join(" ")})`;
+  const option = ([name, option]: readonly [string, OptionSpec]) => {
+    const { value, help, multiple } = option;
+    const words = valuesOf(option);
+    const offered = words === undefined ? "_files" : `(${words})`;
     const tail = value === undefined ? "" : `:${bracketed(value)}:${offered}`;
     return quoted(`${multiple ? "*" : ""}--${name}[${bracketed(help)}]${tail}`);
   };
   const branches = specs.map((spec) => {
-    const words = OPERANDS[spec.name];
-    const rest = spec.operands === undefined
+    const { name, words } = spec.operands ?? {};
+    const rest = name === undefined
       ? []
-      : [quoted(`*:${bracketed(spec.operands.name)}:${words ? `(${words.join(" ")})` : "_files"}`)];
+      : [quoted(`*:${bracketed(name)}:${words ? `(${words.join(" ")})` : "_files"}`)];
     const all = [...optionsOf(spec).map(option), ...rest];
     return `    ${spec.name}) _arguments ${all.join(" \\\n      ")} ;;`;
   });
@@ -174,17 +159,15 @@ function fishScript(program: string, specs: readonly CommandSpec[]): string {
   lines.push(`complete -c ${program} -n '__fish_seen_subcommand_from help' -a ${helped}`);
   for (const spec of specs) {
     const here = `-n '__fish_seen_subcommand_from ${spec.name}'`;
-    for (const [name, { value, short, help }] of optionsOf(spec)) {
-      const words = VALUES[name];
-      const taken = value === undefined
-        ? ""
-        : words === undefined
-        ? " -r -F"
-        : ` -x -a ${quoted(words.join(" "))}`;
+    for (const [name, option] of optionsOf(spec)) {
+      const { value, short, help } = option;
+      const words = valuesOf(option);
+      const offered = words === undefined ? " -r -F" : ` -x -a ${quoted(words)}`;
+      const taken = value === undefined ? "" : offered;
       const letter = short === undefined ? "" : ` -s ${short}`;
       lines.push(`complete -c ${program} ${here} -l ${name}${letter}${taken} -d ${quoted(help)}`);
     }
-    const words = OPERANDS[spec.name];
+    const words = spec.operands?.words;
     if (words !== undefined) {
       lines.push(`complete -c ${program} ${here} -a ${quoted(words.join(" "))}`);
     } else if (spec.operands !== undefined) lines.push(`complete -c ${program} ${here} -F`);

@@ -11,7 +11,7 @@ export const CONFIG_COMMAND: Command = {
   spec: {
     name: "config",
     summary: "Check the configuration, or print it with where each value came from",
-    operands: { name: "check|print", min: 1, max: 1 },
+    operands: { name: "check|print", min: 1, max: 1, words: ["check", "print"] },
     options: {
       ...CONFIG_OPTIONS,
       json: { help: "Print one JSON object" },
@@ -26,7 +26,7 @@ export const CONFIG_COMMAND: Command = {
   run: runConfig,
 };
 
-/** One setting as it is shown. */
+/** A setting as `print` shows it. */
 interface Shown {
   readonly path: string;
   readonly value: unknown;
@@ -35,9 +35,6 @@ interface Shown {
 
 async function runConfig(args: ParsedArgs, { out, err }: Output): Promise<number> {
   const [verb] = args.operands;
-  if (verb !== "check" && verb !== "print") {
-    throw usageError([`wanted check or print, found "${verb}"`], "config");
-  }
   if (args.has("defaults")) {
     if (verb === "check") throw usageError(["--defaults is not a flag of check"], "config");
     out.line(configYaml().trimEnd());
@@ -66,8 +63,8 @@ async function runConfig(args: ParsedArgs, { out, err }: Output): Promise<number
   return 0;
 }
 
-/** Every value that counts, in the order of config.yaml. */
-export function effective({ config, origins, file }: LoadedConfig): Shown[] {
+/** The value of every setting, in the order of config.yaml. */
+function effective({ config, origins, file }: LoadedConfig): Shown[] {
   return [...origins].map(([path, origin]) => ({
     path,
     value: masked(path, valueAt(config, path)),
@@ -81,15 +78,11 @@ function valueAt(config: Config, path: string): unknown {
   return at;
 }
 
-/** A value without what must not be seen: the password of a URL, else all of it. */
+/** A value without what may be secret: the user, the password and the query of a URL. */
 function masked(path: string, value: unknown): unknown {
-  if (SETTINGS.get(path)?.kind.secret !== true || typeof value !== "string") return value;
-  const url = URL.parse(value);
-  if (url === null) return "***";
-  // A user name alone may be a secret too, and a query may hold one.
-  if (url.password !== "" || url.username !== "") url.username = url.password = "";
-  else if (url.search === "" && url.hash === "") return value;
-  return value.includes("@")
-    ? `${url.protocol}//***@${url.host}${url.pathname}`
-    : `${url.protocol}//${url.host}${url.pathname}?***`;
+  if (SETTINGS.get(path)?.kind.secret !== true) return value;
+  const [, scheme, login, place, query] = /^(\S+?:\/\/)(.*@)?([^?#]*)(.*)$/.exec(String(value)) ??
+    [];
+  if (scheme === undefined) return "***";
+  return `${scheme}${login === undefined ? "" : "***@"}${place}${query === "" ? "" : "?***"}`;
 }

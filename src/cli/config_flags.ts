@@ -1,52 +1,33 @@
-/** The flags that commands about a server share, and the configuration they make. @module */
-import type { LoadOptions } from "../config/mod.ts";
+/** The flags that commands about a server share, and how they are handed to `loadConfig`. @module */
+import { type ConfigFlag, type LoadOptions, SETTINGS } from "../config/mod.ts";
+import { omitUndefined } from "../omit_undefined.ts";
 import type { OptionSpec, ParsedArgs } from "./args.ts";
 
-/** Everything of `fxfer serve` that sets a value. */
+/** A flag for the value of a setting; its help is the sentence of the table. */
+function flagFor(setting: string, value: string, short?: string): OptionSpec {
+  return omitUndefined({ value, short, setting, help: SETTINGS.get(setting)!.about });
+}
+
+/** The flags of `fxfer serve` that set a value. */
 export const CONFIG_OPTIONS: Readonly<Record<string, OptionSpec>> = {
   config: {
     value: "FILE",
     short: "c",
     help: "Configuration file (default config.yaml, if there)",
   },
-  host: { value: "HOST", help: "Address to listen on", setting: "server.host" },
-  port: {
-    value: "PORT",
-    short: "p",
-    help: "TCP port; 0 picks a free one and prints it",
-    setting: "server.port",
-  },
-  mode: {
-    value: "MODE",
-    help: "Serve stateless or stateful requests, or dual for both",
-    setting: "server.mode",
-  },
-  workers: {
-    value: "N",
-    help: "Threads that serve the port together; auto is one for each core",
-    setting: "server.workers",
-  },
-  storage: { value: "DIR", help: "Folder for received files", setting: "storage.path" },
-  persistence: {
-    value: "KIND",
-    help: "Remember sessions in memory, sqlite or redis",
-    setting: "stateful.persistence",
-  },
-  "redis-url": {
-    value: "URL",
-    help: "Redis server for --persistence redis",
-    setting: "stateful.redis_url",
-  },
+  host: flagFor("server.host", "HOST"),
+  port: flagFor("server.port", "PORT", "p"),
+  mode: flagFor("server.mode", "MODE"),
+  workers: flagFor("server.workers", "N"),
+  storage: flagFor("storage.path", "DIR"),
+  persistence: flagFor("stateful.persistence", "KIND"),
+  "redis-url": flagFor("stateful.redis_url", "URL"),
   set: { value: "PATH=VALUE", multiple: true, help: "Set any setting of config.yaml" },
-  "log-format": {
-    value: "FORMAT",
-    help: "Log lines as text or json",
-    setting: "logging.format",
-  },
+  "log-format": flagFor("logging.format", "FORMAT"),
 };
 
-/** What `loadConfig` needs to know of them. */
-export function loadOptions(args: ParsedArgs): Required<Pick<LoadOptions, "flags">> & LoadOptions {
+/** The options of `loadConfig` that these flags ask for. */
+export function loadOptions(args: ParsedArgs): LoadOptions & { readonly flags: ConfigFlag[] } {
   const file = args.text("config");
   return {
     ...(file === undefined ? {} : { file, explicit: true }),

@@ -1,4 +1,5 @@
-/** `fxfer conformance`: the checkable rules of the wire contract, against any server. @module */
+/** `fxfer conformance`: runs the checks of the conformance kit against any server. @module */
+import { type Endpoint, parseEndpoint } from "../address.ts";
 import {
   Broken,
   type Check,
@@ -8,13 +9,11 @@ import {
   type ServerUnderTest,
   SESSION_CHECKS,
 } from "../conformance/mod.ts";
-import { FxferError } from "../errors.ts";
+import { FxferError, reasonOf } from "../errors.ts";
 import { fit, type Output, pad, type Paint, paintOf } from "../terminal/mod.ts";
 import { count, escapeControls } from "../text.ts";
 import { type ParsedArgs, usageError } from "./args.ts";
-import { readAddress } from "./chaos/args.ts";
 import type { Command } from "./command.ts";
-import { wordsOf } from "./doctor/finding.ts";
 
 /** `fxfer conformance`. */
 export const CONFORMANCE_COMMAND: Command = {
@@ -34,29 +33,30 @@ export const CONFORMANCE_COMMAND: Command = {
   run: runConformance,
 };
 
-/** What became of a check. */
+/** The result of a check: one line of the output. */
 interface CheckResult {
   readonly rule: string;
   readonly promise: string;
   readonly verdict: "kept" | "broken" | "skipped";
+  /** What the server did, or why the check was skipped. */
   readonly seen: string;
 }
 
 const STYLE = { kept: "green", broken: "red", skipped: "yellow" } as const;
 
 async function runConformance(args: ParsedArgs, { out }: Output): Promise<number> {
-  const address = readAddress(args.operands[0]!);
+  const address = parseEndpoint(args.operands[0]!);
   if (address === undefined) throw usageError(["wanted HOST:PORT"], "conformance");
   const paint = paintOf(out);
   const sessions = await offersSessions(address);
   const counts = { kept: 0, broken: 0, skipped: 0 };
   for (const check of [...FRAME_CHECKS, ...SESSION_CHECKS]) {
-    const verdict = check.stateful && !sessions
-      ? { ...said(check), verdict: "skipped" as const, seen: "no sessions are offered" }
-      : await tried(check, address);
-    counts[verdict.verdict]++;
-    if (args.has("quiet") && verdict.verdict !== "broken") continue;
-    out.line(args.has("json") ? escapeControls(JSON.stringify(verdict)) : row(verdict, paint));
+    const result: CheckResult = check.stateful && !sessions
+      ? { ...titleOf(check), verdict: "skipped", seen: "no sessions are offered" }
+      : await runCheck(check, address);
+    counts[result.verdict]++;
+    if (args.has("quiet") && result.verdict !== "broken") continue;
+    out.line(args.has("json") ? escapeControls(JSON.stringify(result)) : row(result, paint));
   }
   if (args.has("json")) out.line(JSON.stringify({ summary: counts }));
   else {
@@ -66,10 +66,14 @@ async function runConformance(args: ParsedArgs, { out }: Output): Promise<number
   return counts.broken === 0 ? 0 : 3;
 }
 
-const said = ({ rule, promise }: Check) => ({ rule, promise });
+const titleOf = ({ rule, promise }: Check) => ({ rule, promise });
 
-/** @throws {FxferError} `connection_lost` if there is no server at all. */
-async function offersSessions(address: { hostname: string; port: number }): Promise<boolean> {
+/**
+ * Whether the server gives out sessions: asks for one, and ends it.
+ *
+ * @throws {FxferError} `connection_lost` if no server listens at the address.
+ */
+async function offersSessions(address: Endpoint): Promise<boolean> {
   try {
     using peer = await ProbeClient.open(address);
     const { data, header } = await peer.connect();
@@ -80,22 +84,15 @@ async function offersSessions(address: { hostname: string; port: number }): Prom
   } catch (cause) {
     if (cause instanceof Deno.errors.ConnectionRefused || cause instanceof Deno.errors.NotCapable) {
       const { hostname, port } = address;
-      throw new FxferError(
-        "connection_lost",
-        `Cannot connect to ${hostname}:${port}: ${cause.message}`,
-        {
-          cause,
-        },
-      );
+      const message = `Cannot connect to ${hostname}:${port}: ${cause.message}`;
+      throw new FxferError("connection_lost", message, { cause });
     }
     return false;
   }
 }
 
-async function tried(
-  check: Check,
-  address: { hostname: string; port: number },
-): Promise<CheckResult> {
+/** Runs one check, then closes every connection that it opened. */
+async function runCheck(check: Check, address: Endpoint): Promise<CheckResult> {
   const open: ProbeClient[] = [];
   const target: ServerUnderTest = {
     ...address,
@@ -106,11 +103,11 @@ async function tried(
     },
   };
   try {
-    return { ...said(check), verdict: "kept", seen: await check.run(target) };
+    return { ...titleOf(check), verdict: "kept", seen: await check.run(target) };
   } catch (error) {
     const verdict = error instanceof NotOffered ? "skipped" : "broken";
-    const seen = error instanceof Broken ? error.message : wordsOf(error);
-    return { ...said(check), verdict, seen };
+    const seen = error instanceof Broken ? error.message : reasonOf(error);
+    return { ...titleOf(check), verdict, seen };
   } finally {
     for (const peer of open) peer[Symbol.dispose]();
   }

@@ -1,13 +1,17 @@
 /**
  * The command line: a table of commands, each with a table of flags.
  *
- * `run` reads the arguments, runs one command and returns its exit code; errors become sentences on
- * standard error in one place (report.ts), text reaches the terminal in one place (output.ts).
+ * `run` reads the arguments, runs one command and returns its exit code. report.ts turns every error
+ * into a sentence on standard error; only src/terminal/output.ts writes to the terminal.
+ *
+ * To add a command: a file with its `Command` (its flags as a table, and `run`), a line in
+ * COMMANDS below, and for a program of one role (roles/) a line in its table. The help and the
+ * completions are made from these tables.
  *
  * @module
  */
-import type { CommandTable } from "./command.ts";
 import { createOutput, type Output } from "../terminal/mod.ts";
+import type { CommandTable } from "./command.ts";
 import { runProgram } from "./program.ts";
 
 export type { Output, Sink, TextStream } from "../terminal/mod.ts";
@@ -27,11 +31,11 @@ const COMMANDS: CommandTable = {
 };
 
 /**
- * Runs the program.
+ * Runs fxfer.
  *
  * @param args The arguments after the program's name.
- * @param output Where text goes; default the program's own streams.
- * @returns The exit code: 0, or that of the error's code in errors.ts.
+ * @param output Where text goes; default standard output and standard error.
+ * @returns The exit code: the command's, or that of the error's code in errors.ts.
  */
 export function run(
   args: readonly string[],

@@ -19,27 +19,27 @@ function sentences(error: unknown, program: string): string[] {
   return [error.message];
 }
 
-/** Local I/O that nobody turned into a coded error: a file that is gone, a disk that is full. */
+/** Whether an error without a code is one of local I/O: a missing file, a full disk. */
 function isLocalIo(error: unknown): boolean {
   return error instanceof Error &&
     Object.values(Deno.errors).some((kind) => error instanceof kind);
 }
 
-/** What advises a flag of `deno run`, which a program with permissions of its own does not take. */
+/** Advice to use a flag of `deno run`, which a compiled program does not take. */
 const ADVICE = /--allow-(net|read|write)\b/;
 
-/** How errors are told. */
+/** How an error is reported. */
 export interface ReportOptions {
   /** Put in front of each sentence, such as `photo.png: `. */
   readonly about?: string;
-  /** What the program is called. @default {"fxfer"} */
+  /** The program's name. @default {"fxfer"} */
   readonly program?: string;
-  /** What it may do, said where an error asks for more. */
+  /** What the program may do, written after an error that asks for a permission. */
   readonly limits?: string;
 }
 
 /**
- * Writes `fxfer: <sentence>`, for a bad configuration one line a fault.
+ * Writes `fxfer: <sentence>`; for a bad configuration a line for each fault.
  *
  * @returns The exit code: the error's own, 8 for an error of the file system, else that of
  * `internal_error`.
@@ -49,9 +49,9 @@ export function reportError(
   error: unknown,
   { about = "", program = "fxfer", limits }: ReportOptions = {},
 ): number {
-  const said = sentences(error, program);
-  for (const sentence of said) stream.line(`${program}: ${escapeControls(about + sentence)}`);
-  if (limits !== undefined && said.some((sentence) => ADVICE.test(sentence))) {
+  const lines = sentences(error, program);
+  for (const sentence of lines) stream.line(`${program}: ${escapeControls(about + sentence)}`);
+  if (limits !== undefined && lines.some((line) => ADVICE.test(line))) {
     stream.line(`${program}: ${limits}`);
   }
   if (error instanceof FxferError) return error.exit;

@@ -1,4 +1,4 @@
-/** `fxfer serve`: its flags, the configuration they make, and the server's life. @module */
+/** `fxfer serve`: its flags, and running the server until it is stopped. @module */
 import { Health, Readiness } from "../admin/mod.ts";
 import {
   announce,
@@ -36,7 +36,7 @@ export const SERVE: CommandSpec = {
   ],
 };
 
-/** What `loadConfig` needs to know of the flags of `fxfer serve`. */
+/** The options of `loadConfig` that the flags of `fxfer serve` ask for. */
 export function serveLoadOptions(args: ParsedArgs): LoadOptions {
   const quiet = { flag: "--quiet", path: "logging.level", value: "warn" };
   const options = loadOptions(args);
@@ -54,7 +54,7 @@ async function runServe(args: ParsedArgs, output: Output): Promise<number> {
   for (const note of notes) log.info("config.note", { note });
   const events = new Events((cause) => log.error("listener.failed", { cause }));
   logEvents(events, log);
-  // Also where --quiet hides the rest: who asks for a trace wants to see it.
+  // --quiet does not hide the trace: it was asked for.
   const trace = args.has("trace");
   if (trace) traceEvents(events, createLogger(sink, "info"));
 

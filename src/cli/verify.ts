@@ -1,12 +1,13 @@
-/** `fxfer verify`: stored files against the manifest. @module */
-import { CODES, FxferError } from "../errors.ts";
+/** `fxfer verify`: compares stored files with the manifest. @module */
+import { CODES, type FxferError } from "../errors.ts";
 import { type VerifyFinding, verifyFolder, type VerifyVerdict } from "../storage/mod.ts";
 import { type Output, ProgressLine } from "../terminal/mod.ts";
 import { count, escapeControls, formatBytes } from "../text.ts";
 import type { ParsedArgs } from "./args.ts";
 import type { Command } from "./command.ts";
+import { localError, mustRead } from "./local.ts";
 
-/** What each verdict but `ok` means, and whether a file that was acknowledged is not what it was. */
+/** What each verdict but `ok` means; `bad` ones say that an acknowledged file is lost or changed. */
 const VERDICTS: Readonly<Record<Exclude<VerifyVerdict, "ok">, { text: string; bad: boolean }>> = {
   missing: { text: "listed, and not there", bad: true },
   changed: { text: "not the bytes that were stored", bad: true },
@@ -27,19 +28,19 @@ function describe({ verdict, path, line }: VerifyFinding): string {
 
 const isBad = ({ verdict }: VerifyFinding): boolean => verdict !== "ok" && VERDICTS[verdict].bad;
 
-/** Throws what keeps the folder from being verified; asks for permissions without a prompt. */
+/** @throws {FxferError} `local_io` if the folder cannot be verified. */
 async function checkFolder(folder: string): Promise<void> {
-  const refuse = (reason: string, cause?: unknown) =>
-    new FxferError("local_io", `Cannot verify ${folder}: ${reason}`, { cause });
-  const { state } = await Deno.permissions.query({ name: "read", path: folder });
-  if (state !== "granted") throw refuse(`reading it is not permitted (--allow-read=${folder})`);
+  const refusal = (cause: unknown, reason?: string): FxferError =>
+    localError(`verify ${folder}`, cause, reason);
+  await mustRead(folder, `verify ${folder}`);
   const info = await Deno.stat(folder).catch((cause) => {
-    throw refuse(cause instanceof Deno.errors.NotFound ? "there is no such folder" : cause.message);
+    const missing = cause instanceof Deno.errors.NotFound;
+    throw refusal(cause, missing ? "there is no such folder" : undefined);
   });
-  if (!info.isDirectory) throw refuse("it is no folder");
-  // Without a manifest there is nothing to hold the files against, and "all well" would be a lie.
+  if (!info.isDirectory) throw refusal(undefined, "it is no folder");
+  // Without a manifest nothing is known of the files, so "all well" would be wrong.
   await Deno.lstat(`${folder}/${MANIFEST}`).catch((cause) => {
-    throw refuse(`it has no ${MANIFEST}`, cause);
+    throw refusal(cause, `it has no ${MANIFEST}`);
   });
 }
 
@@ -47,8 +48,7 @@ async function* findings(folder: string): AsyncGenerator<VerifyFinding> {
   try {
     yield* verifyFolder(folder);
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new FxferError("local_io", `Cannot verify ${folder}: ${reason}`, { cause });
+    throw localError(`verify ${folder}`, cause);
   }
 }
 

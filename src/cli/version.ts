@@ -1,13 +1,13 @@
-/** Which fxfer this is, and whether it may run on this Deno. @module */
+/** The version of fxfer, and the versions of Deno that it runs on. @module */
 import denoJson from "../../deno.json" with { type: "json" };
 
-/** The version of fxfer, from deno.json: the only place it stands in. */
+/** The version of fxfer, as deno.json says it. */
 export const FXFER_VERSION: string = denoJson.version;
 
 /** The oldest Deno that fxfer is tested with. */
 export const OLDEST_DENO = "2.6.8";
 
-/** Whether a version of Deno is older than that. */
+/** Whether a version of Deno is older than {@linkcode OLDEST_DENO}. */
 export function isOlder(deno: string): boolean {
   const parts = (version: string) => version.split(".").map((part) => Number.parseInt(part, 10));
   const [found, oldest] = [parts(deno), parts(OLDEST_DENO)];

@@ -1,7 +1,9 @@
-/** The client as programs see it: `connect` and what it returns. @module */
+/** What programs see of the client: `connect` and the object that it returns. @module */
 import type { Endpoint } from "../address.ts";
 import { FxferError } from "../errors.ts";
+import { interrupted } from "./client_errors.ts";
 import { NotVersion2 } from "./handshake.ts";
+import { OutgoingFile } from "./outgoing_file.ts";
 import { SessionManager } from "./session_manager.ts";
 import type {
   Client,
@@ -12,61 +14,51 @@ import type {
   SourceInput,
   Terms,
 } from "./types.ts";
-import { OutgoingFile } from "./outgoing_file.ts";
-import { V1Sender } from "./v1.ts";
+import { V1Sender } from "./v1_sender.ts";
 
-/** What a client needs of whatever sends for it. */
-interface Engine {
-  add(upload: OutgoingFile): void;
-  abandon(upload: OutgoingFile, error: FxferError): void;
-  disconnect(): Promise<SessionTotals | undefined>;
+/** What does the work behind a client: a {@linkcode SessionManager} or a {@linkcode V1Sender}. */
+interface Engine
+  extends Pick<Client, "mode" | "sessionId" | "token" | "address" | "terms" | "disconnect"> {
+  add(file: OutgoingFile): void;
+  abandon(file: OutgoingFile, error: FxferError): void;
   stop(error: FxferError): Promise<void>;
 }
 
 class ConnectedClient implements Client {
   readonly #engine: Engine;
-  readonly #session: SessionManager | undefined;
-  readonly #home: Endpoint;
-  readonly #signal: AbortSignal | undefined;
-  readonly #onAbort = (): void => void this.#stop(interrupted(this.#signal!.reason));
+  readonly #onEnd: () => void;
 
-  constructor(engine: Engine, home: Endpoint, signal: AbortSignal | undefined) {
+  /** @param onEnd Called when the client is disconnected or closed. */
+  constructor(engine: Engine, onEnd: () => void) {
     this.#engine = engine;
-    this.#home = home;
-    this.#session = engine instanceof SessionManager ? engine : undefined;
-    this.#signal = signal;
-    signal?.addEventListener("abort", this.#onAbort);
-    if (signal?.aborted) this.#onAbort();
+    this.#onEnd = onEnd;
   }
 
   get mode(): "stateful" | "stateless" | "v1" {
-    return this.#session?.mode ?? "v1";
+    return this.#engine.mode;
   }
   get sessionId(): string | null {
-    return this.#session?.sessionId ?? null;
+    return this.#engine.sessionId;
   }
   get token(): string | undefined {
-    return this.#session?.token;
+    return this.#engine.token;
   }
   get address(): Endpoint {
-    return this.#session?.address ?? this.#home;
+    return this.#engine.address;
   }
   get terms(): Terms | undefined {
-    return this.#session?.terms;
+    return this.#engine.terms;
   }
 
   async send(source: SourceInput, options: SendOptions = {}): Promise<SendResult> {
-    const upload = new OutgoingFile(source, options);
+    const file = new OutgoingFile(source, options);
     const { signal } = options;
-    if (signal?.aborted) {
-      upload.fail(interrupted(signal.reason));
-      return await upload.result;
-    }
-    const abandon = () => this.#engine.abandon(upload, interrupted(signal!.reason));
+    const abandon = () => this.#engine.abandon(file, interrupted(signal!.reason));
     signal?.addEventListener("abort", abandon);
     try {
-      this.#engine.add(upload);
-      return await upload.result;
+      if (signal?.aborted) abandon();
+      else this.#engine.add(file);
+      return await file.result;
     } finally {
       signal?.removeEventListener("abort", abandon);
     }
@@ -76,31 +68,29 @@ class ConnectedClient implements Client {
     try {
       return await this.#engine.disconnect();
     } finally {
-      this.#signal?.removeEventListener("abort", this.#onAbort);
+      this.#onEnd();
     }
   }
 
   close(): void {
-    void this.#stop(new FxferError("interrupted", "Cannot send file: client is closed"));
+    void this[Symbol.asyncDispose]();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#stop(new FxferError("interrupted", "Cannot send file: client is closed"));
-  }
-
-  async #stop(error: FxferError): Promise<void> {
-    this.#signal?.removeEventListener("abort", this.#onAbort);
-    await this.#engine.stop(error);
+    this.#onEnd();
+    await this.#engine.stop(
+      new FxferError("interrupted", "Cannot send file: client is closed"),
+    );
   }
 }
 
 /**
- * Connects to a server. A connection that is lost later is made again and what was under way goes on
- * where the server has it.
+ * Connects to a server. If the connection is lost later, the client connects again, and files under way
+ * go on where the server has them.
  *
  * @returns A client; `await using` closes it and leaves its session to be resumed.
- * @throws {FxferError} The server's code where it refuses; `connection_lost` or the last `retry` code
- * when tries are used up; `unsupported_version` from a version 1 server without `allowV1`;
+ * @throws {FxferError} The server's code if it refuses; `connection_lost` or the last `retry` code when
+ * the tries are used up; `unsupported_version` from a version 1 server without `allowV1`;
  * `interrupted` by the signal.
  * @throws {RangeError} If an option is out of its range.
  *
@@ -128,21 +118,19 @@ export async function connect(options: ConnectOptions = {}): Promise<Client> {
   if (signal?.aborted) throw interrupted(signal.reason);
   const address = { hostname, port };
   const session = new SessionManager(options, address);
-  const abort = () => void session.stop(interrupted(signal!.reason));
+  let engine: Engine = session;
+  const abort = () => void engine.stop(interrupted(signal!.reason));
+  const unlisten = () => signal?.removeEventListener("abort", abort);
   signal?.addEventListener("abort", abort);
   try {
     await session.start();
-    return new ConnectedClient(session, address, signal);
   } catch (error) {
-    if (!(error instanceof NotVersion2) || allowV1 !== true) throw error;
+    if (!(error instanceof NotVersion2) || allowV1 !== true) {
+      unlisten();
+      throw error;
+    }
+    engine = new V1Sender(address, options.now ?? Date.now);
     onEvent?.({ type: "connected", mode: "v1", sessionId: null, resumed: false });
-    const sender = new V1Sender(address, options.now ?? Date.now);
-    return new ConnectedClient(sender, address, signal);
-  } finally {
-    signal?.removeEventListener("abort", abort);
   }
-}
-
-function interrupted(reason: unknown): FxferError {
-  return new FxferError("interrupted", "Cannot go on: interrupted", { cause: reason });
+  return new ConnectedClient(engine, unlisten);
 }

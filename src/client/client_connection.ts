@@ -1,23 +1,19 @@
-/** One TCP connection as a client sees it: whole writes out, whole replies in. @module */
+/** One TCP connection of a client: bytes out, replies in, closed at any moment. @module */
+import type { Endpoint } from "../address.ts";
 import { FxferError } from "../errors.ts";
 import { type DecodeEvent, Decoder, type ReplyFrame } from "../protocol/mod.ts";
+import { within } from "../within.ts";
 
-/** Replies are a few hundred bytes; this takes a full window of them in one read. */
+/** Replies have a few hundred bytes each: one read takes all replies to a full window of requests. */
 const READ_BYTES = 16 * 1024;
 
-/** A server that does not even accept within this time counts as away. */
+/** A server that does not accept a connection within this time counts as away. */
 const CONNECT_TIMEOUT_MS = 10_000;
 
-/** How long the peer may take to close after us (S-DIS-2). */
+/** How long the server may take to close its side after the client has closed its own (S-DIS-2). */
 export const CLOSE_TIMEOUT_MS = 2000;
 
-/** Where to connect to, and what can stop it. */
-export interface Address {
-  readonly hostname: string;
-  readonly port: number;
-}
-
-/** One connection. `close` may be called at any time, and ends what is pending. */
+/** One connection. The handshake, a connection runner or a V1 sender uses it, one at a time. */
 export class ClientConnection {
   /** When a byte last came in, by the clock handed in. */
   heardAt: number;
@@ -30,10 +26,13 @@ export class ClientConnection {
   readonly #decoder = new Decoder({ role: "client" });
   readonly #buffer = new Uint8Array(READ_BYTES);
   #events: DecodeEvent[] = [];
-  #at = 0;
+  #nextEvent = 0;
   #closed = false;
-  /** Lets those go who wait for the socket: on Deno 2.6 closing it does not end a write that is stuck. */
-  readonly #waiting = new Set<(reason: unknown) => void>();
+  /**
+   * Rejects every read and write under way when the connection is closed: on Deno 2.6 a write that is
+   * stuck does not end by itself then.
+   */
+  readonly #pending = new Set<(reason: unknown) => void>();
 
   private constructor(conn: Deno.TcpConn, now: () => number) {
     this.#conn = conn;
@@ -44,10 +43,10 @@ export class ClientConnection {
   /**
    * Connects.
    *
-   * @throws {FxferError} `connection_lost` with its cause; the caller looks at `signal` itself.
+   * @throws {FxferError} `connection_lost` with its cause, also if `signal` ended it.
    */
   static async open(
-    address: Address,
+    server: Endpoint,
     now: () => number,
     signal: AbortSignal,
   ): Promise<ClientConnection> {
@@ -55,18 +54,16 @@ export class ClientConnection {
     const timer = setTimeout(() => timeout.abort(), CONNECT_TIMEOUT_MS);
     try {
       const conn = await Deno.connect({
-        ...address,
+        ...server,
         signal: AbortSignal.any([signal, timeout.signal]),
       });
       conn.setNoDelay(true);
       return new ClientConnection(conn, now);
     } catch (cause) {
-      const reason = timeout.signal.aborted ? "no answer" : messageOf(cause);
-      throw new FxferError(
-        "connection_lost",
-        `Cannot connect to ${address.hostname}:${address.port}: ${reason}`,
-        { cause },
-      );
+      const why = cause instanceof Error ? cause.message : String(cause);
+      const reason = timeout.signal.aborted ? "no answer" : why;
+      const message = `Cannot connect to ${server.hostname}:${server.port}: ${reason}`;
+      throw new FxferError("connection_lost", message, { cause });
     } finally {
       clearTimeout(timer);
     }
@@ -76,7 +73,7 @@ export class ClientConnection {
   async write(bytes: Uint8Array): Promise<void> {
     try {
       for (let at = 0; at < bytes.length;) {
-        at += await this.#wait(this.#conn.write(at === 0 ? bytes : bytes.subarray(at)));
+        at += await this.#untilClosed(this.#conn.write(at === 0 ? bytes : bytes.subarray(at)));
       }
       this.sentAt = this.#now();
     } catch (cause) {
@@ -85,28 +82,31 @@ export class ClientConnection {
   }
 
   /**
-   * The next reply or notice; undefined when the peer has closed its side.
+   * The next reply or notice; undefined when the server has closed its side.
    *
    * @throws {FxferError} `connection_lost`; the decoder's code when the bytes are no v2 reply.
    */
   async receive(): Promise<ReplyFrame | undefined> {
     for (;;) {
-      while (this.#at < this.#events.length) {
-        const event = this.#events[this.#at++]!;
+      while (this.#nextEvent < this.#events.length) {
+        const event = this.#events[this.#nextEvent++]!;
         if (event.type === "reply") return event.reply;
         if (event.type === "fault") throw event.error;
       }
       const bytes = await this.read();
       if (bytes === undefined) return undefined;
       this.#events = this.#decoder.push(bytes);
-      this.#at = 0;
+      this.#nextEvent = 0;
     }
   }
 
-  /** The next raw bytes, valid until the next call; undefined at the end. For v1, and to drain. */
+  /**
+   * The next bytes as they came, valid until the next call; undefined at the end. Only for answers of
+   * version 1, and to wait for the end.
+   */
   async read(): Promise<Uint8Array | undefined> {
     try {
-      const count = await this.#wait(this.#conn.read(this.#buffer));
+      const count = await this.#untilClosed(this.#conn.read(this.#buffer));
       if (count === null) return undefined;
       this.heard = true;
       this.heardAt = this.#now();
@@ -116,46 +116,36 @@ export class ClientConnection {
     }
   }
 
-  /** Closes the writing half: the peer reads to its end and may still answer. */
+  /** Closes the writing half: the server reads to its end and may still answer. */
   async closeWrite(): Promise<void> {
-    // A connection that is gone already is as closed as can be.
+    // This fails only where the connection is gone, and then there is nothing left to close.
     await this.#conn.closeWrite().catch(() => {});
   }
 
-  /** The orderly end (S-DIS-2): our half first, then the peer's within 2 s, then the socket. */
+  /** The orderly end (S-DIS-2): closes the writing half, waits 2 s for the server's end, closes. */
   async finish(): Promise<void> {
-    const timer = setTimeout(() => this.close(), CLOSE_TIMEOUT_MS);
-    try {
-      await this.closeWrite();
+    const ended = this.closeWrite().then(async () => {
       while (await this.read() !== undefined);
-    } catch {
-      // The peer did not wait for the end: nothing was left to be said.
-    } finally {
-      clearTimeout(timer);
-      this.close();
-    }
+    });
+    // A read that fails is an end as well: the server did not wait for the client's half to close.
+    await within(CLOSE_TIMEOUT_MS, ended.catch(() => {}));
+    this.close();
   }
 
-  /** Closes at once; pending reads and writes fail. */
+  /** Closes at once; reads and writes under way fail. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
     this.#conn.close();
-    for (const reject of this.#waiting) reject(new Deno.errors.BadResource("closed"));
+    for (const reject of this.#pending) reject(new Deno.errors.BadResource("closed"));
   }
 
-  #wait(pending: Promise<number>): Promise<number>;
-  #wait(pending: Promise<number | null>): Promise<number | null>;
-  #wait(pending: Promise<number | null>): Promise<number | null> {
+  #untilClosed<T extends number | null>(operation: Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
-      this.#waiting.add(reject);
-      pending.then(resolve, reject).finally(() => this.#waiting.delete(reject));
+      this.#pending.add(reject);
+      operation.then(resolve, reject).finally(() => this.#pending.delete(reject));
     });
   }
-}
-
-function messageOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
 }
 
 function lost(what: string, cause: unknown): FxferError {

@@ -1,11 +1,52 @@
 /**
- * The client: sends files to a server, over as many connections as it takes.
+ * The client: sends files to a server, over as many connections as that takes.
  *
- * One direction of calls: `client.ts` is what programs see; `session_manager.ts` keeps the session
- * over its connections; `link.ts` runs one connection, `outbox.ts` decides without any I/O what is
- * sent next and what a reply means; `upload.ts` is one file, `feed.ts` where its bytes come from,
- * `transmit.ts` how they get onto the wire; `route.ts` is where to, when a session has moved. `v1.ts`
- * is the older way, on its own.
+ * ## The parts, in reading order
+ *
+ * ```text
+ * types.ts, events.ts       what a program gives to the client, and what it gets
+ * client.ts                 connect(): the door; its work is done by one of the next two
+ * session_manager.ts        keeps a session over one connection after another
+ * v1_sender.ts              sends to a version 1 server: no session, nothing confirmed
+ *   options.ts, retry.ts      the program's options with their defaults; the pauses between tries
+ *   current_server.ts         which server to connect to, when a session has moved
+ *   handshake.ts              the first request of a connection, and its reply
+ *   connection_runner.ts      works one connection: a writer, a reader, a watch for silence
+ *     client_connection.ts      bytes out, replies in
+ *     transmitter.ts            writes one frame
+ *     wakeup.ts                 lets a loop sleep until there is work
+ *   send_queue.ts             decides what is sent next and what a reply means; no I/O
+ *     requests.ts               a request, the end of a connection, a resumption
+ *     unanswered_requests.ts, sequence_numbers.ts, frame_size.ts, reply_outcome.ts, reply_fields.ts
+ *   outgoing_file.ts          one file: how much of it is sent, answered and hashed
+ *     frame_source.ts, source.ts, file_digest.ts
+ *   client_errors.ts          the errors that the client makes itself
+ * ```
+ *
+ * ## How a file travels
+ *
+ * `send` makes an `OutgoingFile`, and the session manager puts it into the send queue. The runner's
+ * writer takes the next frame from the queue, and the transmitter writes it from the file's source. The
+ * runner's reader hands each reply to the queue. The queue acknowledges the frame, or rewinds the file to
+ * the offset that the server names, or fails it. If the connection is lost, the session manager makes
+ * another one, and the queue goes on where the server has the session. With the last reply the file
+ * compares the server's digest with its own, and `send` returns.
+ *
+ * ## Decisions
+ *
+ * - **The queue does no I/O.** All exactly-once rules of the client are plain functions of replies, and
+ *   are tested without a socket.
+ * - **Unanswered frames are kept without their bytes.** A source of known size can be read again, so a
+ *   client of any number of large files needs two buffers of memory. Only a stream's bytes are kept, at
+ *   most one window of frames.
+ * - **A frame has at most 8 MiB, as a checkpoint of the server.** One frame for a whole file would spare
+ *   a few replies, but its progress would not be seen.
+ * - **A file is read into 1 MiB buffers, each read awaited.** Piping the file's stream is a fifth slower
+ *   (measured on loopback); synchronous reads are a tenth faster, but block the program on a slow disk.
+ * - **After a refusal nothing new is sent until all replies are there.** To guess the next number at once
+ *   would save one round trip; a wrong guess could be the number of another request.
+ * - **The server's pause is a floor, and jitter comes on top.** Clients that lost the same server at the
+ *   same moment do not all come back at the same moment, and none comes too early.
  *
  * @module
  */

@@ -1,65 +1,63 @@
-/** One file on its way: what of it is sent, answered and hashed. @module */
+/**
+ * One file that a program sends: how much of it is sent, answered and hashed, and at last its result.
+ * The client makes one for each `send` call; the send queue or a V1 sender takes frames from it.
+ *
+ * @module
+ */
 import { FxferError } from "../errors.ts";
-import {
-  encodeV1Header,
-  MAX_NAME_BYTES,
-  type ReplyBody,
-  type TransferData,
-} from "../protocol/mod.ts";
-import { FileDigest } from "./digest.ts";
-import { localError, sourceChanged } from "./failures.ts";
-import { type Feed, feedOf } from "./feed.ts";
-import type { Progress, SendOptions, SendResult, SourceInput } from "./types.ts";
+import { omitUndefined } from "../omit_undefined.ts";
+import { encodeV1Header, MAX_NAME_BYTES, type ReplyBody } from "../protocol/mod.ts";
+import { localError, sourceChanged } from "./client_errors.ts";
+import { FileDigest } from "./file_digest.ts";
+import { type FrameSource, frameSourceOf } from "./frame_source.ts";
+import type { TransferFrame } from "./requests.ts";
+import type { SendOptions, SendResult, SourceInput } from "./types.ts";
 
-/** How bytes are read that are only hashed. */
+/** Bytes that are only hashed, not sent, are read in pieces of this size. */
 const HASH_READ_BYTES = 1024 * 1024;
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 const SHA256 = /^[0-9a-f]{64}$/;
 
-/** One transfer request, with what is needed to send it again word for word (S-SEQ-1). */
-export interface Frame {
-  readonly upload: OutgoingFile;
-  /** 0 without a session. */
-  readonly sequence: number;
-  /** Its payload is the file's bytes from `start` to `end`. */
-  readonly start: number;
-  readonly end: number;
-  readonly data: TransferData;
-}
-
-/** One file on its way. */
+/** See the module's text. */
 export class OutgoingFile {
-  readonly id: string;
+  readonly uploadId: string;
   readonly mimeType: string;
-  readonly feed: Feed;
+  readonly source: FrameSource;
   /** Where the next frame starts. */
   next = 0;
   /** Whether the frame that ends the file has been handed out. */
   allSent = false;
-  /** The server has all bytes below. */
-  acked = 0;
-  /** Refusals without progress. */
-  failures = 0;
-  /** Whether a frame of it was sent in this session, so that the server may hold a part. */
-  begun = false;
+  /** The server has all bytes below this offset. */
+  acknowledged = 0;
+  /** How often a frame was refused since the server last took one. */
+  refusals = 0;
+  /** Whether a frame of it was sent in this session, so that the server may have a part. */
+  sentInSession = false;
+  /** Whether {@linkcode prepare} is under way. */
+  preparing = false;
+  /**
+   * Whether a frame's payload is being written. The payload is written to its end even if the result is
+   * decided meanwhile, since otherwise the connection could not go on: the source is closed after it.
+   */
+  sending = false;
   readonly result: Promise<SendResult>;
 
   readonly #options: SendOptions;
-  readonly #settle: PromiseWithResolvers<SendResult>;
+  readonly #result: PromiseWithResolvers<SendResult> = Promise.withResolvers();
   readonly #digest = new FileDigest();
   #attempts = 1;
   readonly #resumedFrom: number[] = [];
-  #settled = false;
-  #preparing = false;
-  #sending = false;
-  /** Whether the source must be looked at before more of it is sent. */
+  #decided = false;
+  /** Whether the source may have changed since it was last looked at. */
   #unchecked = false;
 
   /** @throws {TypeError | RangeError} If an argument cannot be used. */
   constructor(input: SourceInput, options: SendOptions) {
-    this.id = options.uploadId ?? crypto.randomUUID();
-    if (!UUID.test(this.id)) throw new TypeError("Cannot send: uploadId must be a lower-case UUID");
+    this.uploadId = options.uploadId ?? crypto.randomUUID();
+    if (!UUID.test(this.uploadId)) {
+      throw new TypeError("Cannot send: uploadId must be a lower-case UUID");
+    }
     if (options.sha256 !== undefined && !SHA256.test(options.sha256)) {
       throw new TypeError("Cannot send: sha256 must be 64 lower-case hex digits");
     }
@@ -68,194 +66,177 @@ export class OutgoingFile {
     }
     this.mimeType = options.mimeType ?? "application/octet-stream";
     encodeV1Header({ mimeType: this.mimeType, size: 0 }); // throws if it is no media type
-    this.feed = feedOf(input);
+    this.source = frameSourceOf(input);
     this.#options = options;
-    this.#settle = Promise.withResolvers();
-    this.result = this.#settle.promise;
-    // Whoever called send() gets the rejection; without this a retry in between would crash.
+    this.result = this.#result.promise;
+    // The caller of send() gets the rejection. Until it waits for it, the rejection must not end the process.
     this.result.catch(() => {});
   }
 
-  /** Whether `result` is decided. */
-  get settled(): boolean {
-    return this.#settled;
+  /** Whether {@linkcode result} is resolved or rejected. */
+  get decided(): boolean {
+    return this.#decided;
   }
 
-  /** Whether `prepare` is under way. */
-  get preparing(): boolean {
-    return this.#preparing;
-  }
-
-  /**
-   * Whether a frame's payload is being written. It is written to its end even if the file's fate is
-   * decided meanwhile, so that the connection can go on (S-TRF-8): the source is let go after it.
-   */
-  get sending(): boolean {
-    return this.#sending;
-  }
-  set sending(sending: boolean) {
-    this.#sending = sending;
-    if (!sending && this.#settled) this.feed.close();
-  }
-
-  /** The next frame, or undefined: then `prepare` has to be called first. */
-  take(frameSize: number, sequence: number): Frame | undefined {
-    if (this.#unchecked || this.#digest.hashed < this.next || this.#preparing) return undefined;
+  /** The next frame; undefined if {@linkcode prepare} must be called first. */
+  nextFrame(frameSize: number, sequence: number): TransferFrame | undefined {
+    if (this.#unchecked || this.#digest.hashed < this.next || this.preparing) return undefined;
     const start = this.next;
-    const cut = this.feed.cut(start, frameSize);
-    if (cut === undefined) return undefined;
-    this.next = cut.end;
-    this.allSent = cut.last;
-    this.begun = true;
-    this.#unchecked = this.feed.changed !== undefined;
-    const length = this.feed.size;
-    const sha256 = this.#options.sha256 ?? this.#wholeDigest();
-    const data: TransferData = {
-      uploadId: this.id,
-      ...(this.#options.name === undefined ? {} : { name: this.#options.name }),
+    const span = this.source.span(start, frameSize);
+    if (span === undefined) return undefined;
+    const { end, last: complete } = span;
+    this.next = end;
+    this.allSent = complete;
+    this.sentInSession = true;
+    this.#unchecked = this.source.changed !== undefined;
+    const data = omitUndefined({
+      uploadId: this.uploadId,
+      name: this.#options.name,
       offset: start,
-      ...(length === undefined ? {} : { length }),
-      complete: cut.last,
-      ...(sha256 === undefined ? {} : { sha256 }),
+      length: this.source.size,
+      complete,
+      sha256: this.#options.sha256 ?? this.#wholeDigest(),
       cancel: false,
-    };
-    return { upload: this, sequence, start, end: cut.end, data };
+    });
+    return { kind: "transfer", file: this, sequence, start, end, data };
   }
 
   /**
-   * Does what must be awaited before the next frame: looks whether the source changed, hashes what an
-   * earlier run sent, gathers a chunk. One call at a time; never rejects: a failure ends the upload.
+   * Does what must be awaited before the next frame: looks whether the source has changed, hashes bytes
+   * that an earlier run of the program sent, and gathers the bytes of a frame. One call at a time. Never
+   * rejects: a failure rejects the file.
    */
   async prepare(frameSize: number): Promise<void> {
-    this.#preparing = true;
+    this.preparing = true;
     try {
       if (this.#unchecked) {
-        if (await this.feed.changed?.()) throw sourceChanged();
+        if (await this.source.changed?.()) throw sourceChanged();
         this.#unchecked = false;
       }
       if (this.#digest.hashed < this.next) await this.#hashUpTo(this.next);
-      if (!this.#settled) await this.feed.prepare(this.next, frameSize);
+      if (!this.#decided) await this.source.prepare(this.next, frameSize);
     } catch (error) {
       this.fail(localError(error));
     } finally {
-      this.#preparing = false;
+      this.preparing = false;
     }
   }
 
-  /** Bytes were handed to the network: each is hashed once, by its place in the file. */
-  absorb(bytes: Uint8Array, offset: number): void {
-    this.#digest.absorb(bytes, offset);
+  /** Hashes bytes that were handed to the network, and reports the progress. */
+  bytesSent(bytes: Uint8Array, offset: number): void {
+    this.#digest.update(bytes, offset);
     this.#report(offset + bytes.length);
   }
 
-  /** A frame was answered. */
+  /** The payload of a frame was written, or writing it failed. */
+  doneSending(): void {
+    this.sending = false;
+    if (this.#decided) this.source.close();
+  }
+
+  /** The server has all bytes below `offset`. */
   acknowledge(offset: number): void {
-    if (offset <= this.acked) return;
-    this.acked = offset;
-    this.failures = 0;
-    this.feed.release(offset);
+    if (offset <= this.acknowledged) return;
+    this.acknowledged = offset;
+    this.refusals = 0;
+    this.source.release(offset);
     this.#report(Math.max(offset, this.next));
   }
 
-  /** More is to be sent from `offset` on, again or for the first time here. */
+  /** The next frame starts at `offset`, whatever was sent before. */
   rewind(offset: number): void {
-    const { size } = this.feed;
-    if (this.#settled) return;
+    const { size } = this.source;
+    if (this.#decided) return;
     if (size !== undefined && offset > size) return this.fail(sourceChanged());
-    if (this.begun && (offset < this.next || this.allSent)) this.#attempts++;
+    if (this.sentInSession && (offset < this.next || this.allSent)) this.#attempts++;
     this.next = offset;
-    this.acked = Math.min(this.acked, offset);
+    this.acknowledged = Math.min(this.acknowledged, offset);
     this.allSent = false;
-    this.#unchecked = this.begun && this.feed.changed !== undefined;
+    this.#unchecked = this.sentInSession && this.source.changed !== undefined;
   }
 
-  /** As `rewind`, because the server said at a resume how much it has. */
+  /** As {@linkcode rewind}, because a resumed session has the file up to `offset`. */
   resume(offset: number): void {
-    // Set before, so that a file of an earlier run counts as sent once already.
-    this.begun = true;
+    // Also if an earlier run of the program sent the part: then this is the second attempt.
+    this.sentInSession = true;
     this.rewind(offset);
-    if (this.#settled) return;
+    if (this.#decided) return;
     this.#resumedFrom.push(offset);
     this.acknowledge(offset);
   }
 
-  /** The server has stored the file: checks its word and settles. Never rejects. */
-  async finish(body: ReplyBody): Promise<void> {
-    if (this.#settled) return;
+  /** The server has stored the file: compares the digests and resolves. Never rejects. */
+  async confirm(body: ReplyBody): Promise<void> {
+    if (this.#decided) return;
     this.allSent = true;
     try {
-      if (this.#wholeDigest() === undefined) await this.#hashUpTo(this.feed.size ?? Infinity);
+      if (this.#wholeDigest() === undefined) await this.#hashUpTo(this.source.size ?? Infinity);
       const sha256 = this.#digest.hex();
-      if (body.file !== undefined && body.file.sha256 !== sha256) {
+      const { file, replayed = false, durability } = body;
+      if (file !== undefined && file.sha256 !== sha256) {
         throw new FxferError(
           "checksum_mismatch",
           "Cannot confirm file: the server stored other bytes than were sent",
-          { fields: { sha256, file: body.file } },
+          { fields: { sha256, file } },
         );
       }
-      const { durability } = body;
-      this.#close();
-      this.#settle.resolve({
-        file: body.file,
-        confirmed: true,
-        replayed: body.replayed ?? false,
-        ...(typeof durability === "string" ? { durability } : {}),
-        sha256,
-        attempts: this.#attempts,
-        resumedFrom: this.#resumedFrom,
-      });
+      const survives = typeof durability === "string" ? { durability } : {};
+      this.#finish({ file, confirmed: true, replayed, ...survives });
     } catch (error) {
       this.fail(localError(error));
     }
   }
 
-  /** A version 1 server has taken the bytes; there is no word to check. */
+  /** A version 1 server has taken the bytes; it says nothing that could be checked. */
   finishUnconfirmed(): void {
-    if (this.#settled) return;
-    this.#close();
-    this.#settle.resolve({
-      file: undefined,
-      confirmed: false,
-      replayed: false,
+    this.#finish({ file: undefined, confirmed: false, replayed: false });
+  }
+
+  #finish(result: Omit<SendResult, "sha256" | "attempts" | "resumedFrom">): void {
+    if (this.#decided) return;
+    this.#decide();
+    this.#result.resolve({
+      ...result,
       sha256: this.#digest.hex(),
       attempts: this.#attempts,
-      resumedFrom: [],
+      resumedFrom: this.#resumedFrom,
     });
   }
 
-  /** The file is given up. */
+  /** Gives the file up. */
   fail(error: FxferError): void {
-    if (this.#settled) return;
-    this.#close(error);
-    this.#settle.reject(error);
+    if (this.#decided) return;
+    this.#decide(error);
+    this.#result.reject(error);
   }
 
-  #close(reason?: unknown): void {
-    this.#settled = true;
-    if (!this.#sending) this.feed.close(reason);
+  #decide(reason?: unknown): void {
+    this.#decided = true;
+    if (!this.sending) this.source.close(reason);
   }
 
-  /** The digest if every byte of a source of known size is hashed. */
+  /** The digest of the whole file, if its size is known and every byte is hashed. */
   #wholeDigest(): string | undefined {
-    return this.#digest.hashed === this.feed.size ? this.#digest.hex() : undefined;
+    return this.#digest.hashed === this.source.size ? this.#digest.hex() : undefined;
   }
 
   async #hashUpTo(end: number): Promise<void> {
     const buffer = new Uint8Array(HASH_READ_BYTES);
-    while (this.#digest.hashed < end && !this.#settled) {
+    while (this.#digest.hashed < end && !this.#decided) {
       const at = this.#digest.hashed;
-      const count = await this.feed.read(buffer.subarray(0, Math.min(buffer.length, end - at)), at);
+      const wanted = buffer.subarray(0, Math.min(buffer.length, end - at));
+      const count = await this.source.read(wanted, at);
       if (count === null) {
         if (end === Infinity) return;
         throw sourceChanged();
       }
-      this.#digest.absorb(buffer.subarray(0, count), at);
-      this.feed.release(at + count);
+      this.#digest.update(buffer.subarray(0, count), at);
+      this.source.release(at + count);
     }
   }
 
   #report(sent: number): void {
-    const progress: Progress = { sent, acked: this.acked, total: this.feed.size };
-    this.#options.onProgress?.(progress);
+    const { acknowledged: acked, source: { size: total } } = this;
+    this.#options.onProgress?.({ sent, acked, total });
   }
 }

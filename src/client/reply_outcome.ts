@@ -1,48 +1,82 @@
-/** What a reply means for the file it answers: pure, by the table of wire §9. @module */
+/**
+ * What a reply means, by the class of its code: for the file whose frame it answers, and for the whole
+ * connection. The send queue asks for both. Pure.
+ *
+ * @module
+ */
 import { CODES, type FxferError } from "../errors.ts";
-import type { ReplyBody } from "../protocol/mod.ts";
-import { refusedError } from "./failures.ts";
-import { tooLarge } from "./plan.ts";
-import type { Frame } from "./outgoing_file.ts";
+import type { Mode, ReplyBody } from "../protocol/mod.ts";
+import { refusal } from "./client_errors.ts";
+import { tooLarge } from "./frame_size.ts";
+import type { ConnectionEnd, TransferFrame } from "./requests.ts";
 
-/** What becomes of a frame's file. */
+/** After these codes the client has to connect again before it can send anything else. */
+const NEEDS_CONNECT: ReadonlySet<string> = new Set([
+  "incomplete",
+  "not_connected",
+  "session_unknown",
+  "session_expired",
+  "use_another_server",
+]);
+
+/** Whether the session is no longer this client's (S-TAKE-5). */
+export function isSessionTaken({ code }: ReplyBody): boolean {
+  return code === "session_taken_over" || code === "session_revoked";
+}
+
+/** What a reply means for the connection, whichever request it answers; undefined if nothing. */
+export function connectionEndOf(body: ReplyBody): ConnectionEnd | undefined {
+  if (isSessionTaken(body)) return endedBy(body, "fatal");
+  return NEEDS_CONNECT.has(body.code) ? endedBy(body, "lost") : undefined;
+}
+
+/** The end of the connection by a refusal or a notice; by default the class of its code decides. */
+export function endedBy(
+  body: ReplyBody,
+  kind: "lost" | "fatal" = CODES[body.code].class === "fatal" ? "fatal" : "lost",
+): ConnectionEnd {
+  return { kind, error: refusal("Cannot go on with session", body) };
+}
+
+/** What a reply means for the file of the frame that it answers. */
 export type ReplyOutcome =
-  /** The server has all up to the frame's end. */
+  /** The server has all bytes up to the frame's end. */
   | { readonly kind: "acknowledged" }
-  /** The file is stored. */
+  /** The whole file is stored. */
   | { readonly kind: "stored" }
-  /** It goes on from `offset`; `holds` is another file that has to make room first. */
+  /** The file goes on from `offset`; `blockedBy` is another file whose part must be dropped first. */
   | {
     readonly kind: "again";
     readonly offset: number;
-    readonly holds?: { readonly uploadId: string | undefined };
+    readonly blockedBy?: { readonly uploadId: string | undefined };
   }
-  /** It is given up. */
+  /** The file cannot be sent. */
   | { readonly kind: "failed"; readonly error: FxferError };
 
-/** Judges the reply to a transfer frame. */
+/** What a reply means for the file of the frame that it answers. */
 export function outcomeOf(
-  { upload, start, end, data }: Pick<Frame, "start" | "end" | "data"> & {
-    readonly upload: { readonly id: string };
+  { file, start, end, data }: Pick<TransferFrame, "start" | "end" | "data"> & {
+    readonly file: { readonly uploadId: string };
   },
   body: ReplyBody,
-  mode: "stateful" | "stateless",
+  mode: Mode,
 ): ReplyOutcome {
   const { code, offset } = body;
   switch (CODES[code].class) {
     case "success":
-      // A file that is stored already is answered at its first frame (S-TRF-9).
+      // A file that was stored before is answered at its first frame (S-TRF-9).
       return { kind: data.complete || body.file !== undefined ? "stored" : "acknowledged" };
     case "retry": {
-      // A store that was lost in mid-frame keeps what came (S-DEG-2).
+      // A server that lost its store in the middle of a frame keeps the bytes that came (S-DEG-2).
       const kept = offset !== undefined && offset >= start && offset <= end;
       return { kind: "again", offset: kept && mode === "stateful" ? offset : start };
     }
     case "resync":
       if (code === "checksum_mismatch") break;
-      if (code === "offset_mismatch") return rightOffset(upload.id, body);
+      if (code === "offset_mismatch") return fromRightOffset(file.uploadId, body);
       if (code === "replay_too_old") {
-        // It ran: an unfinished file goes on, a finished one is found by its upload id.
+        // The frame ran, but its reply is no longer kept. A file that it ended starts over, and the
+        // server recognises its upload id (S-TRF-9).
         return data.complete ? { kind: "again", offset: 0 } : { kind: "acknowledged" };
       }
       return { kind: "again", offset: start };
@@ -51,15 +85,14 @@ export function outcomeOf(
         return { kind: "failed", error: tooLarge(mode, body.limit) };
       }
   }
-  return { kind: "failed", error: refusedError(body) };
+  return { kind: "failed", error: refusal("Cannot send file", body) };
 }
 
-/** S-TRF-1: the offset the server names, unless it is another file's. */
-function rightOffset(id: string, { offset = 0, upload_id: open }: ReplyBody): ReplyOutcome {
+/** The file goes on from the offset that the server names, unless that offset is another file's (S-TRF-1). */
+function fromRightOffset(id: string, { offset = 0, upload_id: open }: ReplyBody): ReplyOutcome {
   if (open === undefined || open === id) return { kind: "again", offset };
-  if (typeof open === "string") return { kind: "again", offset: 0, holds: { uploadId: open } };
-  // null: no file is open, or one without an id.
-  return offset === 0
-    ? { kind: "again", offset }
-    : { kind: "again", offset: 0, holds: { uploadId: undefined } };
+  // null: the server has no part of a file, or a part of a file without an id.
+  const uploadId = typeof open === "string" ? open : undefined;
+  if (uploadId === undefined && offset === 0) return { kind: "again", offset };
+  return { kind: "again", offset: 0, blockedBy: { uploadId } };
 }

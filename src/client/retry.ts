@@ -1,8 +1,9 @@
 /**
- * How long to wait before the next try: pure arithmetic.
+ * How long to wait before the next try. Pure.
  *
- * Full jitter (a random part of the exponential step) spreads clients that lost the same server at
- * the same moment. What the server asks for is a floor: jitter comes on top of it, never under it.
+ * The pause is a random part, from none to all, of a step that doubles with each failure. So clients
+ * that lost the same server at the same moment come back at different ones. If the server asks for a
+ * pause, the random part is added to it.
  *
  * @module
  */
@@ -15,7 +16,7 @@ export interface Backoff {
   readonly maxMs: number;
 }
 
-/** The pauses used when none are given. */
+/** The pauses that are used when none are given. */
 export const DEFAULT_BACKOFF: Backoff = { initialMs: 200, maxMs: 10_000 };
 
 /** Tries in a row without progress before a client gives up. */

@@ -1,118 +1,107 @@
 /**
- * The session over its connections: connects, greets, runs a link until it ends, and connects again,
- * until the client is closed, is refused for good, or has tried often enough without progress.
+ * Keeps a session alive over one connection after another: it connects, shakes hands, lets a connection
+ * runner work until the connection ends, and connects again. It stops when the program closes the client,
+ * when the server refuses for good, or after too many tries without progress. `connect` makes one.
  *
  * @module
  */
 import { type Endpoint, formatEndpoint } from "../address.ts";
 import { FxferError } from "../errors.ts";
-import { type Logger, silentLogger } from "../log.ts";
+import type { Mode } from "../protocol/mod.ts";
+import { pause } from "../within.ts";
 import type { ClientConnection } from "./client_connection.ts";
-import type { ClientEvent } from "./events.ts";
-import { askFor, DEFAULT_KEEPALIVE_S, dial, type Greeting, NotVersion2 } from "./handshake.ts";
-import { Link } from "./link.ts";
-import type { Outcome } from "./items.ts";
-import { Outbox } from "./outbox.ts";
-import { type Backoff, backoffOf, DEFAULT_RETRIES, retryDelay } from "./retry.ts";
-import { Route } from "./route.ts";
-import { Transmitter } from "./transmit.ts";
-import type { ConnectOptions, SessionTotals, Terms } from "./types.ts";
+import { ConnectionRunner } from "./connection_runner.ts";
+import { CurrentServer } from "./current_server.ts";
+import { type HandshakeReply, handshakeRequest, NotVersion2, openConnection } from "./handshake.ts";
+import { type ResolvedOptions, resolveOptions } from "./options.ts";
 import type { OutgoingFile } from "./outgoing_file.ts";
-import { Gate, pause } from "./wait.ts";
+import type { ConnectionEnd } from "./requests.ts";
+import { SendQueue } from "./send_queue.ts";
+import { Transmitter } from "./transmitter.ts";
+import type { ConnectOptions, SessionTotals, Terms } from "./types.ts";
+import { Wakeup } from "./wakeup.ts";
 
 /** See the module's text. */
 export class SessionManager {
   sessionId: string | null;
   token: string | undefined;
   terms: Terms | undefined;
-  mode: "stateful" | "stateless";
+  mode: Mode;
 
   readonly #options: ConnectOptions;
-  readonly #route: Route;
-  readonly #backoff: Backoff;
-  readonly #retries: number;
-  readonly #now: () => number;
-  readonly #log: Logger;
-  readonly #outbox: Outbox;
+  readonly #resolved: ResolvedOptions;
+  readonly #server: CurrentServer;
+  readonly #queue: SendQueue;
   readonly #transmitter = new Transmitter();
   readonly #stop = new AbortController();
-  readonly #work = new Gate();
-  readonly #first = Promise.withResolvers<void>();
+  /** Wakes the writer of the runner, or the manager itself while there is no connection. */
+  readonly #wakeup = new Wakeup();
+  readonly #firstConnect = Promise.withResolvers<void>();
   readonly #totals = Promise.withResolvers<SessionTotals | undefined>();
-  #link: Link | undefined;
-  /** Whether a connection was ever attached. */
+  #runner: ConnectionRunner | undefined;
+  /** Whether this client ever had a connection that could be used. */
   #attached = false;
   /** Tries in a row without progress. */
   #failures = 0;
-  #progressSeen = 0;
-  /** Tries were used up, and nobody has asked for more. */
+  /** Whether the tries are used up: the manager connects again only for a new file. */
   #gaveUp = false;
   /** Why nothing can be sent any more. */
   #over: FxferError | undefined;
   #running: Promise<void> | undefined;
 
   /** @throws {RangeError} If a number among the options cannot be used. */
-  constructor(options: ConnectOptions, address: Endpoint) {
+  constructor(options: ConnectOptions, home: Endpoint) {
     this.#options = options;
-    this.#route = new Route(address, options.trustedServers ?? []);
-    this.#backoff = backoffOf(options.backoff);
-    this.#retries = options.retries ?? DEFAULT_RETRIES;
-    if (!Number.isInteger(this.#retries) || this.#retries < 0) {
-      throw new RangeError("Cannot connect: retries must be an integer of 0 or more");
-    }
-    this.#now = options.now ?? Date.now;
-    this.#log = options.log ?? silentLogger;
+    this.#resolved = resolveOptions(options);
+    this.#server = new CurrentServer(home, options.trustedServers ?? []);
     this.sessionId = options.sessionId ?? null;
     this.token = options.token;
     this.mode = options.mode === "stateless" ? "stateless" : "stateful";
-    this.#outbox = new Outbox({
-      retries: this.#retries,
-      backoff: this.#backoff,
-      now: this.#now,
-      random: options.random ?? Math.random,
-      onEvent: (event) => this.#emit(event),
-      onNews: () => this.#wake(),
-    });
-    // Heard by whoever asked; where nobody did, a rejection must not end the process.
+    this.#queue = new SendQueue(this.#resolved, () => this.#wakeup.wake());
+    // Where the program waits for neither of these, a rejection must not end the process.
     this.#totals.promise.catch(() => {});
-    this.#first.promise.catch(() => {});
+    this.#firstConnect.promise.catch(() => {});
   }
 
   /** The server that has the session. */
   get address(): Endpoint {
-    return this.#route.address;
+    return this.#server.address;
   }
 
-  /** Connects for the first time. @throws {FxferError} What refused it; tries used up; interrupted. */
+  /**
+   * Connects for the first time.
+   *
+   * @throws {FxferError} The server's code; the last error when the tries are used up; `interrupted`.
+   */
   async start(): Promise<void> {
     this.#running = this.#run();
     try {
-      await this.#first.promise;
+      await this.#firstConnect.promise;
     } catch (error) {
       await this.#running;
       throw error;
     }
   }
 
-  /** One more file; its `result` tells what became of it. */
-  add(upload: OutgoingFile): void {
-    if (this.#over !== undefined) return upload.fail(this.#over);
-    this.#outbox.add(upload);
+  /** Adds a file behind the others; its `result` tells what becomes of it. */
+  add(file: OutgoingFile): void {
+    if (this.#over !== undefined) return file.fail(this.#over);
+    this.#queue.add(file);
   }
 
-  /** A file was given up: inside a frame only a new connection can go on. */
-  abandon(upload: OutgoingFile, error: FxferError): void {
-    const inside = upload.sending;
-    upload.fail(error);
-    if (inside) this.#link?.cut(error);
-    this.#wake();
+  /** The program gave a file up. In the middle of a frame the connection cannot be used any further. */
+  abandon(file: OutgoingFile, error: FxferError): void {
+    const insideFrame = file.sending;
+    file.fail(error);
+    if (insideFrame) this.#runner?.cut(error);
+    this.#wakeup.wake();
   }
 
   /** Ends the session after the files under way (S-DIS-1). */
   async disconnect(): Promise<SessionTotals | undefined> {
     if (this.#over !== undefined) throw this.#over;
-    this.#outbox.closing = true;
-    this.#wake();
+    this.#queue.closing = true;
+    this.#wakeup.wake();
     const totals = await this.#totals.promise;
     await this.#running;
     return totals;
@@ -124,151 +113,143 @@ export class SessionManager {
     await this.#running;
   }
 
-  #wake(): void {
-    this.#work.open();
-    this.#link?.gate.open();
-  }
-
   #end(error: FxferError): void {
     this.#over ??= error;
-    this.#outbox.failAll(this.#over);
-    this.#first.reject(this.#over);
+    this.#queue.failAll(this.#over);
+    this.#firstConnect.reject(this.#over);
     this.#totals.reject(this.#over);
     this.#stop.abort();
-    this.#link?.cut(this.#over);
-    this.#work.open();
+    this.#runner?.cut(this.#over);
+    this.#wakeup.wake();
   }
 
   async #run(): Promise<void> {
     try {
       while (this.#over === undefined) {
-        const outcome = await this.#outcome();
-        if (outcome === undefined) continue;
-        if (outcome.kind === "lost") await this.#lost(outcome.error);
-        else if (outcome.kind === "fatal") this.#end(outcome.error);
-        else this.#closed(outcome.totals);
+        const end = await this.#oneConnection();
+        if (end === undefined) continue;
+        if (end.kind === "lost") await this.#lost(end.error);
+        else if (end.kind === "fatal") this.#end(end.error);
+        else {
+          this.#totals.resolve(end.totals);
+          this.#end(new FxferError("interrupted", "Cannot send file: client is disconnected"));
+        }
       }
     } catch (error) {
-      // Nothing above throws by design; if it does, callers must not wait for ever.
+      // Nothing above is expected to throw. If it does, callers must not wait for ever.
       this.#end(new FxferError("internal_error", "Cannot go on: client failed", { cause: error }));
     }
   }
 
-  /** Waits for work and serves it over one connection; undefined: look again. */
-  async #outcome(): Promise<Outcome | undefined> {
-    if (this.#outbox.done) return { kind: "closed", totals: undefined };
-    if (this.#dormant) {
-      await this.#work.wait();
+  /** Makes one connection and works it to its end; undefined: decide anew what to do. */
+  async #oneConnection(): Promise<ConnectionEnd | undefined> {
+    if (this.#queue.done) return { kind: "closed", totals: undefined };
+    if (this.#needsNoConnection) {
+      await this.#wakeup.sleep();
       return undefined;
     }
     this.#gaveUp = false;
     try {
-      const { connection, greeting } = await dial(
-        this.#route.address,
-        askFor(this.#options, this, this.#attached),
-        this.#now,
+      const { connection, reply } = await openConnection(
+        this.#server.address,
+        handshakeRequest(this.#options, this, this.#attached),
+        this.#resolved.now,
         this.#stop.signal,
       );
-      this.#attach(greeting);
-      return await this.#serve(connection);
+      this.#attach(reply);
+      return await this.#work(connection, reply.terms);
     } catch (error) {
       return this.#refused(error);
     }
   }
 
-  /** Nothing to do and nothing to keep: without a session an idle connection may end. */
-  get #dormant(): boolean {
-    return this.#attached && this.#outbox.idle && (this.#gaveUp || this.mode === "stateless");
+  /** Whether there is nothing to send, and no session that a connection would keep alive. */
+  get #needsNoConnection(): boolean {
+    return this.#attached && this.#queue.idle && (this.#gaveUp || this.mode === "stateless");
   }
 
-  #attach(greeting: Greeting): void {
-    const { terms } = greeting;
-    const resumed = greeting.kind === "session" && greeting.resumption !== undefined;
+  #attach({ terms, session, degraded }: HandshakeReply): void {
+    const { emit } = this.#resolved;
+    const resumption = session?.resumption;
+    const resumed = resumption !== undefined;
     this.terms = terms;
     this.#attached = true;
-    this.#route.arrived();
-    if (greeting.kind === "session") {
-      this.sessionId = greeting.id;
-      this.token = greeting.token ?? (resumed ? this.token : undefined);
-    } else {
-      this.sessionId = null;
-      this.token = undefined;
-      this.mode = "stateless";
-      if (greeting.degraded !== undefined) {
-        this.#emit({ type: "degraded", reason: greeting.degraded });
-      }
-    }
+    this.#server.arrived();
+    this.sessionId = session?.id ?? null;
+    // The token of a resumed session stays the same, and the reply does not repeat it.
+    this.token = session?.token ?? (resumed ? this.token : undefined);
+    if (session === undefined) this.mode = "stateless";
+    if (degraded !== undefined) emit({ type: "degraded", reason: degraded });
     const { mode, sessionId } = this;
-    this.#emit({ type: "connected", mode, sessionId, resumed });
-    if (greeting.kind === "session" && greeting.resumption !== undefined) {
-      this.#outbox.resumed(greeting.terms, greeting.resumption);
-    } else {
-      this.#outbox.started(terms, mode);
-    }
-    this.#first.resolve();
+    emit({ type: "connected", mode, sessionId, resumed });
+    if (resumed) this.#queue.resumed(terms, resumption);
+    else this.#queue.started(terms, mode);
+    this.#firstConnect.resolve();
   }
 
-  async #serve(connection: ClientConnection): Promise<Outcome> {
-    const { sessionId, mode, terms } = this;
-    this.#link = new Link({
+  async #work(connection: ClientConnection, terms: Terms): Promise<ConnectionEnd> {
+    const { sessionId: id, mode } = this;
+    const { now, emit } = this.#resolved;
+    this.#runner = new ConnectionRunner({
       connection,
-      outbox: this.#outbox,
+      queue: this.#queue,
       transmitter: this.#transmitter,
-      sender: { id: sessionId, mode },
-      keepaliveMs: (terms?.keepaliveS ?? DEFAULT_KEEPALIVE_S) * 1000,
-      now: this.#now,
-      onEvent: (event) => this.#emit(event),
+      session: { id, mode },
+      keepaliveMs: terms.keepaliveS * 1000,
+      wakeup: this.#wakeup,
+      now,
+      emit,
     });
-    const running = this.#link.run();
-    if (this.#over !== undefined) this.#link.cut(this.#over);
-    const outcome = await running;
-    this.#link = undefined;
-    return outcome;
+    const running = this.#runner.run();
+    if (this.#over !== undefined) this.#runner.cut(this.#over);
+    const end = await running;
+    this.#runner = undefined;
+    return end;
   }
 
-  /** No connection came about: what that means. Undefined: try at once in another way. */
-  #refused(error: unknown): Outcome | undefined {
+  /** What it means that no connection could be made; undefined: try another way at once. */
+  #refused(error: unknown): ConnectionEnd | undefined {
     if (!(error instanceof FxferError)) throw error;
     const { code } = error;
-    const turn = this.#route.turn(error);
-    if (turn?.kind === "followed") {
-      this.token = turn.ticket;
-      return void this.#emit({ type: "moved", address: formatEndpoint(this.#route.address) });
+    const redirection = this.#server.redirect(error);
+    if (redirection?.kind === "followed") {
+      this.token = redirection.ticket;
+      this.#resolved.emit({ type: "moved", address: formatEndpoint(this.#server.address) });
+      return undefined;
     }
-    if (turn !== undefined) return turn;
+    if (redirection !== undefined) return redirection;
     if (code === "session_unknown" || code === "session_expired") return this.#sessionLost(error);
     const fatal = error instanceof NotVersion2 ? !this.#attached : error.class === "fatal";
     return { kind: fatal ? "fatal" : "lost", error };
   }
 
-  /** The server let the session go: a new one is made, unless there was nothing left to do. */
-  #sessionLost(error: FxferError): Outcome | undefined {
+  /** The server no longer has the session: the client asks for a new one, unless nothing is left to do. */
+  #sessionLost(error: FxferError): ConnectionEnd | undefined {
     const { sessionId } = this;
     if (sessionId === null) return { kind: "fatal", error };
-    this.#emit({ type: "session_lost", sessionId, code: error.code });
+    this.#resolved.emit({ type: "session_lost", sessionId, code: error.code });
     this.sessionId = null;
     this.token = undefined;
-    this.#route.restart();
-    return this.#outbox.closingOnly ? { kind: "closed", totals: undefined } : undefined;
+    this.#server.restart();
+    return this.#queue.onlyClosing ? { kind: "closed", totals: undefined } : undefined;
   }
 
-  /** A connection is gone or did not come about: a pause, or the end of patience. */
+  /** A connection was lost, or none could be made: waits before the next try, or gives up. */
   async #lost(error: FxferError): Promise<void> {
     if (this.#over !== undefined) return;
-    this.#emit({ type: "connection_lost", error });
-    if (this.#outbox.done || this.#dormant) return;
-    if (this.#outbox.progress !== this.#progressSeen) this.#failures = 0;
-    this.#progressSeen = this.#outbox.progress;
-    if (++this.#failures > this.#retries) return this.#giveUp(error);
+    const { retries, retryDelayMs, emit } = this.#resolved;
+    emit({ type: "connection_lost", error });
+    if (this.#queue.done || this.#needsNoConnection) return;
+    if (this.#queue.progressed) this.#failures = 0;
+    this.#queue.progressed = false;
+    if (++this.#failures > retries) return this.#giveUp(error);
     const { retry_after_ms: wanted } = error.fields;
-    const random = (this.#options.random ?? Math.random)();
-    const retryAfterMs = typeof wanted === "number" ? wanted : undefined;
-    const delayMs = retryDelay(this.#failures, this.#backoff, random, retryAfterMs);
-    this.#emit({ type: "retrying", attempt: this.#failures, delayMs, code: error.code });
+    const delayMs = retryDelayMs(this.#failures, typeof wanted === "number" ? wanted : undefined);
+    emit({ type: "retrying", attempt: this.#failures, delayMs, code: error.code });
     await pause(delayMs, this.#stop.signal);
   }
 
-  /** Tries are used up: what waits is rejected; the next file starts counting anew. */
+  /** The tries are used up: every file is rejected. A file that comes later has all tries again. */
   #giveUp(last: FxferError): void {
     const code = last.class === "retry" ? last.code : "connection_lost";
     const error = new FxferError(code, `${last.message}; gave up after ${this.#failures} tries`, {
@@ -276,23 +257,8 @@ export class SessionManager {
       cause: last,
     });
     this.#failures = 0;
-    if (!this.#attached || this.#outbox.closing) return this.#end(error);
-    this.#outbox.failAll(error);
+    if (!this.#attached || this.#queue.closing) return this.#end(error);
+    this.#queue.failAll(error);
     this.#gaveUp = true;
-  }
-
-  #closed(totals: SessionTotals | undefined): void {
-    this.#totals.resolve(totals);
-    this.#end(new FxferError("interrupted", "Cannot send file: client is disconnected"));
-  }
-
-  #emit(event: ClientEvent): void {
-    const { type, ...fields } = event;
-    if (this.#log.enabled("debug")) {
-      // The id of a session is half of what it takes to steal it: its first 8 characters tell enough.
-      const short = "sessionId" in event ? { sessionId: event.sessionId?.slice(0, 8) } : {};
-      this.#log.debug(`client.${type}`, { ...fields, ...short });
-    }
-    this.#options.onEvent?.(event);
   }
 }

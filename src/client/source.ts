@@ -1,4 +1,4 @@
-/** The sources the client makes itself: bytes in memory, a Blob, a file of the disk. @module */
+/** The sources that the client makes itself: bytes in memory, a Blob, a file on disk. @module */
 import { FxferError } from "../errors.ts";
 import type { Source } from "./types.ts";
 
@@ -27,25 +27,19 @@ export function blobSource(blob: Blob): Source {
   };
 }
 
-/** What tells one content of a file from a later one. */
-interface Stamp {
-  readonly size: number;
-  readonly mtime: number | undefined;
-}
-
-/** A file of the disk; it is open while it is read. */
+/** A file on disk. It is open while it is read, and opens itself again after a close. */
 class FileSource implements Source {
   readonly size: number | undefined;
   readonly #path: string;
-  readonly #stamp: Stamp;
+  readonly #info: Deno.FileInfo;
   #file: Deno.FsFile | undefined;
   #position = 0;
 
   constructor(path: string, file: Deno.FsFile, info: Deno.FileInfo) {
     this.#path = path;
     this.#file = file;
-    this.#stamp = stampOf(info);
-    // A pipe or device has no size to announce: it is read to its end.
+    this.#info = info;
+    // A pipe or device does not know its size: it is read to its end.
     this.size = info.isFile ? info.size : undefined;
   }
 
@@ -64,12 +58,12 @@ class FileSource implements Source {
     }
   }
 
-  /** Whether size or time of change differ from those at the start. */
+  /** Whether the size or the time of change is another than when the source was made. */
   async changed(): Promise<boolean> {
     if (this.size === undefined) return false;
     try {
-      const now = stampOf(await this.#open().stat());
-      return now.size !== this.#stamp.size || now.mtime !== this.#stamp.mtime;
+      const { size, mtime } = await this.#open().stat();
+      return size !== this.#info.size || mtime?.getTime() !== this.#info.mtime?.getTime();
     } catch (cause) {
       throw unreadable(this.#path, cause);
     }
@@ -82,7 +76,7 @@ class FileSource implements Source {
 
   #open(): Deno.FsFile {
     if (this.#file === undefined) {
-      // Not awaited: a close in between would go unnoticed.
+      // Not awaited: during a wait the source could be closed, and would then stay open.
       this.#file = Deno.openSync(this.#path);
       this.#position = 0;
     }
@@ -91,10 +85,11 @@ class FileSource implements Source {
 }
 
 /**
- * A file of the disk as a source. It is opened at once, so that what cannot be read fails here, and
- * closed when its send is over; a change of size or time between two tries is `source_changed`.
+ * A file on disk as a source. It is opened at once, so that a file that cannot be read fails here, and
+ * closed when its send is over. If its size or time of change differs between two tries, the send
+ * rejects with `source_changed`.
  *
- * @param path Of a file, pipe or device; reading must be permitted.
+ * @param path Of a file, pipe or device; the program must be permitted to read it.
  * @returns A source to hand to `send`, which closes it.
  * @throws {FxferError} `local_io` if it cannot be opened or is a folder.
  */
@@ -111,14 +106,9 @@ export async function fileSource(path: string): Promise<Source> {
   }
 }
 
-function stampOf(info: Deno.FileInfo): Stamp {
-  return { size: info.size, mtime: info.mtime?.getTime() };
-}
-
 function unreadable(path: string, cause: unknown): FxferError {
   if (cause instanceof FxferError) return cause;
   const reason = cause instanceof Error ? cause.message : String(cause);
-  return new FxferError("local_io", `Cannot read file ${JSON.stringify(path)}: ${reason}`, {
-    cause,
-  });
+  const message = `Cannot read file ${JSON.stringify(path)}: ${reason}`;
+  return new FxferError("local_io", message, { cause });
 }

@@ -1,18 +1,18 @@
-/** What a program gives to the client and gets from it. @module */
+/** The types of what a program gives to the client and gets from it. @module */
 import type { Logger } from "../log.ts";
 import type { FileInfo } from "../protocol/mod.ts";
 import type { ClientEvent } from "./events.ts";
 import type { Backoff } from "./retry.ts";
 
 /**
- * Bytes that can be read again from any offset: what makes a file resumable at no cost in memory.
+ * Bytes that can be read again from any offset, so that the client need not keep what it has sent.
  *
  * The client reads at rising offsets, one read at a time, and starts again at an earlier offset
- * after a lost connection. An implementer must return the same bytes for the same offset, or say so
- * through {@linkcode Source.changed}.
+ * after a lost connection. An implementer must return the same bytes for the same offset, or report
+ * the change through {@linkcode Source.changed}.
  */
 export interface Source {
-  /** Bytes in all; undefined while unknown (then it is read to its end, once). */
+  /** Bytes in all; undefined if unknown: then the source is read once, to its end. */
   readonly size: number | undefined;
   /**
    * Reads at most `into.length` bytes.
@@ -21,15 +21,15 @@ export interface Source {
    * @returns How many bytes were read, at least 1; null at the end.
    */
   read(into: Uint8Array, offset: number): Promise<number | null>;
-  /** Whether the bytes are no longer those of the first read; absent means never. */
+  /** Whether the bytes have changed since the first read; absent means never. */
   changed?(): Promise<boolean>;
-  /** Bytes that are in memory already: spares a copy. The caller only reads them. */
+  /** Bytes that are in memory already, which spares a copy. The caller does not change them. */
   view?(offset: number, length: number): Uint8Array;
-  /** Called when a send is over, whatever came of it; a later read may open it again. */
+  /** Called when a send is over, also when it failed; a later read may open the source again. */
   close?(): void;
 }
 
-/** What can be sent. A stream cannot be read twice: its unanswered bytes are kept, at most 16 MiB. */
+/** What can be sent. A stream cannot be read twice: its bytes are kept until they are answered, at most 16 MiB. */
 export type SourceInput = Uint8Array | Blob | ReadableStream<Uint8Array> | Source;
 
 /** How a client connects. */
@@ -39,24 +39,24 @@ export interface ConnectOptions {
   /** 1 to 65535. @default {65432} */
   readonly port?: number;
   /**
-   * `stateful`: a session, files of any length, resumed after a cut. `stateless`: one request a
-   * file. `auto`: stateful, or stateless where the server has no session to give (S-DEG-1).
+   * `stateful`: in a session, files of any length, resumed after a lost connection. `stateless`: each
+   * file in one request. `auto`: stateful, or stateless if the server has no session to give (S-DEG-1).
    * @default {"auto"}
    */
   readonly mode?: "auto" | "stateful" | "stateless";
-  /** Go on in version 1, unconfirmed, if the server speaks nothing newer (S-VER-5). @default {false} */
+  /** Send by version 1, unconfirmed, if the server speaks nothing newer (S-VER-5). @default {false} */
   readonly allowV1?: boolean;
-  /** A session of before, to go on with; see {@linkcode Client.sessionId}. */
+  /** An earlier session to go on with; see {@linkcode Client.sessionId}. */
   readonly sessionId?: string;
-  /** Its secret, if it has one. */
+  /** The secret of the earlier session, if it has one. */
   readonly token?: string;
   /** Ask for a secret, so that the session can be resumed from another address. @default {true} */
   readonly wantToken?: boolean;
-  /** Close the session of before and start a new one (S-CON-3). @default {false} */
+  /** Close the earlier session and start a new one (S-CON-3). @default {false} */
   readonly clean?: boolean;
   /**
-   * Servers, as `host:port`, to which a session may be followed that has moved there, three in a row at
-   * most. They never get its token: each has a secret of its own for it. @default {[]}
+   * Servers, as `host:port`, to which the client may follow its session, three in a row at most. They
+   * never get its token: the session has another secret on each server. @default {[]}
    */
   readonly trustedServers?: readonly string[];
   /** Tries in a row without progress after which sending fails, 0 or more. @default {8} */
@@ -69,7 +69,7 @@ export interface ConnectOptions {
   readonly sessionExpiryS?: number;
   /** Ends the client at once: sends reject with `interrupted`, the session stays resumable. */
   readonly signal?: AbortSignal;
-  /** Told of what happens, in order; it must not throw. */
+  /** Called with each event, in order; it must not throw. */
   readonly onEvent?: (event: ClientEvent) => void;
   /** Gets every event, at level debug. @default {silentLogger} */
   readonly log?: Logger;
@@ -81,9 +81,9 @@ export interface ConnectOptions {
 
 /** How far a file is, in bytes. */
 export interface Progress {
-  /** Handed to the network; goes down when a part has to be sent again. */
+  /** Bytes handed to the network; fewer than before when a part has to be sent again. */
   readonly sent: number;
-  /** Answered by the server. */
+  /** Bytes that the server has answered. */
   readonly acked: number;
   /** The whole file; undefined while unknown. */
   readonly total: number | undefined;
@@ -105,27 +105,27 @@ export interface SendOptions {
   readonly signal?: AbortSignal;
 }
 
-/** What became of a file. */
+/** The result of a `send`. */
 export interface SendResult {
   /** The stored file as the server names it; undefined from a version 1 server. */
   readonly file: FileInfo | undefined;
   /** Whether the server said that it is stored; false with version 1. */
   readonly confirmed: boolean;
-  /** Whether the answer was given before: the file had been stored by an earlier try. */
+  /** Whether the file had been stored by an earlier try, whose reply was lost. */
   readonly replayed: boolean;
   /** What the confirmation survives: `process`, `data` or `durable` (S-TRF-7); absent if not said. */
   readonly durability?: string;
   /** SHA-256 of the bytes, computed here while they were sent. */
   readonly sha256: string;
-  /** How often (a part of) the file was sent, 1 or more. */
+  /** How often the file, or a part of it, was sent: 1 or more. */
   readonly attempts: number;
-  /** The offsets at which it went on after a lost connection. */
+  /** The offsets at which the file went on after a lost connection. */
   readonly resumedFrom: readonly number[];
 }
 
 /** What the server promised at connect (S-CON-6), in its units. */
 export interface Terms {
-  /** After 1.5 times this without a byte a connection counts as lost, in seconds. */
+  /** In seconds; a connection without a byte for 1.5 times this counts as lost. */
   readonly keepaliveS: number;
   /** How long the session outlives its connection, in seconds. */
   readonly sessionExpiryS: number;
@@ -143,7 +143,7 @@ export interface Terms {
   readonly challenge?: string;
 }
 
-/** What a session did in all, as the server counted at its end. */
+/** What a session did in all, as the server counted it. */
 export interface SessionTotals {
   /** Files stored. */
   readonly files: number;
@@ -160,13 +160,13 @@ export interface SessionTotals {
  * {@linkcode Client.sessionId} and {@linkcode Client.token}; `disconnect` ends it.
  */
 export interface Client extends AsyncDisposable {
-  /** How files are sent now: `auto` is decided, and may become stateless later. */
+  /** How files are sent now. A client that asked for `auto` may become stateless later. */
   readonly mode: "stateful" | "stateless" | "v1";
   /** The session's id; null without a session. */
   readonly sessionId: string | null;
-  /** The session's secret, if it has one: for the server at {@linkcode Client.address} and no other. */
+  /** The session's secret, if it has one, for the server at {@linkcode Client.address} and no other. */
   readonly token: string | undefined;
-  /** The server that has the session now: another than was connected to, if it has moved. */
+  /** The server that has the session now; another than at first if the session has moved. */
   readonly address: { readonly hostname: string; readonly port: number };
   /** The server's terms; undefined where none were stated. */
   readonly terms: Terms | undefined;

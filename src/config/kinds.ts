@@ -34,7 +34,7 @@ interface Reader {
   readonly example?: string;
   /** Whether the value may hold a password: then it is neither echoed nor printed. */
   readonly secret?: boolean;
-  /** The value, or undefined when `raw` is none. */
+  /** The value; undefined when `raw` is not one that is wanted. */
   read(raw: unknown): unknown;
 }
 

@@ -1,10 +1,11 @@
 /**
- * Puts a configuration together: defaults, then the YAML file, then flags and `--set`. The file is
- * read only where the permission to read it is granted already; no prompt appears.
+ * Puts the configuration together: defaults, then the YAML file, then flags, then `--set`. The file
+ * is read only if the permission to read it is granted already, so that no prompt appears.
  *
  * @module
  */
-import { FxferError } from "../errors.ts";
+import { FxferError, reasonOf } from "../errors.ts";
+import { omitUndefined } from "../omit_undefined.ts";
 import { shorten } from "../text.ts";
 import { readSwitch } from "./kinds.ts";
 import { configError, type ConfigFault, configFaults, isMapping, parseConfig } from "./parse.ts";
@@ -13,17 +14,17 @@ import { type Config, SETTINGS } from "./settings.ts";
 /** Where a value came from. */
 export type ConfigOrigin = "default" | "file" | "flag";
 
-/** One setting a flag has set. */
+/** A setting that a flag sets. */
 export interface ConfigFlag {
-  /** The flag, for faults: `--port`. */
+  /** The flag, such as `--port`; faults name it. */
   readonly flag: string;
-  /** The setting: `server.port`. */
+  /** The path of the setting, such as `server.port`. */
   readonly path: string;
-  /** The value, mostly text. */
+  /** The value, which is mostly text. */
   readonly value: unknown;
 }
 
-/** What {@linkcode loadConfig} takes; everything may be absent. */
+/** What {@linkcode loadConfig} takes. */
 export interface LoadOptions {
   /**
    * The YAML file.
@@ -31,34 +32,34 @@ export interface LoadOptions {
    */
   readonly file?: string;
   /**
-   * Whether the user named the file: then it must be readable, else its absence is fine.
+   * Whether the user named the file. Then it must be there; otherwise it may be absent.
    * @default {false}
    */
   readonly explicit?: boolean;
-  /** What flags set; a later one wins. */
+  /** The settings of flags; of two for the same setting the later one counts. */
   readonly flags?: readonly ConfigFlag[];
-  /** `path=value` texts, in order; a later one wins, also over `flags`. */
+  /** `path=value` texts; later ones count before earlier ones, and all of them before `flags`. */
   readonly sets?: readonly string[];
 }
 
-/** A configuration and how it came about. */
+/** A configuration, and where its values came from. */
 export interface LoadedConfig {
   /** The checked configuration. */
   readonly config: Config;
   /** The file that was read; absent when none was. */
   readonly file?: string;
-  /** For every setting; a section that is switched off (`limits.rate`) stands for its settings. */
+  /** The origin of each setting; a section that is off, such as `limits.rate`, has one origin. */
   readonly origins: ReadonlyMap<string, ConfigOrigin>;
-  /** What the user should know, one sentence each. */
+  /** Sentences for the user. */
   readonly notes: readonly string[];
 }
 
 type Tree = Record<string, unknown>;
 
-/** Without a prototype: a key named `__proto__` is a key, and is refused as unknown. */
+/** An object without a prototype, so that `__proto__` is a key like others, and refused as unknown. */
 const newTree = (): Tree => Object.create(null);
 
-/** Sets one path; a scalar in the way (`limits.rate: off`) gives way to a mapping. */
+/** Sets the value at a path; a scalar on the way (`limits.rate: off`) is replaced by a mapping. */
 function assign(tree: Tree, path: string, value: unknown): void {
   const keys = path.split(".");
   const last = keys.pop()!;
@@ -67,12 +68,12 @@ function assign(tree: Tree, path: string, value: unknown): void {
     const next = at[key];
     at = at[key] = Object.assign(newTree(), isMapping(next) ? next : {});
   }
-  // "on" for a section that has values keeps them.
+  // "on" for a section with values keeps these values.
   if (isMapping(at[last]) && readSwitch(value) === "on") return;
   at[last] = value;
 }
 
-/** The value at a path, and the path it was found at: that of a section when that is a switch. */
+/** The value at a path; where a section is `on` or `off`, that word and the path of the section. */
 function lookUp(tree: Tree, path: string): { readonly path: string; readonly value: unknown } {
   const keys = path.split(".");
   let at: unknown = tree;
@@ -108,11 +109,11 @@ function readOverrides(options: LoadOptions, faults: ConfigFault[]): ConfigFlag[
   return overrides;
 }
 
-/** YAML to a value. `npm:js-yaml` is loaded here, when a file is there to be read, and needs no permission. */
+/** Parses YAML. `npm:js-yaml` is loaded only when there is a file; it needs no permission. */
 async function parseYaml(text: string, file: string): Promise<unknown> {
   const yaml = await import("npm:js-yaml@4.1.1");
   try {
-    // The core schema: no dates, no binary, nothing that is not JSON.
+    // The core schema has no dates and no binary data, only what JSON has, too.
     return yaml.load(text, { schema: yaml.CORE_SCHEMA });
   } catch (error) {
     const { reason, mark } = error as {
@@ -128,11 +129,8 @@ async function parseYaml(text: string, file: string): Promise<unknown> {
   }
 }
 
-async function readFile(
-  file: string,
-  explicit: boolean,
-  notes: string[],
-): Promise<unknown | undefined> {
+/** The value of the file; undefined if there is none, or if it may not be read. */
+async function readFile(file: string, explicit: boolean, notes: string[]): Promise<unknown> {
   const { state } = await Deno.permissions.query({ name: "read", path: file });
   if (state !== "granted") {
     if (explicit) {
@@ -152,11 +150,8 @@ async function readFile(
   } catch (error) {
     if (error instanceof FxferError) throw error;
     if (error instanceof Deno.errors.NotFound && !explicit) return undefined;
-    const reason = error instanceof Deno.errors.NotFound
-      ? "there is no such file"
-      : error instanceof Error
-      ? error.message
-      : String(error);
+    const missing = error instanceof Deno.errors.NotFound;
+    const reason = missing ? "there is no such file" : reasonOf(error);
     throw new FxferError("local_io", `Cannot read configuration file ${file}: ${reason}`, {
       cause: error,
     });
@@ -177,7 +172,7 @@ export async function loadConfig(options: LoadOptions = {}): Promise<LoadedConfi
 
   const faults: ConfigFault[] = [];
   for (const fault of configFaults(fromFile)) faults.push({ ...fault, source: file });
-  // Each is checked alone, so that none hides another's fault, or the file's.
+  // Each is checked by itself, so that every fault is reported, also of a value that another replaces.
   const overrides = readOverrides(options, faults);
   for (const { path, value, flag } of overrides) {
     const alone = newTree();
@@ -202,10 +197,6 @@ export async function loadConfig(options: LoadOptions = {}): Promise<LoadedConfi
     if (path !== setting && !off || value === undefined) origins.set(setting, "default");
     else origins.set(path, flag.path === path && flag.value !== undefined ? "flag" : "file");
   }
-  return {
-    config: parseConfig(merged),
-    ...(fromFile === undefined ? {} : { file }),
-    origins,
-    notes,
-  };
+  const read = fromFile === undefined ? undefined : file;
+  return omitUndefined({ config: parseConfig(merged), file: read, origins, notes });
 }

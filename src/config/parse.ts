@@ -4,13 +4,13 @@ import { readSwitch } from "./kinds.ts";
 import { type Config, isSection, SCHEMA, type Section, SETTINGS } from "./settings.ts";
 import { escapeControls, shorten, suggest } from "../text.ts";
 
-/** One thing that is wrong with a configuration. */
+/** A fault of a configuration. */
 export interface ConfigFault {
-  /** Where: `server.port`; empty for the whole. */
+  /** The path, such as `server.port`; empty for the configuration as a whole. */
   readonly path: string;
-  /** What was wanted and what was found; one line, escaped. */
+  /** What was wanted and what was found: one line, escaped. */
   readonly message: string;
-  /** Where it was written: a file's name, a flag; absent when parsed from a value. */
+  /** The file or the flag that has the fault; absent when a value was parsed. */
   readonly source?: string;
 }
 
@@ -118,7 +118,7 @@ export function configFaults(input: unknown): ConfigFault[] {
   return faults;
 }
 
-/** The error that carries faults, with the first in its text. */
+/** The error for faults; its text has the first. */
 export function configError(faults: readonly ConfigFault[]): FxferError {
   const more = faults.length > 1 ? ` (and ${faults.length - 1} more)` : "";
   const first = faults[0] === undefined ? "" : `: ${formatFault(faults[0])}${more}`;
@@ -127,7 +127,7 @@ export function configError(faults: readonly ConfigFault[]): FxferError {
   });
 }
 
-/** A fault as one line: `config.yaml: server.port: wanted …`. */
+/** A fault as a line: `config.yaml: server.port: wanted …`. */
 export function formatFault(fault: ConfigFault): string {
   const source = fault.source === undefined ? [] : [escapeControls(fault.source)];
   return [...source, ...(fault.path === "" ? [] : [fault.path]), fault.message].join(": ");

@@ -1,33 +1,33 @@
 /**
- * The URLs `stateful.redis_url` takes: one server, a Cluster, or a master that Sentinel names.
+ * The URLs of `stateful.redis_url`: one server, a Cluster, or a master that Sentinels know.
  *
  * @module
  */
 
-/** Where a Redis, or a Sentinel, listens. */
+/** The address of a Redis or of a Sentinel. */
 export interface RedisAddress {
   /** A name or an address; IPv6 without brackets. */
   readonly host: string;
   readonly port: number;
 }
 
-/** A URL in its parts. */
+/** The parts of a URL. */
 export interface RedisUrl {
   readonly kind: "server" | "cluster" | "sentinel";
-  /** `rediss`: every connection is encrypted. */
+  /** Whether every connection is encrypted (`rediss`). */
   readonly tls: boolean;
-  /** The server; or nodes of the Cluster, or Sentinels, of which one that answers is enough. */
+  /** The server; or nodes of the Cluster; or Sentinels. One that answers is enough. */
   readonly nodes: readonly RedisAddress[];
   readonly username: string | undefined;
   readonly password: string | undefined;
-  /** The name the Sentinels know the master under; empty for the other kinds. */
+  /** The name under which the Sentinels know the master; empty for the other kinds. */
   readonly master: string;
 }
 
-/** Scheme, kind, credentials, hosts, path. The standard's URL has no more than one port. */
+/** Scheme, kind, credentials, hosts, path. The class URL does not read several hosts with ports. */
 const SEVERAL = /^(rediss?)\+(cluster|sentinel):\/\/(?:([^@/?#]*)@)?([^@/?#]+)(?:\/([^/?#]*))?$/;
 
-/** What port of its own each kind has. */
+/** The port of each kind where the URL names none. */
 const PORT = { server: 6379, cluster: 6379, sentinel: 26379 } as const;
 
 /**
@@ -37,16 +37,16 @@ const PORT = { server: 6379, cluster: 6379, sentinel: 26379 } as const;
  *     redis+cluster://[user:password@]host[:port],host[:port]…
  *     redis+sentinel://[user:password@]host[:port],host[:port]…/master name
  *
- * or the same with `rediss` for TLS. Letters that mean something in a URL are percent-encoded in
- * user, password and name. A Cluster has database 0 and no other.
+ * or the same with `rediss` for TLS. Characters with a meaning in a URL are percent-encoded in user,
+ * password and name. A Cluster has only database 0.
  *
- * @returns undefined if it is none of them.
+ * @returns Undefined for any other text.
  */
 export function parseRedisUrl(text: string): RedisUrl | undefined {
   try {
     return /^rediss?:\/\/./.test(text) ? single(new URL(text)) : several(text);
   } catch {
-    return undefined; // no URL, or a % that encodes nothing
+    return undefined; // not a URL, or a % without two hexadecimal digits
   }
 }
 

@@ -9,7 +9,7 @@ const WIDTH = 100;
 const paragraph = ({ about, more = [] }: Pick<Section, "about" | "more">): string =>
   [about, ...more].map((sentence) => `${sentence}.`).join(" ");
 
-const HEAD = `\
+const YAML_HEAD = `\
 # fxfer's configuration. Every setting stands here with its default, so deleting a line changes
 # nothing. Flags and --set go before this file: fxfer serve --set stateful.max_sessions=500
 #
@@ -18,7 +18,7 @@ const HEAD = `\
 
 /** The text of config.yaml: every setting with its default, what it means and which values it takes. */
 export function configYaml(): string {
-  return [HEAD, ...yamlLines(SCHEMA, "", ""), ""].join("\n");
+  return [YAML_HEAD, ...yamlLines(SCHEMA, "", ""), ""].join("\n");
 }
 
 function* yamlLines({ settings }: Section, prefix: string, indent: string): Generator<string> {
@@ -44,14 +44,14 @@ function* yamlLines({ settings }: Section, prefix: string, indent: string): Gene
  * @returns Lines of at most 100 columns, without a line feed at the end.
  */
 export function settingsReference(): string {
-  return [...referenceLines(SCHEMA, "")].join("\n");
+  return [...referenceLines(SCHEMA, "")].join("\n").trimStart();
 }
 
 function* referenceLines(section: Section, prefix: string): Generator<string> {
   for (const [key, entry] of Object.entries(section.settings)) {
     const path = prefix + key;
     if (isSection(entry)) {
-      if (path !== "server") yield "";
+      yield "";
       yield* wrap(`${path}: ${paragraph(entry)}`, WIDTH);
       yield* referenceLines(entry, `${path}.`);
       continue;

@@ -34,7 +34,7 @@ export const TABLE = {
       mode: {
         words: ["stateless", "stateful", "dual"],
         default: "dual",
-        about: "Requests served: without sessions, with sessions, or both",
+        about: "Requests served: stateless, stateful (with sessions), or dual for both",
       },
       workers: {
         words: ["auto"],
@@ -120,8 +120,7 @@ export const TABLE = {
       persistence: {
         words: ["memory", "sqlite", "redis"],
         default: "memory",
-        about:
-          "Where sessions are remembered: in the process, in a file inside storage, or in Redis",
+        about: "Where sessions are remembered: memory, sqlite (a file in storage), or redis",
       },
       keepalive: {
         seconds: [0.01, 86_400],
@@ -184,14 +183,16 @@ export const TABLE = {
       naming: {
         words: ["session_aware", "simple"],
         default: "session_aware",
-        about: "A folder for each session, or received_<random>.<ext> for all",
+        about: "session_aware: a folder for each session; simple: received_<random>.<ext> for all",
       },
       durability: {
         words: ["process", "data", "durable"],
         default: "process",
         about:
-          "What an ok survives: the process's death, a power cut (contents), a power cut (all)",
-        more: ["All is also the folder entry, the manifest and the session store"],
+          "What a stored file survives: the death of the process, with data and durable a power cut",
+        more: [
+          "data flushes contents only; durable also folder entries, the manifest and the store",
+        ],
       },
       budget: {
         bytes: [0],
@@ -238,7 +239,8 @@ export const TABLE = {
       ip_binding: {
         words: ["strict", "prefix", "off"],
         default: "strict",
-        about: "Address that may attach again without a token: the same, the same /24 or /64, any",
+        about: "Which address may attach again to a session that has no token",
+        more: ["strict is the same address, prefix the same /24 or /64 network, off any address"],
       },
     },
   },
@@ -253,7 +255,8 @@ export const TABLE = {
       v1_ack: {
         words: ["eof", "each", "never"],
         default: "eof",
-        about: "When version 1 clients are answered: at the end, after each file, never",
+        about:
+          "When version 1 clients are answered: eof (at the end), each (after each file), never",
         more: ["With each, a client that never reads loses files"],
       },
     },
@@ -269,7 +272,7 @@ export const TABLE = {
       format: {
         words: ["text", "json"],
         default: "text",
-        about: "Lines for people, or one JSON object a line",
+        about: "Log lines as text for people, or json: one object a line",
       },
     },
   },

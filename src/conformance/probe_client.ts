@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { within } from "../within.ts";
 
 /** A JSON object of the wire. */
 // deno-lint-ignore no-explicit-any
@@ -125,12 +126,10 @@ export class ProbeClient implements Disposable {
   /** Whether bytes arrive within a time. */
   async speaksWithin(ms: number): Promise<boolean> {
     const read = this.#more();
-    const timer = Promise.withResolvers<boolean>();
-    const id = setTimeout(() => timer.resolve(false), ms);
-    const spoke = await Promise.race([read, timer.promise]);
-    clearTimeout(id);
-    this.#pending = spoke ? undefined : read;
-    return spoke;
+    const spoke = await within(ms, read);
+    // A read that has found the end, or still waits, is what the next read returns.
+    this.#pending = spoke === true ? undefined : read;
+    return spoke === true;
   }
 
   /** Closes the writing half. */

@@ -1,4 +1,4 @@
-/** Log events as people read them. Pure. @module */
+/** Log events as lines, for people and as JSON. Pure. @module */
 import { describeError, formatJson, type LogEvent } from "../log.ts";
 import { escapeControls } from "../text.ts";
 
@@ -17,7 +17,7 @@ const LEVEL_COLOUR = { debug: DIM, info: "\x1b[32m", warn: "\x1b[33m", error: "\
 
 /**
  * A log event as one line for people: `2026-01-02T03:04:05.678Z info  transfer.stored bytes=3`.
- * Nothing in its fields can end the line, colour it or turn its direction.
+ * Its fields are escaped, so that they cannot end the line, colour it or turn its direction.
  */
 export function formatText(event: LogEvent, colour = false): string {
   const paint = (style: string, text: string) => colour ? `${style}${text}${RESET}` : text;
@@ -28,8 +28,8 @@ export function formatText(event: LogEvent, colour = false): string {
     escapeControls(event.event) + fields.join("");
 }
 
-/** A log event as one line of JSON in which controls and bidirectional marks are escaped, too. */
+/** A log event as one line of JSON; control characters and bidirectional marks are escaped. */
 export function formatJsonLine(event: LogEvent): string {
-  // Such characters stand only inside JSON texts, where \uXXXX means the same.
+  // Such characters are only inside JSON strings, where \uXXXX means the same.
   return escapeControls(formatJson(event));
 }

@@ -1,6 +1,6 @@
 /**
  * The terminal: the program's own streams, colours, widths, the progress line, log events as lines,
- * and the signals that ask the program to stop. Nothing here knows a command.
+ * and the signals that ask the program to stop. All commands use it.
  *
  * @module
  */

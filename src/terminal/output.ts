@@ -1,7 +1,7 @@
 /**
- * The only place that writes to the terminal: lines, one status line that stays at the bottom, and
- * log events. Whoever reads the output may go away (`fxfer … | head -1`): that ends the output, not
- * the work.
+ * The only file that writes to the terminal: lines, one status line that stays at the bottom, and
+ * log events. If the reader of the output ends (`fxfer … | head -1`), no more is written, and the
+ * program goes on.
  *
  * @module
  */
@@ -12,22 +12,22 @@ import { formatJsonLine, formatText } from "./format.ts";
 export interface Sink {
   /** Writes some of the bytes and returns how many. */
   writeSync(bytes: Uint8Array): number;
-  /** Whether a person watches. */
+  /** Whether the sink is a terminal. */
   isTerminal(): boolean;
 }
 
-/** How a stream is set up; tests set what a terminal would say. */
+/** How a stream is set up. */
 export interface TextStreamOptions {
   /** Whether colours are wanted, if the sink is a terminal. */
   readonly colour?: boolean;
-  /** How wide the terminal is, asked anew for each line. */
+  /** The width of the terminal, which may change; default 80. */
   readonly columns?: () => number;
 }
 
 const encoder = new TextEncoder();
 const ERASE = "\r\x1b[K";
 
-/** The status line of a terminal: whoever writes to it takes the line away and puts it back. */
+/** The status line of a terminal. Each write erases it, and draws it again below what it wrote. */
 class StatusLine {
   #text = "";
 
@@ -43,7 +43,7 @@ class StatusLine {
 
 /** Standard output or standard error, line by line. */
 export class TextStream {
-  /** Whether a person watches. */
+  /** Whether the stream goes to a terminal. */
   readonly terminal: boolean;
   /** Whether to write colours. */
   readonly colour: boolean;
@@ -55,7 +55,7 @@ export class TextStream {
   /**
    * Writes to a sink.
    *
-   * @param screen A stream on the same terminal, whose status line is this one's too.
+   * @param screen A stream to the same terminal: both then share one status line.
    */
   constructor(sink: Sink, options: TextStreamOptions = {}, screen?: TextStream) {
     this.#sink = sink;
@@ -70,12 +70,12 @@ export class TextStream {
     return this.#columns();
   }
 
-  /** Writes a line; the caller has escaped what strangers sent. */
+  /** Writes a line. The caller escapes control characters in text from other programs. */
   line(text: string): void {
     this.#status.around((text) => this.#write(text), `${text}\n`);
   }
 
-  /** Shows `text` as the bottom line until the next call; empty takes it away. Terminals only. */
+  /** Shows `text` as the bottom line until the next call; empty removes it. Terminals only. */
   status(text: string): void {
     if (this.terminal) this.#status.set(text, (text) => this.#write(text));
   }
@@ -86,7 +86,7 @@ export class TextStream {
     try {
       for (let at = 0; at < bytes.length;) at += this.#writeSome(bytes.subarray(at));
     } catch {
-      // EPIPE, or the terminal is gone: there is nobody left to tell.
+      // EPIPE, or the terminal is gone: nothing that is written can be read any more.
       this.#broken = true;
     }
   }
@@ -95,7 +95,7 @@ export class TextStream {
     try {
       return this.#sink.writeSync(bytes);
     } catch (error) {
-      // A pipe its other user made non-blocking: wait for its reader, as a blocking one would.
+      // Another program made the pipe non-blocking: wait 2 ms for its reader, then try again.
       if (!(error instanceof Deno.errors.WouldBlock)) throw error;
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2);
       return 0;
@@ -107,13 +107,13 @@ export class TextStream {
 export interface Output {
   /** Results. */
   readonly out: TextStream;
-  /** Everything about how it goes: errors, progress, logs. */
+  /** Errors, progress and logs. */
   readonly err: TextStream;
 }
 
 function terminalColumns(): number {
   try {
-    // A terminal that was never given a size (of `script`, of a CI run) says 0.
+    // A terminal without a size, as in `script` or in CI, says 0.
     return Deno.consoleSize().columns || 80;
   } catch {
     return 80;
@@ -122,20 +122,20 @@ function terminalColumns(): number {
 
 /** The program's own streams. Colours need a terminal and NO_COLOR unset. */
 export function createOutput(): Output {
-  // Deno reads NO_COLOR itself at start: no permission for the environment is asked.
+  // Deno has read NO_COLOR at its start, so no permission for the environment is needed.
   const options = { colour: !Deno.noColor, columns: terminalColumns };
   const err = new TextStream(Deno.stderr, options);
   return { out: new TextStream(Deno.stdout, options, err), err };
 }
 
-/** What `createLogger` of log.ts takes: each event becomes one line. Never throws. */
+/** A sink for `createLogger` that writes each event as one line. Never throws. */
 export function logSink(stream: TextStream, format: "text" | "json"): (event: LogEvent) => void {
   return (event) => {
     let line: string;
     try {
       line = format === "json" ? formatJsonLine(event) : formatText(event, stream.colour);
     } catch (error) {
-      // A field that is no JSON (a bigint, a circle) must not cost the event, nor the connection.
+      // A field that JSON cannot hold (a bigint, a circle) must not lose the event or end the program.
       const fields = { unloggable: String(error) };
       line = format === "json"
         ? formatJsonLine({ ...event, fields })

@@ -1,15 +1,16 @@
 /**
- * How far a transfer is: a line that is redrawn on a terminal, a line now and then elsewhere.
+ * The progress of a transfer: on a terminal a line that is redrawn, elsewhere a new line now and then.
  *
  * @module
  */
+import { omitUndefined } from "../omit_undefined.ts";
 import { escapeControls, formatBytes, formatDuration, formatRate } from "../text.ts";
 import type { TextStream } from "./output.ts";
 import { displayWidth, fit } from "./width.ts";
 
 /** What a progress line shows. */
 export interface ProgressState {
-  /** What is sent: a file's name, raw. */
+  /** The name of what is sent; not escaped yet. */
   readonly label: string;
   /** Bytes so far. */
   readonly bytes: number;
@@ -29,16 +30,16 @@ export function percent(state: ProgressState): number | undefined {
 function timeLeft(state: ProgressState): string | undefined {
   if (state.total === undefined || state.rate === undefined || state.rate <= 0) return undefined;
   const seconds = Math.max(0, state.total - state.bytes) / state.rate;
-  // Four days on, a guess is no news.
+  // A guess of more than four days helps no one.
   return seconds > 345_600 ? undefined : `${formatDuration(seconds)} left`;
 }
 
-/** Below this a name says nothing. */
+/** A name is not cut to fewer columns than this. */
 const SHORTEST_LABEL = 8;
 const LONGEST_BAR = 24;
 const SHORTEST_BAR = 6;
 
-/** The facts of a line, most wanted first. */
+/** The facts of a line, the most important first. */
 function facts(state: ProgressState): string[] {
   const share = percent(state);
   const bytes = formatBytes(state.bytes);
@@ -53,8 +54,8 @@ function facts(state: ProgressState): string[] {
 
 /**
  * A progress line of at most `columns` columns, without control characters:
- * `name  45% [#####-----] 4.5 MiB / 10.0 MiB  1.2 MiB/s  5s left`. What does not fit goes, in this
- * order: the bar, the time left, the rate, the bytes, the name; the percent stay longest.
+ * `name  45% [#####-----] 4.5 MiB / 10.0 MiB  1.2 MiB/s  5s left`. What does not fit is left out,
+ * in this order: the bar, the time left, the rate, the bytes, the name. The percentage stays longest.
  */
 export function renderProgress(state: ProgressState, columns: number): string {
   const label = escapeControls(state.label);
@@ -68,7 +69,7 @@ export function renderProgress(state: ProgressState, columns: number): string {
     kept.push(fact);
     used += fact.length + 2;
   }
-  // The first fact alone may have to do without the name.
+  // Too narrow for the name and a fact: only the first fact is shown.
   if (kept.length === 0) return fit(wanted[0]!.trim(), columns);
 
   const name = columns - used < least ? "" : fit(label, Math.min(labelColumns, columns - used));
@@ -89,14 +90,14 @@ export class RateMeter {
 
   /** Takes a reading: bytes in all at a time in milliseconds. The first is only the starting point. */
   add(bytes: number, at: number): void {
-    // Going back (a resume at a smaller offset) starts the measure again; the rate so far stays.
+    // After a resume at a smaller offset measuring starts again; until then the old rate is shown.
     if (this.#at === undefined || bytes < this.#bytes) {
       this.#bytes = bytes;
       this.#at = at;
       return;
     }
     const seconds = (at - this.#at) / 1000;
-    // Shorter spans are noise: one write is all or nothing.
+    // Over a shorter time a single write would decide the rate.
     if (seconds < 0.1) return;
     const now = (bytes - this.#bytes) / seconds;
     const weight = 1 - Math.exp(-seconds / 3);
@@ -111,16 +112,16 @@ export class RateMeter {
   }
 }
 
-/** A redraw costs a write: ten a second look smooth. */
+/** Ten redraws a second look smooth; each costs a write. */
 const REDRAW_MS = 100;
-/** Between plain lines: at 10 % steps no more than one a second, and one at least every 5 s. */
+/** Plain lines come at 10 % steps, but at most one a second, and at least one every 5 s. */
 const STEP_MS = 1000;
 const SILENCE_MS = 5000;
 
 /** What {@linkcode ProgressLine} takes. */
 export interface ProgressOptions {
-  /** What is sent. */
-  readonly label: string;
+  /** The name of what is sent; a function is called for each line. */
+  readonly label: string | (() => string);
   /** Bytes in all; absent while unknown. */
   readonly total?: number;
   /** The clock in milliseconds; default `performance.now`. */
@@ -130,7 +131,7 @@ export interface ProgressOptions {
 /**
  * Shows one transfer on a stream: on a terminal as its status line, redrawn at most ten times a
  * second, elsewhere as plain lines (the start, 10 % steps or 5 s, the end). It has no timer: it draws
- * when it is told something.
+ * only when `update` is called.
  */
 export class ProgressLine {
   readonly #stream: TextStream;
@@ -151,22 +152,26 @@ export class ProgressLine {
     this.#startedAt = this.#now();
     if (stream.terminal) return;
     const size = options.total === undefined ? "" : ` (${formatBytes(options.total)})`;
-    stream.line(`${escapeControls(options.label)}: start${size}`);
+    stream.line(`${escapeControls(this.#label)}: start${size}`);
     this.#shownAt = this.#startedAt;
   }
 
-  #state(): ProgressState {
-    const { label, total } = this.#options;
-    const rate = this.#meter.rate;
-    return {
-      label,
-      bytes: this.#bytes,
-      ...(total === undefined ? {} : { total }),
-      ...(rate === undefined ? {} : { rate }),
-    };
+  get #label(): string {
+    const { label } = this.#options;
+    return typeof label === "string" ? label : label();
   }
 
-  /** Tells how many bytes are through; the first call says where a resumed transfer goes on. */
+  #state(): ProgressState {
+    const { total } = this.#options;
+    return omitUndefined({
+      label: this.#label,
+      bytes: this.#bytes,
+      total,
+      rate: this.#meter.rate,
+    });
+  }
+
+  /** Says how many bytes were sent; the first call says where a resumed transfer goes on. */
   update(bytes: number): void {
     const now = this.#now();
     this.#bytes = bytes;
@@ -182,26 +187,26 @@ export class ProgressLine {
       const step = Math.floor(share / 10) > Math.floor(this.#shownPercent / 10);
       if (since < SILENCE_MS && !(step && since >= STEP_MS)) return;
       this.#stream.line(
-        `${escapeControls(this.#options.label)}: ${facts(this.#state()).join("  ").trim()}`,
+        `${escapeControls(this.#label)}: ${facts(this.#state()).join("  ").trim()}`,
       );
     }
     this.#shownAt = now;
     this.#shownPercent = share;
   }
 
-  /** Takes the line away and says nothing. */
+  /** Removes the status line. */
   stop(): void {
     this.#stream.status("");
   }
 
   /**
-   * Takes the line away and says how it ended.
+   * Removes the status line and writes how the transfer ended.
    *
-   * @param result What to say after the name, already escaped; default bytes, time and mean rate.
+   * @param result The text after the name, already escaped; default bytes, time and mean rate.
    */
   end(result: string = this.#summary()): void {
     this.stop();
-    this.#stream.line(`${escapeControls(this.#options.label)}: ${result}`);
+    this.#stream.line(`${escapeControls(this.#label)}: ${result}`);
   }
 
   #summary(): string {

@@ -1,9 +1,9 @@
-/** SIGTERM and SIGINT: the first asks to stop, the second ends at once (S-DRN-1). @module */
+/** SIGTERM and SIGINT: the first asks the program to stop, the second ends it at once (S-DRN-1). @module */
 
-/** The exit code of a process that a second signal ended. */
+/** The exit code after a second signal. */
 const KILLED = 130;
 
-/** The signals that stop; Windows has no SIGTERM to listen to. */
+/** The signals that stop the program; on Windows Deno cannot listen for SIGTERM. */
 const SIGNALS: readonly Deno.Signal[] = Deno.build.os === "windows"
   ? ["SIGINT", "SIGBREAK"]
   : ["SIGINT", "SIGTERM"];
@@ -11,7 +11,7 @@ const SIGNALS: readonly Deno.Signal[] = Deno.build.os === "windows"
 /**
  * Calls `stop` at the first signal; the second exits the process.
  *
- * @returns Dispose of it to let the signals do what they do by default.
+ * @returns After its disposal the signals have their default effect again.
  */
 export function onStop(stop: (signal: string) => void): Disposable {
   let stopping = false;

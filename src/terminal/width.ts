@@ -1,11 +1,11 @@
-/** How many columns a text takes on a terminal, and cutting it there. Pure. @module */
+/** The columns that a text takes on a terminal, and cutting a text to them. Pure. @module */
 
 const segmenter = new Intl.Segmenter(undefined, { granularity: "grapheme" });
 
 /**
  * Graphemes two columns wide: emoji, and East Asian wide and full-width characters. Where terminals
- * differ (text symbols with an emoji selector, keycaps) the wider answer is taken: a line too short
- * is harmless, one too long wraps and cannot be erased.
+ * differ (text symbols with an emoji selector, keycaps) these count as wide: a line that is too short
+ * does no harm, but one that is too long wraps and cannot be erased.
  */
 const WIDE =
   /\p{Emoji_Presentation}|[\ufe0f\u20e3]|[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\ua960-\ua97c\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|[\u{1f000}-\u{1faff}]|[\u{20000}-\u{3fffd}]/u;
@@ -16,7 +16,7 @@ function graphemeWidth(grapheme: string): number {
   return WIDE.test(grapheme) ? 2 : 1;
 }
 
-/** The columns of a text without control characters. */
+/** The columns that a text takes; it must have no control characters. */
 export function displayWidth(text: string): number {
   if (ASCII.test(text)) return text.length;
   let width = 0;

@@ -1,5 +1,6 @@
 /** The scenarios that are more than a load: what idles, what stands in the way, what starts. @module */
 import { type Row, runLoad } from "../../src/bench/mod.ts";
+import { RawPeer } from "../helpers/raw_peer.ts";
 import type { Contender } from "./contenders.ts";
 import type { BenchServer } from "./server.ts";
 
@@ -106,19 +107,11 @@ async function idle(server: BenchServer, count: number): Promise<Finding> {
 
 /** Sessions whose client left without a goodbye. */
 async function sessions(server: BenchServer, count: number): Promise<Finding> {
-  const { hostname, port } = server;
-  const connect = new TextEncoder().encode(
-    `{"version":"2.0","mime_type":"text/plain","size":0,"session":` +
-      `{"id":null,"mode":"stateful","sequence":0,"action":"connect"}}\n`,
-  );
   // As many before: V8's heap grows with the churn and keeps what it has, at no session's price.
   return await grown(server, count, count, async () => {
-    using conn = await Deno.connect({ hostname, port });
-    await conn.write(connect);
-    const reply = new Uint8Array(4096);
-    const length = await conn.read(reply) ?? 0;
-    const text = new TextDecoder().decode(reply.subarray(0, length));
-    if (!text.includes(`"code":"session_created"`)) throw new Error(`No session: ${text}`);
+    using peer = await RawPeer.open(server);
+    const { data } = await peer.connect();
+    if (data.code !== "session_created") throw new Error(`No session: ${data.code}`);
     return () => {};
   });
 }

@@ -90,7 +90,7 @@ async function converse(conn: Deno.Conn, bytes: Uint8Array) {
     for (let at = 0; at < bytes.length;) at += await conn.write(bytes.subarray(at));
     await conn.closeWrite();
   } catch {
-    // ConnectionCut while sending: what can still be read is what matters.
+    // The proxy cut the connection while bytes were sent: what can still be read is what matters.
   }
   const back = await readAll(conn);
   conn.close();

@@ -83,6 +83,17 @@ Deno.test("every fault is reported at once, with a did-you-mean for flags", pure
   ]);
 });
 
+Deno.test("a first operand that must be one of some words is checked with the rest", pure, () => {
+  const operands = { name: "up|down|both", min: 1, max: 2, words: ["up", "down", "both"] };
+  const spec: CommandSpec = { ...TRY, operands };
+  assert.deepEqual(parse(["down", "x"], spec).operands, ["down", "x"]);
+  assert.deepEqual(faultsOf(() => parse(["si\u001bde", "--json=1"], spec)), [
+    "--json takes no value",
+    'wanted up, down or both, found "si\\u001bde"',
+  ]);
+  assert.deepEqual(faultsOf(() => parse([], spec)), ["up|down|both is missing"]);
+});
+
 Deno.test("what a user typed is escaped and cut in faults", pure, () => {
   assert.deepEqual(faultsOf(() => parse(["a", "--\u001b[31m" + "x".repeat(99)])), [
     "Unknown flag --\\u001b[31m" + "x".repeat(27) + "…",

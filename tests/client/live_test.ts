@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type ClientEvent, connect, fileSource } from "../../src/client/mod.ts";
-import { V1Sender } from "../../src/client/v1.ts";
+import { V1Sender } from "../../src/client/v1_sender.ts";
 import { OutgoingFile } from "../../src/client/outgoing_file.ts";
 import { serve, type ServeOptions } from "../../src/server/mod.ts";
 import { DiskStorage } from "../../src/storage/mod.ts";
@@ -244,11 +244,11 @@ Deno.test("a refused large file does not disturb those behind it (S-TRF-8)", asy
 Deno.test("version 1 against this server: stored, and told after the end (S-VER-3)", async () => {
   await using live = await Live.start();
   const sender = new V1Sender({ hostname: "127.0.0.1", port: live.port }, Date.now);
-  const uploads = [5, 100_000].map((size) =>
+  const files = [5, 100_000].map((size) =>
     new OutgoingFile(pattern(size), { mimeType: "image/png" })
   );
-  for (const upload of uploads) sender.add(upload);
-  for (const upload of uploads) assert.equal((await upload.result).confirmed, false);
+  for (const file of files) sender.add(file);
+  for (const file of files) assert.equal((await file.result).confirmed, false);
   await sender.disconnect();
   assert.equal((await listStored(live.dir)).filter((path) => path.endsWith(".png")).length, 2);
 });

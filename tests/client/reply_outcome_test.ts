@@ -9,7 +9,7 @@ const id = "3f8e1f2a-6f0a-4a52-9c0b-3a6d5c1e9f10";
 
 function judged(body: ReplyBody, complete = true, mode: "stateful" | "stateless" = "stateful") {
   const data = { offset: 100, complete, cancel: false, uploadId: id };
-  return outcomeOf({ upload: { id }, start: 100, end: 200, data }, body, mode);
+  return outcomeOf({ file: { uploadId: id }, start: 100, end: 200, data }, body, mode);
 }
 
 pure("outcomeOf() has an answer for every code, by its class", () => {
@@ -37,9 +37,9 @@ pure("offset_mismatch goes to the offset named, or makes another file give way (
   assert.deepEqual(at({ offset: 40 }), { kind: "again", offset: 40 });
   assert.deepEqual(at({ offset: 40, upload_id: id }), { kind: "again", offset: 40 });
   assert.deepEqual(at({ offset: 0, upload_id: null }), { kind: "again", offset: 0 });
-  const other = { kind: "again", offset: 0, holds: { uploadId: "other" } };
+  const other = { kind: "again", offset: 0, blockedBy: { uploadId: "other" } };
   assert.deepEqual(at({ offset: 40, upload_id: "other" }), other);
-  const nameless = { kind: "again", offset: 0, holds: { uploadId: undefined } };
+  const nameless = { kind: "again", offset: 0, blockedBy: { uploadId: undefined } };
   assert.deepEqual(at({ offset: 40, upload_id: null }), nameless);
 });
 

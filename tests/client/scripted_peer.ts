@@ -13,6 +13,7 @@ import {
   type TransferRequest,
 } from "../../src/protocol/mod.ts";
 import { sha256 } from "../helpers/files.ts";
+import { LATE, within } from "../../src/within.ts";
 
 /** One request with all of its payload. */
 export interface Received<T extends RequestFrame = RequestFrame> {
@@ -110,12 +111,12 @@ export class PeerConnection {
     return connect;
   }
 
-  /** As `session`, for a session of before. */
+  /** Takes the connect and answers it as the resumption of an earlier session. */
   resumed(next_sequence: number, upload: unknown = null, body = {}): Promise<Received> {
     return this.session({ code: "session_resumed", next_sequence, upload, ...body });
   }
 
-  /** Says something unasked. */
+  /** Sends a notice. */
   async notice(body: ReplyBody): Promise<void> {
     const header: ReplyHeader = {
       id: this.#sessionId,
@@ -199,7 +200,7 @@ export class ScriptedPeer implements AsyncDisposable {
       this.#open.add(peer);
       if (script === undefined) {
         this.#failure ??= new Error(
-          `ClientConnection ${this.connections} came: there is no script for it`,
+          `Connection ${this.connections} came: there is no script for it`,
         );
         peer.close();
         continue;
@@ -216,12 +217,11 @@ export class ScriptedPeer implements AsyncDisposable {
   /** Stops, and throws what went wrong in a script. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#listener.close();
-    const timer = setTimeout(() => {
+    if (await within(5000, this.#serving) === LATE) {
       this.#failure ??= new Error("A script did not end within 5 s of its client");
       for (const peer of this.#open) peer.close();
-    }, 5000);
-    await this.#serving;
-    clearTimeout(timer);
+      await this.#serving;
+    }
     if (this.#failure !== undefined) throw this.#failure;
   }
 }

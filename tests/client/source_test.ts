@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { fileSource } from "../../src/client/mod.ts";
-import { feedOf } from "../../src/client/feed.ts";
+import { frameSourceOf } from "../../src/client/frame_source.ts";
 import { TempDir } from "../helpers/temp.ts";
 import { code, pattern } from "./scripted_peer.ts";
 import { streamOf } from "./helpers.ts";
@@ -52,9 +52,9 @@ const pure = (name: string, fn: () => Promise<void>) =>
   Deno.test({ name, permissions: "none", fn });
 
 pure("a feed of known size cuts on a grid, from whatever offset it starts", () => {
-  const feed = feedOf(pattern(2500));
-  const cuts = [0, 1, 999, 1000, 2000, 2499, 2500].map((offset) => feed.cut(offset, 1000));
-  assert.deepEqual(cuts.map((cut) => [cut?.end, cut?.last]), [
+  const source = frameSourceOf(pattern(2500));
+  const spans = [0, 1, 999, 1000, 2000, 2499, 2500].map((offset) => source.span(offset, 1000));
+  assert.deepEqual(spans.map((span) => [span?.end, span?.last]), [
     [1000, false],
     [1000, false],
     [1000, false],
@@ -63,7 +63,7 @@ pure("a feed of known size cuts on a grid, from whatever offset it starts", () =
     [2500, true],
     [2500, true],
   ]);
-  assert.deepEqual(feedOf(new Uint8Array()).cut(0, 1000), { end: 0, last: true });
+  assert.deepEqual(frameSourceOf(new Uint8Array()).span(0, 1000), { end: 0, last: true });
   return Promise.resolve();
 });
 
@@ -73,42 +73,42 @@ pure(
     for (const sizes of [[2500], [1, 999, 1000, 500], [700, 700, 700, 400], [0, 2500, 0]]) {
       const bytes = pattern(2500);
       let at = 0;
-      const feed = feedOf(streamOf(...sizes.map((size) => bytes.slice(at, at += size))));
-      const cuts: unknown[] = [];
+      const source = frameSourceOf(streamOf(...sizes.map((size) => bytes.slice(at, at += size))));
+      const spans: unknown[] = [];
       for (let offset = 0; offset < 2500;) {
-        assert.equal(feed.cut(offset, 1000), undefined);
-        await feed.prepare(offset, 1000);
-        const cut = feed.cut(offset, 1000)!;
-        assert.deepEqual(feed.view(offset, cut.end - offset), bytes.subarray(offset, cut.end));
-        cuts.push([cut.end, cut.last]);
-        offset = cut.end;
+        assert.equal(source.span(offset, 1000), undefined);
+        await source.prepare(offset, 1000);
+        const span = source.span(offset, 1000)!;
+        assert.deepEqual(source.view(offset, span.end - offset), bytes.subarray(offset, span.end));
+        spans.push([span.end, span.last]);
+        offset = span.end;
       }
-      assert.deepEqual(cuts, [[1000, false], [2000, false], [2500, true]], sizes.join());
+      assert.deepEqual(spans, [[1000, false], [2000, false], [2500, true]], sizes.join());
     }
   },
 );
 
 pure("a gathering feed keeps what is unanswered, and says when more is wanted", async () => {
   const bytes = pattern(3000);
-  const feed = feedOf(streamOf(bytes));
-  for (const offset of [0, 1000, 2000]) await feed.prepare(offset, 1000);
-  feed.release(1500);
-  assert.deepEqual(feed.view(1500, 500), bytes.subarray(1500, 2000));
-  assert.deepEqual(feed.cut(3000, 1000), { end: 3000, last: true });
-  assert.equal(feed.cut(0, 1000), undefined);
-  await assert.rejects(feed.prepare(0, 1000), code("local_io"));
+  const source = frameSourceOf(streamOf(bytes));
+  for (const offset of [0, 1000, 2000]) await source.prepare(offset, 1000);
+  source.release(1500);
+  assert.deepEqual(source.view(1500, 500), bytes.subarray(1500, 2000));
+  assert.deepEqual(source.span(3000, 1000), { end: 3000, last: true });
+  assert.equal(source.span(0, 1000), undefined);
+  await assert.rejects(source.prepare(0, 1000), code("local_io"));
 });
 
 pure("an empty stream is one empty last chunk", async () => {
-  const feed = feedOf(streamOf());
-  await feed.prepare(0, 1000);
-  assert.deepEqual(feed.cut(0, 1000), { end: 0, last: true });
+  const source = frameSourceOf(streamOf());
+  await source.prepare(0, 1000);
+  assert.deepEqual(source.span(0, 1000), { end: 0, last: true });
 });
 
 pure("a source without a size is read once, to its end", async () => {
   const bytes = pattern(150_000);
   let closed = 0;
-  const feed = feedOf({
+  const source = frameSourceOf({
     size: undefined,
     read: (into, offset) => {
       const part = bytes.subarray(offset, offset + into.length);
@@ -117,25 +117,25 @@ pure("a source without a size is read once, to its end", async () => {
     },
     close: () => closed++,
   });
-  await feed.prepare(0, 100_000);
-  await feed.prepare(100_000, 100_000);
-  assert.deepEqual(feed.cut(100_000, 100_000), { end: 150_000, last: true });
-  feed.close();
+  await source.prepare(0, 100_000);
+  await source.prepare(100_000, 100_000);
+  assert.deepEqual(source.span(100_000, 100_000), { end: 150_000, last: true });
+  source.close();
   assert.equal(closed, 1);
 });
 
 pure("closing a feed cancels its stream, and a pending read is no end of file", async () => {
   let reason: unknown;
-  const feed = feedOf(new ReadableStream({ cancel: (why) => void (reason = why) }));
-  const preparing = feed.prepare(0, 1000);
-  feed.close("enough");
+  const source = frameSourceOf(new ReadableStream({ cancel: (why) => void (reason = why) }));
+  const preparing = source.prepare(0, 1000);
+  source.close("enough");
   await assert.rejects(preparing, code("interrupted"));
   assert.equal(reason, "enough");
 });
 
 pure("a stream that fails or gives no bytes is local_io", async () => {
-  const failing = feedOf(new ReadableStream({ pull: (c) => c.error(new Error("disk")) }));
+  const failing = frameSourceOf(new ReadableStream({ pull: (c) => c.error(new Error("disk")) }));
   await assert.rejects(failing.prepare(0, 1000), code("local_io"));
   const text = new ReadableStream({ pull: (c) => c.enqueue("text") });
-  await assert.rejects(feedOf(text as never).prepare(0, 1000), code("local_io"));
+  await assert.rejects(frameSourceOf(text as never).prepare(0, 1000), code("local_io"));
 });

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { CONFIG_OPTIONS } from "../../src/cli/config_flags.ts";
 import { run } from "../../src/cli/mod.ts";
+import { SETTINGS } from "../../src/config/mod.ts";
 import { screens } from "../cli/screen.ts";
 import { findProgram, testWith } from "../helpers/require.ts";
 import { TempDir } from "../helpers/temp.ts";
@@ -36,6 +38,8 @@ testWith(["bash"], "bash completes commands, flags, values, settings and files",
   assert.deepEqual(await complete("se"), ["serve", "send", "session"]);
   assert.deepEqual(await complete("send", "--al"), ["--allow-v1"]);
   assert.deepEqual(await complete("serve", "--persistence", "s"), ["sqlite"]);
+  assert.deepEqual(await complete("send", "--mode", ""), ["auto", "stateful", "stateless"]);
+  assert.deepEqual(await complete("chaos", "--direction", ""), ["up", "down", "both"]);
   assert.deepEqual(await complete("serve", "--set", "server.po"), ["server.port="]);
   assert.deepEqual(await complete("config", ""), ["check", "print"]);
   assert.deepEqual(await complete("help", "ver"), ["verify"]);
@@ -68,6 +72,25 @@ Deno.test("the completions of zsh and fish offer every command and every flag", 
       assert.ok(fish.includes(`__fish_seen_subcommand_from ${command}' -l ${flag}`), flag);
     }
   }
+});
+
+Deno.test("the completions offer the words that the table of settings has for a flag", async () => {
+  const scripts = {
+    bash: await script("bash"),
+    zsh: await script("zsh"),
+    fish: await script("fish"),
+  };
+  let flags = 0;
+  for (const [name, { setting }] of Object.entries(CONFIG_OPTIONS)) {
+    const words = SETTINGS.get(setting ?? "")?.kind.words ?? [];
+    if (words.length === 0) continue;
+    flags++;
+    const offered = words.join(" ");
+    assert.ok(scripts.bash.includes(`"serve --${name}") words="${offered}" ;;`), name);
+    assert.match(scripts.zsh, new RegExp(`--${name}\\[.*:\\(${offered}\\)'`), name);
+    assert.ok(scripts.fish.includes(` -l ${name} -x -a '${offered}' `), name);
+  }
+  assert.equal(flags, 4);
 });
 
 Deno.test("another shell is wrong usage", async () => {

@@ -1,6 +1,6 @@
 /**
- * Frames of the wire, built by hand from the contract and on purpose without src/protocol: a second,
- * independent reading of it.
+ * Frames of the wire for tests and benchmarks, built by hand from the contract. This file does not use
+ * src/protocol on purpose: it is a second, independent reading of the contract.
  *
  * @module
  */
@@ -24,7 +24,7 @@ export function concat(...parts: readonly (Uint8Array | string)[]): Uint8Array<A
   return all;
 }
 
-/** What goes into a v2 frame; everything has the value of the smallest stateless upload. */
+/** What goes into a v2 frame; without a field, its value is that of the smallest stateless upload. */
 export interface FrameParts {
   readonly action?: string;
   readonly mode?: string;

@@ -1,4 +1,11 @@
-/** A peer that speaks the wire byte by byte, following the contract and nothing else. @module */
+/**
+ * The raw client of tests and benchmarks: sends any bytes, and reads replies as JSON, without a line of
+ * src/protocol or src/client. (src/conformance has one of its own, since it is part of the program;
+ * src/bench has one that is too fast to parse replies.)
+ *
+ * @module
+ */
+import { LATE, within } from "../../src/within.ts";
 import { concat, frame, type FrameParts, type Json, utf8 } from "./raw_frame.ts";
 
 /** A reply or notice: its header line and its session data. */
@@ -17,7 +24,7 @@ export class RawPeer implements Disposable {
   #closed = false;
   /** The id of the session, once {@linkcode connect} got one. */
   id: string | null = null;
-  /** The sequence that {@linkcode send} by {@linkcode upload} used last. */
+  /** The sequence number that {@linkcode transfer} gave out last. */
   sequence = 0;
 
   private constructor(conn: Deno.TcpConn) {
@@ -45,7 +52,7 @@ export class RawPeer implements Disposable {
     return await this.reply();
   }
 
-  /** One whole file without session data of its own. */
+  /** Sends one whole file outside any session and reads its reply. */
   async stateless(payload: Uint8Array | string, data?: Json, mime?: string): Promise<RawReply> {
     return await this.request({
       payload,
@@ -87,13 +94,13 @@ export class RawPeer implements Disposable {
     return await this.reply();
   }
 
-  /** Repeats the last sequence as a sign of life. */
+  /** Sends a heartbeat, which repeats the last sequence number, and reads its reply. */
   async heartbeat(): Promise<RawReply> {
     const { id, sequence } = this;
     return await this.request({ action: "heartbeat", mode: "stateful", id, sequence });
   }
 
-  /** Ends the session. */
+  /** Ends the session and reads the reply. */
   async disconnect(sequence: number = ++this.sequence): Promise<RawReply> {
     return await this.request({ action: "disconnect", mode: "stateful", id: this.id, sequence });
   }
@@ -180,20 +187,11 @@ export class RawPeer implements Disposable {
     return true;
   }
 
-  /** A read that hangs would hang the whole run: after a time the socket is closed under it. */
+  /** A read that never ends would stop the whole test run: after a time the socket is closed under it. */
   async #within<T>(timeoutMs: number, read: () => Promise<T>): Promise<T> {
-    let late = false;
-    const timer = setTimeout(() => {
-      late = true;
-      this.close();
-    }, timeoutMs);
-    try {
-      return await read();
-    } catch (error) {
-      if (!late) throw error;
-      throw new Error(`Cannot read from the server: nothing came within ${timeoutMs} ms`);
-    } finally {
-      clearTimeout(timer);
-    }
+    const value = await within(timeoutMs, read());
+    if (value !== LATE) return value;
+    this.close();
+    throw new Error(`Cannot read from the server: nothing came within ${timeoutMs} ms`);
   }
 }

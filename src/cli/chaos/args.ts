@@ -1,10 +1,15 @@
-/** `fxfer chaos`: its flags, and the plan they make. Pure. @module */
+/** The flags of `fxfer chaos`, checked and made into a plan for the proxy. Pure. @module */
+import { type Endpoint, parseEndpoint, parseListenEndpoint } from "../../address.ts";
 import type { ConnectionPlan, Direction, Fault, FaultKind } from "../../chaos/mod.ts";
 import { SETTINGS } from "../../config/mod.ts";
+import { omitUndefined } from "../../omit_undefined.ts";
 import { shorten } from "../../text.ts";
 import { type CommandSpec, type OptionSpec, type ParsedArgs, usageError } from "../args.ts";
 
-/** The flags that are faults, by the kind of fault. */
+/** Where the proxy listens if `--listen` names no host. */
+const LOCAL = "127.0.0.1";
+
+/** The flags that ask for a fault, and the kind of fault each asks for. */
 const FAULTS: Readonly<Record<string, { readonly kind: FaultKind; readonly help: string }>> = {
   "cut-after": { kind: "close", help: "End the connection, in order, after this many bytes" },
   reset: { kind: "reset", help: "Reset the connection after this many bytes" },
@@ -31,6 +36,7 @@ export const CHAOS: CommandSpec = {
     ...faultOptions,
     direction: {
       value: "WAY",
+      words: ["up", "down", "both"],
       help: "Which way is treated: up (to the server), down or both (default up)",
     },
     first: { value: "N", help: "Treat only the first N connections, the others go through" },
@@ -45,26 +51,13 @@ export const CHAOS: CommandSpec = {
   ],
 };
 
-/** An address; the host of `--listen` is this machine where it is not given. */
-export interface Address {
-  readonly hostname: string;
-  readonly port: number;
-}
-
 /** What the flags of `fxfer chaos` ask for, checked. */
 export interface ChaosArgs {
-  readonly listen: Address;
-  readonly to: Address;
+  /** Port 0 where the system is to choose a free one. */
+  readonly listen: Endpoint;
+  readonly to: Endpoint;
   readonly plan: (connection: number) => ConnectionPlan;
   readonly json: boolean;
-}
-
-/** `host:port`, `[::1]:port` or, where a host is at hand, `port`. */
-export function readAddress(text: string, host?: string): Address | undefined {
-  const [, hostname = host, digits] = /^(?:(\[[^\]]+\]|[^:\s]+):)?(\d{1,5})$/.exec(text) ?? [];
-  const port = Number(digits);
-  if (hostname === undefined || !(port <= 65535)) return undefined;
-  return { hostname: hostname.replace(/^\[(.*)\]$/, "$1"), port };
 }
 
 const bytes = (text: string) => SETTINGS.get("storage.budget")!.kind.read(text) as number;
@@ -87,8 +80,8 @@ export function readChaosArgs(args: ParsedArgs): ChaosArgs {
   };
   const positive = (text: string) => /^[1-9]\d{0,8}$/.test(text) ? Number(text) : undefined;
 
-  const listen = read("listen", "a port or host:port", (text) => readAddress(text, "127.0.0.1"));
-  const to = read("to", "host:port", (text) => readAddress(text));
+  const listen = read("listen", "a port or host:port", (text) => parseListenEndpoint(text, LOCAL));
+  const to = read("to", "host:port", parseEndpoint);
   if (!args.has("to")) wrong.push("--to is missing: --to=HOST:PORT");
   const way = read("direction", "up, down or both", (text) => WAYS[text]) ?? WAYS.up!;
   const first = read("first", "a whole number of 1 or more", positive) ?? Infinity;
@@ -106,14 +99,11 @@ export function readChaosArgs(args: ParsedArgs): ChaosArgs {
   faults.sort((a, b) => a.after - b.after);
   if (wrong.length > 0) throw usageError(wrong, CHAOS.name);
 
-  const rules = {
-    faults,
-    ...(chunk === undefined ? {} : { chunk }),
-    ...(delay === undefined ? {} : { delayMs: delay * 1000 }),
-  };
+  const delayMs = delay === undefined ? undefined : delay * 1000;
+  const rules = omitUndefined({ faults, chunk, delayMs });
   const plan: ConnectionPlan = Object.fromEntries(way.map((direction) => [direction, rules]));
   return {
-    listen: listen ?? { hostname: "127.0.0.1", port: 0 },
+    listen: listen ?? { hostname: LOCAL, port: 0 },
     to: to!,
     plan: (connection) => connection < first ? plan : {},
     json: args.has("json"),

@@ -1,11 +1,12 @@
 /** `fxfer chaos`: the fault proxy as a program. @module */
+import type { Endpoint } from "../../address.ts";
 import { FaultProxy, type ProxyEvent } from "../../chaos/mod.ts";
 import { FxferError } from "../../errors.ts";
 import { onStop, type Output } from "../../terminal/mod.ts";
 import { formatBytes } from "../../text.ts";
 import type { ParsedArgs } from "../args.ts";
 import type { Command } from "../command.ts";
-import { type Address, CHAOS, readChaosArgs } from "./args.ts";
+import { CHAOS, readChaosArgs } from "./args.ts";
 
 /** `fxfer chaos`. */
 export const CHAOS_COMMAND: Command = { spec: CHAOS, run: runChaos };
@@ -22,14 +23,15 @@ async function runChaos(args: ParsedArgs, { out }: Output): Promise<number> {
   return 0;
 }
 
-interface Listening extends Address {
+/** The first line of output: the proxy listens. */
+interface Listening extends Endpoint {
   readonly type: "listening";
-  readonly to: Address;
+  readonly to: Endpoint;
 }
 
 async function open(
-  { hostname, port }: Address,
-  target: Address,
+  { hostname, port }: Endpoint,
+  target: Endpoint,
   plan: ReturnType<typeof readChaosArgs>["plan"],
   onEvent: (event: ProxyEvent) => void,
 ): Promise<FaultProxy> {

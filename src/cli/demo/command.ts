@@ -1,6 +1,6 @@
 /**
- * `fxfer demo`: the main job in one command. A server in this process, a client, and between them a
- * network that breaks; every line about frames is read off the wire.
+ * `fxfer demo`: shows what fxfer does. It runs a server and a client in this process, with a proxy
+ * between them that breaks connections. Every line about frames is decoded from the forwarded bytes.
  *
  * @module
  */
@@ -11,14 +11,14 @@ import type { ParsedArgs } from "../args.ts";
 import type { Command } from "../command.ts";
 import { frameHeading, frameLine, shortId } from "./frame_line.ts";
 import { largeSample, type Sample, SMALL } from "./samples.ts";
-import { openStage, type Stage } from "./stage.ts";
+import { type DemoServer, startDemoServer } from "./demo_server.ts";
 import { storedLines } from "./stored.ts";
 import { WireView } from "./wire_view.ts";
 
-/** Where the connection breaks: inside the third of four frames, at no round number. */
+/** After this many bytes the connection breaks: in the middle of the third of four frames. */
 const CUT_AFTER = 2_600_000;
 
-/** Slow enough that the server has what was sent: on one machine all of it is in flight at once. */
+/** Slowed down, because on one machine all bytes would be under way before the server has any. */
 const SLOW = { chunk: 64 * 1024, delayMs: 2 } as const;
 
 /** `fxfer demo`. */
@@ -38,15 +38,15 @@ export const DEMO_COMMAND: Command = {
 async function runDemo(_args: ParsedArgs, { out }: Output): Promise<number> {
   const paint = paintOf(out);
   const page = new Page(out, paint);
-  await using stage = await openStage();
-  page.title(`fxfer demo: a server on 127.0.0.1:${stage.port}, a client, a bad network`);
+  await using server = await startDemoServer();
+  page.title(`fxfer demo: a server on 127.0.0.1:${server.port}, a client, a bad network`);
 
   page.title("1  Stateless: every request stands alone");
   page.text(
     "No memory on either side. A frame is one line of JSON, then the bytes of the file. If the " +
       "connection breaks, the file starts over.",
   );
-  const alone = await sendStateless(stage, page);
+  const alone = await sendStateless(server, page);
 
   const photo = largeSample();
   page.title("2  Stateful: the session outlives the connection");
@@ -54,20 +54,20 @@ async function runDemo(_args: ParsedArgs, { out }: Output): Promise<number> {
     `The same wire, and a session. ${photo.name} comes in frames of 1 MiB, numbered from 1. In the ` +
       "middle of the third the network resets the connection.",
   );
-  const session = await sendStateful(stage, page, photo);
+  const session = await sendStateful(server, page, photo);
 
   page.title("3  What is stored");
-  const lines = await storedLines(stage.folder, [...SMALL, photo], paint);
+  const lines = await storedLines(server.folder, [...SMALL, photo], paint);
   for (const line of lines) page.line(line);
 
   page.title("4  What the session cost, and what it saved");
-  for (const line of account(alone, session, photo)) page.line(line);
+  for (const line of costTable(alone, session, photo)) page.line(line);
   page.line("");
   page.text("Nothing is left behind. Next: fxfer serve, and fxfer send FILE");
   return 0;
 }
 
-/** Lines of at most 80 columns. */
+/** Writes titles and paragraphs of at most 80 columns. */
 class Page {
   readonly paint: Paint;
   readonly #out: TextStream;
@@ -90,29 +90,29 @@ class Page {
   }
 }
 
-async function sendStateless(stage: Stage, page: Page): Promise<WireView> {
+async function sendStateless(server: DemoServer, page: Page): Promise<WireView> {
   page.line(frameHeading(page.paint));
   const view = new WireView((seen) => page.line(frameLine(seen, page.paint)));
-  await using proxy = await stage.network(() => ({}), view.feed, () => {});
+  await using proxy = await server.startProxy(() => ({}), view.feed, () => {});
   await using client = await connect({ port: proxy.port, mode: "stateless" });
   for (const { name, mimeType, bytes } of SMALL) await client.send(bytes, { name, mimeType });
   await client.disconnect();
   return view;
 }
 
-/** What came of the session. */
-interface SessionStory {
+/** What the stateful part of the demo saw and got. */
+interface SessionResult {
   readonly view: WireView;
   readonly result: SendResult;
   readonly totals: SessionTotals | undefined;
   readonly id: string | null;
 }
 
-async function sendStateful(stage: Stage, page: Page, photo: Sample): Promise<SessionStory> {
+async function sendStateful(server: DemoServer, page: Page, photo: Sample): Promise<SessionResult> {
   const { paint } = page;
   page.line(frameHeading(paint));
   const view = new WireView((seen) => page.line(frameLine(seen, paint)));
-  await using proxy = await stage.network(
+  await using proxy = await server.startProxy(
     (connection) =>
       connection === 0
         ? { up: { ...SLOW, faults: [{ after: CUT_AFTER, kind: "reset" }] } }
@@ -131,7 +131,7 @@ async function sendStateful(stage: Stage, page: Page, photo: Sample): Promise<Se
   return { view, result, totals, id };
 }
 
-function account(alone: WireView, session: SessionStory, photo: Sample): string[] {
+function costTable(alone: WireView, session: SessionResult, photo: Sample): string[] {
   const { view, result, totals, id } = session;
   const size = photo.bytes.length;
   const kept = result.resumedFrom[0] ?? 0;

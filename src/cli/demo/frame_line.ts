@@ -1,4 +1,4 @@
-/** A frame in one line of 80 columns: who says what, and what it weighs. Pure. @module */
+/** A frame as a line of 80 columns: its direction, its meaning and its bytes. Pure. @module */
 import type { ReplyFrame, RequestFrame, TransferData } from "../../protocol/mod.ts";
 import { fit, pad, type Paint } from "../../terminal/mod.ts";
 import { escapeControls, formatBytes } from "../../text.ts";
@@ -8,13 +8,13 @@ const WORD = 21;
 const DETAIL = 34;
 const NUMBER = 9;
 
-/** The columns of a frame table. */
+/** The heading above the lines. */
 export function frameHeading(paint: Paint): string {
   const numbers = "frame".padStart(NUMBER) + "file".padStart(NUMBER + 1);
   return paint("dim", `    ${"".padEnd(WORD + DETAIL)}${numbers}`);
 }
 
-/** One frame as a row of it. */
+/** One frame as a line. */
 export function frameLine({ frame, overhead }: SeenFrame, paint: Paint): string {
   const [arrow, word, detail, size] = frame.kind === "request"
     ? [paint("cyan", "→"), ...requestWords(frame.request)] as const
@@ -25,7 +25,7 @@ export function frameLine({ frame, overhead }: SeenFrame, paint: Paint): string 
   return `  ${arrow} ${word.padEnd(WORD)}${text}${own}${file}`.trimEnd();
 }
 
-/** A session's id as people compare it. */
+/** The first characters of a session's id, as logs show it. */
 export const shortId = (id: string | null): string => id === null ? "none" : `${id.slice(0, 8)}…`;
 
 function requestWords({ header, ...request }: RequestFrame): [string, string, number] {

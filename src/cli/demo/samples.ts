@@ -1,4 +1,4 @@
-/** What the demo sends. Pure. @module */
+/** The files that the demo sends. Pure. @module */
 
 /** One sample file. */
 export interface Sample {
@@ -7,7 +7,7 @@ export interface Sample {
   readonly bytes: Uint8Array;
 }
 
-/** Bytes that look like nothing, the same in each run (xorshift). */
+/** Random-looking bytes, the same in each run (xorshift). */
 function noise(length: number): Uint8Array {
   const words = new Uint32Array(length / 4);
   let state = 0x9e3779b9;
@@ -22,7 +22,7 @@ function noise(length: number): Uint8Array {
 
 const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);
 
-/** Small files, as one sends them one by one. */
+/** Small files for the stateless part. */
 export const SMALL: readonly Sample[] = [
   { name: "hello.txt", mimeType: "text/plain", bytes: utf8("Hello from fxfer.\n") },
   {
@@ -32,7 +32,7 @@ export const SMALL: readonly Sample[] = [
   },
 ];
 
-/** A file large enough to be cut in the middle: 4 MiB. */
+/** A file of 4 MiB, large enough to be cut in the middle. */
 export function largeSample(): Sample {
   return { name: "photo.png", mimeType: "image/png", bytes: noise(4 * 1024 * 1024) };
 }

@@ -1,4 +1,4 @@
-/** What stands in the demo's folder, as a tree, held against what was sent. @module */
+/** The demo's folder as a tree, with each file compared to what was sent. @module */
 import { createHash } from "node:crypto";
 import { pad, type Paint } from "../../terminal/mod.ts";
 import { formatBytes } from "../../text.ts";
@@ -6,7 +6,7 @@ import type { Sample } from "./samples.ts";
 
 const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
 
-/** The lines of the tree; a file whose bytes are none of the samples' is marked. */
+/** The lines of the tree; a file that equals no sample is marked. */
 export async function storedLines(
   folder: string,
   samples: readonly Sample[],
@@ -31,7 +31,7 @@ export async function storedLines(
           : `${indent}${pad(shortened(name), 37 - indent.length)}${
             formatBytes(bytes.length).padStart(8)
           }` +
-            proof(sha256(bytes), names, paint),
+            comparison(sha256(bytes), names, paint),
       );
     }
   };
@@ -39,12 +39,12 @@ export async function storedLines(
   return lines;
 }
 
-/** A random name takes half the line, and its middle says nothing. */
+/** A random name without its middle, which would fill half the line. */
 function shortened(name: string): string {
   return name.replace(/([0-9a-f]{8})[0-9a-f]{16}(?=[0-9a-f]{8}\.)/, "$1…");
 }
 
-function proof(digest: string, names: ReadonlyMap<string, string>, paint: Paint): string {
+function comparison(digest: string, names: ReadonlyMap<string, string>, paint: Paint): string {
   const name = names.get(digest);
   const short = paint("dim", `  sha256 ${digest.slice(0, 8)}…`);
   return short +

@@ -1,15 +1,13 @@
 /**
- * Reads along with a connection: which frames cross the wire, and how many bytes are the frames' own.
- *
- * It sees copies of the bytes a proxy forwards and decodes them with the program's own decoder, so
- * what it shows is what was sent, not what the client meant to send.
+ * Decodes the bytes that a proxy forwards: which frames cross the wire, and how many bytes of them
+ * belong to no file. So the demo shows what was really sent, not what the client meant to send.
  *
  * @module
  */
 import type { Direction } from "../../chaos/mod.ts";
 import { Decoder, type ReplyFrame, type RequestFrame } from "../../protocol/mod.ts";
 
-/** One frame that crossed. */
+/** One frame that was forwarded. */
 export interface SeenFrame {
   readonly connection: number;
   readonly frame:
@@ -19,7 +17,7 @@ export interface SeenFrame {
   readonly overhead: number;
 }
 
-/** What crossed in all. */
+/** The sum of what was forwarded. */
 export interface WireTotals {
   /** Frames in both directions. */
   readonly frames: number;
@@ -29,17 +27,17 @@ export interface WireTotals {
   readonly payload: number;
 }
 
-/** Both directions of all connections of a proxy; hand its `feed` to `onBytes`. */
+/** Watches all connections of a proxy; pass its `feed` to the proxy as `onBytes`. */
 export class WireView {
   readonly #onFrame: (seen: SeenFrame) => void;
   readonly #streams = new Map<string, Stream>();
 
-  /** @param onFrame Called when a frame's header and session data are through, in order. */
+  /** @param onFrame Called for each frame, in order, once its header and data were forwarded. */
   constructor(onFrame: (seen: SeenFrame) => void) {
     this.#onFrame = onFrame;
   }
 
-  /** Takes what was forwarded. */
+  /** Takes forwarded bytes. */
   readonly feed = (connection: number, direction: Direction, bytes: Uint8Array): void => {
     const key = `${connection} ${direction}`;
     let stream = this.#streams.get(key);
@@ -52,7 +50,7 @@ export class WireView {
     stream.feed(bytes);
   };
 
-  /** File bytes that crossed on one connection. */
+  /** Bytes of files that were forwarded on one connection. */
   payloadOf(connection: number): number {
     return this.#streams.get(`${connection} up`)?.payload ?? 0;
   }
@@ -78,9 +76,9 @@ class Stream {
   payload = 0;
   readonly #decoder: Decoder;
   readonly #onFrame: OnFrame;
-  /** Bytes of the frame under way that are no file's. */
+  /** Bytes of the current frame that belong to no file, so far. */
   #own = 0;
-  /** File bytes the frame under way still owes. */
+  /** Bytes of a file that still belong to the current frame. */
   #owed = 0;
 
   constructor(role: "server" | "client", onFrame: OnFrame) {
@@ -90,7 +88,7 @@ class Stream {
 
   feed(bytes: Uint8Array): void {
     for (let at = 0; at < bytes.length;) {
-      // Outside payloads byte by byte: only so is it known where a frame's own bytes end.
+      // Outside payloads one byte at a time, to know exactly where the payload begins.
       const length = this.#owed > 0 ? Math.min(this.#owed, bytes.length - at) : 1;
       this.#push(bytes.subarray(at, at + length));
       at += length;

@@ -1,4 +1,4 @@
-/** `fxfer doctor`: would a server with this configuration do its job here? @module */
+/** `fxfer doctor`: checks whether a server with this configuration would work on this machine. @module */
 import { loadConfig } from "../../config/mod.ts";
 import { type Output, paintOf } from "../../terminal/mod.ts";
 import { count, escapeControls, wrap } from "../../text.ts";
@@ -47,7 +47,7 @@ async function runDoctor(args: ParsedArgs, { out }: Output): Promise<number> {
   };
 
   checkRuntime(Deno.version.deno).forEach(show);
-  // Faults of the configuration are an error of their own, each a line: nothing else can be told.
+  // With a faulty configuration nothing else can be checked: the error names every fault.
   const { config, file, notes } = await loadConfig(loadOptions(args));
   const found = new Findings("configuration");
   for (const note of notes) found.note(note);

@@ -1,18 +1,19 @@
 /** What a check of `fxfer doctor` finds. @module */
+import { omitUndefined } from "../../omit_undefined.ts";
 
-/** One thing that was looked at. */
+/** What a check says about one thing. */
 export interface Finding {
   /** `problem`: the server will not do its job; `note`: it will, with something to know. */
   readonly level: "ok" | "note" | "problem";
-  /** What was looked at, in a word. */
+  /** The check that found it, in one or two words. */
   readonly check: string;
-  /** What was seen. */
+  /** What the check saw. */
   readonly text: string;
   /** What to do about it. */
   readonly advice?: string;
 }
 
-/** Makes findings of one check. */
+/** Collects the findings of one check. */
 export class Findings {
   readonly list: Finding[] = [];
   readonly #check: string;
@@ -30,13 +31,7 @@ export class Findings {
     return this.#add("problem", text, advice);
   }
   #add(level: Finding["level"], text: string, advice?: string): this {
-    const check = this.#check;
-    this.list.push({ level, check, text, ...(advice === undefined ? {} : { advice }) });
+    this.list.push(omitUndefined({ level, check: this.#check, text, advice }));
     return this;
   }
-}
-
-/** An error of the system in a few words. */
-export function wordsOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

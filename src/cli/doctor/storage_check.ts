@@ -1,14 +1,15 @@
-/** Checks the storage folder: is it there, can it be written, does something stand in it that should not. @module */
+/** Checks the storage folder: whether it can be written, and what is in it that fxfer never makes. @module */
 import type { Config } from "../../config/mod.ts";
-import { readable, writable } from "../permission.ts";
-import { type Finding, Findings, wordsOf } from "./finding.ts";
+import { reasonOf } from "../../errors.ts";
+import { readable, writable } from "../local.ts";
+import { type Finding, Findings } from "./finding.ts";
 
-/** A folder with more than this many entries is looked at in part. */
+/** Only this many entries are looked at. */
 const MAX_ENTRIES = 100_000;
-/** This many odd entries are named. */
+/** Of the entries that fxfer never makes, this many are named. */
 const MAX_NAMED = 5;
 
-/** Looks at the folder without leaving anything in it. */
+/** Looks at the folder; what it writes to try out the permission, it removes again. */
 export async function checkStorage({ storage: { path } }: Config): Promise<Finding[]> {
   const found = new Findings("storage");
   if (!await writable(path)) return found.list;
@@ -19,7 +20,7 @@ export async function checkStorage({ storage: { path } }: Config): Promise<Findi
       else if (!info.isDirectory) return found.problem(`${path} is no folder`).list;
     } catch (error) {
       if (!(error instanceof Deno.errors.NotFound)) {
-        return found.problem(`${path}: ${wordsOf(error)}`).list;
+        return found.problem(`${path}: ${reasonOf(error)}`).list;
       }
       return found.ok(`${path} is not there yet: the server makes it`).list;
     }
@@ -36,12 +37,12 @@ async function tryWriting(path: string, found: Findings): Promise<void> {
     await Deno.remove(probe);
     found.ok(`${path} can be written`);
   } catch (error) {
-    // Without the permission to read nobody can tell whether it is missing or locked.
-    found.problem(`${path} cannot be written: ${wordsOf(error)}`);
+    // Without permission to read, a missing folder and a locked one look the same.
+    found.problem(`${path} cannot be written: ${reasonOf(error)}`);
   }
 }
 
-/** Symlinks and FIFOs are never made by fxfer: somebody planted them. */
+/** Looks for symlinks, FIFOs and the like: fxfer never makes any, so somebody else put them there. */
 async function checkEntries(root: string, found: Findings): Promise<void> {
   const odd: string[] = [];
   let left = MAX_ENTRIES;
@@ -58,7 +59,7 @@ async function checkEntries(root: string, found: Findings): Promise<void> {
   try {
     await walk("", 1);
   } catch (error) {
-    found.problem(`${root} cannot be listed: ${wordsOf(error)}`);
+    found.problem(`${root} cannot be listed: ${reasonOf(error)}`);
     return;
   }
   if (odd.length === 0) return;

@@ -1,12 +1,14 @@
-/** Checks where sessions are remembered. @module */
+/** Checks the session store. @module */
+import { formatEndpoint } from "../../address.ts";
 import { type Config, parseRedisUrl, type RedisAddress } from "../../config/mod.ts";
-import { readable } from "../permission.ts";
-import { type Finding, Findings, wordsOf } from "./finding.ts";
+import { reasonOf } from "../../errors.ts";
+import { reachable, readable } from "../local.ts";
+import { type Finding, Findings } from "./finding.ts";
 
-/** A store that takes longer to answer is of no use. */
+/** How long a Redis may take to connect and answer. */
 const TIMEOUT_MS = 2000;
 
-/** Whether the store can do its work. */
+/** Whether the store of this configuration can be used. */
 export async function checkStore({ server, stateful, storage }: Config): Promise<Finding[]> {
   const found = new Findings("sessions");
   if (server.mode === "stateless") return found.ok("none: server.mode is stateless").list;
@@ -26,7 +28,7 @@ export async function checkStore({ server, stateful, storage }: Config): Promise
   }
 }
 
-/** Looks at each server, Cluster node or Sentinel the URL names: one of them is enough. */
+/** Checks each server, Cluster node or Sentinel that the URL names. */
 async function checkRedis(redisUrl: string, found: Findings): Promise<Finding[]> {
   const url = parseRedisUrl(redisUrl);
   if (url === undefined) return found.problem("stateful.redis_url is no Redis URL").list;
@@ -34,22 +36,20 @@ async function checkRedis(redisUrl: string, found: Findings): Promise<Finding[]>
   return found.list;
 }
 
-/** Says PING, without a password: an answer of any kind shows that somebody is there. */
+/** Sends PING without a password: a Redis answers, if only that it wants one. */
 async function checkNode(
   { host: hostname, port }: RedisAddress,
   tls: boolean,
   found: Findings,
 ): Promise<Finding[]> {
-  const host = `${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
-  const where = `redis at ${host}`;
-  const { state } = await Deno.permissions.query({ name: "net", host });
-  if (state !== "granted") {
+  const where = `redis at ${formatEndpoint({ hostname, port })}`;
+  if (!await reachable(hostname, port)) {
     return found.problem(`${where}: connecting is not permitted`, "add --allow-net").list;
   }
   const timeout = AbortSignal.timeout(TIMEOUT_MS);
   try {
     using conn = await Deno.connect({ hostname, port, signal: timeout });
-    // Behind TLS a plain PING would only disturb.
+    // A server that expects TLS would take a plain PING for a broken handshake.
     if (tls) return found.ok(`${where} accepts connections`).list;
     timeout.addEventListener("abort", () => conn.close());
     await conn.write(new TextEncoder().encode("PING\r\n"));
@@ -59,7 +59,7 @@ async function checkNode(
     if (/^(\+PONG|-NOAUTH)/.test(answer)) return found.ok(`${where} answers`).list;
     return found.problem(`${where} is no Redis server`).list;
   } catch (error) {
-    const reason = timeout.aborted ? "no answer" : wordsOf(error);
+    const reason = timeout.aborted ? "no answer" : reasonOf(error);
     return found.problem(
       `${where} cannot be reached: ${reason}`,
       "until it is there, only stateless requests and clients with a fallback are served",

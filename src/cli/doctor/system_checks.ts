@@ -1,8 +1,9 @@
 /** Checks of what the program runs on and may do: runtime, permissions, open files, port. @module */
 import type { Config } from "../../config/mod.ts";
-import { reachable, readable, writable } from "../permission.ts";
+import { reasonOf } from "../../errors.ts";
+import { reachable, readable, writable } from "../local.ts";
 import { isOlder, OLDEST_DENO, unfitRuntime } from "../version.ts";
-import { type Finding, Findings, wordsOf } from "./finding.ts";
+import { type Finding, Findings } from "./finding.ts";
 
 /** The version of Deno. */
 export function checkRuntime(version: string): Finding[] {
@@ -78,7 +79,7 @@ export async function checkPort({ server: { host, port } }: Config): Promise<Fin
   } catch (error) {
     const taken = error instanceof Deno.errors.AddrInUse;
     return found.problem(
-      `${host}:${port} ${taken ? "is in use" : `cannot be listened on: ${wordsOf(error)}`}`,
+      `${host}:${port} ${taken ? "is in use" : `cannot be listened on: ${reasonOf(error)}`}`,
       taken ? "stop what listens there, or --port 0" : undefined,
     ).list;
   }

@@ -1,11 +1,11 @@
 /**
- * The fxfer-client program: the commands of whoever sends files, with the permissions that takes and
- * no others (.ci/compile.ts bakes them in).
+ * The fxfer-client program: the commands for sending files. Compiled, it has the permissions that
+ * sending needs and no others (.ci/compile.ts).
  *
  * @module
  */
-import type { CommandTable } from "../command.ts";
 import { createOutput } from "../../terminal/mod.ts";
+import type { CommandTable } from "../command.ts";
 import { type Program, runProgram } from "../program.ts";
 
 const COMMANDS: CommandTable = {

@@ -1,11 +1,11 @@
 /**
- * The fxfer-server program: the commands of whoever runs a server, with the permissions that takes
- * and no others (.ci/compile.ts bakes them in).
+ * The fxfer-server program: the commands for running a server. Compiled, it has the permissions that
+ * serving needs and no others (.ci/compile.ts).
  *
  * @module
  */
-import type { CommandTable } from "../command.ts";
 import { createOutput } from "../../terminal/mod.ts";
+import type { CommandTable } from "../command.ts";
 import { type Program, runProgram } from "../program.ts";
 
 const COMMANDS: CommandTable = {

@@ -1,15 +1,16 @@
-/** `fxfer send`: its flags, and what they ask for. @module */
+/** `fxfer send`: its flags, checked. @module */
 import { parseEndpoint } from "../../address.ts";
-import { SETTINGS } from "../../config/mod.ts";
-import { shorten } from "../../text.ts";
-import { type CommandSpec, type ParsedArgs, usageError } from "../args.ts";
+import { DEFAULT_RETRIES } from "../../client/mod.ts";
+import { readBytes, SETTINGS } from "../../config/mod.ts";
+import { omitUndefined } from "../../omit_undefined.ts";
+import { type CommandSpec, type ParsedArgs, usageError, valueFault } from "../args.ts";
 import { MEDIA_TYPE } from "./media_type.ts";
 
-/** Tries after the first one before `send` gives up. */
-const DEFAULT_RETRIES = 8;
-
-/** Beside the files, like the notes of other download tools; it goes away with the last of them. */
+/** The folder of the journals, in the current folder; it is removed with its last journal. */
 const DEFAULT_STATE = ".fxfer";
+
+/** How `fxfer send` chooses between a session and none. */
+const MODES = ["auto", "stateful", "stateless"] as const;
 
 /** The flags of `fxfer send`. */
 export const SEND: CommandSpec = {
@@ -21,6 +22,7 @@ export const SEND: CommandSpec = {
     port: { value: "PORT", short: "p", help: "The server's TCP port", setting: "server.port" },
     mode: {
       value: "MODE",
+      words: MODES,
       help: "auto (a session, without one where the server offers none), stateful or stateless " +
         "(default auto)",
     },
@@ -47,21 +49,19 @@ export const SEND: CommandSpec = {
     quiet: { short: "q", help: "Show errors only" },
   },
   details: [
-    "FILE may be a pattern such as 'logs/**/*.txt', or - for standard input. A broken connection is made again and the file goes on where " +
-    "the server has it; so does the same command after an interruption or a crash.",
+    "FILE may be a pattern such as 'logs/**/*.txt', or - for standard input. A broken connection is " +
+    "made again and the file goes on where the server has it; so does the same command after an " +
+    "interruption or a crash.",
   ],
 };
 
-/** How `fxfer send` chooses between a session and none. */
-export type SendMode = "auto" | "stateful" | "stateless";
-
-/** What the flags of `fxfer send` ask for, checked. */
+/** The arguments of `fxfer send`, checked. */
 export interface SendArgs {
   readonly files: readonly string[];
   readonly host: string;
   /** 1 to 65535. */
   readonly port: number;
-  readonly mode: SendMode;
+  readonly mode: typeof MODES[number];
   readonly name?: string;
   /** `type/subtype`. */
   readonly type?: string;
@@ -76,15 +76,12 @@ export interface SendArgs {
   readonly limitRate?: number;
   /** Folder of the journals. */
   readonly state: string;
-  /** Whether that folder was asked for, and is not just the default. */
+  /** Whether the user named that folder. */
   readonly stateAsked: boolean;
   readonly trace: boolean;
   readonly json: boolean;
   readonly quiet: boolean;
 }
-
-const isMode = (text: string): text is SendMode =>
-  text === "auto" || text === "stateful" || text === "stateless";
 
 /**
  * Checks the flags of `fxfer send`.
@@ -94,7 +91,7 @@ const isMode = (text: string): text is SendMode =>
 export function readSendArgs(args: ParsedArgs): SendArgs {
   const faults: string[] = [];
   const fault = (flag: string, wanted: string, found: string) => {
-    faults.push(`--${flag}: wanted ${wanted}, found "${shorten(found, 40)}"`);
+    faults.push(`--${flag}: ${valueFault(wanted, found)}`);
   };
 
   const setting = (flag: string, path: string): unknown => {
@@ -108,14 +105,14 @@ export function readSendArgs(args: ParsedArgs): SendArgs {
   const port = setting("port", "server.port") as number;
   if (port === 0) fault("port", "the port of a server", "0");
 
-  const mode = args.text("mode") ?? "auto";
-  if (!isMode(mode)) fault("mode", "auto, stateful or stateless", mode);
+  const modeText = args.text("mode") ?? "auto";
+  const mode = MODES.find((word) => word === modeText);
+  if (mode === undefined) fault("mode", "auto, stateful or stateless", modeText);
   const retries = args.text("retries") ?? String(DEFAULT_RETRIES);
   if (!/^\d{1,4}$/.test(retries)) fault("retries", "whole number 0 to 9999", retries);
 
   const rate = args.text("limit-rate");
-  const { kind: bytes } = SETTINGS.get("storage.budget")!;
-  const limitRate = rate === undefined ? undefined : bytes.read(rate) as number | undefined;
+  const limitRate = rate === undefined ? undefined : readBytes(rate);
   if (rate !== undefined && !limitRate) fault("limit-rate", "bytes a second such as 500k", rate);
 
   const trust = args.list("trust");
@@ -138,22 +135,22 @@ export function readSendArgs(args: ParsedArgs): SendArgs {
   if (args.operands.includes("")) faults.push("FILE is empty");
   if (faults.length > 0) throw usageError(faults, SEND.name);
 
-  return {
+  return omitUndefined({
     files: args.operands,
     host,
     port,
-    mode: mode as SendMode,
-    ...(name === undefined ? {} : { name }),
-    ...(type === undefined ? {} : { type }),
+    mode: mode!,
+    name,
+    type,
     allowV1: args.has("allow-v1"),
     retries: Number(retries),
     trust,
     recursive: args.has("recursive"),
-    ...(limitRate === undefined ? {} : { limitRate }),
+    limitRate,
     state: args.text("state") ?? DEFAULT_STATE,
     stateAsked: args.text("state") !== undefined,
     trace: args.has("trace"),
     json: args.has("json"),
     quiet: args.has("quiet"),
-  };
+  });
 }

@@ -1,19 +1,19 @@
-/** `fxfer send`: from the flags to the exit code. @module */
-import { parseEndpoint } from "../../address.ts";
+/** `fxfer send`: plans the files, sends them, and says how it ended. @module */
+import { type Endpoint, parseEndpoint } from "../../address.ts";
 import type { ClientEvent } from "../../client/mod.ts";
-import { FxferError } from "../../errors.ts";
+import { omitUndefined } from "../../omit_undefined.ts";
 import { onStop, type Output } from "../../terminal/mod.ts";
 import { escapeControls, formatDuration } from "../../text.ts";
 import type { ParsedArgs } from "../args.ts";
 import type { Command } from "../command.ts";
-import { reachable } from "../permission.ts";
+import { localError, reachable } from "../local.ts";
 import { readSendArgs, SEND } from "./args.ts";
 import { clientStep } from "./client_steps.ts";
+import { Journal } from "./journal.ts";
 import { JsonReport } from "./json_report.ts";
 import { planTargets } from "./plan.ts";
 import type { SendReport } from "./report.ts";
 import { sendTargets } from "./sender.ts";
-import { SendState } from "./state.ts";
 import type { Tally } from "./tally.ts";
 import { TextReport } from "./text_report.ts";
 import { Throttle } from "./throttle.ts";
@@ -32,14 +32,11 @@ async function runSend(args: ParsedArgs, output: Output): Promise<number> {
     ? new JsonReport(output, targets.length > 1, asked.quiet)
     : new TextReport(output, targets, asked.quiet);
   if (targets.some(({ error }) => error === undefined)) {
-    await mayConnect(asked.host, asked.port);
-    for (const server of asked.trust) {
-      const { hostname, port } = parseEndpoint(server)!;
-      await mayConnect(hostname, port);
-    }
+    await mustReach({ hostname: asked.host, port: asked.port });
+    for (const server of asked.trust) await mustReach(parseEndpoint(server)!);
   }
-  using state = await SendState.open(asked);
-  for (const path of state.changed(targets)) {
+  using journal = await Journal.open(asked);
+  for (const path of journal.changed(targets)) {
     report.say(`${path} has changed since the run before: it starts over`);
   }
 
@@ -54,14 +51,16 @@ async function runSend(args: ParsedArgs, output: Output): Promise<number> {
       signal: stop.signal,
     },
     report,
-    state,
-    ...(asked.trace ? { onEvent: tracer(output) } : {}),
-    ...(asked.limitRate === undefined ? {} : { through: new Throttle(asked.limitRate).through }),
+    journal,
+    ...omitUndefined({
+      onEvent: asked.trace ? tracer(output) : undefined,
+      through: asked.limitRate === undefined ? undefined : new Throttle(asked.limitRate).through,
+    }),
   });
   const { stored, unconfirmed, failed, bytes, exit } = tally;
   const seconds = (performance.now() - startedAt) / 1000;
   report.end({ stored, unconfirmed, failed, bytes, seconds, exit });
-  conclude(tally, state, report);
+  concludeJournal(tally, journal, report);
   return exit;
 }
 
@@ -75,22 +74,22 @@ function tracer({ err }: Output): (event: ClientEvent) => void {
   };
 }
 
-/** Says how to go on, or forgets what would be needed for it. */
-function conclude(tally: Tally, state: SendState, report: SendReport): void {
+/** Says how to go on where something is left to do, and else lets the journal be removed. */
+function concludeJournal(tally: Tally, journal: Journal, report: SendReport): void {
   const what = tally.interrupted ? "Interrupted" : tally.gaveUp ? "Gave up" : undefined;
-  if (what === undefined) return state.finish();
-  if (!state.kept) return report.say(`${what}: nothing is kept to go on with`);
-  const { expiryS } = state;
-  const within = expiryS === undefined
+  if (what === undefined) return journal.finish();
+  if (!journal.kept) return report.say(`${what}: nothing is kept to go on with`);
+  const { expiryS } = journal;
+  const time = expiryS === undefined
     ? ""
     : `; a file under way goes on where the server has it for ${formatDuration(expiryS)}`;
-  report.say(`${what}: the same command goes on${within}`);
+  report.say(`${what}: the same command goes on${time}`);
 }
 
-async function mayConnect(host: string, port: number): Promise<void> {
-  if (await reachable(host, port)) return;
-  throw new FxferError(
-    "local_io",
-    `Cannot connect to ${host}:${port}: it is not permitted (--allow-net=${host}:${port})`,
-  );
+/** @throws {FxferError} `local_io` if the program may not connect there. */
+async function mustReach({ hostname, port }: Endpoint): Promise<void> {
+  if (await reachable(hostname, port)) return;
+  const server = `${hostname}:${port}`;
+  const reason = `it is not permitted (--allow-net=${server})`;
+  throw localError(`connect to ${server}`, undefined, reason);
 }

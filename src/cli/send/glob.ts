@@ -1,11 +1,10 @@
 /**
- * Patterns such as `*.png` or `logs/**`, for shells that leave them as they are. Pure, but for reading
- * folders.
+ * Patterns such as `*.png` or `logs/**`, for shells that do not expand them.
  *
  * @module
  */
 
-/** Whether a text is a pattern; a file of that very name comes first. */
+/** Whether a text is a pattern. The caller first looks for a file of that very name. */
 export function isGlob(text: string): boolean {
   return /[*?]|\[[^\]]+\]/.test(text);
 }
@@ -31,8 +30,8 @@ export function partPattern(part: string): RegExp {
 }
 
 /**
- * The files a pattern stands for, sorted. A name that starts with a dot is meant only by a part that
- * does, and `**` stands for any depth of folders; symlinks to folders are not followed.
+ * The files that a pattern matches, sorted. Only a part that starts with a dot matches a name that
+ * does; `**` matches any depth of folders; symlinks to folders are not followed.
  *
  * @param pattern With `/` between its parts.
  */
@@ -68,7 +67,7 @@ async function addFile(path: string, found: Set<string>): Promise<void> {
   if (info?.isFile) found.add(path);
 }
 
-/** What stands in a folder; nothing where there is none, or it may not be read. */
+/** The entries of a folder; none where it does not exist or may not be read. */
 async function entriesOf(folder: string): Promise<Deno.DirEntry[]> {
   try {
     return await Array.fromAsync(Deno.readDir(folder));

@@ -1,14 +1,14 @@
 /**
- * `--json`: an event a line on standard output, as it happens. `event` says which:
+ * `--json`: each event is written as a line on standard output when it happens. `event` names it:
  *
- * - `start` with `file` and `size` (absent while unknown): a file's turn has come
- * - `progress` with `sent` and `acked` bytes and `total`: at most one a second and file
+ * - `start` with `file` and `size` (absent while unknown): a file begins
+ * - `progress` with `sent` and `acked` bytes and `total`: at most one a second for each file
  * - `resumed` with `offset`: the file goes on there after a cut, or after an earlier run
- * - `stored`, or `unconfirmed` by a version 1 server: with what the server has
+ * - `stored`, or `unconfirmed` by a version 1 server, with what the server has
  * - `failed` with `code`, `exit` and `message`
  * - `summary` with the numbers and the exit code, last, when there were several files
  *
- * With `--quiet` only the end of each file is told.
+ * With `--quiet` only `stored`, `unconfirmed` and `failed` are written.
  *
  * @module
  */
@@ -23,16 +23,16 @@ import type { SendReport, Summary } from "./report.ts";
 /** Between two `progress` events of a file, in milliseconds. */
 const PROGRESS_MS = 1000;
 
-/** See the module's text. */
+/** Writes events as JSON; see the module's text. */
 export class JsonReport implements SendReport {
   readonly #output: Output;
   readonly #several: boolean;
   readonly #quiet: boolean;
   readonly #now: () => number;
-  /** When each file under way was last told of. */
-  readonly #told = new Map<FileToSend, number>();
+  /** When the last `start` or `progress` of each file under way was written. */
+  readonly #writtenAt = new Map<FileToSend, number>();
 
-  /** @param several Whether a sum is of use. */
+  /** @param several Whether there are several files, and so a summary. */
   constructor(
     output: Output,
     several: boolean,
@@ -46,17 +46,16 @@ export class JsonReport implements SendReport {
   }
 
   started(target: FileToSend): void {
-    this.#told.set(target, this.#now());
+    this.#writtenAt.set(target, this.#now());
     const { label: file, size } = target;
-    if (!this.#quiet) this.#line({ event: "start", file, ...(size === undefined ? {} : { size }) });
+    if (!this.#quiet) this.#line({ event: "start", file, size });
   }
 
   progress(target: FileToSend, { sent, acked, total }: Progress): void {
     const now = this.#now();
-    if (this.#quiet || now - (this.#told.get(target) ?? -Infinity) < PROGRESS_MS) return;
-    this.#told.set(target, now);
-    const known = total === undefined ? {} : { total };
-    this.#line({ event: "progress", file: target.label, sent, acked, ...known });
+    if (this.#quiet || now - (this.#writtenAt.get(target) ?? -Infinity) < PROGRESS_MS) return;
+    this.#writtenAt.set(target, now);
+    this.#line({ event: "progress", file: target.label, sent, acked, total });
   }
 
   event(event: ClientEvent, target: FileToSend | undefined): void {
@@ -65,19 +64,19 @@ export class JsonReport implements SendReport {
   }
 
   sent(target: FileToSend, result: SendResult): void {
-    this.#told.delete(target);
+    this.#writtenAt.delete(target);
     const { label, name, mimeType, size } = target;
     const { file, confirmed, sha256, durability, replayed, attempts, resumedFrom } = result;
     this.#line({
       event: confirmed ? "stored" : "unconfirmed",
       file: label,
       code: confirmed ? "ok" : "sent_unconfirmed",
-      ...(name === undefined ? {} : { name }),
-      ...(file === undefined ? {} : { path: file.path }),
+      name,
+      path: file?.path,
       size: file?.size ?? size,
       mime_type: file?.mime_type ?? mimeType,
       sha256,
-      ...(durability === undefined ? {} : { durability }),
+      durability,
       replayed,
       attempts,
       resumed_from: resumedFrom,
@@ -85,10 +84,10 @@ export class JsonReport implements SendReport {
   }
 
   failed(target: FileToSend, error: FxferError): void {
-    this.#told.delete(target);
+    this.#writtenAt.delete(target);
     const { code, message } = error;
     this.#line({ event: "failed", file: target.label, code, exit: CODES[code].exit, message });
-    // Also in words: whoever reads only the objects must not be the only one who knows.
+    // Also in words, for a person who does not see standard output.
     reportError(this.#output.err, error);
   }
 
@@ -107,6 +106,7 @@ export class JsonReport implements SendReport {
     });
   }
 
+  /** Fields that are undefined are left out, as JSON has no such value. */
   #line(value: unknown): void {
     this.#output.out.line(escapeControls(JSON.stringify(value)));
   }

@@ -1,26 +1,27 @@
-/** From what the user named to what is sent: looked at before anything is connected. @module */
+/** Makes the list of files to send from the operands, before anything is connected. @module */
 import { basename, join } from "node:path";
-import { FxferError } from "../../errors.ts";
-import { readable } from "../permission.ts";
+import type { FxferError } from "../../errors.ts";
+import { omitUndefined } from "../../omit_undefined.ts";
+import { localError, mustRead, readable } from "../local.ts";
 import type { SendArgs } from "./args.ts";
 import { expandGlob, isGlob } from "./glob.ts";
 import { loadTypes, type TypeTable, UNKNOWN_TYPE } from "./media_type.ts";
 
-/** Standard input among the operands. */
+/** The operand that means standard input. */
 export const STDIN = "-";
 
 /** One file to send. */
 export interface FileToSend {
-  /** What the user calls it: the path as given, or `-`. */
+  /** How messages name it: the path as given, or `-`. */
   readonly label: string;
   /** Where it is read; `-` is standard input. */
   readonly path: string;
-  /** The name the server gets as data; absent for standard input without `--name`. */
+  /** The name that the server gets; absent for standard input without `--name`. */
   readonly name?: string;
   readonly mimeType: string;
-  /** Bytes; absent where only the end tells: a pipe, a device. */
+  /** Bytes; absent where they are known only at the end: of a pipe, of a device. */
   readonly size?: number;
-  /** When it was changed, in milliseconds; absent as `size`. */
+  /** When it was changed, in milliseconds; absent where `size` is. */
   readonly mtime?: number;
   /** Why it cannot be sent. */
   readonly error?: FxferError;
@@ -53,27 +54,29 @@ class Planner {
     const found = await readable(".") ? await expandGlob(path) : [];
     for (const file of found) await this.#addPath(file, this.#asked.name ?? basename(file));
     if (found.length > 0) return;
-    this.#refuse(path, name, unreadable(path, "no file fits this pattern"));
+    this.#refuse(path, name, localError(`read ${path}`, undefined, "no file fits this pattern"));
   }
 
   async #addPath(path: string, name: string): Promise<void> {
     try {
-      const info = await lookAt(path);
+      const info = await statFile(path);
       if (!info.isDirectory) return void this.targets.push(this.#target(path, name, info));
-      if (!this.#asked.recursive) throw unreadable(path, "it is a folder, -r sends what is in it");
+      if (!this.#asked.recursive) {
+        throw localError(`read ${path}`, undefined, "it is a folder, -r sends what is in it");
+      }
       await this.#addFolder(path, name);
     } catch (error) {
       this.#refuse(path, name, error as FxferError);
     }
   }
 
-  /** Everything below, in order; symlinks are not followed, and what is no file is left out. */
+  /** Every file below a folder, by name. Symlinks are not followed; devices and pipes are left out. */
   async #addFolder(folder: string, name: string): Promise<void> {
     let entries: Deno.DirEntry[];
     try {
       entries = await Array.fromAsync(Deno.readDir(folder));
     } catch (cause) {
-      throw unreadable(folder, reasonOf(cause), cause);
+      throw unreadable(folder, cause);
     }
     entries.sort((a, b) => a.name < b.name ? -1 : 1);
     for (const entry of entries) {
@@ -88,13 +91,14 @@ class Planner {
   }
 
   #target(path: string, name: string | undefined, info?: Deno.FileInfo): FileToSend {
-    return {
+    return omitUndefined({
       label: path,
       path,
-      ...(name === undefined ? {} : { name }),
+      name,
       mimeType: this.#asked.type ?? (name === undefined ? UNKNOWN_TYPE : this.#types(name)),
-      ...(info?.isFile ? { size: info.size, mtime: info.mtime?.getTime() ?? 0 } : {}),
-    };
+      size: info?.isFile ? info.size : undefined,
+      mtime: info?.isFile ? info.mtime?.getTime() ?? 0 : undefined,
+    });
   }
 }
 
@@ -103,25 +107,21 @@ async function exists(path: string): Promise<boolean> {
   return await Deno.lstat(path).then(() => true, () => false);
 }
 
-/** @throws {FxferError} `local_io` in words that say what to do. */
-async function lookAt(path: string): Promise<Deno.FileInfo> {
-  if (!await readable(path)) {
-    throw unreadable(path, `reading it is not permitted (--allow-read=${path})`);
-  }
+/** @throws {FxferError} `local_io` with a reason that the user can act on. */
+async function statFile(path: string): Promise<Deno.FileInfo> {
+  await mustRead(path);
   try {
     return await Deno.stat(path);
   } catch (cause) {
-    throw unreadable(path, reasonOf(cause), cause);
+    throw unreadable(path, cause);
   }
 }
 
-function unreadable(path: string, reason: string, cause?: unknown): FxferError {
-  return new FxferError("local_io", `Cannot read ${path}: ${reason}`, { cause });
-}
-
-/** Why the system did not let a file be used, in words. */
-function reasonOf(cause: unknown): string {
-  if (cause instanceof Deno.errors.NotFound) return "there is no such file";
-  if (cause instanceof Deno.errors.PermissionDenied) return "you may not read it";
-  return cause instanceof Error ? cause.message : String(cause);
+function unreadable(path: string, cause: unknown): FxferError {
+  const reason = cause instanceof Deno.errors.NotFound
+    ? "there is no such file"
+    : cause instanceof Deno.errors.PermissionDenied
+    ? "you may not read it"
+    : undefined;
+  return localError(`read ${path}`, cause, reason);
 }

@@ -1,9 +1,9 @@
-/** What is told while files are sent: the contract of the text and of the JSON form. @module */
+/** What a report of `fxfer send` is told; there is one as text and one as JSON. @module */
 import type { ClientEvent, Progress, SendResult } from "../../client/mod.ts";
 import type { FxferError } from "../../errors.ts";
 import type { FileToSend } from "./plan.ts";
 
-/** How it all ended. */
+/** How the whole command ended. */
 export interface Summary {
   readonly stored: number;
   readonly unconfirmed: number;
@@ -11,24 +11,24 @@ export interface Summary {
   /** Bytes of the stored and the unconfirmed files. */
   readonly bytes: number;
   readonly seconds: number;
-  /** 0, or why not. */
+  /** The exit code. */
   readonly exit: number;
 }
 
-/** Hears of everything, in order. */
+/** Is told what happens, in order. */
 export interface SendReport {
-  /** A file's turn has come. */
+  /** A file begins. */
   started(target: FileToSend): void;
-  /** A part went out or was answered. */
+  /** A part of a file was sent or answered. */
   progress(target: FileToSend, progress: Progress): void;
-  /** The server has it; with version 1, perhaps. */
+  /** A file is stored, or was sent to a version 1 server that confirms nothing. */
   sent(target: FileToSend, result: SendResult): void;
-  /** It was not stored. */
+  /** A file was not stored. */
   failed(target: FileToSend, error: FxferError): void;
   /** Something happened to the connection or the session. */
   event(event: ClientEvent, target: FileToSend | undefined): void;
   /** A sentence for people. */
   say(sentence: string): void;
-  /** All is over. */
+  /** No file is left. */
   end(summary: Summary): void;
 }

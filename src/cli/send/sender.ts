@@ -1,8 +1,8 @@
 /**
  * Sends files over one client: in order, as many under way at a time as the server's window takes.
  *
- * A refusal that is about one file lets the others go on; one that is about all (the server is away,
- * the session was taken, the user pressed Ctrl-C) ends them.
+ * After a refusal that is about one file the others go on. One that is about all of them (the server
+ * is away, another connection took the session over, the user pressed Ctrl-C) ends the sending.
  *
  * @module
  */
@@ -12,16 +12,19 @@ import {
   connect,
   type ConnectOptions,
   fileSource,
+  type Progress,
   type SendResult,
   type SourceInput,
 } from "../../client/mod.ts";
 import { type Code, FxferError } from "../../errors.ts";
+import { omitUndefined } from "../../omit_undefined.ts";
+import { localError } from "../local.ts";
+import type { Journal } from "./journal.ts";
 import { type FileToSend, STDIN } from "./plan.ts";
 import type { SendReport } from "./report.ts";
-import type { SendState } from "./state.ts";
 import { Tally } from "./tally.ts";
 
-/** Refusals that say nothing about the next file. */
+/** Refusals that are about one file: the next one may still be stored. */
 const OF_ONE_FILE: ReadonlySet<Code> = new Set([
   "local_io",
   "source_changed",
@@ -33,62 +36,61 @@ const OF_ONE_FILE: ReadonlySet<Code> = new Set([
   "unsupported_feature",
 ]);
 
-/** How long the goodbye may take: the files are stored, and a session that stays only expires. */
-const GOODBYE_MS = 5000;
+/** How long closing the session may take; a session that is not closed expires by itself. */
+const DISCONNECT_MS = 5000;
 
 /** What {@linkcode sendTargets} works with. */
 export interface SenderOptions {
   readonly connect: ConnectOptions;
   readonly report: SendReport;
-  /** Remembers what is needed to go on after a death. */
-  readonly state: SendState;
-  /** Hears of every event, too. */
+  readonly journal: Journal;
+  /** Called for every event of the client. */
   readonly onEvent?: (event: ClientEvent) => void;
-  /** What a file's bytes come through, for example a limit of their rate. */
+  /** Wraps the source of a file, for example to limit its rate. */
   readonly through?: (source: SourceInput) => SourceInput;
 }
 
-/** Sends every target and closes the session if nothing is left to go on with. */
+/** Sends every file, and closes the session unless a later run has to go on in it. */
 export async function sendTargets(
   targets: readonly FileToSend[],
   options: SenderOptions,
 ): Promise<Tally> {
-  return await new Sender(options).run(targets);
+  return await new Sender(options).sendAll(targets);
 }
 
 class Sender {
   readonly #options: SenderOptions;
   readonly #tally = new Tally();
   readonly #targets = new Map<string, FileToSend>();
-  /** The files under way; none of these ever rejects. */
+  /** The files under way; these promises never reject. */
   readonly #running = new Set<Promise<void>>();
   #client: Client | undefined;
-  /** Why no further file is tried. */
-  #over: FxferError | undefined;
+  /** The error after which no further file is tried. */
+  #fatal: FxferError | undefined;
 
   constructor(options: SenderOptions) {
     this.#options = options;
   }
 
-  async run(targets: readonly FileToSend[]): Promise<Tally> {
+  async sendAll(targets: readonly FileToSend[]): Promise<Tally> {
     for (const target of targets) {
       await this.#begin(target);
       const window = this.#client?.terms?.maxInflight ?? 1;
       if (this.#running.size >= window) await Promise.race(this.#running);
     }
     await Promise.all(this.#running);
-    await this.#goodbye();
+    await this.#disconnect();
     return this.#tally;
   }
 
   /** Hands one file to the client, and does not wait until it is stored. */
   async #begin(target: FileToSend): Promise<void> {
-    const earlier = this.#options.state.result(target);
+    const earlier = this.#options.journal.result(target);
     if (earlier !== undefined) return this.#sent(target, earlier);
     try {
       if (target.error !== undefined) throw target.error;
       const client = await this.#connected();
-      // Opened here and not in the task: files go in the order in which they are handed over.
+      // Opened before the task starts, because the client sends files in the order of its calls.
       const source = target.path === STDIN ? Deno.stdin.readable : await fileSource(target.path);
       const task = this.#send(client, target, source);
       this.#running.add(task);
@@ -98,34 +100,32 @@ class Sender {
     }
   }
 
-  /** The one client. @throws {FxferError} Why there is none, or why it sends no more. */
+  /** The client, connected at the first call. @throws {FxferError} If it cannot send any more. */
   async #connected(): Promise<Client> {
-    if (this.#over !== undefined) throw this.#over;
+    if (this.#fatal !== undefined) throw this.#fatal;
     if (this.#client === undefined) {
-      const { state } = this.#options;
+      const { journal } = this.#options;
       this.#client = await connect({
         ...this.#options.connect,
-        ...state.session,
+        ...journal.session,
         onEvent: (event) => this.#event(event),
       });
-      state.opened(this.#client);
+      journal.sessionOpened(this.#client);
     }
     return this.#client;
   }
 
   async #send(client: Client, target: FileToSend, source: SourceInput): Promise<void> {
-    const { report, state, through = (source) => source } = this.#options;
-    const uploadId = state.uploadId(target);
+    const { report, journal, through = (source) => source } = this.#options;
+    const uploadId = journal.uploadId(target);
     this.#targets.set(uploadId, target);
     report.started(target);
     try {
-      const result = await client.send(through(source), {
-        uploadId,
-        mimeType: target.mimeType,
-        ...(target.name === undefined ? {} : { name: target.name }),
-        onProgress: (progress) => report.progress(target, progress),
-      });
-      state.done(target, result);
+      const { name, mimeType } = target;
+      const onProgress = (progress: Progress) => report.progress(target, progress);
+      const options = omitUndefined({ uploadId, mimeType, name, onProgress });
+      const result = await client.send(through(source), options);
+      journal.stored(target, result);
       this.#sent(target, result);
     } catch (error) {
       this.#failed(target, error);
@@ -141,31 +141,31 @@ class Sender {
 
   #failed(target: FileToSend, thrown: unknown): void {
     const error = codedError(thrown, target);
-    if (!OF_ONE_FILE.has(error.code)) this.#over ??= error;
+    if (!OF_ONE_FILE.has(error.code)) this.#fatal ??= error;
     this.#tally.fail(error.code);
     this.#options.report.failed(target, error);
   }
 
   #event(event: ClientEvent): void {
     const target = "uploadId" in event ? this.#targets.get(event.uploadId) : undefined;
-    // A later connect may have made another session: that is the one to go on with.
+    // A later connection may be in a new session, which a later run then has to go on in.
     if (event.type === "connected" && this.#client !== undefined) {
-      this.#options.state.opened(this.#client);
+      this.#options.journal.sessionOpened(this.#client);
     }
     this.#options.report.event(event, target);
     this.#options.onEvent?.(event);
   }
 
-  /** Ends the session, or leaves it where there is something to go on with. */
-  async #goodbye(): Promise<void> {
+  /** Closes the session, or only the connection where a later run has to go on in the session. */
+  async #disconnect(): Promise<void> {
     const client = this.#client;
     if (client === undefined) return;
-    if (this.#over !== undefined) return await client[Symbol.asyncDispose]();
-    const timer = setTimeout(() => client.close(), GOODBYE_MS);
+    if (this.#fatal !== undefined) return await client[Symbol.asyncDispose]();
+    const timer = setTimeout(() => client.close(), DISCONNECT_MS);
     try {
       await client.disconnect();
     } catch {
-      // All is stored: a goodbye nobody hears changes nothing.
+      // All files are stored; the session expires by itself.
     } finally {
       clearTimeout(timer);
       await client[Symbol.asyncDispose]();
@@ -173,14 +173,13 @@ class Sender {
   }
 }
 
-/** Anything thrown as an error with a code; a name that is too long is the file's own trouble. */
+/** Whatever was thrown, as an error with a code. Without one it is about the file, such as its name. */
 function codedError(error: unknown, { label }: FileToSend): FxferError {
   if (error instanceof FxferError) return untrusted(error) ?? error;
-  const reason = error instanceof Error ? error.message : String(error);
-  return new FxferError("local_io", `Cannot send ${label}: ${reason}`, { cause: error });
+  return localError(`send ${label}`, error);
 }
 
-/** A session that has moved where the user has not said that it may be followed: says how to say it. */
+/** The error of a session that moved to a server which is not trusted, with the flag that trusts it. */
 function untrusted({ code, message, fields, cause }: FxferError): FxferError | undefined {
   const { address, trusted } = fields;
   if (code !== "use_another_server" || trusted !== false) return undefined;

@@ -1,28 +1,29 @@
 /**
- * How sending goes, for people: a line a file on standard output, what happens on the way on
- * standard error, and one progress line for all.
+ * The report for people: a line for each file on standard output; on standard error what happens
+ * meanwhile, and one progress line for all files.
  *
  * @module
  */
 import type { ClientEvent, Progress as Position, SendResult } from "../../client/mod.ts";
 import { CODES, type FxferError } from "../../errors.ts";
+import { omitUndefined } from "../../omit_undefined.ts";
 import { type Output, ProgressLine } from "../../terminal/mod.ts";
 import { count, escapeControls, formatBytes, formatDuration, formatRate } from "../../text.ts";
 import { reportError } from "../report.ts";
 import type { FileToSend } from "./plan.ts";
 import type { SendReport, Summary } from "./report.ts";
 
-/** Below this a rate is noise. */
-const LEAST_SECONDS = 0.5;
+/** No rate is shown for a shorter time: it would be noise. */
+const MIN_RATE_SECONDS = 0.5;
 
-/** See the module's text. */
+/** Writes text; see the module's text. */
 export class TextReport implements SendReport {
   readonly #output: Output;
   readonly #quiet: boolean;
   readonly #count: number;
   readonly #total: number | undefined;
-  /** Bytes of each file under way that are out. */
-  readonly #out = new Map<FileToSend, number>();
+  /** How many bytes of each file under way were sent. */
+  readonly #sentBytes = new Map<FileToSend, number>();
   #progress: ProgressLine | undefined;
   #bytes = 0;
   #done = 0;
@@ -32,46 +33,37 @@ export class TextReport implements SendReport {
   constructor(output: Output, targets: readonly FileToSend[], quiet: boolean) {
     this.#output = output;
     this.#quiet = quiet;
-    const fit = targets.filter(({ error }) => error === undefined);
+    const sendable = targets.filter(({ error }) => error === undefined);
     this.#count = targets.length;
-    this.#total = fit.some(({ size }) => size === undefined)
+    this.#total = sendable.some(({ size }) => size === undefined)
       ? undefined
-      : fit.reduce((sum, { size }) => sum + size!, 0);
+      : sendable.reduce((sum, { size }) => sum + size!, 0);
   }
 
   started({ label }: FileToSend): void {
     if (this.#quiet) return;
     if (this.#progress === undefined || this.#current === "") this.#current = label;
-    this.#progress ??= new ProgressLine(this.#output.err, this.#options());
+    const options = omitUndefined({ label: () => this.#label(), total: this.#total });
+    this.#progress ??= new ProgressLine(this.#output.err, options);
   }
 
-  /** The label is asked anew for each line. */
-  #options(): { readonly label: string; readonly total?: number } {
-    const label = () => {
-      if (this.#count === 1) return this.#current;
-      const { terminal } = this.#output.err;
-      return terminal ? `${this.#done}/${this.#count} ${this.#current}` : `${this.#count} files`;
-    };
-    const total = this.#total;
-    return {
-      get label() {
-        return label();
-      },
-      ...(total === undefined ? {} : { total }),
-    };
+  #label(): string {
+    if (this.#count === 1) return this.#current;
+    const { terminal } = this.#output.err;
+    return terminal ? `${this.#done}/${this.#count} ${this.#current}` : `${this.#count} files`;
   }
 
   progress(target: FileToSend, { sent }: Position): void {
-    const before = this.#out.get(target);
+    const before = this.#sentBytes.get(target);
     if (before === undefined) this.#current = target.label;
     this.#bytes += sent - (before ?? 0);
-    this.#out.set(target, sent);
+    this.#sentBytes.set(target, sent);
     this.#progress?.update(this.#bytes);
   }
 
   sent(target: FileToSend, { file, confirmed, replayed, sha256 }: SendResult): void {
-    const size = file?.size ?? target.size ?? this.#out.get(target) ?? 0;
-    this.#over(target, size);
+    const size = file?.size ?? target.size ?? this.#sentBytes.get(target) ?? 0;
+    this.#finished(target, size);
     if (this.#quiet) return;
     const what = confirmed ? `stored as ${file?.path ?? sha256.slice(0, 12)}` : "sent, unconfirmed";
     const again = replayed ? ", it was there already" : "";
@@ -79,17 +71,17 @@ export class TextReport implements SendReport {
   }
 
   failed(target: FileToSend, error: FxferError): void {
-    this.#over(target, this.#out.get(target) ?? 0);
-    // One interruption is told once, at the end.
+    this.#finished(target, this.#sentBytes.get(target) ?? 0);
+    // The interruption is reported once, at the end.
     if (error.code === "interrupted") return;
     const named = error.message.includes(target.label);
     reportError(this.#output.err, error, named ? {} : { about: `${target.label}: ` });
   }
 
-  #over(target: FileToSend, bytes: number): void {
+  #finished(target: FileToSend, bytes: number): void {
     this.#done++;
-    this.#bytes += bytes - (this.#out.get(target) ?? 0);
-    this.#out.delete(target);
+    this.#bytes += bytes - (this.#sentBytes.get(target) ?? 0);
+    this.#sentBytes.delete(target);
     this.#progress?.update(this.#bytes);
   }
 
@@ -106,7 +98,7 @@ export class TextReport implements SendReport {
   end({ stored, unconfirmed, failed, bytes, seconds }: Summary): void {
     this.#progress?.stop();
     if (this.#quiet) return;
-    const rate = seconds < LEAST_SECONDS ? "" : ` (${formatRate(bytes / seconds)})`;
+    const rate = seconds < MIN_RATE_SECONDS ? "" : ` (${formatRate(bytes / seconds)})`;
     const parts = [
       ...(stored > 0 ? [`${count(stored, "file")} stored`] : []),
       ...(unconfirmed > 0 ? [`${count(unconfirmed, "file")} sent, unconfirmed`] : []),
@@ -123,7 +115,7 @@ export class TextReport implements SendReport {
   }
 }
 
-/** What a person wants to know of an event; undefined: nothing. */
+/** An event as a sentence; undefined for events that people need not know. */
 function inWords(event: ClientEvent, file: string): string | undefined {
   switch (event.type) {
     case "retrying": {

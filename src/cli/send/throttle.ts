@@ -1,18 +1,18 @@
 /** `--limit-rate`: no more than so many bytes a second, over all files. @module */
 import type { Source, SourceInput } from "../../client/mod.ts";
 
-/** The longest time that is saved up: after a silence, only this much may come at once. */
+/** After a pause, at most the bytes of this time may go out at once. */
 const BURST_MS = 250;
 
 /**
- * A budget of bytes that fills up with time. Each read takes what it reads from it, and waits for a
- * debt to be paid off.
+ * A budget of bytes that grows with time. Each read takes its bytes from the budget, and waits as
+ * long as the budget is overdrawn.
  */
 export class Throttle {
   readonly #bytesPerMs: number;
   readonly #now: () => number;
   readonly #pause: (ms: number) => Promise<void>;
-  /** When all that was taken is paid off. */
+  /** When the budget is no longer overdrawn. */
   #paidAt: number;
 
   /** @param rate Bytes a second, above 0. */
@@ -27,7 +27,7 @@ export class Throttle {
     this.#paidAt = now();
   }
 
-  /** At most this much is read at once, so that the rate is smooth. */
+  /** The most bytes that are read at once, so that the rate is smooth. */
   get pieceBytes(): number {
     return Math.max(1, Math.floor(this.#bytesPerMs * BURST_MS));
   }
@@ -39,7 +39,7 @@ export class Throttle {
     if (this.#paidAt > now) await this.#pause(this.#paidAt - now);
   }
 
-  /** A source that gives its bytes at this rate. */
+  /** Wraps a source so that it gives its bytes at this rate. */
   readonly through = (input: SourceInput): SourceInput => {
     if (input instanceof ReadableStream) return input.pipeThrough(this.#stream());
     if (input instanceof Uint8Array || input instanceof Blob) return input;

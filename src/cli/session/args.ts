@@ -1,7 +1,7 @@
 /** `fxfer session`: its flags, and what they ask for. @module */
 import { parseEndpoint } from "../../address.ts";
-import { shorten } from "../../text.ts";
-import { type CommandSpec, type ParsedArgs, usageError } from "../args.ts";
+import { omitUndefined } from "../../omit_undefined.ts";
+import { type CommandSpec, type ParsedArgs, usageError, valueFault } from "../args.ts";
 import { CONFIG_OPTIONS } from "../config_flags.ts";
 
 const { config, storage, persistence, "redis-url": redisUrl, set } = CONFIG_OPTIONS;
@@ -10,7 +10,7 @@ const { config, storage, persistence, "redis-url": redisUrl, set } = CONFIG_OPTI
 export const SESSION: CommandSpec = {
   name: "session",
   summary: "Move a session to a server that has another store",
-  operands: { name: "export ID | import FILE", min: 2, max: 2 },
+  operands: { name: "export ID | import FILE", min: 2, max: 2, words: ["export", "import"] },
   options: {
     "key-file": { value: "FILE", help: "Secret that both servers share, 32 bytes or more" },
     to: { value: "HOST:PORT", help: "export: the server it goes to, as clients reach it" },
@@ -40,7 +40,7 @@ export const SESSION: CommandSpec = {
   ],
 };
 
-/** What the flags ask for, checked. */
+/** The arguments, checked. */
 export type SessionArgs =
   & { readonly keyFile: string }
   & (
@@ -57,12 +57,12 @@ export type SessionArgs =
       readonly verb: "import";
       /** `-` is standard input. */
       readonly file: string;
-      /** `host:port`; absent: as the configuration says. */
+      /** `host:port`; absent: what the configuration says. */
       readonly as?: string;
     }
   );
 
-/** Whether a text is the id of a session, or the beginning of one that is long enough to be meant. */
+/** The id of a session, or its first 8 characters or more. */
 const ID = /^[0-9a-f]{8}(-|$)[0-9a-f-]{0,27}$/;
 
 /**
@@ -72,15 +72,14 @@ const ID = /^[0-9a-f]{8}(-|$)[0-9a-f-]{0,27}$/;
  */
 export function readSessionArgs(args: ParsedArgs): SessionArgs {
   const faults: string[] = [];
-  const [verb = "", operand = ""] = args.operands;
-  const other = verb === "export" ? ["as"] : verb === "import" ? ["to", "out"] : [];
-  for (const flag of other.filter((flag) => args.has(flag))) {
-    faults.push(`--${flag} is not a flag of ${verb}`);
+  const [verb, operand] = args.operands as [SessionArgs["verb"], string];
+  for (const flag of verb === "export" ? ["as"] : ["to", "out"]) {
+    if (args.has(flag)) faults.push(`--${flag} is not a flag of ${verb}`);
   }
   for (const flag of ["to", "as"]) {
     const text = args.text(flag);
     if (text !== undefined && parseEndpoint(text) === undefined) {
-      faults.push(`--${flag}: wanted host:port, found "${shorten(text, 40)}"`);
+      faults.push(`--${flag}: ${valueFault("host:port", text)}`);
     }
   }
   const keyFile = args.text("key-file");
@@ -89,19 +88,11 @@ export function readSessionArgs(args: ParsedArgs): SessionArgs {
   if (verb === "export") {
     if (to === undefined) faults.push("--to is missing: --to=HOST:PORT");
     if (!ID.test(operand)) {
-      faults.push(`ID: wanted a session's id or its beginning, found "${shorten(operand, 40)}"`);
+      faults.push(`ID: ${valueFault("a session's id or its beginning", operand)}`);
     }
-  } else if (verb !== "import") {
-    faults.push(`wanted export or import, found "${shorten(verb, 40)}"`);
   }
   if (faults.length > 0) throw usageError(faults, SESSION.name);
-  const [out, as] = [args.text("out"), args.text("as")];
   return verb === "export"
-    ? { verb, keyFile: keyFile!, id: operand, to: to!, ...(out === undefined ? {} : { out }) }
-    : {
-      verb: "import",
-      keyFile: keyFile!,
-      file: operand,
-      ...(as === undefined ? {} : { as }),
-    };
+    ? omitUndefined({ verb, keyFile: keyFile!, id: operand, to: to!, out: args.text("out") })
+    : omitUndefined({ verb, keyFile: keyFile!, file: operand, as: args.text("as") });
 }

@@ -1,4 +1,4 @@
-/** `fxfer session`: a session leaves a server, or comes to one. @module */
+/** `fxfer session`: exports a session from a server's store, or imports one into it. @module */
 import { formatEndpoint, parseEndpoint } from "../../address.ts";
 import { openSessions, type Sessions } from "../../app/mod.ts";
 import { type Config, loadConfig } from "../../config/mod.ts";
@@ -11,13 +11,14 @@ import { escapeControls, formatBytes, formatDuration } from "../../text.ts";
 import { type ParsedArgs, usageError } from "../args.ts";
 import type { Command } from "../command.ts";
 import { loadOptions } from "../config_flags.ts";
+import { localError } from "../local.ts";
 import { readSessionArgs, SESSION, type SessionArgs } from "./args.ts";
 import { openBlob, openSink, readKey } from "./files.ts";
 
 /** `fxfer session`. */
 export const SESSION_COMMAND: Command = { spec: SESSION, run: runSession };
 
-/** An address that stands for all of a machine's is none that clients reach. */
+/** Hosts that stand for every address of a machine; clients cannot connect to them. */
 const ANY_HOST: ReadonlySet<string> = new Set(["0.0.0.0", "::"]);
 
 async function runSession(args: ParsedArgs, output: Output): Promise<number> {
@@ -26,12 +27,12 @@ async function runSession(args: ParsedArgs, output: Output): Promise<number> {
   for (const note of notes) output.err.line(`fxfer: ${escapeControls(note)}`);
   const key = await readKey(asked.keyFile);
   await using sessions = await openSessions(config, silentLogger);
-  if (asked.verb === "export") await leave(asked, key, config, sessions, output);
-  else await settle(asked, key, config, sessions, output);
+  if (asked.verb === "export") await runExport(asked, key, config, sessions, output);
+  else await runImport(asked, key, config, sessions, output);
   return 0;
 }
 
-async function leave(
+async function runExport(
   asked: Extract<SessionArgs, { verb: "export" }>,
   key: CryptoKey,
   { stateful }: Config,
@@ -41,23 +42,21 @@ async function leave(
   const id = await fullId(store, asked.id);
   await using sink = await openSink(asked.out, output);
   const maxInflight = stateful.max_inflight;
-  const left = await exportSession({ store, storage, key, id, to: asked.to, maxInflight });
+  const exported = await exportSession({ store, storage, key, id, to: asked.to, maxInflight });
   const say = (text: string) => output.err.line(`fxfer: ${escapeControls(text)}`);
-  say(`session ${id.slice(0, 8)} is no longer served here: its client is sent to ${left.to}`);
+  say(`session ${id.slice(0, 8)} is no longer served here: its client is sent to ${exported.to}`);
   try {
-    await sink.write(left.blob);
+    await sink.write(exported.blob);
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new FxferError("local_io", `Cannot write session, export it again: ${reason}`, { cause });
+    throw localError("write session, export it again", cause);
   }
-  const with_ = left.partialBytes > 0
-    ? `, with ${formatBytes(left.partialBytes)} of an open file`
-    : "";
-  const seconds = Math.round((left.expiresAt - Date.now()) / 1000);
-  say(`import it there within ${formatDuration(seconds)}${with_}`);
+  const { partialBytes, expiresAt } = exported;
+  const part = partialBytes > 0 ? `, with ${formatBytes(partialBytes)} of an open file` : "";
+  const seconds = Math.round((expiresAt - Date.now()) / 1000);
+  say(`import it there within ${formatDuration(seconds)}${part}`);
 }
 
-async function settle(
+async function runImport(
   asked: Extract<SessionArgs, { verb: "import" }>,
   key: CryptoKey,
   config: Config,
@@ -72,14 +71,14 @@ async function settle(
   out.line(`session ${id.slice(0, 8)} goes on here${at}`);
 }
 
-/** The server as its own configuration knows it. */
+/** The address of this server by its configuration. */
 function ownAddress({ server: { host, port } }: Config): string {
   const text = formatEndpoint({ hostname: host, port });
   if (!ANY_HOST.has(host) && parseEndpoint(text) !== undefined) return text;
   throw usageError(["--as is missing: --as=HOST:PORT, as clients reach this server"], SESSION.name);
 }
 
-/** Logs show the first characters of an id, and so they are enough where they mean one session. */
+/** The whole id for the first characters of one, which is what logs show. */
 async function fullId(store: SessionStore, id: string): Promise<string> {
   if (id.length === 36) return id;
   const found: string[] = [];

@@ -1,48 +1,49 @@
-/** The files of `fxfer session`: the key, and the session that was written down. @module */
+/** The files of `fxfer session`: the key, and the exported session. @module */
 import { FxferError } from "../../errors.ts";
 import { importMigrationKey, MIN_SECRET_BYTES } from "../../migration/mod.ts";
 import type { Output } from "../../terminal/mod.ts";
-import { readable, writable } from "../permission.ts";
+import { localError, mustRead, writable } from "../local.ts";
 
-/** `-` among the operands. */
+/** The operand that means standard input. */
 const STDIN = "-";
 
 /**
- * The key in a file. White space at its end is none of it: editors and `echo` add some.
+ * Reads the key from a file. White space at the end is cut off: editors and `echo` add some.
  *
- * @throws {FxferError} `local_io` if it cannot be used; the text of the key is never repeated.
+ * @throws {FxferError} `local_io` if the file cannot be used; the message never repeats its text.
  */
 export async function readKey(path: string): Promise<CryptoKey> {
-  const refuse = (reason: string, cause?: unknown) =>
-    new FxferError("local_io", `Cannot use key file ${path}: ${reason}`, { cause });
-  if (!await readable(path)) throw refuse(`reading it is not permitted (--allow-read=${path})`);
-  let secret: Uint8Array;
+  const action = `use key file ${path}`;
+  await mustRead(path, action);
+  const secret = await readSecret(path, action);
+  let end = secret.length;
+  while (end > 0 && secret[end - 1]! <= 0x20) end--;
+  if (end >= MIN_SECRET_BYTES) return await importMigrationKey(secret.subarray(0, end));
+  throw localError(action, undefined, `it needs ${MIN_SECRET_BYTES} bytes or more`);
+}
+
+async function readSecret(path: string, action: string): Promise<Uint8Array> {
   try {
     using file = await Deno.open(path, { read: true });
     const { mode } = await file.stat();
-    if (mode !== null && (mode & 0o077) !== 0) {
-      throw refuse("others than its owner may use it (chmod 600)");
+    if (mode === null || (mode & 0o077) === 0) {
+      return new Uint8Array(await new Response(file.readable).arrayBuffer());
     }
-    secret = new Uint8Array(await new Response(file.readable).arrayBuffer());
-  } catch (error) {
-    if (error instanceof FxferError) throw error;
-    throw refuse(error instanceof Error ? error.message : String(error), error);
+  } catch (cause) {
+    throw localError(action, cause);
   }
-  let end = secret.length;
-  while (end > 0 && secret[end - 1]! <= 0x20) end--;
-  if (end < MIN_SECRET_BYTES) throw refuse(`it needs ${MIN_SECRET_BYTES} bytes or more`);
-  return await importMigrationKey(secret.subarray(0, end));
+  throw localError(action, undefined, "others than its owner may use it (chmod 600)");
 }
 
-/** Where an exported session goes to. Dispose it in any case. */
+/** What an exported session is written to. Dispose of it in any case. */
 export interface BlobSink extends AsyncDisposable {
-  /** Takes all of it. */
+  /** Writes the whole session. */
   write(blob: ReadableStream<Uint8Array>): Promise<void>;
 }
 
 /**
- * A new file for its owner alone, or standard output. Opened before anything is exported: what cannot
- * be written must not be taken from its server.
+ * Opens a new file that only its owner may read, or standard output. This comes before the export,
+ * because a session that cannot be written must not be taken from its server.
  *
  * @throws {FxferError} `local_io`, or `usage` if standard output is a terminal.
  */
@@ -57,15 +58,13 @@ export async function openSink(path: string | undefined, { out }: Output): Promi
     };
   }
   if (!await writable(path)) {
-    throw new FxferError(
-      "local_io",
-      `Cannot write ${path}: it is not permitted (--allow-write=${path})`,
-    );
+    const reason = `it is not permitted (--allow-write=${path})`;
+    throw localError(`write ${path}`, undefined, reason);
   }
   const file = await Deno.open(path, { write: true, createNew: true, mode: 0o600 }).catch(
     (cause) => {
-      const reason = cause instanceof Deno.errors.AlreadyExists ? "it exists" : cause.message;
-      throw new FxferError("local_io", `Cannot write ${path}: ${reason}`, { cause });
+      const exists = cause instanceof Deno.errors.AlreadyExists;
+      throw localError(`write ${path}`, cause, exists ? "it exists" : undefined);
     },
   );
   let whole = false;
@@ -79,7 +78,7 @@ export async function openSink(path: string | undefined, { out }: Output): Promi
     },
     async [Symbol.asyncDispose]() {
       file.close();
-      // Half of it is of no use to anybody.
+      // A part of an exported session cannot be imported.
       if (!whole) await Deno.remove(path);
     },
   };
@@ -88,12 +87,10 @@ export async function openSink(path: string | undefined, { out }: Output): Promi
 /** The bytes of an exported session. @throws {FxferError} `local_io`. */
 export async function openBlob(path: string): Promise<ReadableStream<Uint8Array>> {
   if (path === STDIN) return Deno.stdin.readable;
-  const refuse = (reason: string, cause?: unknown) =>
-    new FxferError("local_io", `Cannot read ${path}: ${reason}`, { cause });
-  if (!await readable(path)) throw refuse(`reading it is not permitted (--allow-read=${path})`);
+  await mustRead(path);
   try {
     return (await Deno.open(path, { read: true })).readable;
   } catch (cause) {
-    throw refuse(cause instanceof Error ? cause.message : String(cause), cause);
+    throw localError(`read ${path}`, cause);
   }
 }

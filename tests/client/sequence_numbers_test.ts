@@ -1,36 +1,36 @@
 import assert from "node:assert/strict";
 import type { ReplyBody } from "../../src/protocol/mod.ts";
-import { Numbering } from "../../src/client/numbering.ts";
-import { frameSizeFor } from "../../src/client/plan.ts";
+import { frameSizeFor } from "../../src/client/frame_size.ts";
+import { SequenceNumbers } from "../../src/client/sequence_numbers.ts";
 import { code } from "./scripted_peer.ts";
 
 const pure = (name: string, fn: () => void) => Deno.test({ name, permissions: "none", fn });
 
 /** Three frames sent, then these replies: the number that comes next. */
 function after(...replies: ReplyBody[]): number | undefined {
-  const numbering = new Numbering();
-  for (let n = 0; n < replies.length; n++) numbering.take();
+  const numbers = new SequenceNumbers();
+  for (let n = 0; n < replies.length; n++) numbers.take();
   for (const [n, body] of replies.entries()) {
-    numbering.answered(n + 1, body, n === replies.length - 1);
+    numbers.answered(n + 1, body, n === replies.length - 1);
   }
-  return numbering.settling ? undefined : numbering.next;
+  return numbers.refused ? undefined : numbers.next;
 }
 
 pure("numbers start at 1 and rise (S-SEQ-4)", () => {
-  const numbering = new Numbering();
-  assert.deepEqual([numbering.take(), numbering.take(), numbering.last], [1, 2, 2]);
+  const numbers = new SequenceNumbers();
+  assert.deepEqual([numbers.take(), numbers.take(), numbers.last], [1, 2, 2]);
   assert.equal(after({ code: "ok" }, { code: "partial" }), 3);
 });
 
 pure("after a refusal nothing is settled until all is answered", () => {
-  const numbering = new Numbering();
-  for (let n = 0; n < 3; n++) numbering.take();
-  numbering.answered(1, { code: "storage_full" }, false);
-  assert.equal(numbering.settling, true);
-  numbering.answered(2, { code: "sequence_gap", expected: 1 }, false);
-  assert.equal(numbering.settling, true);
-  numbering.answered(3, { code: "sequence_gap", expected: 1 }, true);
-  assert.deepEqual([numbering.settling, numbering.next], [false, 1]);
+  const numbers = new SequenceNumbers();
+  for (let n = 0; n < 3; n++) numbers.take();
+  numbers.answered(1, { code: "storage_full" }, false);
+  assert.equal(numbers.refused, true);
+  numbers.answered(2, { code: "sequence_gap", expected: 1 }, false);
+  assert.equal(numbers.refused, true);
+  numbers.answered(3, { code: "sequence_gap", expected: 1 }, true);
+  assert.deepEqual([numbers.refused, numbers.next], [false, 1]);
 });
 
 pure("what kept a frame from running does not use its number up (S-SEQ-2)", () => {

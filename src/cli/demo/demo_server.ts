@@ -1,21 +1,21 @@
-/** The demo's server, its folder, and the bad network in front of it; all of it goes away again. @module */
+/** The demo's server, its temporary folder, and proxies that break connections to it. @module */
 import { type ConnectionPlan, FaultProxy } from "../../chaos/mod.ts";
-import { FxferError } from "../../errors.ts";
 import { serve } from "../../server/mod.ts";
 import { DiskStorage } from "../../storage/mod.ts";
 import { MemorySessionStore } from "../../store/mod.ts";
+import { localError } from "../local.ts";
 
-/** Small, so that a file of a few MiB comes in several frames and there is something to see. */
+/** Small, so that a file of a few MiB comes in several frames. */
 const REQUEST_BYTES = 1024 * 1024;
 
-/** See the module's text. */
-export interface Stage extends AsyncDisposable {
+/** The server and its folder. Disposing of it stops the server and removes the folder. */
+export interface DemoServer extends AsyncDisposable {
   /** Where files are stored. */
   readonly folder: string;
   /** The server's port. */
   readonly port: number;
-  /** A proxy in front of the server; it closes with the stage. */
-  network(
+  /** Starts a proxy in front of the server; it is closed together with the server. */
+  startProxy(
     plan: (connection: number) => ConnectionPlan,
     onBytes: (connection: number, direction: "up" | "down", bytes: Uint8Array) => void,
     onCut: (connection: number) => void,
@@ -27,14 +27,13 @@ export interface Stage extends AsyncDisposable {
  *
  * @throws {FxferError} `local_io` if the program may not do that.
  */
-export async function openStage(): Promise<Stage> {
+export async function startDemoServer(): Promise<DemoServer> {
   await using opened = new AsyncDisposableStack();
   let folder: string;
   try {
     folder = await Deno.makeTempDir({ prefix: "fxfer_demo_" });
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new FxferError("local_io", `Cannot make a temporary folder: ${reason}`, { cause });
+    throw localError("make a temporary folder", cause);
   }
   opened.defer(() => Deno.remove(folder, { recursive: true }));
   const storage = opened.use(await DiskStorage.open(folder));
@@ -45,7 +44,7 @@ export async function openStage(): Promise<Stage> {
   return {
     folder,
     port,
-    network: async (plan, onBytes, onCut) =>
+    startProxy: async (plan, onBytes, onCut) =>
       owned.use(
         await FaultProxy.listen({
           target: { hostname, port },

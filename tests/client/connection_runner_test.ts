@@ -2,10 +2,12 @@ import assert from "node:assert/strict";
 import { FxferError } from "../../src/errors.ts";
 import type { ReplyFrame } from "../../src/protocol/mod.ts";
 import type { ClientConnection } from "../../src/client/client_connection.ts";
-import { Link } from "../../src/client/link.ts";
-import { Outbox } from "../../src/client/outbox.ts";
-import { Transmitter } from "../../src/client/transmit.ts";
+import { ConnectionRunner } from "../../src/client/connection_runner.ts";
+import { resolveOptions } from "../../src/client/options.ts";
 import { OutgoingFile } from "../../src/client/outgoing_file.ts";
+import { SendQueue } from "../../src/client/send_queue.ts";
+import { Transmitter } from "../../src/client/transmitter.ts";
+import { Wakeup } from "../../src/client/wakeup.ts";
 import { code, pattern } from "./scripted_peer.ts";
 
 function lost(): FxferError {
@@ -47,7 +49,7 @@ class BrokenPipe {
   }
 }
 
-Deno.test("Link reads the reply that stands behind a failed write (S-TRF-8)", async () => {
+Deno.test("ConnectionRunner reads the reply that stands behind a failed write (S-TRF-8)", async () => {
   const reply: ReplyFrame = {
     header: {
       version: "2.0",
@@ -58,28 +60,22 @@ Deno.test("Link reads the reply that stands behind a failed write (S-TRF-8)", as
     body: { code: "too_large" },
   };
   const connection = new BrokenPipe(reply);
-  const outbox = new Outbox({
-    retries: 1,
-    backoff: { initialMs: 1, maxMs: 1 },
-    now: Date.now,
-    random: Math.random,
-    onEvent: () => {},
-    onNews: () => {},
-  });
-  outbox.started(undefined, "stateless");
-  const upload = new OutgoingFile(pattern(10), {});
-  outbox.add(upload);
-  const link = new Link({
+  const options = resolveOptions({ retries: 1, backoff: { initialMs: 1, maxMs: 1 } });
+  const queue = new SendQueue(options, () => {});
+  queue.started(undefined, "stateless");
+  const file = new OutgoingFile(pattern(10), {});
+  queue.add(file);
+  const runner = new ConnectionRunner({
+    ...options,
     connection: connection as unknown as ClientConnection,
-    outbox,
+    queue,
     transmitter: new Transmitter(),
-    sender: { id: null, mode: "stateless" },
+    session: { id: null, mode: "stateless" },
     keepaliveMs: 30_000,
-    now: Date.now,
-    onEvent: () => {},
+    wakeup: new Wakeup(),
   });
-  const running = link.run();
-  await assert.rejects(upload.result, code("too_large"));
+  const running = runner.run();
+  await assert.rejects(file.result, code("too_large"));
   connection.close();
   assert.equal((await running).kind, "lost");
 });

@@ -1,61 +1,66 @@
 /**
- * Where an upload's bytes come from, frame by frame.
+ * Where the bytes of an outgoing file come from, frame by frame.
  *
- * A source of known size is cut on a fixed grid and read again whenever a frame is sent again. A
- * source that can be read only once is gathered into chunks, kept until the server has answered
- * them: what must be in memory is bounded by the window times the chunk.
+ * A source of known size is divided into frames on a fixed grid, and is read again whenever a frame is
+ * sent again. A source that can be read only once is gathered into chunks, one for each frame. A chunk
+ * is kept until the server has answered its frame, so that at most a full window of chunks is in memory.
  *
  * @module
  */
 import { FxferError } from "../errors.ts";
+import { localError } from "./client_errors.ts";
 import { blobSource, bytesSource } from "./source.ts";
 import type { Source, SourceInput } from "./types.ts";
 
 /** How far the frame goes that starts at an offset. */
 export interface FrameSpan {
   readonly end: number;
-  /** Whether the file ends with it. */
+  /** Whether the file ends with this frame. */
   readonly last: boolean;
 }
 
-/** The bytes of one upload; see the module's text. */
-export interface Feed {
+/** The bytes of one outgoing file; see the module's text. */
+export interface FrameSource {
   /** Bytes in all; undefined while unknown. */
   readonly size: number | undefined;
   /** The frame that starts at `offset`; undefined if `prepare` must be awaited first. */
-  cut(offset: number, frameSize: number): FrameSpan | undefined;
+  span(offset: number, frameSize: number): FrameSpan | undefined;
   /** Makes the frame at `offset` ready. */
   prepare(offset: number, frameSize: number): Promise<void>;
   /** Bytes that are in memory; undefined if they must be read. */
   view(offset: number, length: number): Uint8Array | undefined;
   /** As {@linkcode Source.read}. */
   read(into: Uint8Array, offset: number): Promise<number | null>;
-  /** The server has all bytes below `offset`. */
+  /** The server has all bytes below `offset`: they are not asked for again. */
   release(offset: number): void;
   /** As {@linkcode Source.changed}; absent means never. */
   readonly changed?: (() => Promise<boolean>) | undefined;
-  /** No more is needed: a later read fails. */
+  /** Nothing more is needed: a later read fails. */
   close(reason?: unknown): void;
 }
 
 /**
- * What a caller sends, as a feed.
+ * A frame source for what the program gave to `send`.
  *
  * @throws {TypeError} If it is none of the kinds that can be sent.
  */
-export function feedOf(input: SourceInput): Feed {
-  if (input instanceof Uint8Array) return new SizedFeed(bytesSource(input), input.length);
-  if (input instanceof Blob) return new SizedFeed(blobSource(input), input.size);
-  if (input instanceof ReadableStream) return new GatheringFeed(streamReader(input));
+export function frameSourceOf(input: SourceInput): FrameSource {
+  if (input instanceof Uint8Array) return new SizedFrameSource(bytesSource(input), input.length);
+  if (input instanceof Blob) return new SizedFrameSource(blobSource(input), input.size);
+  if (input instanceof ReadableStream) return new GatheringFrameSource(streamReader(input));
   if (typeof input?.read === "function") {
     return input.size === undefined
-      ? new GatheringFeed(sourceReader(input))
-      : new SizedFeed(input, input.size);
+      ? new GatheringFrameSource(sourceReader(input))
+      : new SizedFrameSource(input, input.size);
   }
   throw new TypeError("Cannot send: source must be bytes, a Blob, a stream or a Source");
 }
 
-class SizedFeed implements Feed {
+function closedError(): FxferError {
+  return new FxferError("interrupted", "Cannot read source: it was closed");
+}
+
+class SizedFrameSource implements FrameSource {
   readonly size: number;
   readonly changed: (() => Promise<boolean>) | undefined;
   readonly #source: Source;
@@ -70,8 +75,9 @@ class SizedFeed implements Feed {
     this.changed = source.changed && (async () => !this.#closed && await source.changed!());
   }
 
-  cut(offset: number, frameSize: number): FrameSpan {
-    // On a grid: a frame that goes on after a cut ends where it was to end before (S-SEQ-1).
+  span(offset: number, frameSize: number): FrameSpan {
+    // A frame that goes on in the middle of an earlier one ends where that one was to end: with the
+    // same end it is the same request (S-SEQ-1).
     const end = Math.min(this.size, (Math.floor(offset / frameSize) + 1) * frameSize);
     return { end, last: end === this.size };
   }
@@ -82,8 +88,8 @@ class SizedFeed implements Feed {
     return this.#source.view?.(offset, length);
   }
   async read(into: Uint8Array, offset: number): Promise<number | null> {
-    // A source may open itself again when it is read.
-    if (this.#closed) throw new FxferError("interrupted", "Cannot read source: it was closed");
+    // Without this check a source that opens itself on a read would stay open.
+    if (this.#closed) throw closedError();
     return await this.#source.read(into, offset);
   }
   release(): void {}
@@ -93,33 +99,35 @@ class SizedFeed implements Feed {
   }
 }
 
-/** Hands on the next bytes of something that is read once; undefined at the end. */
-interface Reader {
+/** Reads an input that can be read only once. */
+interface OnceReader {
+  /** The next bytes; undefined at the end. */
   next(): Promise<Uint8Array | undefined>;
   close(reason?: unknown): void;
 }
 
+/** The bytes of one frame. */
 interface Chunk {
   readonly start: number;
   readonly bytes: Uint8Array;
-  last: boolean;
+  readonly last: boolean;
 }
 
-class GatheringFeed implements Feed {
+class GatheringFrameSource implements FrameSource {
   readonly size: undefined;
-  readonly #reader: Reader;
+  readonly #reader: OnceReader;
   #chunks: Chunk[] = [];
   /** Bytes gathered in all, kept or not. */
   #end = 0;
-  /** Bytes that came in but did not fit into a chunk any more. */
-  #rest: Uint8Array | undefined = new Uint8Array(0);
+  /** Bytes that were read but belong to the next chunk; undefined once the input has ended. */
+  #unused: Uint8Array | undefined = new Uint8Array(0);
   #closed = false;
 
-  constructor(reader: Reader) {
+  constructor(reader: OnceReader) {
     this.#reader = reader;
   }
 
-  cut(offset: number): FrameSpan | undefined {
+  span(offset: number): FrameSpan | undefined {
     const chunk = this.#find(offset);
     return chunk && { end: chunk.start + chunk.bytes.length, last: chunk.last };
   }
@@ -132,11 +140,11 @@ class GatheringFeed implements Feed {
     const parts: Uint8Array[] = [];
     let length = 0;
     for (;;) {
-      // Also when the chunk is full: only what follows tells whether it is the last.
-      while (this.#rest?.length === 0) this.#rest = await this.#next();
-      if (this.#rest === undefined || length === frameSize) break;
-      const part = this.#rest.subarray(0, frameSize - length);
-      this.#rest = this.#rest.subarray(part.length);
+      // Reads on also when the chunk is full: only what follows tells whether the chunk is the last.
+      while (this.#unused?.length === 0) this.#unused = await this.#next();
+      if (this.#unused === undefined || length === frameSize) break;
+      const part = this.#unused.subarray(0, frameSize - length);
+      this.#unused = this.#unused.subarray(part.length);
       parts.push(part);
       length += part.length;
     }
@@ -146,19 +154,18 @@ class GatheringFeed implements Feed {
       bytes.set(part, at);
       at += part.length;
     }
-    this.#chunks.push({ start: this.#end, bytes, last: this.#rest === undefined });
+    this.#chunks.push({ start: this.#end, bytes, last: this.#unused === undefined });
     this.#end += length;
   }
 
   async #next(): Promise<Uint8Array | undefined> {
     try {
       const bytes = await this.#reader.next();
-      // A closed reader looks like one at its end: half a file must not pass for a whole one.
-      if (this.#closed) throw new FxferError("interrupted", "Cannot read source: it was closed");
+      // A stream that was cancelled seems to be at its end: half a file must not pass for a whole one.
+      if (this.#closed) throw closedError();
       return bytes;
     } catch (cause) {
-      if (cause instanceof FxferError) throw cause;
-      throw new FxferError("local_io", "Cannot read source: it failed", { cause });
+      throw localError(cause);
     }
   }
 
@@ -194,23 +201,21 @@ class GatheringFeed implements Feed {
   }
 }
 
-function streamReader(stream: ReadableStream<Uint8Array>): Reader {
+function streamReader(stream: ReadableStream<Uint8Array>): OnceReader {
   const reader = stream.getReader();
   return {
     next: async () => {
       const { done, value } = await reader.read();
       if (done) return undefined;
-      if (!(value instanceof Uint8Array)) {
-        throw new TypeError("Cannot send stream: a chunk is no Uint8Array");
-      }
-      return value;
+      if (value instanceof Uint8Array) return value;
+      throw new TypeError("Cannot send stream: a chunk is no Uint8Array");
     },
-    // A stream that fails to be cancelled is as useless as a cancelled one.
+    // Nobody needs the stream any more, so it does not matter whether it could be cancelled.
     close: (reason) => void reader.cancel(reason).catch(() => {}),
   };
 }
 
-function sourceReader(source: Source): Reader {
+function sourceReader(source: Source): OnceReader {
   let offset = 0;
   return {
     next: async () => {

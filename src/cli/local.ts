@@ -1,0 +1,46 @@
+/** What the program may do on this machine, asked without a prompt, and errors that say why not. @module */
+import { FxferError, reasonOf } from "../errors.ts";
+
+async function granted(descriptor: Deno.PermissionDescriptor): Promise<boolean> {
+  const { state } = await Deno.permissions.query(descriptor);
+  return state === "granted";
+}
+
+/** Whether a path may be read. */
+export function readable(path: string): Promise<boolean> {
+  return granted({ name: "read", path });
+}
+
+/** Whether a path may be written. */
+export function writable(path: string): Promise<boolean> {
+  return granted({ name: "write", path });
+}
+
+/** Whether an address may be connected to, or listened on. */
+export function reachable(hostname: string, port: number): Promise<boolean> {
+  const host = hostname.includes(":") ? `[${hostname}]` : hostname;
+  return granted({ name: "net", host: `${host}:${port}` });
+}
+
+/**
+ * An error `Cannot <action>: <reason>` with the code `local_io`.
+ *
+ * @param reason In words; default the text of the cause.
+ */
+export function localError(
+  action: string,
+  cause: unknown,
+  reason: string = reasonOf(cause),
+): FxferError {
+  return new FxferError("local_io", `Cannot ${action}: ${reason}`, { cause });
+}
+
+/**
+ * Checks that a path may be read.
+ *
+ * @throws {FxferError} `local_io` that names the flag of Deno which permits it.
+ */
+export async function mustRead(path: string, action = `read ${path}`): Promise<void> {
+  if (await readable(path)) return;
+  throw localError(action, undefined, `reading it is not permitted (--allow-read=${path})`);
+}

@@ -1,0 +1,173 @@
+/**
+ * Works one connection after its handshake, until it ends: a writer takes requests from the send
+ * queue, a reader hands replies back to it, and a timer notices when the server has fallen silent. The
+ * session manager makes a runner for each connection. Requests that are unanswered at the end stay in
+ * the queue.
+ *
+ * @module
+ */
+import { CODES, FxferError } from "../errors.ts";
+import type { ReplyBody } from "../protocol/mod.ts";
+import { type ClientConnection, CLOSE_TIMEOUT_MS } from "./client_connection.ts";
+import { asLost, isLost, localError } from "./client_errors.ts";
+import type { ResolvedOptions } from "./options.ts";
+import {
+  type ClientRequest,
+  type ConnectionEnd,
+  encodeHead,
+  type RequestSession,
+} from "./requests.ts";
+import type { SendQueue } from "./send_queue.ts";
+import type { Transmitter } from "./transmitter.ts";
+import type { Wakeup } from "./wakeup.ts";
+
+/** What a runner works with. */
+export interface ConnectionRunnerParts extends Pick<ResolvedOptions, "now" | "emit"> {
+  readonly connection: ClientConnection;
+  readonly queue: SendQueue;
+  readonly transmitter: Transmitter;
+  readonly session: RequestSession;
+  readonly keepaliveMs: number;
+  /** Wakes the writer when the queue may have a request for it. */
+  readonly wakeup: Wakeup;
+}
+
+/** See the module's text. */
+export class ConnectionRunner {
+  readonly #parts: ConnectionRunnerParts;
+  #end: ConnectionEnd | undefined;
+  /** When the network last took payload: as long as it does, the server is alive. */
+  #movedAt = 0;
+  #silenceTimer: ReturnType<typeof setTimeout> | undefined;
+  #closeTimer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(parts: ConnectionRunnerParts) {
+    this.#parts = parts;
+  }
+
+  /** Works the connection to its end. Never rejects. */
+  async run(): Promise<ConnectionEnd> {
+    const { connection, wakeup } = this.#parts;
+    this.#checkSilence();
+    const writing = this.#write();
+    await this.#read();
+    clearTimeout(this.#silenceTimer);
+    clearTimeout(this.#closeTimer);
+    // Only a client that is done ends its connection in order (S-DIS-2).
+    if (this.#end!.kind === "closed") await connection.finish();
+    else connection.close();
+    wakeup.wake();
+    await writing;
+    return this.#end!;
+  }
+
+  /** Ends the connection at once: what is unanswered can be sent again over another one. */
+  cut(error: FxferError): void {
+    this.#endWith({ kind: "lost", error });
+    this.#parts.connection.close();
+  }
+
+  #endWith(end: ConnectionEnd): void {
+    this.#end ??= end;
+    this.#parts.wakeup.wake();
+  }
+
+  async #read(): Promise<void> {
+    const { connection, queue, emit } = this.#parts;
+    try {
+      while (this.#end === undefined) {
+        const reply = await connection.receive();
+        if (reply === undefined) {
+          throw new FxferError("connection_lost", "Cannot go on: the server closed the connection");
+        }
+        const { header: { session: { action } }, body } = reply;
+        const isNotice = action === "disconnect" && !this.#answersDisconnect(body);
+        if (isNotice) {
+          emit({ type: "notice", code: body.code, retryAfterMs: body.retry_after_ms });
+        }
+        const end = isNotice ? queue.noticed(body) : queue.answered(body);
+        if (end !== undefined) this.#endWith(end);
+      }
+    } catch (error) {
+      this.#endWith({ kind: "lost", error: asLost(error) });
+    }
+  }
+
+  /** A notice has the same action as the reply to a disconnect: only the code tells them apart. */
+  #answersDisconnect({ code }: ReplyBody): boolean {
+    const codeClass = CODES[code].class;
+    return this.#parts.queue.awaitsReplyTo("disconnect") &&
+      (codeClass === "success" || codeClass === "resync" || code === "store_unavailable");
+  }
+
+  async #write(): Promise<void> {
+    const { queue, wakeup } = this.#parts;
+    try {
+      while (this.#end === undefined) {
+        if (queue.done) return await this.#leave();
+        const request = queue.take() ??
+          (this.#heartbeatInMs() <= 0 ? queue.takeHeartbeat() : undefined);
+        if (request !== undefined) await this.#send(request);
+        else await wakeup.sleep(Math.min(queue.heldForMs ?? Infinity, this.#heartbeatInMs()));
+      }
+    } catch (error) {
+      this.#writeFailed(error);
+    }
+  }
+
+  /** Without a session no disconnect is sent: the client only closes its half first (S-DIS-2). */
+  async #leave(): Promise<void> {
+    const { connection } = this.#parts;
+    this.#endWith({ kind: "closed", totals: undefined });
+    this.#closeSoon();
+    await connection.closeWrite();
+  }
+
+  async #send(request: ClientRequest): Promise<void> {
+    const { connection, transmitter, session, now } = this.#parts;
+    if (request.kind !== "transfer") return await connection.write(encodeHead(session, request));
+    const moved = () => void (this.#movedAt = now());
+    moved();
+    try {
+      await transmitter.send(connection, encodeHead(session, request), request, moved);
+    } catch (error) {
+      if (!isLost(error)) request.file.fail(localError(error));
+      throw error;
+    }
+  }
+
+  #writeFailed(error: unknown): void {
+    // A source failed in the middle of a frame: the frame cannot be completed on this connection.
+    if (!isLost(error)) return this.cut(asLost(error));
+    // The server may have sent a refusal before it stopped reading: the reader waits for it (S-TRF-8).
+    if (this.#end === undefined) this.#closeSoon();
+  }
+
+  /** Closes the connection, and so ends the reader, if the server does not do it in time. */
+  #closeSoon(): void {
+    this.#closeTimer = setTimeout(() => this.#parts.connection.close(), CLOSE_TIMEOUT_MS);
+  }
+
+  /** Milliseconds until a session needs a heartbeat: after half the keep-alive without a byte sent. */
+  #heartbeatInMs(): number {
+    const { connection, keepaliveMs, now, queue, session } = this.#parts;
+    if (session.id === null || queue.awaitsReplyTo("heartbeat")) return Infinity;
+    return connection.sentAt + keepaliveMs / 2 - now();
+  }
+
+  /**
+   * The connection counts as lost when nothing came in and nothing went out for 1.5 keep-alive times.
+   * Without a session an idle connection may be silent.
+   */
+  #checkSilence(): void {
+    const { connection, keepaliveMs, now, queue, session } = this.#parts;
+    const replyIsDue = session.id !== null || queue.awaitsReplyTo("transfer");
+    const left = Math.max(connection.heardAt, this.#movedAt) + 1.5 * keepaliveMs - now();
+    if (left > 0 || !replyIsDue) {
+      const ms = Math.max(left, keepaliveMs / 4);
+      this.#silenceTimer = setTimeout(() => this.#checkSilence(), ms);
+      return;
+    }
+    this.cut(new FxferError("connection_lost", "Cannot go on: nothing was heard from the server"));
+  }
+}

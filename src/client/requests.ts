@@ -1,0 +1,64 @@
+/**
+ * What the parts of the client hand to each other: requests on their way out, the end of a connection,
+ * and what the server has of a session that is resumed.
+ *
+ * @module
+ */
+import type { FxferError } from "../errors.ts";
+import { omitUndefined } from "../omit_undefined.ts";
+import { encodeRequest, type RequestInit, type TransferData } from "../protocol/mod.ts";
+import type { OutgoingFile } from "./outgoing_file.ts";
+import type { SessionTotals } from "./types.ts";
+
+/** A request that sends the bytes of a file from `start` to `end`. */
+export interface TransferFrame {
+  readonly kind: "transfer";
+  readonly file: OutgoingFile;
+  /** 0 without a session. */
+  readonly sequence: number;
+  readonly start: number;
+  readonly end: number;
+  /** Kept with the frame, because a repeated request must have the same session data (S-SEQ-1). */
+  readonly data: TransferData;
+}
+
+/** One request, as the send queue hands it to a connection. `cancel` drops a partial file. */
+export type ClientRequest =
+  | TransferFrame
+  | { readonly kind: "cancel"; readonly sequence: number; readonly uploadId: string | undefined }
+  | { readonly kind: "heartbeat"; readonly sequence: number }
+  | { readonly kind: "disconnect"; readonly sequence: number };
+
+/** What every request of a connection repeats in its header: the id is null without a session. */
+export type RequestSession = Pick<RequestInit, "id" | "mode">;
+
+/** The bytes of a request up to its payload. */
+export function encodeHead(session: RequestSession, request: ClientRequest): Uint8Array {
+  const { sequence } = request;
+  if (request.kind === "heartbeat" || request.kind === "disconnect") {
+    return encodeRequest({ ...session, sequence, action: request.kind });
+  }
+  const transfer = { ...session, sequence, action: "transfer" } as const;
+  if (request.kind === "cancel") {
+    const data = omitUndefined({ cancel: true, uploadId: request.uploadId });
+    return encodeRequest({ ...transfer, data });
+  }
+  const { file: { mimeType }, start, end, data } = request;
+  return encodeRequest({ ...transfer, mimeType, size: end - start, data });
+}
+
+/** Why a connection is of no more use, and what follows. */
+export type ConnectionEnd =
+  /** The session was ended as the program asked, or there was no session to end. */
+  | { readonly kind: "closed"; readonly totals: SessionTotals | undefined }
+  /** Another connection may go on where this one ended. */
+  | { readonly kind: "lost"; readonly error: FxferError }
+  /** No other connection would help: the client is over. */
+  | { readonly kind: "fatal"; readonly error: FxferError };
+
+/** What the server says of a session that it resumes (S-CON-2). */
+export interface Resumption {
+  readonly nextSequence: number;
+  /** The file of which the server has a part; it has no id if the client that sent it gave none. */
+  readonly openFile: { readonly uploadId: string | undefined; readonly offset: number } | undefined;
+}

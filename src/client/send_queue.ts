@@ -1,0 +1,273 @@
+/**
+ * The files of a client and the requests that carry them: what is sent next, what is unanswered, and
+ * what a reply means for both. These are the exactly-once rules (S-SEQ) from the client's side.
+ *
+ * The queue does no I/O. A connection runner takes requests from it, writes them, and hands the replies
+ * back; the session manager tells it of new files and of each new connection. Frames without a reply are
+ * kept as descriptions, without their bytes. If the server has not run one, the file makes a new frame
+ * from the offset that the server names. If the server has run one and only the reply was lost, the frame
+ * is repeated without its bytes, and the server answers from its record (S-SEQ-1).
+ *
+ * @module
+ */
+import { CODES, type FxferError } from "../errors.ts";
+import { DEFAULT_MAX_INFLIGHT, type Mode, type ReplyBody } from "../protocol/mod.ts";
+import { refusal } from "./client_errors.ts";
+import { frameSizeFor, tooLarge } from "./frame_size.ts";
+import type { ResolvedOptions } from "./options.ts";
+import type { OutgoingFile } from "./outgoing_file.ts";
+import { totalsOf } from "./reply_fields.ts";
+import { connectionEndOf, endedBy, isSessionTaken, outcomeOf } from "./reply_outcome.ts";
+import type { ClientRequest, ConnectionEnd, Resumption, TransferFrame } from "./requests.ts";
+import { SequenceNumbers } from "./sequence_numbers.ts";
+import type { Terms } from "./types.ts";
+import { UnansweredRequests } from "./unanswered_requests.ts";
+
+/** See the module's text. */
+export class SendQueue {
+  /** Whether a frame was answered or the server has more of a file: the session manager resets it. */
+  progressed = false;
+  /** Whether the session is to be ended after the files. */
+  closing = false;
+  readonly #options: ResolvedOptions;
+  readonly #onNews: () => void;
+  #mode: Mode = "stateful";
+  #terms: Terms | undefined;
+  /** Files without a result, in the order of their send calls. */
+  readonly #files = new Set<OutgoingFile>();
+  readonly #unanswered = new UnansweredRequests();
+  readonly #numbers = new SequenceNumbers();
+  #disconnectRefusals = 0;
+  /** The highest sequence number that the server has expected at a connect. */
+  #highestNext = 1;
+  /** Nothing new is sent before this time. */
+  #heldUntil = 0;
+  /** The file of which the server has a part; its offset is known only from a connect. */
+  #openFile: Partial<NonNullable<Resumption["openFile"]>> | undefined;
+
+  /** @param onNews Called when {@linkcode take} may give a request that it could not give before. */
+  constructor(options: ResolvedOptions, onNews: () => void) {
+    this.#options = options;
+    this.#onNews = onNews;
+  }
+
+  /** Whether a request of this kind has no reply yet. */
+  awaitsReplyTo(kind: ClientRequest["kind"]): boolean {
+    return this.#unanswered.has(kind);
+  }
+
+  /** Whether there is nothing to send and no session to end. */
+  get idle(): boolean {
+    return !this.closing && this.#firstFile() === undefined;
+  }
+
+  /** Whether only the end of the session is left to ask for. */
+  get onlyClosing(): boolean {
+    return this.closing && this.#firstFile() === undefined;
+  }
+
+  /** Whether the client may leave: without a session there is no end to ask for. */
+  get done(): boolean {
+    return this.#mode === "stateless" && this.onlyClosing;
+  }
+
+  /** Milliseconds until new requests may be sent after a refusal; undefined when they may be now. */
+  get heldForMs(): number | undefined {
+    const ms = this.#heldUntil - this.#options.now();
+    return ms > 0 ? ms : undefined;
+  }
+
+  /** Adds a file behind the others. */
+  add(file: OutgoingFile): void {
+    this.#files.add(file);
+    // The server may have a part of it from an earlier run of the program.
+    const { uploadId, offset } = this.#openFile ?? {};
+    if (uploadId === file.uploadId && offset !== undefined) this.#resume(file, offset);
+    this.#onNews();
+  }
+
+  /** Rejects every file. */
+  failAll(error: FxferError): void {
+    for (const file of this.#files) file.fail(error);
+    this.#files.clear();
+  }
+
+  /** The first file that has no result and matches; files that were given up are taken out on the way. */
+  #firstFile(matches: (file: OutgoingFile) => boolean = () => true): OutgoingFile | undefined {
+    // This does not walk the whole queue: only files that are sent and unanswered stand in front, and
+    // the window bounds them.
+    for (const file of this.#files) {
+      if (file.decided) this.#files.delete(file);
+      else if (matches(file)) return file;
+    }
+  }
+
+  /** The next request to write; undefined while there is none or it must wait. */
+  take(): ClientRequest | undefined {
+    if (this.#unanswered.size >= (this.#terms?.maxInflight ?? DEFAULT_MAX_INFLIGHT)) return;
+    const repeated = this.#unanswered.nextToRepeat();
+    if (repeated !== undefined) return this.#unanswered.add(repeated);
+    if (this.#numbers.refused || this.heldForMs !== undefined) return;
+    const file = this.#firstFile((file) => !file.allSent);
+    if (file !== undefined) return this.#takeFrame(file);
+    if (this.onlyClosing && !this.done && this.#unanswered.size === 0) {
+      return this.#unanswered.add({ kind: "disconnect", sequence: this.#numbers.take() });
+    }
+  }
+
+  /** A heartbeat to write now. */
+  takeHeartbeat(): ClientRequest {
+    return this.#unanswered.add({ kind: "heartbeat", sequence: this.#numbers.last });
+  }
+
+  #takeFrame(file: OutgoingFile): ClientRequest | undefined {
+    const stateful = this.#mode === "stateful";
+    if (stateful && this.#openFile !== undefined && this.#openFile.uploadId !== file.uploadId) {
+      // A session has room for one unfinished file: the part of a file that was given up is dropped.
+      const { uploadId } = this.#openFile;
+      this.#openFile = undefined;
+      return this.#unanswered.add({ kind: "cancel", sequence: this.#numbers.take(), uploadId });
+    }
+    let frameSize: number;
+    try {
+      frameSize = frameSizeFor(this.#mode, this.#terms?.limits, file.source.size);
+    } catch (error) {
+      return this.#giveUp(file, error as FxferError);
+    }
+    const frame = file.nextFrame(frameSize, stateful ? this.#numbers.next : 0);
+    if (frame === undefined) {
+      if (!file.preparing) file.prepare(frameSize).then(this.#onNews);
+      return;
+    }
+    const { complete } = frame.data;
+    if (!stateful && !complete) return this.#giveUp(file, tooLarge(this.#mode, frameSize));
+    if (stateful) {
+      this.#numbers.take();
+      this.#openFile = complete ? undefined : { uploadId: file.uploadId };
+    }
+    return this.#unanswered.add(frame);
+  }
+
+  /** Gives a file up, so that the next one has its turn. */
+  #giveUp(file: OutgoingFile, error: FxferError): undefined {
+    file.fail(error);
+    this.#onNews();
+  }
+
+  /** Takes in a reply; replies come in the order of their requests. */
+  answered(body: ReplyBody): ConnectionEnd | undefined {
+    const end = connectionEndOf(body);
+    if (end !== undefined) return end;
+    const request = this.#unanswered.shift();
+    if (request === undefined) return endedBy(body);
+    this.#onNews();
+    if (request.kind === "heartbeat") return;
+    // The requests behind a refused one are refused with it: that is not their files' fault.
+    const behindRefusal = this.#numbers.refused;
+    if (this.#mode === "stateful") {
+      this.#numbers.answered(request.sequence, body, this.#unanswered.allNumbersAnswered);
+    }
+    if (request.kind === "disconnect") return this.#disconnectAnswered(body);
+    if (request.kind === "transfer") this.#transferAnswered(request, body, behindRefusal);
+  }
+
+  /** Takes in a notice: the server closes the connection after it. */
+  noticed(body: ReplyBody): ConnectionEnd {
+    const end = endedBy(body);
+    const { first } = this.#unanswered;
+    if (end.kind === "lost" || isSessionTaken(body) || first?.kind !== "transfer") return end;
+    // The server could not read the first frame without a reply: its file is at fault (S-VER-6).
+    first.file.fail(refusal("Cannot send file", body));
+    return endedBy(body, "lost");
+  }
+
+  #disconnectAnswered(body: ReplyBody): ConnectionEnd | undefined {
+    const { code, retry_after_ms: retryAfterMs } = body;
+    if (code === "session_closed") return { kind: "closed", totals: totalsOf(body) };
+    const { class: codeClass } = CODES[code];
+    if (codeClass === "fatal" || ++this.#disconnectRefusals > this.#options.retries) {
+      return endedBy(body, "fatal");
+    }
+    this.#hold(this.#disconnectRefusals, codeClass === "retry" ? retryAfterMs : 0);
+  }
+
+  #transferAnswered(frame: TransferFrame, body: ReplyBody, behindRefusal: boolean): void {
+    const { file, end } = frame;
+    if (file.decided) return;
+    const outcome = outcomeOf(frame, body, this.#mode);
+    switch (outcome.kind) {
+      case "acknowledged":
+      case "stored":
+        this.progressed = true;
+        file.acknowledge(end);
+        if (outcome.kind === "stored") this.#stored(file, body);
+        return;
+      case "again":
+        if (outcome.blockedBy !== undefined) this.#openFile = outcome.blockedBy;
+        if (behindRefusal) file.rewind(Math.min(outcome.offset, file.next));
+        else this.#sendAgain(file, outcome.offset, body);
+        return;
+      case "failed":
+        file.fail(outcome.error);
+    }
+  }
+
+  #stored(file: OutgoingFile, body: ReplyBody): void {
+    this.#files.delete(file);
+    if (this.#openFile?.uploadId === file.uploadId) this.#openFile = undefined;
+    file.confirm(body).then(this.#onNews);
+  }
+
+  /** Sends from `offset` again, after a pause where the code asks for one. */
+  #sendAgain(file: OutgoingFile, offset: number, body: ReplyBody): void {
+    const { code, retry_after_ms: retryAfterMs } = body;
+    const { retries, emit } = this.#options;
+    if (++file.refusals > retries) return file.fail(refusal("Cannot send file", body));
+    emit({ type: "refused", uploadId: file.uploadId, code, retryAfterMs });
+    if (CODES[code].class === "retry") this.#hold(file.refusals, retryAfterMs);
+    file.rewind(offset);
+  }
+
+  #hold(failures: number, retryAfterMs: number | undefined): void {
+    const { retryDelayMs, now } = this.#options;
+    this.#heldUntil = Math.max(this.#heldUntil, now() + retryDelayMs(failures, retryAfterMs));
+  }
+
+  /** A new connection resumed the session: every file goes on where the server has it (S-CON-2). */
+  resumed(terms: Terms, { nextSequence, openFile }: Resumption): void {
+    this.#terms = terms;
+    this.#mode = "stateful";
+    const ran = this.#unanswered.resume(nextSequence);
+    if (nextSequence > this.#highestNext) this.progressed = true;
+    this.#highestNext = nextSequence;
+    this.#numbers.restart(nextSequence);
+    this.#openFile = openFile;
+    for (const file of this.#files) {
+      if (openFile !== undefined && openFile.uploadId === file.uploadId) {
+        this.#resume(file, openFile.offset);
+      } else if (file.sentInSession && ran.get(file)?.data.complete !== true) {
+        file.rewind(0);
+      }
+    }
+  }
+
+  #resume(file: OutgoingFile, offset: number): void {
+    if (offset > file.acknowledged) this.progressed = true;
+    file.resume(offset);
+    this.#options.emit({ type: "resumed", uploadId: file.uploadId, offset });
+  }
+
+  /** A new session, or none: unfinished files start over, under the same upload ids. */
+  started(terms: Terms | undefined, mode: Mode): void {
+    this.#unanswered.clear();
+    this.#terms = terms;
+    this.#mode = mode;
+    this.#numbers.restart(1);
+    this.#highestNext = 1;
+    this.#openFile = undefined;
+    for (const file of this.#files) {
+      if (file.sentInSession) file.rewind(0);
+      file.sentInSession = false;
+    }
+  }
+}

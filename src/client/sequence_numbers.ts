@@ -1,0 +1,72 @@
+/**
+ * Gives out the sequence numbers of a session's requests (S-SEQ). Pure.
+ *
+ * The server runs requests strictly in order, so after one refusal it refuses all requests behind it.
+ * The send queue then sends nothing new until every reply is there. The number to go on with is the one
+ * that the server names, or it follows from the code of the refusal.
+ *
+ * @module
+ */
+import { CODES } from "../errors.ts";
+import type { ReplyBody } from "../protocol/mod.ts";
+
+/** Refusals after which the number is free again, besides all codes of class retry (S-SEQ-2). */
+const NUMBER_STAYS_FREE: ReadonlySet<string> = new Set([
+  "offset_mismatch",
+  "sequence_gap",
+  "sequence_reuse",
+  "unauthorized",
+  "too_large",
+]);
+
+/** The sequence numbers of one session; see the module's text. */
+export class SequenceNumbers {
+  #next = 1;
+  /** After a refusal: the number that will be next once all replies are there. */
+  #nextAfterRefusal: number | undefined;
+
+  /** Whether a request was refused and not all replies are there: nothing new may be sent. */
+  get refused(): boolean {
+    return this.#nextAfterRefusal !== undefined;
+  }
+
+  /** The last number given out: a heartbeat repeats it (S-SEQ-3). */
+  get last(): number {
+    return this.#next - 1;
+  }
+
+  /** The number that {@linkcode take} would give out. */
+  get next(): number {
+    return this.#next;
+  }
+
+  /** Gives out the next number. */
+  take(): number {
+    return this.#next++;
+  }
+
+  /** Goes on with `next`, in a new session or over a new connection. */
+  restart(next: number): void {
+    this.#next = next;
+    this.#nextAfterRefusal = undefined;
+  }
+
+  /** A request was answered; `allAnswered` says that no other one waits for its reply. */
+  answered(sequence: number, body: ReplyBody, allAnswered: boolean): void {
+    const { code, expected } = body;
+    if (CODES[code].class === "success" || body.replayed === true) {
+      if (this.refused) {
+        this.#nextAfterRefusal = Math.max(this.#nextAfterRefusal!, sequence + 1);
+      }
+    } else if (typeof expected === "number") {
+      this.#nextAfterRefusal = expected;
+    } else if (!this.refused) {
+      // Other codes do not say whether the number was used up. The higher guess is safe: a number that
+      // is too high is answered sequence_gap with the right one, while a number that is too low is that
+      // of another request, and its file would be lost.
+      const free = CODES[code].class === "retry" || NUMBER_STAYS_FREE.has(code);
+      this.#nextAfterRefusal = free ? sequence : sequence + 1;
+    }
+    if (this.#nextAfterRefusal !== undefined && allAnswered) this.restart(this.#nextAfterRefusal);
+  }
+}

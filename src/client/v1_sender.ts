@@ -1,0 +1,148 @@
+/**
+ * Sends files to a version 1 server: a connection for each file, no session, nothing confirmed (S-VER-5).
+ * `connect` makes one in place of the session manager, if its caller allowed version 1.
+ *
+ * @module
+ */
+import type { Endpoint } from "../address.ts";
+import { FxferError, isCode } from "../errors.ts";
+import { DEFAULT_MAX_REQUEST_SIZE, encodeV1Header } from "../protocol/mod.ts";
+import { LATE, within } from "../within.ts";
+import { ClientConnection } from "./client_connection.ts";
+import { localError } from "./client_errors.ts";
+import type { OutgoingFile } from "./outgoing_file.ts";
+import type { TransferFrame } from "./requests.ts";
+import { Transmitter } from "./transmitter.ts";
+
+/** How long a server may take to store a file after its last byte: after that the client stops waiting. */
+const ANSWER_TIMEOUT_MS = 10_000;
+/** An answer is one line: a server that writes more than this sends none. */
+const MAX_ANSWER_BYTES = 64 * 1024;
+
+/** Sends files one after the other; see the module's text. */
+export class V1Sender {
+  readonly mode = "v1";
+  readonly sessionId = null;
+  readonly token = undefined;
+  readonly terms = undefined;
+  /** The server. */
+  readonly address: Endpoint;
+  readonly #now: () => number;
+  readonly #stop = new AbortController();
+  readonly #transmitter = new Transmitter();
+  /** Why nothing can be sent any more. */
+  #over: FxferError | undefined;
+  readonly #files = new Set<OutgoingFile>();
+  #last: Promise<void> = Promise.resolve();
+  /** The file that is being sent, and its connection. */
+  #current: { readonly file: OutgoingFile; readonly connection: ClientConnection } | undefined;
+
+  constructor(address: Endpoint, now: () => number) {
+    this.address = address;
+    this.#now = now;
+  }
+
+  /** Adds a file behind the others; its `result` tells what becomes of it. */
+  add(file: OutgoingFile): void {
+    if (this.#over !== undefined) return file.fail(this.#over);
+    this.#files.add(file);
+    this.#last = this.#last.then(() => this.#send(file));
+  }
+
+  /** The program gave a file up. */
+  abandon(file: OutgoingFile, error: FxferError): void {
+    file.fail(error);
+    if (this.#current?.file === file) this.#current.connection.close();
+  }
+
+  /** Waits for the files under way. */
+  async disconnect(): Promise<undefined> {
+    await this.#last;
+    await this.stop(new FxferError("interrupted", "Cannot send file: client is disconnected"));
+  }
+
+  /** Ends the client at once. Resolves when nothing is open. */
+  async stop(error: FxferError): Promise<void> {
+    this.#over ??= error;
+    for (const file of this.#files) file.fail(this.#over);
+    this.#stop.abort();
+    this.#current?.connection.close();
+    await this.#last;
+  }
+
+  /** Never rejects: a failure rejects the file. */
+  async #send(file: OutgoingFile): Promise<void> {
+    try {
+      const frame = await wholeFile(file);
+      if (frame === undefined) return;
+      const connection = await ClientConnection.open(this.address, this.#now, this.#stop.signal);
+      this.#current = { file, connection };
+      try {
+        const head = encodeV1Header({ mimeType: file.mimeType, size: frame.end });
+        await this.#transmitter.send(connection, head, frame, () => {});
+        await connection.closeWrite();
+        const line = await answerOf(connection);
+        if (line?.startsWith("ERROR")) throw refused(line);
+        file.acknowledge(frame.end);
+        file.finishUnconfirmed();
+      } finally {
+        this.#current = undefined;
+        connection.close();
+      }
+    } catch (error) {
+      file.fail(localError(error));
+    } finally {
+      this.#files.delete(file);
+    }
+  }
+}
+
+/**
+ * The whole file as one frame; undefined if the file was given up. Version 1 states the size first: a
+ * source that does not know its size is gathered in memory, up to a limit.
+ */
+async function wholeFile(file: OutgoingFile): Promise<TransferFrame | undefined> {
+  if (file.decided) return undefined;
+  const limit = file.source.size === undefined ? DEFAULT_MAX_REQUEST_SIZE : Infinity;
+  await file.prepare(limit);
+  const frame = file.decided ? undefined : file.nextFrame(limit, 0);
+  if (frame === undefined || frame.data.complete) return frame;
+  throw new FxferError(
+    "too_large",
+    `Cannot send file: of unknown size and over ${limit} bytes, which version 1 cannot carry`,
+    { fields: { limit } },
+  );
+}
+
+/** The first line of the answer; undefined if no whole line came in time. */
+async function answerOf(connection: ClientConnection): Promise<string | undefined> {
+  const reading = readText(connection);
+  if (await within(ANSWER_TIMEOUT_MS, reading) === LATE) connection.close();
+  const text = await reading;
+  return text.includes("\n") ? text.slice(0, text.indexOf("\n")) : undefined;
+}
+
+/** What the server sends until the connection ends. Never rejects. */
+async function readText(connection: ClientConnection): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = "";
+  try {
+    for (let read = 0; read <= MAX_ANSWER_BYTES;) {
+      const bytes = await connection.read();
+      if (bytes === undefined) break;
+      read += bytes.length;
+      text += decoder.decode(bytes, { stream: true });
+    }
+  } catch {
+    // The network has taken all bytes: without an answer the file counts as sent, unconfirmed.
+  }
+  return text;
+}
+
+function refused(line: string): FxferError {
+  const text = line.slice("ERROR".length).trim();
+  const code = isCode(text) ? text : "internal_error";
+  return new FxferError(code, "Cannot send file: the version 1 server refused it", {
+    fields: { text: text.slice(0, 200) },
+  });
+}

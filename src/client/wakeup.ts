@@ -1,0 +1,24 @@
+/** Lets a loop of the client sleep until another part of the client has something for it to do. @module */
+import { within } from "../within.ts";
+
+/** A place where one loop sleeps. A wake-up that comes while nobody sleeps ends the next sleep at once. */
+export class Wakeup {
+  #pending = false;
+  #endSleep: (() => void) | undefined;
+
+  /** Wakes the loop. */
+  wake(): void {
+    this.#pending = true;
+    this.#endSleep?.();
+  }
+
+  /** Sleeps until the next wake-up, or at most `ms` milliseconds. */
+  async sleep(ms: number = Infinity): Promise<void> {
+    if (!this.#pending) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#endSleep = resolve;
+      await (ms === Infinity ? promise : within(ms, promise));
+    }
+    this.#pending = false;
+  }
+}
