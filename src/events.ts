@@ -20,10 +20,12 @@
  */
 import type { Code } from "./errors.ts";
 
-/** The id of a rule of the wire or of the session layer. */
+/** The id of a rule of the wire or of the session layer.
+ * @category Events */
 export type Rule = `S-${string}-${number}`;
 
-/** The states of a session by the names in the picture of the session layer. */
+/** The states of a session by the names in the picture of the session layer.
+ * @category Events */
 export type StateName =
   | "Idle"
   | "Connected"
@@ -34,15 +36,18 @@ export type StateName =
   | "Disconnected"
   | "Cleanup";
 
-/** A step of a session: the start of its id, its states before and after, and its connection, if any. */
+/** A step of a session: the start of its id, its states before and after, and its connection, if any.
+ * @category Events */
 export type SessionStep = { connection?: number; session: string; from: StateName; to: StateName };
 
-/** A step of a transfer, in a session or in none; `sequence` is the number of its frame. */
+/** A step of a transfer, in a session or in none; `sequence` is the number of its frame.
+ * @category Events */
 export type TransferStep = Partial<SessionStep> & { sequence?: number };
 
 /**
  * A whole file: at `path`, or in the folder of its session as `file`; by version 1, or in so many `ms`.
  * `recovered`: its commit was cut short earlier, and brought to its end now.
+ * @category Events
  */
 export type FileStep = TransferStep & {
   path?: string;
@@ -52,10 +57,12 @@ export type FileStep = TransferStep & {
   recovered?: true;
 };
 
-/** A refusal: the code answered, the sentence behind it, which repeats no text of the peer, its cause. */
+/** A refusal: the code answered, the sentence behind it, which repeats no text of the peer, its cause.
+ * @category Events */
 export type Refusal = { connection?: number; code: Code; reason: string; cause?: string };
 
-/** An attach: how many there were, the last frame that ran, the bytes kept of an open file, from where. */
+/** An attach: how many there were, the last frame that ran, the bytes kept of an open file, from where.
+ * @category Events */
 export type Attach = SessionStep & {
   epoch: number;
   sequence: number;
@@ -63,7 +70,8 @@ export type Attach = SessionStep & {
   address: string;
 };
 
-/** The facts of each event, by its name. Sizes are in bytes, what ends in `ms` in milliseconds. */
+/** The facts of each event, by its name. Sizes are in bytes, what ends in `ms` in milliseconds.
+ * @category Events */
 export type EventFacts = {
   /** A client's connection was accepted. */
   "connection.opened": { connection: number; address: string };
@@ -152,20 +160,24 @@ export type EventFacts = {
   "worker.hangs": { worker: number };
 };
 
-/** The name of an event, as `noun.verb`. */
+/** The name of an event, as `noun.verb`.
+ * @category Events */
 export type EventType = keyof EventFacts;
 
-/** One thing that happened: its name, the rule behind it, the worker it happened in, and its facts. */
+/** One thing that happened: its name, the rule behind it, the worker it happened in, and its facts.
+ * @category Events */
 export type ServerEvent<T extends EventType = EventType> = {
   [K in T]: Readonly<{ type: K; rule?: Rule; worker?: number } & EventFacts[K]>;
 }[T];
 
-/** The events that may belong to a session. */
+/** The events that may belong to a session.
+ * @category Events */
 export type SessionEvent = {
   [K in EventType]: "session" extends keyof EventFacts[K] ? K : never;
 }[EventType];
 
-/** What listens. What it returns is not looked at, and a promise is not waited for. */
+/** What listens. What it returns is not looked at, and a promise is not waited for.
+ * @category Events */
 export type Listener = (event: ServerEvent) => unknown;
 
 /**
@@ -184,6 +196,7 @@ export type Listener = (event: ServerEvent) => unknown;
  * events.emit({ type: "server.stopped" });
  * console.assert(heard.join() === "server.signal");
  * ```
+ * @category Events
  */
 export class Events {
   readonly #all = new Set<{ listener: Listener; wants: (type: EventType) => boolean }>();

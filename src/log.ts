@@ -11,13 +11,16 @@
  */
 import type { Events, EventType, ServerEvent, SessionStep } from "./events.ts";
 
-/** A level; a logger of one level also keeps the levels after it in this list. */
+/** A level; a logger of one level also keeps the levels after it in this list.
+ * @category Events */
 export type LogLevel = "debug" | "info" | "warn" | "error";
 
-/** The facts of one event; values must survive `JSON.stringify`. */
+/** The facts of one event; values must survive `JSON.stringify`.
+ * @category Events */
 export type LogFields = Readonly<Record<string, unknown>>;
 
-/** Takes events. */
+/** Takes events.
+ * @category Events */
 export interface Logger {
   /** Whether events of this level are kept; ask before making fields that cost time. */
   enabled(level: LogLevel): boolean;
@@ -35,7 +38,8 @@ export interface Logger {
 
 const ORDER: Readonly<Record<LogLevel, number>> = { debug: 0, info: 1, warn: 2, error: 3 };
 
-/** One event as a sink receives it. */
+/** One event as a sink receives it.
+ * @category Events */
 export interface LogEvent {
   /** When, in ISO 8601 with milliseconds. */
   readonly time: string;
@@ -87,12 +91,14 @@ class SinkLogger implements Logger {
  * A logger that hands each event at or above `level` to `sink`.
  *
  * @param sink Called once for each event, in order; it must not throw.
+ * @category Events
  */
 export function createLogger(sink: (event: LogEvent) => void, level: LogLevel = "info"): Logger {
   return new SinkLogger(sink, level, {});
 }
 
-/** A logger that drops everything: the library's default. */
+/** A logger that drops everything: the library's default.
+ * @category Events */
 export const silentLogger: Logger = {
   enabled: () => false,
   debug: () => {},
@@ -102,7 +108,8 @@ export const silentLogger: Logger = {
   child: () => silentLogger,
 };
 
-/** An event as one line of JSON, without the line feed; an Error in the fields becomes its text. */
+/** An event as one line of JSON, without the line feed; an Error in the fields becomes its text.
+ * @category Events */
 export function formatJson(event: LogEvent): string {
   return JSON.stringify({
     time: event.time,
@@ -153,7 +160,8 @@ export function isLogged(type: EventType, log: Logger): boolean {
   return log.enabled(LEVELS[type] ?? "info");
 }
 
-/** Writes a line of the log for each event: this is the one place that does. */
+/** Writes a line of the log for each event: this is the one place that does.
+ * @category Events */
 export function logEvents(events: Events, log: Logger): Disposable {
   return events.subscribe((event) => {
     const { type, rule: _rule, from: _from, to: _to, ...fields } = event as

@@ -8,7 +8,8 @@
  */
 import type { Readiness } from "./readiness.ts";
 
-/** Where {@linkcode Health} listens. */
+/** Where {@linkcode Health} listens.
+ * @category Server */
 export interface HealthOptions {
   /** The address to listen on. */
   readonly hostname: string;
@@ -42,6 +43,7 @@ const HEADERS = {
  * }
  * await Deno.remove(folder, { recursive: true });
  * ```
+ * @category Server
  */
 export class Health implements AsyncDisposable {
   /** Where it listens. */

@@ -5,7 +5,8 @@ import type { FileStorage } from "../storage/mod.ts";
 import type { SessionStore } from "../store/mod.ts";
 import { LATE, within } from "../within.ts";
 
-/** What a server needs to be ready. */
+/** What a server needs to be ready.
+ * @category Server */
 export interface ReadinessParts {
   /** The server, or whatever knows whether it stops. */
   readonly server: Pick<Server, "stopping">;
@@ -18,10 +19,12 @@ export interface ReadinessParts {
 /**
  * Why it is not: it was told to stop; sessions cannot be remembered; files cannot be kept; a part of
  * the server does not answer.
+ * @category Server
  */
 export type UnreadyReason = "stopping" | "store" | "storage" | "workers";
 
-/** The answer of a look. */
+/** The answer of a look.
+ * @category Server */
 export type ReadyState = { readonly ready: true } | {
   readonly ready: false;
   readonly reason: UnreadyReason;
@@ -35,7 +38,8 @@ const PATIENCE_MS = 1500;
 
 const READY: ReadyState = { ready: true };
 
-/** Looks when asked, at most once a second. */
+/** Looks when asked, at most once a second.
+ * @category Server */
 export class Readiness {
   readonly #parts: ReadinessParts;
   readonly #log: Logger;

@@ -46,7 +46,8 @@ export async function connect(
     : await services.attachments.inTurn(id, () => resume(services, id, data, context));
 }
 
-/** What it takes to fall back to service without a session. */
+/** What it takes to fall back to service without a session.
+ * @category Server */
 export interface FallbackTerms {
   /** Where the files of stateless requests go. */
   readonly storage: FileStorage;

@@ -9,7 +9,8 @@ import type { Attachments } from "./attachments.ts";
 import type { SessionWriter } from "./session_writer.ts";
 import type { Telling } from "./tell.ts";
 
-/** Terms of stateful mode. Durations in milliseconds, sizes in bytes. */
+/** Terms of stateful mode. Durations in milliseconds, sizes in bytes.
+ * @category Server */
 export interface StatefulOptions extends Telling {
   /** The name of this server process: unique among those that share a store. */
   readonly instance: string;
@@ -39,7 +40,8 @@ export interface StatefulOptions extends Telling {
   readonly now: () => number;
 }
 
-/** What holds where nothing else is said; the numbers of the documented configuration. */
+/** What holds where nothing else is said; the numbers of the documented configuration.
+ * @category Server */
 export const DEFAULT_STATEFUL_OPTIONS: StatefulOptions = {
   instance: "fxfer",
   sessionTimeoutMs: 300_000,

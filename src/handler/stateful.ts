@@ -26,7 +26,8 @@ import { totalsOf } from "./tell.ts";
 import { transfer } from "./transfer.ts";
 import type { ConnectionContext, Reply, Request, RequestHandler } from "./types.ts";
 
-/** Serves sessions; see the module's text. Dispose of it after the server has stopped. */
+/** Serves sessions; see the module's text. Dispose of it after the server has stopped.
+ * @category Server */
 export class StatefulHandler implements RequestHandler, AsyncDisposable {
   readonly #services: SessionServices;
   readonly #sweeper: ReturnType<typeof setInterval>;

@@ -12,7 +12,8 @@ import { tellFile, type Telling } from "./tell.ts";
 import { statelessTerms } from "./terms.ts";
 import type { ConnectionContext, Payload, Reply, Request, RequestHandler } from "./types.ts";
 
-/** Terms of stateless mode. */
+/** Terms of stateless mode.
+ * @category Server */
 export interface StatelessOptions extends Telling {
   /** The largest payload of one request, in bytes. @default {10485760} */
   readonly maxRequestSize?: number;
@@ -38,6 +39,7 @@ export interface StatelessOptions extends Telling {
  * }
  * await Deno.remove(folder, { recursive: true });
  * ```
+ * @category Server
  */
 export class StatelessHandler implements RequestHandler {
   readonly #parts: WholeParts;

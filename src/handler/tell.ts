@@ -4,13 +4,15 @@ import { omitUndefined } from "../omit_undefined.ts";
 import { type SessionRecord, STATE_NAMES } from "../session/mod.ts";
 import type { FileSpec, StoredFile } from "../storage/mod.ts";
 
-/** A file that was stored, and what is known of its sender. */
+/** A file that was stored, and what is known of its sender.
+ * @category Server */
 export interface Stored
   extends
     Omit<StoredFile, "replayed">,
     Pick<FileSpec, "name" | "uploadId" | "session" | "clientAddress"> {}
 
-/** Who hears of what a handler does. */
+/** Who hears of what a handler does.
+ * @category Server */
 export interface Telling {
   /** Where events are told. @default nowhere */
   readonly events?: Events;

@@ -11,6 +11,7 @@ import type { ConnectionContext, Reply, Request, RequestHandler } from "./types.
 /**
  * Stores v1 files as `received_<random>.<ext>`. When the client is told about them is the
  * connection's business (S-VER-3).
+ * @category Server
  */
 export class V1Handler implements RequestHandler {
   readonly #parts: WholeParts;

@@ -25,7 +25,8 @@ const MAX_INFLIGHT = 16;
 /** More lost races than this mean a store that does not keep its contract. */
 const MAX_TRIES = 100;
 
-/** What {@linkcode exportSession} needs. */
+/** What {@linkcode exportSession} needs.
+ * @category Migration */
 export interface ExportOptions {
   /** Of the session's server, which may be running: a store that outlives its process. */
   readonly store: SessionStore;
@@ -47,7 +48,8 @@ export interface ExportOptions {
   readonly now?: () => number;
 }
 
-/** A session that has left. */
+/** A session that has left.
+ * @category Migration */
 export interface ExportedSession {
   /** The session. */
   readonly id: string;
@@ -84,6 +86,7 @@ export interface ExportedSession {
  * }
  * console.assert(typeof leave === "function");
  * ```
+ * @category Migration
  */
 export async function exportSession(options: ExportOptions): Promise<ExportedSession> {
   const { store, storage, key, now = Date.now, validMs = HAND_OVER_MS } = options;

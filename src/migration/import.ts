@@ -9,7 +9,8 @@ import type { SessionStore } from "../store/mod.ts";
 import { BlobReader } from "./blob_reader.ts";
 import { type HandOver, openHandOver } from "./hand_over.ts";
 
-/** What {@linkcode importSession} needs. */
+/** What {@linkcode importSession} needs.
+ * @category Migration */
 export interface ImportOptions {
   /** Of the server the session comes to, which may be running: a store that outlives its process. */
   readonly store: SessionStore;
@@ -23,7 +24,8 @@ export interface ImportOptions {
   readonly now?: () => number;
 }
 
-/** A session that has arrived. */
+/** A session that has arrived.
+ * @category Migration */
 export interface ImportedSession {
   /** The session. */
   readonly id: string;
@@ -57,6 +59,7 @@ export interface ImportedSession {
  * }
  * console.assert(typeof settle === "function");
  * ```
+ * @category Migration
  */
 export async function importSession(
   blob: ReadableStream<Uint8Array>,

@@ -9,12 +9,14 @@ import type {
   V2Request,
 } from "../handler/mod.ts";
 
-/** A request whose payload nobody has read. */
+/** A request whose payload nobody has read.
+ * @category Server */
 export type UnreadRequest = Omit<V1Request, "payload"> | Omit<V2Request, "payload">;
 
 /**
  * Says whether a request may be served; `false`, or a promise of it, means no. To answer with another
  * code than `unauthorized` it throws an {@linkcode FxferError}.
+ * @category Server
  */
 export type Authorize = (
   request: UnreadRequest,

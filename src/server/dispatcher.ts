@@ -9,10 +9,12 @@ import {
   type RequestHandler,
 } from "../handler/mod.ts";
 
-/** Which modes a server offers. */
+/** Which modes a server offers.
+ * @category Server */
 export type ServerMode = "stateless" | "stateful" | "dual";
 
-/** The handlers of one server; an absent one is a mode that is not offered. */
+/** The handlers of one server; an absent one is a mode that is not offered.
+ * @category Server */
 export interface Routes {
   /** Serves requests without a session. */
   readonly stateless?: RequestHandler | undefined;
@@ -43,6 +45,7 @@ export interface Routes {
  * }
  * await Deno.remove(folder, { recursive: true });
  * ```
+ * @category Server
  */
 export class Dispatcher implements RequestHandler {
   readonly #routes: Routes;

@@ -50,7 +50,8 @@ export class TokenBuckets {
   }
 }
 
-/** How often one address may do what costs the server something. */
+/** How often one address may do what costs the server something.
+ * @category Server */
 export interface RateLimits {
   /** Connections a second; as many at once. Default 200. */
   readonly connectionsPerSecond: number;
@@ -58,7 +59,8 @@ export interface RateLimits {
   readonly sessionsPerMinute: number;
 }
 
-/** The rate limits of one server. */
+/** The rate limits of one server.
+ * @category Server */
 export class RateLimiter {
   readonly #connections: TokenBuckets;
   readonly #sessions: TokenBuckets;

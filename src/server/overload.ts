@@ -10,7 +10,8 @@
 import { FxferError } from "../errors.ts";
 import type { Events } from "../events.ts";
 
-/** Above these a server is busy; 0 for never. */
+/** Above these a server is busy; 0 for never.
+ * @category Server */
 export interface DegradeAbove {
   /** Sessions alive, in all instances that share the store. */
   readonly sessions: number;

@@ -11,7 +11,8 @@ import { inNetworks, type Network, parseNetwork } from "../address.ts";
 import { FxferError } from "../errors.ts";
 import { MAX_V2_BYTES, ProxyParser, type ProxyVersions } from "./proxy_protocol.ts";
 
-/** Which proxies are believed. */
+/** Which proxies are believed.
+ * @category Server */
 export interface ProxyOptions {
   /** The versions of the PROXY protocol that are taken. */
   readonly versions: ProxyVersions;
@@ -22,7 +23,8 @@ export interface ProxyOptions {
 /** A proxy sends its header with the connection: longer is a fault or an attack. */
 const HEADER_MS = 5000;
 
-/** What is known of a connection before its first frame. */
+/** What is known of a connection before its first frame.
+ * @category Server */
 export interface Arrival {
   /** The client's address. */
   readonly address: string;
@@ -30,7 +32,8 @@ export interface Arrival {
   readonly bytes?: Uint8Array;
 }
 
-/** See the module's text. */
+/** See the module's text.
+ * @category Server */
 export class ProxyGate {
   readonly #versions: ProxyVersions;
   readonly #networks: readonly Network[];

@@ -25,7 +25,8 @@ import { type DegradeAbove, Overload } from "./overload.ts";
 import { ProxyGate, type ProxyOptions } from "./proxy_gate.ts";
 import { Server } from "./server.ts";
 
-/** What {@linkcode serve} takes. Durations in milliseconds, sizes in bytes. */
+/** What {@linkcode serve} takes. Durations in milliseconds, sizes in bytes.
+ * @category Server */
 export interface ServeOptions {
   /**
    * Where files go; the caller disposes of it after the server has stopped. While the server runs,
@@ -122,7 +123,8 @@ export interface ServeOptions {
   readonly signal?: AbortSignal;
 }
 
-/** The clocks of a connection where nothing else is said. */
+/** The clocks of a connection where nothing else is said.
+ * @category Server */
 export const DEFAULT_CLOCKS: ClockLimits = {
   handshakeMs: 10_000,
   headerMs: 10_000,
@@ -130,10 +132,12 @@ export const DEFAULT_CLOCKS: ClockLimits = {
   minRate: 1024,
 };
 
-/** The rate limits where nothing else is said. */
+/** The rate limits where nothing else is said.
+ * @category Server */
 export const DEFAULT_RATE: RateLimits = { connectionsPerSecond: 200, sessionsPerMinute: 600 };
 
-/** The other numbers where nothing else is said. */
+/** The other numbers where nothing else is said.
+ * @category Server */
 export const DEFAULT_SERVER: {
   readonly hostname: string;
   readonly port: number;
@@ -201,6 +205,7 @@ export const DEFAULT_SERVER: {
  * console.assert(told.includes("transfer.stored") && told.includes("hello.txt: 5 bytes"));
  * await Deno.remove(folder, { recursive: true });
  * ```
+ * @category Server
  */
 export function serve(options: ServeOptions): Server {
   const { storage, store, onStored } = options;

@@ -21,7 +21,8 @@ import { Reader } from "./reader.ts";
 import { refusalOf } from "./refusal.ts";
 import type { V1Ack } from "./v1_results.ts";
 
-/** How a server treats its connections. */
+/** How a server treats its connections.
+ * @category Server */
 export interface ServerSettings {
   /** Open connections at most. */
   readonly maxConnections: number;
@@ -52,7 +53,8 @@ const RETRY_MS = 1000;
 /** Once the drain time is over a connection has this long to say so and go. */
 const LAST_MS = 3000;
 
-/** A running server; see the module's text. */
+/** A running server; see the module's text.
+ * @category Server */
 export class Server implements AsyncDisposable {
   /** Where it listens: with port 0, the port it was given. */
   readonly addr: Deno.NetAddr;

@@ -3,7 +3,8 @@ import { CODES, type FxferError } from "../errors.ts";
 import { encodeV1Results, type ReplyBody, type V1Result } from "../protocol/mod.ts";
 import type { Output } from "./output.ts";
 
-/** When a v1 client is told about its files (S-VER-3): `each` loses files of clients that never read. */
+/** When a v1 client is told about its files (S-VER-3): `each` loses files of clients that never read.
+ * @category Server */
 export type V1Ack = "eof" | "each" | "never";
 
 /** Results kept for the end of a connection; of more, only the failures and a count. */

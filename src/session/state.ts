@@ -10,7 +10,8 @@
 import { type Code, FxferError } from "../errors.ts";
 import type { StateName } from "../events.ts";
 
-/** Where a session stands. */
+/** Where a session stands.
+ * @category Session */
 export type SessionState =
   /** The connection has sent no connect. */
   | "idle"
