@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { listFiles, partialSizes, sha256, storedSha256 } from "../helpers/files.ts";
-import { fxfer, type Ran, start } from "../helpers/fxfer.ts";
+import { fxfer, start } from "../helpers/fxfer.ts";
 import { Program } from "../helpers/program.ts";
+import type { Ran } from "../helpers/ran.ts";
 import { Random } from "../helpers/random.ts";
 import { utf8 } from "../helpers/raw_frame.ts";
 import { RawPeer } from "../helpers/raw_peer.ts";

@@ -3,6 +3,7 @@ import { FxferError } from "../../src/errors.ts";
 import { DiskStorage, type Flush, type Tier } from "../../src/storage/mod.ts";
 import { PUT_BESIDE_BYTES } from "../../src/storage/put.ts";
 import { listFiles, readManifest } from "../helpers/files.ts";
+import { mkfifo, ranToEnd, system } from "../helpers/ran.ts";
 import { TempDir } from "../helpers/temp.ts";
 import { diskFixture } from "./disk_fixture.ts";
 
@@ -192,13 +193,12 @@ for (const tier of TIERS) {
     const program = new URL("./limit_program.ts", import.meta.url).pathname;
     // SIGXFSZ would end the process before it sees the error, so it is ignored from outside.
     const script = `trap '' XFSZ; ulimit -f 1000; exec "$0" run -A --quiet "$@"`;
-    const { stdout, stderr } = await new Deno.Command("sh", {
-      args: ["-c", script, Deno.execPath(), program, dir.join("storage"), tier],
-    }).output();
-    assert.deepEqual(
-      JSON.parse(new TextDecoder().decode(stdout) || new TextDecoder().decode(stderr)),
-      { codes: ["storage_full", "storage_full"], size: 300_000 },
-    );
+    const args = ["-c", script, Deno.execPath(), program, dir.join("storage"), tier];
+    const { out, err } = await ranToEnd("sh", { args });
+    assert.deepEqual(JSON.parse(out || err), {
+      codes: ["storage_full", "storage_full"],
+      size: 300_000,
+    });
     assert.equal((await listFiles(dir.path)).length, 2, "the file and the manifest");
   }, Deno.build.os !== "linux");
 
@@ -209,7 +209,7 @@ for (const tier of TIERS) {
     }`,
     async () => {
       await using dir = await TempDir.make();
-      await system("mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", dir.path);
+      await system("mount", ["-t", "tmpfs", "-o", "size=1m", "tmpfs", dir.path]);
       try {
         await using storage = await DiskStorage.open(dir.join("storage"), { tier });
         const big = new Uint8Array(700_000).fill(1);
@@ -236,7 +236,7 @@ for (const tier of TIERS) {
         assert.equal((await readManifest(dir.join("storage"))).length, 4);
         assert.equal(storage.usage.reserved, 0);
       } finally {
-        await system("umount", dir.path);
+        await system("umount", [dir.path]);
       }
     },
     !mounts,
@@ -358,12 +358,3 @@ Deno.test("DiskStorage RW: an upload reopened by another handler is closed to th
   assert.equal(file?.size, 10);
   assert.deepEqual(fixture.storage.usage, { used: 10, reserved: 0 });
 });
-
-async function system(program: string, ...args: string[]): Promise<void> {
-  const { success, stderr } = await new Deno.Command(program, { args }).output();
-  assert.ok(success, new TextDecoder().decode(stderr));
-}
-
-function mkfifo(path: string): Promise<void> {
-  return system("mkfifo", path);
-}
