@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { FxferError } from "../../src/errors.ts";
 import {
   Decoder,
   encodeReply,
@@ -13,6 +12,8 @@ import {
   type TransferRequest,
 } from "../../src/protocol/mod.ts";
 import { sha256 } from "../helpers/files.ts";
+
+export { code } from "../helpers/errors.ts";
 
 /** One request with all of its payload. */
 export interface Received<T extends RequestFrame = RequestFrame> {
@@ -224,14 +225,6 @@ export class ScriptedPeer implements AsyncDisposable {
     clearTimeout(timer);
     if (this.#failure !== undefined) throw this.#failure;
   }
-}
-
-/** Checks a rejection for its code, for assert.rejects. */
-export function code(expected: string): (error: unknown) => boolean {
-  return (error) => {
-    if (error instanceof FxferError && error.code === expected) return true;
-    throw error;
-  };
 }
 
 /** Bytes that differ from place to place. */

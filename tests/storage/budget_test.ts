@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { FxferError } from "../../src/errors.ts";
 import { Budget, type BudgetLedger } from "../../src/storage/budget.ts";
+import { code } from "../helpers/errors.ts";
 
-const full = (error: unknown) => error instanceof FxferError && error.code === "storage_full";
+const full = code("storage_full");
 const pure = (name: string, fn: () => void) => Deno.test({ name, permissions: "none", fn });
 
 pure("Budget admits up to its limit and not a byte more (S-TRF-3)", () => {
