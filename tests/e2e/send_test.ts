@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { partialSizes, sha256, storedSha256 } from "../helpers/files.ts";
-import { type ConnectionPlan, FaultProxy, type ProxyEvent } from "../../src/chaos/mod.ts";
-import { EventLog } from "../helpers/event_log.ts";
+import { FaultProxy, proxied } from "../helpers/fault_proxy.ts";
 import { fxfer, start } from "../helpers/fxfer.ts";
 import type { Program } from "../helpers/program.ts";
 import { Random } from "../helpers/random.ts";
+import { utf8 } from "../helpers/raw_frame.ts";
 import { assertStores, serving, until } from "../helpers/serving.ts";
 import { TempDir } from "../helpers/temp.ts";
 
@@ -18,24 +18,12 @@ async function folderWith(files: Readonly<Record<string, Uint8Array>>): Promise<
   return folder;
 }
 
-/** A proxy before the server, and what happens in it. */
-async function proxied(server: Program, plan: (connection: number) => ConnectionPlan) {
-  const events = new EventLog<ProxyEvent>();
-  const proxy = await FaultProxy.listen({
-    target: { hostname: server.hostname, port: server.port },
-    plan,
-    onEvent: (event) => events.push(event),
-  });
-  return { proxy, events, [Symbol.asyncDispose]: () => proxy[Symbol.asyncDispose]() };
-}
-
 const to = ({ port }: { port: number }) => ["send", "--port", String(port)];
 /** The events of `--json` that say how it ended: one a file, and the sum. */
 const jsonLines = (text: string) =>
   text.trimEnd().split("\n").map((line) => JSON.parse(line))
     .filter(({ event }) => !["start", "progress", "resumed"].includes(event));
 const result = (text: string) => jsonLines(text)[0];
-const utf8 = (text: string) => new TextEncoder().encode(text);
 
 test("files go in order over one session, each with a line and the type of its name", async (server) => {
   await using folder = await folderWith({ "b.png": utf8("b"), "a.txt": utf8("a"), c: utf8("") });

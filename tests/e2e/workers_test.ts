@@ -9,7 +9,7 @@ import { utf8 } from "../helpers/raw_frame.ts";
 import { RawPeer } from "../helpers/raw_peer.ts";
 import { RedisServer } from "../helpers/redis_server.ts";
 import { testWith } from "../helpers/require.ts";
-import { until } from "../helpers/serving.ts";
+import { received, until } from "../helpers/serving.ts";
 import { assertStored } from "../helpers/sessions.ts";
 import { TempDir } from "../helpers/temp.ts";
 import { openPeer, peerOf, serveTwo, WORKERS_RW, WORKERS_W } from "../helpers/workers.ts";
@@ -34,14 +34,6 @@ function eachStore(name: string, fn: (server: Program) => Promise<void>): void {
     await using server = await serveTwo({ set });
     await fn(server);
   });
-}
-
-/** Waits until a file is being written: its room is promised. */
-async function incoming(server: Program): Promise<void> {
-  await until(
-    () => [...Deno.readDirSync(`${server.storage}/.incoming`)].length > 0,
-    "the payload is being written",
-  );
 }
 
 /** Starts a server that must not start; its exit code and what it said. */
@@ -88,7 +80,7 @@ test("S-DRN-1 a payload under way in one of them is finished", async () => {
   const bytes = new Random(7).bytes(3_000_000);
   const whole = peer.transfer(bytes, {}, { id: null, mode: "stateless" });
   await peer.send(whole.subarray(0, 2_000_000));
-  await incoming(server);
+  await received(server.storage);
   server.signal("SIGTERM");
   await server.event("server.stopped", (event) => event.worker === 1);
   await peer.send(whole.subarray(2_000_000));
@@ -206,7 +198,7 @@ test("S-TRF-3 the budget is one for all of them, promises included", async () =>
   using two = await peerOf(server, 2);
   const whole = one.transfer(new Uint8Array(2_400_000), {}, { id: null, mode: "stateless" });
   await one.send(whole.subarray(0, 1_200_000));
-  await incoming(server);
+  await received(server.storage);
   assert.equal((await two.stateless(new Uint8Array(2_400_000))).data.code, "storage_full");
   await one.send(whole.subarray(1_200_000));
   assert.equal((await one.reply()).data.code, "ok");

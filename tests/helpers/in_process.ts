@@ -14,7 +14,7 @@ import { MemorySessionStore, type SessionStore, type StoreStats } from "../../sr
 import { EventLog } from "./event_log.ts";
 import { assertContents, listStored } from "./files.ts";
 import { RawPeer, type RawReply } from "./raw_peer.ts";
-import { until } from "./serving.ts";
+import { received, until } from "./serving.ts";
 import { TempDir } from "./temp.ts";
 
 /** What {@linkcode InProcess.start} takes besides the server's own options. */
@@ -107,8 +107,7 @@ export class InProcess implements AsyncDisposable {
 
   /** Waits until a payload is on its way into a file (tier RW). */
   async receiving(): Promise<void> {
-    const isAny = () => Array.from(Deno.readDirSync(`${this.folder}/.incoming`)).length > 0;
-    await until(isAny, "a payload is being received");
+    await received(this.folder);
   }
 
   /** The record of a session as the store has it. */
