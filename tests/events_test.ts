@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { Events, type ServerEvent } from "../src/events.ts";
+import { pure } from "./helpers/pure.ts";
 import { createLogger, isLogged, type LogEvent, logEvents, silentLogger } from "../src/log.ts";
 
-const pure = { permissions: "none" } as const;
 const OPENED: ServerEvent = { type: "connection.opened", connection: 1, address: "10.0.0.1" };
 const STOPPED: ServerEvent = { type: "server.stopped", rule: "S-DRN-1" };
 
-Deno.test("Events tells each listener what it wants, in order, until it is disposed", pure, () => {
+pure("Events tells each listener what it wants, in order, until it is disposed", () => {
   const events = new Events();
   const told: string[] = [];
   assert.equal(events.wants("server.stopped"), false);
@@ -37,7 +37,7 @@ Deno.test("Events tells each listener what it wants, in order, until it is dispo
   ]);
 });
 
-Deno.test("A listener that throws, or whose promise is rejected, harms nobody", pure, async () => {
+pure("A listener that throws, or whose promise is rejected, harms nobody", async () => {
   const causes: unknown[] = [];
   const events = new Events((cause) => causes.push(cause));
   let told = 0;
@@ -56,7 +56,7 @@ Deno.test("A listener that throws, or whose promise is rejected, harms nobody", 
   quiet.emit(STOPPED);
 });
 
-Deno.test("A listener may subscribe and end listening while it is told", pure, () => {
+pure("A listener may subscribe and end listening while it is told", () => {
   const events = new Events();
   const told: string[] = [];
   const first = events.subscribe(() => {
@@ -69,42 +69,38 @@ Deno.test("A listener may subscribe and end listening while it is told", pure, (
   assert.deepEqual(told, ["first", "later"]);
 });
 
-Deno.test(
-  "logEvents() writes a line for each event: its level, its name and its facts",
-  pure,
-  () => {
-    const lines: LogEvent[] = [];
-    const events = new Events();
-    const log = createLogger((line) => lines.push(line), "debug");
-    {
-      using _lines = logEvents(events, log);
-      const step = { session: "a1b2c3d4", from: "Detached", to: "Authenticated" } as const;
-      const attach = { connection: 7, ...step, epoch: 2, sequence: 3, address: "::1" };
-      events.emit({ type: "session.resumed", rule: "S-CON-2", ...attach, offset: 5 });
-      events.emit({ type: "session.taken_over", rule: "S-TAKE-2", ...attach });
-      const refusal = { code: "too_large", reason: "Cannot take file" } as const;
-      events.emit({ type: "connection.refused", address: "::1", ...refusal });
-      events.emit({ type: "transfer.refused", rule: "S-TRF-2", connection: 7, ...refusal });
-      events.emit({ ...OPENED, worker: 2 });
-      events.emit({ type: "worker.died", worker: 2, reason: "out of luck" });
-      events.emit({ type: "store.lost", store: "redis", cause: "Error: away" });
-    }
-    events.emit(STOPPED);
-    const facts = { connection: 7, session: "a1b2c3d4", epoch: 2, sequence: 3, address: "::1" };
-    const refusal = { code: "too_large", reason: "Cannot take file" };
-    assert.deepEqual(lines.map(({ level, event, fields }) => [level, event, fields]), [
-      ["info", "session.resumed", { ...facts, offset: 5 }],
-      ["info", "session.resumed", facts],
-      ["info", "request.refused", { address: "::1", ...refusal }],
-      ["info", "request.refused", { connection: 7, ...refusal }],
-      ["debug", "connection.opened", { connection: 1, address: "10.0.0.1", worker: 2 }],
-      ["error", "worker.died", { worker: 2, reason: "out of luck" }],
-      ["warn", "store.lost", { store: "redis", cause: "Error: away" }],
-    ]);
-  },
-);
+pure("logEvents() writes a line for each event: its level, its name and its facts", () => {
+  const lines: LogEvent[] = [];
+  const events = new Events();
+  const log = createLogger((line) => lines.push(line), "debug");
+  {
+    using _lines = logEvents(events, log);
+    const step = { session: "a1b2c3d4", from: "Detached", to: "Authenticated" } as const;
+    const attach = { connection: 7, ...step, epoch: 2, sequence: 3, address: "::1" };
+    events.emit({ type: "session.resumed", rule: "S-CON-2", ...attach, offset: 5 });
+    events.emit({ type: "session.taken_over", rule: "S-TAKE-2", ...attach });
+    const refusal = { code: "too_large", reason: "Cannot take file" } as const;
+    events.emit({ type: "connection.refused", address: "::1", ...refusal });
+    events.emit({ type: "transfer.refused", rule: "S-TRF-2", connection: 7, ...refusal });
+    events.emit({ ...OPENED, worker: 2 });
+    events.emit({ type: "worker.died", worker: 2, reason: "out of luck" });
+    events.emit({ type: "store.lost", store: "redis", cause: "Error: away" });
+  }
+  events.emit(STOPPED);
+  const facts = { connection: 7, session: "a1b2c3d4", epoch: 2, sequence: 3, address: "::1" };
+  const refusal = { code: "too_large", reason: "Cannot take file" };
+  assert.deepEqual(lines.map(({ level, event, fields }) => [level, event, fields]), [
+    ["info", "session.resumed", { ...facts, offset: 5 }],
+    ["info", "session.resumed", facts],
+    ["info", "request.refused", { address: "::1", ...refusal }],
+    ["info", "request.refused", { connection: 7, ...refusal }],
+    ["debug", "connection.opened", { connection: 1, address: "10.0.0.1", worker: 2 }],
+    ["error", "worker.died", { worker: 2, reason: "out of luck" }],
+    ["warn", "store.lost", { store: "redis", cause: "Error: away" }],
+  ]);
+});
 
-Deno.test("logEvents() wants only what the log has a line for", pure, () => {
+pure("logEvents() wants only what the log has a line for", () => {
   const events = new Events();
   logEvents(events, silentLogger);
   assert.equal(events.wants("worker.died"), false);

@@ -13,4 +13,5 @@ export { type DegradeAbove } from "./overload.ts";
 export { type Arrival, ProxyGate, type ProxyOptions } from "./proxy_gate.ts";
 export { type ProxyVersions } from "./proxy_protocol.ts";
 export { Server, type ServerSettings } from "./server.ts";
-export { DEFAULT_CLOCKS, DEFAULT_RATE, DEFAULT_SERVER, serve, type ServeOptions } from "./serve.ts";
+export { DEFAULT_CLOCKS, DEFAULT_RATE, DEFAULT_SERVER, type ServeOptions } from "./options.ts";
+export { serve } from "./serve.ts";

@@ -4,6 +4,7 @@ import { createLogger } from "../../src/log.ts";
 import { traceEvents } from "../../src/trace/mod.ts";
 import { proxied } from "../helpers/fault_proxy.ts";
 import { start } from "../helpers/fxfer.ts";
+import { pure } from "../helpers/pure.ts";
 import type { Json } from "../helpers/raw_frame.ts";
 import { serving } from "../helpers/serving.ts";
 import { TempDir } from "../helpers/temp.ts";
@@ -131,9 +132,7 @@ const TOLD: readonly (readonly [event: ServerEvent, line: string])[] = [
   ],
 ];
 
-Deno.test("traceEvents() tells the state, the rule and a sentence for each step of a session", {
-  permissions: "none",
-}, () => {
+pure("traceEvents() tells the state, the rule and a sentence for each step of a session", () => {
   const lines: string[] = [];
   const events = new Events();
   const log = createLogger(({ event, fields: { session, worker, state, rule, step } }) => {
