@@ -1,7 +1,7 @@
 /** From a payload to storage: what the handlers that store whole files share. @module */
 import { FxferError } from "../errors.ts";
 import type { Events } from "../events.ts";
-import type { ReplyBody } from "../protocol/mod.ts";
+import type { ReplyBody, TransferRequest } from "../protocol/mod.ts";
 import { checkDigest, type FileStorage, type PutSpec, type StoredFile } from "../storage/mod.ts";
 import type { Telling } from "./tell.ts";
 import type { ConnectionContext, Payload } from "./types.ts";
@@ -64,6 +64,23 @@ async function storeArriving(
 export function started(writing: void | Promise<void>): void | Promise<void> {
   writing?.catch(() => {});
   return writing;
+}
+
+/** What storage is told of the file of a frame; `session` names the frame if it belongs to one. */
+export function specOf(
+  { header, data }: TransferRequest,
+  clientAddress: string,
+  session?: PutSpec["session"],
+): PutSpec {
+  return {
+    mimeType: header.mimeType,
+    reserve: data.length ?? header.size,
+    clientAddress,
+    ...(session === undefined ? {} : { session }),
+    ...(data.name === undefined ? {} : { name: data.name }),
+    ...(data.uploadId === undefined ? {} : { uploadId: data.uploadId }),
+    ...(data.sha256 === undefined ? {} : { sha256: data.sha256 }),
+  };
 }
 
 /** The `ok` of S-TRF-7. */

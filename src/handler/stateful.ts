@@ -13,7 +13,7 @@ import type { FileStorage } from "../storage/mod.ts";
 import type { SessionStore } from "../store/mod.ts";
 import { type Attachment, Attachments } from "./attachments.ts";
 import { connect, degrade } from "./connect.ts";
-import { abandon, finishPending } from "./incoming.ts";
+import { abandon, finishPending } from "./open_file.ts";
 import { watchTakeovers } from "./fencing.ts";
 import { SessionWriter } from "./session_writer.ts";
 import {

@@ -7,7 +7,7 @@ import { FxferError } from "../errors.ts";
 import { Events } from "../events.ts";
 import { DEFAULT_MAX_REQUEST_SIZE, type TransferRequest } from "../protocol/mod.ts";
 import type { FileStorage, PutSpec, StoredFile } from "../storage/mod.ts";
-import { storedBefore, storedReply, storeWhole, type WholeParts } from "./receive.ts";
+import { specOf, storedBefore, storedReply, storeWhole, type WholeParts } from "./receive.ts";
 import { tellFile, type Telling } from "./tell.ts";
 import { statelessTerms } from "./terms.ts";
 import type { ConnectionContext, Payload, Reply, Request, RequestHandler } from "./types.ts";
@@ -91,7 +91,7 @@ export class StatelessHandler implements RequestHandler {
     context: ConnectionContext,
   ): Reply | Promise<Reply> {
     const started = performance.now();
-    const { header: { mimeType, size }, data } = frame;
+    const { header: { size }, data } = frame;
     const { connectionId: connection } = context;
     checkAlone(frame);
     if (size > this.#maxRequestSize) {
@@ -100,14 +100,7 @@ export class StatelessHandler implements RequestHandler {
         limit: "max_request_size",
       });
     }
-    const spec: PutSpec = {
-      mimeType,
-      reserve: size,
-      clientAddress: context.clientAddress,
-      ...(data.name === undefined ? {} : { name: data.name }),
-      ...(data.uploadId === undefined ? {} : { uploadId: data.uploadId }),
-      ...(data.sha256 === undefined ? {} : { sha256: data.sha256 }),
-    };
+    const spec = specOf(frame, context.clientAddress);
     const file = data.uploadId === undefined
       ? storeWhole(this.#parts, spec, payload, context)
       : this.#storeOnce(spec, payload, context);

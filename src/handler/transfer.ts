@@ -4,10 +4,10 @@
  * The order of writes, and what a crash between two of them leaves:
  *
  * 1. upload opened (store), bytes (storage), checkpoints (storage, then store): a partial file and
- *    an offset that is durable; the frame goes on from there. See incoming.ts.
- * 2. sealed (storage), intent (store), published (storage): see commit.ts and recovery.ts.
- * 3. executed (store): the commit. Only after it is the reply sent, so a lost reply is asked for
- *    again and answered from the ring.
+ *    an offset that is durable; the frame goes on from there. See open_file.ts.
+ * 2. sealed (storage), intent (store), published (storage): see recovery.ts.
+ * 3. executed (store): the commit. Only after it is the reply sent, so a client whose reply was lost
+ *    asks again and is answered from the ring.
  *
  * The store first hears of a small file, which is wholly in memory, by its intent: a crash before that
  * leaves bytes that no record names, and the frame runs again. At level `process`, with a store that dies
@@ -15,14 +15,33 @@
  *
  * @module
  */
+import { CODES, FxferError } from "../errors.ts";
 import type { ReplyBody, TransferRequest } from "../protocol/mod.ts";
-import { authMethodOf, fingerprint, judge } from "../session/mod.ts";
+import {
+  authMethodOf,
+  execute,
+  fingerprint,
+  intend,
+  intendWhole,
+  judge,
+  type SessionRecord,
+  type UploadRecord,
+} from "../session/mod.ts";
+import type { SealedFile, StoredFile, Upload } from "../storage/mod.ts";
 import { admit } from "./admission.ts";
 import type { Attachment } from "./attachments.ts";
-import { acknowledge, commit, commitFailure, commitFile, publish, publishWhole } from "./commit.ts";
-import { abandon, finishPending, open, receive, specOf, type TransferRun } from "./incoming.ts";
-import { storedBefore } from "./receive.ts";
+import {
+  abandon,
+  failUpload,
+  finishPending,
+  open,
+  receive,
+  recordOf,
+  type TransferRun,
+} from "./open_file.ts";
+import { specOf, storedBefore, storedReply } from "./receive.ts";
 import type { SessionServices } from "./services.ts";
+import { lastPart, stepBetween, tellFile } from "./tell.ts";
 import type { Payload, Reply } from "./types.ts";
 
 /** Runs, repeats or refuses one transfer frame. */
@@ -32,38 +51,13 @@ export async function transfer(
   request: TransferRequest,
   payload: Payload,
 ): Promise<Reply> {
+  const { storage, store, options } = services;
+  const { header, data } = request;
+  const { sequence } = header.session;
   await finishPending(services, attachment);
-  const print = fingerprintOf(request, attachment);
-  const { sequence } = request.header.session;
-  const verdict = judge(attachment.record, sequence, print);
-  if (verdict.kind === "replay") {
-    attachment.tell("transfer.replayed", "S-SEQ-1", attachment.record, { sequence });
-    return { body: verdict.reply as ReplyBody };
-  }
-  if (verdict.kind === "refuse") throw verdict.error;
 
-  const run: TransferRun = { services, attachment, request, fingerprint: print };
-  const { data, header } = request;
-  if (data.cancel) return await cancel(run);
-  admit(services.options, attachment.record, request);
-  const found = storedBefore(services.storage, data.uploadId, data.sha256);
-  const before = found instanceof Promise ? await found : found;
-  if (before !== undefined) {
-    await abandon(attachment);
-    return await commitFile(run, before);
-  }
-  if (attachment.record.upload === null && data.complete) {
-    const bytes = await wholeOf(payload);
-    if (bytes !== undefined) return await store(run, bytes, payload.crowded);
-  }
-  const upload = attachment.upload ?? await open(run);
-  upload.reserve(data.offset + header.size);
-  await receive(run, upload, payload);
-  return data.complete ? await publish(run, upload) : await acknowledge(run, upload);
-}
-
-function fingerprintOf({ header, data }: TransferRequest, { record }: Attachment): string {
-  return fingerprint({
+  // S-SEQ-1: a frame that has run is answered from memory; a number that is not the next is refused.
+  const print = fingerprint({
     action: data.cancel ? "cancel" : "transfer",
     uploadId: data.uploadId,
     name: data.name,
@@ -72,40 +66,190 @@ function fingerprintOf({ header, data }: TransferRequest, { record }: Attachment
     sha256: data.sha256,
     complete: data.complete,
     end: data.offset + header.size,
-    principal: authMethodOf(record),
+    principal: authMethodOf(attachment.record),
   });
-}
-
-/** Undefined: the payload is too large or did not arrive in one go, and has to be streamed. */
-async function wholeOf(payload: Payload): Promise<Uint8Array | undefined> {
-  try {
-    const gathered = payload.whole();
-    return gathered instanceof Promise ? await gathered : gathered;
-  } catch {
-    // The connection is being cut: streaming keeps what has arrived, and meets the same error.
-    return undefined;
+  const verdict = judge(attachment.record, sequence, print);
+  if (verdict.kind === "refuse") throw verdict.error;
+  if (verdict.kind === "replay") {
+    attachment.tell("transfer.replayed", "S-SEQ-1", attachment.record, { sequence });
+    return { body: verdict.reply as ReplyBody };
   }
+
+  const { id, clientAddress } = attachment.record;
+  const spec = specOf(request, clientAddress, { id, sequence });
+  const run: TransferRun = { services, attachment, request, fingerprint: print, spec };
+  if (data.cancel) {
+    await abandon(attachment);
+    return await commit(run, { code: "partial", offset: 0, cancelled: true });
+  }
+
+  // S-TRF-1, S-TRF-2: the frame fits the open file and the limits.
+  admit(options, attachment.record, request);
+
+  // S-TRF-9: a file whose upload id and digest are known is stored already.
+  const found = storedBefore(storage, data.uploadId, data.sha256);
+  const before = found instanceof Promise ? await found : found;
+  if (before !== undefined) {
+    await abandon(attachment);
+    return await commitFile(run, before);
+  }
+
+  // A whole file that is in memory is stored in as few steps as what the store outlives allows.
+  let bytes: Uint8Array | undefined;
+  if (attachment.record.upload === null && data.complete) {
+    try {
+      const whole = payload.whole();
+      bytes = whole instanceof Promise ? await whole : whole;
+    } catch {
+      // The connection is being cut: receive() keeps what has arrived, and meets the same error.
+    }
+  }
+  if (bytes !== undefined && !store.persistent && storage.durability === "process") {
+    try {
+      const stored = storage.put(spec, bytes, payload.crowded);
+      return await commitFile(run, stored instanceof Promise ? await stored : stored);
+    } catch (error) {
+      if (!(error instanceof FxferError) || error.code !== "checksum_mismatch") throw error;
+      return await commit(run, { ...error.fields, code: error.code });
+    }
+  }
+
+  let { upload } = attachment;
+  if (bytes !== undefined) {
+    upload = await storage.begin(spec);
+    attachment.upload = upload;
+    try {
+      await upload.write(bytes);
+    } catch (error) {
+      await abandon(attachment);
+      throw error;
+    }
+  } else {
+    upload ??= await open(run);
+    upload.reserve(data.offset + header.size); // S-TRF-3
+    await receive(run, upload, payload);
+  }
+  return data.complete ? await publish(run, upload) : await acknowledge(run, upload);
 }
 
-/** A file that is wholly in memory: in as few steps as what the store outlives allows. */
-async function store(
-  run: TransferRun,
-  bytes: Uint8Array,
-  crowded: boolean | undefined,
-): Promise<Reply> {
-  const { services: { storage, store } } = run;
-  if (store.persistent || storage.durability !== "process") return await publishWhole(run, bytes);
+/** A part that is not the last: the reply goes out when its bytes are durable, and the sequence moves on. */
+async function acknowledge(run: TransferRun, upload: Upload): Promise<Reply> {
+  const { attachment, request: { header, data } } = run;
+  let offset: number;
   try {
-    const stored = storage.put(specOf(run), bytes, crowded);
-    const file = stored instanceof Promise ? await stored : stored;
-    return await commitFile(run, file);
+    offset = await upload.checkpoint();
   } catch (error) {
-    return await commitFailure(run, error);
+    return await failUpload(run, error);
   }
+  const { upload: known } = attachment.record;
+  if (known === null) throw new TypeError("Cannot acknowledge part: nothing is open");
+  const { sequence } = header.session;
+  const length = data.length === undefined ? {} : { length: data.length };
+  return await commit(run, { code: "partial", offset }, { ...known, offset, sequence, ...length });
 }
 
-/** Drops the partial file because the client asked for it. */
-async function cancel(run: TransferRun): Promise<Reply> {
-  await abandon(run.attachment);
-  return await commit(run, { code: "partial", offset: 0, cancelled: true });
+/** S-SEQ-5: a file whose bytes are all here is sealed, announced, published and committed, in this order. */
+async function publish(run: TransferRun, upload: Upload): Promise<Reply> {
+  const { services: { storage, writer, options }, attachment, request: { data, header } } = run;
+  let sealed: SealedFile;
+  let before: StoredFile | undefined;
+  try {
+    sealed = await upload.seal();
+    const found = storedBefore(storage, data.uploadId, sealed.sha256);
+    before = found instanceof Promise ? await found : found;
+  } catch (error) {
+    return await failUpload(run, error);
+  }
+  // S-TRF-5, S-SEQ-2: a wrong digest uses the number up, so the session keeps it as the reply.
+  if (data.sha256 !== undefined && data.sha256 !== sealed.sha256) {
+    await abandon(attachment);
+    return await commit(run, { sha256: sealed.sha256, code: "checksum_mismatch" });
+  }
+  if (before !== undefined) {
+    await abandon(attachment); // nothing new to announce
+    return await commitFile(run, before);
+  }
+  const { sequence } = header.session;
+  const intent = { ...sealed, sequence, fingerprint: run.fingerprint };
+  let known: SessionRecord;
+  try {
+    known = await writer.save(attachment, (record) =>
+      record.upload === null // a whole file from memory: the store hears of it now
+        ? intendWhole(record, recordOf(run, upload), intent, options.now())
+        : intend(record, intent, options.now()));
+  } catch (error) {
+    // Stale: the intent may be in the store, and then finishPending() publishes this file.
+    if (attachment.record.upload === null && !attachment.stale) await abandon(attachment);
+    throw error;
+  }
+  attachment.tell("transfer.announced", "S-SEQ-5", known, { sequence, bytes: sealed.size });
+  // From here on a failure leaves the intent, and finishPending() or the next connect brings it to its end.
+  const file = await upload.publish();
+  const reply = await commitFile(run, file);
+  attachment.upload = undefined;
+  return reply;
+}
+
+/** The commit of a file that is stored, now or before. */
+function commitFile(run: TransferRun, file: StoredFile): Promise<Reply> {
+  const { services: { storage }, request: { data } } = run;
+  return commit(run, storedReply(file, storage.durability, data.uploadId), null, file);
+}
+
+/**
+ * The commit: sequence, reply and upload in one save, before the reply is sent.
+ *
+ * @param upload What of a file is still open after the frame.
+ * @param file The file that the frame has finished.
+ */
+async function commit(
+  run: TransferRun,
+  body: ReplyBody,
+  upload: UploadRecord | null = null,
+  file?: StoredFile,
+): Promise<Reply> {
+  const { services: { writer, options }, attachment, request: { header } } = run;
+  const stored = file?.replayed === false ? file : undefined;
+  const before = await writer.save(attachment, (record) =>
+    execute(record, {
+      sequence: header.session.sequence,
+      fingerprint: run.fingerprint,
+      reply: body,
+      upload,
+      storedBytes: stored?.size ?? 0,
+      storedFiles: stored === undefined ? 0 : 1,
+      maxInflight: options.maxInflight,
+      now: options.now(),
+      input: "transfer",
+    }));
+  tellCommit(run, before, body, file);
+  return { body };
+}
+
+/** Tells what a frame that ran has brought. */
+function tellCommit(
+  { services, attachment, request: { header }, spec }: TransferRun,
+  before: SessionRecord,
+  { code }: ReplyBody,
+  file?: StoredFile,
+): void {
+  const { record, context: { connectionId: connection } } = attachment;
+  const { sequence } = header.session;
+  if (record.upload !== null) {
+    const { offset } = record.upload;
+    return attachment.tell("transfer.checkpointed", "S-TRF-4", before, { sequence, offset });
+  }
+  if (before.upload !== null && file?.replayed !== false) {
+    const reason = file !== undefined ? "known" : code === "partial" ? "cancelled" : "failed";
+    attachment.tell("transfer.dropped", "S-TRF-4", before, { sequence, reason });
+  }
+  if (file !== undefined) {
+    if (file.replayed || services.onStored || services.events.wants("transfer.stored")) {
+      const facts = { connection, ...stepBetween(before, record), sequence };
+      tellFile(services, file, spec, { ...facts, file: lastPart(file.path) });
+    }
+  } else if (code !== "partial") {
+    const facts = { sequence, code, reason: CODES[code].message };
+    attachment.tell("transfer.refused", "S-TRF-5", before, facts);
+  }
 }

@@ -7,6 +7,7 @@
  * @module
  */
 import { FxferError } from "../errors.ts";
+import { omitUndefined } from "../omit_undefined.ts";
 import { CHECKPOINT_BYTES, CHECKPOINT_MS, type TransferRequest } from "../protocol/mod.ts";
 import { checkpoint, dropUpload, openUpload, type UploadRecord } from "../session/mod.ts";
 import type { PutSpec, Upload } from "../storage/mod.ts";
@@ -22,6 +23,7 @@ export interface TransferRun {
   readonly attachment: Attachment;
   readonly request: TransferRequest;
   readonly fingerprint: string;
+  readonly spec: PutSpec;
 }
 
 /**
@@ -39,36 +41,21 @@ export async function finishPending(
     const stored = await finishFile(services, intent, upload);
     const before = await writer.save(attachment, (r) => afterIntent(services, r, intent, stored));
     await abandon(attachment); // what was published stays
-    const { record, context: { connectionId } } = attachment;
-    tellFinished(services, before, record, stored, connectionId);
+    tellFinished(services, before, attachment.record, stored, attachment.context.connectionId);
   } else if (known === null) {
     if (upload !== undefined) await abandon(attachment);
   } else if (upload === undefined) {
     const before = await writer.save(attachment, (r) => dropUpload(r, options.now()));
     attachment.tell("transfer.dropped", "S-TRF-4", before, { reason: "lost" });
   } else if (upload.offset !== known.offset) {
-    // Flushed by the frame that failed.
-    await saveOffset(services, attachment, upload.offset);
+    await saveOffset(services, attachment, upload.offset); // flushed by the frame that failed
   }
-}
-
-/** What storage is told of a frame's file. */
-export function specOf({ attachment, request: { header, data } }: TransferRun): PutSpec {
-  return {
-    mimeType: header.mimeType,
-    session: { id: attachment.record.id, sequence: header.session.sequence },
-    reserve: data.length ?? header.size,
-    clientAddress: attachment.record.clientAddress,
-    ...(data.name === undefined ? {} : { name: data.name }),
-    ...(data.uploadId === undefined ? {} : { uploadId: data.uploadId }),
-    ...(data.sha256 === undefined ? {} : { sha256: data.sha256 }),
-  };
 }
 
 /** Begins the file of a frame. */
 export async function open(run: TransferRun): Promise<Upload> {
-  const { services: { storage, writer, options }, attachment } = run;
-  const upload = await storage.begin(specOf(run));
+  const { services: { storage, writer, options }, attachment, spec } = run;
+  const upload = await storage.begin(spec);
   attachment.upload = upload;
   const record = recordOf(run, upload);
   try {
@@ -82,85 +69,63 @@ export async function open(run: TransferRun): Promise<Upload> {
 }
 
 /** What the session remembers of a file that this frame opened. */
-export function recordOf({ request: { header, data } }: TransferRun, upload: Upload): UploadRecord {
-  return {
-    openedBy: header.session.sequence,
-    sequence: header.session.sequence,
-    offset: upload.offset,
-    mimeType: header.mimeType,
-    temporaryPath: upload.temporaryPath,
-    finalPath: upload.finalPath,
-    ...(data.length === undefined ? {} : { length: data.length }),
-    ...(data.uploadId === undefined ? {} : { uploadId: data.uploadId }),
-    ...(data.name === undefined ? {} : { name: data.name }),
-  };
+export function recordOf({ request }: TransferRun, upload: Upload): UploadRecord {
+  const { header: { mimeType, session: { sequence } }, data: { length, uploadId, name } } = request;
+  const { offset, temporaryPath, finalPath } = upload;
+  const known = omitUndefined({ length, uploadId, name });
+  return { openedBy: sequence, sequence, offset, mimeType, temporaryPath, finalPath, ...known };
 }
 
-/** The payload into the file, with a checkpoint every 8 MiB or second and at the cut (S-TRF-4). */
+/**
+ * Writes the payload into the file. The offset is saved every 8 MiB or second, and where the
+ * connection is cut inside the payload: everything received is kept (S-TRF-4).
+ *
+ * @throws What cut the payload short, with the durable `offset`; what storage threw.
+ */
 export async function receive(run: TransferRun, upload: Upload, payload: Payload): Promise<void> {
-  const { offset } = run.request.data;
-  if (upload.offset !== offset) {
-    throw new TypeError("Cannot receive: the file is at another offset");
-  }
-  let end = offset;
-  let since = offset;
+  const { services, attachment, request } = run;
+  let end = request.data.offset;
+  if (upload.offset !== end) throw new TypeError("Cannot receive: the file is at another offset");
+  let since = end;
   let at = performance.now();
   let writing: void | Promise<void> = undefined;
   for (;;) {
     let bytes: Uint8Array | undefined;
+    let cut: unknown;
     try {
       bytes = await payload.next();
     } catch (error) {
-      await written(run, writing);
-      throw await cut(run, upload, error);
+      cut = error;
     }
-    await written(run, writing);
-    if (bytes === undefined) return;
-    end += bytes.length;
+    let offset: number;
     try {
-      writing = started(upload.write(bytes));
+      await writing;
+      if (bytes !== undefined) {
+        writing = started(upload.write(bytes));
+        end += bytes.length;
+        const now = performance.now();
+        if (end - since < CHECKPOINT_BYTES && now - at < CHECKPOINT_MS) continue;
+        since = end;
+        at = now;
+        await writing;
+      } else if (cut === undefined) return;
+      offset = await upload.checkpoint();
     } catch (error) {
       return await failUpload(run, error);
     }
-    const now = performance.now();
-    if (end - since < CHECKPOINT_BYTES && now - at < CHECKPOINT_MS) continue;
-    await written(run, writing);
-    await keepOffset(run, upload);
-    since = end;
-    at = now;
+    try {
+      await saveOffset(services, attachment, offset);
+    } catch (error) {
+      // S-DEG-2: a store that is away is no reason to stop receiving.
+      if (!(error instanceof FxferError) || error.code !== "store_unavailable") throw error;
+      attachment.context.log.warn("checkpoint.unsaved", { offset, cause: error });
+    }
+    if (cut instanceof FxferError) {
+      const { code, message, fields, cause } = cut;
+      throw new FxferError(code, message, { fields: { ...fields, offset }, cause });
+    }
+    if (cut !== undefined) throw cut;
   }
-}
-
-/** Waits for a write that went on while more was read. */
-async function written(run: TransferRun, writing: void | Promise<void>): Promise<void> {
-  try {
-    await writing;
-  } catch (error) {
-    await failUpload(run, error);
-  }
-}
-
-/** The connection ended, or is made to end, inside the payload: everything received is kept. */
-async function cut(run: TransferRun, upload: Upload, error: unknown): Promise<unknown> {
-  const offset = await keepOffset(run, upload);
-  if (!(error instanceof FxferError)) return error;
-  return new FxferError(error.code, error.message, {
-    fields: { ...error.fields, offset },
-    cause: error.cause,
-  });
-}
-
-/** Flushes and saves the offset. A store that is away is no reason to stop receiving (S-DEG-2). */
-async function keepOffset(run: TransferRun, upload: Upload): Promise<number> {
-  const { services, attachment } = run;
-  const offset = await flush(run, upload);
-  try {
-    await saveOffset(services, attachment, offset);
-  } catch (error) {
-    if (!(error instanceof FxferError) || error.code !== "store_unavailable") throw error;
-    attachment.context.log.warn("checkpoint.unsaved", { offset, cause: error });
-  }
-  return offset;
 }
 
 /** Saves how much of the open file is durable. */
@@ -171,15 +136,6 @@ async function saveOffset(
 ): Promise<void> {
   const before = await writer.save(attachment, (r) => checkpoint(r, offset, options.now()));
   attachment.tell("transfer.checkpointed", "S-TRF-4", before, { offset });
-}
-
-/** Flushes what has come so far; the offset that is durable. */
-export async function flush(run: TransferRun, upload: Upload): Promise<number> {
-  try {
-    return await upload.checkpoint();
-  } catch (error) {
-    return await failUpload(run, error);
-  }
 }
 
 /**
