@@ -4,12 +4,11 @@
  *
  * @module
  */
-import type { FxferError } from "../errors.ts";
+import { FxferError } from "../errors.ts";
 import type { Events, Rule, SessionEvent } from "../events.ts";
 import { omitUndefined } from "../omit_undefined.ts";
 import type { Moved, SessionRecord } from "../session/mod.ts";
 import type { Upload } from "../storage/mod.ts";
-import { displacedBy } from "./moved.ts";
 import { type Facts, tell } from "./tell.ts";
 import type { ConnectionContext } from "./types.ts";
 
@@ -27,12 +26,10 @@ export class Attachment {
   yielding = false;
   /** Another connection has the session: nothing more is saved from here (S-TAKE-2). */
   displaced = false;
-  /** Why, where that is known: what a frame under way is answered, too. */
+  /** Why it is displaced, where that is known: what a frame under way is answered, too. */
   reason: FxferError | undefined;
-  /** Settles when the connection has let go (S-TAKE-4). */
-  readonly released: Promise<void>;
-  /** Settles {@linkcode Attachment.released}. */
-  readonly release: () => void;
+  /** Resolved when the connection has let go (S-TAKE-4). */
+  readonly released: PromiseWithResolvers<void> = Promise.withResolvers();
 
   constructor(
     record: SessionRecord,
@@ -44,18 +41,10 @@ export class Attachment {
     this.context = context;
     this.upload = upload;
     this.#events = events;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.released = promise;
-    this.release = resolve;
   }
 
   /** Tells a step. @param before The record before the save that made the step true. */
-  tell<T extends SessionEvent>(
-    type: T,
-    rule: Rule,
-    before: SessionRecord,
-    facts: Facts<T>,
-  ): void {
+  tell<T extends SessionEvent>(type: T, rule: Rule, before: SessionRecord, facts: Facts<T>): void {
     tell(this.#events, type, rule, before, this.record, facts, this.context.connectionId);
   }
 
@@ -68,7 +57,7 @@ export class Attachment {
   displace(kept: { readonly epoch: number; readonly moved?: Moved } | undefined): FxferError {
     const { context, record: { id } } = this;
     this.displaced = true;
-    this.reason = displacedBy(kept);
+    this.reason = displacedBy(kept?.moved);
     context.interrupt(this.reason);
     const facts = omitUndefined({ epoch: kept?.epoch, moved: kept?.moved?.address });
     const who = { connection: context.connectionId, session: id.slice(0, 8) };
@@ -77,18 +66,31 @@ export class Attachment {
   }
 }
 
+/** What a displaced connection is told: where the session has moved, or that it was taken over. */
+export function displacedBy(moved?: Moved): FxferError {
+  if (moved === undefined) {
+    const text = "Cannot change session: another connection has taken it over";
+    return new FxferError("session_taken_over", text);
+  }
+  // Without the ticket, which is told in the answer to a new connect alone.
+  const fields = { address: moved.address };
+  return new FxferError("use_another_server", "Cannot go on: the session has moved", { fields });
+}
+
 /** An open file that waits for its session's next connection. */
 export interface Parked {
   readonly upload: Upload;
-  /** The epoch it was written under: in any other it is not what the record speaks of. */
+  /** The epoch it was written under: a record with another epoch does not speak of this file. */
   readonly epoch: number;
 }
 
 /** See the module's text. */
 export class Attachments {
-  readonly #byId = new Map<string, Attachment>();
+  /** Which connection holds a session, by the session's id. */
+  readonly holders: Map<string, Attachment> = new Map();
+  /** The open files of sessions that no connection holds, by the ids of the sessions. */
+  readonly parked: Map<string, Parked> = new Map();
   readonly #byContext = new WeakMap<ConnectionContext, Attachment>();
-  readonly #parked = new Map<string, Parked>();
   readonly #turns = new Map<string, Promise<unknown>>();
 
   /** The attachment of a connection. */
@@ -96,20 +98,12 @@ export class Attachments {
     return this.#byContext.get(context);
   }
 
-  /** Who holds a session in this process. */
-  holder(id: string): Attachment | undefined {
-    return this.#byId.get(id);
-  }
-
-  /** All attachments, for a stop. */
-  all(): IterableIterator<Attachment> {
-    return this.#byId.values();
-  }
-
-  /** A connection holds the session from now on. */
+  /** A connection holds the session from now on, with the keep-alive time of the session. */
   add(attachment: Attachment): void {
-    this.#byId.set(attachment.record.id, attachment);
-    this.#byContext.set(attachment.context, attachment);
+    const { context, record } = attachment;
+    this.holders.set(record.id, attachment);
+    this.#byContext.set(context, attachment);
+    context.keepaliveMs = record.keepaliveMs;
   }
 
   /**
@@ -118,38 +112,20 @@ export class Attachments {
    */
   async remove(attachment: Attachment): Promise<void> {
     const { context, record: { id, epoch }, upload, displaced } = attachment;
-    if (this.#byId.get(id) === attachment) this.#byId.delete(id);
+    if (this.holders.get(id) === attachment) this.holders.delete(id);
     this.#byContext.delete(context);
     attachment.upload = undefined;
     attachment.displaced = true;
-    if (upload !== undefined && !displaced) this.park(id, upload, epoch);
-    attachment.release();
+    if (upload !== undefined && !displaced) this.parked.set(id, { upload, epoch });
+    attachment.released.resolve();
     if (displaced) await upload?.release();
-  }
-
-  /** Keeps an open file for the next connection of its session. */
-  park(id: string, upload: Upload, epoch: number): void {
-    this.#parked.set(id, { upload, epoch });
-  }
-
-  /** The parked file of a session; it stays parked. */
-  parked(id: string): Parked | undefined {
-    return this.#parked.get(id);
   }
 
   /** Takes a parked file out; the caller uses it or ends it. */
   unpark(id: string): Upload | undefined {
-    const upload = this.#parked.get(id)?.upload;
-    this.#parked.delete(id);
+    const upload = this.parked.get(id)?.upload;
+    this.parked.delete(id);
     return upload;
-  }
-
-  /** Every parked file, taken. */
-  *unparkAll(): Generator<Upload> {
-    for (const [id, { upload }] of this.#parked) {
-      this.#parked.delete(id);
-      yield upload;
-    }
   }
 
   /** Whether a connect to a session is under way in this process. */
@@ -158,8 +134,8 @@ export class Attachments {
   }
 
   /**
-   * Connects to one session come one after the other in this process. The wait is bounded by what a
-   * connect does: no lock outlives it (S-TAKE-6).
+   * Runs the connects to one session one after the other in this process. A connect waits for no longer
+   * than the ones before it take: no lock outlives a connect (S-TAKE-6).
    */
   async inTurn<T>(id: string, work: () => Promise<T>): Promise<T> {
     const before = this.#turns.get(id) ?? Promise.resolve();

@@ -22,11 +22,11 @@ export async function fence(
   kept: Pick<SessionRecord, "id" | "epoch" | "moved">,
 ): Promise<void> {
   const { id, epoch } = kept;
-  const holder = attachments.holder(id);
+  const holder = attachments.holders.get(id);
   if (holder !== undefined && holder.record.epoch < epoch && !holder.displaced) {
     holder.displace(kept);
   }
-  const parked = attachments.parked(id);
+  const parked = attachments.parked.get(id);
   if (parked === undefined || parked.epoch >= epoch || attachments.changing(id)) return;
   await attachments.unpark(id)?.release();
 }
@@ -60,14 +60,14 @@ export function watchTakeovers(services: SessionServices): AsyncDisposable {
 /** An announcement says that a session is elsewhere; where, its record says. */
 async function hear(services: SessionServices, id: string, epoch: number): Promise<void> {
   const { attachments, store } = services;
-  if (attachments.holder(id) === undefined && attachments.parked(id) === undefined) return;
+  if (attachments.holders.get(id) === undefined && attachments.parked.get(id) === undefined) return;
   const kept = await store.load(id).catch(() => undefined);
   await fence(services, kept !== undefined && kept.epoch >= epoch ? kept : { id, epoch });
 }
 
 async function look(services: SessionServices): Promise<void> {
   const { attachments, store } = services;
-  for (const { record: { id } } of [...attachments.all()]) {
+  for (const { record: { id } } of [...attachments.holders.values()]) {
     const kept = await store.load(id);
     if (kept !== undefined) await fence(services, kept);
   }

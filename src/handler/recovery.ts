@@ -44,7 +44,7 @@ export async function parkedFile(
   { attachments, options }: SessionServices,
   { id, epoch, instance }: SessionRecord,
 ): Promise<Upload | undefined> {
-  const parked = attachments.parked(id);
+  const parked = attachments.parked.get(id);
   if (parked === undefined || parked.epoch === epoch) return parked?.upload;
   if (parked.epoch + 1 === epoch && instance === options.instance) return parked.upload;
   // Another process has written since: the record names the file of that process.

@@ -9,8 +9,7 @@ import type { Events } from "../events.ts";
 import { describeError } from "../log.ts";
 import type { SessionRecord } from "../session/mod.ts";
 import type { SessionStore } from "../store/mod.ts";
-import type { Attachment } from "./attachments.ts";
-import { displacedBy } from "./moved.ts";
+import { type Attachment, displacedBy } from "./attachments.ts";
 
 /** More lost races within one epoch than this mean a store that does not keep its contract. */
 const MAX_TRIES = 5;
@@ -55,7 +54,7 @@ export class SessionWriter {
   ): Promise<SessionRecord> {
     if (attachment.stale) await this.refresh(attachment);
     for (let tries = 0; tries < MAX_TRIES; tries++) {
-      if (attachment.displaced) throw attachment.reason ?? displacedBy(undefined);
+      if (attachment.displaced) throw attachment.reason ?? displacedBy();
       const before = attachment.record;
       const next = change(before);
       let saved: boolean;

@@ -26,6 +26,11 @@ import { totalsOf } from "./tell.ts";
 import { transfer } from "./transfer.ts";
 import type { ConnectionContext, Reply, Request, RequestHandler } from "./types.ts";
 
+/** Every disconnect is the same request (S-SEQ-3). */
+const DISCONNECT = fingerprint(
+  { action: "disconnect", mimeType: "", complete: true, end: 0, principal: "" },
+);
+
 /** Serves sessions; see the module's text. Dispose of it after the server has stopped.
  * @category Server */
 export class StatefulHandler implements RequestHandler, AsyncDisposable {
@@ -114,18 +119,11 @@ export class StatefulHandler implements RequestHandler, AsyncDisposable {
   }
 
   /** S-DIS-1: closes the session and states its totals. */
-  async #disconnect(frame: DisconnectRequest, attachment: Attachment): Promise<Reply> {
+  async #disconnect({ header }: DisconnectRequest, attachment: Attachment): Promise<Reply> {
     const { writer, options } = this.#services;
+    const { sequence } = header.session;
     await finishPending(this.#services, attachment);
-    const { sequence } = frame.header.session;
-    const print = fingerprint({
-      action: "disconnect",
-      mimeType: "",
-      complete: true,
-      end: 0,
-      principal: "",
-    });
-    const verdict = judge(attachment.record, sequence, print);
+    const verdict = judge(attachment.record, sequence, DISCONNECT);
     if (verdict.kind === "refuse") throw verdict.error;
     if (verdict.kind === "replay") return { body: verdict.reply as ReplyBody, close: true };
     const { record } = attachment;
@@ -138,7 +136,7 @@ export class StatefulHandler implements RequestHandler, AsyncDisposable {
     const before = await writer.save(attachment, (r) =>
       execute(r, {
         sequence,
-        fingerprint: print,
+        fingerprint: DISCONNECT,
         reply,
         upload: null,
         storedBytes: 0,
@@ -189,6 +187,6 @@ export class StatefulHandler implements RequestHandler, AsyncDisposable {
     clearInterval(this.#sweeper);
     await this.#takeovers[Symbol.asyncDispose]();
     await this.#sweeping;
-    for (const upload of this.#services.attachments.unparkAll()) await upload.release();
+    for (const { upload } of this.#services.attachments.parked.values()) await upload.release();
   }
 }

@@ -7,9 +7,9 @@ import { FxferError } from "../errors.ts";
 import { Events } from "../events.ts";
 import { DEFAULT_MAX_REQUEST_SIZE, type TransferRequest } from "../protocol/mod.ts";
 import type { FileStorage, PutSpec, StoredFile } from "../storage/mod.ts";
+import { statelessTerms } from "./connect.ts";
 import { specOf, storedBefore, storedReply, storeWhole, type WholeParts } from "./receive.ts";
 import { tellFile, type Telling } from "./tell.ts";
-import { statelessTerms } from "./terms.ts";
 import type { ConnectionContext, Payload, Reply, Request, RequestHandler } from "./types.ts";
 
 /** Terms of stateless mode.
@@ -43,8 +43,7 @@ export interface StatelessOptions extends Telling {
  */
 export class StatelessHandler implements RequestHandler {
   readonly #parts: WholeParts;
-  readonly #maxRequestSize: number;
-  readonly #instance: string;
+  readonly #terms: { readonly instance: string; readonly maxRequestSize: number };
   /** Connections for which storage was asked what others have stored. */
   readonly #refreshed = new WeakSet<ConnectionContext>();
 
@@ -56,8 +55,10 @@ export class StatelessHandler implements RequestHandler {
   constructor(storage: FileStorage, options: StatelessOptions = {}) {
     const { events = new Events(), maxRequestSize, instance, ...rest } = options;
     this.#parts = { storage, events, ...rest };
-    this.#maxRequestSize = maxRequestSize ?? DEFAULT_MAX_REQUEST_SIZE;
-    this.#instance = instance ?? "fxfer";
+    this.#terms = {
+      instance: instance ?? "fxfer",
+      maxRequestSize: maxRequestSize ?? DEFAULT_MAX_REQUEST_SIZE,
+    };
   }
 
   /** Stores a file, or answers a sign of life. */
@@ -73,15 +74,10 @@ export class StatelessHandler implements RequestHandler {
         return { body: { code: "pong" } };
       case "disconnect":
         return { body: { code: "session_closed" }, close: true };
-      case "connect":
-        return {
-          body: {
-            code: "ok",
-            mode: "stateless",
-            ...statelessTerms(this.#parts.storage, this.#instance, this.#maxRequestSize),
-          },
-          id: null,
-        };
+      case "connect": {
+        const terms = statelessTerms(this.#parts.storage, this.#terms);
+        return { body: { code: "ok", mode: "stateless", ...terms }, id: null };
+      }
     }
   }
 
@@ -93,10 +89,22 @@ export class StatelessHandler implements RequestHandler {
     const started = performance.now();
     const { header: { size }, data } = frame;
     const { connectionId: connection } = context;
-    checkAlone(frame);
-    if (size > this.#maxRequestSize) {
+    const { maxRequestSize } = this.#terms;
+    // A file in parts needs a server that remembers the parts; the length, if told, is the payload's.
+    if (data.offset !== 0) {
+      const text = "Cannot store file: without a session it starts at 0";
+      throw new FxferError("offset_mismatch", text, { fields: { offset: 0 } });
+    }
+    if (!data.complete || data.cancel) {
+      throw new FxferError("mode_not_allowed", "Cannot store part of a file: that needs a session");
+    }
+    if (data.length !== undefined && data.length !== size) {
+      const text = "Cannot store file: size is not its length";
+      throw new FxferError("length_mismatch", text, { fields: { length: size } });
+    }
+    if (size > maxRequestSize) {
       throw new FxferError("too_large", "Cannot store file: larger than max_request_size", {
-        fields: { limit: this.#maxRequestSize },
+        fields: { limit: maxRequestSize },
         limit: "max_request_size",
       });
     }
@@ -129,22 +137,5 @@ export class StatelessHandler implements RequestHandler {
     const before = storedBefore(storage, spec.uploadId, spec.sha256);
     return (before instanceof Promise ? await before : before) ??
       await storeWhole(this.#parts, spec, payload, context);
-  }
-}
-
-/** A file in parts needs a server that remembers the parts; the length, if told, is the payload's. */
-function checkAlone({ header, data }: TransferRequest): void {
-  if (data.offset !== 0) {
-    throw new FxferError("offset_mismatch", "Cannot store file: without a session it starts at 0", {
-      fields: { offset: 0 },
-    });
-  }
-  if (!data.complete || data.cancel) {
-    throw new FxferError("mode_not_allowed", "Cannot store part of a file: that needs a session");
-  }
-  if (data.length !== undefined && data.length !== header.size) {
-    throw new FxferError("length_mismatch", "Cannot store file: size is not its length", {
-      fields: { length: header.size },
-    });
   }
 }

@@ -22,7 +22,7 @@ export async function sweep(services: SessionServices): Promise<void> {
     }
     // Another process may have ended the session: then the file parked here is of no use any more.
     // A session that has moved keeps its bytes: its hand-over may have to be written down again.
-    if (record.moved === undefined && attachments.parked(record.id) !== undefined) {
+    if (record.moved === undefined && attachments.parked.get(record.id) !== undefined) {
       await removePartial(services, record, record);
     }
     if (life !== "forgotten") continue;
@@ -39,7 +39,7 @@ export async function sweep(services: SessionServices): Promise<void> {
  */
 export async function renewHeld(services: SessionServices, id: string): Promise<boolean> {
   const { attachments, writer, options } = services;
-  const holder = attachments.holder(id);
+  const holder = attachments.holders.get(id);
   if (holder === undefined || holder.displaced) return false;
   const before = await writer.save(holder, (record) => renewLease(record, options.now()));
   holder.tell("session.renewed", "S-CLK-4", before, {});

@@ -14,7 +14,6 @@ import { FxferError } from "../errors.ts";
 import { omitUndefined } from "../omit_undefined.ts";
 import { attach, type AttachInit, close, lifeOf, type SessionRecord } from "../session/mod.ts";
 import { within } from "../within.ts";
-import { movedAway } from "./moved.ts";
 import {
   endExpired,
   parkedFile,
@@ -63,7 +62,14 @@ export async function checkAlive(services: SessionServices, record: SessionRecor
       }
       // falls through
     case "closed":
-      if (record.moved !== undefined) throw movedAway(record.moved);
+      if (record.moved !== undefined) {
+        // Only here is the ticket told: this client has shown what the session's own client shows.
+        const { address, ticket } = record.moved;
+        const fields = { address, ticket };
+        throw new FxferError("use_another_server", "Cannot attach: the session has moved", {
+          fields,
+        });
+      }
       throw new FxferError("session_expired", "Cannot attach: the session has ended", {
         fields: { state: life },
       });
@@ -72,13 +78,13 @@ export async function checkAlive(services: SessionServices, record: SessionRecor
 
 /** S-TAKE-3, S-TAKE-4: tells the holder in this process to stop, and waits until it has, 2 s at most. */
 export async function letGo({ attachments }: SessionServices, id: string): Promise<void> {
-  const holder = attachments.holder(id);
+  const holder = attachments.holders.get(id);
   if (holder === undefined) return;
   holder.yielding = true;
   holder.context.interrupt(
     new FxferError("session_taken_over", "Cannot go on: another connection has the session"),
   );
-  await within(RELEASE_MS, holder.released);
+  await within(RELEASE_MS, holder.released.promise);
   holder.displaced = true;
 }
 
@@ -103,9 +109,9 @@ export async function take(
     const parked = await parkedFile(services, loaded);
     const taken = resumedAt(attach(loaded, init), parked);
     // Under this epoch it is found again if the save is taken for lost.
-    if (parked !== undefined) attachments.park(id, parked, loaded.epoch);
+    if (parked !== undefined) attachments.parked.set(id, { upload: parked, epoch: loaded.epoch });
     if (!(await store.save(taken))) continue;
-    if (parked !== undefined) attachments.park(id, parked, taken.epoch);
+    if (parked !== undefined) attachments.parked.set(id, { upload: parked, epoch: taken.epoch });
     const { epoch, lastSequence: sequence, upload } = taken;
     const offset = omitUndefined({ offset: upload?.offset });
     const facts = { epoch, sequence, ...offset, address: init.clientAddress };

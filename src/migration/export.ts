@@ -3,14 +3,7 @@ import { createHash } from "node:crypto";
 import { formatEndpoint, parseEndpoint } from "../address.ts";
 import { FxferError } from "../errors.ts";
 import { Events, type ServerEvent } from "../events.ts";
-import {
-  base64url,
-  finishIntent,
-  hashToken,
-  randomBytes,
-  tell,
-  tellFinished,
-} from "../handler/mod.ts";
+import { finishIntent, hashToken, newSecret, tell, tellFinished } from "../handler/mod.ts";
 import { authMethodOf, depart, departing, type SessionRecord } from "../session/mod.ts";
 import type { FileStorage } from "../storage/mod.ts";
 import type { SessionStore } from "../store/mod.ts";
@@ -108,7 +101,7 @@ export async function exportSession(options: ExportOptions): Promise<ExportedSes
     ...rest,
     upload: partial === null ? null : left.upload,
     // The target gets neither the token nor what would show that one is right.
-    tokenHash: await hashToken(moved!.ticket),
+    tokenHash: hashToken(moved!.ticket),
     principal: authMethodOf(left),
   };
   const issuedAt = now();
@@ -151,7 +144,7 @@ async function leave(options: ExportOptions, to: string): Promise<SessionRecord>
       await new Promise((resolve) => setTimeout(resolve, COMMIT_MS));
       continue;
     }
-    const ticket = base64url(randomBytes(32));
+    const ticket = newSecret();
     const left = depart(loaded, { address: to, ticket }, now());
     if (!(await store.save(left))) continue;
     const facts = { address: to, epoch: left.epoch };
