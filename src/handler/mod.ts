@@ -15,7 +15,7 @@ export type {
 export { StatelessHandler, type StatelessOptions } from "./stateless.ts";
 export { V1Handler } from "./v1.ts";
 export { degrade, type FallbackTerms, hashToken, newSecret } from "./connect.ts";
-export { finishIntent, tellFinished } from "./recovery.ts";
+export { afterIntent, finishFile, tellFinished } from "./recovery.ts";
 export { sweepOrphans } from "./orphan_sweep.ts";
 export { StatefulHandler } from "./stateful.ts";
 export { type Stored, tell, type Telling } from "./tell.ts";

@@ -22,6 +22,7 @@ export interface TransferRun {
   readonly services: SessionServices;
   readonly attachment: Attachment;
   readonly request: TransferRequest;
+  readonly sequence: number;
   readonly fingerprint: string;
   readonly spec: PutSpec;
 }
@@ -38,7 +39,7 @@ export async function finishPending(
   if (attachment.stale) await writer.refresh(attachment);
   const { record: { intent, upload: known }, upload } = attachment;
   if (intent !== null) {
-    const stored = await finishFile(services, intent, upload);
+    const stored = await finishFile(services.storage, intent, upload);
     const before = await writer.save(attachment, (r) => afterIntent(services, r, intent, stored));
     await abandon(attachment); // what was published stays
     tellFinished(services, before, attachment.record, stored, attachment.context.connectionId);
@@ -69,8 +70,8 @@ export async function open(run: TransferRun): Promise<Upload> {
 }
 
 /** What the session remembers of a file that this frame opened. */
-export function recordOf({ request }: TransferRun, upload: Upload): UploadRecord {
-  const { header: { mimeType, session: { sequence } }, data: { length, uploadId, name } } = request;
+export function recordOf({ request, sequence }: TransferRun, upload: Upload): UploadRecord {
+  const { header: { mimeType }, data: { length, uploadId, name } } = request;
   const { offset, temporaryPath, finalPath } = upload;
   const known = omitUndefined({ length, uploadId, name });
   return { openedBy: sequence, sequence, offset, mimeType, temporaryPath, finalPath, ...known };

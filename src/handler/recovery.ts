@@ -17,6 +17,7 @@
 import { FxferError } from "../errors.ts";
 import type { Events } from "../events.ts";
 import { omitUndefined } from "../omit_undefined.ts";
+import type { ReplyBody } from "../protocol/mod.ts";
 import {
   dropIntent,
   dropUpload,
@@ -24,6 +25,7 @@ import {
   expire,
   type Intent,
   type SessionRecord,
+  type UploadRecord,
 } from "../session/mod.ts";
 import type { FileSpec, FileStorage, StoredFile, Upload } from "../storage/mod.ts";
 import { storedReply } from "./receive.ts";
@@ -81,7 +83,8 @@ export async function restore(
   const { attachments, options, storage, events } = services;
   const { id, upload: known, intent } = record;
   if (intent !== null) {
-    const { next, stored } = await finishIntent(services, record, intent, parked);
+    const stored = await finishFile(storage, intent, parked);
+    const next = afterIntent(services, record, intent, stored);
     const restored = await keep(services, next, undefined);
     tellFinished(services, record, next, stored, connection);
     return restored;
@@ -161,9 +164,9 @@ function specOf({ id, clientAddress, upload }: SessionRecord): FileSpec {
  * @throws {FxferError} When storage cannot do it now.
  */
 export async function finishFile(
-  { storage }: Pick<IntentParts, "storage">,
+  storage: FileStorage,
   intent: Intent,
-  upload: Upload | undefined,
+  upload?: Upload,
 ): Promise<StoredFile | undefined> {
   if (upload === undefined) {
     // Asked twice: a former holder that still runs may rename the file while the first call looks for it.
@@ -184,43 +187,45 @@ export interface IntentParts extends Telling {
   readonly events: Events;
 }
 
-/**
- * Brings the intent of a session to its end (S-SEQ-5). To be called only by the one who has raised the
- * session's epoch.
- *
- * @param record In a state in which it could be served.
- * @param upload The file, if this process still has it.
- * @returns The record one version on, to be saved, and the file if there is one.
- */
-export async function finishIntent(
-  parts: IntentParts,
-  record: SessionRecord,
-  intent: Intent,
-  upload?: Upload,
-): Promise<{ readonly next: SessionRecord; readonly stored: StoredFile | undefined }> {
-  const stored = await finishFile(parts, intent, upload);
-  return { next: afterIntent(parts, record, intent, stored), stored };
-}
-
 /** The record one version on, with its intent fulfilled, or dropped when nothing was stored. */
 export function afterIntent(
-  services: IntentParts,
+  { storage, options }: IntentParts,
   record: SessionRecord,
   intent: Intent,
   stored: StoredFile | undefined,
 ): SessionRecord {
-  const now = services.options.now();
-  if (stored === undefined) return dropFile(record, now);
+  if (stored === undefined) return dropFile(record, options.now());
+  const reply = storedReply(stored, storage.durability, record.upload?.uploadId);
+  return executed(options, record, intent, reply, null, stored);
+}
+
+/**
+ * The record one version on, after a frame that has run.
+ *
+ * @param frame Its number, and the text that a repeated frame is compared with.
+ * @param upload The file that is still open after the frame.
+ * @param file The file that the frame has finished.
+ */
+export function executed(
+  options: IntentParts["options"],
+  record: SessionRecord,
+  { sequence, fingerprint }: Pick<Intent, "sequence" | "fingerprint">,
+  reply: ReplyBody,
+  upload: UploadRecord | null,
+  file: StoredFile | undefined,
+  input: "transfer" | "disconnect" = "transfer",
+): SessionRecord {
+  const isNew = file?.replayed === false;
   return execute(record, {
-    sequence: intent.sequence,
-    fingerprint: intent.fingerprint,
-    reply: storedReply(stored, services.storage.durability, record.upload?.uploadId),
-    upload: null,
-    storedBytes: stored.replayed ? 0 : stored.size,
-    storedFiles: stored.replayed ? 0 : 1,
-    maxInflight: services.options.maxInflight,
-    now,
-    input: "transfer",
+    sequence,
+    fingerprint,
+    reply,
+    upload,
+    storedBytes: isNew ? file.size : 0,
+    storedFiles: isNew ? 1 : 0,
+    maxInflight: options.maxInflight,
+    now: options.now(),
+    input,
   });
 }
 

@@ -8,13 +8,14 @@ import { Events } from "../events.ts";
 import { type Logger, silentLogger } from "../log.ts";
 import { omitUndefined } from "../omit_undefined.ts";
 import type { DisconnectRequest, HeartbeatRequest, ReplyBody } from "../protocol/mod.ts";
-import { detach, execute, fingerprint, judge, renewLease } from "../session/mod.ts";
+import { detach, fingerprint, judge, renewLease } from "../session/mod.ts";
 import type { FileStorage } from "../storage/mod.ts";
 import type { SessionStore } from "../store/mod.ts";
 import { type Attachment, Attachments } from "./attachments.ts";
 import { connect, degrade } from "./connect.ts";
 import { abandon, finishPending } from "./open_file.ts";
 import { watchTakeovers } from "./fencing.ts";
+import { executed } from "./recovery.ts";
 import { SessionWriter } from "./session_writer.ts";
 import {
   DEFAULT_STATEFUL_OPTIONS,
@@ -133,18 +134,11 @@ export class StatefulHandler implements RequestHandler, AsyncDisposable {
       messages: record.messageCount + 1,
       duration_ms: options.now() - record.createdAt,
     };
-    const before = await writer.save(attachment, (r) =>
-      execute(r, {
-        sequence,
-        fingerprint: DISCONNECT,
-        reply,
-        upload: null,
-        storedBytes: 0,
-        storedFiles: 0,
-        maxInflight: options.maxInflight,
-        now: options.now(),
-        input: "disconnect",
-      }));
+    const frame = { sequence, fingerprint: DISCONNECT };
+    const before = await writer.save(
+      attachment,
+      (r) => executed(options, r, frame, reply, null, undefined, "disconnect"),
+    );
     const closed = attachment.record;
     attachment.tell("session.closed", "S-DIS-1", before, totalsOf(closed));
     await abandon(attachment);

@@ -19,7 +19,6 @@ import { CODES, FxferError } from "../errors.ts";
 import type { ReplyBody, TransferRequest } from "../protocol/mod.ts";
 import {
   authMethodOf,
-  execute,
   fingerprint,
   intend,
   intendWhole,
@@ -39,6 +38,7 @@ import {
   recordOf,
   type TransferRun,
 } from "./open_file.ts";
+import { executed } from "./recovery.ts";
 import { specOf, storedBefore, storedReply } from "./receive.ts";
 import type { SessionServices } from "./services.ts";
 import { lastPart, stepBetween, tellFile } from "./tell.ts";
@@ -77,7 +77,7 @@ export async function transfer(
 
   const { id, clientAddress } = attachment.record;
   const spec = specOf(request, clientAddress, { id, sequence });
-  const run: TransferRun = { services, attachment, request, fingerprint: print, spec };
+  const run = { services, attachment, request, sequence, fingerprint: print, spec };
   if (data.cancel) {
     await abandon(attachment);
     return await commit(run, { code: "partial", offset: 0, cancelled: true });
@@ -134,7 +134,7 @@ export async function transfer(
 
 /** A part that is not the last: the reply goes out when its bytes are durable, and the sequence moves on. */
 async function acknowledge(run: TransferRun, upload: Upload): Promise<Reply> {
-  const { attachment, request: { header, data } } = run;
+  const { attachment, request: { data }, sequence } = run;
   let offset: number;
   try {
     offset = await upload.checkpoint();
@@ -143,14 +143,13 @@ async function acknowledge(run: TransferRun, upload: Upload): Promise<Reply> {
   }
   const { upload: known } = attachment.record;
   if (known === null) throw new TypeError("Cannot acknowledge part: nothing is open");
-  const { sequence } = header.session;
   const length = data.length === undefined ? {} : { length: data.length };
   return await commit(run, { code: "partial", offset }, { ...known, offset, sequence, ...length });
 }
 
 /** S-SEQ-5: a file whose bytes are all here is sealed, announced, published and committed, in this order. */
 async function publish(run: TransferRun, upload: Upload): Promise<Reply> {
-  const { services: { storage, writer, options }, attachment, request: { data, header } } = run;
+  const { services: { storage, writer, options }, attachment, request: { data }, sequence } = run;
   let sealed: SealedFile;
   let before: StoredFile | undefined;
   try {
@@ -169,7 +168,6 @@ async function publish(run: TransferRun, upload: Upload): Promise<Reply> {
     await abandon(attachment); // nothing new to announce
     return await commitFile(run, before);
   }
-  const { sequence } = header.session;
   const intent = { ...sealed, sequence, fingerprint: run.fingerprint };
   let known: SessionRecord;
   try {
@@ -208,33 +206,23 @@ async function commit(
   upload: UploadRecord | null = null,
   file?: StoredFile,
 ): Promise<Reply> {
-  const { services: { writer, options }, attachment, request: { header } } = run;
-  const stored = file?.replayed === false ? file : undefined;
-  const before = await writer.save(attachment, (record) =>
-    execute(record, {
-      sequence: header.session.sequence,
-      fingerprint: run.fingerprint,
-      reply: body,
-      upload,
-      storedBytes: stored?.size ?? 0,
-      storedFiles: stored === undefined ? 0 : 1,
-      maxInflight: options.maxInflight,
-      now: options.now(),
-      input: "transfer",
-    }));
+  const { services: { writer, options }, attachment } = run;
+  const before = await writer.save(
+    attachment,
+    (record) => executed(options, record, run, body, upload, file),
+  );
   tellCommit(run, before, body, file);
   return { body };
 }
 
 /** Tells what a frame that ran has brought. */
 function tellCommit(
-  { services, attachment, request: { header }, spec }: TransferRun,
+  { services, attachment, sequence, spec }: TransferRun,
   before: SessionRecord,
   { code }: ReplyBody,
   file?: StoredFile,
 ): void {
   const { record, context: { connectionId: connection } } = attachment;
-  const { sequence } = header.session;
   if (record.upload !== null) {
     const { offset } = record.upload;
     return attachment.tell("transfer.checkpointed", "S-TRF-4", before, { sequence, offset });

@@ -3,7 +3,14 @@ import { createHash } from "node:crypto";
 import { formatEndpoint, parseEndpoint } from "../address.ts";
 import { FxferError } from "../errors.ts";
 import { Events, type ServerEvent } from "../events.ts";
-import { finishIntent, hashToken, newSecret, tell, tellFinished } from "../handler/mod.ts";
+import {
+  afterIntent,
+  finishFile,
+  hashToken,
+  newSecret,
+  tell,
+  tellFinished,
+} from "../handler/mod.ts";
 import { authMethodOf, depart, departing, type SessionRecord } from "../session/mod.ts";
 import type { FileStorage } from "../storage/mod.ts";
 import type { SessionStore } from "../store/mod.ts";
@@ -131,8 +138,9 @@ async function leave(options: ExportOptions, to: string): Promise<SessionRecord>
     if (departing(loaded, to, now())) {
       if (loaded.intent === null) return loaded;
       // S-SEQ-5: the file of a commit that was begun gets its name here, or the frame runs again there.
+      const stored = await finishFile(storage, loaded.intent);
       const servable = { ...loaded, state: "active" } as const;
-      const { next, stored } = await finishIntent(parts, servable, loaded.intent);
+      const next = afterIntent(parts, servable, loaded.intent, stored);
       const { state, instance, endedAt } = loaded;
       const finished = { ...next, state, instance, endedAt };
       if (!(await store.save(finished))) continue;
