@@ -4,12 +4,6 @@ import type { TransferRequest } from "../protocol/mod.ts";
 import type { SessionRecord } from "../session/mod.ts";
 import type { StatefulOptions } from "./services.ts";
 
-/** The limits a transfer is held against. */
-export type TransferLimits = Pick<
-  StatefulOptions,
-  "maxRequestSize" | "maxUploadSize" | "sessionQuota"
->;
-
 /**
  * Checks a transfer frame against the session's open file and the limits.
  *
@@ -17,14 +11,13 @@ export type TransferLimits = Pick<
  * `quota_exceeded`: nothing was written, and the sequence does not advance.
  */
 export function admit(
-  limits: TransferLimits,
-  record: SessionRecord,
+  { maxRequestSize, maxUploadSize, sessionQuota }: StatefulOptions,
+  { upload: open, totalBytes }: SessionRecord,
   { header: { size }, data }: TransferRequest,
 ): void {
-  const open = record.upload;
-  if (size > limits.maxRequestSize) {
+  if (size > maxRequestSize) {
     throw new FxferError("too_large", "Cannot take frame: larger than max_request_size", {
-      fields: { limit: limits.maxRequestSize },
+      fields: { limit: maxRequestSize },
       limit: "max_request_size",
     });
   }
@@ -39,24 +32,20 @@ export function admit(
   const length = data.length ?? open?.length;
   const otherLength = length !== (open?.length ?? length);
   if (otherLength || (length !== undefined && (end > length || (data.complete && end < length)))) {
-    throw new FxferError(
-      "length_mismatch",
-      "Cannot take frame: it does not fit the file's length",
-      {
-        fields: { length: open?.length ?? length ?? null },
-      },
-    );
+    const text = "Cannot take frame: it does not fit the file's length";
+    const fields = { length: open?.length ?? length ?? null };
+    throw new FxferError("length_mismatch", text, { fields });
   }
   const least = Math.max(length ?? 0, end);
-  if (limits.maxUploadSize > 0 && least > limits.maxUploadSize) {
+  if (maxUploadSize > 0 && least > maxUploadSize) {
     throw new FxferError("too_large", "Cannot take file: larger than max_upload_size", {
-      fields: { limit: limits.maxUploadSize },
+      fields: { limit: maxUploadSize },
       limit: "max_upload_size",
     });
   }
-  if (limits.sessionQuota > 0 && record.totalBytes + least > limits.sessionQuota) {
+  if (sessionQuota > 0 && totalBytes + least > sessionQuota) {
     throw new FxferError("quota_exceeded", "Cannot take file: the session's quota is used up", {
-      fields: { limit: limits.sessionQuota },
+      fields: { limit: sessionQuota },
       limit: "session_quota",
     });
   }

@@ -22,7 +22,7 @@ import {
 import type { FileStorage } from "../storage/mod.ts";
 import { Attachment } from "./attachments.ts";
 import type { SessionServices, StatefulOptions } from "./services.ts";
-import { sweep } from "./sweeper.ts";
+import { sweep } from "./housekeeping.ts";
 import { checkAlive, closeOld, letGo, take, unknownSession } from "./takeover.ts";
 import type { ConnectionContext, Reply } from "./types.ts";
 
@@ -30,12 +30,7 @@ import type { ConnectionContext, Reply } from "./types.ts";
 const RETRY_MS = 1000;
 
 /** What a fallback is for: the session cannot be had now, and the client said that it can do without. */
-const DEGRADABLE: ReadonlySet<string> = new Set([
-  "busy",
-  "max_sessions",
-  "store_unavailable",
-  "mode_not_allowed",
-]);
+const DEGRADABLE = new Set(["busy", "max_sessions", "store_unavailable", "mode_not_allowed"]);
 
 /** Attaches the connection to a session, or throws why not. */
 export async function connect(

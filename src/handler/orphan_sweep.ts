@@ -39,7 +39,12 @@ export function sweepOrphans(
   const attempt = async () => {
     let wait = AGAIN_MS;
     try {
-      const removed = await sweepOnce(storage, store);
+      const live = new Set<string>();
+      for await (const { upload, intent } of store?.list() ?? []) {
+        if (upload !== null) live.add(upload.temporaryPath);
+        if (intent !== null) live.add(intent.temporaryPath);
+      }
+      const removed = await storage.sweep?.((temporaryPath) => live.has(temporaryPath)) ?? 0;
       if (removed > 0) events.emit({ type: "storage.swept", removed });
     } catch (cause) {
       wait = RETRY_MS;
@@ -55,15 +60,4 @@ export function sweepOrphans(
       await running;
     },
   };
-}
-
-async function sweepOnce(storage: FileStorage, store: SessionStore | undefined): Promise<number> {
-  const live = new Set<string>();
-  if (store !== undefined) {
-    for await (const { upload, intent } of store.list()) {
-      if (upload !== null) live.add(upload.temporaryPath);
-      if (intent !== null) live.add(intent.temporaryPath);
-    }
-  }
-  return await storage.sweep?.((temporaryPath) => live.has(temporaryPath)) ?? 0;
 }

@@ -22,7 +22,6 @@ import {
   dropIntent,
   dropUpload,
   execute,
-  expire,
   type Intent,
   type SessionRecord,
   type UploadRecord,
@@ -250,37 +249,4 @@ export function tellFinished(
 /** The record one version on, without its open file and what was to happen to it. */
 export function dropFile(record: SessionRecord, now: number): SessionRecord {
   return { ...dropIntent(dropUpload(record, now), now), version: record.version + 1 };
-}
-
-/**
- * Removes the partial file of a session that has ended. A file that had got its final name before a
- * crash keeps it, and gets its line in the manifest.
- *
- * @param record As it was while it lived; without an open file if another instance has ended it.
- * @param ended As it is now.
- */
-export async function removePartial(
-  services: SessionServices,
-  record: SessionRecord,
-  ended: SessionRecord,
-): Promise<void> {
-  const { attachments, storage, events } = services;
-  const { id, upload, intent } = record;
-  const parked = attachments.unpark(id);
-  if (parked !== undefined) await parked.discard();
-  else if (upload !== null) await storage.partials?.remove(upload);
-  if (intent !== null) {
-    tellFinished(services, record, ended, await storage.recover?.(intent));
-  } else if (upload !== null) {
-    tell(events, "transfer.dropped", "S-TRF-4", ended, ended, { reason: "ended" });
-  }
-}
-
-/** Writes down that a session expired and removes its partial file; another's write in between wins (S-CLK-3). */
-export async function endExpired(services: SessionServices, record: SessionRecord): Promise<void> {
-  const { store, options, events } = services;
-  const expired = expire(record, options.now());
-  if (!(await store.save(expired))) return;
-  tell(events, "session.expired", "S-CLK-1", record, expired, {});
-  await removePartial(services, record, expired);
 }

@@ -14,7 +14,7 @@ import type { SessionStore } from "../store/mod.ts";
 import { type Attachment, Attachments } from "./attachments.ts";
 import { connect, degrade } from "./connect.ts";
 import { abandon, finishPending } from "./open_file.ts";
-import { watchTakeovers } from "./fencing.ts";
+import { sweepRegularly, watchTakeovers } from "./housekeeping.ts";
 import { executed } from "./recovery.ts";
 import { SessionWriter } from "./session_writer.ts";
 import {
@@ -22,7 +22,6 @@ import {
   type SessionServices,
   type StatefulOptions,
 } from "./services.ts";
-import { sweep, SWEEP_MS } from "./sweeper.ts";
 import { totalsOf } from "./tell.ts";
 import { transfer } from "./transfer.ts";
 import type { ConnectionContext, Reply, Request, RequestHandler } from "./types.ts";
@@ -36,9 +35,7 @@ const DISCONNECT = fingerprint(
  * @category Server */
 export class StatefulHandler implements RequestHandler, AsyncDisposable {
   readonly #services: SessionServices;
-  readonly #sweeper: ReturnType<typeof setInterval>;
-  readonly #takeovers: AsyncDisposable;
-  #sweeping: Promise<void> | undefined;
+  readonly #housekeeping = new AsyncDisposableStack();
 
   /**
    * Serves the sessions of one store.
@@ -63,8 +60,8 @@ export class StatefulHandler implements RequestHandler, AsyncDisposable {
       ...omitUndefined({ onStored }),
       log,
     };
-    this.#sweeper = setInterval(() => this.#sweep(), SWEEP_MS);
-    this.#takeovers = watchTakeovers(this.#services);
+    this.#housekeeping.use(watchTakeovers(this.#services));
+    this.#housekeeping.use(sweepRegularly(this.#services));
   }
 
   /** Attaches, stores, keeps alive or ends, by the frame's action. */
@@ -166,21 +163,9 @@ export class StatefulHandler implements RequestHandler, AsyncDisposable {
     }
   }
 
-  #sweep(): void {
-    const { writer, log } = this.#services;
-    this.#sweeping ??= sweep(this.#services)
-      .then(() => writer.answered(), (error) => {
-        writer.failed(error);
-        log.warn("sweep.failed", { cause: error });
-      })
-      .finally(() => this.#sweeping = undefined);
-  }
-
   /** Stops sweeping and closes the files of detached sessions; their bytes and records stay. */
   async [Symbol.asyncDispose](): Promise<void> {
-    clearInterval(this.#sweeper);
-    await this.#takeovers[Symbol.asyncDispose]();
-    await this.#sweeping;
+    await this.#housekeeping.disposeAsync();
     for (const { upload } of this.#services.attachments.parked.values()) await upload.release();
   }
 }

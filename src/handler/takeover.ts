@@ -5,7 +5,7 @@
  * is committing is saved; then the newcomer's record, one epoch up, is saved by compare-and-set; only
  * then does it touch the open file, and only then is it told where to go on. A holder that does not
  * let go within 2 s finds its epoch lost at its next save; one in another process is told through the
- * store (see fencing.ts). It may be asleep, and write on for a moment when it wakes: so the newcomer
+ * store (see housekeeping.ts). It may be asleep, and write on for a moment when it wakes: so the newcomer
  * goes on in a copy of its file.
  *
  * @module
@@ -14,16 +14,9 @@ import { FxferError } from "../errors.ts";
 import { omitUndefined } from "../omit_undefined.ts";
 import { attach, type AttachInit, close, lifeOf, type SessionRecord } from "../session/mod.ts";
 import { within } from "../within.ts";
-import {
-  endExpired,
-  parkedFile,
-  removePartial,
-  restore,
-  type Restored,
-  resumedAt,
-} from "./recovery.ts";
+import { expireUnlessHeld, removePartial } from "./housekeeping.ts";
+import { parkedFile, restore, type Restored, resumedAt } from "./recovery.ts";
 import type { SessionServices } from "./services.ts";
-import { renewHeld } from "./sweeper.ts";
 import { tell, totalsOf } from "./tell.ts";
 import type { ConnectionContext } from "./types.ts";
 
@@ -56,10 +49,7 @@ export async function checkAlive(services: SessionServices, record: SessionRecor
     case "forgotten":
       throw unknownSession();
     case "expired":
-      if (record.endedAt === null) {
-        if (await renewHeld(services, record.id)) return;
-        await endExpired(services, record);
-      }
+      if (record.endedAt === null && await expireUnlessHeld(services, record)) return;
       // falls through
     case "closed":
       if (record.moved !== undefined) {
@@ -95,7 +85,7 @@ export async function take(
   init: AttachInit,
   connection: number,
 ): Promise<Restored> {
-  const { attachments, store, events } = services;
+  const { attachments, store, events, log } = services;
   let waited = false;
   for (let tries = 0; tries < MAX_TRIES; tries++) {
     const loaded = await store.load(id);
@@ -118,7 +108,12 @@ export async function take(
     if (lifeOf(loaded, init.now) === "attached") {
       tell(events, "session.taken_over", "S-TAKE-2", loaded, taken, facts, connection);
     } else tell(events, "session.resumed", "S-CON-2", loaded, taken, facts, connection);
-    if (loaded.instance !== init.instance) announce(services, taken);
+    if (loaded.instance !== init.instance) {
+      // S-TAKE-3: other processes are told. Nobody waits for it, because the save is what counts.
+      store.announce?.(id, epoch).catch((cause) => {
+        log.warn("takeover.unannounced", { session: id.slice(0, 8), cause });
+      });
+    }
     return await restore(services, taken, parked, isElsewhere(services, loaded), connection);
   }
   throw new FxferError("store_unavailable", "Cannot attach: others keep writing the session");
@@ -127,13 +122,6 @@ export async function take(
 /** Whether another process holds it, or did when it was last heard of. */
 function isElsewhere({ options }: SessionServices, { instance }: SessionRecord): boolean {
   return instance !== null && instance !== options.instance;
-}
-
-/** S-TAKE-3: tells other processes. The newcomer does not wait for it, because its save is what counts. */
-function announce({ store, log }: SessionServices, { id, epoch }: SessionRecord): void {
-  store.announce?.(id, epoch).catch((cause) => {
-    log.warn("takeover.unannounced", { session: id.slice(0, 8), cause });
-  });
 }
 
 /** S-CON-3: ends a session because its client wants a clean start. */
