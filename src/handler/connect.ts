@@ -20,7 +20,7 @@ import {
   type SessionRecord,
 } from "../session/mod.ts";
 import type { FileStorage } from "../storage/mod.ts";
-import { Attachment } from "./attachments.ts";
+import { Attachment } from "./attachment.ts";
 import type { SessionServices, StatefulOptions } from "./services.ts";
 import { sweep } from "./housekeeping.ts";
 import { checkAlive, closeOld, letGo, take, unknownSession } from "./takeover.ts";
@@ -85,7 +85,7 @@ async function create(
   data: ConnectData,
   context: ConnectionContext,
 ): Promise<Reply> {
-  const { attachments, options, store, events } = services;
+  const { attachments, options, store } = services;
   options.admitSession(context.clientAddress);
   await makeRoom(services);
   const token = data.wantToken === true ? newSecret() : undefined;
@@ -97,7 +97,7 @@ async function create(
   if (!(await store.save(record))) {
     throw new FxferError("store_unavailable", "Cannot create session: its id is in use");
   }
-  const attachment = new Attachment(record, context, undefined, events);
+  const attachment = new Attachment(services, record, context);
   attachments.add(attachment);
   const facts = { address: context.clientAddress, secret: token !== undefined };
   attachment.tell("session.created", "S-CON-1", { ...record, state: "idle" }, facts);
@@ -134,7 +134,7 @@ async function resume(
   data: ConnectData,
   context: ConnectionContext,
 ): Promise<Reply> {
-  const { attachments, store, options, events } = services;
+  const { attachments, store, options } = services;
   const found = await store.load(id);
   if (found === undefined) throw unknownSession();
   // S-TAKE-1, S-CON-5: a newcomer is authorised before anything else, or the session notices nothing.
@@ -156,7 +156,7 @@ async function resume(
   await letGo(services, id);
   const init = attachInit(services, data, context);
   const { record, upload } = await take(services, id, init, context.connectionId);
-  attachments.add(new Attachment(record, context, upload, events));
+  attachments.add(new Attachment(services, record, context, upload));
   return {
     body: {
       code: "session_resumed",

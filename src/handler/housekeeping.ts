@@ -83,13 +83,13 @@ async function fence(
 
 /** Sweeps every 5 s until disposed. */
 export function sweepRegularly(services: SessionServices): AsyncDisposable {
-  const { writer, log } = services;
+  const { health, log } = services;
   return every(SWEEP_MS, async () => {
     try {
       await sweep(services);
-      writer.answered();
+      health.answered();
     } catch (cause) {
-      writer.failed(cause);
+      health.failed(cause);
       log.warn("sweep.failed", { cause });
     }
   });
@@ -131,10 +131,10 @@ export async function expireUnlessHeld(
   services: SessionServices,
   record: SessionRecord,
 ): Promise<boolean> {
-  const { attachments, writer, store, options, events } = services;
+  const { attachments, store, options, events } = services;
   const holder = attachments.holders.get(record.id);
   if (holder !== undefined && !holder.displaced) {
-    const before = await writer.save(holder, (held) => renewLease(held, options.now()));
+    const before = await holder.save(renewLease);
     holder.tell("session.renewed", "S-CLK-4", before, {});
     return true;
   }

@@ -11,15 +11,13 @@ import { omitUndefined } from "../omit_undefined.ts";
 import { CHECKPOINT_BYTES, CHECKPOINT_MS, type TransferRequest } from "../protocol/mod.ts";
 import { checkpoint, dropUpload, openUpload, type UploadRecord } from "../session/mod.ts";
 import type { PutSpec, Upload } from "../storage/mod.ts";
-import type { Attachment } from "./attachments.ts";
+import type { Attachment } from "./attachment.ts";
 import { started } from "./receive.ts";
 import { afterIntent, dropFile, finishFile, tellFinished } from "./recovery.ts";
-import type { SessionServices } from "./services.ts";
 import type { Payload } from "./types.ts";
 
 /** One transfer frame under way. */
 export interface TransferRun {
-  readonly services: SessionServices;
   readonly attachment: Attachment;
   readonly request: TransferRequest;
   readonly sequence: number;
@@ -31,36 +29,32 @@ export interface TransferRun {
  * Puts right what a failed save or a failed write left behind, before the next frame is judged: a
  * store that was lost in mid-commit is back, and the commit is brought to its end first.
  */
-export async function finishPending(
-  services: SessionServices,
-  attachment: Attachment,
-): Promise<void> {
-  const { writer, options } = services;
-  if (attachment.stale) await writer.refresh(attachment);
-  const { record: { intent, upload: known }, upload } = attachment;
+export async function finishPending(attachment: Attachment): Promise<void> {
+  if (attachment.stale) await attachment.refresh();
+  const { services, record: { intent, upload: known }, upload } = attachment;
   if (intent !== null) {
     const stored = await finishFile(services.storage, intent, upload);
-    const before = await writer.save(attachment, (r) => afterIntent(services, r, intent, stored));
+    const before = await attachment.save((r) => afterIntent(services, r, intent, stored));
     await abandon(attachment); // what was published stays
     tellFinished(services, before, attachment.record, stored, attachment.context.connectionId);
   } else if (known === null) {
     if (upload !== undefined) await abandon(attachment);
   } else if (upload === undefined) {
-    const before = await writer.save(attachment, (r) => dropUpload(r, options.now()));
+    const before = await attachment.save(dropUpload);
     attachment.tell("transfer.dropped", "S-TRF-4", before, { reason: "lost" });
   } else if (upload.offset !== known.offset) {
-    await saveOffset(services, attachment, upload.offset); // flushed by the frame that failed
+    await saveOffset(attachment, upload.offset); // flushed by the frame that failed
   }
 }
 
 /** Begins the file of a frame. */
 export async function open(run: TransferRun): Promise<Upload> {
-  const { services: { storage, writer, options }, attachment, spec } = run;
-  const upload = await storage.begin(spec);
+  const { attachment, spec } = run;
+  const upload = await attachment.services.storage.begin(spec);
   attachment.upload = upload;
   const record = recordOf(run, upload);
   try {
-    const before = await writer.save(attachment, (r) => openUpload(r, record, options.now()));
+    const before = await attachment.save((r, now) => openUpload(r, record, now));
     attachment.tell("transfer.begun", "S-TRF-1", before, { sequence: record.sequence });
   } catch (error) {
     await abandon(attachment);
@@ -84,7 +78,7 @@ export function recordOf({ request, sequence }: TransferRun, upload: Upload): Up
  * @throws What cut the payload short, with the durable `offset`; what storage threw.
  */
 export async function receive(run: TransferRun, upload: Upload, payload: Payload): Promise<void> {
-  const { services, attachment, request } = run;
+  const { attachment, request } = run;
   let end = request.data.offset;
   if (upload.offset !== end) throw new TypeError("Cannot receive: the file is at another offset");
   let since = end;
@@ -112,10 +106,10 @@ export async function receive(run: TransferRun, upload: Upload, payload: Payload
       } else if (cut === undefined) return;
       offset = await upload.checkpoint();
     } catch (error) {
-      return await failUpload(run, error);
+      return await failUpload(attachment, error);
     }
     try {
-      await saveOffset(services, attachment, offset);
+      await saveOffset(attachment, offset);
     } catch (error) {
       // S-DEG-2: a store that is away is no reason to stop receiving.
       if (!(error instanceof FxferError) || error.code !== "store_unavailable") throw error;
@@ -130,12 +124,8 @@ export async function receive(run: TransferRun, upload: Upload, payload: Payload
 }
 
 /** Saves how much of the open file is durable. */
-async function saveOffset(
-  { writer, options }: SessionServices,
-  attachment: Attachment,
-  offset: number,
-): Promise<void> {
-  const before = await writer.save(attachment, (r) => checkpoint(r, offset, options.now()));
+async function saveOffset(attachment: Attachment, offset: number): Promise<void> {
+  const before = await attachment.save((r, now) => checkpoint(r, offset, now));
   attachment.tell("transfer.checkpointed", "S-TRF-4", before, { offset });
 }
 
@@ -145,11 +135,10 @@ async function saveOffset(
  *
  * @throws `error`, always.
  */
-export async function failUpload(run: TransferRun, error: unknown): Promise<never> {
-  const { services: { writer, options }, attachment } = run;
+export async function failUpload(attachment: Attachment, error: unknown): Promise<never> {
   try {
     await abandon(attachment);
-    const before = await writer.save(attachment, (r) => dropFile(r, options.now()));
+    const before = await attachment.save(dropFile);
     if (before.upload !== null) {
       attachment.tell("transfer.dropped", "S-TRF-4", before, { reason: "failed" });
     }

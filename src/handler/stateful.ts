@@ -11,16 +11,17 @@ import type { DisconnectRequest, HeartbeatRequest, ReplyBody } from "../protocol
 import { detach, fingerprint, judge, renewLease } from "../session/mod.ts";
 import type { FileStorage } from "../storage/mod.ts";
 import type { SessionStore } from "../store/mod.ts";
-import { type Attachment, Attachments } from "./attachments.ts";
+import type { Attachment } from "./attachment.ts";
+import { Attachments } from "./attachments.ts";
 import { connect, degrade } from "./connect.ts";
 import { abandon, finishPending } from "./open_file.ts";
 import { sweepRegularly, watchTakeovers } from "./housekeeping.ts";
 import { executed } from "./recovery.ts";
-import { SessionWriter } from "./session_writer.ts";
 import {
   DEFAULT_STATEFUL_OPTIONS,
   type SessionServices,
   type StatefulOptions,
+  StoreHealth,
 } from "./services.ts";
 import { totalsOf } from "./tell.ts";
 import { transfer } from "./transfer.ts";
@@ -55,7 +56,7 @@ export class StatefulHandler implements RequestHandler, AsyncDisposable {
       storage,
       options: { ...DEFAULT_STATEFUL_OPTIONS, ...options },
       attachments: new Attachments(),
-      writer: new SessionWriter(store, events),
+      health: new StoreHealth(store, events),
       events,
       ...omitUndefined({ onStored }),
       log,
@@ -71,13 +72,13 @@ export class StatefulHandler implements RequestHandler, AsyncDisposable {
     }
     const { frame, payload } = request;
     if (frame.action === "connect") {
-      const { writer } = this.#services;
+      const { health } = this.#services;
       try {
         const reply = await connect(this.#services, frame, context);
-        writer.answered();
+        health.answered();
         return reply;
       } catch (error) {
-        writer.failed(error);
+        health.failed(error);
         return degrade(this.#services, frame.data, context, error);
       }
     }
@@ -90,7 +91,7 @@ export class StatefulHandler implements RequestHandler, AsyncDisposable {
     }
     switch (frame.action) {
       case "transfer":
-        return await transfer(this.#services, attachment, frame, payload);
+        return await transfer(attachment, frame, payload);
       case "heartbeat":
         return await this.#heartbeat(frame, attachment);
       case "disconnect":
@@ -100,17 +101,15 @@ export class StatefulHandler implements RequestHandler, AsyncDisposable {
 
   /** S-SEQ-3: repeats the last sequence and consumes nothing; the lease is renewed when half of it is gone. */
   async #heartbeat(frame: HeartbeatRequest, attachment: Attachment): Promise<Reply> {
-    const { writer, options } = this.#services;
-    if (attachment.stale) await writer.refresh(attachment);
+    if (attachment.stale) await attachment.refresh();
     const { record } = attachment;
     if (frame.header.session.sequence > record.lastSequence) {
       throw new FxferError("sequence_gap", "Cannot answer heartbeat: it names a later sequence", {
         fields: { expected: record.lastSequence },
       });
     }
-    const now = options.now();
-    if (record.leaseUntil - now < record.keepaliveMs) {
-      const before = await writer.save(attachment, (r) => renewLease(r, now));
+    if (record.leaseUntil - this.#services.options.now() < record.keepaliveMs) {
+      const before = await attachment.save(renewLease);
       attachment.tell("session.renewed", "S-CLK-4", before, {});
     }
     return { body: { code: "pong", next_sequence: record.lastSequence + 1 } };
@@ -118,9 +117,9 @@ export class StatefulHandler implements RequestHandler, AsyncDisposable {
 
   /** S-DIS-1: closes the session and states its totals. */
   async #disconnect({ header }: DisconnectRequest, attachment: Attachment): Promise<Reply> {
-    const { writer, options } = this.#services;
+    const { options } = this.#services;
     const { sequence } = header.session;
-    await finishPending(this.#services, attachment);
+    await finishPending(attachment);
     const verdict = judge(attachment.record, sequence, DISCONNECT);
     if (verdict.kind === "refuse") throw verdict.error;
     if (verdict.kind === "replay") return { body: verdict.reply as ReplyBody, close: true };
@@ -132,9 +131,8 @@ export class StatefulHandler implements RequestHandler, AsyncDisposable {
       duration_ms: options.now() - record.createdAt,
     };
     const frame = { sequence, fingerprint: DISCONNECT };
-    const before = await writer.save(
-      attachment,
-      (r) => executed(options, r, frame, reply, null, undefined, "disconnect"),
+    const before = await attachment.save((r) =>
+      executed(options, r, frame, reply, null, undefined, "disconnect")
     );
     const closed = attachment.record;
     attachment.tell("session.closed", "S-DIS-1", before, totalsOf(closed));
@@ -147,13 +145,13 @@ export class StatefulHandler implements RequestHandler, AsyncDisposable {
 
   /** S-DIS-1: a connection that ends without disconnect leaves its session detached. */
   async closed(context: ConnectionContext): Promise<void> {
-    const { attachments, writer, options } = this.#services;
+    const { attachments } = this.#services;
     const attachment = attachments.of(context);
     if (attachment === undefined) return;
     try {
       const { record } = attachment;
       if (attachment.yielding || attachment.displaced || record.endedAt !== null) return;
-      const before = await writer.save(attachment, (r) => detach(r, options.now()));
+      const before = await attachment.save(detach);
       attachment.tell("session.detached", "S-DIS-1", before, { expires_ms: record.expiryMs });
     } catch (error) {
       // The lease runs out instead (S-CLK-4).

@@ -28,7 +28,7 @@ import {
 } from "../session/mod.ts";
 import type { SealedFile, StoredFile, Upload } from "../storage/mod.ts";
 import { admit } from "./admission.ts";
-import type { Attachment } from "./attachments.ts";
+import type { Attachment } from "./attachment.ts";
 import {
   abandon,
   failUpload,
@@ -40,21 +40,19 @@ import {
 } from "./open_file.ts";
 import { executed } from "./recovery.ts";
 import { specOf, storedBefore, storedReply } from "./receive.ts";
-import type { SessionServices } from "./services.ts";
 import { lastPart, stepBetween, tellFile } from "./tell.ts";
 import type { Payload, Reply } from "./types.ts";
 
 /** Runs, repeats or refuses one transfer frame. */
 export async function transfer(
-  services: SessionServices,
   attachment: Attachment,
   request: TransferRequest,
   payload: Payload,
 ): Promise<Reply> {
-  const { storage, store, options } = services;
+  const { storage, store, options } = attachment.services;
   const { header, data } = request;
   const { sequence } = header.session;
-  await finishPending(services, attachment);
+  await finishPending(attachment);
 
   // S-SEQ-1: a frame that has run is answered from memory; a number that is not the next is refused.
   const print = fingerprint({
@@ -77,7 +75,7 @@ export async function transfer(
 
   const { id, clientAddress } = attachment.record;
   const spec = specOf(request, clientAddress, { id, sequence });
-  const run = { services, attachment, request, sequence, fingerprint: print, spec };
+  const run = { attachment, request, sequence, fingerprint: print, spec };
   if (data.cancel) {
     await abandon(attachment);
     return await commit(run, { code: "partial", offset: 0, cancelled: true });
@@ -139,7 +137,7 @@ async function acknowledge(run: TransferRun, upload: Upload): Promise<Reply> {
   try {
     offset = await upload.checkpoint();
   } catch (error) {
-    return await failUpload(run, error);
+    return await failUpload(attachment, error);
   }
   const { upload: known } = attachment.record;
   if (known === null) throw new TypeError("Cannot acknowledge part: nothing is open");
@@ -149,7 +147,8 @@ async function acknowledge(run: TransferRun, upload: Upload): Promise<Reply> {
 
 /** S-SEQ-5: a file whose bytes are all here is sealed, announced, published and committed, in this order. */
 async function publish(run: TransferRun, upload: Upload): Promise<Reply> {
-  const { services: { storage, writer, options }, attachment, request: { data }, sequence } = run;
+  const { attachment, request: { data }, sequence } = run;
+  const { storage } = attachment.services;
   let sealed: SealedFile;
   let before: StoredFile | undefined;
   try {
@@ -157,7 +156,7 @@ async function publish(run: TransferRun, upload: Upload): Promise<Reply> {
     const found = storedBefore(storage, data.uploadId, sealed.sha256);
     before = found instanceof Promise ? await found : found;
   } catch (error) {
-    return await failUpload(run, error);
+    return await failUpload(attachment, error);
   }
   // S-TRF-5, S-SEQ-2: a wrong digest uses the number up, so the session keeps it as the reply.
   if (data.sha256 !== undefined && data.sha256 !== sealed.sha256) {
@@ -171,10 +170,11 @@ async function publish(run: TransferRun, upload: Upload): Promise<Reply> {
   const intent = { ...sealed, sequence, fingerprint: run.fingerprint };
   let known: SessionRecord;
   try {
-    known = await writer.save(attachment, (record) =>
+    known = await attachment.save((record, now) =>
       record.upload === null // a whole file from memory: the store hears of it now
-        ? intendWhole(record, recordOf(run, upload), intent, options.now())
-        : intend(record, intent, options.now()));
+        ? intendWhole(record, recordOf(run, upload), intent, now)
+        : intend(record, intent, now)
+    );
   } catch (error) {
     // Stale: the intent may be in the store, and then finishPending() publishes this file.
     if (attachment.record.upload === null && !attachment.stale) await abandon(attachment);
@@ -190,8 +190,8 @@ async function publish(run: TransferRun, upload: Upload): Promise<Reply> {
 
 /** The commit of a file that is stored, now or before. */
 function commitFile(run: TransferRun, file: StoredFile): Promise<Reply> {
-  const { services: { storage }, request: { data } } = run;
-  return commit(run, storedReply(file, storage.durability, data.uploadId), null, file);
+  const { durability } = run.attachment.services.storage;
+  return commit(run, storedReply(file, durability, run.request.data.uploadId), null, file);
 }
 
 /**
@@ -206,10 +206,9 @@ async function commit(
   upload: UploadRecord | null = null,
   file?: StoredFile,
 ): Promise<Reply> {
-  const { services: { writer, options }, attachment } = run;
-  const before = await writer.save(
-    attachment,
-    (record) => executed(options, record, run, body, upload, file),
+  const { attachment } = run;
+  const before = await attachment.save((record) =>
+    executed(attachment.services.options, record, run, body, upload, file)
   );
   tellCommit(run, before, body, file);
   return { body };
@@ -217,12 +216,12 @@ async function commit(
 
 /** Tells what a frame that ran has brought. */
 function tellCommit(
-  { services, attachment, sequence, spec }: TransferRun,
+  { attachment, sequence, spec }: TransferRun,
   before: SessionRecord,
   { code }: ReplyBody,
   file?: StoredFile,
 ): void {
-  const { record, context: { connectionId: connection } } = attachment;
+  const { services, record, context: { connectionId: connection } } = attachment;
   if (record.upload !== null) {
     const { offset } = record.upload;
     return attachment.tell("transfer.checkpointed", "S-TRF-4", before, { sequence, offset });
