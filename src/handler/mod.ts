@@ -12,8 +12,7 @@ export type {
   V1Request,
   V2Request,
 } from "./types.ts";
-export { StatelessHandler, type StatelessOptions } from "./stateless.ts";
-export { V1Handler } from "./v1.ts";
+export { StatelessHandler, type StatelessOptions, V1Handler } from "./stateless.ts";
 export { degrade, type FallbackTerms, hashToken, newSecret } from "./connect.ts";
 export { afterIntent, finishFile, tellFinished } from "./recovery.ts";
 export { sweepOrphans } from "./orphan_sweep.ts";

@@ -6,8 +6,10 @@ import { omitUndefined } from "../omit_undefined.ts";
 import { arrive, type SessionRecord, type UploadRecord } from "../session/mod.ts";
 import type { FileStorage, Upload } from "../storage/mod.ts";
 import type { SessionStore } from "../store/mod.ts";
-import { BlobReader } from "./blob_reader.ts";
 import { type HandOver, openHandOver } from "./hand_over.ts";
+
+/** Beyond any line: a thousand kept replies take about 2 MiB. */
+const MAX_LINE_BYTES = 8 * 1024 * 1024;
 
 /** What {@linkcode importSession} needs.
  * @category Migration */
@@ -82,7 +84,20 @@ export async function importSession(
   const upload = storage.partials !== undefined && partial !== null
     ? await carry(storage, session, partial, reader)
     : null;
-  await settleIn(options, session, upload);
+  // One save makes the session this server's. Before it only a file was written that no record names.
+  const kept = await store.load(session.id);
+  try {
+    if (!(await store.save(arrive(session, kept, upload, now())))) {
+      throw new FxferError("replay_detected", "Cannot import session: another import was faster");
+    }
+  } catch (error) {
+    // After store_unavailable the session may be in the store, and needs the file; if not, it is swept.
+    const sure = error instanceof FxferError && error.code === "replay_detected";
+    if (sure && upload !== null) await storage.partials?.remove(upload);
+    throw error;
+  }
+  // The open file of an earlier stay here is of no use any more.
+  if (kept?.upload) await storage.partials?.remove(kept.upload);
   return { id: session.id, partialBytes: upload?.offset ?? 0 };
 }
 
@@ -120,23 +135,57 @@ async function carry(
   }
 }
 
-/** Makes the session this server's, in one save: before it only a file was written that no record names. */
-async function settleIn(
-  { store, storage, now = Date.now }: ImportOptions,
-  session: SessionRecord,
-  upload: UploadRecord | null,
-): Promise<void> {
-  const kept = await store.load(session.id);
-  try {
-    if (!(await store.save(arrive(session, kept, upload, now())))) {
-      throw new FxferError("replay_detected", "Cannot import session: another import was faster");
-    }
-  } catch (error) {
-    // A store that cannot tell may have it: then the file is needed, and else it is swept.
-    const sure = error instanceof FxferError && error.code === "replay_detected";
-    if (sure && upload !== null) await storage.partials?.remove(upload);
-    throw error;
+/** Reads a blob: its line, then its bytes. Disposing lets the rest of the stream go. */
+class BlobReader implements AsyncDisposable {
+  readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
+  #rest: Uint8Array | undefined;
+
+  constructor(stream: ReadableStream<Uint8Array>) {
+    this.#reader = stream.getReader();
   }
-  // Of an earlier stay.
-  if (kept?.upload) await storage.partials?.remove(kept.upload);
+
+  /**
+   * What stands before the first line feed.
+   *
+   * @throws {FxferError} `malformed_header` if there is none within 8 MiB.
+   */
+  async line(): Promise<string> {
+    const decoder = new TextDecoder();
+    let line = "";
+    for (let size = 0; size <= MAX_LINE_BYTES;) {
+      const bytes = await this.#next();
+      if (bytes === undefined) break;
+      const end = bytes.indexOf(10);
+      if (end >= 0) {
+        this.#rest = bytes.subarray(end + 1);
+        return line + decoder.decode(bytes.subarray(0, end));
+      }
+      size += bytes.length;
+      line += decoder.decode(bytes, { stream: true });
+    }
+    throw new FxferError("malformed_header", "Cannot import session: this is no exported session");
+  }
+
+  /** The next `size` bytes, in pieces. @throws {FxferError} `incomplete` if the stream ends first. */
+  async *bytes(size: number): AsyncGenerator<Uint8Array> {
+    for (let left = size; left > 0;) {
+      const bytes = await this.#next();
+      if (bytes === undefined) {
+        throw new FxferError("incomplete", "Cannot import session: bytes of its file are missing");
+      }
+      const piece = bytes.subarray(0, left);
+      left -= piece.length;
+      yield piece;
+    }
+  }
+
+  async #next(): Promise<Uint8Array | undefined> {
+    const rest = this.#rest;
+    this.#rest = undefined;
+    return rest !== undefined && rest.length > 0 ? rest : (await this.#reader.read()).value;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#reader.cancel().catch(() => {});
+  }
 }

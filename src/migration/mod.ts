@@ -71,4 +71,4 @@ export { exportSession } from "./export.ts";
 export type { ExportedSession, ExportOptions } from "./export.ts";
 export { importSession } from "./import.ts";
 export type { ImportedSession, ImportOptions } from "./import.ts";
-export { importMigrationKey, MIN_SECRET_BYTES } from "./seal.ts";
+export { importMigrationKey, MIN_SECRET_BYTES } from "./hand_over.ts";
