@@ -35,16 +35,10 @@ export class Attachment {
   /** Why it is displaced, where that is known: what a frame under way is answered, too. */
   #reason: FxferError | undefined;
 
-  constructor(
-    services: SessionServices,
-    record: SessionRecord,
-    context: ConnectionContext,
-    upload?: Upload,
-  ) {
+  constructor(services: SessionServices, record: SessionRecord, context: ConnectionContext) {
     this.services = services;
     this.record = record;
     this.context = context;
-    this.upload = upload;
   }
 
   /**

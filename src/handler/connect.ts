@@ -32,19 +32,28 @@ const RETRY_MS = 1000;
 /** What a fallback is for: the session cannot be had now, and the client said that it can do without. */
 const DEGRADABLE = new Set(["busy", "max_sessions", "store_unavailable", "mode_not_allowed"]);
 
-/** Attaches the connection to a session, or throws why not. */
+/** Attaches the connection to a session; falls back if the client allows it, or throws why not. */
 export async function connect(
   services: SessionServices,
   { header: { session: { id } }, data }: ConnectRequest,
   context: ConnectionContext,
 ): Promise<Reply> {
-  if (services.attachments.of(context) !== undefined) {
-    throw new FxferError("protocol_error", "Cannot connect: this connection has a session");
+  const { attachments, storage, health } = services;
+  try {
+    // S-CON-7: a connection has one session.
+    if (attachments.of(context) !== undefined) {
+      throw new FxferError("protocol_error", "Cannot connect: this connection has a session");
+    }
+    await storage.refresh?.(); // what other instances have stored (S-TRF-9)
+    const reply = id === null
+      ? await create(services, data, context)
+      : await attachments.inTurn(id, () => resume(services, id, data, context));
+    health.answered();
+    return reply;
+  } catch (error) {
+    health.failed(error);
+    return degrade(services, data, context, error);
   }
-  await services.storage.refresh?.(); // what other instances have stored (S-TRF-9)
-  return id === null
-    ? await create(services, data, context)
-    : await services.attachments.inTurn(id, () => resume(services, id, data, context));
 }
 
 /** What it takes to fall back to service without a session.
@@ -73,11 +82,8 @@ export function degrade(
   if (limit !== undefined) events?.emit({ type: "limit.reached", connection, limit, code });
   events?.emit({ type: "connection.degraded", rule: "S-DEG-1", connection, code });
   const terms = statelessTerms(storage, options);
-  return {
-    body: { code: "ok", mode: "stateless", degraded: code, ...terms },
-    id: null,
-    mode: "stateless",
-  };
+  const body = { code: "ok", mode: "stateless", degraded: code, ...terms } as const;
+  return { body, id: null, mode: "stateless" };
 }
 
 async function create(
@@ -155,8 +161,9 @@ async function resume(
   }
   await letGo(services, id);
   const init = attachInit(services, data, context);
-  const { record, upload } = await take(services, id, init, context.connectionId);
-  attachments.add(new Attachment(services, record, context, upload));
+  const attachment = await take(services, id, init, context);
+  attachments.add(attachment);
+  const { record } = attachment;
   return {
     body: {
       code: "session_resumed",

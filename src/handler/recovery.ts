@@ -27,15 +27,10 @@ import {
   type UploadRecord,
 } from "../session/mod.ts";
 import type { FileSpec, FileStorage, StoredFile, Upload } from "../storage/mod.ts";
+import type { Attachment } from "./attachment.ts";
 import { storedReply } from "./receive.ts";
 import type { SessionServices, StatefulOptions } from "./services.ts";
 import { lastPart, stepBetween, tell, tellFile, type Telling } from "./tell.ts";
-
-/** A saved record, with the open file that belongs to it. */
-export interface Restored {
-  readonly record: SessionRecord;
-  readonly upload: Upload | undefined;
-}
 
 /**
  * The file parked in this process, if no other process has written the session since: the record has
@@ -65,83 +60,65 @@ export function resumedAt(record: SessionRecord, parked: Upload | undefined): Se
 }
 
 /**
- * What an attached connection goes on with.
+ * Gives an attachment the file it goes on with.
  *
- * @param record As saved: the session is this process's.
+ * @param attachment Its record is saved: the session is this process's.
  * @param parked The open file, if it is in this process.
  * @param contended Whether another process may still be writing to the file.
- * @param connection The number of the connection that attached, for events.
  */
 export async function restore(
-  services: SessionServices,
-  record: SessionRecord,
+  attachment: Attachment,
   parked: Upload | undefined,
   contended: boolean,
-  connection: number,
-): Promise<Restored> {
-  const { attachments, options, storage, events } = services;
+): Promise<void> {
+  const { services, record, context: { connectionId } } = attachment;
+  const { attachments, options, storage } = services;
   const { id, upload: known, intent } = record;
   if (intent !== null) {
     const stored = await finishFile(storage, intent, parked);
-    const next = afterIntent(services, record, intent, stored);
-    const restored = await keep(services, next, undefined);
-    tellFinished(services, record, next, stored, connection);
-    return restored;
+    await keep(attachment, afterIntent(services, record, intent, stored));
+    return tellFinished(services, record, attachment.record, stored, connectionId);
   }
   if (known === null) {
     attachments.unpark(id);
-    await parked?.discard();
-    return { record, upload: undefined };
+    return await parked?.discard();
   }
   if (parked !== undefined) {
     attachments.unpark(id);
-    return { record, upload: parked };
+    attachment.upload = parked;
+    return;
   }
-  const upload = await storage.partials?.reopen({
-    temporaryPath: known.temporaryPath,
-    finalPath: known.finalPath,
-    offset: known.offset,
-    spec: specOf(record),
-    contended,
-  });
+  const { temporaryPath, finalPath, offset } = known;
+  const file = { temporaryPath, finalPath, offset, spec: specOf(record), contended };
+  const upload = await storage.partials?.reopen(file);
   if (upload === undefined) {
-    const next = dropUpload(record, options.now());
-    const restored = await keep(services, next, undefined);
-    tell(events, "transfer.dropped", "S-TRF-4", record, next, { reason: "lost" }, connection);
-    return restored;
+    await keep(attachment, dropUpload(record, options.now()));
+    return attachment.tell("transfer.dropped", "S-TRF-4", record, { reason: "lost" });
   }
-  const { temporaryPath } = upload;
-  if (temporaryPath === known.temporaryPath) return { record, upload };
+  attachment.upload = upload;
+  if (upload.temporaryPath === temporaryPath) return;
   // The upload is a copy: a former holder that still runs may go on writing to the first file.
   await upload.checkpoint();
-  const version = record.version + 1;
-  const copied = await keep(
-    services,
-    { ...record, version, upload: { ...known, temporaryPath } },
-    upload,
-  );
+  const copy = { ...known, temporaryPath: upload.temporaryPath };
+  await keep(attachment, { ...record, version: record.version + 1, upload: copy });
   await storage.partials?.remove(known);
-  return copied;
 }
 
 /** Saves what was put right; the session may have changed hands once more. */
-async function keep(
-  { attachments, store }: SessionServices,
-  record: SessionRecord,
-  upload: Upload | undefined,
-): Promise<Restored> {
+async function keep(attachment: Attachment, record: SessionRecord): Promise<void> {
+  const { attachments, store } = attachment.services;
   let saved = false;
   try {
     saved = await store.save(record);
   } finally {
     // The saved record may not name this copy; the orphan sweep removes it if so.
-    if (!saved) await upload?.release();
+    if (!saved) await attachment.upload?.release();
   }
   if (!saved) {
     throw new FxferError("session_taken_over", "Cannot attach: another connection was faster");
   }
   attachments.unpark(record.id);
-  return { record, upload };
+  attachment.record = record;
 }
 
 /** What storage was told when the file was begun. */

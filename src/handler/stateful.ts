@@ -13,7 +13,7 @@ import type { FileStorage } from "../storage/mod.ts";
 import type { SessionStore } from "../store/mod.ts";
 import type { Attachment } from "./attachment.ts";
 import { Attachments } from "./attachments.ts";
-import { connect, degrade } from "./connect.ts";
+import { connect } from "./connect.ts";
 import { abandon, finishPending } from "./open_file.ts";
 import { sweepRegularly, watchTakeovers } from "./housekeeping.ts";
 import { executed } from "./recovery.ts";
@@ -71,17 +71,8 @@ export class StatefulHandler implements RequestHandler, AsyncDisposable {
       throw new TypeError("Cannot serve version 1: StatefulHandler serves version 2");
     }
     const { frame, payload } = request;
-    if (frame.action === "connect") {
-      const { health } = this.#services;
-      try {
-        const reply = await connect(this.#services, frame, context);
-        health.answered();
-        return reply;
-      } catch (error) {
-        health.failed(error);
-        return degrade(this.#services, frame.data, context, error);
-      }
-    }
+    if (frame.action === "connect") return await connect(this.#services, frame, context);
+    // S-CON-7: every other frame needs a session, and names it.
     const attachment = this.#services.attachments.of(context);
     if (attachment === undefined) {
       throw new FxferError("not_connected", "Cannot serve frame: connect to a session first");

@@ -14,8 +14,9 @@ import { FxferError } from "../errors.ts";
 import { omitUndefined } from "../omit_undefined.ts";
 import { attach, type AttachInit, close, lifeOf, type SessionRecord } from "../session/mod.ts";
 import { within } from "../within.ts";
+import { Attachment } from "./attachment.ts";
 import { expireUnlessHeld, removePartial } from "./housekeeping.ts";
-import { parkedFile, restore, type Restored, resumedAt } from "./recovery.ts";
+import { parkedFile, restore, resumedAt } from "./recovery.ts";
 import type { SessionServices } from "./services.ts";
 import { tell, totalsOf } from "./tell.ts";
 import type { ConnectionContext } from "./types.ts";
@@ -83,9 +84,9 @@ export async function take(
   services: SessionServices,
   id: string,
   init: AttachInit,
-  connection: number,
-): Promise<Restored> {
-  const { attachments, store, events, log } = services;
+  context: ConnectionContext,
+): Promise<Attachment> {
+  const { attachments, store, log } = services;
   let waited = false;
   for (let tries = 0; tries < MAX_TRIES; tries++) {
     const loaded = await store.load(id);
@@ -102,19 +103,20 @@ export async function take(
     if (parked !== undefined) attachments.parked.set(id, { upload: parked, epoch: loaded.epoch });
     if (!(await store.save(taken))) continue;
     if (parked !== undefined) attachments.parked.set(id, { upload: parked, epoch: taken.epoch });
-    const { epoch, lastSequence: sequence, upload } = taken;
-    const offset = omitUndefined({ offset: upload?.offset });
-    const facts = { epoch, sequence, ...offset, address: init.clientAddress };
+    const attachment = new Attachment(services, taken, context);
+    const { epoch, lastSequence: sequence, upload, clientAddress: address } = taken;
+    const facts = omitUndefined({ epoch, sequence, offset: upload?.offset, address });
     if (lifeOf(loaded, init.now) === "attached") {
-      tell(events, "session.taken_over", "S-TAKE-2", loaded, taken, facts, connection);
-    } else tell(events, "session.resumed", "S-CON-2", loaded, taken, facts, connection);
+      attachment.tell("session.taken_over", "S-TAKE-2", loaded, facts);
+    } else attachment.tell("session.resumed", "S-CON-2", loaded, facts);
     if (loaded.instance !== init.instance) {
       // S-TAKE-3: other processes are told. Nobody waits for it, because the save is what counts.
       store.announce?.(id, epoch).catch((cause) => {
         log.warn("takeover.unannounced", { session: id.slice(0, 8), cause });
       });
     }
-    return await restore(services, taken, parked, isElsewhere(services, loaded), connection);
+    await restore(attachment, parked, isElsewhere(services, loaded));
+    return attachment;
   }
   throw new FxferError("store_unavailable", "Cannot attach: others keep writing the session");
 }
