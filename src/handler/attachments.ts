@@ -4,9 +4,125 @@
  *
  * @module
  */
+import { FxferError } from "../errors.ts";
+import type { Rule, SessionEvent } from "../events.ts";
+import { omitUndefined } from "../omit_undefined.ts";
+import type { Moved, SessionRecord } from "../session/mod.ts";
 import type { Upload } from "../storage/mod.ts";
-import type { Attachment } from "./attachment.ts";
+import type { SessionServices } from "./services.ts";
+import { type Facts, tell } from "./tell.ts";
 import type { ConnectionContext } from "./types.ts";
+
+/** More lost races within one epoch than this mean a store that does not keep its contract. */
+const MAX_TRIES = 5;
+
+/**
+ * One session held by one connection. Its saves are compare-and-set, fenced by the epoch (S-TAKE-2), and
+ * honest about saves whose outcome is unknown (S-DEG-2).
+ */
+export class Attachment {
+  readonly services: SessionServices;
+  /** The newest record this process knows. */
+  record: SessionRecord;
+  readonly context: ConnectionContext;
+  /** The open file, when `record.upload` has one. */
+  upload: Upload | undefined;
+  /** A save failed and may or may not have been stored: load before anything is decided. */
+  stale = false;
+  /** Another connection waits for this one to let go: finish what is being committed, then stop. */
+  yielding = false;
+  /** Another connection has the session: nothing more is saved from here (S-TAKE-2). */
+  displaced = false;
+  /** Resolved when the connection has let go (S-TAKE-4). */
+  readonly released: PromiseWithResolvers<void> = Promise.withResolvers();
+  /** Why it is displaced, where that is known: what a frame under way is answered, too. */
+  #reason: FxferError | undefined;
+
+  constructor(services: SessionServices, record: SessionRecord, context: ConnectionContext) {
+    this.services = services;
+    this.record = record;
+    this.context = context;
+  }
+
+  /**
+   * Saves `change(record)` and makes it the attachment's record.
+   *
+   * @returns The record that was changed.
+   * @throws {FxferError} `store_unavailable`: it may or may not have been stored, the attachment is
+   * stale. `session_taken_over` or, where the session went to another server, `use_another_server`:
+   * another epoch is in the store; nothing was saved and the connection is told to stop.
+   */
+  async save(
+    change: (record: SessionRecord, now: number) => SessionRecord,
+  ): Promise<SessionRecord> {
+    const { store, health, options } = this.services;
+    if (this.stale) await this.refresh();
+    for (let tries = 0; tries < MAX_TRIES; tries++) {
+      if (this.displaced) throw this.#reason ?? displacedBy();
+      const before = this.record;
+      const next = change(before, options.now());
+      let saved: boolean;
+      try {
+        saved = await store.save(next);
+      } catch (error) {
+        this.stale = true;
+        health.failed(error);
+        throw error;
+      }
+      health.answered();
+      if (saved) {
+        this.record = next;
+        return before;
+      }
+      // The store has a newer version: with the same epoch it is an earlier save that seemed to fail.
+      await this.refresh();
+    }
+    throw new FxferError("store_unavailable", "Cannot save session: others keep writing it");
+  }
+
+  /** Loads the record anew; throws as {@linkcode Attachment.save} does. */
+  async refresh(): Promise<void> {
+    const kept = await this.services.store.load(this.record.id);
+    // After a disconnect that seemed to fail, its repetition is answered from the ring (S-SEQ-3).
+    const ended = kept?.endedAt !== null && kept?.ring.at(-1)?.reply.code !== "session_closed";
+    if (kept?.epoch !== this.record.epoch || ended) throw this.displace(kept);
+    this.record = kept;
+    this.stale = false;
+  }
+
+  /** Tells a step. @param before The record before the save that made the step true. */
+  tell<T extends SessionEvent>(type: T, rule: Rule, before: SessionRecord, facts: Facts<T>): void {
+    tell(this.services.events, type, rule, before, this.record, facts, this.context.connectionId);
+  }
+
+  /**
+   * Another epoch is in the store (S-TAKE-2): the connection is told, and saves nothing more.
+   *
+   * @param kept The session as the store has it.
+   * @returns What the connection is told.
+   */
+  displace(kept: { readonly epoch: number; readonly moved?: Moved } | undefined): FxferError {
+    const { context, record: { id } } = this;
+    this.displaced = true;
+    this.#reason = displacedBy(kept?.moved);
+    context.interrupt(this.#reason);
+    const facts = omitUndefined({ epoch: kept?.epoch, moved: kept?.moved?.address });
+    const who = { connection: context.connectionId, session: id.slice(0, 8) };
+    this.services.events.emit({ type: "session.fenced", rule: "S-TAKE-2", ...who, ...facts });
+    return this.#reason;
+  }
+}
+
+/** What a displaced connection is told: where the session has moved, or that it was taken over. */
+function displacedBy(moved?: Moved): FxferError {
+  if (moved === undefined) {
+    const text = "Cannot change session: another connection has taken it over";
+    return new FxferError("session_taken_over", text);
+  }
+  // Without the ticket, which is told in the answer to a new connect alone.
+  const fields = { address: moved.address };
+  return new FxferError("use_another_server", "Cannot go on: the session has moved", { fields });
+}
 
 /** An open file that waits for its session's next connection. */
 export interface Parked {
@@ -15,7 +131,7 @@ export interface Parked {
   readonly epoch: number;
 }
 
-/** See the module's text. */
+/** All that the connections of this process hold, and what waits for the next connection. */
 export class Attachments {
   /** Which connection holds a session, by the session's id. */
   readonly holders: Map<string, Attachment> = new Map();

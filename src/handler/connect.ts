@@ -20,7 +20,7 @@ import {
   type SessionRecord,
 } from "../session/mod.ts";
 import type { FileStorage } from "../storage/mod.ts";
-import { Attachment } from "./attachment.ts";
+import { Attachment } from "./attachments.ts";
 import type { SessionServices, StatefulOptions } from "./services.ts";
 import { sweep } from "./housekeeping.ts";
 import { checkAlive, closeOld, letGo, take, unknownSession } from "./takeover.ts";

@@ -11,7 +11,7 @@ import { omitUndefined } from "../omit_undefined.ts";
 import { CHECKPOINT_BYTES, CHECKPOINT_MS, type TransferRequest } from "../protocol/mod.ts";
 import { checkpoint, dropUpload, openUpload, type UploadRecord } from "../session/mod.ts";
 import type { PutSpec, Upload } from "../storage/mod.ts";
-import type { Attachment } from "./attachment.ts";
+import type { Attachment } from "./attachments.ts";
 import { started } from "./receive.ts";
 import { afterIntent, dropFile, finishFile, tellFinished } from "./recovery.ts";
 import type { Payload } from "./types.ts";

@@ -27,7 +27,7 @@ import {
   type UploadRecord,
 } from "../session/mod.ts";
 import type { FileSpec, FileStorage, StoredFile, Upload } from "../storage/mod.ts";
-import type { Attachment } from "./attachment.ts";
+import type { Attachment } from "./attachments.ts";
 import { storedReply } from "./receive.ts";
 import type { SessionServices, StatefulOptions } from "./services.ts";
 import { lastPart, stepBetween, tell, tellFile, type Telling } from "./tell.ts";

@@ -11,8 +11,7 @@ import type { DisconnectRequest, HeartbeatRequest, ReplyBody } from "../protocol
 import { detach, fingerprint, judge, renewLease } from "../session/mod.ts";
 import type { FileStorage } from "../storage/mod.ts";
 import type { SessionStore } from "../store/mod.ts";
-import type { Attachment } from "./attachment.ts";
-import { Attachments } from "./attachments.ts";
+import { type Attachment, Attachments } from "./attachments.ts";
 import { connect } from "./connect.ts";
 import { abandon, finishPending } from "./open_file.ts";
 import { sweepRegularly, watchTakeovers } from "./housekeeping.ts";

@@ -14,7 +14,7 @@ import { FxferError } from "../errors.ts";
 import { omitUndefined } from "../omit_undefined.ts";
 import { attach, type AttachInit, close, lifeOf, type SessionRecord } from "../session/mod.ts";
 import { within } from "../within.ts";
-import { Attachment } from "./attachment.ts";
+import { Attachment } from "./attachments.ts";
 import { expireUnlessHeld, removePartial } from "./housekeeping.ts";
 import { parkedFile, restore, resumedAt } from "./recovery.ts";
 import type { SessionServices } from "./services.ts";
@@ -25,10 +25,10 @@ import type { ConnectionContext } from "./types.ts";
 const RELEASE_MS = 2000;
 
 /** How long a holder in another process may take to end the commit it has announced. */
-const COMMIT_MS = 250;
+export const COMMIT_MS = 250;
 
 /** More lost races than this mean a store that does not keep its contract. */
-const MAX_TRIES = 100;
+export const MAX_TRIES = 100;
 
 /** What an id that means nothing is answered with. */
 export function unknownSession(): FxferError {

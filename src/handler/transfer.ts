@@ -28,7 +28,7 @@ import {
 } from "../session/mod.ts";
 import type { SealedFile, StoredFile, Upload } from "../storage/mod.ts";
 import { admit } from "./admission.ts";
-import type { Attachment } from "./attachment.ts";
+import type { Attachment } from "./attachments.ts";
 import {
   abandon,
   failUpload,
@@ -127,12 +127,9 @@ export async function transfer(
     upload.reserve(data.offset + header.size); // S-TRF-3
     await receive(run, upload, payload);
   }
-  return data.complete ? await publish(run, upload) : await acknowledge(run, upload);
-}
+  if (data.complete) return await publish(run, upload);
 
-/** A part that is not the last: the reply goes out when its bytes are durable, and the sequence moves on. */
-async function acknowledge(run: TransferRun, upload: Upload): Promise<Reply> {
-  const { attachment, request: { data }, sequence } = run;
+  // S-TRF-4: a part that is not the last is acknowledged when its bytes are durable.
   let offset: number;
   try {
     offset = await upload.checkpoint();

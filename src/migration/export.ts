@@ -5,8 +5,11 @@ import { FxferError } from "../errors.ts";
 import { Events, type ServerEvent } from "../events.ts";
 import {
   afterIntent,
+  COMMIT_MS,
+  DEFAULT_STATEFUL_OPTIONS,
   finishFile,
   hashToken,
+  MAX_TRIES,
   newSecret,
   tell,
   tellFinished,
@@ -15,15 +18,6 @@ import { authMethodOf, depart, departing, type SessionRecord } from "../session/
 import type { FileStorage } from "../storage/mod.ts";
 import type { SessionStore } from "../store/mod.ts";
 import { HAND_OVER_MS, type HandOver, MAX_HAND_OVER_MS, sealHandOver } from "./hand_over.ts";
-
-/** How long the server that holds the session may take to end the commit it has announced. */
-const COMMIT_MS = 250;
-
-/** How many replies a session keeps where its server has not said it. */
-const MAX_INFLIGHT = 16;
-
-/** More lost races than this mean a store that does not keep its contract. */
-const MAX_TRIES = 100;
 
 /** What {@linkcode exportSession} needs.
  * @category Migration */
@@ -125,7 +119,8 @@ export async function exportSession(options: ExportOptions): Promise<ExportedSes
 
 /** The source lets go first: its record says where the session went, and no commit is half done. */
 async function leave(options: ExportOptions, to: string): Promise<SessionRecord> {
-  const { store, storage, id, now = Date.now, maxInflight = MAX_INFLIGHT } = options;
+  const { store, storage, id, now = Date.now, maxInflight = DEFAULT_STATEFUL_OPTIONS.maxInflight } =
+    options;
   const events = new Events();
   if (options.onEvent !== undefined) events.subscribe(options.onEvent);
   const parts = { storage, options: { maxInflight, now }, events };
