@@ -8,8 +8,10 @@ import type { FileStorage, Upload } from "../storage/mod.ts";
 import type { SessionStore } from "../store/mod.ts";
 import { type HandOver, openHandOver } from "./hand_over.ts";
 
-/** Beyond any line: a thousand kept replies take about 2 MiB. */
+/** The longest line that is read. A record with a thousand kept replies takes about 2 MiB. */
 const MAX_LINE_BYTES = 8 * 1024 * 1024;
+
+type Reader = ReadableStreamDefaultReader<Uint8Array>;
 
 /** What {@linkcode importSession} needs.
  * @category Migration */
@@ -75,14 +77,15 @@ export async function importSession(
   if (!store.persistent) {
     throw new TypeError("Cannot import session: the store dies with this process");
   }
-  await using reader = new BlobReader(blob);
-  const line = await reader.line();
+  const reader = blob.getReader();
+  await using _end = { [Symbol.asyncDispose]: () => reader.cancel().catch(() => {}) };
+  const [line, rest] = await readLine(reader);
   const address = formatEndpoint(endpoint);
   const { session, partial } = await openHandOver(line, key, { address, now: now() });
   // Before anything is written: most of what is refused is refused here.
   arrive(session, await store.load(session.id), null, now());
   const upload = storage.partials !== undefined && partial !== null
-    ? await carry(storage, session, partial, reader)
+    ? await carry(storage, session, partial, rest, reader)
     : null;
   // One save makes the session this server's. Before it only a file was written that no record names.
   const kept = await store.load(session.id);
@@ -106,7 +109,8 @@ async function carry(
   storage: FileStorage,
   { id, clientAddress, upload: known }: SessionRecord,
   { size, sha256 }: NonNullable<HandOver["partial"]>,
-  reader: BlobReader,
+  rest: Uint8Array,
+  reader: Reader,
 ): Promise<UploadRecord> {
   const { openedBy, mimeType, name, uploadId, length } = known!;
   const file: Upload = await storage.begin({
@@ -118,9 +122,16 @@ async function carry(
   });
   try {
     const hash = createHash("sha256");
-    for await (const bytes of reader.bytes(size)) {
+    let arrived: Uint8Array | undefined = rest;
+    for (let left = size; left > 0;) {
+      if (arrived === undefined) {
+        throw new FxferError("incomplete", "Cannot import session: bytes of its file are missing");
+      }
+      const bytes = arrived.subarray(0, left);
+      left -= bytes.length;
       hash.update(bytes);
       await file.write(bytes);
+      if (left > 0) arrived = (await reader.read()).value;
     }
     if (hash.digest("hex") !== sha256) {
       throw new FxferError("checksum_mismatch", "Cannot import session: its file has changed");
@@ -135,57 +146,23 @@ async function carry(
   }
 }
 
-/** Reads a blob: its line, then its bytes. Disposing lets the rest of the stream go. */
-class BlobReader implements AsyncDisposable {
-  readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
-  #rest: Uint8Array | undefined;
-
-  constructor(stream: ReadableStream<Uint8Array>) {
-    this.#reader = stream.getReader();
-  }
-
-  /**
-   * What stands before the first line feed.
-   *
-   * @throws {FxferError} `malformed_header` if there is none within 8 MiB.
-   */
-  async line(): Promise<string> {
-    const decoder = new TextDecoder();
-    let line = "";
-    for (let size = 0; size <= MAX_LINE_BYTES;) {
-      const bytes = await this.#next();
-      if (bytes === undefined) break;
-      const end = bytes.indexOf(10);
-      if (end >= 0) {
-        this.#rest = bytes.subarray(end + 1);
-        return line + decoder.decode(bytes.subarray(0, end));
-      }
-      size += bytes.length;
-      line += decoder.decode(bytes, { stream: true });
+/**
+ * The line of a blob, and what has arrived of the bytes behind it.
+ *
+ * @throws {FxferError} `malformed_header` if no line ends within 8 MiB.
+ */
+async function readLine(reader: Reader): Promise<[line: string, rest: Uint8Array]> {
+  const decoder = new TextDecoder();
+  let line = "";
+  for (let size = 0; size <= MAX_LINE_BYTES;) {
+    const { value: bytes } = await reader.read();
+    if (bytes === undefined) break;
+    const end = bytes.indexOf(10);
+    if (end >= 0) {
+      return [line + decoder.decode(bytes.subarray(0, end)), bytes.subarray(end + 1)];
     }
-    throw new FxferError("malformed_header", "Cannot import session: this is no exported session");
+    size += bytes.length;
+    line += decoder.decode(bytes, { stream: true });
   }
-
-  /** The next `size` bytes, in pieces. @throws {FxferError} `incomplete` if the stream ends first. */
-  async *bytes(size: number): AsyncGenerator<Uint8Array> {
-    for (let left = size; left > 0;) {
-      const bytes = await this.#next();
-      if (bytes === undefined) {
-        throw new FxferError("incomplete", "Cannot import session: bytes of its file are missing");
-      }
-      const piece = bytes.subarray(0, left);
-      left -= piece.length;
-      yield piece;
-    }
-  }
-
-  async #next(): Promise<Uint8Array | undefined> {
-    const rest = this.#rest;
-    this.#rest = undefined;
-    return rest !== undefined && rest.length > 0 ? rest : (await this.#reader.read()).value;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#reader.cancel().catch(() => {});
-  }
+  throw new FxferError("malformed_header", "Cannot import session: this is no exported session");
 }
