@@ -21,10 +21,6 @@ const MAX_TRIES = 5;
  * honest about saves whose outcome is unknown (S-DEG-2).
  */
 export class Attachment {
-  readonly services: SessionServices;
-  /** The newest record this process knows. */
-  record: SessionRecord;
-  readonly context: ConnectionContext;
   /** The open file, when `record.upload` has one. */
   upload: Upload | undefined;
   /** A save failed and may or may not have been stored: load before anything is decided. */
@@ -38,11 +34,12 @@ export class Attachment {
   /** Why it is displaced, where that is known: what a frame under way is answered, too. */
   #reason: FxferError | undefined;
 
-  constructor(services: SessionServices, record: SessionRecord, context: ConnectionContext) {
-    this.services = services;
-    this.record = record;
-    this.context = context;
-  }
+  /** @param record The newest record this process knows. */
+  constructor(
+    readonly services: SessionServices,
+    public record: SessionRecord,
+    readonly context: ConnectionContext,
+  ) {}
 
   /**
    * Saves `change(record)` and makes it the attachment's record.

@@ -1,11 +1,16 @@
 /**
- * What a server does about the sessions of its store without being asked: it finds out which sessions
- * another instance has taken over (S-TAKE-3), ends what has expired, and forgets old tombstones. A client
- * never waits for the last two: a connect decides by the record and the time alone (S-CLK-1).
+ * What a server does without being asked: it finds out which sessions another instance has taken over
+ * (S-TAKE-3), ends sessions that have expired, forgets old tombstones, and removes partial files that no
+ * session names. Clients depend on the first alone: a connect decides whether a session lives by its
+ * record and the time (S-CLK-1).
  *
  * @module
  */
+import type { Events } from "../events.ts";
+import type { Logger } from "../log.ts";
 import { expire, lifeOf, renewLease, type SessionRecord } from "../session/mod.ts";
+import type { FileStorage } from "../storage/mod.ts";
+import type { SessionStore } from "../store/mod.ts";
 import { tellFinished } from "./recovery.ts";
 import type { SessionServices } from "./services.ts";
 import { tell } from "./tell.ts";
@@ -13,8 +18,14 @@ import { tell } from "./tell.ts";
 /** Between two looks at the epochs of the sessions held here, in milliseconds (S-TAKE-3). */
 const LOOK_MS = 1000;
 
-/** Between two sweeps, in milliseconds. */
+/** Between two sweeps of the sessions, in milliseconds. */
 const SWEEP_MS = 5000;
+
+/** Between two sweeps of partial files, in milliseconds: files that were too young are old by then. */
+const ORPHANS_MS = 660_000;
+
+/** The pause after a sweep of partial files that could not ask the store, in milliseconds. */
+const ORPHANS_RETRY_MS = 5000;
 
 /** Runs `work`, which must not fail, again and again, one run after the other, until disposed. */
 function every(ms: number, work: () => Promise<void>): AsyncDisposable {
@@ -168,4 +179,49 @@ export async function removePartial(
   } else if (upload !== null) {
     tell(events, "transfer.dropped", "S-TRF-4", ended, ended, { reason: "ended" });
   }
+}
+
+/**
+ * Removes the partial files that no session names, at once and then every 11 minutes, in the background.
+ *
+ * Young files stay, because another server on the folder may be receiving them. Intents (S-SEQ-5) are
+ * left to the session's next holder, at its connect or expiry: a start cannot tell a crashed server's
+ * intent from one that another server is carrying out just now, and to settle that one as well would
+ * list the file twice. While the store is away nothing is removed, and the sweep is tried again.
+ *
+ * @param store The sessions that may name files in this storage; absent: there are none.
+ * @returns Ends it, after a sweep that is under way.
+ */
+export function sweepOrphans(
+  storage: FileStorage,
+  store: SessionStore | undefined,
+  events: Events,
+  log: Logger,
+): AsyncDisposable {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let over = false;
+  const attempt = async () => {
+    let wait = ORPHANS_MS;
+    try {
+      const live = new Set<string>();
+      for await (const { upload, intent } of store?.list() ?? []) {
+        if (upload !== null) live.add(upload.temporaryPath);
+        if (intent !== null) live.add(intent.temporaryPath);
+      }
+      const removed = await storage.sweep?.((temporaryPath) => live.has(temporaryPath)) ?? 0;
+      if (removed > 0) events.emit({ type: "storage.swept", removed });
+    } catch (cause) {
+      wait = ORPHANS_RETRY_MS;
+      log.warn("sweep.postponed", { retry_ms: wait, cause });
+    }
+    if (!over) timer = setTimeout(() => running = attempt(), wait);
+  };
+  let running = storage.sweep === undefined ? Promise.resolve() : attempt();
+  return {
+    async [Symbol.asyncDispose]() {
+      over = true;
+      clearTimeout(timer);
+      await running;
+    },
+  };
 }

@@ -15,7 +15,7 @@ export type {
 export { StatelessHandler, type StatelessOptions, V1Handler } from "./stateless.ts";
 export { degrade, type FallbackTerms, hashToken, newSecret } from "./connect.ts";
 export { afterIntent, finishFile, tellFinished } from "./recovery.ts";
-export { sweepOrphans } from "./orphan_sweep.ts";
+export { sweepOrphans } from "./housekeeping.ts";
 export { COMMIT_MS, MAX_TRIES } from "./takeover.ts";
 export { StatefulHandler } from "./stateful.ts";
 export { type Stored, tell, type Telling } from "./tell.ts";

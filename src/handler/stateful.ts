@@ -13,8 +13,8 @@ import type { FileStorage } from "../storage/mod.ts";
 import type { SessionStore } from "../store/mod.ts";
 import { type Attachment, Attachments } from "./attachments.ts";
 import { connect } from "./connect.ts";
-import { abandon, finishPending } from "./open_file.ts";
 import { sweepRegularly, watchTakeovers } from "./housekeeping.ts";
+import { abandon, finishPending } from "./open_file.ts";
 import { executed } from "./recovery.ts";
 import {
   DEFAULT_STATEFUL_OPTIONS,

@@ -163,8 +163,8 @@ export class V1Handler implements RequestHandler {
     }
     const spec = { mimeType, reserve: size, clientAddress: context.clientAddress };
     const file = await storeWhole(this.#parts, spec, request.payload, context);
-    const { connectionId: connection } = context;
-    tellFile(this.#parts, file, spec, { connection, path: file.path, version: 1 });
+    const facts = { connection: context.connectionId, path: file.path, version: 1 } as const;
+    tellFile(this.#parts, file, spec, facts);
     return { body: storedReply(file, this.#parts.storage.durability) };
   }
 }

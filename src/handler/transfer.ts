@@ -92,7 +92,7 @@ export async function transfer(
     return await commitFile(run, before);
   }
 
-  // A whole file that is in memory is stored in as few steps as what the store outlives allows.
+  // A file that is wholly in memory takes as few steps as the promises of store and storage allow.
   let bytes: Uint8Array | undefined;
   if (attachment.record.upload === null && data.complete) {
     try {
@@ -107,6 +107,7 @@ export async function transfer(
       const stored = storage.put(spec, bytes, payload.crowded);
       return await commitFile(run, stored instanceof Promise ? await stored : stored);
     } catch (error) {
+      // S-SEQ-2: a wrong digest uses the number up, so its reply is kept; any other error leaves it free.
       if (!(error instanceof FxferError) || error.code !== "checksum_mismatch") throw error;
       return await commit(run, { ...error.fields, code: error.code });
     }
@@ -155,7 +156,7 @@ async function publish(run: TransferRun, upload: Upload): Promise<Reply> {
   } catch (error) {
     return await failUpload(attachment, error);
   }
-  // S-TRF-5, S-SEQ-2: a wrong digest uses the number up, so the session keeps it as the reply.
+  // S-TRF-5: a wrong digest uses the number up, as above.
   if (data.sha256 !== undefined && data.sha256 !== sealed.sha256) {
     await abandon(attachment);
     return await commit(run, { sha256: sealed.sha256, code: "checksum_mismatch" });
@@ -173,12 +174,13 @@ async function publish(run: TransferRun, upload: Upload): Promise<Reply> {
         : intend(record, intent, now)
     );
   } catch (error) {
-    // Stale: the intent may be in the store, and then finishPending() publishes this file.
+    // A file that the store has not heard of is removed. When the attachment is stale, the store may
+    // have the intent, and then finishPending() publishes the file.
     if (attachment.record.upload === null && !attachment.stale) await abandon(attachment);
     throw error;
   }
   attachment.tell("transfer.announced", "S-SEQ-5", known, { sequence, bytes: sealed.size });
-  // From here on a failure leaves the intent, and finishPending() or the next connect brings it to its end.
+  // If a step fails from here on, finishPending() or the next connect brings the intent to its end.
   const file = await upload.publish();
   const reply = await commitFile(run, file);
   attachment.upload = undefined;
