@@ -31,7 +31,7 @@ export class Attachment {
   displaced = false;
   /** Resolved when the connection has let go (S-TAKE-4). */
   readonly released: PromiseWithResolvers<void> = Promise.withResolvers();
-  /** Why it is displaced, where that is known: what a frame under way is answered, too. */
+  /** What a frame under way is answered once the attachment is displaced, where that is known. */
   #reason: FxferError | undefined;
 
   /** @param record The newest record this process knows. */

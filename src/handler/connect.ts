@@ -143,7 +143,7 @@ async function resume(
   const { attachments, store, options } = services;
   const found = await store.load(id);
   if (found === undefined) throw unknownSession();
-  // S-TAKE-1, S-CON-5: a newcomer is authorised before anything else, or the session notices nothing.
+  // S-TAKE-1, S-CON-5: the newcomer is authorised first; a session notices nothing of a stranger.
   const tokenHash = data.token === undefined ? null : hashToken(data.token);
   const shown = { tokenHash, clientAddress: context.clientAddress };
   if (!authorised(found, shown, options.ipBinding)) {
@@ -239,11 +239,8 @@ function sessionTerms({ options, storage }: SessionServices, record: SessionReco
 }
 
 /** 256 random bits in base64url: a token, a challenge, a ticket. */
-export function newSecret(): string {
-  return randomBytes(32).toString("base64url");
-}
+export const newSecret = (): string => randomBytes(32).toString("base64url");
 
 /** The SHA-256 of a token as hex: all that the server keeps of the token (S-CON-1). */
-export function hashToken(token: string): string {
-  return createHash("sha256").update(token).digest("hex");
-}
+export const hashToken = (token: string): string =>
+  createHash("sha256").update(token).digest("hex");

@@ -3,7 +3,7 @@ import { FxferError } from "../errors.ts";
 import type { ReplyBody, TransferRequest } from "../protocol/mod.ts";
 import type { FileStorage, PutSpec, StoredFile } from "../storage/mod.ts";
 
-/** A write that goes on while more is read; it is awaited later, and must not be unhandled until then. */
+/** Lets a write go on while more is read. The caller awaits it later; its failure waits for that. */
 export function started(writing: void | Promise<void>): void | Promise<void> {
   writing?.catch(() => {});
   return writing;

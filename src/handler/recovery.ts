@@ -1,12 +1,12 @@
 /**
- * What a new holder of a session finds and puts right: an open file to go on with, an intent that
- * was not brought to its end (S-SEQ-5), a session whose time is over.
+ * What a new holder of a session finds and puts right: an open file to go on with, and an intent that
+ * was not brought to its end (S-SEQ-5).
  *
  * A commit writes in this order: intent (store), final name and manifest line (storage), reply and
- * sequence (store). A crash, or a store lost, between two of them leaves an intent in the record.
- * Then the file decides: whole under its final name, or able to get it, the commit is brought to
- * its end and a retry of the frame is answered from memory; else the intent is dropped and the
- * frame runs again. Either way there is one file.
+ * sequence (store). If the server crashes or the store is lost between two of them, an intent stays in
+ * the record. Then the file decides. If it is whole under its final name, or can get that name, the
+ * commit is brought to its end, and a retry of the frame is answered from memory; if not, the intent is
+ * dropped, and the frame runs again. Either way there is one file.
  *
  * Only the connection that has raised the epoch touches files: of two that resume at once, the loser
  * must not cut what the winner is writing. A file of this process stays parked until the record that
@@ -50,8 +50,8 @@ export async function parkedFile(
 }
 
 /**
- * The same version of a record, with what came after the last checkpoint: it is here all the same,
- * and was flushed when its connection ended, so the offset goes up (S-TRF-4).
+ * The same version of a record, with the offset of the parked file (S-TRF-4): the bytes after the last
+ * checkpoint are durable as well, because they were flushed when their connection ended.
  */
 export function resumedAt(record: SessionRecord, parked: Upload | undefined): SessionRecord {
   const { upload, intent } = record;
@@ -135,8 +135,8 @@ function specOf({ id, clientAddress, upload }: SessionRecord): FileSpec {
 /**
  * Gives an intent's file its final name, if it has not got it yet.
  *
- * @param upload The file, if this process still has it; asking it twice does nothing twice.
- * @return Undefined when it can never have it: it is gone, or its upload id names another file.
+ * @param upload The file, if this process still has it open.
+ * @returns Undefined when the file can never have it: it is gone, or its upload id names another file.
  * @throws {FxferError} When storage cannot do it now.
  */
 export async function finishFile(
@@ -175,13 +175,7 @@ export function afterIntent(
   return executed(options, record, intent, reply, null, stored);
 }
 
-/**
- * The record one version on, after a frame that has run.
- *
- * @param frame Its number, and the text that a repeated frame is compared with.
- * @param upload The file that is still open after the frame.
- * @param file The file that the frame has finished.
- */
+/** The record one version on, after a frame that left `upload` open or has finished `file`. */
 export function executed(
   options: IntentParts["options"],
   record: SessionRecord,
@@ -218,12 +212,11 @@ export function tellFinished(
     const facts = { sequence, reason: "lost" } as const;
     return tell(parts.events, "transfer.dropped", "S-SEQ-5", before, after, facts, connection);
   }
-  const step = { ...omitUndefined({ connection }), ...stepBetween(before, after), sequence };
-  const file = lastPart(stored.path);
-  tellFile(parts, stored, specOf(before), { ...step, file, recovered: true });
+  const step = { ...stepBetween(before, after, connection), sequence, file: lastPart(stored.path) };
+  tellFile(parts, stored, specOf(before), { ...step, recovered: true });
 }
 
-/** The record one version on, without its open file and what was to happen to it. */
+/** The record one version on, without its open file and the intent for it. */
 export function dropFile(record: SessionRecord, now: number): SessionRecord {
   return { ...dropIntent(dropUpload(record, now), now), version: record.version + 1 };
 }

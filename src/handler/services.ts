@@ -32,7 +32,7 @@ export interface StatefulOptions extends Telling {
   readonly ipBinding: IpBinding;
   /** Admits the creation of a session or throws `rate_limited`. */
   readonly admitSession: (clientAddress: string) => void;
-  /** Admits one more session than so many alive, or throws `busy`. */
+  /** Is told how many sessions are alive, and admits one more or throws `busy`. */
   readonly admitLoad: (live: number) => void;
   /** Whether there is a stateless mode to fall back to (S-DEG-1). */
   readonly offersStateless: boolean;
@@ -40,7 +40,7 @@ export interface StatefulOptions extends Telling {
   readonly now: () => number;
 }
 
-/** What holds where nothing else is said; the numbers of the documented configuration.
+/** What holds where an option is absent: the numbers of the documented configuration.
  * @category Server */
 export const DEFAULT_STATEFUL_OPTIONS: StatefulOptions = {
   instance: "fxfer",

@@ -1,12 +1,12 @@
 /**
  * How a session changes hands, and whether it still can (S-TAKE, S-CLK-1).
  *
- * Who writes first: the newcomer is authorised; the holder is told to stop and lets go after what it
- * is committing is saved; then the newcomer's record, one epoch up, is saved by compare-and-set; only
- * then does it touch the open file, and only then is it told where to go on. A holder that does not
- * let go within 2 s finds its epoch lost at its next save; one in another process is told through the
- * store (see housekeeping.ts). It may be asleep, and write on for a moment when it wakes: so the newcomer
- * goes on in a copy of its file.
+ * The order: the newcomer is authorised; the holder is told to stop, and lets go once what it is
+ * committing is saved; the newcomer's record, one epoch up, is saved by compare-and-set; only then does
+ * the newcomer touch the open file, and only then is it told where to go on. A holder that does not let
+ * go within 2 s finds its epoch lost at its next save. A holder in another process is told through the
+ * store (see housekeeping.ts). If that process was asleep, it may go on writing for a moment when it
+ * wakes, so the newcomer goes on in a copy of the file.
  *
  * @module
  */
@@ -56,10 +56,8 @@ export async function checkAlive(services: SessionServices, record: SessionRecor
       if (record.moved !== undefined) {
         // Only here is the ticket told: this client has shown what the session's own client shows.
         const { address, ticket } = record.moved;
-        const fields = { address, ticket };
-        throw new FxferError("use_another_server", "Cannot attach: the session has moved", {
-          fields,
-        });
+        const text = "Cannot attach: the session has moved";
+        throw new FxferError("use_another_server", text, { fields: { address, ticket } });
       }
       throw new FxferError("session_expired", "Cannot attach: the session has ended", {
         fields: { state: life },
@@ -92,14 +90,16 @@ export async function take(
     const loaded = await store.load(id);
     if (loaded === undefined) throw unknownSession();
     await checkAlive(services, loaded);
-    if (!waited && loaded.intent !== null && isElsewhere(services, loaded)) {
+    // Another process holds the session, or did when it was last heard of.
+    const elsewhere = loaded.instance !== null && loaded.instance !== init.instance;
+    if (!waited && loaded.intent !== null && elsewhere) {
       waited = true;
       await new Promise((resolve) => setTimeout(resolve, COMMIT_MS));
       continue;
     }
     const parked = await parkedFile(services, loaded);
     const taken = resumedAt(attach(loaded, init), parked);
-    // Under this epoch it is found again if the save is taken for lost.
+    // If the save seems to fail but was stored, parkedFile() finds the file again by this epoch.
     if (parked !== undefined) attachments.parked.set(id, { upload: parked, epoch: loaded.epoch });
     if (!(await store.save(taken))) continue;
     if (parked !== undefined) attachments.parked.set(id, { upload: parked, epoch: taken.epoch });
@@ -110,20 +110,15 @@ export async function take(
       attachment.tell("session.taken_over", "S-TAKE-2", loaded, facts);
     } else attachment.tell("session.resumed", "S-CON-2", loaded, facts);
     if (loaded.instance !== init.instance) {
-      // S-TAKE-3: other processes are told. Nobody waits for it, because the save is what counts.
+      // S-TAKE-3: other processes are told. The newcomer does not wait, because its save is what counts.
       store.announce?.(id, epoch).catch((cause) => {
         log.warn("takeover.unannounced", { session: id.slice(0, 8), cause });
       });
     }
-    await restore(attachment, parked, isElsewhere(services, loaded));
+    await restore(attachment, parked, elsewhere);
     return attachment;
   }
   throw new FxferError("store_unavailable", "Cannot attach: others keep writing the session");
-}
-
-/** Whether another process holds it, or did when it was last heard of. */
-function isElsewhere({ options }: SessionServices, { instance }: SessionRecord): boolean {
-  return instance !== null && instance !== options.instance;
 }
 
 /** S-CON-3: ends a session because its client wants a clean start. */

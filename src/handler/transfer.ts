@@ -15,7 +15,7 @@
  *
  * @module
  */
-import { CODES, FxferError } from "../errors.ts";
+import { FxferError } from "../errors.ts";
 import type { ReplyBody, TransferRequest } from "../protocol/mod.ts";
 import {
   authMethodOf,
@@ -27,7 +27,6 @@ import {
   type UploadRecord,
 } from "../session/mod.ts";
 import type { SealedFile, StoredFile, Upload } from "../storage/mod.ts";
-import { admit } from "./admission.ts";
 import type { Attachment } from "./attachments.ts";
 import {
   abandon,
@@ -40,7 +39,8 @@ import {
 } from "./open_file.ts";
 import { executed } from "./recovery.ts";
 import { specOf, storedBefore, storedReply } from "./receive.ts";
-import { lastPart, stepBetween, tellFile } from "./tell.ts";
+import type { StatefulOptions } from "./services.ts";
+import { tellCommit } from "./tell.ts";
 import type { Payload, Reply } from "./types.ts";
 
 /** Runs, repeats or refuses one transfer frame. */
@@ -143,6 +143,53 @@ export async function transfer(
   return await commit(run, { code: "partial", offset }, { ...known, offset, sequence, ...length });
 }
 
+/**
+ * Checks a transfer frame against the session's open file and the limits, before its payload is read.
+ *
+ * @throws {FxferError} `too_large`, `offset_mismatch` with the right `offset`, `length_mismatch`,
+ * `quota_exceeded`: nothing was written, and the sequence does not advance.
+ */
+function admit(
+  { maxRequestSize, maxUploadSize, sessionQuota }: StatefulOptions,
+  { upload: open, totalBytes }: SessionRecord,
+  { header: { size }, data }: TransferRequest,
+): void {
+  if (size > maxRequestSize) {
+    throw new FxferError("too_large", "Cannot take frame: larger than max_request_size", {
+      fields: { limit: maxRequestSize },
+      limit: "max_request_size",
+    });
+  }
+  const offset = open?.offset ?? 0;
+  if (data.offset !== offset || (open !== null && data.uploadId !== open.uploadId)) {
+    throw new FxferError("offset_mismatch", `Cannot take frame: the durable offset is ${offset}`, {
+      fields: { offset, upload_id: open?.uploadId ?? null },
+    });
+  }
+  const end = data.offset + size;
+  // A length may be told late, as stdin's is, but only once.
+  const length = data.length ?? open?.length;
+  const otherLength = length !== (open?.length ?? length);
+  if (otherLength || (length !== undefined && (end > length || (data.complete && end < length)))) {
+    const text = "Cannot take frame: it does not fit the file's length";
+    const fields = { length: open?.length ?? length ?? null };
+    throw new FxferError("length_mismatch", text, { fields });
+  }
+  const least = Math.max(length ?? 0, end);
+  if (maxUploadSize > 0 && least > maxUploadSize) {
+    throw new FxferError("too_large", "Cannot take file: larger than max_upload_size", {
+      fields: { limit: maxUploadSize },
+      limit: "max_upload_size",
+    });
+  }
+  if (sessionQuota > 0 && totalBytes + least > sessionQuota) {
+    throw new FxferError("quota_exceeded", "Cannot take file: the session's quota is used up", {
+      fields: { limit: sessionQuota },
+      limit: "session_quota",
+    });
+  }
+}
+
 /** S-SEQ-5: a file whose bytes are all here is sealed, announced, published and committed, in this order. */
 async function publish(run: TransferRun, upload: Upload): Promise<Reply> {
   const { attachment, request: { data }, sequence } = run;
@@ -193,12 +240,7 @@ function commitFile(run: TransferRun, file: StoredFile): Promise<Reply> {
   return commit(run, storedReply(file, durability, run.request.data.uploadId), null, file);
 }
 
-/**
- * The commit: sequence, reply and upload in one save, before the reply is sent.
- *
- * @param upload What of a file is still open after the frame.
- * @param file The file that the frame has finished.
- */
+/** The commit: sequence, reply, and the file still open or just finished, saved before the reply is sent. */
 async function commit(
   run: TransferRun,
   body: ReplyBody,
@@ -211,31 +253,4 @@ async function commit(
   );
   tellCommit(run, before, body, file);
   return { body };
-}
-
-/** Tells what a frame that ran has brought. */
-function tellCommit(
-  { attachment, sequence, spec }: TransferRun,
-  before: SessionRecord,
-  { code }: ReplyBody,
-  file?: StoredFile,
-): void {
-  const { services, record, context: { connectionId: connection } } = attachment;
-  if (record.upload !== null) {
-    const { offset } = record.upload;
-    return attachment.tell("transfer.checkpointed", "S-TRF-4", before, { sequence, offset });
-  }
-  if (before.upload !== null && file?.replayed !== false) {
-    const reason = file !== undefined ? "known" : code === "partial" ? "cancelled" : "failed";
-    attachment.tell("transfer.dropped", "S-TRF-4", before, { sequence, reason });
-  }
-  if (file !== undefined) {
-    if (file.replayed || services.onStored || services.events.wants("transfer.stored")) {
-      const facts = { connection, ...stepBetween(before, record), sequence };
-      tellFile(services, file, spec, { ...facts, file: lastPart(file.path) });
-    }
-  } else if (code !== "partial") {
-    const facts = { sequence, code, reason: CODES[code].message };
-    attachment.tell("transfer.refused", "S-TRF-5", before, facts);
-  }
 }

@@ -79,7 +79,7 @@ const digest = matches(/^[0-9a-f]{64}$/);
 const path = matches(/^[^\0]+$/);
 const orAbsent = (check: Check): Check => (value) => value === undefined || check(value);
 
-/** Who sealed it is trusted, but may run another version: what a server relies on is looked at. */
+/** The sealing server is trusted, but may run another version: the fields that are relied on are checked. */
 const SESSION: Readonly<Partial<Record<keyof SessionRecord, Check>>> = {
   id: matches(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/),
   epoch: count,
@@ -137,7 +137,7 @@ const PREFIX = "fxfer-session.1";
 
 const LINE = /^fxfer-session\.1\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]{43})$/;
 
-/** Fewer bytes than a SHA-256 has would make the secret what is guessed. */
+/** As many bytes as a SHA-256 has: a shorter secret would be easier to guess than the code. */
 export const MIN_SECRET_BYTES = 32;
 
 /**
@@ -178,12 +178,12 @@ export async function seal(text: string, key: CryptoKey): Promise<string> {
  */
 export async function unseal(line: string, key: CryptoKey): Promise<string> {
   const [, body, mac] = LINE.exec(line) ?? [];
-  // The last character has two bits to spare: there is one right way to write a code.
+  // The last character has two spare bits: of the ways to write one code only the usual one is right.
   if (body === undefined || mac === undefined || base64url(fromBase64url(mac)) !== mac) {
     throw new FxferError("malformed_header", "Cannot import session: this is no exported session");
   }
   const signed = new TextEncoder().encode(line.slice(0, -mac.length - 1));
-  // Compares without telling by its time how much was right.
+  // The time that the comparison takes does not tell how much of a wrong code was right.
   if (!await crypto.subtle.verify("HMAC", key, new Uint8Array(fromBase64url(mac)), signed)) {
     throw new FxferError(
       "unauthorized",
