@@ -1,20 +1,33 @@
 /**
- * Which connection of this process holds which session, and the open files of sessions between two
- * connections.
+ * Which connection of this process holds which session, how the sessions are saved, and the open files
+ * of sessions between two connections.
  *
  * @module
  */
 import { FxferError } from "../errors.ts";
-import type { Rule, SessionEvent } from "../events.ts";
+import type { Events, Rule, SessionEvent } from "../events.ts";
+import { describeError, type Logger } from "../log.ts";
 import { omitUndefined } from "../omit_undefined.ts";
 import type { Moved, SessionRecord } from "../session/mod.ts";
-import type { Upload } from "../storage/mod.ts";
-import type { SessionServices } from "./services.ts";
-import { type Facts, tell } from "./tell.ts";
+import type { FileStorage, Upload } from "../storage/mod.ts";
+import type { SessionStore } from "../store/mod.ts";
+import type { StatefulOptions } from "./stateful_options.ts";
+import { type Facts, tell, type Telling } from "./tell.ts";
 import type { ConnectionContext } from "./types.ts";
 
 /** More lost races within one epoch than this mean a store that does not keep its contract. */
 const MAX_TRIES = 5;
+
+/** What connect, transfer, disconnect and the sweeper work with. */
+export interface SessionServices extends Telling {
+  readonly store: SessionStore;
+  readonly storage: FileStorage;
+  readonly options: StatefulOptions;
+  readonly attachments: Attachments;
+  readonly health: StoreHealth;
+  readonly events: Events;
+  readonly log: Logger;
+}
 
 /**
  * One session held by one connection. Its saves are compare-and-set, fenced by the epoch (S-TAKE-2), and
@@ -190,5 +203,32 @@ export class Attachments {
     } finally {
       if (this.#turns.get(id) === mine) this.#turns.delete(id);
     }
+  }
+}
+
+/** Tells once when the store is lost, and once when it is back (S-DEG-2). */
+export class StoreHealth {
+  readonly #store: string;
+  readonly #events: Events;
+  #lost = false;
+
+  constructor({ kind }: SessionStore, events: Events) {
+    this.#store = kind;
+    this.#events = events;
+  }
+
+  /** To be called with the error of whatever needs the store: some of them mean that it is lost. */
+  failed(error: unknown): void {
+    if (this.#lost || !(error instanceof FxferError) || error.code !== "store_unavailable") return;
+    this.#lost = true;
+    const facts = { store: this.#store, cause: describeError(error) };
+    this.#events.emit({ type: "store.lost", rule: "S-DEG-2", ...facts });
+  }
+
+  /** To be called when the store has answered. */
+  answered(): void {
+    if (!this.#lost) return;
+    this.#lost = false;
+    this.#events.emit({ type: "store.back", rule: "S-DEG-2", store: this.#store });
   }
 }

@@ -20,8 +20,8 @@ import {
   type SessionRecord,
 } from "../session/mod.ts";
 import type { FileStorage } from "../storage/mod.ts";
-import { Attachment } from "./attachments.ts";
-import type { SessionServices, StatefulOptions } from "./services.ts";
+import { Attachment, type SessionServices } from "./attachments.ts";
+import type { StatefulOptions } from "./stateful_options.ts";
 import { sweep } from "./housekeeping.ts";
 import { checkAlive, closeOld, letGo, take, unknownSession } from "./takeover.ts";
 import type { ConnectionContext, Reply } from "./types.ts";

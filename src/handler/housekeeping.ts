@@ -12,7 +12,7 @@ import { expire, lifeOf, renewLease, type SessionRecord } from "../session/mod.t
 import type { FileStorage } from "../storage/mod.ts";
 import type { SessionStore } from "../store/mod.ts";
 import { tellFinished } from "./recovery.ts";
-import type { SessionServices } from "./services.ts";
+import type { SessionServices } from "./attachments.ts";
 import { tell } from "./tell.ts";
 
 /** Between two looks at the epochs of the sessions held here, in milliseconds (S-TAKE-3). */

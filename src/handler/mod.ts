@@ -19,4 +19,4 @@ export { sweepOrphans } from "./housekeeping.ts";
 export { COMMIT_MS, MAX_TRIES } from "./takeover.ts";
 export { StatefulHandler } from "./stateful.ts";
 export { type Stored, tell, type Telling } from "./tell.ts";
-export { DEFAULT_STATEFUL_OPTIONS, type StatefulOptions } from "./services.ts";
+export { DEFAULT_STATEFUL_OPTIONS, type StatefulOptions } from "./stateful_options.ts";

@@ -27,9 +27,9 @@ import {
   type UploadRecord,
 } from "../session/mod.ts";
 import type { FileSpec, FileStorage, StoredFile, Upload } from "../storage/mod.ts";
-import type { Attachment } from "./attachments.ts";
+import type { Attachment, SessionServices } from "./attachments.ts";
 import { storedReply } from "./receive.ts";
-import type { SessionServices, StatefulOptions } from "./services.ts";
+import type { StatefulOptions } from "./stateful_options.ts";
 import { lastPart, stepBetween, tell, tellFile, type Telling } from "./tell.ts";
 
 /**

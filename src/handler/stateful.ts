@@ -11,17 +11,12 @@ import type { DisconnectRequest, HeartbeatRequest, ReplyBody } from "../protocol
 import { detach, fingerprint, judge, renewLease } from "../session/mod.ts";
 import type { FileStorage } from "../storage/mod.ts";
 import type { SessionStore } from "../store/mod.ts";
-import { type Attachment, Attachments } from "./attachments.ts";
+import { type Attachment, Attachments, type SessionServices, StoreHealth } from "./attachments.ts";
 import { connect } from "./connect.ts";
 import { sweepRegularly, watchTakeovers } from "./housekeeping.ts";
 import { abandon, finishPending } from "./open_file.ts";
 import { executed } from "./recovery.ts";
-import {
-  DEFAULT_STATEFUL_OPTIONS,
-  type SessionServices,
-  type StatefulOptions,
-  StoreHealth,
-} from "./services.ts";
+import { DEFAULT_STATEFUL_OPTIONS, type StatefulOptions } from "./stateful_options.ts";
 import { totalsOf } from "./tell.ts";
 import { transfer } from "./transfer.ts";
 import type { ConnectionContext, Reply, Request, RequestHandler } from "./types.ts";

@@ -14,10 +14,9 @@ import { FxferError } from "../errors.ts";
 import { omitUndefined } from "../omit_undefined.ts";
 import { attach, type AttachInit, close, lifeOf, type SessionRecord } from "../session/mod.ts";
 import { within } from "../within.ts";
-import { Attachment } from "./attachments.ts";
+import { Attachment, type SessionServices } from "./attachments.ts";
 import { expireUnlessHeld, removePartial } from "./housekeeping.ts";
 import { parkedFile, restore, resumedAt } from "./recovery.ts";
-import type { SessionServices } from "./services.ts";
 import { tell, totalsOf } from "./tell.ts";
 import type { ConnectionContext } from "./types.ts";
 

@@ -1,11 +1,8 @@
 /** How handlers tell what they have done: as events, and to `onStored`. @module */
-import { CODES } from "../errors.ts";
 import type { EventFacts, Events, FileStep, Rule, SessionEvent, SessionStep } from "../events.ts";
 import { omitUndefined } from "../omit_undefined.ts";
-import type { ReplyBody } from "../protocol/mod.ts";
 import { type SessionRecord, STATE_NAMES } from "../session/mod.ts";
 import type { FileSpec, StoredFile } from "../storage/mod.ts";
-import type { TransferRun } from "./open_file.ts";
 
 /** A file that was stored, and what is known of its sender.
  * @category Server */
@@ -68,33 +65,6 @@ export function tellFile(
   const { name, uploadId, session, clientAddress } = spec;
   const sender = omitUndefined({ name, uploadId, session, clientAddress });
   onStored({ path, size: bytes, sha256, mimeType, ...sender });
-}
-
-/** Tells what a transfer frame that ran has brought, after the session's record was saved. */
-export function tellCommit(
-  { attachment, sequence, spec }: TransferRun,
-  before: SessionRecord,
-  { code }: ReplyBody,
-  file?: StoredFile,
-): void {
-  const { services, record, context: { connectionId } } = attachment;
-  if (record.upload !== null) {
-    const { offset } = record.upload;
-    return attachment.tell("transfer.checkpointed", "S-TRF-4", before, { sequence, offset });
-  }
-  if (before.upload !== null && file?.replayed !== false) {
-    const reason = file !== undefined ? "known" : code === "partial" ? "cancelled" : "failed";
-    attachment.tell("transfer.dropped", "S-TRF-4", before, { sequence, reason });
-  }
-  if (file !== undefined) {
-    if (file.replayed || services.onStored || services.events.wants("transfer.stored")) {
-      const facts = { ...stepBetween(before, record, connectionId), sequence };
-      tellFile(services, file, spec, { ...facts, file: lastPart(file.path) });
-    }
-  } else if (code !== "partial") {
-    const facts = { sequence, code, reason: CODES[code].message };
-    attachment.tell("transfer.refused", "S-TRF-5", before, facts);
-  }
 }
 
 /** A file's name without its folder, which holds its session's id. */

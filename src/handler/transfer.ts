@@ -15,7 +15,7 @@
  *
  * @module
  */
-import { FxferError } from "../errors.ts";
+import { CODES, FxferError } from "../errors.ts";
 import type { ReplyBody, TransferRequest } from "../protocol/mod.ts";
 import {
   authMethodOf,
@@ -39,8 +39,8 @@ import {
 } from "./open_file.ts";
 import { executed } from "./recovery.ts";
 import { specOf, storedBefore, storedReply } from "./receive.ts";
-import type { StatefulOptions } from "./services.ts";
-import { tellCommit } from "./tell.ts";
+import type { StatefulOptions } from "./stateful_options.ts";
+import { lastPart, stepBetween, tellFile } from "./tell.ts";
 import type { Payload, Reply } from "./types.ts";
 
 /** Runs, repeats or refuses one transfer frame. */
@@ -253,4 +253,31 @@ async function commit(
   );
   tellCommit(run, before, body, file);
   return { body };
+}
+
+/** Tells what a frame that ran has brought. */
+function tellCommit(
+  { attachment, sequence, spec }: TransferRun,
+  before: SessionRecord,
+  { code }: ReplyBody,
+  file?: StoredFile,
+): void {
+  const { services, record, context: { connectionId } } = attachment;
+  if (record.upload !== null) {
+    const { offset } = record.upload;
+    return attachment.tell("transfer.checkpointed", "S-TRF-4", before, { sequence, offset });
+  }
+  if (before.upload !== null && file?.replayed !== false) {
+    const reason = file !== undefined ? "known" : code === "partial" ? "cancelled" : "failed";
+    attachment.tell("transfer.dropped", "S-TRF-4", before, { sequence, reason });
+  }
+  if (file !== undefined) {
+    if (file.replayed || services.onStored || services.events.wants("transfer.stored")) {
+      const facts = { ...stepBetween(before, record, connectionId), sequence };
+      tellFile(services, file, spec, { ...facts, file: lastPart(file.path) });
+    }
+  } else if (code !== "partial") {
+    const facts = { sequence, code, reason: CODES[code].message };
+    attachment.tell("transfer.refused", "S-TRF-5", before, facts);
+  }
 }

@@ -1,12 +1,6 @@
-/** What the parts of the stateful handler share. @module */
-import { FxferError } from "../errors.ts";
-import type { Events } from "../events.ts";
-import { describeError, type Logger } from "../log.ts";
+/** The terms of stateful mode. @module */
 import { DEFAULT_MAX_INFLIGHT, DEFAULT_MAX_REQUEST_SIZE } from "../protocol/mod.ts";
 import type { IpBinding } from "../session/mod.ts";
-import type { FileStorage } from "../storage/mod.ts";
-import type { SessionStore } from "../store/mod.ts";
-import type { Attachments } from "./attachments.ts";
 import type { Telling } from "./tell.ts";
 
 /** Terms of stateful mode. Durations in milliseconds, sizes in bytes.
@@ -57,41 +51,3 @@ export const DEFAULT_STATEFUL_OPTIONS: StatefulOptions = {
   offersStateless: true,
   now: Date.now,
 };
-
-/** What connect, transfer, disconnect and the sweeper work with. */
-export interface SessionServices extends Telling {
-  readonly store: SessionStore;
-  readonly storage: FileStorage;
-  readonly options: StatefulOptions;
-  readonly attachments: Attachments;
-  readonly health: StoreHealth;
-  readonly events: Events;
-  readonly log: Logger;
-}
-
-/** Tells once when the store is lost, and once when it is back (S-DEG-2). */
-export class StoreHealth {
-  readonly #kind: string;
-  readonly #events: Events;
-  #lost = false;
-
-  constructor({ kind }: SessionStore, events: Events) {
-    this.#kind = kind;
-    this.#events = events;
-  }
-
-  /** To be called with the error of whatever needs the store: some of them mean that it is lost. */
-  failed(error: unknown): void {
-    if (this.#lost || !(error instanceof FxferError) || error.code !== "store_unavailable") return;
-    this.#lost = true;
-    const facts = { store: this.#kind, cause: describeError(error) };
-    this.#events.emit({ type: "store.lost", rule: "S-DEG-2", ...facts });
-  }
-
-  /** To be called when the store has answered. */
-  answered(): void {
-    if (!this.#lost) return;
-    this.#lost = false;
-    this.#events.emit({ type: "store.back", rule: "S-DEG-2", store: this.#kind });
-  }
-}
