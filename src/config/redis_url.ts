@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { parseEndpoint } from "../address.ts";
 
 /** The address of a Redis or of a Sentinel. */
 export interface RedisAddress {
@@ -78,11 +79,8 @@ function several(text: string): RedisUrl | undefined {
 }
 
 function address(text: string, standard: number): RedisAddress | undefined {
-  const [, ipv6, name, digits] = /^(?:\[([\da-f:.]+)\]|([\w.-]+))(?::(\d{1,5}))?$/i.exec(text) ??
-    [];
-  const host = ipv6 ?? name;
-  const port = Number(digits ?? standard);
-  return host === undefined || port < 1 || port > 65535 ? undefined : { host, port };
+  const endpoint = parseEndpoint(/:\d+$/.test(text) ? text : `${text}:${standard}`);
+  return endpoint && { host: endpoint.hostname, port: endpoint.port };
 }
 
 function decoded(text: string): string | undefined {

@@ -43,13 +43,12 @@ const SHORTEST_BAR = 6;
 function facts(state: ProgressState): string[] {
   const share = percent(state);
   const bytes = formatBytes(state.bytes);
-  const left = timeLeft(state);
   return [
-    ...(share === undefined ? [] : [`${String(share).padStart(3)}%`]),
+    share === undefined ? undefined : `${String(share).padStart(3)}%`,
     state.total === undefined ? bytes : `${bytes} / ${formatBytes(state.total)}`,
-    ...(state.rate === undefined ? [] : [formatRate(state.rate)]),
-    ...(left === undefined ? [] : [left]),
-  ];
+    state.rate === undefined ? undefined : formatRate(state.rate),
+    timeLeft(state),
+  ].filter((fact) => fact !== undefined);
 }
 
 /**
@@ -163,12 +162,7 @@ export class ProgressLine {
 
   #state(): ProgressState {
     const { total } = this.#options;
-    return omitUndefined({
-      label: this.#label,
-      bytes: this.#bytes,
-      total,
-      rate: this.#meter.rate,
-    });
+    return omitUndefined({ label: this.#label, bytes: this.#bytes, total, rate: this.#meter.rate });
   }
 
   /** Says how many bytes were sent; the first call says where a resumed transfer goes on. */
