@@ -1,5 +1,5 @@
 /** `fxfer conformance`: runs the checks of the conformance kit against any server. @module */
-import { type Endpoint, parseEndpoint } from "../address.ts";
+import type { Endpoint } from "../address.ts";
 import {
   Broken,
   type Check,
@@ -9,11 +9,12 @@ import {
   type ServerUnderTest,
   SESSION_CHECKS,
 } from "../conformance/mod.ts";
-import { FxferError, reasonOf } from "../errors.ts";
+import { reasonOf } from "../errors.ts";
 import { fit, type Output, pad, type Paint, paintOf } from "../terminal/mod.ts";
 import { count, escapeControls } from "../text.ts";
-import { type ParsedArgs, usageError } from "./args.ts";
+import type { ParsedArgs } from "./args.ts";
 import type { Command } from "./command.ts";
+import { mustConnect } from "./local.ts";
 
 /** `fxfer conformance`. */
 export const CONFORMANCE_COMMAND: Command = {
@@ -45,8 +46,9 @@ interface CheckResult {
 const STYLE = { kept: "green", broken: "red", skipped: "yellow" } as const;
 
 async function runConformance(args: ParsedArgs, { out }: Output): Promise<number> {
-  const address = parseEndpoint(args.operands[0]!);
-  if (address === undefined) throw usageError(["wanted HOST:PORT"], "conformance");
+  const address = args.target()!;
+  args.mustBeRight();
+  await mustConnect(address);
   const paint = paintOf(out);
   const sessions = await offersSessions(address);
   const counts = { kept: 0, broken: 0, skipped: 0 };
@@ -68,11 +70,7 @@ async function runConformance(args: ParsedArgs, { out }: Output): Promise<number
 
 const titleOf = ({ rule, promise }: Check) => ({ rule, promise });
 
-/**
- * Whether the server gives out sessions: asks for one, and ends it.
- *
- * @throws {FxferError} `connection_lost` if no server listens at the address.
- */
+/** Whether the server gives out sessions: asks for one, and ends it. */
 async function offersSessions(address: Endpoint): Promise<boolean> {
   try {
     using peer = await ProbeClient.open(address);
@@ -81,12 +79,7 @@ async function offersSessions(address: Endpoint): Promise<boolean> {
     const { id } = header.session;
     await peer.ask({ action: "disconnect", mode: "stateful", id, sequence: 1 });
     return true;
-  } catch (cause) {
-    if (cause instanceof Deno.errors.ConnectionRefused || cause instanceof Deno.errors.NotCapable) {
-      const { hostname, port } = address;
-      const message = `Cannot connect to ${hostname}:${port}: ${cause.message}`;
-      throw new FxferError("connection_lost", message, { cause });
-    }
+  } catch {
     return false;
   }
 }

@@ -1,4 +1,5 @@
 /** What the program may do on this machine, asked without a prompt, and errors that say why not. @module */
+import { type Endpoint, formatEndpoint } from "../address.ts";
 import { FxferError, reasonOf } from "../errors.ts";
 
 async function granted(descriptor: Deno.PermissionDescriptor): Promise<boolean> {
@@ -20,6 +21,16 @@ export function writable(path: string): Promise<boolean> {
 export function reachable(hostname: string, port: number): Promise<boolean> {
   const host = hostname.includes(":") ? `[${hostname}]` : hostname;
   return granted({ name: "net", host: `${host}:${port}` });
+}
+
+/** Connects once and closes. @throws {FxferError} `connection_lost` if no server listens there. */
+export async function mustConnect(server: Endpoint): Promise<void> {
+  try {
+    (await Deno.connect(server)).close();
+  } catch (cause) {
+    const message = `Cannot connect to ${formatEndpoint(server)}: ${reasonOf(cause)}`;
+    throw new FxferError("connection_lost", message, { cause });
+  }
 }
 
 /**

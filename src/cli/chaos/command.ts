@@ -1,11 +1,11 @@
 /** `fxfer chaos`: the fault proxy as a program. @module */
 import type { Endpoint } from "../../address.ts";
 import { FaultProxy, type ProxyEvent } from "../../chaos/mod.ts";
-import { FxferError } from "../../errors.ts";
 import { onStop, type Output } from "../../terminal/mod.ts";
 import { formatBytes } from "../../text.ts";
 import type { ParsedArgs } from "../args.ts";
 import type { Command } from "../command.ts";
+import { localError } from "../local.ts";
 import { CHAOS, readChaosArgs } from "./args.ts";
 
 /** `fxfer chaos`. */
@@ -15,7 +15,11 @@ async function runChaos(args: ParsedArgs, { out }: Output): Promise<number> {
   const { listen, to, plan, json } = readChaosArgs(args);
   const tell = (event: ProxyEvent | Listening) =>
     out.line(json ? JSON.stringify(event) : inWords(event));
-  await using proxy = await open(listen, to, plan, tell);
+  await using proxy = await FaultProxy.listen({ ...listen, target: to, plan, onEvent: tell }).catch(
+    (cause) => {
+      throw localError(`listen on ${listen.hostname}:${listen.port}`, cause);
+    },
+  );
   tell({ type: "listening", hostname: listen.hostname, port: proxy.port, to });
   const stopped = Promise.withResolvers<void>();
   using _signals = onStop(() => stopped.resolve());
@@ -27,20 +31,6 @@ async function runChaos(args: ParsedArgs, { out }: Output): Promise<number> {
 interface Listening extends Endpoint {
   readonly type: "listening";
   readonly to: Endpoint;
-}
-
-async function open(
-  { hostname, port }: Endpoint,
-  target: Endpoint,
-  plan: ReturnType<typeof readChaosArgs>["plan"],
-  onEvent: (event: ProxyEvent) => void,
-): Promise<FaultProxy> {
-  try {
-    return await FaultProxy.listen({ hostname, port, target, plan, onEvent });
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new FxferError("local_io", `Cannot listen on ${hostname}:${port}: ${reason}`, { cause });
-  }
 }
 
 function inWords(event: ProxyEvent | Listening): string {

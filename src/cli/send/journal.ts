@@ -17,8 +17,8 @@ import type { Client, SendResult } from "../../client/mod.ts";
 import { omitUndefined } from "../../omit_undefined.ts";
 import { within } from "../../within.ts";
 import { localError, readable, writable } from "../local.ts";
-import type { SendArgs } from "./args.ts";
-import { type FileToSend, STDIN } from "./plan.ts";
+import { type SendArgs, STDIN } from "./args.ts";
+import type { FileToSend } from "./plan.ts";
 
 /** An older journal is thrown away: by then servers have forgotten the session. */
 const MAX_AGE_MS = 7 * 24 * 3600 * 1000;

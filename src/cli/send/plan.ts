@@ -1,14 +1,13 @@
 /** Makes the list of files to send from the operands, before anything is connected. @module */
-import { basename, join } from "node:path";
+import { basename, extname, join } from "node:path";
 import type { FxferError } from "../../errors.ts";
 import { omitUndefined } from "../../omit_undefined.ts";
 import { localError, mustRead, readable } from "../local.ts";
-import type { SendArgs } from "./args.ts";
+import { MEDIA_TYPE, type SendArgs, STDIN } from "./args.ts";
 import { expandGlob, isGlob } from "./glob.ts";
-import { loadTypes, type TypeTable, UNKNOWN_TYPE } from "./media_type.ts";
 
-/** The operand that means standard input. */
-export const STDIN = "-";
+/** The media type of files whose type nobody knows. */
+const UNKNOWN_TYPE = "application/octet-stream";
 
 /** One file to send. */
 export interface FileToSend {
@@ -25,6 +24,22 @@ export interface FileToSend {
   readonly mtime?: number;
   /** Why it cannot be sent. */
   readonly error?: FxferError;
+}
+
+/** The media type for a file's name. */
+type TypeTable = (name: string) => string;
+
+/** Loads the table of mime-db: about 20 ms that only a command which sends files by name spends. */
+async function loadTypes(): Promise<TypeTable> {
+  const { default: { lookup } } = await import("npm:mime-types@3.0.2") as {
+    default: { lookup(name: string): string | false };
+  };
+  return (name) => {
+    // For the name "c" without a dot, the table would give the type of C source.
+    const found = extname(name) !== "" && lookup(name);
+    // The table comes from a package, and the type goes into a header: check its form.
+    return found !== false && MEDIA_TYPE.test(found) ? found : UNKNOWN_TYPE;
+  };
 }
 
 /** Looks at every file once. A file that cannot be sent is a target with an error. */

@@ -19,8 +19,9 @@ import {
 import { type Code, FxferError } from "../../errors.ts";
 import { omitUndefined } from "../../omit_undefined.ts";
 import { localError } from "../local.ts";
+import { STDIN } from "./args.ts";
 import type { Journal } from "./journal.ts";
-import { type FileToSend, STDIN } from "./plan.ts";
+import type { FileToSend } from "./plan.ts";
 import type { SendReport } from "./report.ts";
 import { Tally } from "./tally.ts";
 

@@ -1,7 +1,7 @@
 /** `fxfer session`: its flags, and what they ask for. @module */
 import { parseEndpoint } from "../../address.ts";
 import { omitUndefined } from "../../omit_undefined.ts";
-import { type CommandSpec, type ParsedArgs, usageError, valueFault } from "../args.ts";
+import type { CommandSpec, ParsedArgs } from "../args.ts";
 import { CONFIG_OPTIONS } from "../config_flags.ts";
 
 const { config, storage, persistence, "redis-url": redisUrl, set } = CONFIG_OPTIONS;
@@ -71,28 +71,21 @@ const ID = /^[0-9a-f]{8}(-|$)[0-9a-f-]{0,27}$/;
  * @throws {FxferError} `usage` with every fault at once.
  */
 export function readSessionArgs(args: ParsedArgs): SessionArgs {
-  const faults: string[] = [];
   const [verb, operand] = args.operands as [SessionArgs["verb"], string];
   for (const flag of verb === "export" ? ["as"] : ["to", "out"]) {
-    if (args.has(flag)) faults.push(`--${flag} is not a flag of ${verb}`);
+    if (args.has(flag)) args.fault(`--${flag} is not a flag of ${verb}`);
   }
-  for (const flag of ["to", "as"]) {
-    const text = args.text(flag);
-    if (text !== undefined && parseEndpoint(text) === undefined) {
-      faults.push(`--${flag}: ${valueFault("host:port", text)}`);
-    }
-  }
+  const endpoint = (text: string) => parseEndpoint(text) && text;
+  const to = args.read("to", "host:port", endpoint);
+  const as = args.read("as", "host:port", endpoint);
   const keyFile = args.text("key-file");
-  if (keyFile === undefined) faults.push("--key-file is missing: --key-file=FILE");
-  const to = args.text("to");
+  if (keyFile === undefined) args.fault("--key-file is missing: --key-file=FILE");
   if (verb === "export") {
-    if (to === undefined) faults.push("--to is missing: --to=HOST:PORT");
-    if (!ID.test(operand)) {
-      faults.push(`ID: ${valueFault("a session's id or its beginning", operand)}`);
-    }
+    if (!args.has("to")) args.fault("--to is missing: --to=HOST:PORT");
+    if (!ID.test(operand)) args.reject("ID", "a session's id or its beginning", operand);
   }
-  if (faults.length > 0) throw usageError(faults, SESSION.name);
+  args.mustBeRight();
   return verb === "export"
     ? omitUndefined({ verb, keyFile: keyFile!, id: operand, to: to!, out: args.text("out") })
-    : omitUndefined({ verb, keyFile: keyFile!, file: operand, as: args.text("as") });
+    : omitUndefined({ verb, keyFile: keyFile!, file: operand, as });
 }
