@@ -46,12 +46,12 @@ const SPEC: CommandSpec = {
     json: { help: "Write one JSON object to standard output" },
   },
   details: [
-    "Scenarios: B 1 KiB files on one connection, each reply awaited; C 64 KiB files on many " +
-    "connections; D1 and D50 a connection for each 1 KiB file, 1 or 50 at a time (stateful: a " +
-    "session for each); P as B with 16 in flight; A one large file.",
-    "The server keeps every file, as it does with files of anybody. Its limits of connections and " +
+    "Scenarios: B sends 1 KiB files on one connection and awaits each reply; C 64 KiB files on many " +
+    "connections; D1 and D50 open a connection for each 1 KiB file, 1 or 50 at a time (stateful: a " +
+    "session for each); P is B with 16 files in flight; A sends one large file.",
+    "The server keeps every file, as it keeps those of any client. Its limits of connections and " +
     "sessions hold for this load too; what they refuse is counted under errors.",
-    "Load and server share the processors if they run on one machine.",
+    "On one machine the load takes processor time from the server that it measures.",
   ],
 };
 

@@ -28,9 +28,10 @@ export function completionsCommand(program: string, table: CommandTable): Comman
       operands: { name: "bash|zsh|fish", min: 1, max: 1, words: Object.keys(SHELLS) },
       options: {},
       details: [
-        `bash: source <(${program} completions bash)`,
-        `zsh: source <(${program} completions zsh)`,
-        `fish: ${program} completions fish | source`,
+        "To load them, for example in the start-up file of the shell:",
+        `  bash: source <(${program} completions bash)\n` +
+        `  zsh:  source <(${program} completions zsh)\n` +
+        `  fish: ${program} completions fish | source`,
       ],
     },
     run: async (args: ParsedArgs, { out }: Output) => {

@@ -1,5 +1,12 @@
 /** `fxfer config`: checks the configuration, or prints it with where each value came from. @module */
-import { type Config, configYaml, loadConfig, type LoadedConfig, SETTINGS } from "../config/mod.ts";
+import {
+  type Config,
+  configYaml,
+  formatValue,
+  loadConfig,
+  type LoadedConfig,
+  SETTINGS,
+} from "../config/mod.ts";
 import type { Output } from "../terminal/mod.ts";
 import { escapeControls } from "../text.ts";
 import { type ParsedArgs, usageError } from "./args.ts";
@@ -20,7 +27,8 @@ export const CONFIG_COMMAND: Command = {
     details: [
       "It takes the flags of fxfer serve and reads the same file. Passwords are not printed. Exit " +
       "code 1: there are faults, and each is named.",
-      "For a file to start from: fxfer config print --defaults > config.yaml",
+      "For a file to start from:",
+      "  fxfer config print --defaults > config.yaml",
     ],
   },
   run: runConfig,
@@ -54,11 +62,14 @@ async function runConfig(args: ParsedArgs, { out, err }: Output): Promise<number
     out.line(escapeControls(JSON.stringify(Object.fromEntries(values))));
     return 0;
   }
-  const path = Math.max(...shown.map((line) => line.path.length));
-  const value = Math.max(...shown.map((line) => String(line.value).length));
-  for (const line of shown) {
-    const text = escapeControls(String(line.value));
-    out.line(`${line.path.padEnd(path)}  ${text.padEnd(value)}  ${line.origin}`);
+  const rows = shown.map(({ path, value, origin }) => ({
+    ...{ path, origin },
+    text: escapeControls(formatValue(value)),
+  }));
+  const left = Math.max(...rows.map(({ path }) => path.length));
+  const middle = Math.max(...rows.map(({ text }) => text.length));
+  for (const { path, text, origin } of rows) {
+    out.line(`${path.padEnd(left)}  ${text.padEnd(middle)}  ${origin}`);
   }
   return 0;
 }

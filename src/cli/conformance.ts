@@ -23,12 +23,12 @@ export const CONFORMANCE_COMMAND: Command = {
     summary: "Hold a server against the rules of the wire contract",
     operands: { name: "HOST:PORT", min: 1, max: 1 },
     options: {
-      json: { help: "Write one JSON object a rule, then the sum" },
+      json: { help: "Write one JSON object for each rule, then a summary" },
       quiet: { short: "q", help: "Show only the rules that are broken" },
     },
     details: [
-      "It stores some files of a few bytes. Each rule is tried on a connection of its own. Exit code " +
-      "0: every rule that applies was kept; 3: some were not.",
+      "The checks store some files of a few bytes. Each rule is tried on a connection of its own. Exit " +
+      "code 0: every rule that applies was kept; 3: some were not.",
     ],
   },
   run: runConformance,

@@ -94,13 +94,13 @@ export const verifyCommand: Command = {
     summary: "Hash stored files again and compare them with the manifest",
     operands: { name: "DIR", min: 1, max: 1 },
     options: {
-      json: { help: "Write one JSON object a finding, then a summary" },
+      json: { help: "Write one JSON object for each finding, then a summary" },
       quiet: { short: "q", help: "Show only what is wrong" },
     },
     details: [
-      "Exit code 0: every file the manifest lists is as it was stored; 5: some are missing or " +
-      "changed, or the manifest has lines that are none. Files nobody listed and beginnings of " +
-      "files are shown and do no harm.",
+      "Exit code 0: every file that the manifest lists is as it was stored; 5: some are missing or " +
+      "changed, or some lines of the manifest cannot be read. Files that are not listed, and the " +
+      "beginnings of unfinished files, are shown and do no harm.",
     ],
   },
   run: verify,

@@ -9,10 +9,7 @@ export const OLDEST_DENO = "2.6.8";
 
 /** Whether a version of Deno is older than {@linkcode OLDEST_DENO}. */
 export function isOlder(deno: string): boolean {
-  const parts = (version: string) => version.split(".").map((part) => Number.parseInt(part, 10));
-  const [found, oldest] = [parts(deno), parts(OLDEST_DENO)];
-  const at = oldest.findIndex((part, index) => found[index] !== part);
-  return at >= 0 && found[at]! < oldest[at]!;
+  return deno.localeCompare(OLDEST_DENO, "en", { numeric: true }) < 0;
 }
 
 /** `fxfer 0.1.0 (Deno 2.9.6, linux x86_64)`. */

@@ -112,6 +112,6 @@ Deno.test("fxfer doctor finds storage that is a file or cannot be written", asyn
 });
 
 Deno.test("a runtime that must not be used is a problem", { permissions: "none" }, () => {
-  assert.equal(checkRuntime("2.8.3")[0]!.level, "problem");
-  assert.equal(checkRuntime("2.9.6")[0]!.level, "ok");
+  assert.equal(checkRuntime("2.8.3").level, "problem");
+  assert.equal(checkRuntime("2.9.6").level, "ok");
 });

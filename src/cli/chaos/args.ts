@@ -44,12 +44,13 @@ export const CHAOS: CommandSpec = {
     first: { value: "N", help: "Treat only the first N connections, the others go through" },
     chunk: { value: "BYTES", help: "Forward pieces of at most this size" },
     delay: { value: "TIME", help: "Wait before each piece" },
-    json: { help: "Write one JSON object an event" },
+    json: { help: "Write one JSON object for each event" },
   },
   details: [
-    "Faults strike each treated connection at exactly that many forwarded bytes. BYTES may have a " +
-    "unit (64k, 10MiB), TIME too (500ms, 2s).",
-    "For example: fxfer chaos --listen 7000 --to 127.0.0.1:65432 --reset 5MiB --first 3",
+    "A fault strikes each treated connection when exactly that many bytes were forwarded. BYTES may " +
+    "have a unit (64k, 10MiB), and so may TIME (500ms, 2s).",
+    "For example, to reset the first three connections in the middle of a file:",
+    "  fxfer chaos --listen 7000 --to 127.0.0.1:65432 --reset 5MiB --first 3",
   ],
 };
 

@@ -5,33 +5,19 @@ import { omitUndefined } from "../../omit_undefined.ts";
 export interface Finding {
   /** `problem`: the server will not do its job; `note`: it will, with something to know. */
   readonly level: "ok" | "note" | "problem";
-  /** The check that found it, in one or two words. */
-  readonly check: string;
   /** What the check saw. */
   readonly text: string;
   /** What to do about it. */
   readonly advice?: string;
 }
 
-/** Collects the findings of one check. */
-export class Findings {
-  readonly list: Finding[] = [];
-  readonly #check: string;
+/** A finding that needs no action. */
+export const ok = (text: string): Finding => ({ level: "ok", text });
 
-  constructor(check: string) {
-    this.#check = check;
-  }
-  ok(text: string): this {
-    return this.#add("ok", text);
-  }
-  note(text: string, advice?: string): this {
-    return this.#add("note", text, advice);
-  }
-  problem(text: string, advice?: string): this {
-    return this.#add("problem", text, advice);
-  }
-  #add(level: Finding["level"], text: string, advice?: string): this {
-    this.list.push(omitUndefined({ level, check: this.#check, text, advice }));
-    return this;
-  }
-}
+/** A finding that the user should know of. */
+export const note = (text: string, advice?: string): Finding =>
+  omitUndefined({ level: "note" as const, text, advice });
+
+/** A finding that keeps the server from doing its job. */
+export const problem = (text: string, advice?: string): Finding =>
+  omitUndefined({ level: "problem" as const, text, advice });

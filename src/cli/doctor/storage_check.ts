@@ -2,48 +2,45 @@
 import type { Config } from "../../config/mod.ts";
 import { reasonOf } from "../../errors.ts";
 import { readable, writable } from "../local.ts";
-import { type Finding, Findings } from "./finding.ts";
+import { type Finding, note, ok, problem } from "./finding.ts";
 
 /** Only this many entries are looked at. */
 const MAX_ENTRIES = 100_000;
 /** Of the entries that fxfer never makes, this many are named. */
 const MAX_NAMED = 5;
 
-/** Looks at the folder; what it writes to try out the permission, it removes again. */
+/** Looks at the folder; the file that tries out the permission is removed again. */
 export async function checkStorage({ storage: { path } }: Config): Promise<Finding[]> {
-  const found = new Findings("storage");
-  if (!await writable(path)) return found.list;
+  if (!await writable(path)) return [];
+  const found: Finding[] = [];
   if (await readable(path)) {
     try {
       const info = await Deno.lstat(path);
-      if (info.isSymlink) found.note(`${path} is a symlink: files go where it leads`);
-      else if (!info.isDirectory) return found.problem(`${path} is no folder`).list;
+      if (info.isSymlink) found.push(note(`${path} is a symlink: files go where it leads`));
+      else if (!info.isDirectory) return [problem(`${path} is no folder`)];
     } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) {
-        return found.problem(`${path}: ${reasonOf(error)}`).list;
-      }
-      return found.ok(`${path} is not there yet: the server makes it`).list;
+      if (!(error instanceof Deno.errors.NotFound)) return [problem(`${path}: ${reasonOf(error)}`)];
+      return [ok(`${path} is not there yet: the server makes it`)];
     }
-    await checkEntries(path, found);
+    found.push(...await checkEntries(path));
   }
-  await tryWriting(path, found);
-  return found.list;
+  return [...found, await tryWriting(path)];
 }
 
-async function tryWriting(path: string, found: Findings): Promise<void> {
+async function tryWriting(path: string): Promise<Finding> {
   const probe = `${path}/.doctor_${crypto.randomUUID()}`;
   try {
     (await Deno.open(probe, { write: true, createNew: true })).close();
     await Deno.remove(probe);
-    found.ok(`${path} can be written`);
+    return ok(`${path} can be written`);
   } catch (error) {
     // Without permission to read, a missing folder and a locked one look the same.
-    found.problem(`${path} cannot be written: ${reasonOf(error)}`);
+    return problem(`${path} cannot be written: ${reasonOf(error)}`);
   }
 }
 
 /** Looks for symlinks, FIFOs and the like: fxfer never makes any, so somebody else put them there. */
-async function checkEntries(root: string, found: Findings): Promise<void> {
+async function checkEntries(root: string): Promise<Finding[]> {
   const odd: string[] = [];
   let left = MAX_ENTRIES;
   const walk = async (below: string, depth: number): Promise<void> => {
@@ -59,13 +56,12 @@ async function checkEntries(root: string, found: Findings): Promise<void> {
   try {
     await walk("", 1);
   } catch (error) {
-    found.problem(`${root} cannot be listed: ${reasonOf(error)}`);
-    return;
+    return [problem(`${root} cannot be listed: ${reasonOf(error)}`)];
   }
-  if (odd.length === 0) return;
+  if (odd.length === 0) return [];
   const more = odd.length > MAX_NAMED ? ` and ${odd.length - MAX_NAMED} more` : "";
-  found.problem(
+  return [problem(
     `not fxfer's: ${odd.slice(0, MAX_NAMED).join(", ")}${more}`,
     "they are never followed; find out who put them there and remove them",
-  );
+  )];
 }

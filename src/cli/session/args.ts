@@ -29,14 +29,17 @@ export const SESSION: CommandSpec = {
   details: [
     "Run export where the session is and import where it goes to, each with the configuration of its " +
     "server, which may be running. ID may be cut to its first 8 characters, FILE may be - for standard " +
-    "input. For example: fxfer session export 1b2c3d4e --to b.example:65432 --key-file key | " +
-    "ssh b.example fxfer session import - --as b.example:65432 --key-file key",
-    "From the export on, the first server sends the session's client to the second, which it follows if " +
-    "it was told to (fxfer send --trust). A part of a file goes along. An exported session can be " +
-    "imported once, within 10 minutes; after that, export it again.",
-    "To take a session back, import it where it went to and export it from there. If that server is " +
-    "gone for good and has not imported it: import it at the first server, --as the other.",
-    "For a key: head -c 32 /dev/urandom | base64 > key; chmod 600 key",
+    "input. For example:",
+    "  fxfer session export 1b2c3d4e --to b.example:65432 --key-file key |\n" +
+    "    ssh b.example fxfer session import - --as b.example:65432 --key-file key",
+    "From the export on, the first server sends the session's client to the second one. The client " +
+    "follows if it was told to trust that server (fxfer send --trust), and a part of a file goes " +
+    "along. An exported session can be imported once, within 10 minutes; after that, export it again.",
+    "To take a session back, import it at the second server and export it from there. If the second " +
+    "server is gone for good and has not imported it, import it at the first one, with the second " +
+    "server's address after --as.",
+    "To make a key:",
+    "  head -c 32 /dev/urandom | base64 > key; chmod 600 key",
   ],
 };
 
