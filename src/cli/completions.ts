@@ -57,9 +57,9 @@ function valuesOf({ words, setting }: OptionSpec): string | undefined {
 
 function bashScript(program: string, specs: readonly CommandSpec[]): string {
   const fn = identifier(program);
-  const flags = specs.map((spec) => `    ${spec.name}) words="${flagsOf(spec).join(" ")}" ;;`);
+  const flags = specs.map((spec) => `    "${spec.name} -"*) words="${flagsOf(spec).join(" ")}" ;;`);
   const operands = specs.flatMap(({ name, operands }) =>
-    operands?.words === undefined ? [] : [`    ${name}) words="${operands.words.join(" ")}" ;;`]
+    operands?.words === undefined ? [] : [`    "${name} "*) words="${operands.words.join(" ")}" ;;`]
   );
   const values = specs.flatMap(({ name, options }) =>
     Object.entries(options).flatMap(([flag, option]) => {
@@ -67,35 +67,22 @@ function bashScript(program: string, specs: readonly CommandSpec[]): string {
       return words === undefined ? [] : [`    "${name} --${flag}") words="${words}" ;;`];
     })
   );
+  const commands = specs.map(({ name }) => name).join(" ");
   return `# ${program} completion for bash
 ${fn}() {
   local current="\${COMP_WORDS[COMP_CWORD]}" before="\${COMP_WORDS[COMP_CWORD-1]}" words=""
-  COMPREPLY=()
   if [ "$COMP_CWORD" -eq 1 ]; then
-    words="${specs.map(({ name }) => name).join(" ")} help --help --version"
-    COMPREPLY=($(compgen -W "$words" -- "$current"))
-    return
-  fi
-  case "\${COMP_WORDS[1]} $before" in
+    words="${commands} help --help --version"
+  else
+    case "\${COMP_WORDS[1]} $before" in
 ${values.join("\n")}
     *" --set") compopt -o nospace 2>/dev/null; words="${settings()}" ;;
-  esac
-  if [ -n "$words" ]; then
-    COMPREPLY=($(compgen -W "$words" -- "$current"))
-    return
-  fi
-  case "$current" in
-  -*)
-    case "\${COMP_WORDS[1]}" in
-${flags.join("\n")}
+    *) case "\${COMP_WORDS[1]} $current" in
+    "help "*) words="${[commands, ...topicNames(specs)].join(" ")}" ;;
+${[...flags, ...operands].join("\n")}
+    esac ;;
     esac
-    COMPREPLY=($(compgen -W "$words" -- "$current"))
-    return ;;
-  esac
-  case "\${COMP_WORDS[1]}" in
-    help) words="${[...specs.map(({ name }) => name), ...topicNames(specs)].join(" ")}" ;;
-${operands.join("\n")}
-  esac
+  fi
   if [ -n "$words" ]; then COMPREPLY=($(compgen -W "$words" -- "$current"))
   else COMPREPLY=($(compgen -f -- "$current")); fi
 }

@@ -1,7 +1,6 @@
 /** `fxfer conformance`: runs the checks of the conformance kit against any server. @module */
 import type { Endpoint } from "../address.ts";
 import {
-  Broken,
   type Check,
   FRAME_CHECKS,
   NotOffered,
@@ -53,9 +52,8 @@ async function runConformance(args: ParsedArgs, { out }: Output): Promise<number
   const sessions = await offersSessions(address);
   const counts = { kept: 0, broken: 0, skipped: 0 };
   for (const check of [...FRAME_CHECKS, ...SESSION_CHECKS]) {
-    const result: CheckResult = check.stateful && !sessions
-      ? { ...titleOf(check), verdict: "skipped", seen: "no sessions are offered" }
-      : await runCheck(check, address);
+    const { rule, promise } = check;
+    const result: CheckResult = { rule, promise, ...await tryOut(check, address, sessions) };
     counts[result.verdict]++;
     if (args.has("quiet") && result.verdict !== "broken") continue;
     out.line(args.has("json") ? escapeControls(JSON.stringify(result)) : row(result, paint));
@@ -67,8 +65,6 @@ async function runConformance(args: ParsedArgs, { out }: Output): Promise<number
   }
   return counts.broken === 0 ? 0 : 3;
 }
-
-const titleOf = ({ rule, promise }: Check) => ({ rule, promise });
 
 /** Whether the server gives out sessions: asks for one, and ends it. */
 async function offersSessions(address: Endpoint): Promise<boolean> {
@@ -85,7 +81,12 @@ async function offersSessions(address: Endpoint): Promise<boolean> {
 }
 
 /** Runs one check, then closes every connection that it opened. */
-async function runCheck(check: Check, address: Endpoint): Promise<CheckResult> {
+async function tryOut(
+  check: Check,
+  address: Endpoint,
+  sessions: boolean,
+): Promise<Pick<CheckResult, "verdict" | "seen">> {
+  if (check.stateful && !sessions) return { verdict: "skipped", seen: "no sessions are offered" };
   const open: ProbeClient[] = [];
   const target: ServerUnderTest = {
     ...address,
@@ -96,11 +97,10 @@ async function runCheck(check: Check, address: Endpoint): Promise<CheckResult> {
     },
   };
   try {
-    return { ...titleOf(check), verdict: "kept", seen: await check.run(target) };
+    return { verdict: "kept", seen: await check.run(target) };
   } catch (error) {
     const verdict = error instanceof NotOffered ? "skipped" : "broken";
-    const seen = error instanceof Broken ? error.message : reasonOf(error);
-    return { ...titleOf(check), verdict, seen };
+    return { verdict, seen: reasonOf(error) };
   } finally {
     for (const peer of open) peer[Symbol.dispose]();
   }

@@ -1,4 +1,5 @@
 /** Finds the command, reads its flags, runs it, and turns errors into exit codes. @module */
+import { omitUndefined } from "../omit_undefined.ts";
 import type { Output } from "../terminal/mod.ts";
 import { shorten, suggest } from "../text.ts";
 import { parseCommandArgs, usageError } from "./args.ts";
@@ -100,9 +101,6 @@ export async function runProgram(
     return await runCommand(program, args, output);
   } catch (error) {
     const { name, limits } = program;
-    return reportError(output.err, error, {
-      program: name,
-      ...(limits === undefined ? {} : { limits }),
-    });
+    return reportError(output.err, error, omitUndefined({ program: name, limits }));
   }
 }

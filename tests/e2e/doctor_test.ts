@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { checkRuntime } from "../../src/cli/doctor/system_checks.ts";
+import { checkRuntime } from "../../src/cli/doctor/checks.ts";
 import { fxfer } from "../helpers/fxfer.ts";
 import { FLAGS_W } from "../helpers/program.ts";
 import { TempDir } from "../helpers/temp.ts";

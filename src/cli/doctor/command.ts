@@ -1,14 +1,11 @@
 /** `fxfer doctor`: checks whether a server with this configuration would work on this machine. @module */
-import { type Config, loadConfig } from "../../config/mod.ts";
+import { loadConfig } from "../../config/mod.ts";
 import { type Output, paintOf } from "../../terminal/mod.ts";
 import { count, escapeControls, wrap } from "../../text.ts";
 import type { ParsedArgs } from "../args.ts";
 import type { Command } from "../command.ts";
 import { CONFIG_OPTIONS, loadOptions } from "../config_flags.ts";
-import { type Finding, note, ok } from "./finding.ts";
-import { checkStorage } from "./storage_check.ts";
-import { checkStore } from "./store_check.ts";
-import { checkOpenFiles, checkPermissions, checkPort, checkRuntime } from "./system_checks.ts";
+import { checkRuntime, CHECKS, type Finding, note, ok } from "./checks.ts";
 
 /** `fxfer doctor`. */
 export const DOCTOR_COMMAND: Command = {
@@ -30,15 +27,6 @@ const MARKS = {
   note: { text: "note", style: "yellow" },
   problem: { text: "PROBLEM", style: "red" },
 } as const;
-
-/** What is checked once the configuration is known, in the order of the output. */
-const CHECKS: Readonly<Record<string, (config: Config) => Promise<readonly Finding[]>>> = {
-  permissions: checkPermissions,
-  storage: checkStorage,
-  "open files": checkOpenFiles,
-  port: checkPort,
-  sessions: checkStore,
-};
 
 async function runDoctor(args: ParsedArgs, { out }: Output): Promise<number> {
   const paint = paintOf(out);
