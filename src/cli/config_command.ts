@@ -1,12 +1,5 @@
 /** `fxfer config`: checks the configuration, or prints it with where each value came from. @module */
-import {
-  type Config,
-  configYaml,
-  formatValue,
-  loadConfig,
-  type LoadedConfig,
-  SETTINGS,
-} from "../config/mod.ts";
+import { type Config, configYaml, formatValue, loadConfig, SETTINGS } from "../config/mod.ts";
 import type { Output } from "../terminal/mod.ts";
 import { escapeControls } from "../text.ts";
 import { type ParsedArgs, usageError } from "./args.ts";
@@ -34,13 +27,6 @@ export const CONFIG_COMMAND: Command = {
   run: runConfig,
 };
 
-/** A setting as `print` shows it. */
-interface Shown {
-  readonly path: string;
-  readonly value: unknown;
-  readonly origin: string;
-}
-
 async function runConfig(args: ParsedArgs, { out, err }: Output): Promise<number> {
   const [verb] = args.operands;
   if (args.has("defaults")) {
@@ -56,38 +42,28 @@ async function runConfig(args: ParsedArgs, { out, err }: Output): Promise<number
     out.line(args.has("json") ? JSON.stringify(summary) : `${where}: valid`);
     return 0;
   }
-  const shown = effective(loaded);
+  const { config, origins, file = "file" } = loaded;
+  const rows = [...origins].map(([path, origin]) => ({
+    path,
+    value: masked(path, valueAt(config, path)),
+    origin: origin === "file" ? file : origin,
+  }));
   if (args.has("json")) {
-    const values = shown.map(({ path, value, origin }) => [path, { value, origin }]);
+    const values = rows.map(({ path, value, origin }) => [path, { value, origin }]);
     out.line(escapeControls(JSON.stringify(Object.fromEntries(values))));
     return 0;
   }
-  const rows = shown.map(({ path, value, origin }) => ({
-    ...{ path, origin },
-    text: escapeControls(formatValue(value)),
-  }));
+  const texts = rows.map(({ value }) => escapeControls(formatValue(value)));
   const left = Math.max(...rows.map(({ path }) => path.length));
-  const middle = Math.max(...rows.map(({ text }) => text.length));
-  for (const { path, text, origin } of rows) {
-    out.line(`${path.padEnd(left)}  ${text.padEnd(middle)}  ${origin}`);
+  const middle = Math.max(...texts.map((text) => text.length));
+  for (const [index, { path, origin }] of rows.entries()) {
+    out.line(`${path.padEnd(left)}  ${texts[index]!.padEnd(middle)}  ${origin}`);
   }
   return 0;
 }
 
-/** The value of every setting, in the order of config.yaml. */
-function effective({ config, origins, file }: LoadedConfig): Shown[] {
-  return [...origins].map(([path, origin]) => ({
-    path,
-    value: masked(path, valueAt(config, path)),
-    origin: origin === "file" ? file ?? origin : origin,
-  }));
-}
-
-function valueAt(config: Config, path: string): unknown {
-  let at: unknown = config;
-  for (const key of path.split(".")) at = (at as Record<string, unknown>)[key];
-  return at;
-}
+const valueAt = (config: Config, path: string): unknown =>
+  path.split(".").reduce<unknown>((at, key) => (at as Record<string, unknown>)[key], config);
 
 /** A value without what may be secret: the user, the password and the query of a URL. */
 function masked(path: string, value: unknown): unknown {

@@ -47,6 +47,20 @@ export function localError(
 }
 
 /**
+ * What to do with a failed promise: `open(path).catch(cannot("read it"))` throws that error.
+ *
+ * @param reasonFor Gives the reason in words for some causes.
+ */
+export function cannot(
+  action: string,
+  reasonFor: (cause: unknown) => string | undefined = () => undefined,
+): (cause: unknown) => never {
+  return (cause) => {
+    throw localError(action, cause, reasonFor(cause));
+  };
+}
+
+/**
  * Checks that a path may be read.
  *
  * @throws {FxferError} `local_io` that names the flag of Deno which permits it.

@@ -1,11 +1,11 @@
 /** `fxfer verify`: compares stored files with the manifest. @module */
-import { CODES, type FxferError } from "../errors.ts";
+import { CODES } from "../errors.ts";
 import { type VerifyFinding, verifyFolder, type VerifyVerdict } from "../storage/mod.ts";
 import { type Output, ProgressLine } from "../terminal/mod.ts";
 import { count, escapeControls, formatBytes } from "../text.ts";
 import type { ParsedArgs } from "./args.ts";
 import type { Command } from "./command.ts";
-import { localError, mustRead } from "./local.ts";
+import { cannot, localError, mustRead } from "./local.ts";
 
 /** What each verdict but `ok` means; `bad` ones say that an acknowledged file is lost or changed. */
 const VERDICTS: Readonly<Record<Exclude<VerifyVerdict, "ok">, { text: string; bad: boolean }>> = {
@@ -30,26 +30,14 @@ const isBad = ({ verdict }: VerifyFinding): boolean => verdict !== "ok" && VERDI
 
 /** @throws {FxferError} `local_io` if the folder cannot be verified. */
 async function checkFolder(folder: string): Promise<void> {
-  const refusal = (cause: unknown, reason?: string): FxferError =>
-    localError(`verify ${folder}`, cause, reason);
-  await mustRead(folder, `verify ${folder}`);
-  const info = await Deno.stat(folder).catch((cause) => {
-    const missing = cause instanceof Deno.errors.NotFound;
-    throw refusal(cause, missing ? "there is no such folder" : undefined);
-  });
-  if (!info.isDirectory) throw refusal(undefined, "it is no folder");
+  const action = `verify ${folder}`;
+  await mustRead(folder, action);
+  const missing = (cause: unknown) =>
+    cause instanceof Deno.errors.NotFound ? "there is no such folder" : undefined;
+  const info = await Deno.stat(folder).catch(cannot(action, missing));
+  if (!info.isDirectory) throw localError(action, undefined, "it is no folder");
   // Without a manifest nothing is known of the files, so "all well" would be wrong.
-  await Deno.lstat(`${folder}/${MANIFEST}`).catch((cause) => {
-    throw refusal(cause, `it has no ${MANIFEST}`);
-  });
-}
-
-async function* findings(folder: string): AsyncGenerator<VerifyFinding> {
-  try {
-    yield* verifyFolder(folder);
-  } catch (cause) {
-    throw localError(`verify ${folder}`, cause);
-  }
+  await Deno.lstat(`${folder}/${MANIFEST}`).catch(cannot(action, () => `it has no ${MANIFEST}`));
 }
 
 async function verify(args: ParsedArgs, { out, err }: Output): Promise<number> {
@@ -63,7 +51,7 @@ async function verify(args: ParsedArgs, { out, err }: Output): Promise<number> {
   let bad = 0;
   const progress = err.terminal && !quiet ? new ProgressLine(err, { label: folder }) : undefined;
   try {
-    for await (const finding of findings(folder)) {
+    for await (const finding of verifyFolder(folder)) {
       counts[finding.verdict]++;
       if (finding.verdict === "ok") bytes += finding.size ?? 0;
       if (isBad(finding)) bad++;
@@ -74,6 +62,8 @@ async function verify(args: ParsedArgs, { out, err }: Output): Promise<number> {
         out.line(describe(finding));
       }
     }
+  } catch (cause) {
+    throw localError(`verify ${folder}`, cause);
   } finally {
     progress?.stop();
   }

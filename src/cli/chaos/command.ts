@@ -5,7 +5,7 @@ import { onStop, type Output } from "../../terminal/mod.ts";
 import { formatBytes } from "../../text.ts";
 import type { ParsedArgs } from "../args.ts";
 import type { Command } from "../command.ts";
-import { localError } from "../local.ts";
+import { cannot } from "../local.ts";
 import { CHAOS, readChaosArgs } from "./args.ts";
 
 /** `fxfer chaos`. */
@@ -15,11 +15,8 @@ async function runChaos(args: ParsedArgs, { out }: Output): Promise<number> {
   const { listen, to, plan, json } = readChaosArgs(args);
   const tell = (event: ProxyEvent | Listening) =>
     out.line(json ? JSON.stringify(event) : inWords(event));
-  await using proxy = await FaultProxy.listen({ ...listen, target: to, plan, onEvent: tell }).catch(
-    (cause) => {
-      throw localError(`listen on ${listen.hostname}:${listen.port}`, cause);
-    },
-  );
+  await using proxy = await FaultProxy.listen({ ...listen, target: to, plan, onEvent: tell })
+    .catch(cannot(`listen on ${listen.hostname}:${listen.port}`));
   tell({ type: "listening", hostname: listen.hostname, port: proxy.port, to });
   const stopped = Promise.withResolvers<void>();
   using _signals = onStop(() => stopped.resolve());

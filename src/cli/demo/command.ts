@@ -14,7 +14,7 @@ import { type Output, type Paint, paintOf, type TextStream } from "../../termina
 import { count, formatBytes, formatDuration, wrap } from "../../text.ts";
 import type { ParsedArgs } from "../args.ts";
 import type { Command } from "../command.ts";
-import { localError } from "../local.ts";
+import { cannot } from "../local.ts";
 import { frameHeading, frameLine, shortId } from "./frame_line.ts";
 import { largeSample, type Sample, SMALL, storedLines } from "./samples.ts";
 import { WireView } from "./wire_view.ts";
@@ -79,9 +79,8 @@ async function runDemo(_args: ParsedArgs, { out }: Output): Promise<number> {
 
 /** A temporary folder, which is removed in the end. @throws {FxferError} `local_io`. */
 async function makeFolder(): Promise<AsyncDisposable & { readonly path: string }> {
-  const path = await Deno.makeTempDir({ prefix: "fxfer_demo_" }).catch((cause) => {
-    throw localError("make a temporary folder", cause);
-  });
+  const path = await Deno.makeTempDir({ prefix: "fxfer_demo_" })
+    .catch(cannot("make a temporary folder"));
   return { path, [Symbol.asyncDispose]: () => Deno.remove(path, { recursive: true }) };
 }
 

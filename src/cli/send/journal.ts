@@ -13,7 +13,7 @@
 import { createHash } from "node:crypto";
 import { resolve } from "node:path";
 import { formatEndpoint } from "../../address.ts";
-import type { Client, SendResult } from "../../client/mod.ts";
+import type { Client, ConnectOptions, SendResult } from "../../client/mod.ts";
 import { omitUndefined } from "../../omit_undefined.ts";
 import { within } from "../../within.ts";
 import { localError, readable, writable } from "../local.ts";
@@ -33,13 +33,7 @@ interface FileEntry {
   result?: SendResult;
 }
 
-/** The session of an earlier run, as `connect` takes it. */
-export interface EarlierSession {
-  readonly sessionId?: string;
-  readonly token?: string;
-}
-
-/** The journal of one command line; see the module's text. */
+/** The journal of one command line. */
 export class Journal implements Disposable {
   /** Seconds for which the server keeps the session of this run; absent without a session. */
   expiryS: number | undefined;
@@ -48,7 +42,7 @@ export class Journal implements Disposable {
   readonly #file: Deno.FsFile | undefined;
   readonly #entries = new Map<string, FileEntry>();
   readonly #changed: string[] = [];
-  #session: EarlierSession = {};
+  #session: Pick<ConnectOptions, "sessionId" | "token"> = {};
   #finished = false;
 
   private constructor({ host, port }: SendArgs, path?: string, file?: Deno.FsFile) {
@@ -95,7 +89,7 @@ export class Journal implements Disposable {
   }
 
   /** The session of the earlier run; empty where there is none. */
-  get session(): EarlierSession {
+  get session(): Pick<ConnectOptions, "sessionId" | "token"> {
     return this.#session;
   }
 

@@ -2,7 +2,7 @@
 import { basename, extname, join } from "node:path";
 import type { FxferError } from "../../errors.ts";
 import { omitUndefined } from "../../omit_undefined.ts";
-import { localError, mustRead, readable } from "../local.ts";
+import { cannot, localError, mustRead, readable } from "../local.ts";
 import { MEDIA_TYPE, type SendArgs, STDIN } from "./args.ts";
 import { expandGlob, isGlob } from "./glob.ts";
 
@@ -74,7 +74,8 @@ class Planner {
 
   async #addPath(path: string, name: string): Promise<void> {
     try {
-      const info = await statFile(path);
+      await mustRead(path);
+      const info = await Deno.stat(path).catch(cannot(`read ${path}`, whyUnreadable));
       if (!info.isDirectory) return void this.targets.push(this.#target(path, name, info));
       if (!this.#asked.recursive) {
         throw localError(`read ${path}`, undefined, "it is a folder, -r sends what is in it");
@@ -87,12 +88,8 @@ class Planner {
 
   /** Every file below a folder, by name. Symlinks are not followed; devices and pipes are left out. */
   async #addFolder(folder: string, name: string): Promise<void> {
-    let entries: Deno.DirEntry[];
-    try {
-      entries = await Array.fromAsync(Deno.readDir(folder));
-    } catch (cause) {
-      throw unreadable(folder, cause);
-    }
+    const entries = await Array.fromAsync(Deno.readDir(folder))
+      .catch(cannot(`read ${folder}`, whyUnreadable));
     entries.sort((a, b) => a.name < b.name ? -1 : 1);
     for (const entry of entries) {
       const path = join(folder, entry.name);
@@ -122,21 +119,8 @@ async function exists(path: string): Promise<boolean> {
   return await Deno.lstat(path).then(() => true, () => false);
 }
 
-/** @throws {FxferError} `local_io` with a reason that the user can act on. */
-async function statFile(path: string): Promise<Deno.FileInfo> {
-  await mustRead(path);
-  try {
-    return await Deno.stat(path);
-  } catch (cause) {
-    throw unreadable(path, cause);
-  }
-}
-
-function unreadable(path: string, cause: unknown): FxferError {
-  const reason = cause instanceof Deno.errors.NotFound
-    ? "there is no such file"
-    : cause instanceof Deno.errors.PermissionDenied
-    ? "you may not read it"
-    : undefined;
-  return localError(`read ${path}`, cause, reason);
+/** The reason in words that the user can act on. */
+function whyUnreadable(cause: unknown): string | undefined {
+  if (cause instanceof Deno.errors.NotFound) return "there is no such file";
+  return cause instanceof Deno.errors.PermissionDenied ? "you may not read it" : undefined;
 }
