@@ -62,7 +62,7 @@ export class ParsedArgs {
   readonly #given: ReadonlyMap<string, readonly string[]>;
   readonly #faults: string[] = [];
 
-  /** @param given The values of each flag given; a flag without value has empty texts. */
+  /** @param given The values of each flag given; a flag without value has an empty text each time. */
   constructor(
     spec: CommandSpec,
     given: ReadonlyMap<string, readonly string[]>,
@@ -151,7 +151,7 @@ function unknownFlag(rawName: string, options: CommandSpec["options"]): string {
 /**
  * Reads the arguments of a command.
  *
- * @returns What was asked, or `"help"` when `--help` is anywhere among the flags.
+ * @returns The arguments, or `"help"` when `--help` is anywhere among the flags.
  * @throws {FxferError} `usage` with every fault at once.
  */
 export function parseCommandArgs(spec: CommandSpec, args: readonly string[]): ParsedArgs | "help" {

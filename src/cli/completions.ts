@@ -15,7 +15,7 @@ const SHELLS: Readonly<Record<string, Script>> = {
 };
 
 /**
- * The command.
+ * `fxfer completions`, or the same command of another program.
  *
  * @param program The program's name, such as `fxfer`.
  * @param table Every command of the program, this one too.
@@ -49,7 +49,7 @@ const optionsOf = ({ options }: CommandSpec): (readonly [string, OptionSpec])[] 
 const flagsOf = (spec: CommandSpec): string[] => optionsOf(spec).map(([name]) => `--${name}`);
 const settings = (): string => [...SETTINGS.keys()].map((path) => `${path}=`).join(" ");
 
-/** The words to offer for a flag's value, if there are some; for other values files are offered. */
+/** The words to offer for the value of a flag; undefined where files are offered instead. */
 function valuesOf({ words, setting }: OptionSpec): string | undefined {
   const offered = words ?? SETTINGS.get(setting ?? "")?.kind.words ?? [];
   return offered.length === 0 ? undefined : offered.join(" ");
@@ -90,7 +90,7 @@ complete -o filenames -F ${fn} ${program}
 `;
 }
 
-/** What `help` takes besides the commands; a topic may have the name of one. */
+/** The topics of `help` that do not share their name with a command. */
 function topicNames(specs: readonly CommandSpec[]): string[] {
   const commands = specs.map(({ name }) => name);
   return [...topicsFor(commands).keys()].filter((name) => !commands.includes(name));
@@ -99,7 +99,7 @@ function topicNames(specs: readonly CommandSpec[]): string[] {
 /** A shell function's name: `_fxfer_server`. */
 const identifier = (program: string): string => `_${program.replaceAll("-", "_")}`;
 
-/** Inside single quotes of a shell. */
+/** A text in the single quotes of a shell. */
 const quoted = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
 
 function zshScript(program: string, specs: readonly CommandSpec[]): string {

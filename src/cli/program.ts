@@ -9,16 +9,16 @@ import { topicsFor } from "./help/topics.ts";
 import { reportError } from "./report.ts";
 import { unfitRuntime, versionText } from "./version.ts";
 
-/** Which program it is: fxfer with everything, or one that is made for a role. */
+/** A program: fxfer with all commands, or one with the commands of a role. */
 export interface Program {
-  /** What it is called. */
+  /** The name by which the user calls the program. */
   readonly name: string;
   readonly commands: CommandTable;
-  /** A sentence that says what it may do, where that is less than everything. */
+  /** For a program with few permissions: a sentence that names them, without full stop. */
   readonly limits?: string;
 }
 
-/** Loads a command; `others` are words that could have been meant as well. */
+/** Loads a command; `others` are further words that a mistyped `name` may mean. */
 function find(
   { name: program, commands: table }: Program,
   name: string,

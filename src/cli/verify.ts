@@ -7,7 +7,7 @@ import type { ParsedArgs } from "./args.ts";
 import type { Command } from "./command.ts";
 import { cannot, localError, mustRead } from "./local.ts";
 
-/** What each verdict but `ok` means; `bad` ones say that an acknowledged file is lost or changed. */
+/** What each verdict but `ok` means; a `bad` one says that an acknowledged file is lost or changed. */
 const VERDICTS: Readonly<Record<Exclude<VerifyVerdict, "ok">, { text: string; bad: boolean }>> = {
   missing: { text: "listed, and not there", bad: true },
   changed: { text: "not the bytes that were stored", bad: true },

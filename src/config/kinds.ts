@@ -76,7 +76,7 @@ function readerBesideWords({ integer, seconds, bytes, text, list }: Values): Rea
   return list === undefined ? text && TEXTS[text] : NETWORKS;
 }
 
-/** `on` or `off`. YAML 1.1 reads these bare words as true and false, which count as the words. */
+/** `on` or `off`; true and false count as these words, because YAML 1.1 reads the words so. */
 export function readSwitch(raw: unknown): "on" | "off" | undefined {
   if (raw === false || raw === "off" || raw === "false") return "off";
   return raw === true || raw === "on" || raw === "true" ? "on" : undefined;
@@ -140,7 +140,7 @@ function inUnits(raw: unknown, units: ReadonlyMap<string, number>): number | und
   return digits === undefined || factor === undefined ? undefined : Number(digits) * factor;
 }
 
-/** Text for which `accepts` finds a value. */
+/** Reads the text for which `accepts` gives anything true. */
 const text = (brief: string, accepts: (text: string) => unknown): Reader => ({
   brief,
   read: (raw) => typeof raw === "string" && accepts(raw) ? raw : undefined,

@@ -38,7 +38,7 @@ export interface LoadOptions {
   readonly explicit?: boolean;
   /** The settings of flags; of two for the same setting the later one counts. */
   readonly flags?: readonly ConfigFlag[];
-  /** `path=value` texts; later ones count before earlier ones, and all of them before `flags`. */
+  /** `path=value` texts, which count before `flags`; of two for one setting the later one counts. */
   readonly sets?: readonly string[];
 }
 
@@ -87,7 +87,7 @@ function lookUp(tree: Tree, path: string): { readonly path: string; readonly val
   return { path, value: at };
 }
 
-/** The settings of the flags, then those of `--set`; a text that is none becomes a fault. */
+/** The settings of the flags, then those of `--set`, where a text without a path is a fault. */
 function readOverrides({ flags = [], sets = [] }: LoadOptions, faults: ConfigFault[]) {
   const overrides: ConfigFlag[] = [...flags];
   for (const text of sets) {

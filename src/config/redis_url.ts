@@ -17,7 +17,7 @@ export interface RedisUrl {
   readonly kind: "server" | "cluster" | "sentinel";
   /** Whether every connection is encrypted (`rediss`). */
   readonly tls: boolean;
-  /** The server; or nodes of the Cluster; or Sentinels. One that answers is enough. */
+  /** The server; or nodes of the Cluster; or Sentinels. One of them that answers is enough. */
   readonly nodes: readonly RedisAddress[];
   readonly username: string | undefined;
   readonly password: string | undefined;

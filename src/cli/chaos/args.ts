@@ -63,7 +63,7 @@ export interface ChaosArgs {
   readonly json: boolean;
 }
 
-/** Seconds up to a day, as this setting takes them. */
+/** Seconds of at most a day, as this setting takes them; text may carry a unit. */
 const seconds = (text: string) => SETTINGS.get("server.drain_timeout")!.kind.read(text) as number;
 
 /**

@@ -25,7 +25,7 @@ const REQUEST_BYTES = 1024 * 1024;
 /** After this many bytes the connection breaks: in the middle of the third of four frames. */
 const CUT_AFTER = 2_600_000;
 
-/** Slowed down, because on one machine all bytes would be under way before the server has any. */
+/** Holds bytes back: on one machine all of them would be under way before the server has any. */
 const SLOW = { chunk: 64 * 1024, delayMs: 2 } as const;
 
 /** `fxfer demo`. */

@@ -18,7 +18,7 @@ export interface SeenFrame {
 export interface WireTotals {
   /** Frames in both directions. */
   readonly frames: number;
-  /** Bytes of them that belong to no file. */
+  /** Bytes of frames that belong to no file. */
   readonly overhead: number;
   /** Bytes of files. */
   readonly payload: number;
@@ -68,9 +68,9 @@ class Stream {
   readonly #decoder: Decoder;
   readonly #onFrame: (seen: SeenFrame) => void;
   /** Bytes of the current frame that belong to no file, so far. */
-  #own = 0;
-  /** Bytes of a file that still belong to the current frame. */
-  #owed = 0;
+  #frameOverhead = 0;
+  /** Bytes of a file that the current frame still has to bring. */
+  #payloadLeft = 0;
 
   constructor(role: "server" | "client", onFrame: (seen: SeenFrame) => void) {
     this.#decoder = new Decoder({ role });
@@ -80,26 +80,26 @@ class Stream {
   feed(bytes: Uint8Array): void {
     for (let at = 0; at < bytes.length;) {
       // Outside payloads one byte at a time, to know exactly where the payload begins.
-      const length = this.#owed > 0 ? Math.min(this.#owed, bytes.length - at) : 1;
+      const length = this.#payloadLeft > 0 ? Math.min(this.#payloadLeft, bytes.length - at) : 1;
       this.#push(bytes.subarray(at, at + length));
       at += length;
     }
   }
 
   #push(bytes: Uint8Array): void {
-    if (this.#owed > 0) {
-      this.#owed -= bytes.length;
+    if (this.#payloadLeft > 0) {
+      this.#payloadLeft -= bytes.length;
       this.payload += bytes.length;
     } else {
-      this.#own += bytes.length;
+      this.#frameOverhead += bytes.length;
       this.overhead += bytes.length;
     }
     for (const event of this.#decoder.push(bytes)) {
       if (event.type !== "request" && event.type !== "reply") continue;
-      if (event.type === "request") this.#owed = event.request.header.size;
+      if (event.type === "request") this.#payloadLeft = event.request.header.size;
       this.frames++;
-      this.#onFrame({ frame: event, overhead: this.#own });
-      this.#own = 0;
+      this.#onFrame({ frame: event, overhead: this.#frameOverhead });
+      this.#frameOverhead = 0;
     }
   }
 }

@@ -1,6 +1,6 @@
 /**
  * The checks of `fxfer doctor`: the runtime, permissions, open files and the port, the storage folder,
- * and the session store. Each check says what it found; none changes or starts anything.
+ * and the session store. Each check says what it found. No check starts anything or leaves anything changed.
  *
  * @module
  */
@@ -40,7 +40,7 @@ export function checkRuntime(version: string): Finding {
   return note(`Deno ${version} is older than what fxfer is tested with`, `use ${OLDEST_DENO}`);
 }
 
-/** What the sandbox allows, and what that gives up. */
+/** What the sandbox allows, and what the server cannot do in it. */
 async function checkPermissions({ server, storage }: Config): Promise<Finding[]> {
   const { path } = storage;
   const [net, write, read] = await Promise.all([
@@ -115,7 +115,7 @@ const MAX_ENTRIES = 100_000;
 /** Of the entries that fxfer never makes, this many are named. */
 const MAX_NAMED = 5;
 
-/** Looks at the folder; the file that tries out the permission is removed again. */
+/** Looks at the folder, and writes a file into it that is removed at once. */
 async function checkStorage({ storage: { path } }: Config): Promise<Finding[]> {
   if (!await writable(path)) return [];
   const found: Finding[] = [];
@@ -197,7 +197,7 @@ async function checkStore({ server, stateful, storage }: Config): Promise<Findin
   }
 }
 
-/** Sends PING to a server, Cluster node or Sentinel; without the password, which none needs to answer. */
+/** Sends PING without the password to a server, Cluster node or Sentinel: each answers, if only to ask. */
 async function checkNode({ host: hostname, port }: RedisAddress, tls: boolean): Promise<Finding> {
   const where = `redis at ${formatEndpoint({ hostname, port })}`;
   if (!await reachable(hostname, port)) {

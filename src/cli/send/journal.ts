@@ -2,11 +2,11 @@
  * The journal: what a killed `fxfer send` needs to go on, one file in the state folder for each
  * command line.
  *
- * It has lines of JSON, each written whole: the session, a file's upload id, a file's result. The
- * same command finds the journal again, goes on in the same session, skips what is stored, and lets
- * the server say how much it has of the rest. A file that was changed in between starts over. Only
- * its owner may read the journal, because it holds the session's secret. It is removed when nothing
- * is left to do.
+ * The journal has lines of JSON, each written whole: the session, a file's upload id, a file's result.
+ * The same command finds the journal again, goes on in the same session, skips what is stored, and
+ * lets the server say how much it has of the rest. A file that was changed in between starts over.
+ * Only its owner may read the journal, because it holds the session's secret. It is removed when
+ * nothing is left to do.
  *
  * @module
  */
@@ -118,9 +118,9 @@ export class Journal implements Disposable {
   }
 
   /**
-   * Writes down the session of a client. The session of a client that followed it to another server
-   * is not written down: a later run asks the first server, which knows where the session is, and
-   * no other server gets its secret.
+   * Writes down the session of a client, unless the client has followed the session to another
+   * server: a later run asks the first server, which knows where the session is, and shows the
+   * session's secret to no other server.
    */
   sessionOpened({ sessionId, token, terms, address }: Client): void {
     this.expiryS = sessionId === null ? undefined : terms?.sessionExpiryS;
@@ -204,7 +204,7 @@ async function openFile(folder: string, path: string): Promise<Deno.FsFile> {
   }
 }
 
-/** How long to wait for a lock on a Deno that cannot just try it, in milliseconds. */
+/** How long to wait for a lock where Deno has no tryLock, in milliseconds. */
 const LOCK_MS = 500;
 
 /** Takes the lock of a journal; false when another program has it. */

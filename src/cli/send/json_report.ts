@@ -23,7 +23,7 @@ import type { SendReport, Summary } from "./report.ts";
 /** Between two `progress` events of a file, in milliseconds. */
 const PROGRESS_MS = 1000;
 
-/** Writes events as JSON; see the module's text. */
+/** Writes events as JSON. */
 export class JsonReport implements SendReport {
   readonly #output: Output;
   readonly #several: boolean;

@@ -6,7 +6,7 @@ import { cannot, localError, mustRead, readable } from "../local.ts";
 import { MEDIA_TYPE, type SendArgs, STDIN } from "./args.ts";
 import { expandGlob, isGlob } from "./glob.ts";
 
-/** The media type of files whose type nobody knows. */
+/** The media type of files that the table does not know. */
 const UNKNOWN_TYPE = "application/octet-stream";
 
 /** One file to send. */
@@ -18,7 +18,7 @@ export interface FileToSend {
   /** The name that the server gets; absent for standard input without `--name`. */
   readonly name?: string;
   readonly mimeType: string;
-  /** Bytes; absent where they are known only at the end: of a pipe, of a device. */
+  /** Bytes; absent for a pipe or a device, whose size is known only at its end. */
   readonly size?: number;
   /** When it was changed, in milliseconds; absent where `size` is. */
   readonly mtime?: number;

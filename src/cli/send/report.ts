@@ -1,4 +1,4 @@
-/** What a report of `fxfer send` is told; there is one as text and one as JSON. @module */
+/** What the reports of `fxfer send` have in common: one writes text, the other JSON. @module */
 import type { ClientEvent, Progress, SendResult } from "../../client/mod.ts";
 import type { FxferError } from "../../errors.ts";
 import type { FileToSend } from "./plan.ts";

@@ -74,7 +74,7 @@ function ownAddress({ server: { host, port } }: Config): string {
   throw usageError(["--as is missing: --as=HOST:PORT, as clients reach this server"], SESSION.name);
 }
 
-/** The whole id for the first characters of one, which is what logs show. */
+/** The whole id of the session whose id begins with these characters: logs show only those. */
 async function fullId(store: SessionStore, id: string): Promise<string> {
   if (id.length === 36) return id;
   const found: string[] = [];
