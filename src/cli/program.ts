@@ -22,7 +22,7 @@ export interface Program {
 function find(
   { name: program, commands: table }: Program,
   name: string,
-  others: Iterable<string> = ["help"],
+  others: Iterable<string> = ["help", "--help", "--version"],
 ): Promise<Command> {
   if (Object.hasOwn(table, name)) return table[name]!();
   const near = suggest(name, [...Object.keys(table), ...others]);

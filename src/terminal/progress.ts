@@ -175,8 +175,8 @@ export class ProgressLine {
     const share = percent(this.#state()) ?? 0;
     if (this.#stream.terminal) {
       if (since < REDRAW_MS) return;
-      // One column less: a full last column makes some terminals wrap.
-      this.#stream.status(renderProgress(this.#state(), this.#stream.columns - 1));
+      // Three columns less: the ^C that a terminal echoes, and a full last column, make lines wrap.
+      this.#stream.status(renderProgress(this.#state(), this.#stream.columns - 3));
     } else {
       const step = Math.floor(share / 10) > Math.floor(this.#shownPercent / 10);
       if (since < SILENCE_MS && !(step && since >= STEP_MS)) return;
