@@ -75,9 +75,9 @@
  * - Names have 128 random bits, not the 16 of older servers, which collided within 5,000 files.
  * - The list of stored files is a text file, appended to by one write a line, and not a database: several
  *   processes may append without a lock, a crash damages the last line at most, and any tool can read it.
- * - At level `durable` uploads that end together share one flush (group_sync.ts), because a flush takes
+ * - At level `durable` uploads that end together share one flush (flush.ts), because a flush takes
  *   milliseconds however many files it covers.
- * - Extensions come from the data file of mime-db. The package around it takes six times as long to load.
+ * - Extensions come from the data file of mime-db. The package mime-types, which wraps it, takes six times as long to load.
  * - One contract with optional members, and no class for each combination: a server asks for one capability
  *   where it needs it. Asking for the tier told the same only as long as the disk was the only storage.
  *
