@@ -21,7 +21,7 @@ import type {
 } from "./types.ts";
 import { DiskUpload } from "./upload.ts";
 
-/** A partial file is swept only if nobody has written to it for this long, in milliseconds. */
+/** A partial file is swept only if no process has written to it for this long, in milliseconds. */
 const SWEEP_OLDER_THAN_MS = 600_000;
 
 /**
@@ -107,7 +107,7 @@ export class DiskStorage implements FileStorage {
   /**
    * Stores a file that is in memory: at once if it is small and the level asks for no flush.
    *
-   * @param crowded Other requests wait for this thread: the thread pool writes files of 16 KiB and more.
+   * @param crowded Other requests wait for this thread: the thread pool writes files from 16 KiB on.
    */
   put(spec: PutSpec, bytes: Uint8Array, crowded = false): StoredFile | Promise<StoredFile> {
     const parts = this.#parts;

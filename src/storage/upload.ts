@@ -6,7 +6,10 @@ import type { DiskParts } from "./disk_parts.ts";
 import { asStorageError } from "./io_errors.ts";
 import type { FileSpec, SealedFile, StoredFile, Upload } from "./types.ts";
 
-/** What an upload starts with, whether it is new or reopened. */
+/**
+ * What an upload starts with, whether it is new or reopened. Its room is reserved in the budget already:
+ * `spec.reserve` bytes, or `offset` if that is more.
+ */
 export interface UploadStart {
   readonly temporaryPath: string;
   readonly finalPath: string;
@@ -15,8 +18,6 @@ export interface UploadStart {
   /** The digest of the first `offset` bytes. */
   readonly hash: Hash;
   readonly offset: number;
-  /** Bytes that are reserved in the budget already; default those of the spec. */
-  readonly reserved?: number;
 }
 
 /**
@@ -37,8 +38,6 @@ export class DiskUpload implements Upload {
   #file: Deno.FsFile | undefined;
   #offset: number;
   #reserved: number;
-  /** How many reserved bytes are written. */
-  #written: number;
   #stage: Stage = "writing";
   #sealed: SealedFile | undefined;
   #whole: WholeFile | undefined;
@@ -56,9 +55,8 @@ export class DiskUpload implements Upload {
     this.#file = start.file;
     this.#hash = start.hash;
     this.#offset = start.offset;
-    this.#reserved = start.reserved ?? start.spec.reserve;
-    this.#written = Math.min(start.offset, this.#reserved);
-    parts.budget.wrote(this.#written);
+    this.#reserved = Math.max(start.spec.reserve, start.offset);
+    parts.budget.wrote(start.offset);
     parts.open.set(start.temporaryPath, this);
   }
 
@@ -118,7 +116,6 @@ export class DiskUpload implements Upload {
     // The upload was released or discarded during the write: the bytes may be another upload's now.
     if (this.#stage !== "writing") throw new TypeError("Cannot write to upload: it is over");
     this.#offset += count;
-    this.#written += count;
     this.#parts.budget.wrote(count);
   }
 
@@ -211,8 +208,7 @@ export class DiskUpload implements Upload {
   #end(stage: "published" | "over"): void {
     this.#closeFile();
     this.#stage = stage;
-    this.#parts.budget.release(this.#reserved, this.#written);
-    this.#reserved = this.#written = 0;
+    this.#parts.budget.release(this.#reserved, this.#offset);
     if (this.#parts.open.get(this.temporaryPath) === this) {
       this.#parts.open.delete(this.temporaryPath);
     }
