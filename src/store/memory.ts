@@ -1,17 +1,12 @@
-/**
- * Sessions in the memory of this process: the fastest store, and its records end with the process.
- *
- * @module
- */
+/** Sessions in the memory of this process: the fastest store. Its records end with the process. @module */
 import type { SessionRecord } from "../session/mod.ts";
 import type { SessionStore, StoreStats } from "./types.ts";
 
 /** What {@linkcode MemorySessionStore} takes. */
 export interface MemorySessionStoreOptions {
   /**
-   * How many tombstones are kept, 0 or more. Beyond it the session that ended first is forgotten, and its
-   * id answers `session_unknown` earlier than it would otherwise.
-   *
+   * How many tombstones are kept, 0 or more. Beyond that the session that ended first is forgotten, and
+   * its id answers `session_unknown` earlier than it would otherwise.
    * @default {10_000}
    */
   readonly maxEnded?: number;

@@ -24,13 +24,11 @@ import type { SessionStore, StoreStats, TakeoverListener } from "./types.ts";
 export interface RedisSessionStoreOptions {
   /**
    * What every key starts with; servers with the same prefix share their sessions.
-   *
    * @default {"fxfer:"}
    */
   readonly prefix?: string;
   /**
    * How long to wait for a reply, in milliseconds, 1 or more; then the call throws `store_unavailable`.
-   *
    * @default {2000}
    */
   readonly commandTimeoutMs?: number;
@@ -69,9 +67,9 @@ const PAGE = 32;
  * Keeps session records in a Redis server, version 6 or newer.
  *
  * The caller makes a client ({@linkcode RedisClient}) and closes it after the store. Errors, and replies
- * that take longer than the timeout, are thrown as `store_unavailable` with their cause. Records are as
- * safe as Redis is told to keep them: without persistence it forgets its sessions when it restarts, and
- * an `ok` at level `durable` is true only with `appendfsync always`.
+ * that take longer than the timeout, are thrown as `store_unavailable` with their cause. Redis's own
+ * settings decide how safe records are: without persistence Redis forgets its sessions when it restarts,
+ * and an `ok` at level `durable` is true only with `appendfsync always`.
  *
  * @example
  * ```ts
@@ -143,8 +141,8 @@ export class RedisSessionStore implements SessionStore {
     if (Number(saved) !== 1) return false;
     this.#rings.note(record);
     // The record is stored, so the save has succeeded; list() repairs an entry that fails now.
-    if (record.endedAt !== null) await this.#index.markEnded(id, ttl).catch(ignore);
-    else if (version === 1) await this.#index.markLive(id, ttl).catch(ignore);
+    const ended = record.endedAt !== null;
+    if (ended || version === 1) await this.#index.mark(id, ended, ttl).catch(ignore);
     return true;
   }
 

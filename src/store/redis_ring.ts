@@ -1,7 +1,7 @@
 /**
  * The kept replies of a session (its ring) are a list beside its record, and a save sends only the new
- * ones. They are worth it: sixteen replies take ten times the room of the rest of the record, and a
- * session is saved twice for a small file.
+ * ones. That is worth the effort: sixteen replies take ten times the room of the rest of the record, and
+ * a session is saved twice for a small file.
  *
  * @module
  */
