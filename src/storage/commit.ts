@@ -60,7 +60,7 @@ export async function commitDurably(parts: DiskParts, file: WholeFile): Promise<
   return remember(parts, file);
 }
 
-/** Flushes what makes a name durable: its folder, and the entry of that folder in the one above. */
+/** Flushes what makes a name durable: the folder of the file, and the storage folder above it. */
 export async function syncFolders(parts: DiskParts, path: string): Promise<void> {
   const folder = folderOf(path);
   const waits = [parts.folderSync.sync(parts.folder.root)];

@@ -60,7 +60,7 @@ export class GroupSync {
   #run(keys: ReadonlySet<string>): Promise<void> {
     const run = this.#flush(keys);
     const end = () => this.#running = undefined;
-    // `end` runs before what `sync` adds to this promise, so the next flush finds none running.
+    // `sync` waits for this promise, so `#running` is undefined when it begins the next flush.
     this.#running = run.then(end, end);
     return run;
   }

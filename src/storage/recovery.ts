@@ -75,7 +75,7 @@ export async function sweepOrphans(
     const path = `${INCOMING}/${name}`;
     if (parts.open.has(path) || isLive(path)) continue;
     const info = parts.folder.kind(path);
-    // fxfer makes no folders here. One that somebody else made is left for people to look at.
+    // fxfer makes no folders here. A folder that somebody else made is left for people to look at.
     if (info === undefined || info.isDirectory) continue;
     if (info.isFile && (info.mtime?.getTime() ?? 0) > newest) continue;
     parts.folder.remove(path);

@@ -60,7 +60,12 @@ export class MemorySessionStore implements SessionStore {
     if ((records.get(id)?.version ?? 0) !== record.version - 1) return false;
     records.set(id, record);
     if (record.endedAt === null) this.#ended.delete(id);
-    else this.#addTombstone(id);
+    else this.#ended.add(id);
+    if (this.#ended.size > this.#maxEnded) {
+      const [oldest] = this.#ended;
+      this.#ended.delete(oldest!);
+      records.delete(oldest!);
+    }
     return true;
   }
 
@@ -94,13 +99,5 @@ export class MemorySessionStore implements SessionStore {
   #open(): Map<string, SessionRecord> {
     if (this.#disposed) throw new TypeError("Cannot use session store: it is closed");
     return this.#records;
-  }
-
-  #addTombstone(id: string): void {
-    this.#ended.add(id);
-    if (this.#ended.size <= this.#maxEnded) return;
-    const [oldest] = this.#ended;
-    this.#ended.delete(oldest!);
-    this.#records.delete(oldest!);
   }
 }

@@ -142,7 +142,7 @@ export class RedisSessionStore implements SessionStore {
     this.#rings.note(record);
     // The record is stored, so the save has succeeded; list() repairs an entry that fails now.
     const ended = record.endedAt !== null;
-    if (ended || version === 1) await this.#index.mark(id, ended, ttl).catch(ignore);
+    if (ended || version === 1) await this.#index.mark(id, ended, ttl).catch(() => {});
     return true;
   }
 
@@ -203,7 +203,7 @@ export class RedisSessionStore implements SessionStore {
     const begun = subscriber.subscribe(channel, hear).then(() => true, () => false);
     return {
       async [Symbol.asyncDispose]() {
-        if (await begun) await subscriber.unsubscribe(channel, hear).catch(ignore);
+        if (await begun) await subscriber.unsubscribe(channel, hear).catch(() => {});
       },
     };
   }
@@ -234,7 +234,7 @@ function ttlOf(record: SessionRecord): number {
   return Math.max(1, Math.ceil(end - lastActivityAt)) + Math.max(expiryMs, TOMBSTONE_MS);
 }
 
-/** Only fxfer writes to these keys, so a text that was saved as a record is one. */
+/** The record of a reply to LOAD. Its fields need no check: only fxfer writes to these keys. */
 function parse(reply: unknown): SessionRecord | undefined {
   const [json, replies] = reply as [string | null | undefined, string[]];
   if (json === null || json === undefined) return undefined;
@@ -247,5 +247,3 @@ function parse(reply: unknown): SessionRecord | undefined {
     });
   }
 }
-
-function ignore(): void {}

@@ -3,7 +3,7 @@ import { FxferError } from "../errors.ts";
 import { LATE, within } from "../within.ts";
 
 /**
- * Sends commands to Redis. It is one method, so that any client fits, and the library imports none.
+ * Sends commands to Redis. There is one method only, so that any client fits and the library imports none.
  *
  * The implementer guarantees: each command gets its own reply, whatever became of earlier commands; when
  * the connection is lost before the reply, the promise rejects and the command is not sent again; while

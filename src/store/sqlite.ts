@@ -129,7 +129,7 @@ export class SqliteSessionStore implements SessionStore {
   }
 }
 
-/** Needs no check: only fxfer writes to the file, so a text that was saved as a record is one. */
+/** The text needs no check: only fxfer writes to the file, and it writes records only. */
 function parse(json: unknown): SessionRecord {
   return JSON.parse(String(json));
 }
