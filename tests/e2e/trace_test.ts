@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { FaultProxy } from "../../src/chaos/mod.ts";
 import { stateWords, stepsBetween } from "../../src/trace/session_steps.ts";
 import { tracingStore } from "../../src/trace/tracing_store.ts";
 import { createLogger } from "../../src/log.ts";
@@ -16,7 +15,8 @@ import {
   type SessionRecord,
 } from "../../src/session/mod.ts";
 import { MemorySessionStore } from "../../src/store/mod.ts";
-import { fxfer } from "../helpers/fxfer.ts";
+import { proxied } from "../helpers/fault_proxy.ts";
+import { start } from "../helpers/fxfer.ts";
 import type { Json } from "../helpers/raw_frame.ts";
 import { serving } from "../helpers/serving.ts";
 import { TempDir } from "../helpers/temp.ts";
@@ -28,15 +28,18 @@ const test = serving("--trace", { args: ["--trace"] });
 test("serve tells each change of a session, and send those of its client, with the rule", async (server) => {
   await using folder = await TempDir.make();
   await Deno.writeFile(folder.join("a.bin"), new Uint8Array(4 * MIB));
-  await using proxy = await FaultProxy.listen({
-    target: { hostname: server.hostname, port: server.port },
-    plan: (connection) =>
-      connection === 0
-        ? { up: { chunk: 65536, delayMs: 1, faults: [{ after: 2 * MIB, kind: "reset" }] } }
-        : {},
-  });
-  const args = ["send", "--trace", "-q", "-p", String(proxy.port), "a.bin"];
-  const { code, err } = await fxfer(args, { cwd: folder.path });
+  await using net = await proxied(server, (connection) => ({
+    up: connection === 0
+      ? { chunk: 65536, delayMs: 1, faults: [{ after: 2 * MIB, kind: "reset" }] }
+      : { faults: [{ after: 0, kind: "stall" }] },
+  }));
+  const args = ["send", "--trace", "-q", "-p", String(net.proxy.port), "a.bin"];
+  const sending = start(args, { cwd: folder.path });
+  // Else the client might be back before the server has noticed that it was gone.
+  await server.event("session.step", ({ state }) => state === "Active → Detached");
+  await net.events.wait(({ type, connection }) => type === "fault" && connection === 1);
+  net.proxy.release();
+  const { code, err } = await sending.ended;
   assert.equal(code, 0, err);
   const steps = err.trimEnd().split("\n");
   for (const step of steps) assert.match(step, /^trace \d+\.\d{3}s (S-[A-Z]+-\d|§9 retry) /);
