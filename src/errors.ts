@@ -90,7 +90,8 @@ export type Code =
   | "usage"
   | "config_invalid";
 
-const TABLE: Readonly<Record<Code, CodeSpec>> = {
+/** Every code with its class, its fixed text and its exit code. */
+export const CODES: Readonly<Record<Code, CodeSpec>> = {
   ok: success("stored"),
   partial: success("part received"),
   session_created: success("session created"),
@@ -151,12 +152,9 @@ const TABLE: Readonly<Record<Code, CodeSpec>> = {
   config_invalid: local("the configuration is invalid", 1),
 };
 
-/** Every code with its class, its fixed text and its exit code. */
-export const CODES: Readonly<Record<Code, CodeSpec>> = TABLE;
-
 /** Whether a text, for example of a reply, is a code of the table. */
 export function isCode(text: string): text is Code {
-  return Object.hasOwn(TABLE, text);
+  return Object.hasOwn(CODES, text);
 }
 
 /** The facts of an error by their names in replies, such as `field`, `offset` and `retry_after_ms`. */

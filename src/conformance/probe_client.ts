@@ -1,10 +1,5 @@
-/**
- * A client that builds its frames as text, from the contract alone. It does not use the protocol
- * folder on purpose, so that a misreading there shows here.
- *
- * @module
- */
-import { within } from "../within.ts";
+/** A client that builds its frames as text, from the contract alone. @module */
+import { LATE, within } from "../within.ts";
 
 /** A JSON object of the wire. */
 // deno-lint-ignore no-explicit-any
@@ -70,13 +65,12 @@ export class ProbeClient implements Disposable {
 
   private constructor(conn: Deno.TcpConn) {
     this.#conn = conn;
+    conn.setNoDelay();
   }
 
   /** Opens a connection. */
   static async open(address: { hostname: string; port: number }): Promise<ProbeClient> {
-    const conn = await Deno.connect(address);
-    conn.setNoDelay();
-    return new ProbeClient(conn);
+    return new ProbeClient(await Deno.connect(address));
   }
 
   /** Writes text as UTF-8, or bytes. */
@@ -162,24 +156,13 @@ export class ProbeClient implements Disposable {
 
   async #read(): Promise<boolean> {
     const buffer = new Uint8Array(64 * 1024);
-    let late = false;
-    const timer = setTimeout(() => {
-      late = true;
-      this[Symbol.dispose]();
-    }, PATIENCE_MS);
-    try {
-      const count = await this.#conn.read(buffer);
-      if (count === null) return false;
-      const joined = new Uint8Array(this.#rest.length + count);
-      joined.set(this.#rest);
-      joined.set(buffer.subarray(0, count), this.#rest.length);
-      this.#rest = joined;
-      return true;
-    } catch {
-      if (late) throw new Error("no answer");
-      return false;
-    } finally {
-      clearTimeout(timer);
-    }
+    const count = await within(PATIENCE_MS, this.#conn.read(buffer).catch(() => null));
+    if (count === LATE) throw new Error("no answer");
+    if (count === null) return false;
+    const joined = new Uint8Array(this.#rest.length + count);
+    joined.set(this.#rest);
+    joined.set(buffer.subarray(0, count), this.#rest.length);
+    this.#rest = joined;
+    return true;
   }
 }
