@@ -84,15 +84,6 @@ export function mediaType(value: unknown): string | undefined {
   return essence.toLowerCase();
 }
 
-/** Reads an optional field: absent and `null` are the same. */
-export function optional<T>(
-  value: unknown,
-  field: string,
-  read: (value: unknown, field: string) => T,
-): T | undefined {
-  return value === undefined || value === null ? undefined : read(value, field);
-}
-
 /** How many bytes a well-formed text takes in UTF-8. */
 export function utf8Length(text: string): number {
   let bytes = text.length;

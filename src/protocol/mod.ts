@@ -293,6 +293,12 @@ export {
   type TransferRequest,
 } from "./actions.ts";
 export { Decoder, type DecoderOptions } from "./decoder.ts";
-export { encodeReply, encodeRequest, type RequestInit } from "./encoder.ts";
-export { encodeV1Header, encodeV1Results, type V1Result } from "./v1.ts";
-export { negotiateVersion } from "./version.ts";
+export {
+  encodeReply,
+  encodeRequest,
+  encodeV1Header,
+  encodeV1Results,
+  type RequestInit,
+  type V1Result,
+} from "./encoder.ts";
+export { negotiateVersion } from "./header.ts";
