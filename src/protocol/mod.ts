@@ -269,14 +269,7 @@
  * @module
  */
 export * from "./limits.ts";
-export type {
-  DecodeEvent,
-  FileInfo,
-  ReplyBody,
-  ReplyFrame,
-  ReplyHeader,
-  V1Header,
-} from "./frame.ts";
+export * from "./frame.ts";
 export {
   type Action,
   ACTIONS,
@@ -292,13 +285,6 @@ export {
   type TransferData,
   type TransferRequest,
 } from "./actions.ts";
-export { Decoder, type DecoderOptions } from "./decoder.ts";
-export {
-  encodeReply,
-  encodeRequest,
-  encodeV1Header,
-  encodeV1Results,
-  type RequestInit,
-  type V1Result,
-} from "./encoder.ts";
+export * from "./decoder.ts";
+export * from "./encoder.ts";
 export { negotiateVersion } from "./header.ts";

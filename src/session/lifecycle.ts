@@ -6,9 +6,15 @@
  *
  * @module
  */
-import { expiredAt, lifeOf } from "./life.ts";
 import { remember } from "./sequence.ts";
-import type { Intent, KeptReply, SessionRecord, UploadRecord } from "./session.ts";
+import {
+  expiredAt,
+  type Intent,
+  type KeptReply,
+  lifeOf,
+  type SessionRecord,
+  type UploadRecord,
+} from "./session.ts";
 import { isAttached, nextState } from "./state.ts";
 
 /** After this many takeovers within {@linkcode FLAP_WINDOW_MS} another one is refused (S-TAKE-5). */
@@ -59,22 +65,18 @@ export interface Execution {
 
 /** A new session, attached to the connection that asked for it (S-CON-1). */
 export function createSession(init: SessionInit): SessionRecord {
+  const { now, ...terms } = init;
   return {
-    id: init.id,
+    ...terms,
     version: 1,
     state: nextState(nextState("idle", "connect"), "authorise"),
     epoch: 1,
-    instance: init.instance,
-    leaseUntil: leaseFrom(init.now, init.keepaliveMs),
+    leaseUntil: leaseFrom(now, init.keepaliveMs),
     takeovers: NONE,
-    tokenHash: init.tokenHash,
-    clientAddress: init.clientAddress,
-    createdAt: init.now,
-    lastActivityAt: init.now,
+    createdAt: now,
+    lastActivityAt: now,
     detachedAt: null,
     endedAt: null,
-    keepaliveMs: init.keepaliveMs,
-    expiryMs: init.expiryMs,
     lastSequence: 0,
     ring: NONE,
     upload: null,
@@ -95,7 +97,7 @@ const NONE: readonly never[] = Object.freeze([]);
  * @throws {FxferError} `session_expired` or `session_unknown`, decided by the time alone (S-CLK-1).
  */
 export function attach(record: SessionRecord, init: AttachInit): SessionRecord {
-  const { now } = init;
+  const { now, ...terms } = init;
   const life = lifeOf(record, now);
   const living = life === "attached" || life === "detached";
   const state = nextState(living ? record.state : life, "authorise");
@@ -103,17 +105,14 @@ export function attach(record: SessionRecord, init: AttachInit): SessionRecord {
   const takeover = life === "attached";
   return {
     ...record,
+    ...terms,
     version: record.version + 1,
     state,
     epoch: record.epoch + 1,
-    instance: init.instance,
     leaseUntil: leaseFrom(now, init.keepaliveMs),
     takeovers: takeover ? [...record.takeovers, now].slice(-MAX_TAKEOVERS) : record.takeovers,
-    clientAddress: init.clientAddress,
     lastActivityAt: now,
     detachedAt: null,
-    keepaliveMs: init.keepaliveMs,
-    expiryMs: init.expiryMs,
   };
 }
 
@@ -170,11 +169,7 @@ export function openUpload(
 export function checkpoint(record: SessionRecord, offset: number, now: number): SessionRecord {
   const { upload } = record;
   if (upload === null) throw new TypeError("Cannot checkpoint: session has no upload");
-  return openUpload(
-    record,
-    offset > upload.offset ? { ...upload, offset } : upload,
-    now,
-  );
+  return openUpload(record, offset > upload.offset ? { ...upload, offset } : upload, now);
 }
 
 /** Forgets the open file, because the client cancelled it or its bytes are gone. */

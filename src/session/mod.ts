@@ -179,53 +179,9 @@
  *
  * @module
  */
-export type {
-  AuthMethod,
-  Intent,
-  KeptReply,
-  Moved,
-  RingEntry,
-  SessionRecord,
-  UploadRecord,
-} from "./session.ts";
-export { arrive, authMethodOf, depart, departing } from "./migration.ts";
-export {
-  type FrameInput,
-  isAttached,
-  nextState,
-  type SessionInput,
-  type SessionState,
-  STATE_NAMES,
-  type Tracer,
-} from "./state.ts";
-export {
-  fingerprint,
-  judge,
-  remember,
-  type RequestFacts,
-  type SequenceDecision,
-} from "./sequence.ts";
-export { expiredAt, forgottenAt, isLive, type Life, lifeOf, TOMBSTONE_MS } from "./life.ts";
-export {
-  attach,
-  type AttachInit,
-  checkpoint,
-  close,
-  createSession,
-  detach,
-  dropIntent,
-  dropUpload,
-  execute,
-  type Execution,
-  expire,
-  FLAP_RETRY_MS,
-  FLAP_WINDOW_MS,
-  intend,
-  intendWhole,
-  isFlapping,
-  MAX_TAKEOVERS,
-  openUpload,
-  renewLease,
-  type SessionInit,
-} from "./lifecycle.ts";
-export { authorised, type Credentials, type IpBinding } from "./authorise.ts";
+export * from "./session.ts";
+export * from "./state.ts";
+export * from "./sequence.ts";
+export * from "./lifecycle.ts";
+export * from "./migration.ts";
+export * from "./authorise.ts";

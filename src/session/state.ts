@@ -96,17 +96,12 @@ export function nextState(
   id?: string,
 ): SessionState {
   const cell = TRANSITIONS[state][input];
-  if (typeof cell !== "string") throw refusal(cell.refuse, state, input);
+  if (typeof cell !== "string") {
+    const fields = cell === ended ? { state } : {};
+    throw new FxferError(cell.refuse, `Cannot ${input}: session is ${state}`, { fields });
+  }
   tracer?.(state, input, cell, id);
   return cell;
-}
-
-function refusal(code: Code, state: SessionState, input: SessionInput): FxferError {
-  return new FxferError(
-    code,
-    `Cannot ${input}: session is ${state}`,
-    code === "session_expired" ? { fields: { state } } : {},
-  );
 }
 
 /** Whether the record says that a connection is attached. The lease says whether that still holds (S-CLK-4). */
