@@ -8,7 +8,7 @@
  * @module
  */
 
-/** A level; a logger of one level also keeps the levels after it in this list. */
+/** How serious an event is. A logger of one level also keeps the levels after it in this list. */
 export type LogLevel = "debug" | "info" | "warn" | "error";
 
 /** The facts of one event; values must survive `JSON.stringify`. */
@@ -100,13 +100,11 @@ export const silentLogger: Logger = {
 };
 
 /** An event as one line of JSON, without the line feed; an Error in the fields becomes its text. */
-export function formatJson(event: LogEvent): string {
-  return JSON.stringify({
-    time: event.time,
-    level: event.level,
-    event: event.event,
-    ...event.fields,
-  }, (_key, value) => value instanceof Error ? describeError(value) : value);
+export function formatJson({ time, level, event, fields }: LogEvent): string {
+  return JSON.stringify(
+    { time, level, event, ...fields },
+    (_key, value) => value instanceof Error ? describeError(value) : value,
+  );
 }
 
 /** An error as one line: its text, then the text of each cause. */

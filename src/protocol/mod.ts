@@ -16,7 +16,8 @@
  *
  * A client sends requests, and a server sends one reply to each request, in the order of the
  * requests. A client may send requests without waiting for replies. In both directions frame
- * follows frame with nothing between them, and TCP may cut the bytes anywhere.
+ * follows frame with nothing between them, and TCP may cut the bytes anywhere. The port is 65432
+ * unless server and client are told another.
  *
  * ```text
  * frame        = header LF [ session-data ] [ payload ]
@@ -33,16 +34,17 @@
  * {"name":"hello.txt"}hello
  * ```
  *
- * The fields of a header:
+ * The fields of a header, of which only `session.id` and `session.data_size` may be absent:
  *
  * - `version`: `"2.0"`, or `"2.<minor>"` of a later version.
- * - `mime_type`: the media type of the file; `application/json` in replies.
+ * - `mime_type`: the media type of the file; any, in a request without one; `application/json` in
+ *   replies.
  * - `size`: bytes of payload. Only a `transfer` may have more than 0.
  * - `session.id`: a UUIDv4 in lower case; null or absent in stateless frames, and in a `connect`
  *   that asks for a new session.
  * - `session.mode`: `stateless` for a frame that stands alone, `stateful` for a frame of a session.
- * - `session.sequence`: the number of the frame in its session, from 1. Stateless frames and
- *   `connect` may carry any number.
+ * - `session.sequence`: the number of the frame in its session, from 1 (S-SEQ). Stateless frames
+ *   and `connect` may carry any number.
  * - `session.action`: what the frame asks for; see the next section.
  * - `session.data_size`: bytes of session data; absent means 0.
  *
@@ -101,13 +103,17 @@
  *
  * Session data of `transfer`:
  *
- * - `upload_id`: a UUID the client makes for this file; it makes retries safe (S-TRF-9).
+ * - `upload_id`: a UUID the client makes for this file; it makes retries safe (S-TRF-9). Every
+ *   frame of the file carries it.
  * - `name`: the file's name at the sender, at most 255 bytes. It is data and never part of a path.
+ *   Name and media type are those of the frame that opens the file.
  * - `offset`: where the payload starts in the file; absent means 0.
  * - `length`: the size of the whole file.
  * - `complete`: whether this frame ends the file; absent means true.
- * - `sha256`: the digest of the whole file, 64 hex digits.
- * - `cancel`: true drops the session's partial file. The answer is `partial` with `offset` 0.
+ * - `sha256`: the digest of the whole file, 64 hex digits; compared at the frame that ends the
+ *   file.
+ * - `cancel`: true drops the session's partial file, and stores nothing. The answer is `partial`
+ *   with `offset` 0 and `cancelled`: true.
  *
  * `heartbeat` and `disconnect` have no session data of their own.
  *
@@ -128,12 +134,14 @@
  *
  * - `file`, `durability`, `upload_id`: with `ok`, what was stored and how safely (S-TRF-7).
  * - `replayed`: true when the request was answered before and nothing ran now.
- * - `offset`: how much of the file the server has, in bytes.
- * - `next_sequence`: the number of the next frame of the session.
+ * - `offset`: how much of the file the server has, in bytes; with `partial`, `offset_mismatch` and
+ *   `incomplete`.
+ * - `next_sequence`: the number of the next frame of the session, with the success of a stateful
+ *   `connect` or `heartbeat`.
  * - `expected`: the number the server expects, with `sequence_gap` and the like.
  * - `retry_after_ms`: how long to wait before the next try.
- * - `field`, `name`, `limit`, `length`, `supported`: what was wrong with the request, or what is
- *   allowed.
+ * - `field`, `name`, `limit`, `length`, `sha256`, `supported`: what was wrong with the request,
+ *   what is allowed, or what the server has.
  * - `state`: `expired` or `closed`, with `session_expired`.
  * - `files`, `bytes`, `messages`, `duration_ms`: what the session did in all, with
  *   `session_closed`.
@@ -176,8 +184,8 @@
  * The payload of a `transfer` without session data is one whole file. In a session a file may come
  * in several frames: every frame but the last says `complete: false`, and each carries the `offset`
  * where it starts. That is how a client sends a file larger than `max_request_size`, or one whose
- * size it does not know yet. `length` may be told late, but only once. A session has one open file
- * at a time. A stateless transfer is one whole file: `complete: false` and `cancel` are
+ * size it does not know yet. Any frame may be the first that tells `length`. A session has one open
+ * file at a time. A stateless transfer is one whole file: `complete: false` and `cancel` are
  * `mode_not_allowed`.
  *
  * - S-TRF-1 `offset` must be the offset up to which the server has the file, and `upload_id` that

@@ -84,10 +84,12 @@
  *   the connection that is attached notices nothing of it.
  * - S-CON-6 The reply states the server's terms, and the client keeps to them: `keepalive_s` (K)
  *   and `session_expiry_s` (E), at most what the client asked for; `max_inflight`, how many
- *   requests the client may have unanswered; `limits` with `max_header`, `max_session_data`,
- *   `max_request_size`, `max_upload_size` (0: none) and `checkpoint_bytes`; `server` with
- *   `instance`, `tier`, `durability` and `versions`; and `challenge`, 32 random bytes in base64url.
- *   A stateless connect is told `limits` and `server` only.
+ *   requests the client may have unanswered; `limits` in bytes: `max_header`, `max_session_data`,
+ *   `max_request_size` (payload of one frame), `max_upload_size` (one file; 0: none) and
+ *   `checkpoint_bytes` (S-TRF-4); `server` with `instance`, `tier`, `durability` and `versions`,
+ *   and with `upload_ids` false where it cannot keep S-TRF-9; and `challenge`, 32 random bytes in
+ *   base64url, of which this version makes no use. A stateless connect is told `server` and the
+ *   first three `limits` only.
  * - S-CON-7 A second connect on an attached connection is `protocol_error`. After a refused connect
  *   the client may try again on the same connection. A stateful frame before a connect, or with the
  *   id of another session, is `not_connected`.
@@ -112,14 +114,28 @@
  * - S-SEQ-2 A number is used up by `ok`, `partial`, `checksum_mismatch` and `session_closed`. Every
  *   other reply to a transfer or disconnect leaves the number free: the next try carries it again.
  *   Frames sent behind a refused one are refused as well, with `sequence_gap`.
- * - S-SEQ-3 A heartbeat carries the last number and uses none up. A disconnect uses the next number
- *   and may be repeated, so a closed session keeps its replies.
+ * - S-SEQ-3 A heartbeat carries the last number that ran, or a smaller one, and uses none up. A
+ *   disconnect uses the next number and may be repeated, so a closed session keeps its replies.
  * - S-SEQ-4 Numbers start at 1 and go up by 1, and they go on when the session changes its
  *   connection. Stateless frames may carry any number.
  * - S-SEQ-5 Before a finished file gets its final name, the server saves what it is about to do:
  *   number, temporary name, final name, size and sha256. After a crash it looks for the file: if
  *   the file is there, the commit is finished, and a repeated frame gets its reply; if not, the
  *   intent is dropped, and the frame runs again.
+ *
+ * After a lost connection a client connects again with the session's id and secret, and looks at
+ * its frames that have no reply. A frame with a number below `next_sequence` has run, and a
+ * repetition brings its reply (S-SEQ-1). The others have not run, and are sent again: an open file
+ * from `upload.offset` on, a file from its start where `upload` is null. So a file of 9 bytes
+ * arrives although the connection is lost after 5 of them:
+ *
+ * ```text
+ * connect, id null, want_token            -> session_created, id S, token T, next_sequence 1
+ * transfer 1, size 9, length 9, 5 bytes   -> (lost)
+ * connect, id S, token T                  -> session_resumed, next_sequence 1, upload.offset 5
+ * transfer 1, size 4, length 9, offset 5  -> ok, file.size 9
+ * disconnect 2                            -> session_closed
+ * ```
  *
  * ## Takeover
  *
@@ -152,9 +168,9 @@
  * ## The end, and doing without a session
  *
  * - S-DIS-1 A disconnect is answered `session_closed` with the totals: `files`, `bytes`,
- *   `messages`, `duration_ms`. It closes the session for good. A connection that ends without one
- *   leaves its session detached, and the expiry begins. If the reply to a disconnect was lost, a
- *   new connect is answered `session_expired` with `state` `"closed"`.
+ *   `messages`, `duration_ms`. It closes the session for good and drops an open file. A connection
+ *   that ends without one leaves its session detached, and the expiry begins. If the reply to a
+ *   disconnect was lost, a new connect is answered `session_expired` with `state` `"closed"`.
  * - S-DEG-1 Only a client that asked for it (`fallback: "stateless"`) is served without a session
  *   when it cannot have one. The reply is `ok` with `mode` `"stateless"`, the id null, and
  *   `degraded` for the reason: `max_sessions`, `store_unavailable`, `busy` or `mode_not_allowed`.
