@@ -59,7 +59,7 @@ export class ProbeClient implements Disposable {
   readonly #conn: Deno.TcpConn;
   #rest: Uint8Array = new Uint8Array();
   #closed = false;
-  #pending: Promise<boolean> | undefined;
+  #reading: Promise<boolean> | undefined;
   /** The id of the session that this connection is attached to. */
   id: string | null = null;
 
@@ -119,11 +119,7 @@ export class ProbeClient implements Disposable {
 
   /** Whether bytes arrive within a time. */
   async speaksWithin(ms: number): Promise<boolean> {
-    const read = this.#more();
-    const spoke = await within(ms, read);
-    // A read that has found the end, or still waits, is what the next read returns.
-    this.#pending = spoke === true ? undefined : read;
-    return spoke === true;
+    return await within(ms, this.#more()) === true;
   }
 
   /** Closes the writing half. */
@@ -147,11 +143,9 @@ export class ProbeClient implements Disposable {
     return new TextDecoder().decode(taken);
   }
 
-  /** Reads once; false at the end. */
-  async #more(): Promise<boolean> {
-    const pending = this.#pending;
-    this.#pending = undefined;
-    return await (pending ?? this.#read());
+  /** Reads once, or waits for the read that {@linkcode speaksWithin} has left; false at the end. */
+  #more(): Promise<boolean> {
+    return this.#reading ??= this.#read().finally(() => this.#reading = undefined);
   }
 
   async #read(): Promise<boolean> {

@@ -1,11 +1,10 @@
 /** Frames as bytes: replies for the server, requests for the client, and version 1 for both. @module */
 import { CODES } from "../errors.ts";
 import {
-  type Action,
   ACTIONS,
   type ConnectData,
   type DataRule,
-  type Mode,
+  type SessionHeader,
   type TransferData,
 } from "./actions.ts";
 import { integer, mediaType, utf8Length } from "./fields.ts";
@@ -51,19 +50,11 @@ function replyText(body: ReplyBody): string {
 }
 
 /** What {@linkcode encodeRequest} takes. */
-export interface RequestInit {
+export interface RequestInit extends Omit<SessionHeader, "dataSize"> {
   /** `type/subtype` of the file. @default {"application/octet-stream"} */
   readonly mimeType?: string;
   /** Payload bytes that will follow. @default {0} */
   readonly size?: number;
-  /** The session's id; null for stateless frames and for a new session. */
-  readonly id: string | null;
-  /** Whether the frame belongs to a session. */
-  readonly mode: Mode;
-  /** 0 to 2^53-1. */
-  readonly sequence: number;
-  /** What the frame asks for. */
-  readonly action: Action;
   /** The action's session data. Fields that say what their absence says are left out of the frame. */
   readonly data?: ConnectData | Partial<TransferData>;
 }

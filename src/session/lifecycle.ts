@@ -253,14 +253,6 @@ export function expire(record: SessionRecord, now: number): SessionRecord {
 
 /** Closes the session for a clean start (S-CON-3). A disconnect goes through {@linkcode execute} instead. */
 export function close(record: SessionRecord, now: number): SessionRecord {
-  return {
-    ...record,
-    version: record.version + 1,
-    state: nextState(record.state, "disconnect"),
-    instance: null,
-    lastActivityAt: now,
-    endedAt: now,
-    upload: null,
-    intent: null,
-  };
+  const state = nextState(record.state, "disconnect");
+  return { ...dropUpload(record, now), state, instance: null, endedAt: now, intent: null };
 }

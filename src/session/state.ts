@@ -54,9 +54,7 @@ export type Tracer = (
   id?: string,
 ) => void;
 
-interface Refusal {
-  readonly refuse: Code;
-}
+type Refusal = { readonly refuse: Code };
 
 // S-CON-7: a connect where a session is attached, and every other frame where none is.
 const protocol: Refusal = { refuse: "protocol_error" };
