@@ -14,7 +14,7 @@ export type LogLevel = "debug" | "info" | "warn" | "error";
 /** The facts of one event; values must survive `JSON.stringify`. */
 export type LogFields = Readonly<Record<string, unknown>>;
 
-/** Takes events. */
+/** Receives the events of one part of the program. */
 export interface Logger {
   /** Whether events of this level are kept; ask before making fields that cost time. */
   enabled(level: LogLevel): boolean;

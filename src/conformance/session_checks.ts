@@ -1,9 +1,4 @@
-/**
- * Checks of sessions: connect, sequence, resume, takeover and disconnect (S-CON, S-SEQ, S-TRF, S-TAKE,
- * S-DIS).
- *
- * @module
- */
+/** Checks of sessions (S-CON, S-SEQ, S-TRF, S-TAKE, S-DIS). @module */
 import { type Check, expect, expectCode, type ServerUnderTest } from "./check.ts";
 import { type Answer, frame, type ProbeClient } from "./probe_client.ts";
 

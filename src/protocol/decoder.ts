@@ -212,7 +212,7 @@ export class Decoder {
     return end;
   }
 
-  /** Hands a frame on whose header and session data are whole, and begins its payload. */
+  /** Hands on a frame whose header and session data are whole, and begins its payload. */
   #finishFrame(header: FrameHeader, data: string | undefined, events: DecodeEvent[]): void {
     if (this.#client) {
       // A later minor version may add fields to replies, with any number JSON knows.

@@ -14,7 +14,7 @@ export function invalidField(field: string, wanted: string): FxferError {
   });
 }
 
-/** An integer from 0 to 2^53-1. One that is written in another way arrives here as NaN (S-FRM-1). */
+/** An integer from 0 to 2^53-1. A number written in another way arrives here as NaN (S-FRM-1). */
 export function integer(value: unknown, field: string): number {
   if (typeof value === "number" && value >= 0 && Number.isSafeInteger(value)) return value;
   throw invalidField(field, "an integer from 0 to 2^53-1 in plain digits");

@@ -192,9 +192,9 @@
  *   of the open file. Anything else is refused with `offset_mismatch`, the right `offset` and the
  *   right `upload_id`, and nothing is written. In stateless mode the right offset is 0.
  * - S-TRF-2 A frame that reaches beyond `length`, ends the file before it, or tells another
- *   `length` than an earlier frame, is `length_mismatch`. One over a limit of the server is
- *   `too_large`, one over a quota `quota_exceeded`. The server refuses all of them before it reads
- *   the payload.
+ *   `length` than an earlier frame, is `length_mismatch`. A frame or file over a limit of the
+ *   server is `too_large`, over a quota `quota_exceeded`. The server refuses all of them before it
+ *   reads the payload.
  * - S-TRF-3 Before it reads a payload, the server reserves room for the announced bytes: in its
  *   budget, and in the free space of the disk where it may ask for that. Of three uploads that each
  *   announce 60 % of the room one is taken, and two are told `storage_full`.
@@ -214,12 +214,13 @@
  *   its contents are flushed to the disk. `durable`: contents, directory entry, manifest and
  *   session store are.
  * - S-TRF-8 After a refusal the server sends the reply first, and then reads away what is left of
- *   the payload: at most 64 MiB for at most 2 s. If that was all of it, the connection goes on; if
- *   not, the server closes its writing half, reads on to the same limits, and closes. A client
- *   whose write fails still tries to read a reply.
- * - S-TRF-9 An `upload_id` that was stored before with the same `sha256` gets its first result
- *   again, with `replayed: true`, and nothing is stored: a retry is safe, also in stateless mode
- *   and after a fallback. With another `sha256` it is `sequence_reuse`, with `field` `upload_id`.
+ *   the payload: at most 64 MiB for at most 2 s. If that was the whole payload, the connection goes
+ *   on; if not, the server closes its writing half, reads on to the same limits, and closes. A
+ *   client whose write fails still tries to read a reply.
+ * - S-TRF-9 An `upload_id` that was stored before with the same SHA-256, as sent or else as
+ *   computed, gets its first result again, with `replayed: true`, and nothing is stored: a retry is
+ *   safe, also in stateless mode and after a fallback. With another `sha256` it is
+ *   `sequence_reuse`, with `field` `upload_id`.
  *
  * The `path` of a stored file is relative to the server's storage folder, and no text of a client
  * is part of it: `received_<32 hex digits>.<ext>` in stateless mode and version 1, and in a session

@@ -91,8 +91,8 @@ export function createSession(init: SessionInit): SessionRecord {
 const NONE: readonly never[] = Object.freeze([]);
 
 /**
- * Attaches an authorised connection. If another connection is attached, this is a takeover: the epoch
- * goes up, so that the other one's saves are refused from now on (S-TAKE-2).
+ * Attaches an authorised connection. The epoch goes up, so that another connection that is attached
+ * until now is displaced: its saves are refused (S-TAKE-2).
  *
  * @throws {FxferError} `session_expired` or `session_unknown`, decided by the time alone (S-CLK-1).
  */
@@ -230,7 +230,7 @@ export function execute(record: SessionRecord, run: Execution): SessionRecord {
 /**
  * Notes that the session has expired, and at what time it did (S-CLK-1). The kept replies are dropped.
  *
- * @throws {RangeError} If its time is not over: only what has expired may be cleaned up (S-CLK-3).
+ * @throws {RangeError} If the session's time is not over: it must not be cleaned up (S-CLK-3).
  * @throws {FxferError} `session_expired` if the session has ended already.
  */
 export function expire(record: SessionRecord, now: number): SessionRecord {

@@ -1,9 +1,4 @@
-/**
- * A session that moves to a server with another store: its record at the server it leaves, and its
- * record at the server where it arrives.
- *
- * @module
- */
+/** A session that moves to a server with another store: its record at either server. @module */
 import { FxferError } from "../errors.ts";
 import { close } from "./lifecycle.ts";
 import {

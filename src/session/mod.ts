@@ -4,7 +4,7 @@
  * TCP gives two programs a stream of bytes for as long as one connection lasts. A session is what
  * outlives the connection: who may continue, which requests have run, and how far the open file is.
  * The text of the protocol folder says what the bytes are; this text says what a session makes of
- * them. A client that needs none of it sends stateless frames, and every one of them stands alone.
+ * them. A client that needs no session sends stateless frames, and each of them stands alone.
  *
  * ## States
  *
@@ -25,9 +25,9 @@
  * - **Idle** and **Connected** belong to a connection that has no session yet.
  * - **Authenticated**: attached to a connection. **Active**: it has transferred on this connection.
  * - **Detached**: the connection is gone, and the time to the session's expiry runs.
- * - **Timeout** and **Disconnected**: the session has ended, and its id still says so (its
- *   tombstone).
- * - **Cleanup**: the tombstone is over, and the id means nothing any more.
+ * - **Timeout** and **Disconnected**: the session has ended. The server keeps a tombstone, which
+ *   tells so to a client that shows the id.
+ * - **Cleanup**: the tombstone is gone, and the id means nothing any more.
  *
  * A frame that has no arrow in its state is refused: `not_connected` for work before a session is
  * attached, `protocol_error` for a second connect, `session_expired` and `session_unknown` after
@@ -76,7 +76,7 @@
  *   over.
  * - S-CON-3 `clean: true` closes the old session, if the client may attach to it, and creates
  *   another one under a new id. No id is ever used twice.
- * - S-CON-4 An unknown id is `session_unknown`. One within its tombstone is `session_expired` with
+ * - S-CON-4 An unknown id is `session_unknown`. The id of a tombstone is `session_expired` with
  *   `state` `"expired"` or `"closed"`. A server never adopts an id that a client made up.
  * - S-CON-5 To attach again, a client shows the secret as `token`, where the session has one. Where
  *   it has none, the client must come from the same address; a server may be told to accept the
@@ -139,15 +139,15 @@
  *
  * ## Takeover
  *
- * A session has one connection. When a second one presents its id, the second one gets it.
+ * A session has one connection. A second connection that presents the session's id takes it over.
  *
  * - S-TAKE-1 The server authorises the newcomer first. If that fails, the attached connection goes
  *   on.
  * - S-TAKE-2 Each attach raises the session's `epoch` by one, in one compare-and-set in the store.
  *   A save with a smaller epoch is refused, and the handler that tried it stops.
  * - S-TAKE-3 In the same server process, the old connection stops reading, saves what it has
- *   received, is sent the notice `session_taken_over` within 250 ms, and is closed. In another
- *   process it is told through the store, or finds its epoch lost within 1 s.
+ *   received, is sent the notice `session_taken_over` within 250 ms, and is closed. A connection in
+ *   another process is told through the store, or finds its epoch lost within 1 s.
  * - S-TAKE-4 The newcomer's reply is sent when the old connection has let go, or after 2 s.
  * - S-TAKE-5 A client that was displaced does not reconnect by itself. After five takeovers within
  *   10 s the next is refused with `takeover_flapping`, to be tried again after 5 s.
@@ -161,7 +161,7 @@
  * handed over, `ticket`. The client shows the ticket at the new server as its `token`, and never
  * shows one server's token to another. As a notice, or as the answer to another frame, the code has
  * the `address` only: the client connects again and asks. A client follows only to servers that it
- * was told to trust, at most three in a row. If it arrives before its session, it is told
+ * was told to trust, at most three in a row. A client that arrives before its session is told
  * `session_unknown` or `unauthorized`, and tries again. Epochs go on from one server to the next,
  * so that of all records of a session in the world the one with the highest epoch is right.
  *

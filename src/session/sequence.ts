@@ -1,8 +1,4 @@
-/**
- * Exactly once: what the server does with a frame, decided by its sequence number (S-SEQ-1, S-SEQ-2).
- *
- * @module
- */
+/** Exactly once: what the server does with a frame, by its number (S-SEQ-1, S-SEQ-2). @module */
 import { type Code, FxferError } from "../errors.ts";
 import type { KeptReply, RingEntry, SessionRecord } from "./session.ts";
 
