@@ -10,10 +10,12 @@
 /**
  * What a client does with a code: go on (`success`), send again (`retry`), adjust to the server and go
  * on (`resync`), or stop (`fatal`). A `local` code is never in a reply.
+ * @category Errors
  */
 export type CodeClass = "success" | "retry" | "resync" | "fatal" | "local";
 
-/** What the table says of one code. */
+/** What the table says of one code.
+ * @category Errors */
 export interface CodeSpec {
   /** What a client does with it. */
   readonly class: CodeClass;
@@ -23,7 +25,8 @@ export interface CodeSpec {
   readonly exit: number;
 }
 
-/** Every code with its class, its fixed text and its exit code. A code never changes its meaning. */
+/** Every code with its class, its fixed text and its exit code. A code never changes its meaning.
+ * @category Errors */
 export const CODES = {
   ok: { class: "success", message: "stored", exit: 0 },
   partial: { class: "success", message: "part received", exit: 0 },
@@ -125,21 +128,27 @@ export const CODES = {
   config_invalid: { class: "local", message: "the configuration is invalid", exit: 1 },
 } as const;
 
-/** A code of the table, such as `"ok"` or `"storage_full"`. */
+/** A code of the table, such as `"ok"` or `"storage_full"`.
+ * @category Errors */
 export type Code = keyof typeof CODES;
 
-/** Whether a text, for example of a reply, is a code of the table. */
+/** Whether a text, for example of a reply, is a code of the table.
+ * @category Errors */
 export function isCode(text: string): text is Code {
   return Object.hasOwn(CODES, text);
 }
 
-/** The facts of an error by their names in replies, such as `field`, `offset` and `retry_after_ms`. */
+/** The facts of an error by their names in replies, such as `field`, `offset` and `retry_after_ms`.
+ * @category Errors */
 export type ErrorFields = Readonly<Record<string, unknown>>;
 
-/** What {@linkcode FxferError} takes besides its code and message. */
+/** What {@linkcode FxferError} takes besides its code and message.
+ * @category Errors */
 export interface FxferErrorOptions {
   /** Facts for the reply, by their names there. */
   readonly fields?: ErrorFields;
+  /** The limit that was reached, by the name of its setting: told to listeners, never sent. */
+  readonly limit?: string;
   /** The error that led to this one; it is logged, and never sent. */
   readonly cause?: unknown;
 }
@@ -156,6 +165,7 @@ export interface FxferErrorOptions {
  * });
  * console.assert(error.class === "resync" && error.fields.offset === 10);
  * ```
+ * @category Errors
  */
 export class FxferError extends Error {
   /** Always `FxferError`. */
@@ -164,6 +174,8 @@ export class FxferError extends Error {
   readonly code: Code;
   /** The facts that go into the reply. */
   readonly fields: ErrorFields;
+  /** The limit that was reached, by the name of its setting; undefined for any other reason. */
+  readonly limit: string | undefined;
 
   /**
    * Makes an error to throw.
@@ -175,6 +187,7 @@ export class FxferError extends Error {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.fields = options.fields ?? {};
+    this.limit = options.limit;
   }
 
   /** What a client does with the code. */

@@ -9,7 +9,8 @@ import { MAX_HEADER_BYTES, MAX_SESSION_DATA_BYTES, MAX_V1_HEADER_BYTES } from ".
 import { PartialBuffer } from "./partial.ts";
 import { readReply, readRequest } from "./session_data.ts";
 
-/** The settings of a {@linkcode Decoder}. */
+/** The settings of a {@linkcode Decoder}.
+ * @category Protocol */
 export interface DecoderOptions {
   /** `"server"` decodes requests, `"client"` replies and notices. @default {"server"} */
   readonly role?: "server" | "client";
@@ -45,6 +46,7 @@ type State = "header" | "data" | "payload" | "failed";
  * const types = decoder.push(bytes).map((event) => event.type);
  * console.assert(types.join() === "v1,payload,end");
  * ```
+ * @category Protocol
  */
 export class Decoder {
   readonly #client: boolean;

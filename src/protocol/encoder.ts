@@ -30,6 +30,7 @@ const UTF8 = new TextEncoder();
  * const [event] = new Decoder({ role: "client" }).push(bytes);
  * console.assert(event?.type === "reply" && event.reply.body.code === "too_large");
  * ```
+ * @category Protocol
  */
 export function encodeReply(header: ReplyHeader, body: ReplyBody): Uint8Array {
   return encodeFrame("application/json", 0, header, replyText(body));
@@ -49,7 +50,8 @@ function replyText(body: ReplyBody): string {
   return `${fixed}${json === "{}" ? "" : ","}${json.slice(1)}\n`;
 }
 
-/** What {@linkcode encodeRequest} takes. */
+/** What {@linkcode encodeRequest} takes.
+ * @category Protocol */
 export interface RequestInit extends Omit<SessionHeader, "dataSize"> {
   /** `type/subtype` of the file. @default {"application/octet-stream"} */
   readonly mimeType?: string;
@@ -82,6 +84,7 @@ export interface RequestInit extends Omit<SessionHeader, "dataSize"> {
  * });
  * console.assert(new TextDecoder().decode(head).endsWith('\n{"name":"hello.txt"}'));
  * ```
+ * @category Protocol
  */
 export function encodeRequest(init: RequestInit): Uint8Array {
   const size = init.size ?? 0;
@@ -132,7 +135,8 @@ function headerText(type: string, size: number, session: ReplyHeader, dataSize: 
     `"sequence":${session.sequence},"action":"${session.action}","data_size":${dataSize}}}\n`;
 }
 
-/** What became of one v1 file. */
+/** What became of one v1 file.
+ * @category Protocol */
 export type V1Result =
   /** The file is stored under this path, relative to the storage folder. */
   | { readonly ok: true; readonly path: string }
@@ -152,6 +156,7 @@ export type V1Result =
  * const text = new TextDecoder().decode(encodeV1Header({ mimeType: "image/png", size: 3 }));
  * console.assert(text === '{"mime_type":"image/png","size":3}\n');
  * ```
+ * @category Protocol
  */
 export function encodeV1Header(header: V1Header): Uint8Array {
   const mimeType = checkMediaType(header.mimeType, "v1 header");
@@ -171,6 +176,7 @@ export function encodeV1Header(header: V1Header): Uint8Array {
  * const bytes = encodeV1Results([{ ok: true, path: "a.png" }, { ok: false, text: "too large" }]);
  * console.assert(new TextDecoder().decode(bytes) === "OK a.png\nERROR too large\n");
  * ```
+ * @category Protocol
  */
 export function encodeV1Results(results: readonly V1Result[]): Uint8Array {
   const lines = results.map((result) =>

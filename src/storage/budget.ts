@@ -9,7 +9,8 @@ import { FxferError } from "../errors.ts";
 /** How long an answer about free space is believed, in milliseconds: asking costs a system call. */
 const FREE_SPACE_MS = 1000;
 
-/** The sum over several storages on one folder, so that a limit holds for all of them. Bytes. */
+/** The sum over several storages on one folder, so that a limit holds for all of them. Bytes.
+ * @category Storage */
 export interface BudgetLedger {
   /** A storage found this much stored when it was opened. Counted from the first storage only. */
   begin(stored: number): void;

@@ -45,6 +45,7 @@ const SWEEP_OLDER_THAN_MS = 600_000;
  * }
  * await Deno.remove(folder, { recursive: true });
  * ```
+ * @category Storage
  */
 export class DiskStorage implements FileStorage {
   readonly #parts: DiskParts;

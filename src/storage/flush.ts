@@ -1,7 +1,8 @@
 /** Flushing to the disk. It is one object, so that a test can put one that fails in its place. @module */
 import type { Durability } from "./types.ts";
 
-/** How files, folders and the manifest are flushed to the disk. */
+/** How files, folders and the manifest are flushed to the disk.
+ * @category Storage */
 export interface Flush {
   /** Flushes a file's contents as the level asks; level `process` asks for nothing. */
   contents(file: Deno.FsFile, level: Durability): Promise<void>;

@@ -7,7 +7,8 @@
 import { timestamp } from "./time_text.ts";
 import type { FileSpec } from "./types.ts";
 
-/** The form of final names: setting `storage.naming`. */
+/** The form of final names: setting `storage.naming`.
+ * @category Storage */
 export type Naming = "simple" | "session_aware";
 
 /** Makes `count` random hexadecimal digits. */

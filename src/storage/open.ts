@@ -15,7 +15,8 @@ import { findTier, mayAskFreeSpace } from "./tier.ts";
 import type { Durability, Tier } from "./types.ts";
 import { UploadIndex } from "./upload_index.ts";
 
-/** How a DiskStorage keeps files. */
+/** How a DiskStorage keeps files.
+ * @category Storage */
 export interface DiskStorageOptions {
   /**
    * The form of final names: `session_aware` gives a session's files a folder of their own.

@@ -18,16 +18,19 @@
 /**
  * What the process may do in the folder of a {@linkcode DiskStorage}: only write (`W`), or read as well
  * (`RW`).
+ * @category Storage
  */
 export type Tier = "W" | "RW";
 
 /**
  * What an `ok` promises (S-TRF-7): the file survives the end of the process (`process`), its contents
  * are flushed to the disk (`data`), its name and its line are flushed as well (`durable`).
+ * @category Storage
  */
 export type Durability = "process" | "data" | "durable";
 
-/** What is known of a file before its bytes are. */
+/** What is known of a file before its bytes are.
+ * @category Storage */
 export interface FileSpec {
   /** Media type as the sender announced it; the disk chooses the extension by it. */
   readonly mimeType: string;
@@ -43,13 +46,15 @@ export interface FileSpec {
   readonly clientAddress?: string;
 }
 
-/** What {@linkcode FileStorage.put} takes besides the bytes. */
+/** What {@linkcode FileStorage.put} takes besides the bytes.
+ * @category Storage */
 export interface PutSpec extends FileSpec {
   /** The sha256 the sender announced, as 64 lower-case hex digits. */
   readonly sha256?: string;
 }
 
-/** A file under its final name. */
+/** A file under its final name.
+ * @category Storage */
 export interface StoredFile {
   /** The final name. The disk's are relative to its folder, with `/` between the parts. */
   readonly path: string;
@@ -63,7 +68,8 @@ export interface StoredFile {
   readonly replayed: boolean;
 }
 
-/** A partial file, as a session record remembers it. */
+/** A partial file, as a session record remembers it.
+ * @category Storage */
 export interface PartialFile {
   /** As {@linkcode Upload.temporaryPath} said it. */
   readonly temporaryPath: string;
@@ -80,7 +86,8 @@ export interface PartialFile {
   readonly contended?: boolean;
 }
 
-/** A file whose bytes are all here and whose digest is fixed. */
+/** A file whose bytes are all here and whose digest is fixed.
+ * @category Storage */
 export interface SealedFile {
   /** Where the bytes are. */
   readonly temporaryPath: string;
@@ -100,6 +107,7 @@ export interface SealedFile {
  * The caller awaits each call before the next. The implementer makes the first error of `write`,
  * `checkpoint` and `seal` final: every later call except `discard` and `release` throws it again,
  * because after a full disk a later flush may succeed although bytes are missing.
+ * @category Storage
  */
 export interface Upload {
   /**
@@ -151,6 +159,7 @@ export interface Upload {
  * Absent: a session whose connection broke goes on in the middle of its file as long as the server
  * process that received it lives. After that its client is told that no file is open (offset 0) and
  * sends the file from its start.
+ * @category Storage
  */
 export interface PartialFiles {
   /**
@@ -177,6 +186,7 @@ export interface PartialFiles {
  *
  * The caller disposes of the storage after the last upload has ended. `asyncDispose` closes what the
  * storage holds open; partial files stay where the storage can reopen them.
+ * @category Storage
  */
 export interface FileStorage extends AsyncDisposable {
   /**

@@ -14,7 +14,8 @@ import { MANIFEST } from "./manifest.ts";
 import { readManifest } from "./manifest_reader.ts";
 import { folderOf, INCOMING, isFinalPath } from "./naming.ts";
 
-/** What a finding says about a file or a line. */
+/** What a finding says about a file or a line.
+ * @category Storage */
 export type VerifyVerdict =
   /** The file is listed and unchanged. */
   | "ok"
@@ -31,7 +32,8 @@ export type VerifyVerdict =
   /** The manifest ends inside a line. */
   | "torn";
 
-/** One thing {@linkcode verifyFolder} found. */
+/** One thing {@linkcode verifyFolder} found.
+ * @category Storage */
 export interface VerifyFinding {
   /** What was found. */
   readonly verdict: VerifyVerdict;
@@ -43,7 +45,8 @@ export interface VerifyFinding {
   readonly size?: number;
 }
 
-/** How {@linkcode verifyFolder} works. */
+/** How {@linkcode verifyFolder} works.
+ * @category Storage */
 export interface VerifyOptions {
   /**
    * How many listed paths are held in memory at once. A manifest with more is read several times.
@@ -73,6 +76,7 @@ const PARTIAL_MODE = 0o200;
  * console.assert(findings.every((finding) => finding.verdict === "ok"));
  * await Deno.remove(folder);
  * ```
+ * @category Storage
  */
 export async function* verifyFolder(
   folder: string,

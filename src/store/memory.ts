@@ -6,7 +6,8 @@
 import type { SessionRecord } from "../session/mod.ts";
 import type { SessionStore, StoreStats } from "./types.ts";
 
-/** What {@linkcode MemorySessionStore} takes. */
+/** What {@linkcode MemorySessionStore} takes.
+ * @category Store */
 export interface MemorySessionStoreOptions {
   /**
    * How many tombstones are kept, 0 or more. Beyond it the session that ended first is forgotten, and its
@@ -27,6 +28,7 @@ export interface MemorySessionStoreOptions {
  * await using store = new MemorySessionStore({ maxEnded: 100 });
  * console.assert(await store.load("2f0e4f0b-5f0c-4a53-9d0b-0a9f5d5f8c11") === undefined);
  * ```
+ * @category Store
  */
 export class MemorySessionStore implements SessionStore {
   /** `memory`. */

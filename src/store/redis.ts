@@ -20,7 +20,8 @@ import { RedisIndex } from "./redis_index.ts";
 import { StoredRings } from "./redis_ring.ts";
 import type { SessionStore, StoreStats, TakeoverListener } from "./types.ts";
 
-/** What {@linkcode RedisSessionStore} takes besides the client. */
+/** What {@linkcode RedisSessionStore} takes besides the client.
+ * @category Store */
 export interface RedisSessionStoreOptions {
   /**
    * What every key starts with; servers with the same prefix share their sessions.
@@ -82,6 +83,7 @@ const PAGE = 32;
  * await using store = new RedisSessionStore({ sendCommand: empty }, { prefix: "files:" });
  * console.assert(await store.load("2f0e4f0b-5f0c-4a53-9d0b-0a9f5d5f8c11") === undefined);
  * ```
+ * @category Store
  */
 export class RedisSessionStore implements SessionStore {
   /** `redis`. */

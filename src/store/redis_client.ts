@@ -14,6 +14,7 @@ import { LATE, within } from "../within.ts";
  * is no connection, it rejects at once and does not queue commands without limit.
  *
  * In a Cluster the key of a command is at `args[1]`; that of `EVAL` and `EVALSHA` is at `args[3]`.
+ * @category Store
  */
 export interface RedisClient {
   /**
@@ -25,7 +26,8 @@ export interface RedisClient {
   sendCommand(args: string[]): Promise<unknown>;
 }
 
-/** Listens to channels of Redis, on a connection of its own. */
+/** Listens to channels of Redis, on a connection of its own.
+ * @category Store */
 export interface RedisSubscriber {
   /** Calls `listener` with each message. After a lost connection it subscribes again by itself. */
   subscribe(channel: string, listener: (message: string) => void): Promise<unknown>;

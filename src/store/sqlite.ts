@@ -9,7 +9,8 @@ import type { SessionRecord } from "../session/mod.ts";
 import { openDatabase } from "./sqlite_file.ts";
 import type { SessionStore, StoreStats } from "./types.ts";
 
-/** What {@linkcode SqliteSessionStore.open} takes besides the path. */
+/** What {@linkcode SqliteSessionStore.open} takes besides the path.
+ * @category Store */
 export interface SqliteSessionStoreOptions {
   /**
    * Whether a missing file is made. If not, a missing file is an error.
@@ -42,6 +43,7 @@ const PAGE = 64;
  *
  * It needs `--allow-read` and `--allow-write` for the file; `node:sqlite` is loaded by `open` and not
  * before. Errors of the database are `store_unavailable` with their cause.
+ * @category Store
  */
 export class SqliteSessionStore implements SessionStore {
   /** `sqlite`. */
