@@ -177,7 +177,7 @@ export interface ActionRule<D = unknown> {
 type DataOf<A extends Action> = Extract<RequestFrame, { readonly action: A }> extends
   { readonly data: infer D } ? D : undefined;
 
-/** A reader for every field of a record, so that the compiler finds one that was forgotten. */
+/** A reader for every field of a record: the compiler reports a field that was forgotten. */
 type Readers<D> = {
   readonly [K in keyof D]-?: readonly [wire: string, read: FieldReader<Exclude<D[K], undefined>>];
 };

@@ -57,7 +57,7 @@ export interface RequestInit extends Omit<SessionHeader, "dataSize"> {
   readonly mimeType?: string;
   /** Payload bytes that will follow. @default {0} */
   readonly size?: number;
-  /** The action's session data. Fields that say what their absence says are left out of the frame. */
+  /** The action's session data. Fields whose absence means the same are left out of the frame. */
   readonly data?: ConnectData | Partial<TransferData>;
 }
 
@@ -96,7 +96,7 @@ export function encodeRequest(init: RequestInit): Uint8Array {
   return encodeFrame(mimeType, size, init, text);
 }
 
-/** Session data by its wire names, without the fields that say what their absence says. */
+/** Session data by its wire names, without the fields whose absence means the same. */
 function encodeData({ empty, fields }: DataRule, data: object): string {
   const values = data as Readonly<Record<string, unknown>>;
   const absent = (empty ?? {}) as Readonly<Record<string, unknown>>;
@@ -104,7 +104,7 @@ function encodeData({ empty, fields }: DataRule, data: object): string {
   for (const { name, wire, read } of fields) {
     const value = values[name];
     if (read === integer && value !== undefined) checkInteger(value as number, name);
-    // An optional yes or no that is absent means no.
+    // A boolean field that is absent means false.
     if (value !== (absent[name] ?? false)) body[wire] = value;
   }
   const json = JSON.stringify(body);
@@ -166,8 +166,8 @@ export function encodeV1Header(header: V1Header): Uint8Array {
 
 /**
  * Encodes the lines that a v1 client gets after its EOF, one a file: `OK <path>` or `ERROR <text>`.
- * Written earlier they can do harm: a v1 client that closes with unread bytes loses what it has not
- * sent (S-VER-3).
+ * A server that wrote them earlier would do harm: a v1 client that closes with unread bytes loses what
+ * it has not sent (S-VER-3).
  *
  * @example
  * ```ts

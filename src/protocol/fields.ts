@@ -20,7 +20,7 @@ export function integer(value: unknown, field: string): number {
   throw invalidField(field, "an integer from 0 to 2^53-1 in plain digits");
 }
 
-/** `true` or `false`; no other value stands for one of them. */
+/** `true` or `false`; no other value, such as 1 or "yes", is taken for a boolean. */
 export function boolean(value: unknown, field: string): boolean {
   if (typeof value === "boolean") return value;
   throw invalidField(field, "true or false");

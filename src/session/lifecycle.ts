@@ -87,7 +87,7 @@ export function createSession(init: SessionInit): SessionRecord {
   };
 }
 
-// All records share one empty list, so that 10,000 idle sessions do not hold 20,000 of them.
+// All records share one empty list, so that 10,000 idle sessions do not hold 20,000 empty lists.
 const NONE: readonly never[] = Object.freeze([]);
 
 /**
@@ -97,7 +97,7 @@ const NONE: readonly never[] = Object.freeze([]);
  * @throws {FxferError} `session_expired` or `session_unknown`, decided by the time alone (S-CLK-1).
  */
 export function attach(record: SessionRecord, init: AttachInit): SessionRecord {
-  const { now, ...terms } = init;
+  const { now } = init;
   const life = lifeOf(record, now);
   const living = life === "attached" || life === "detached";
   const state = nextState(living ? record.state : life, "authorise");
@@ -105,14 +105,17 @@ export function attach(record: SessionRecord, init: AttachInit): SessionRecord {
   const takeover = life === "attached";
   return {
     ...record,
-    ...terms,
     version: record.version + 1,
     state,
     epoch: record.epoch + 1,
+    instance: init.instance,
     leaseUntil: leaseFrom(now, init.keepaliveMs),
     takeovers: takeover ? [...record.takeovers, now].slice(-MAX_TAKEOVERS) : record.takeovers,
+    clientAddress: init.clientAddress,
     lastActivityAt: now,
     detachedAt: null,
+    keepaliveMs: init.keepaliveMs,
+    expiryMs: init.expiryMs,
   };
 }
 

@@ -81,7 +81,7 @@
  * - S-CON-5 To attach again, a client shows the secret as `token`, where the session has one. Where
  *   it has none, the client must come from the same address; a server may be told to accept the
  *   same network (/24 or /64), or any address. Every failure is the one code `unauthorized`, and
- *   the connection that is attached notices nothing of it.
+ *   the connection that is attached goes on.
  * - S-CON-6 The reply states the server's terms, and the client keeps to them: `keepalive_s` (K)
  *   and `session_expiry_s` (E), at most what the client asked for; `max_inflight`, how many
  *   requests the client may have unanswered; `limits` in bytes: `max_header`, `max_session_data`,
