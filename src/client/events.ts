@@ -1,7 +1,8 @@
 /** What a client reports while it works, for progress lines, logs and tests. @module */
 import type { Code, FxferError } from "../errors.ts";
 
-/** One thing that happened. Durations in milliseconds, offsets in bytes. */
+/** One thing that happened. Durations in milliseconds, offsets in bytes.
+ * @category Client */
 export type ClientEvent =
   /** Requests can be sent; `resumed` says that the session is an earlier one. */
   | {

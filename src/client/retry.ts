@@ -8,7 +8,8 @@
  * @module
  */
 
-/** The pauses between tries, in milliseconds. */
+/** The pauses between tries, in milliseconds.
+ * @category Client */
 export interface Backoff {
   /** The longest first pause, above 0. @default {200} */
   readonly initialMs: number;
@@ -16,10 +17,12 @@ export interface Backoff {
   readonly maxMs: number;
 }
 
-/** The pauses that are used when none are given. */
+/** The pauses that are used when none are given.
+ * @category Client */
 export const DEFAULT_BACKOFF: Backoff = { initialMs: 200, maxMs: 10_000 };
 
-/** Tries in a row without progress before a client gives up. */
+/** Tries in a row without progress before a client gives up.
+ * @category Client */
 export const DEFAULT_RETRIES = 8;
 
 /**

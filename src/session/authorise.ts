@@ -1,13 +1,9 @@
-/**
- * Who may attach to a session again (S-CON-5): a client that shows the session's secret or, where the
- * session has no secret, a client that comes from the same address.
- *
- * @module
- */
+/** Who may attach to a session again (S-CON-5). @module */
 import { isV4, parseAddress, samePrefix } from "../address.ts";
 import type { SessionRecord } from "./session.ts";
 
-/** How closely the address must match: the same address, the same /24 or /64, or any address. */
+/** How closely the address must match: the same address, the same /24 or /64, or any address.
+ * @category Session */
 export type IpBinding = "strict" | "prefix" | "off";
 
 /** What a client shows when it wants to attach. */
@@ -21,8 +17,9 @@ export interface Credentials {
 /**
  * Decides whether a client with these credentials may attach to the session.
  *
- * Where the session has a secret, the client needs it and needs nothing else: its address may change.
- * The time that the comparison takes does not tell how much of a wrong hash was right.
+ * Where the session has a secret, the client needs it and nothing else: its address may change. Where
+ * the session has none, the client must come from the same address, as closely as `binding` says. The
+ * time that the comparison takes does not tell how much of a wrong hash was right.
  */
 export function authorised(
   record: Pick<SessionRecord, "tokenHash" | "clientAddress">,
