@@ -103,14 +103,7 @@ function readInteger(raw: unknown): number | undefined {
   return whole(typeof raw === "string" && /^\d+$/.test(raw) ? Number(raw) : raw);
 }
 
-const SECONDS: ReadonlyMap<string, number> = new Map([
-  ["", 1],
-  ["ms", 0.001],
-  ["s", 1],
-  ["m", 60],
-  ["h", 3600],
-  ["d", 86400],
-]);
+const SECONDS = new Map(Object.entries({ "": 1, ms: 0.001, s: 1, m: 60, h: 3600, d: 86_400 }));
 
 const readSeconds = (raw: unknown): number | undefined => inUnits(raw, SECONDS);
 

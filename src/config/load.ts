@@ -26,15 +26,9 @@ export interface ConfigFlag {
 
 /** What {@linkcode loadConfig} takes. */
 export interface LoadOptions {
-  /**
-   * The YAML file.
-   * @default {"config.yaml"}
-   */
+  /** The YAML file. @default {"config.yaml"} */
   readonly file?: string;
-  /**
-   * Whether the user named the file. Then it must be there; otherwise it may be absent.
-   * @default {false}
-   */
+  /** Whether the user named the file, so that its absence is an error. @default {false} */
   readonly explicit?: boolean;
   /** The settings of flags; of two for the same setting the later one counts. */
   readonly flags?: readonly ConfigFlag[];

@@ -66,11 +66,7 @@ export interface ChaosArgs {
 /** Seconds of at most a day, as this setting takes them; text may carry a unit. */
 const seconds = (text: string) => SETTINGS.get("server.drain_timeout")!.kind.read(text) as number;
 
-/**
- * Checks the flags of `fxfer chaos`.
- *
- * @throws {FxferError} `usage` with every fault at once.
- */
+/** Checks the flags of `fxfer chaos`. @throws {FxferError} `usage` with every fault at once. */
 export function readChaosArgs(args: ParsedArgs): ChaosArgs {
   const positive = (text: string) => /^[1-9]\d{0,8}$/.test(text) ? Number(text) : undefined;
   const toListen = (text: string) => parseListenEndpoint(text, LOCAL);

@@ -22,11 +22,7 @@ export const DOCTOR_COMMAND: Command = {
   run: runDoctor,
 };
 
-const MARKS = {
-  ok: { text: "ok", style: "green" },
-  note: { text: "note", style: "yellow" },
-  problem: { text: "PROBLEM", style: "red" },
-} as const;
+const STYLE = { ok: "green", note: "yellow", problem: "red" } as const;
 
 async function runDoctor(args: ParsedArgs, { out }: Output): Promise<number> {
   const paint = paintOf(out);
@@ -36,7 +32,8 @@ async function runDoctor(args: ParsedArgs, { out }: Output): Promise<number> {
     if (args.has("json")) {
       return out.line(escapeControls(JSON.stringify({ level, check, ...finding })));
     }
-    const head = `${paint(MARKS[level].style, MARKS[level].text.padEnd(8))} ${check.padEnd(13)} `;
+    const mark = level === "problem" ? "PROBLEM" : level;
+    const head = `${paint(STYLE[level], mark.padEnd(8))} ${check.padEnd(13)} `;
     const advice = finding.advice === undefined ? "" : ` (${finding.advice})`;
     const [first, ...more] = wrap(escapeControls(finding.text + advice), 57);
     out.line(head + first!);

@@ -88,11 +88,7 @@ export interface SendArgs {
   readonly quiet: boolean;
 }
 
-/**
- * Checks the flags of `fxfer send`.
- *
- * @throws {FxferError} `usage` with every fault at once.
- */
+/** Checks the flags of `fxfer send`. @throws {FxferError} `usage` with every fault at once. */
 export function readSendArgs(args: ParsedArgs): SendArgs {
   const setting = (flag: string, path: string): unknown => {
     const { kind, default: standard } = SETTINGS.get(path)!;

@@ -68,11 +68,7 @@ export type SessionArgs =
 /** The id of a session, or its first 8 characters or more. */
 const ID = /^[0-9a-f]{8}(-|$)[0-9a-f-]{0,27}$/;
 
-/**
- * Checks the flags.
- *
- * @throws {FxferError} `usage` with every fault at once.
- */
+/** Checks the flags. @throws {FxferError} `usage` with every fault at once. */
 export function readSessionArgs(args: ParsedArgs): SessionArgs {
   const [verb, operand] = args.operands as [SessionArgs["verb"], string];
   for (const flag of verb === "export" ? ["as"] : ["to", "out"]) {
