@@ -4,11 +4,11 @@
  * ## The parts, in reading order
  *
  * ```text
- * types.ts, events.ts       what a program gives to the client, and what it gets
+ * types.ts                  what a program gives to the client, and what it gets
  * client.ts                 connect(): the door; its work is done by one of the next two
  * session_manager.ts        keeps a session over one connection after another
  * v1_sender.ts              sends to a version 1 server: no session, nothing confirmed
- *   options.ts, retry.ts      the program's options with their defaults; the pauses between tries
+ *   options.ts                the program's options with their defaults; the pauses between tries
  *   current_server.ts         which server to connect to, when a session has moved
  *   handshake.ts              the first request of a connection, and its reply
  *   connection_runner.ts      works one connection: a writer, a reader, a watch for silence
@@ -19,7 +19,7 @@
  *     requests.ts               a request, the end of a connection, a resumption
  *     unanswered_requests.ts, sequence_numbers.ts, frame_size.ts, reply_outcome.ts, reply_fields.ts
  *   outgoing_file.ts          one file: how much of it is sent, answered and hashed
- *     frame_source.ts, source.ts, file_digest.ts
+ *     frame_source.ts, source.ts
  *   client_errors.ts          the errors that the client makes itself
  * ```
  *
@@ -51,11 +51,12 @@
  * @module
  */
 export { connect } from "./client.ts";
-export type { ClientEvent } from "./events.ts";
-export { type Backoff, DEFAULT_BACKOFF, DEFAULT_RETRIES, retryDelay } from "./retry.ts";
+export { DEFAULT_BACKOFF, DEFAULT_RETRIES } from "./options.ts";
 export { fileSource } from "./source.ts";
 export type {
+  Backoff,
   Client,
+  ClientEvent,
   ConnectOptions,
   Progress,
   SendOptions,

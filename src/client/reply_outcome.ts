@@ -8,7 +8,8 @@ import { CODES, type FxferError } from "../errors.ts";
 import type { Mode, ReplyBody } from "../protocol/mod.ts";
 import { refusal } from "./client_errors.ts";
 import { tooLarge } from "./frame_size.ts";
-import type { ConnectionEnd, TransferFrame } from "./requests.ts";
+import type { TransferFrame } from "./outgoing_file.ts";
+import type { ConnectionEnd } from "./requests.ts";
 
 /** After these codes the client has to connect again before it can send anything else. */
 const NEEDS_CONNECT: ReadonlySet<string> = new Set([

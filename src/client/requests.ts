@@ -6,21 +6,9 @@
  */
 import type { FxferError } from "../errors.ts";
 import { omitUndefined } from "../omit_undefined.ts";
-import { encodeRequest, type RequestInit, type TransferData } from "../protocol/mod.ts";
-import type { OutgoingFile } from "./outgoing_file.ts";
+import { encodeRequest, type RequestInit } from "../protocol/mod.ts";
+import type { TransferFrame } from "./outgoing_file.ts";
 import type { SessionTotals } from "./types.ts";
-
-/** A request that sends the bytes of a file from `start` to `end`. */
-export interface TransferFrame {
-  readonly kind: "transfer";
-  readonly file: OutgoingFile;
-  /** 0 without a session. */
-  readonly sequence: number;
-  readonly start: number;
-  readonly end: number;
-  /** Kept with the frame, because a repeated request must have the same session data (S-SEQ-1). */
-  readonly data: TransferData;
-}
 
 /** One request, as the send queue hands it to a connection. `cancel` drops a partial file. */
 export type ClientRequest =

@@ -15,10 +15,10 @@ import { DEFAULT_MAX_INFLIGHT, type Mode, type ReplyBody } from "../protocol/mod
 import { refusal } from "./client_errors.ts";
 import { frameSizeFor, tooLarge } from "./frame_size.ts";
 import type { ResolvedOptions } from "./options.ts";
-import type { OutgoingFile } from "./outgoing_file.ts";
+import type { OutgoingFile, TransferFrame } from "./outgoing_file.ts";
 import { totalsOf } from "./reply_fields.ts";
 import { connectionEndOf, endedBy, isSessionTaken, outcomeOf } from "./reply_outcome.ts";
-import type { ClientRequest, ConnectionEnd, Resumption, TransferFrame } from "./requests.ts";
+import type { ClientRequest, ConnectionEnd, Resumption } from "./requests.ts";
 import { SequenceNumbers } from "./sequence_numbers.ts";
 import type { Terms } from "./types.ts";
 import { UnansweredRequests } from "./unanswered_requests.ts";

@@ -9,7 +9,7 @@
  */
 import type { ClientConnection } from "./client_connection.ts";
 import { sourceChanged } from "./client_errors.ts";
-import type { TransferFrame } from "./requests.ts";
+import type { TransferFrame } from "./outgoing_file.ts";
 
 /** Larger buffers are slower on real disks, smaller ones cost more system calls. */
 const BUFFER_BYTES = 1024 * 1024;

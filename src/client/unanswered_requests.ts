@@ -1,7 +1,7 @@
 /** The requests without a reply, in the order in which the replies will come. Pure. @module */
 import { ACTIONS } from "../protocol/mod.ts";
-import type { OutgoingFile } from "./outgoing_file.ts";
-import type { ClientRequest, TransferFrame } from "./requests.ts";
+import type { OutgoingFile, TransferFrame } from "./outgoing_file.ts";
+import type { ClientRequest } from "./requests.ts";
 
 /** The send queue's list of requests that are sent on this connection, or are to be repeated on it. */
 export class UnansweredRequests {

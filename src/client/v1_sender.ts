@@ -10,8 +10,7 @@ import { DEFAULT_MAX_REQUEST_SIZE, encodeV1Header } from "../protocol/mod.ts";
 import { LATE, within } from "../within.ts";
 import { ClientConnection } from "./client_connection.ts";
 import { localError } from "./client_errors.ts";
-import type { OutgoingFile } from "./outgoing_file.ts";
-import type { TransferFrame } from "./requests.ts";
+import type { OutgoingFile, TransferFrame } from "./outgoing_file.ts";
 import { Transmitter } from "./transmitter.ts";
 
 /** How long a server may take to store a file after its last byte: after that the client stops waiting. */

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { backoffOf, DEFAULT_BACKOFF, retryDelay } from "../../src/client/retry.ts";
+import { backoffOf, DEFAULT_BACKOFF, retryDelay } from "../../src/client/options.ts";
 
 const pure = (name: string, fn: () => void) => Deno.test({ name, permissions: "none", fn });
 
