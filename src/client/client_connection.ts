@@ -1,6 +1,6 @@
 /** One TCP connection of a client: bytes out, replies in, closed at any moment. @module */
 import type { Endpoint } from "../address.ts";
-import { FxferError } from "../errors.ts";
+import { FxferError, reasonOf } from "../errors.ts";
 import { type DecodeEvent, Decoder, type ReplyFrame } from "../protocol/mod.ts";
 import { within } from "../within.ts";
 
@@ -13,11 +13,11 @@ const CONNECT_TIMEOUT_MS = 10_000;
 /** How long the server may take to close its side after the client has closed its own (S-DIS-2). */
 export const CLOSE_TIMEOUT_MS = 2000;
 
-/** One connection. The handshake, a connection runner or a V1 sender uses it, one at a time. */
+/** One connection. The handshake, then a connection runner uses it; or a V1 sender alone. */
 export class ClientConnection {
-  /** When a byte last came in, by the clock handed in. */
+  /** When bytes last came in, by the clock handed in. */
   heardAt: number;
-  /** When a byte last went out. */
+  /** When bytes last went out. */
   sentAt: number;
   /** Whether any byte ever came in. */
   heard = false;
@@ -40,11 +40,7 @@ export class ClientConnection {
     this.heardAt = this.sentAt = now();
   }
 
-  /**
-   * Connects.
-   *
-   * @throws {FxferError} `connection_lost` with its cause, also if `signal` ended it.
-   */
+  /** Connects. @throws {FxferError} `connection_lost` with its cause, also if `signal` ended it. */
   static async open(
     server: Endpoint,
     now: () => number,
@@ -60,8 +56,7 @@ export class ClientConnection {
       conn.setNoDelay(true);
       return new ClientConnection(conn, now);
     } catch (cause) {
-      const why = cause instanceof Error ? cause.message : String(cause);
-      const reason = timeout.signal.aborted ? "no answer" : why;
+      const reason = timeout.signal.aborted ? "no answer" : reasonOf(cause);
       const message = `Cannot connect to ${server.hostname}:${server.port}: ${reason}`;
       throw new FxferError("connection_lost", message, { cause });
     } finally {
@@ -101,8 +96,8 @@ export class ClientConnection {
   }
 
   /**
-   * The next bytes as they came, valid until the next call; undefined at the end. Only for answers of
-   * version 1, and to wait for the end.
+   * The next bytes as they came, valid until the next call; undefined when the server has closed its side.
+   * Only for answers of version 1, and to wait for the server's end.
    */
   async read(): Promise<Uint8Array | undefined> {
     try {

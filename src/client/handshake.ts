@@ -28,15 +28,14 @@ export interface HandshakeRequest extends ConnectData {
 /** What the server gave. */
 export interface HandshakeReply {
   readonly terms: Terms;
-  /** Undefined if the server serves this client without a session. */
-  readonly session: {
-    readonly id: string;
-    readonly token: string | undefined;
-    /** Undefined for a new session. */
-    readonly resumption: Resumption | undefined;
-  } | undefined;
-  /** Why there is no session although one was asked for. */
-  readonly degraded: string | undefined;
+  /** null if the server serves this client without a session. */
+  readonly sessionId: string | null;
+  /** The secret of a new session. */
+  readonly token?: string | undefined;
+  /** Only of a session that is resumed. */
+  readonly resumption?: Resumption | undefined;
+  /** Why there is no session although the client asked for one. */
+  readonly degraded?: string | undefined;
 }
 
 /** The server does not speak version 2 (S-VER-5). */
@@ -102,17 +101,16 @@ async function shakeHands(
 ): Promise<HandshakeReply> {
   const withData = mode === "stateful" ? { data } : {};
   await connection.write(encodeRequest({ id, mode, sequence: 0, action: "connect", ...withData }));
-  const { header, body } = await firstReply(connection, allowV1);
+  const { header: { session: { id: sessionId } }, body } = await firstReply(connection, allowV1);
   if (CODES[body.code].class !== "success") throw refusal("Cannot connect", body);
   const terms = termsOf(body);
-  const { id: sessionId } = header.session;
   if (body.code === "ok" || sessionId === null) {
     const degraded = mode === "stateless" ? undefined : String(body.degraded ?? "mode_not_allowed");
-    return { terms, session: undefined, degraded };
+    return { terms, sessionId: null, degraded };
   }
   const token = typeof body.token === "string" ? body.token : undefined;
   const resumption = body.code === "session_resumed" ? resumptionOf(body) : undefined;
-  return { terms, session: { id: sessionId, token, resumption }, degraded: undefined };
+  return { terms, sessionId, token, resumption };
 }
 
 async function firstReply(connection: ClientConnection, allowV1: boolean): Promise<ReplyFrame> {

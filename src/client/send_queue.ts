@@ -1,15 +1,4 @@
-/**
- * The files of a client and the requests that carry them: what is sent next, what is unanswered, and
- * what a reply means for both. These are the exactly-once rules (S-SEQ) from the client's side.
- *
- * The queue does no I/O. A connection runner takes requests from it, writes them, and hands the replies
- * back; the session manager tells it of new files and of each new connection. Frames without a reply are
- * kept as descriptions, without their bytes. If the server has not run one, the file makes a new frame
- * from the offset that the server names. If the server has run one and only the reply was lost, the frame
- * is repeated without its bytes, and the server answers from its record (S-SEQ-1).
- *
- * @module
- */
+/** Decides what a client sends next, and what each reply means: the exactly-once rules (S-SEQ). @module */
 import { CODES, type FxferError } from "../errors.ts";
 import { DEFAULT_MAX_INFLIGHT, type Mode, type ReplyBody } from "../protocol/mod.ts";
 import { refusal } from "./client_errors.ts";
@@ -22,15 +11,25 @@ import type { ClientRequest, ConnectionEnd, Resumption } from "./requests.ts";
 import { SequenceNumbers } from "./sequence_numbers.ts";
 import type { Terms } from "./types.ts";
 import { UnansweredRequests } from "./unanswered_requests.ts";
+import { Wakeup } from "./wakeup.ts";
 
-/** See the module's text. */
+/**
+ * The files of a client, and the requests that carry them. A connection runner takes requests from the
+ * queue, writes them, and hands the replies back. The session manager tells the queue of new files and
+ * of each new connection.
+ *
+ * A frame without a reply is kept without its bytes. If the server has not run the frame, the file makes
+ * a new one from the offset that the server names. If the server has run the frame and only the reply was
+ * lost, the frame is repeated without its bytes, and the server answers from its record (S-SEQ-1).
+ */
 export class SendQueue {
-  /** Whether a frame was answered or the server has more of a file: the session manager resets it. */
+  /** Wakes the runner, or the session manager while there is no connection, when there may be work. */
+  readonly wakeup: Wakeup = new Wakeup();
+  /** Whether the server has taken more of any file since the session manager last reset this. */
   progressed = false;
   /** Whether the session is to be ended after the files. */
   closing = false;
   readonly #options: ResolvedOptions;
-  readonly #onNews: () => void;
   #mode: Mode = "stateful";
   #terms: Terms | undefined;
   /** Files without a result, in the order of their send calls. */
@@ -45,10 +44,8 @@ export class SendQueue {
   /** The file of which the server has a part; its offset is known only from a connect. */
   #openFile: Partial<NonNullable<Resumption["openFile"]>> | undefined;
 
-  /** @param onNews Called when {@linkcode take} may give a request that it could not give before. */
-  constructor(options: ResolvedOptions, onNews: () => void) {
+  constructor(options: ResolvedOptions) {
     this.#options = options;
-    this.#onNews = onNews;
   }
 
   /** Whether a request of this kind has no reply yet. */
@@ -83,7 +80,7 @@ export class SendQueue {
     // The server may have a part of it from an earlier run of the program.
     const { uploadId, offset } = this.#openFile ?? {};
     if (uploadId === file.uploadId && offset !== undefined) this.#resume(file, offset);
-    this.#onNews();
+    this.wakeup.wake();
   }
 
   /** Rejects every file. */
@@ -136,7 +133,7 @@ export class SendQueue {
     }
     const frame = file.nextFrame(frameSize, stateful ? this.#numbers.next : 0);
     if (frame === undefined) {
-      if (!file.preparing) file.prepare(frameSize).then(this.#onNews);
+      if (!file.preparing) file.prepare(frameSize).then(this.wakeup.wake);
       return;
     }
     const { complete } = frame.data;
@@ -151,7 +148,7 @@ export class SendQueue {
   /** Gives a file up, so that the next one has its turn. */
   #giveUp(file: OutgoingFile, error: FxferError): undefined {
     file.fail(error);
-    this.#onNews();
+    this.wakeup.wake();
   }
 
   /** Takes in a reply; replies come in the order of their requests. */
@@ -160,7 +157,7 @@ export class SendQueue {
     if (end !== undefined) return end;
     const request = this.#unanswered.shift();
     if (request === undefined) return endedBy(body);
-    this.#onNews();
+    this.wakeup.wake();
     if (request.kind === "heartbeat") return;
     // The requests behind a refused one are refused with it: that is not their files' fault.
     const behindRefusal = this.#numbers.refused;
@@ -215,7 +212,7 @@ export class SendQueue {
   #stored(file: OutgoingFile, body: ReplyBody): void {
     this.#files.delete(file);
     if (this.#openFile?.uploadId === file.uploadId) this.#openFile = undefined;
-    file.confirm(body).then(this.#onNews);
+    file.confirm(body).then(this.wakeup.wake);
   }
 
   /** Sends from `offset` again, after a pause where the code asks for one. */

@@ -19,7 +19,6 @@ import type { ConnectionEnd } from "./requests.ts";
 import { SendQueue } from "./send_queue.ts";
 import { Transmitter } from "./transmitter.ts";
 import type { ConnectOptions, SessionTotals, Terms } from "./types.ts";
-import { Wakeup } from "./wakeup.ts";
 
 /** See the module's text. */
 export class SessionManager {
@@ -32,10 +31,8 @@ export class SessionManager {
   readonly #resolved: ResolvedOptions;
   readonly #server: CurrentServer;
   readonly #queue: SendQueue;
-  readonly #transmitter = new Transmitter();
+  readonly #transmitter: Transmitter;
   readonly #stop = new AbortController();
-  /** Wakes the writer of the runner, or the manager itself while there is no connection. */
-  readonly #wakeup = new Wakeup();
   readonly #firstConnect = Promise.withResolvers<void>();
   readonly #totals = Promise.withResolvers<SessionTotals | undefined>();
   #runner: ConnectionRunner | undefined;
@@ -57,7 +54,8 @@ export class SessionManager {
     this.sessionId = options.sessionId ?? null;
     this.token = options.token;
     this.mode = options.mode === "stateless" ? "stateless" : "stateful";
-    this.#queue = new SendQueue(this.#resolved, () => this.#wakeup.wake());
+    this.#queue = new SendQueue(this.#resolved);
+    this.#transmitter = new Transmitter(this.#resolved.now);
     // Where the program waits for neither of these, a rejection must not end the process.
     this.#totals.promise.catch(() => {});
     this.#firstConnect.promise.catch(() => {});
@@ -94,14 +92,14 @@ export class SessionManager {
     const insideFrame = file.sending;
     file.fail(error);
     if (insideFrame) this.#runner?.cut(error);
-    this.#wakeup.wake();
+    this.#queue.wakeup.wake();
   }
 
   /** Ends the session after the files under way (S-DIS-1). */
   async disconnect(): Promise<SessionTotals | undefined> {
     if (this.#over !== undefined) throw this.#over;
     this.#queue.closing = true;
-    this.#wakeup.wake();
+    this.#queue.wakeup.wake();
     const totals = await this.#totals.promise;
     await this.#running;
     return totals;
@@ -120,7 +118,7 @@ export class SessionManager {
     this.#totals.reject(this.#over);
     this.#stop.abort();
     this.#runner?.cut(this.#over);
-    this.#wakeup.wake();
+    this.#queue.wakeup.wake();
   }
 
   async #run(): Promise<void> {
@@ -145,7 +143,7 @@ export class SessionManager {
   async #oneConnection(): Promise<ConnectionEnd | undefined> {
     if (this.#queue.done) return { kind: "closed", totals: undefined };
     if (this.#needsNoConnection) {
-      await this.#wakeup.sleep();
+      await this.#queue.wakeup.sleep();
       return undefined;
     }
     this.#gaveUp = false;
@@ -168,37 +166,32 @@ export class SessionManager {
     return this.#attached && this.#queue.idle && (this.#gaveUp || this.mode === "stateless");
   }
 
-  #attach({ terms, session, degraded }: HandshakeReply): void {
+  #attach({ terms, sessionId, token, resumption, degraded }: HandshakeReply): void {
     const { emit } = this.#resolved;
-    const resumption = session?.resumption;
     const resumed = resumption !== undefined;
     this.terms = terms;
     this.#attached = true;
     this.#server.arrived();
-    this.sessionId = session?.id ?? null;
+    this.sessionId = sessionId;
     // The token of a resumed session stays the same, and the reply does not repeat it.
-    this.token = session?.token ?? (resumed ? this.token : undefined);
-    if (session === undefined) this.mode = "stateless";
+    this.token = token ?? (resumed ? this.token : undefined);
+    if (sessionId === null) this.mode = "stateless";
     if (degraded !== undefined) emit({ type: "degraded", reason: degraded });
-    const { mode, sessionId } = this;
+    const { mode } = this;
     emit({ type: "connected", mode, sessionId, resumed });
     if (resumed) this.#queue.resumed(terms, resumption);
     else this.#queue.started(terms, mode);
     this.#firstConnect.resolve();
   }
 
-  async #work(connection: ClientConnection, terms: Terms): Promise<ConnectionEnd> {
-    const { sessionId: id, mode } = this;
-    const { now, emit } = this.#resolved;
+  async #work(connection: ClientConnection, { keepaliveS }: Terms): Promise<ConnectionEnd> {
     this.#runner = new ConnectionRunner({
+      ...this.#resolved,
       connection,
       queue: this.#queue,
       transmitter: this.#transmitter,
-      session: { id, mode },
-      keepaliveMs: terms.keepaliveS * 1000,
-      wakeup: this.#wakeup,
-      now,
-      emit,
+      session: { id: this.sessionId, mode: this.mode },
+      keepaliveMs: keepaliveS * 1000,
     });
     const running = this.#runner.run();
     if (this.#over !== undefined) this.#runner.cut(this.#over);

@@ -28,7 +28,7 @@ export class V1Sender {
   readonly address: Endpoint;
   readonly #now: () => number;
   readonly #stop = new AbortController();
-  readonly #transmitter = new Transmitter();
+  readonly #transmitter: Transmitter;
   /** Why nothing can be sent any more. */
   #over: FxferError | undefined;
   readonly #files = new Set<OutgoingFile>();
@@ -39,6 +39,7 @@ export class V1Sender {
   constructor(address: Endpoint, now: () => number) {
     this.address = address;
     this.#now = now;
+    this.#transmitter = new Transmitter(now);
   }
 
   /** Adds a file behind the others; its `result` tells what becomes of it. */
@@ -78,7 +79,7 @@ export class V1Sender {
       this.#current = { file, connection };
       try {
         const head = encodeV1Header({ mimeType: file.mimeType, size: frame.end });
-        await this.#transmitter.send(connection, head, frame, () => {});
+        await this.#transmitter.send(connection, head, frame);
         await connection.closeWrite();
         const line = await answerOf(connection);
         if (line?.startsWith("ERROR")) throw refused(line);

@@ -1,16 +1,16 @@
-/** Lets a loop of the client sleep until another part of the client has something for it to do. @module */
+/** Lets a loop of the client sleep until another part of the client has work for the loop. @module */
 import { within } from "../within.ts";
 
-/** A place where one loop sleeps. A wake-up that comes while nobody sleeps ends the next sleep at once. */
+/** A place where one loop sleeps. A wake-up while the loop is awake ends its next sleep at once. */
 export class Wakeup {
   #pending = false;
   #endSleep: (() => void) | undefined;
 
-  /** Wakes the loop. */
-  wake(): void {
+  /** Wakes the loop; may be passed on as a callback. */
+  readonly wake = (): void => {
     this.#pending = true;
     this.#endSleep?.();
-  }
+  };
 
   /** Sleeps until the next wake-up, or at most `ms` milliseconds. */
   async sleep(ms: number = Infinity): Promise<void> {
