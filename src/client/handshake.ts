@@ -10,10 +10,10 @@ import { resumptionOf, termsOf } from "./reply_fields.ts";
 import type { Resumption } from "./requests.ts";
 import type { Client, ConnectOptions, Terms } from "./types.ts";
 
-/** A server that is silent for so long speaks version 1, if that is allowed (S-VER-5). */
+/** A server that is silent for so long counts as one of version 1, where that is allowed (S-VER-5). */
 const V1_SILENCE_MS = 2000;
 
-/** Otherwise the reply may take longer, since the server's store may be slow. */
+/** Where version 1 is not allowed the reply may take longer, since the server's store may be slow. */
 const REPLY_TIMEOUT_MS = 10_000;
 
 /** What the client asks for in a connect. */
@@ -45,11 +45,7 @@ export class NotVersion2 extends FxferError {
   }
 }
 
-/**
- * What to ask for, by the program's options and by what the client knows of its session.
- *
- * @param attachedBefore Whether this client had a connection before: some options are only for the first.
- */
+/** What to ask for. Some options are only for a client that was not `attachedBefore` to any server. */
 export function handshakeRequest(
   options: ConnectOptions,
   { sessionId: id, token, mode }: Pick<Client, "sessionId" | "token"> & { readonly mode: Mode },
@@ -114,13 +110,10 @@ async function shakeHands(
 }
 
 async function firstReply(connection: ClientConnection, allowV1: boolean): Promise<ReplyFrame> {
-  let reply: ReplyFrame | undefined | typeof LATE;
-  try {
-    reply = await within(allowV1 ? V1_SILENCE_MS : REPLY_TIMEOUT_MS, connection.receive());
-  } catch (cause) {
-    if (isLost(cause)) throw cause;
-    throw new NotVersion2(cause);
-  }
+  const answer = connection.receive().catch((cause) => {
+    throw isLost(cause) ? cause : new NotVersion2(cause);
+  });
+  const reply = await within(allowV1 ? V1_SILENCE_MS : REPLY_TIMEOUT_MS, answer);
   if (reply === LATE) {
     const error = new FxferError("connection_lost", "Cannot connect: no answer");
     throw allowV1 && !connection.heard ? new NotVersion2(error) : error;

@@ -1,9 +1,4 @@
-/**
- * What a reply means, by the class of its code: for the file whose frame it answers, and for the whole
- * connection. The send queue asks for both. Pure.
- *
- * @module
- */
+/** What a reply means for the connection, and for the file whose frame it answers. Pure. @module */
 import { CODES, type FxferError } from "../errors.ts";
 import type { Mode, ReplyBody } from "../protocol/mod.ts";
 import { refusal } from "./client_errors.ts";
@@ -20,7 +15,7 @@ const NEEDS_CONNECT: ReadonlySet<string> = new Set([
   "use_another_server",
 ]);
 
-/** Whether the session is no longer this client's (S-TAKE-5). */
+/** Whether another client has the session now, or none may have it (S-TAKE-5). */
 export function isSessionTaken({ code }: ReplyBody): boolean {
   return code === "session_taken_over" || code === "session_revoked";
 }

@@ -1,9 +1,4 @@
-/**
- * What the parts of the client hand to each other: requests on their way out, the end of a connection,
- * and what the server has of a session that is resumed.
- *
- * @module
- */
+/** What the parts of the client hand to each other: requests, a connection's end, a resumption. @module */
 import type { FxferError } from "../errors.ts";
 import { omitUndefined } from "../omit_undefined.ts";
 import { encodeRequest, type RequestInit } from "../protocol/mod.ts";
@@ -14,8 +9,7 @@ import type { SessionTotals } from "./types.ts";
 export type ClientRequest =
   | TransferFrame
   | { readonly kind: "cancel"; readonly sequence: number; readonly uploadId: string | undefined }
-  | { readonly kind: "heartbeat"; readonly sequence: number }
-  | { readonly kind: "disconnect"; readonly sequence: number };
+  | { readonly kind: "heartbeat" | "disconnect"; readonly sequence: number };
 
 /** What every request of a connection repeats in its header: the id is null without a session. */
 export type RequestSession = Pick<RequestInit, "id" | "mode">;
@@ -23,16 +17,16 @@ export type RequestSession = Pick<RequestInit, "id" | "mode">;
 /** The bytes of a request up to its payload. */
 export function encodeHead(session: RequestSession, request: ClientRequest): Uint8Array {
   const { sequence } = request;
-  if (request.kind === "heartbeat" || request.kind === "disconnect") {
-    return encodeRequest({ ...session, sequence, action: request.kind });
+  if (request.kind === "transfer") {
+    const { file: { mimeType }, start, end, data } = request;
+    const size = end - start;
+    return encodeRequest({ ...session, sequence, action: "transfer", mimeType, size, data });
   }
-  const transfer = { ...session, sequence, action: "transfer" } as const;
   if (request.kind === "cancel") {
     const data = omitUndefined({ cancel: true, uploadId: request.uploadId });
-    return encodeRequest({ ...transfer, data });
+    return encodeRequest({ ...session, sequence, action: "transfer", data });
   }
-  const { file: { mimeType }, start, end, data } = request;
-  return encodeRequest({ ...transfer, mimeType, size: end - start, data });
+  return encodeRequest({ ...session, sequence, action: request.kind });
 }
 
 /** Why a connection is of no more use, and what follows. */

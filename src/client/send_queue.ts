@@ -112,9 +112,9 @@ export class SendQueue {
     }
   }
 
-  /** A heartbeat to write now. */
+  /** A heartbeat to write now: it repeats the last number that was given out (S-SEQ-3). */
   takeHeartbeat(): ClientRequest {
-    return this.#unanswered.add({ kind: "heartbeat", sequence: this.#numbers.last });
+    return this.#unanswered.add({ kind: "heartbeat", sequence: this.#numbers.next - 1 });
   }
 
   #takeFrame(file: OutgoingFile): ClientRequest | undefined {

@@ -1,15 +1,8 @@
-/**
- * Keeps a session alive over one connection after another: it connects, shakes hands, lets a connection
- * runner work until the connection ends, and connects again. It stops when the program closes the client,
- * when the server refuses for good, or after too many tries without progress. `connect` makes one.
- *
- * @module
- */
+/** Keeps a session over one connection after another. @module */
 import { type Endpoint, formatEndpoint } from "../address.ts";
 import { FxferError } from "../errors.ts";
 import type { Mode } from "../protocol/mod.ts";
 import { pause } from "../within.ts";
-import type { ClientConnection } from "./client_connection.ts";
 import { ConnectionRunner } from "./connection_runner.ts";
 import { CurrentServer } from "./current_server.ts";
 import { type HandshakeReply, handshakeRequest, NotVersion2, openConnection } from "./handshake.ts";
@@ -20,7 +13,11 @@ import { SendQueue } from "./send_queue.ts";
 import { Transmitter } from "./transmitter.ts";
 import type { ConnectOptions, SessionTotals, Terms } from "./types.ts";
 
-/** See the module's text. */
+/**
+ * Connects, shakes hands, lets a connection runner work until the connection ends, and connects again. It
+ * stops when the program closes the client, when the server refuses for good, or after too many tries
+ * without progress. `connect` makes one for each client.
+ */
 export class SessionManager {
   sessionId: string | null;
   token: string | undefined;
@@ -66,11 +63,7 @@ export class SessionManager {
     return this.#server.address;
   }
 
-  /**
-   * Connects for the first time.
-   *
-   * @throws {FxferError} The server's code; the last error when the tries are used up; `interrupted`.
-   */
+  /** Connects for the first time. @throws {FxferError} The error that ended the client. */
   async start(): Promise<void> {
     this.#running = this.#run();
     try {
@@ -155,9 +148,22 @@ export class SessionManager {
         this.#stop.signal,
       );
       this.#attach(reply);
-      return await this.#work(connection, reply.terms);
+      this.#runner = new ConnectionRunner({
+        ...this.#resolved,
+        connection,
+        queue: this.#queue,
+        transmitter: this.#transmitter,
+        session: { id: this.sessionId, mode: this.mode },
+        keepaliveMs: reply.terms.keepaliveS * 1000,
+      });
+      const running = this.#runner.run();
+      // An event of the attach may have made the program close the client.
+      if (this.#over !== undefined) this.#runner.cut(this.#over);
+      return await running;
     } catch (error) {
       return this.#refused(error);
+    } finally {
+      this.#runner = undefined;
     }
   }
 
@@ -182,22 +188,6 @@ export class SessionManager {
     if (resumed) this.#queue.resumed(terms, resumption);
     else this.#queue.started(terms, mode);
     this.#firstConnect.resolve();
-  }
-
-  async #work(connection: ClientConnection, { keepaliveS }: Terms): Promise<ConnectionEnd> {
-    this.#runner = new ConnectionRunner({
-      ...this.#resolved,
-      connection,
-      queue: this.#queue,
-      transmitter: this.#transmitter,
-      session: { id: this.sessionId, mode: this.mode },
-      keepaliveMs: keepaliveS * 1000,
-    });
-    const running = this.#runner.run();
-    if (this.#over !== undefined) this.#runner.cut(this.#over);
-    const end = await running;
-    this.#runner = undefined;
-    return end;
   }
 
   /** What it means that no connection could be made; undefined: try another way at once. */

@@ -1,12 +1,13 @@
-/** The requests without a reply, in the order in which the replies will come. Pure. @module */
+/** The requests without a reply. Pure. @module */
 import { ACTIONS } from "../protocol/mod.ts";
 import type { OutgoingFile, TransferFrame } from "./outgoing_file.ts";
 import type { ClientRequest } from "./requests.ts";
 
-/** The send queue's list of requests that are sent on this connection, or are to be repeated on it. */
+/** The send queue's requests that were sent on the connection, or are to be repeated on it. */
 export class UnansweredRequests {
+  /** In the order in which the replies will come. */
   #sent: ClientRequest[] = [];
-  /** Frames that ran on an earlier connection, but whose replies were lost; in sequence order. */
+  /** Frames that the server ran on an earlier connection, but whose replies were lost; in order. */
   #toRepeat: TransferFrame[] = [];
 
   /** How many requests of this connection have no reply yet. */
@@ -40,12 +41,10 @@ export class UnansweredRequests {
     return this.#sent.shift();
   }
 
-  /** The next frame to repeat, unless its file is decided already. */
+  /** The next frame to repeat; a frame whose file is decided is not repeated. */
   nextToRepeat(): TransferFrame | undefined {
-    for (;;) {
-      const frame = this.#toRepeat.shift();
-      if (frame === undefined || !frame.file.decided) return frame;
-    }
+    while (this.#toRepeat[0]?.file.decided) this.#toRepeat.shift();
+    return this.#toRepeat.shift();
   }
 
   /** Forgets everything: a new session knows nothing of earlier requests. */

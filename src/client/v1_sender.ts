@@ -1,9 +1,4 @@
-/**
- * Sends files to a version 1 server: a connection for each file, no session, nothing confirmed (S-VER-5).
- * `connect` makes one in place of the session manager, if its caller allowed version 1.
- *
- * @module
- */
+/** Sends files to a version 1 server (S-VER-5). @module */
 import type { Endpoint } from "../address.ts";
 import { FxferError, isCode } from "../errors.ts";
 import { DEFAULT_MAX_REQUEST_SIZE, encodeV1Header } from "../protocol/mod.ts";
@@ -18,7 +13,10 @@ const ANSWER_TIMEOUT_MS = 10_000;
 /** An answer is one line: a server that writes more than this sends none. */
 const MAX_ANSWER_BYTES = 64 * 1024;
 
-/** Sends files one after the other; see the module's text. */
+/**
+ * Sends files one after the other: a connection for each, no session, nothing confirmed. `connect` makes
+ * one in place of the session manager, if its caller allowed version 1.
+ */
 export class V1Sender {
   readonly mode = "v1";
   readonly sessionId = null;
@@ -118,8 +116,7 @@ async function wholeFile(file: OutgoingFile): Promise<TransferFrame | undefined>
 async function answerOf(connection: ClientConnection): Promise<string | undefined> {
   const reading = readText(connection);
   if (await within(ANSWER_TIMEOUT_MS, reading) === LATE) connection.close();
-  const text = await reading;
-  return text.includes("\n") ? text.slice(0, text.indexOf("\n")) : undefined;
+  return /^([^\n]*)\n/.exec(await reading)?.[1];
 }
 
 /** What the server sends until the connection ends. Never rejects. */
