@@ -36,7 +36,9 @@ class Load {
     const { connections, reconnect, timeoutMs = DEFAULT_TIMEOUT_MS } = this.#plan;
     const timer = setTimeout(() => this.#timeOut(), timeoutMs);
     const start = performance.now();
-    const lane = reconnect ? () => this.#connectionPerRequest() : () => this.#longConnection();
+    const lane = reconnect
+      ? () => this.#connectionPerRequest()
+      : () => this.#connected((client) => this.#exchange(client));
     await Promise.all(Array.from({ length: connections }, lane));
     clearTimeout(timer);
     return this.#tally.result(this.#plan, (performance.now() - start) / 1000);
@@ -51,30 +53,19 @@ class Load {
     for (const client of this.#open) client.close();
   }
 
-  /** All requests of one lane over one connection. */
-  async #longConnection(): Promise<void> {
-    await this.#connected(async (client) => {
-      await client.greet(this.#plan);
-      await this.#exchange(client);
-      await client.leave();
-    });
-  }
-
   /** A connection for each request; the lanes share the requests between them. */
   async #connectionPerRequest(): Promise<void> {
     while (this.#begun < this.#plan.requests && !this.#stopped) {
       this.#begun++;
       const start = performance.now();
       await this.#connected(async (client) => {
-        await client.greet(this.#plan);
         await client.send();
         this.#tally.answered(await client.reply(), performance.now() - start);
-        await client.leave();
       });
     }
   }
 
-  /** Sends requests and reads replies, with at most a window of requests unanswered. */
+  /** Sends all requests of a lane and reads the replies, with at most a window of them unanswered. */
   async #exchange(client: LoadClient): Promise<void> {
     const { requests, window = 1 } = this.#plan;
     const sentAt = new Float64Array(window);
@@ -94,13 +85,15 @@ class Load {
     }
   }
 
-  /** Opens a connection, does the work over it, closes it, and counts what ended it early. */
+  /** Opens a connection and its session, does the work, ends both, and counts what ended them early. */
   async #connected(work: (client: LoadClient) => Promise<void>): Promise<void> {
     let client: LoadClient | undefined;
     try {
       client = await LoadClient.open(this.#plan);
       this.#open.add(client);
+      await client.greet(this.#plan);
       await work(client);
+      await client.leave();
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
       this.#tally.failed(this.#timedOut ? "timeout" : error.code);

@@ -49,10 +49,8 @@ export class ClientConnection {
     const timeout = new AbortController();
     const timer = setTimeout(() => timeout.abort(), CONNECT_TIMEOUT_MS);
     try {
-      const conn = await Deno.connect({
-        ...server,
-        signal: AbortSignal.any([signal, timeout.signal]),
-      });
+      const either = AbortSignal.any([signal, timeout.signal]);
+      const conn = await Deno.connect({ ...server, signal: either });
       conn.setNoDelay(true);
       return new ClientConnection(conn, now);
     } catch (cause) {

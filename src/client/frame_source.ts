@@ -95,10 +95,9 @@ interface OnceReader {
 }
 
 /** The bytes of one frame. */
-interface Chunk {
+interface Chunk extends FrameSpan {
   readonly start: number;
   readonly bytes: Uint8Array;
-  readonly last: boolean;
 }
 
 /**
@@ -121,7 +120,7 @@ class GatheringFrameSource implements FrameSource {
 
   span(offset: number): FrameSpan | undefined {
     const chunk = this.#find(offset);
-    return chunk && { end: chunk.start + chunk.bytes.length, last: chunk.last };
+    return chunk && { end: chunk.end, last: chunk.last };
   }
 
   async prepare(offset: number, frameSize: number): Promise<void> {
@@ -146,8 +145,8 @@ class GatheringFrameSource implements FrameSource {
       bytes.set(part, at);
       at += part.length;
     }
-    this.#chunks.push({ start: this.#end, bytes, last: this.#unused === undefined });
     this.#end += length;
+    this.#chunks.push({ start: offset, end: this.#end, bytes, last: this.#unused === undefined });
   }
 
   async #next(): Promise<Uint8Array | undefined> {
@@ -175,9 +174,7 @@ class GatheringFrameSource implements FrameSource {
   }
 
   release(offset: number): void {
-    this.#chunks = this.#chunks.filter((chunk) =>
-      chunk.last || chunk.start + chunk.bytes.length > offset
-    );
+    this.#chunks = this.#chunks.filter(({ end, last }) => last || end > offset);
   }
 
   close(reason?: unknown): void {
@@ -187,8 +184,8 @@ class GatheringFrameSource implements FrameSource {
   }
 
   #find(offset: number): Chunk | undefined {
-    return this.#chunks.find(({ start, bytes, last }) =>
-      offset >= start && (offset < start + bytes.length || (last && offset === this.#end))
+    return this.#chunks.find(({ start, end, last }) =>
+      offset >= start && (offset < end || (last && offset === end))
     );
   }
 }

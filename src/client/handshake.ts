@@ -6,7 +6,7 @@ import { type ConnectData, encodeRequest, type Mode, type ReplyFrame } from "../
 import { LATE, within } from "../within.ts";
 import { ClientConnection } from "./client_connection.ts";
 import { isLost, refusal } from "./client_errors.ts";
-import { resumptionOf, termsOf } from "./reply_fields.ts";
+import { resumptionOf, termsOf } from "./replies.ts";
 import type { Resumption } from "./requests.ts";
 import type { Client, ConnectOptions, Terms } from "./types.ts";
 

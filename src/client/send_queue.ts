@@ -5,12 +5,15 @@ import { refusal } from "./client_errors.ts";
 import { frameSizeFor, tooLarge } from "./frame_size.ts";
 import type { ResolvedOptions } from "./options.ts";
 import type { OutgoingFile, TransferFrame } from "./outgoing_file.ts";
-import { totalsOf } from "./reply_fields.ts";
-import { connectionEndOf, endedBy, isSessionTaken, outcomeOf } from "./reply_outcome.ts";
-import type { ClientRequest, ConnectionEnd, Resumption } from "./requests.ts";
+import { connectionEndOf, endedBy, isSessionTaken, outcomeOf, totalsOf } from "./replies.ts";
+import {
+  type ClientRequest,
+  type ConnectionEnd,
+  type Resumption,
+  UnansweredRequests,
+} from "./requests.ts";
 import { SequenceNumbers } from "./sequence_numbers.ts";
 import type { Terms } from "./types.ts";
-import { UnansweredRequests } from "./unanswered_requests.ts";
 import { Wakeup } from "./wakeup.ts";
 
 /**
@@ -58,12 +61,12 @@ export class SendQueue {
     return !this.closing && this.#firstFile() === undefined;
   }
 
-  /** Whether only the end of the session is left to ask for. */
+  /** Whether every file has its result, and the client only has to end the session. */
   get onlyClosing(): boolean {
     return this.closing && this.#firstFile() === undefined;
   }
 
-  /** Whether the client may leave: without a session there is no end to ask for. */
+  /** Whether the client may leave: every file has its result, and there is no session to end. */
   get done(): boolean {
     return this.#mode === "stateless" && this.onlyClosing;
   }
@@ -77,7 +80,7 @@ export class SendQueue {
   /** Adds a file behind the others. */
   add(file: OutgoingFile): void {
     this.#files.add(file);
-    // The server may have a part of it from an earlier run of the program.
+    // The server may have a part of the file from an earlier run of the program.
     const { uploadId, offset } = this.#openFile ?? {};
     if (uploadId === file.uploadId && offset !== undefined) this.#resume(file, offset);
     this.wakeup.wake();
@@ -89,7 +92,7 @@ export class SendQueue {
     this.#files.clear();
   }
 
-  /** The first file that has no result and matches; files that were given up are taken out on the way. */
+  /** The first file that has no result and matches; takes out files that have a result on the way. */
   #firstFile(matches: (file: OutgoingFile) => boolean = () => true): OutgoingFile | undefined {
     // This does not walk the whole queue: only files that are sent and unanswered stand in front, and
     // the window bounds them.
@@ -192,24 +195,15 @@ export class SendQueue {
     const { file, end } = frame;
     if (file.decided) return;
     const outcome = outcomeOf(frame, body, this.#mode);
-    switch (outcome.kind) {
-      case "acknowledged":
-      case "stored":
-        this.progressed = true;
-        file.acknowledge(end);
-        if (outcome.kind === "stored") this.#stored(file, body);
-        return;
-      case "again":
-        if (outcome.blockedBy !== undefined) this.#openFile = outcome.blockedBy;
-        if (behindRefusal) file.rewind(Math.min(outcome.offset, file.next));
-        else this.#sendAgain(file, outcome.offset, body);
-        return;
-      case "failed":
-        file.fail(outcome.error);
+    if (outcome.kind === "failed") return file.fail(outcome.error);
+    if (outcome.kind === "again") {
+      if (outcome.blockedBy !== undefined) this.#openFile = outcome.blockedBy;
+      if (!behindRefusal) return this.#sendAgain(file, outcome.offset, body);
+      return file.rewind(Math.min(outcome.offset, file.next));
     }
-  }
-
-  #stored(file: OutgoingFile, body: ReplyBody): void {
+    this.progressed = true;
+    file.acknowledge(end);
+    if (outcome.kind === "acknowledged") return;
     this.#files.delete(file);
     if (this.#openFile?.uploadId === file.uploadId) this.#openFile = undefined;
     file.confirm(body).then(this.wakeup.wake);

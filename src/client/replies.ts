@@ -1,10 +1,20 @@
-/** What a reply means for the connection, and for the file whose frame it answers. Pure. @module */
+/** What replies say and mean. A field that is absent or of another type counts as not stated. Pure. @module */
 import { CODES, type FxferError } from "../errors.ts";
-import type { Mode, ReplyBody } from "../protocol/mod.ts";
+import {
+  CHECKPOINT_BYTES,
+  DEFAULT_MAX_INFLIGHT,
+  DEFAULT_MAX_REQUEST_SIZE,
+  type Mode,
+  type ReplyBody,
+} from "../protocol/mod.ts";
 import { refusal } from "./client_errors.ts";
 import { tooLarge } from "./frame_size.ts";
 import type { TransferFrame } from "./outgoing_file.ts";
-import type { ConnectionEnd } from "./requests.ts";
+import type { ConnectionEnd, Resumption } from "./requests.ts";
+import type { SessionTotals, Terms } from "./types.ts";
+
+/** The keep-alive of a server that states none. */
+const DEFAULT_KEEPALIVE_S = 30;
 
 /** After these codes the client has to connect again before it can send anything else. */
 const NEEDS_CONNECT: ReadonlySet<string> = new Set([
@@ -14,6 +24,51 @@ const NEEDS_CONNECT: ReadonlySet<string> = new Set([
   "session_expired",
   "use_another_server",
 ]);
+
+/** The terms that the reply to a connect states (S-CON-6). */
+export function termsOf(body: ReplyBody): Terms {
+  const limits = record(body.limits);
+  return {
+    keepaliveS: count(body.keepalive_s, DEFAULT_KEEPALIVE_S),
+    sessionExpiryS: count(body.session_expiry_s, 0),
+    maxInflight: count(body.max_inflight, DEFAULT_MAX_INFLIGHT) || 1,
+    limits: {
+      maxRequestSize: count(limits.max_request_size, DEFAULT_MAX_REQUEST_SIZE),
+      maxUploadSize: count(limits.max_upload_size, 0),
+      checkpointBytes: count(limits.checkpoint_bytes, CHECKPOINT_BYTES),
+    },
+    server: record(body.server),
+    ...(typeof body.challenge === "string" ? { challenge: body.challenge } : {}),
+  };
+}
+
+/** What the reply to a connect says of a resumed session (S-CON-2). */
+export function resumptionOf(body: ReplyBody): Resumption {
+  const { upload_id: id, offset } = record(body.upload);
+  const uploadId = typeof id === "string" ? id : undefined;
+  return {
+    nextSequence: count(body.next_sequence, 1),
+    openFile: typeof offset === "number" ? { uploadId, offset } : undefined,
+  };
+}
+
+/** What the reply to a disconnect says of the whole session (S-DIS-1). */
+export function totalsOf({ files, bytes, messages, duration_ms }: ReplyBody): SessionTotals {
+  return {
+    files: count(files, 0),
+    bytes: count(bytes, 0),
+    messages: count(messages, 0),
+    durationMs: count(duration_ms, 0),
+  };
+}
+
+function record(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null ? value as Record<string, unknown> : {};
+}
+
+function count(value: unknown, absent: number): number {
+  return typeof value === "number" && value >= 0 ? value : absent;
+}
 
 /** Whether another client has the session now, or none may have it (S-TAKE-5). */
 export function isSessionTaken({ code }: ReplyBody): boolean {

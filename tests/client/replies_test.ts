@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type Code, CODES } from "../../src/errors.ts";
 import type { ReplyBody } from "../../src/protocol/mod.ts";
-import { outcomeOf } from "../../src/client/reply_outcome.ts";
+import { outcomeOf } from "../../src/client/replies.ts";
 
 const pure = (name: string, fn: () => void) => Deno.test({ name, permissions: "none", fn });
 
