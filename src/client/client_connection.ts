@@ -1,8 +1,9 @@
 /** One TCP connection of a client: bytes out, replies in, closed at any moment. @module */
 import type { Endpoint } from "../address.ts";
-import { FxferError, reasonOf } from "../errors.ts";
+import { reasonOf } from "../errors.ts";
 import { type DecodeEvent, Decoder, type ReplyFrame } from "../protocol/mod.ts";
 import { within } from "../within.ts";
+import { lost } from "./client_errors.ts";
 
 /** Replies have a few hundred bytes each: one read takes all replies to a full window of requests. */
 const READ_BYTES = 16 * 1024;
@@ -55,8 +56,7 @@ export class ClientConnection {
       return new ClientConnection(conn, now);
     } catch (cause) {
       const reason = timeout.signal.aborted ? "no answer" : reasonOf(cause);
-      const message = `Cannot connect to ${server.hostname}:${server.port}: ${reason}`;
-      throw new FxferError("connection_lost", message, { cause });
+      throw lost(`Cannot connect to ${server.hostname}:${server.port}: ${reason}`, cause);
     } finally {
       clearTimeout(timer);
     }
@@ -70,7 +70,7 @@ export class ClientConnection {
       }
       this.sentAt = this.#now();
     } catch (cause) {
-      throw lost("Cannot send", cause);
+      throw lost("Cannot send: the connection was lost", cause);
     }
   }
 
@@ -105,7 +105,7 @@ export class ClientConnection {
       this.heardAt = this.#now();
       return this.#buffer.subarray(0, count);
     } catch (cause) {
-      throw lost("Cannot read reply", cause);
+      throw lost("Cannot read reply: the connection was lost", cause);
     }
   }
 
@@ -139,8 +139,4 @@ export class ClientConnection {
       operation.then(resolve, reject).finally(() => this.#pending.delete(reject));
     });
   }
-}
-
-function lost(what: string, cause: unknown): FxferError {
-  return new FxferError("connection_lost", `${what}: the connection was lost`, { cause });
 }

@@ -1,8 +1,8 @@
 /** Works one connection of the session manager, from after its handshake until it ends. @module */
-import { CODES, FxferError } from "../errors.ts";
+import { CODES, type FxferError } from "../errors.ts";
 import type { ReplyBody } from "../protocol/mod.ts";
 import { type ClientConnection, CLOSE_TIMEOUT_MS } from "./client_connection.ts";
-import { asLost, isLost, localError } from "./client_errors.ts";
+import { asLost, isLost, localError, lost } from "./client_errors.ts";
 import type { ResolvedOptions } from "./options.ts";
 import {
   type ClientRequest,
@@ -69,9 +69,7 @@ export class ConnectionRunner {
     try {
       while (this.#end === undefined) {
         const reply = await connection.receive();
-        if (reply === undefined) {
-          throw new FxferError("connection_lost", "Cannot go on: the server closed the connection");
-        }
+        if (reply === undefined) throw lost("Cannot go on: the server closed the connection");
         const { header: { session: { action } }, body } = reply;
         const isNotice = action === "disconnect" && !this.#answersDisconnect(body);
         if (isNotice) {
@@ -151,6 +149,6 @@ export class ConnectionRunner {
       this.#silenceTimer = setTimeout(() => this.#checkSilence(), ms);
       return;
     }
-    this.cut(new FxferError("connection_lost", "Cannot go on: nothing was heard from the server"));
+    this.cut(lost("Cannot go on: nothing was heard from the server"));
   }
 }

@@ -5,7 +5,7 @@ import { omitUndefined } from "../omit_undefined.ts";
 import { type ConnectData, encodeRequest, type Mode, type ReplyFrame } from "../protocol/mod.ts";
 import { LATE, within } from "../within.ts";
 import { ClientConnection } from "./client_connection.ts";
-import { isLost, refusal } from "./client_errors.ts";
+import { isLost, lost, refusal } from "./client_errors.ts";
 import { resumptionOf, termsOf } from "./replies.ts";
 import type { Resumption } from "./requests.ts";
 import type { Client, ConnectOptions, Terms } from "./types.ts";
@@ -115,9 +115,9 @@ async function firstReply(connection: ClientConnection, allowV1: boolean): Promi
   });
   const reply = await within(allowV1 ? V1_SILENCE_MS : REPLY_TIMEOUT_MS, answer);
   if (reply === LATE) {
-    const error = new FxferError("connection_lost", "Cannot connect: no answer");
+    const error = lost("Cannot connect: no answer");
     throw allowV1 && !connection.heard ? new NotVersion2(error) : error;
   }
   if (reply !== undefined) return reply;
-  throw new FxferError("connection_lost", "Cannot connect: the server closed the connection");
+  throw lost("Cannot connect: the server closed the connection");
 }

@@ -197,18 +197,14 @@ export class OutgoingFile {
         );
       }
       const survives = typeof durability === "string" ? { durability } : {};
-      this.#finish({ file, confirmed: true, replayed, ...survives });
+      this.finish({ file, confirmed: true, replayed, ...survives });
     } catch (error) {
       this.fail(localError(error));
     }
   }
 
-  /** A version 1 server has taken the bytes, and says nothing that could be checked. */
-  finishUnconfirmed(): void {
-    this.#finish({ file: undefined, confirmed: false, replayed: false });
-  }
-
-  #finish(result: Omit<SendResult, "sha256" | "attempts" | "resumedFrom">): void {
+  /** The file is sent: resolves with what the server said of it. */
+  finish(result: Omit<SendResult, "sha256" | "attempts" | "resumedFrom">): void {
     if (this.#decided) return;
     this.#decide();
     this.#result.resolve({
