@@ -80,7 +80,7 @@ export class FaultProxy implements AsyncDisposable {
     this.#release = new AbortController();
   }
 
-  /** Stops listening, resets what is open, and waits until every socket is closed. */
+  /** Stops listening, resets every open socket, and waits until all are closed. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort();
     const stopped = new Promise<void>((resolve) => this.#server.close(() => resolve()));
@@ -124,7 +124,7 @@ export class FaultProxy implements AsyncDisposable {
   }
 
   /**
-   * Forwards from one socket to the other until the first ends.
+   * Forwards bytes until `from` ends.
    *
    * @param signal Aborted when the connection is over: it ends every delay and stall.
    * @throws {ConnectionCut} Where the rules end the connection.
@@ -140,7 +140,7 @@ export class FaultProxy implements AsyncDisposable {
     const { onEvent, onBytes } = this.#options;
     const faults = [...rules.faults ?? []];
     let forwarded = 0;
-    /** From a half-close or a black hole on, what is read is thrown away. */
+    /** Whether all further bytes are thrown away: from a half-close or a black hole on. */
     let discarding = false;
 
     /** Lets every fault strike whose position is reached. */

@@ -1,4 +1,4 @@
-/** What programs see of the client: `connect` and the object that it returns. @module */
+/** The client as a program sees it: `connect` and the object that it returns. @module */
 import type { Endpoint } from "../address.ts";
 import { FxferError } from "../errors.ts";
 import { interrupted } from "./client_errors.ts";

@@ -14,7 +14,7 @@ const CONNECT_TIMEOUT_MS = 10_000;
 /** How long the server may take to close its side after the client has closed its own (S-DIS-2). */
 export const CLOSE_TIMEOUT_MS = 2000;
 
-/** One connection. The handshake, then a connection runner uses it; or a V1 sender alone. */
+/** One connection, used by the handshake and then by a connection runner, or by a V1 sender. */
 export class ClientConnection {
   /** When bytes last came in, by the clock handed in. */
   heardAt: number;
@@ -30,8 +30,8 @@ export class ClientConnection {
   #nextEvent = 0;
   #closed = false;
   /**
-   * Rejects every read and write under way when the connection is closed: on Deno 2.6 a write that is
-   * stuck does not end by itself then.
+   * The rejections of reads and writes under way. A close calls them all, because on Deno 2.6 the close
+   * does not end a write that is stuck.
    */
   readonly #pending = new Set<(reason: unknown) => void>();
 
@@ -94,8 +94,8 @@ export class ClientConnection {
   }
 
   /**
-   * The next bytes as they came, valid until the next call; undefined when the server has closed its side.
-   * Only for answers of version 1, and to wait for the server's end.
+   * The next bytes as they came, valid until the next call; undefined when the server has closed its
+   * side. Only for answers of version 1, and to wait for that close.
    */
   async read(): Promise<Uint8Array | undefined> {
     try {
@@ -120,7 +120,7 @@ export class ClientConnection {
     const ended = this.closeWrite().then(async () => {
       while (await this.read() !== undefined);
     });
-    // A read that fails is an end as well: the server did not wait for the client's half to close.
+    // A read that fails is an end as well: the server has closed the connection on its own.
     await within(CLOSE_TIMEOUT_MS, ended.catch(() => {}));
     this.close();
   }

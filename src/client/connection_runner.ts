@@ -1,4 +1,4 @@
-/** Works one connection of the session manager, from after its handshake until it ends. @module */
+/** Works one connection for the session manager, from its handshake to its end. @module */
 import { CODES, type FxferError } from "../errors.ts";
 import type { ReplyBody } from "../protocol/mod.ts";
 import { type ClientConnection, CLOSE_TIMEOUT_MS } from "./client_connection.ts";
@@ -25,7 +25,7 @@ export interface ConnectionRunnerParts extends Pick<ResolvedOptions, "now" | "em
 /**
  * A writer takes requests from the send queue, a reader hands the replies back to the queue, and a timer
  * notices when the server has fallen silent. The session manager makes a runner for each connection.
- * Requests that are unanswered at its end stay in the queue.
+ * Requests that are unanswered at the connection's end stay in the queue.
  */
 export class ConnectionRunner {
   readonly #parts: ConnectionRunnerParts;
@@ -53,7 +53,7 @@ export class ConnectionRunner {
     return this.#end!;
   }
 
-  /** Ends the connection at once: what is unanswered can be sent again over another one. */
+  /** Ends the connection at once: unanswered requests can be sent again over another connection. */
   cut(error: FxferError): void {
     this.#endWith({ kind: "lost", error });
     this.#parts.connection.close();
@@ -124,7 +124,7 @@ export class ConnectionRunner {
     }
   }
 
-  /** Closes the connection, and so ends the reader, if the server does not do it in time. */
+  /** Closes the connection, and so ends the reader, if the server does not close it in time. */
   #closeSoon(): void {
     this.#closeTimer = setTimeout(() => this.#parts.connection.close(), CLOSE_TIMEOUT_MS);
   }
@@ -144,11 +144,10 @@ export class ConnectionRunner {
     const { connection, transmitter, keepaliveMs, now, queue, session } = this.#parts;
     const replyIsDue = session.id !== null || queue.awaitsReplyTo("transfer");
     const left = Math.max(connection.heardAt, transmitter.movedAt) + 1.5 * keepaliveMs - now();
-    if (left > 0 || !replyIsDue) {
-      const ms = Math.max(left, keepaliveMs / 4);
-      this.#silenceTimer = setTimeout(() => this.#checkSilence(), ms);
-      return;
+    if (left <= 0 && replyIsDue) {
+      return this.cut(lost("Cannot go on: nothing was heard from the server"));
     }
-    this.cut(lost("Cannot go on: nothing was heard from the server"));
+    const ms = Math.max(left, keepaliveMs / 4);
+    this.#silenceTimer = setTimeout(() => this.#checkSilence(), ms);
   }
 }

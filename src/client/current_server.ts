@@ -19,9 +19,9 @@ export type Redirection =
 /**
  * The server to connect to: the one that the program named, or the one that the session has moved to.
  *
- * The word of a server alone moves a client nowhere. The client follows only to servers that the program
- * trusts, and to three in a row at most, so that two servers cannot send a client back and forth for ever.
- * The client shows each server the ticket that was given for that server, never another server's token.
+ * A server alone cannot move a client. The client follows only to servers that the program trusts, and to
+ * three in a row at most, so that two servers cannot send a client back and forth for ever. The client
+ * shows each server the ticket that was given for that server, never the token of another server.
  */
 export class CurrentServer {
   readonly #home: Endpoint;
@@ -52,20 +52,14 @@ export class CurrentServer {
       return this.#follow(address, ticket);
     }
     if (this.#moves === 0) return undefined;
-    // The client may be faster than its session, and then tries again. It also tries again if the server
-    // seems not to speak version 2: servers send sessions only to servers that do.
+    // A client that arrives before its session tries again. So does a client whose new server seems not
+    // to speak version 2, because sessions move only to servers that do.
     if (!NOT_ARRIVED.has(code) && !(error instanceof NotVersion2)) return undefined;
-    return {
-      kind: "lost",
-      error: new FxferError(
-        "use_another_server",
-        `Cannot go on: the session has not arrived at ${formatEndpoint(this.#address)}`,
-        { cause: error },
-      ),
-    };
+    const message = `Cannot go on: the session has not arrived at ${formatEndpoint(this.#address)}`;
+    return { kind: "lost", error: new FxferError("use_another_server", message, { cause: error }) };
   }
 
-  /** Makes the address that a server named the current one, unless something stands against it. */
+  /** Makes the address that a server named the current address, unless the client must not follow. */
   #follow(address: unknown, ticket: unknown): Redirection {
     const endpoint = typeof address === "string" ? parseEndpoint(address) : undefined;
     if (endpoint === undefined) return cannotFollow("the server names no usable address", {});

@@ -64,8 +64,8 @@ class SizedFrameSource implements FrameSource {
   }
 
   span(offset: number, frameSize: number): FrameSpan {
-    // A frame that goes on in the middle of an earlier one ends where that one was to end: with the
-    // same end it is the same request (S-SEQ-1).
+    // A frame that starts in the middle of an earlier frame has the same end as the earlier frame, and so
+    // is the same request (S-SEQ-1).
     const end = Math.min(this.size, (Math.floor(offset / frameSize) + 1) * frameSize);
     return { end, last: end === this.size };
   }

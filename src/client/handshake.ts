@@ -10,7 +10,7 @@ import { resumptionOf, termsOf } from "./replies.ts";
 import type { Resumption } from "./requests.ts";
 import type { Client, ConnectOptions, Terms } from "./types.ts";
 
-/** A server that is silent for so long counts as one of version 1, where that is allowed (S-VER-5). */
+/** Where version 1 is allowed, a server that is silent for so long counts as version 1 (S-VER-5). */
 const V1_SILENCE_MS = 2000;
 
 /** Where version 1 is not allowed the reply may take longer, since the server's store may be slow. */
@@ -21,7 +21,7 @@ export interface HandshakeRequest extends ConnectData {
   /** null for a new session. */
   readonly id: string | null;
   readonly mode: Mode;
-  /** Whether a silent server may be taken for one of version 1. */
+  /** Whether the client may take a silent server for a version 1 server. */
   readonly allowV1: boolean;
 }
 
@@ -69,7 +69,7 @@ export function handshakeRequest(
 /**
  * Connects to a server and asks it for a session, or for its terms without one.
  *
- * @param signal An abort ends it at once, with the error of whatever was under way.
+ * @param signal An abort ends the handshake at once, with the error of the step that was under way.
  * @throws {FxferError} The server's code; `connection_lost`; {@linkcode NotVersion2}.
  */
 export async function openConnection(

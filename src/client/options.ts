@@ -34,8 +34,7 @@ export function resolveOptions(options: ConnectOptions): ResolvedOptions {
     emit: (event) => {
       if (log.enabled("debug")) {
         const { type, ...fields } = event;
-        // Who knows a session's id has half of what it takes to steal the session: 8 characters of it
-        // are enough for a log.
+        // A log has only 8 characters of a session's id: the whole id is half of what a thief needs.
         const short = "sessionId" in event ? { sessionId: event.sessionId?.slice(0, 8) } : {};
         log.debug(`client.${type}`, { ...fields, ...short });
       }

@@ -44,15 +44,15 @@ export class OutgoingFile {
   allSent = false;
   /** The server has all bytes below this offset. */
   acknowledged = 0;
-  /** How often a frame was refused since the server last took one. */
+  /** How many frames were refused since the server last took one. */
   refusals = 0;
   /** Whether a frame of the file was sent in this session, so that the server may have a part. */
   sentInSession = false;
   /** Whether {@linkcode prepare} is under way. */
   preparing = false;
   /**
-   * Whether a frame's payload is being written. The payload is written to its end even if the result is
-   * decided meanwhile, since otherwise the connection could not go on: the source is closed after it.
+   * Whether a frame's payload is being written. Even if the result is decided meanwhile, the payload is
+   * written to its end, so that the connection can go on. The source is closed only after that.
    */
   sending = false;
   readonly #result: PromiseWithResolvers<SendResult> = Promise.withResolvers();
@@ -171,7 +171,7 @@ export class OutgoingFile {
     this.#unchecked = this.sentInSession && this.source.changed !== undefined;
   }
 
-  /** As {@linkcode rewind}, because a resumed session has the file up to `offset`. */
+  /** Rewinds to `offset`, because a resumed session has the file up to there. */
   resume(offset: number): void {
     // This run is the second attempt also if an earlier run of the program sent the part.
     this.sentInSession = true;
@@ -190,11 +190,8 @@ export class OutgoingFile {
       const sha256 = this.#digest();
       const { file, replayed = false, durability } = body;
       if (file !== undefined && file.sha256 !== sha256) {
-        throw new FxferError(
-          "checksum_mismatch",
-          "Cannot confirm file: the server stored other bytes than were sent",
-          { fields: { sha256, file } },
-        );
+        const message = "Cannot confirm file: the server stored other bytes than were sent";
+        throw new FxferError("checksum_mismatch", message, { fields: { sha256, file } });
       }
       const survives = typeof durability === "string" ? { durability } : {};
       this.finish({ file, confirmed: true, replayed, ...survives });
@@ -203,7 +200,7 @@ export class OutgoingFile {
     }
   }
 
-  /** The file is sent: resolves with what the server said of it. */
+  /** The file is sent: resolves with what the server said of the file. */
   finish(result: Omit<SendResult, "sha256" | "attempts" | "resumedFrom">): void {
     if (this.#decided) return;
     this.#decide();

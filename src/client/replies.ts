@@ -1,4 +1,4 @@
-/** What replies say and mean. A field that is absent or of another type counts as not stated. Pure. @module */
+/** What replies say, and what they mean for a file and for the connection. Pure. @module */
 import { CODES, type FxferError } from "../errors.ts";
 import {
   CHECKPOINT_BYTES,
@@ -25,7 +25,7 @@ const NEEDS_CONNECT: ReadonlySet<string> = new Set([
   "use_another_server",
 ]);
 
-/** The terms that the reply to a connect states (S-CON-6). */
+/** The terms in the reply to a connect (S-CON-6). A field of another type counts as not stated. */
 export function termsOf(body: ReplyBody): Terms {
   const limits = record(body.limits);
   return {
@@ -70,7 +70,7 @@ function count(value: unknown, absent: number): number {
   return typeof value === "number" && value >= 0 ? value : absent;
 }
 
-/** Whether another client has the session now, or none may have it (S-TAKE-5). */
+/** Whether another connection took the session over, or the session was revoked (S-TAKE-5). */
 export function isSessionTaken({ code }: ReplyBody): boolean {
   return code === "session_taken_over" || code === "session_revoked";
 }
@@ -89,13 +89,13 @@ export function endedBy(
   return { kind, error: refusal("Cannot go on with session", body) };
 }
 
-/** What a reply means for the file of the frame that it answers. */
+/** What becomes of the file of a frame. */
 export type ReplyOutcome =
   /** The server has all bytes up to the frame's end. */
   | { readonly kind: "acknowledged" }
   /** The whole file is stored. */
   | { readonly kind: "stored" }
-  /** The file goes on from `offset`; `blockedBy` is another file whose part must be dropped first. */
+  /** The file is sent again from `offset`. `blockedBy` is another file whose part must go first. */
   | {
     readonly kind: "again";
     readonly offset: number;
@@ -126,8 +126,8 @@ export function outcomeOf(
       if (code === "checksum_mismatch") break;
       if (code === "offset_mismatch") return fromRightOffset(file.uploadId, body);
       if (code === "replay_too_old") {
-        // The frame ran, but its reply is no longer kept. A file that it ended starts over, and the
-        // server recognises its upload id (S-TRF-9).
+        // The frame ran, but the server no longer keeps its reply. If the frame ended its file, the file
+        // starts over, and the server recognises the upload id (S-TRF-9).
         return data.complete ? { kind: "again", offset: 0 } : { kind: "acknowledged" };
       }
       return { kind: "again", offset: start };

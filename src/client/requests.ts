@@ -1,4 +1,4 @@
-/** Requests on their way out and without a reply, and what ends or resumes a connection. Pure. @module */
+/** The requests of a client, and what ends or resumes their connection. Pure. @module */
 import type { FxferError } from "../errors.ts";
 import { omitUndefined } from "../omit_undefined.ts";
 import { ACTIONS, encodeRequest, type RequestInit } from "../protocol/mod.ts";
@@ -41,7 +41,7 @@ export type ConnectionEnd =
 /** What the server says of a session that it resumes (S-CON-2). */
 export interface Resumption {
   readonly nextSequence: number;
-  /** The file of which the server has a part; it has no id if the client that sent it gave none. */
+  /** The file of which the server has a part; without an id if the client that sent it gave none. */
   readonly openFile: { readonly uploadId: string | undefined; readonly offset: number } | undefined;
 }
 
@@ -96,7 +96,7 @@ export class UnansweredRequests {
   }
 
   /**
-   * A new connection resumed the session. The server has run the frames below `nextSequence`: they are
+   * A new connection resumed the session. The server has run the frames below `nextSequence`: these are
    * repeated, to get their replies. The others are forgotten, since their files make new ones.
    *
    * @returns For each file the last frame that ran.

@@ -71,7 +71,7 @@ export class SendQueue {
     return this.#mode === "stateless" && this.onlyClosing;
   }
 
-  /** Milliseconds until new requests may be sent after a refusal; undefined when they may be now. */
+  /** Milliseconds until new requests may be sent after a refusal; undefined if they may be sent now. */
   get heldForMs(): number | undefined {
     const ms = this.#heldUntil - this.#options.now();
     return ms > 0 ? ms : undefined;
@@ -102,7 +102,7 @@ export class SendQueue {
     }
   }
 
-  /** The next request to write; undefined while there is none or it must wait. */
+  /** The next request to write; undefined while there is none, or while requests must wait. */
   take(): ClientRequest | undefined {
     if (this.#unanswered.size >= (this.#terms?.maxInflight ?? DEFAULT_MAX_INFLIGHT)) return;
     const repeated = this.#unanswered.nextToRepeat();
@@ -123,7 +123,7 @@ export class SendQueue {
   #takeFrame(file: OutgoingFile): ClientRequest | undefined {
     const stateful = this.#mode === "stateful";
     if (stateful && this.#openFile !== undefined && this.#openFile.uploadId !== file.uploadId) {
-      // A session has room for one unfinished file: the part of a file that was given up is dropped.
+      // A session has room for one unfinished file: the server must drop its part of another file.
       const { uploadId } = this.#openFile;
       this.#openFile = undefined;
       return this.#unanswered.add({ kind: "cancel", sequence: this.#numbers.take(), uploadId });
@@ -162,7 +162,7 @@ export class SendQueue {
     if (request === undefined) return endedBy(body);
     this.wakeup.wake();
     if (request.kind === "heartbeat") return;
-    // The requests behind a refused one are refused with it: that is not their files' fault.
+    // The server refuses all requests behind a refused one: those refusals do not count against files.
     const behindRefusal = this.#numbers.refused;
     if (this.#mode === "stateful") {
       this.#numbers.answered(request.sequence, body, this.#unanswered.allNumbersAnswered);
@@ -171,12 +171,12 @@ export class SendQueue {
     if (request.kind === "transfer") this.#transferAnswered(request, body, behindRefusal);
   }
 
-  /** Takes in a notice: the server closes the connection after it. */
+  /** Takes in a notice, after which the server closes the connection. */
   noticed(body: ReplyBody): ConnectionEnd {
     const end = endedBy(body);
     const { first } = this.#unanswered;
     if (end.kind === "lost" || isSessionTaken(body) || first?.kind !== "transfer") return end;
-    // The server could not read the first frame without a reply: its file is at fault (S-VER-6).
+    // The server could not read the first unanswered frame: the frame's file is at fault (S-VER-6).
     first.file.fail(refusal("Cannot send file", body));
     return endedBy(body, "lost");
   }

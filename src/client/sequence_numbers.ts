@@ -13,8 +13,8 @@ const NUMBER_STAYS_FREE: ReadonlySet<string> = new Set([
 
 /**
  * The sequence numbers of one session. The server runs requests strictly in order, so after one refusal
- * it refuses all requests behind it. When every reply is there, the client goes on with the number that
- * the server named, or that follows from the code of the refusal.
+ * the server refuses all later requests as well. When every reply is there, the client goes on with the
+ * number that the server named, or that follows from the code of the refusal.
  */
 export class SequenceNumbers {
   #next = 1;
@@ -42,7 +42,7 @@ export class SequenceNumbers {
     this.#nextAfterRefusal = undefined;
   }
 
-  /** A request was answered; `allAnswered` says that no other one waits for its reply. */
+  /** A request was answered; `allAnswered` says that no other request waits for its reply. */
   answered(sequence: number, body: ReplyBody, allAnswered: boolean): void {
     const { code, expected } = body;
     if (CODES[code].class === "success" || body.replayed === true) {

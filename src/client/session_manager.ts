@@ -53,7 +53,7 @@ export class SessionManager {
     this.mode = options.mode === "stateless" ? "stateless" : "stateful";
     this.#queue = new SendQueue(this.#resolved);
     this.#transmitter = new Transmitter(this.#resolved.now);
-    // Where the program waits for neither of these, a rejection must not end the process.
+    // A rejection must not end the process when the program does not wait for these promises.
     this.#totals.promise.catch(() => {});
     this.#firstConnect.promise.catch(() => {});
   }
@@ -74,13 +74,13 @@ export class SessionManager {
     }
   }
 
-  /** Adds a file behind the others; its `result` tells what becomes of it. */
+  /** Adds a file behind the others; the file's `result` tells how it ended. */
   add(file: OutgoingFile): void {
     if (this.#over !== undefined) return file.fail(this.#over);
     this.#queue.add(file);
   }
 
-  /** The program gave a file up. In the middle of a frame the connection cannot be used any further. */
+  /** The program gave a file up. If that cuts a frame short, the connection is of no more use. */
   abandon(file: OutgoingFile, error: FxferError): void {
     const insideFrame = file.sending;
     file.fail(error);
@@ -127,12 +127,12 @@ export class SessionManager {
         }
       }
     } catch (error) {
-      // Nothing above is expected to throw. If it does, callers must not wait for ever.
+      // No step above is expected to throw. If one does, callers must not wait for ever.
       this.#end(new FxferError("internal_error", "Cannot go on: client failed", { cause: error }));
     }
   }
 
-  /** Makes one connection and works it to its end; undefined: decide anew what to do. */
+  /** Makes one connection and works it to its end. Undefined: the next round decides what to do. */
   async #oneConnection(): Promise<ConnectionEnd | undefined> {
     if (this.#queue.done) return { kind: "closed", totals: undefined };
     if (this.#needsNoConnection) {
@@ -206,7 +206,7 @@ export class SessionManager {
     return { kind: fatal ? "fatal" : "lost", error };
   }
 
-  /** The server no longer has the session: the client asks for a new one, unless nothing is left to do. */
+  /** The server no longer has the session: the client asks for a new one, unless all is done. */
   #sessionLost(error: FxferError): ConnectionEnd | undefined {
     const { sessionId } = this;
     if (sessionId === null) return { kind: "fatal", error };

@@ -39,7 +39,7 @@ class FileSource implements Source {
     this.#path = path;
     this.#file = file;
     this.#info = info;
-    // A pipe or device does not know its size: the client reads it to its end.
+    // A pipe or device does not know its size: the client reads to its end.
     this.size = info.isFile ? info.size : undefined;
   }
 

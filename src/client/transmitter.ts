@@ -17,7 +17,7 @@ const JOIN_BYTES = 64 * 1024;
  * on one thread, and a byte is copied only by the read itself.
  */
 export class Transmitter {
-  /** When the last frame was begun, or the network last took payload: a sign that the server is alive. */
+  /** When a frame last began or the network last took payload: a sign that the server is alive. */
   movedAt = 0;
   readonly #now: () => number;
   #current: Uint8Array | undefined;
@@ -64,7 +64,7 @@ export class Transmitter {
       let reading: Promise<number> | undefined;
       if (following < end) {
         reading = fill(frame, this.#spare ??= new Uint8Array(BUFFER_BYTES), following);
-        // A rejection that comes before it is awaited below must not end the process.
+        // A rejection before the await below must not end the process.
         reading.catch(() => {});
       }
       const written = connection.write(current.subarray(0, filled));

@@ -8,9 +8,9 @@ import { localError } from "./client_errors.ts";
 import type { OutgoingFile, TransferFrame } from "./outgoing_file.ts";
 import { Transmitter } from "./transmitter.ts";
 
-/** How long a server may take to store a file after its last byte: after that the client stops waiting. */
+/** How long the client waits for a server to store a file after the last byte. */
 const ANSWER_TIMEOUT_MS = 10_000;
-/** An answer is one line: a server that writes more than this sends none. */
+/** An answer is one line: the client reads no more than this. */
 const MAX_ANSWER_BYTES = 64 * 1024;
 
 /**
@@ -29,7 +29,9 @@ export class V1Sender {
   readonly #transmitter: Transmitter;
   /** Why nothing can be sent any more. */
   #over: FxferError | undefined;
+  /** Files without a result. */
   readonly #files = new Set<OutgoingFile>();
+  /** Resolves when the last of the files has its result. */
   #last: Promise<void> = Promise.resolve();
   /** The file that is being sent, and its connection. */
   #current: { readonly file: OutgoingFile; readonly connection: ClientConnection } | undefined;
@@ -40,7 +42,7 @@ export class V1Sender {
     this.#transmitter = new Transmitter(now);
   }
 
-  /** Adds a file behind the others; its `result` tells what becomes of it. */
+  /** Adds a file behind the others; the file's `result` tells how it ended. */
   add(file: OutgoingFile): void {
     if (this.#over !== undefined) return file.fail(this.#over);
     this.#files.add(file);
@@ -106,11 +108,8 @@ async function wholeFile(file: OutgoingFile): Promise<TransferFrame | undefined>
   await file.prepare(limit);
   const frame = file.decided ? undefined : file.nextFrame(limit, 0);
   if (frame === undefined || frame.data.complete) return frame;
-  throw new FxferError(
-    "too_large",
-    `Cannot send file: of unknown size and over ${limit} bytes, which version 1 cannot carry`,
-    { fields: { limit } },
-  );
+  const what = `of unknown size and over ${limit} bytes, which version 1 cannot carry`;
+  throw new FxferError("too_large", `Cannot send file: ${what}`, { fields: { limit } });
 }
 
 /** The first line of the answer; undefined if no whole line came in time. */
@@ -120,7 +119,7 @@ async function answerOf(connection: ClientConnection): Promise<string | undefine
   return /^([^\n]*)\n/.exec(await reading)?.[1];
 }
 
-/** What the server sends until the connection ends. Never rejects. */
+/** The text that the server sends until the connection ends. Never rejects. */
 async function readText(connection: ClientConnection): Promise<string> {
   const decoder = new TextDecoder();
   let text = "";
