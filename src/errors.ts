@@ -10,10 +10,12 @@
 /**
  * What a client does with a code: go on (`success`), send again (`retry`), adjust to the server and go
  * on (`resync`), or stop (`fatal`). A `local` code is never in a reply.
+ * @category Errors
  */
 export type CodeClass = "success" | "retry" | "resync" | "fatal" | "local";
 
-/** What the table says of one code. */
+/** What the table says of one code.
+ * @category Errors */
 export interface CodeSpec {
   /** What a client does with it. */
   readonly class: CodeClass;
@@ -29,7 +31,8 @@ const resync = (message: string, exit = 3): CodeSpec => ({ class: "resync", mess
 const fatal = (message: string, exit = 3): CodeSpec => ({ class: "fatal", message, exit });
 const local = (message: string, exit: number): CodeSpec => ({ class: "local", message, exit });
 
-/** A code of the table. Codes never change their meaning. */
+/** A code of the table. Codes never change their meaning.
+ * @category Errors */
 export type Code =
   // success
   | "ok"
@@ -151,21 +154,27 @@ const TABLE: Readonly<Record<Code, CodeSpec>> = {
   config_invalid: local("the configuration is invalid", 1),
 };
 
-/** Every code with its class, its fixed text and its exit code. */
+/** Every code with its class, its fixed text and its exit code.
+ * @category Errors */
 export const CODES: Readonly<Record<Code, CodeSpec>> = TABLE;
 
-/** Whether a text, for example of a reply, is a code of the table. */
+/** Whether a text, for example of a reply, is a code of the table.
+ * @category Errors */
 export function isCode(text: string): text is Code {
   return Object.hasOwn(TABLE, text);
 }
 
-/** The facts of an error by their names in replies, such as `field`, `offset` and `retry_after_ms`. */
+/** The facts of an error by their names in replies, such as `field`, `offset` and `retry_after_ms`.
+ * @category Errors */
 export type ErrorFields = Readonly<Record<string, unknown>>;
 
-/** What {@linkcode FxferError} takes besides its code and message. */
+/** What {@linkcode FxferError} takes besides its code and message.
+ * @category Errors */
 export interface FxferErrorOptions {
   /** Facts for the reply, by their names there. */
   readonly fields?: ErrorFields;
+  /** The limit that was reached, by the name of its setting: told to listeners, never sent. */
+  readonly limit?: string;
   /** The error that led to this one; it is logged, and never sent. */
   readonly cause?: unknown;
 }
@@ -182,6 +191,7 @@ export interface FxferErrorOptions {
  * });
  * console.assert(error.class === "resync" && error.fields.offset === 10);
  * ```
+ * @category Errors
  */
 export class FxferError extends Error {
   /** Always `FxferError`. */
@@ -190,6 +200,8 @@ export class FxferError extends Error {
   readonly code: Code;
   /** The facts that go into the reply. */
   readonly fields: ErrorFields;
+  /** The limit that was reached, by the name of its setting; undefined for any other reason. */
+  readonly limit: string | undefined;
 
   /**
    * Makes an error to throw.
@@ -201,6 +213,7 @@ export class FxferError extends Error {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.fields = options.fields ?? {};
+    this.limit = options.limit;
   }
 
   /** What a client does with the code. */

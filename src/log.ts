@@ -5,16 +5,22 @@
  * fields of its connection or session; a session id is logged by its first 8 characters, and no
  * token, key or payload byte is ever a field.
  *
+ * Most lines are written by one listener to the events of a server, {@linkcode logEvents}.
+ *
  * @module
  */
+import type { Events, EventType, ServerEvent, SessionStep } from "./events.ts";
 
-/** A level; a logger of one level also keeps the levels after it in this list. */
+/** A level; a logger of one level also keeps the levels after it in this list.
+ * @category Events */
 export type LogLevel = "debug" | "info" | "warn" | "error";
 
-/** The facts of one event; values must survive `JSON.stringify`. */
+/** The facts of one event; values must survive `JSON.stringify`.
+ * @category Events */
 export type LogFields = Readonly<Record<string, unknown>>;
 
-/** Takes events. */
+/** Takes events.
+ * @category Events */
 export interface Logger {
   /** Whether events of this level are kept; ask before making fields that cost time. */
   enabled(level: LogLevel): boolean;
@@ -32,7 +38,8 @@ export interface Logger {
 
 const ORDER: Readonly<Record<LogLevel, number>> = { debug: 0, info: 1, warn: 2, error: 3 };
 
-/** One event as a sink receives it. */
+/** One event as a sink receives it.
+ * @category Events */
 export interface LogEvent {
   /** When, in ISO 8601 with milliseconds. */
   readonly time: string;
@@ -84,12 +91,14 @@ class SinkLogger implements Logger {
  * A logger that hands each event at or above `level` to `sink`.
  *
  * @param sink Called once for each event, in order; it must not throw.
+ * @category Events
  */
 export function createLogger(sink: (event: LogEvent) => void, level: LogLevel = "info"): Logger {
   return new SinkLogger(sink, level, {});
 }
 
-/** A logger that drops everything: the library's default. */
+/** A logger that drops everything: the library's default.
+ * @category Events */
 export const silentLogger: Logger = {
   enabled: () => false,
   debug: () => {},
@@ -99,7 +108,8 @@ export const silentLogger: Logger = {
   child: () => silentLogger,
 };
 
-/** An event as one line of JSON, without the line feed; an Error in the fields becomes its text. */
+/** An event as one line of JSON, without the line feed; an Error in the fields becomes its text.
+ * @category Events */
 export function formatJson(event: LogEvent): string {
   return JSON.stringify({
     time: event.time,
@@ -117,4 +127,46 @@ export function describeError(error: unknown): string {
     at = at instanceof Error ? at.cause : undefined;
   }
   return parts.join(" <- ");
+}
+
+/** The level of an event's line in the log, where it is not `info`. */
+const LEVELS: Readonly<Partial<Record<EventType, LogLevel>>> = {
+  "connection.opened": "debug",
+  "connection.closed": "debug",
+  "session.renewed": "debug",
+  "session.detached": "debug",
+  "session.forgotten": "debug",
+  "transfer.begun": "debug",
+  "transfer.checkpointed": "debug",
+  "transfer.announced": "debug",
+  "transfer.dropped": "debug",
+  "limit.reached": "debug",
+  "store.lost": "warn",
+  "server.degraded": "warn",
+  "worker.started": "debug",
+  "worker.died": "error",
+  "worker.hangs": "error",
+};
+
+/** The line of an event that has another name than the event: readers of the log know it by that. */
+const NAMES: Readonly<Partial<Record<EventType, string>>> = {
+  "connection.refused": "request.refused",
+  "transfer.refused": "request.refused",
+  "session.taken_over": "session.resumed",
+};
+
+/** Whether the log has a line for events of this type. */
+export function isLogged(type: EventType, log: Logger): boolean {
+  return log.enabled(LEVELS[type] ?? "info");
+}
+
+/** Writes a line of the log for each event: this is the one place that does.
+ * @category Events */
+export function logEvents(events: Events, log: Logger): Disposable {
+  return events.subscribe((event) => {
+    const { type, rule: _rule, from: _from, to: _to, ...fields } = event as
+      & ServerEvent
+      & Partial<SessionStep>;
+    log[LEVELS[type] ?? "info"](NAMES[type] ?? type, fields);
+  }, (type) => isLogged(type, log));
 }

@@ -8,8 +8,10 @@
  */
 import type { Readiness } from "./readiness.ts";
 
-/** Where {@linkcode Health} listens. */
+/** Where {@linkcode Health} listens.
+ * @category Server */
 export interface HealthOptions {
+  /** The address to listen on. */
   readonly hostname: string;
   /** 0 picks a free one. */
   readonly port: number;
@@ -22,14 +24,34 @@ const HEADERS = {
   "connection": "close",
 };
 
-/** A running health listener; dispose of it after the server has stopped. */
+/**
+ * A running health listener; dispose of it after the server has stopped.
+ *
+ * @example
+ * ```ts
+ * import { DiskStorage, Health, Readiness, serve } from "../../mod.ts";
+ *
+ * const folder = await Deno.makeTempDir();
+ * {
+ *   await using storage = await DiskStorage.open(folder);
+ *   await using server = serve({ storage, port: 0 });
+ *   const readiness = new Readiness({ server, storage });
+ *   await using health = new Health({ hostname: "127.0.0.1", port: 0 }, readiness);
+ *   const { status, body } = await fetch(`http://127.0.0.1:${health.addr.port}/readyz`);
+ *   await body?.cancel();
+ *   console.assert(status === 200);
+ * }
+ * await Deno.remove(folder, { recursive: true });
+ * ```
+ * @category Server
+ */
 export class Health implements AsyncDisposable {
   /** Where it listens. */
   readonly addr: Deno.NetAddr;
   readonly #http: Deno.HttpServer<Deno.NetAddr>;
   readonly #stop = new AbortController();
 
-  /** @throws {Deno.errors.AddrInUse} The port is taken. */
+  /** Starts to listen. @throws {Deno.errors.AddrInUse} The port is taken. */
   constructor({ hostname, port }: HealthOptions, readiness: Pick<Readiness, "check">) {
     this.#http = Deno.serve(
       { hostname, port, signal: this.#stop.signal, onListen: () => {} },

@@ -1,12 +1,16 @@
 /** Whether a server should get new connections. @module */
-import type { Logger } from "../log.ts";
+import { type Logger, silentLogger } from "../log.ts";
 import type { Server } from "../server/mod.ts";
 import type { FileStorage } from "../storage/mod.ts";
 import type { SessionStore } from "../store/mod.ts";
+import { LATE, within } from "../within.ts";
 
-/** What a server needs to be ready. */
+/** What a server needs to be ready.
+ * @category Server */
 export interface ReadinessParts {
+  /** The server, or whatever knows whether it stops. */
   readonly server: Pick<Server, "stopping">;
+  /** Where files go. */
   readonly storage: Pick<FileStorage, "check">;
   /** Absent where there are no sessions. */
   readonly store?: Pick<SessionStore, "stats"> | undefined;
@@ -15,10 +19,12 @@ export interface ReadinessParts {
 /**
  * Why it is not: it was told to stop; sessions cannot be remembered; files cannot be kept; a part of
  * the server does not answer.
+ * @category Server
  */
 export type UnreadyReason = "stopping" | "store" | "storage" | "workers";
 
-/** The answer of a look. */
+/** The answer of a look.
+ * @category Server */
 export type ReadyState = { readonly ready: true } | {
   readonly ready: false;
   readonly reason: UnreadyReason;
@@ -32,14 +38,16 @@ const PATIENCE_MS = 1500;
 
 const READY: ReadyState = { ready: true };
 
-/** Looks when asked, at most once a second. */
+/** Looks when asked, at most once a second.
+ * @category Server */
 export class Readiness {
   readonly #parts: ReadinessParts;
   readonly #log: Logger;
   #last: { readonly at: number; readonly state: Promise<ReadyState> } | undefined;
   #told: UnreadyReason | undefined;
 
-  constructor(parts: ReadinessParts, log: Logger) {
+  /** Looks at these parts when asked. @param log Is told when it is no longer ready and why, and when it is again. */
+  constructor(parts: ReadinessParts, log: Logger = silentLogger) {
     this.#parts = parts;
     this.#log = log;
   }
@@ -68,17 +76,12 @@ export class Readiness {
     reason: UnreadyReason,
     work: () => Promise<unknown> | undefined,
   ): Promise<ReadyState | undefined> {
-    const { promise: late, reject } = Promise.withResolvers<never>();
-    const text = `Cannot see ${reason}: it did not answer in ${PATIENCE_MS} ms`;
-    const timer = setTimeout(() => reject(new Error(text)), PATIENCE_MS);
     try {
-      await Promise.race([work(), late]);
-      return undefined;
+      if (await within(PATIENCE_MS, Promise.resolve(work())) !== LATE) return undefined;
+      throw new Error(`Cannot see ${reason}: it did not answer in ${PATIENCE_MS} ms`);
     } catch (cause) {
       if (this.#told !== reason) this.#log.warn("health.unready", { reason, cause });
       return { ready: false, reason };
-    } finally {
-      clearTimeout(timer);
     }
   }
 }

@@ -1,7 +1,9 @@
 /** What comes with every listener: errors that say what to change, and the line that says where. @module */
 import type { Config } from "../config/mod.ts";
 import { FxferError } from "../errors.ts";
-import type { Logger } from "../log.ts";
+import type { Events } from "../events.ts";
+import { isLogged, type Logger } from "../log.ts";
+import { omitUndefined } from "../omit_undefined.ts";
 import type { Durability } from "../storage/mod.ts";
 import type { Output } from "../terminal/mod.ts";
 
@@ -46,32 +48,30 @@ export interface Announced {
 /** The one line that must be seen. */
 export function announce(
   { hostname, port, tier, durability, workers }: Announced,
-  config: Config,
+  { server: { mode, port: asked }, storage, stateful }: Config,
+  events: Events,
   log: Logger,
   { out }: Output,
 ): void {
-  log.info("server.listening", {
-    hostname,
-    port,
-    mode: config.server.mode,
-    storage: config.storage.path,
-    tier,
-    durability,
-    ...(config.server.mode === "stateless" ? {} : { sessions: config.stateful.persistence }),
-    ...(workers === undefined ? {} : { workers }),
+  const sessions = mode === "stateless" ? undefined : stateful.persistence;
+  events.emit({
+    type: "server.listening",
+    ...{ hostname, port, mode, storage: storage.path, tier, durability },
+    ...omitUndefined({ sessions, workers }),
   });
   // Also where --quiet hides the log: with port 0 nobody else knows the port.
-  if (!log.enabled("info") && config.server.port === 0) out.line(`${hostname}:${port}`);
+  if (!isLogged("server.listening", log) && asked === 0) out.line(`${hostname}:${port}`);
 }
 
 /** Starts the health listener, where one is wanted; `start` makes it on a port. */
 export function listenForHealth<T extends { readonly addr: Deno.NetAddr }>(
   { server: { health_port: port, host } }: Config,
-  log: Logger,
+  events: Events,
   start: (port: number) => T,
 ): T | undefined {
   if (port === "off") return undefined;
   const health = listen(host, port, "--set server.health_port=0", () => start(port));
-  log.info("health.listening", { hostname: health.addr.hostname, port: health.addr.port });
+  const { hostname, port: chosen } = health.addr;
+  events.emit({ type: "health.listening", hostname, port: chosen });
   return health;
 }

@@ -6,7 +6,9 @@
  */
 import type { Config } from "../config/mod.ts";
 import { FxferError } from "../errors.ts";
+import type { Events } from "../events.ts";
 import type { Logger } from "../log.ts";
+import { omitUndefined } from "../omit_undefined.ts";
 import type { ServeOptions } from "../server/mod.ts";
 import { type BudgetLedger, DiskStorage } from "../storage/mod.ts";
 import {
@@ -15,9 +17,7 @@ import {
   type SessionStore,
   SqliteSessionStore,
 } from "../store/mod.ts";
-import { recover } from "./orphan_sweep.ts";
 import { connectRedis } from "../redis/mod.ts";
-import { tracingStore } from "../trace/mod.ts";
 
 /** The parts of a server; dispose of them after it has stopped. */
 export interface Parts extends AsyncDisposable {
@@ -31,33 +31,26 @@ const ms = (seconds: number): number => seconds * 1000;
 /**
  * Opens storage and store, and translates the configuration into the options of the library.
  *
- * @param trace Hears of every change of a session.
+ * @param events Where the server and its program tell what happens.
  * @param budgetLedger Where other servers of this process share the folder and its budget.
  */
 export async function wire(
   config: Config,
   log: Logger,
-  trace?: Logger,
+  events: Events,
   budgetLedger?: BudgetLedger,
 ): Promise<Parts> {
   await using opened = new AsyncDisposableStack();
   const { path, naming, durability, budget } = config.storage;
-  const storage = opened.use(
-    await DiskStorage.open(path, {
-      ...{ naming, durability, budget, log },
-      ...(budgetLedger === undefined ? {} : { budgetLedger }),
-    }),
-  );
+  const settings = { naming, durability, budget, log, ...omitUndefined({ budgetLedger }) };
+  const storage = opened.use(await DiskStorage.open(path, settings));
   const store = config.server.mode === "stateless"
     ? undefined
     : await openStore(config, opened, log);
-  opened.use(await recover(storage, store, log));
-  const seen = store === undefined || trace === undefined ? store : tracingStore(store, trace);
   const options: ServeOptions = {
     ...serveOptions(config),
-    ...(seen === undefined ? {} : { store: seen }),
-    storage,
-    log,
+    ...omitUndefined({ store }),
+    ...{ storage, log, events },
   };
   const owned = opened.move();
   return { options, [Symbol.asyncDispose]: () => owned.disposeAsync() };
@@ -112,7 +105,9 @@ async function openStore(
 }
 
 /** The options of the library for a configuration: other names, and milliseconds for seconds. Pure. */
-export function serveOptions(config: Config): Omit<ServeOptions, "storage" | "store" | "log"> {
+export function serveOptions(
+  config: Config,
+): Omit<ServeOptions, "storage" | "store" | "log" | "events"> {
   const { server, stateful, stateless, limits, security, versions } = config;
   return {
     hostname: server.host,

@@ -34,7 +34,10 @@ class Load {
 
   async run(): Promise<LoadResult> {
     const { connections, reconnect, timeoutMs = DEFAULT_TIMEOUT_MS } = this.#plan;
-    const timer = setTimeout(() => this.#timeOut(), timeoutMs);
+    const timer = setTimeout(() => {
+      this.#timedOut = true;
+      for (const client of this.#open) client.close();
+    }, timeoutMs);
     const start = performance.now();
     const lane = reconnect
       ? () => this.#connectionPerRequest()
@@ -46,11 +49,6 @@ class Load {
 
   get #stopped(): boolean {
     return this.#timedOut || this.#plan.signal?.aborted === true;
-  }
-
-  #timeOut(): void {
-    this.#timedOut = true;
-    for (const client of this.#open) client.close();
   }
 
   /** A connection for each request; the lanes share the requests between them. */

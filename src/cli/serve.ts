@@ -10,9 +10,11 @@ import {
   workerCount,
 } from "../app/mod.ts";
 import { loadConfig, type LoadOptions } from "../config/mod.ts";
-import { createLogger } from "../log.ts";
+import { Events } from "../events.ts";
+import { createLogger, logEvents } from "../log.ts";
 import { serve } from "../server/mod.ts";
 import { logSink, onStop, type Output } from "../terminal/mod.ts";
+import { traceEvents } from "../trace/mod.ts";
 import type { CommandSpec, ParsedArgs } from "./args.ts";
 import type { Command } from "./command.ts";
 import { CONFIG_OPTIONS, loadOptions } from "./config_flags.ts";
@@ -50,28 +52,32 @@ async function runServe(args: ParsedArgs, output: Output): Promise<number> {
   const sink = logSink(output.err, format);
   const log = createLogger(sink, level);
   for (const note of notes) log.info("config.note", { note });
+  const events = new Events((cause) => log.error("listener.failed", { cause }));
+  logEvents(events, log);
+  // --quiet does not hide the trace: it was asked for.
+  const trace = args.has("trace");
+  if (trace) traceEvents(events, createLogger(sink, "info"));
 
   if (config.server.workers !== 1) {
     const machine = { os: Deno.build.os, cores: navigator.hardwareConcurrency };
     const workers = workerCount(config, machine);
-    const trace = args.has("trace");
-    if (workers > 1) return await serveWorkers({ config, workers, trace, sink, log, output });
+    if (workers > 1) {
+      return await serveWorkers({ config, workers, trace, sink, log, events, output });
+    }
   }
-  // --quiet does not hide the trace: it was asked for.
-  const trace = args.has("trace") ? createLogger(sink, "info") : undefined;
-  await using parts = await wire(config, log, trace);
+  await using parts = await wire(config, log, events);
   const { host, port } = config.server;
   await using server = listen(host, port, PORT_HINT, () => serve(parts.options));
   const { storage, store } = parts.options;
   await using _health = listenForHealth(
     config,
-    log,
+    events,
     (port) => new Health({ hostname: host, port }, new Readiness({ server, storage, store }, log)),
   );
   const { label: tier, durability } = storage;
-  announce({ ...server.addr, tier, durability }, config, log, output);
+  announce({ ...server.addr, tier, durability }, config, events, log, output);
   using _signals = onStop((signal) => {
-    log.info("server.signal", { signal });
+    events.emit({ type: "server.signal", signal });
     server.shutdown();
   });
   await server.finished;

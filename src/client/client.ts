@@ -102,6 +102,7 @@ class ConnectedClient implements Client {
  * }
  * console.assert(typeof sendHello === "function");
  * ```
+ * @category Client
  */
 export async function connect(options: ConnectOptions = {}): Promise<Client> {
   const { hostname = "127.0.0.1", port = 65432, signal, allowV1, onEvent } = options;

@@ -48,7 +48,7 @@ export class ConnectionRunner {
     // Only a client that is done ends its connection in order (S-DIS-2).
     if (this.#end!.kind === "closed") await connection.finish();
     else connection.close();
-    queue.wakeup.wake();
+    queue.wake();
     await writing;
     return this.#end!;
   }
@@ -61,7 +61,7 @@ export class ConnectionRunner {
 
   #endWith(end: ConnectionEnd): void {
     this.#end ??= end;
-    this.#parts.queue.wakeup.wake();
+    this.#parts.queue.wake();
   }
 
   async #read(): Promise<void> {
@@ -103,7 +103,7 @@ export class ConnectionRunner {
         const request = queue.take() ??
           (this.#heartbeatInMs() <= 0 ? queue.takeHeartbeat() : undefined);
         if (request !== undefined) await this.#send(request);
-        else await queue.wakeup.sleep(Math.min(queue.heldForMs ?? Infinity, this.#heartbeatInMs()));
+        else await queue.sleep(Math.min(queue.heldForMs ?? Infinity, this.#heartbeatInMs()));
       }
     } catch (error) {
       // A source failed in the middle of a frame: the frame cannot be completed on this connection.

@@ -18,7 +18,6 @@
  *     requests.ts               the requests, and which of them have no reply yet
  *     replies.ts                what a reply says, and what it means
  *     sequence_numbers.ts, frame_size.ts
- *     wakeup.ts                 lets the runner sleep until the queue has work
  *   outgoing_file.ts          one file: how much of it is sent, answered and hashed
  *     frame_source.ts, source.ts
  *   client_errors.ts          the errors that the client makes itself

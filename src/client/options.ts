@@ -2,10 +2,12 @@
 import { silentLogger } from "../log.ts";
 import type { Backoff, ClientEvent, ConnectOptions } from "./types.ts";
 
-/** The pauses that are used when none are given. */
+/** The pauses that are used when none are given.
+ * @category Client */
 export const DEFAULT_BACKOFF: Backoff = { initialMs: 200, maxMs: 10_000 };
 
-/** Tries in a row without progress before a client gives up. */
+/** Tries in a row without progress before a client gives up.
+ * @category Client */
 export const DEFAULT_RETRIES = 8;
 
 /** Made once for a client by {@linkcode resolveOptions}. */

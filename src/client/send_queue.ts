@@ -1,6 +1,7 @@
 /** Decides what a client sends next, and what each reply means: the exactly-once rules (S-SEQ). @module */
 import { CODES, type FxferError } from "../errors.ts";
 import { DEFAULT_MAX_INFLIGHT, type Mode, type ReplyBody } from "../protocol/mod.ts";
+import { within } from "../within.ts";
 import { refusal } from "./client_errors.ts";
 import { frameSizeFor, tooLarge } from "./frame_size.ts";
 import type { ResolvedOptions } from "./options.ts";
@@ -14,20 +15,17 @@ import {
 } from "./requests.ts";
 import { SequenceNumbers } from "./sequence_numbers.ts";
 import type { Terms } from "./types.ts";
-import { Wakeup } from "./wakeup.ts";
 
 /**
  * The files of a client, and the requests that carry them. A connection runner takes requests from the
- * queue, writes them, and hands the replies back. The session manager tells the queue of new files and
- * of each new connection.
+ * queue, writes them, and hands the replies back; while there is no work the runner sleeps. The session
+ * manager tells the queue of new files and of each new connection.
  *
  * A frame without a reply is kept without its bytes. If the server has not run the frame, the file makes
  * a new one from the offset that the server names. If the server has run the frame and only the reply was
  * lost, the frame is repeated without its bytes, and the server answers from its record (S-SEQ-1).
  */
 export class SendQueue {
-  /** Wakes the runner, or the session manager while there is no connection, when there may be work. */
-  readonly wakeup: Wakeup = new Wakeup();
   /** Whether the server has taken more of any file since the session manager last reset this. */
   progressed = false;
   /** Whether the session is to be ended after the files. */
@@ -46,9 +44,28 @@ export class SendQueue {
   #heldUntil = 0;
   /** The file of which the server has a part; its offset is known only from a connect. */
   #openFile: Partial<NonNullable<Resumption["openFile"]>> | undefined;
+  /** Whether {@linkcode wake} was called since the last sleep. */
+  #woken = false;
+  #endSleep: (() => void) | undefined;
 
   constructor(options: ResolvedOptions) {
     this.#options = options;
+  }
+
+  /** Ends the {@linkcode sleep} under way or else the next one; may be passed on as a callback. */
+  readonly wake = (): void => {
+    this.#woken = true;
+    this.#endSleep?.();
+  };
+
+  /** Lets the runner or the session manager sleep until there may be work, or at most `ms` milliseconds. */
+  async sleep(ms: number = Infinity): Promise<void> {
+    if (!this.#woken) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#endSleep = resolve;
+      await (ms === Infinity ? promise : within(ms, promise));
+    }
+    this.#woken = false;
   }
 
   /** Whether a request of this kind has no reply yet. */
@@ -83,7 +100,7 @@ export class SendQueue {
     // The server may have a part of the file from an earlier run of the program.
     const { uploadId, offset } = this.#openFile ?? {};
     if (uploadId === file.uploadId && offset !== undefined) this.#resume(file, offset);
-    this.wakeup.wake();
+    this.wake();
   }
 
   /** Rejects every file. */
@@ -136,7 +153,7 @@ export class SendQueue {
     }
     const frame = file.nextFrame(frameSize, stateful ? this.#numbers.next : 0);
     if (frame === undefined) {
-      if (!file.preparing) file.prepare(frameSize).then(this.wakeup.wake);
+      if (!file.preparing) file.prepare(frameSize).then(this.wake);
       return;
     }
     const { complete } = frame.data;
@@ -151,7 +168,7 @@ export class SendQueue {
   /** Gives a file up, so that the next one has its turn. */
   #giveUp(file: OutgoingFile, error: FxferError): undefined {
     file.fail(error);
-    this.wakeup.wake();
+    this.wake();
   }
 
   /** Takes in a reply; replies come in the order of their requests. */
@@ -160,7 +177,7 @@ export class SendQueue {
     if (end !== undefined) return end;
     const request = this.#unanswered.shift();
     if (request === undefined) return endedBy(body);
-    this.wakeup.wake();
+    this.wake();
     if (request.kind === "heartbeat") return;
     // The server refuses all requests behind a refused one: those refusals do not count against files.
     const behindRefusal = this.#numbers.refused;
@@ -206,7 +223,7 @@ export class SendQueue {
     if (outcome.kind === "acknowledged") return;
     this.#files.delete(file);
     if (this.#openFile?.uploadId === file.uploadId) this.#openFile = undefined;
-    file.confirm(body).then(this.wakeup.wake);
+    file.confirm(body).then(this.wake);
   }
 
   /** Sends from `offset` again, after a pause where the code asks for one. */

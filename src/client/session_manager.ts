@@ -85,14 +85,14 @@ export class SessionManager {
     const insideFrame = file.sending;
     file.fail(error);
     if (insideFrame) this.#runner?.cut(error);
-    this.#queue.wakeup.wake();
+    this.#queue.wake();
   }
 
   /** Ends the session after the files under way (S-DIS-1). */
   async disconnect(): Promise<SessionTotals | undefined> {
     if (this.#over !== undefined) throw this.#over;
     this.#queue.closing = true;
-    this.#queue.wakeup.wake();
+    this.#queue.wake();
     const totals = await this.#totals.promise;
     await this.#running;
     return totals;
@@ -111,7 +111,7 @@ export class SessionManager {
     this.#totals.reject(this.#over);
     this.#stop.abort();
     this.#runner?.cut(this.#over);
-    this.#queue.wakeup.wake();
+    this.#queue.wake();
   }
 
   async #run(): Promise<void> {
@@ -136,7 +136,7 @@ export class SessionManager {
   async #oneConnection(): Promise<ConnectionEnd | undefined> {
     if (this.#queue.done) return { kind: "closed", totals: undefined };
     if (this.#needsNoConnection) {
-      await this.#queue.wakeup.sleep();
+      await this.#queue.sleep();
       return undefined;
     }
     this.#gaveUp = false;

@@ -92,6 +92,7 @@ class FileSource implements Source {
  * @param path Of a file, pipe or device; the program must be permitted to read it.
  * @returns A source to hand to `send`, which closes it.
  * @throws {FxferError} `local_io` if it cannot be opened or is a folder.
+ * @category Client
  */
 export async function fileSource(path: string): Promise<Source> {
   let file: Deno.FsFile | undefined;

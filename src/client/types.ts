@@ -9,6 +9,7 @@ import type { FileInfo } from "../protocol/mod.ts";
  * The client reads at rising offsets, one read at a time, and starts again at an earlier offset
  * after a lost connection. An implementer must return the same bytes for the same offset, or report
  * the change through {@linkcode Source.changed}.
+ * @category Client
  */
 export interface Source {
   /** Bytes in all; undefined if unknown: then the source is read once, to its end. */
@@ -28,10 +29,12 @@ export interface Source {
   close?(): void;
 }
 
-/** What can be sent. A stream cannot be read twice: its bytes are kept until they are answered, at most 16 MiB. */
+/** What can be sent. A stream cannot be read twice: its bytes are kept until they are answered, at most 16 MiB.
+ * @category Client */
 export type SourceInput = Uint8Array | Blob | ReadableStream<Uint8Array> | Source;
 
-/** How a client connects. */
+/** How a client connects.
+ * @category Client */
 export interface ConnectOptions {
   /** The server's name or address. @default {"127.0.0.1"} */
   readonly hostname?: string;
@@ -78,7 +81,8 @@ export interface ConnectOptions {
   readonly random?: () => number;
 }
 
-/** The pauses between tries, in milliseconds. */
+/** The pauses between tries, in milliseconds.
+ * @category Client */
 export interface Backoff {
   /** The longest first pause, above 0. @default {200} */
   readonly initialMs: number;
@@ -86,7 +90,8 @@ export interface Backoff {
   readonly maxMs: number;
 }
 
-/** What a client reports while it works. Durations are in milliseconds, offsets in bytes. */
+/** What a client reports while it works. Durations are in milliseconds, offsets in bytes.
+ * @category Client */
 export type ClientEvent =
   /** Requests can be sent; `resumed` says that the session is an earlier one. */
   | {
@@ -122,7 +127,8 @@ export type ClientEvent =
     readonly retryAfterMs: number | undefined;
   };
 
-/** How far a file is, in bytes. */
+/** How far a file is, in bytes.
+ * @category Client */
 export interface Progress {
   /** Bytes handed to the network; fewer than before when a part has to be sent again. */
   readonly sent: number;
@@ -132,7 +138,8 @@ export interface Progress {
   readonly total: number | undefined;
 }
 
-/** How one file is sent. */
+/** How one file is sent.
+ * @category Client */
 export interface SendOptions {
   /** The file's name, as data for the server: at most 255 bytes of UTF-8. */
   readonly name?: string;
@@ -148,7 +155,8 @@ export interface SendOptions {
   readonly signal?: AbortSignal;
 }
 
-/** The result of a `send`. */
+/** The result of a `send`.
+ * @category Client */
 export interface SendResult {
   /** The stored file as the server names it; undefined from a version 1 server. */
   readonly file: FileInfo | undefined;
@@ -166,7 +174,8 @@ export interface SendResult {
   readonly resumedFrom: readonly number[];
 }
 
-/** What the server promised at connect (S-CON-6), in its units. */
+/** What the server promised at connect (S-CON-6), in its units.
+ * @category Client */
 export interface Terms {
   /** In seconds; a connection without a byte for 1.5 times this counts as lost. */
   readonly keepaliveS: number;
@@ -186,7 +195,8 @@ export interface Terms {
   readonly challenge?: string;
 }
 
-/** What a session did in all, as the server counted it. */
+/** What a session did in all, as the server counted it.
+ * @category Client */
 export interface SessionTotals {
   /** Files stored. */
   readonly files: number;
@@ -201,6 +211,7 @@ export interface SessionTotals {
 /**
  * A connected client. Disposing it leaves the session on the server, to be resumed with
  * {@linkcode Client.sessionId} and {@linkcode Client.token}; `disconnect` ends it.
+ * @category Client
  */
 export interface Client extends AsyncDisposable {
   /** How files are sent now. A client that asked for `auto` may become stateless later. */

@@ -189,7 +189,7 @@ export const TABLE = {
         words: ["process", "data", "durable"],
         default: "process",
         about:
-          "What an ok survives: process (its death), data (a power cut), durable (a power cut)",
+          "What a stored file survives: the death of the process, with data and durable a power cut",
         more: [
           "data flushes contents only; durable also folder entries, the manifest and the store",
         ],
@@ -239,8 +239,8 @@ export const TABLE = {
       ip_binding: {
         words: ["strict", "prefix", "off"],
         default: "strict",
-        about:
-          "Address that may attach again without a token: strict (the same), prefix (/24, /64), off",
+        about: "Which address may attach again to a session that has no token",
+        more: ["strict is the same address, prefix the same /24 or /64 network, off any address"],
       },
     },
   },

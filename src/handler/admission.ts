@@ -25,6 +25,7 @@ export function admit(
   if (size > limits.maxRequestSize) {
     throw new FxferError("too_large", "Cannot take frame: larger than max_request_size", {
       fields: { limit: limits.maxRequestSize },
+      limit: "max_request_size",
     });
   }
   const offset = open?.offset ?? 0;
@@ -50,11 +51,13 @@ export function admit(
   if (limits.maxUploadSize > 0 && least > limits.maxUploadSize) {
     throw new FxferError("too_large", "Cannot take file: larger than max_upload_size", {
       fields: { limit: limits.maxUploadSize },
+      limit: "max_upload_size",
     });
   }
   if (limits.sessionQuota > 0 && record.totalBytes + least > limits.sessionQuota) {
     throw new FxferError("quota_exceeded", "Cannot take file: the session's quota is used up", {
       fields: { limit: limits.sessionQuota },
+      limit: "session_quota",
     });
   }
 }

@@ -5,8 +5,12 @@
  * @module
  */
 import type { FxferError } from "../errors.ts";
-import type { SessionRecord } from "../session/mod.ts";
+import type { Events, Rule, SessionEvent } from "../events.ts";
+import { omitUndefined } from "../omit_undefined.ts";
+import type { Moved, SessionRecord } from "../session/mod.ts";
 import type { Upload } from "../storage/mod.ts";
+import { displacedBy } from "./moved.ts";
+import { type Facts, tell } from "./tell.ts";
 import type { ConnectionContext } from "./types.ts";
 
 /** One session held by one connection. */
@@ -14,6 +18,7 @@ export class Attachment {
   /** The newest record this process knows. */
   record: SessionRecord;
   readonly context: ConnectionContext;
+  readonly #events: Events;
   /** The open file, when `record.upload` has one. */
   upload: Upload | undefined;
   /** A save failed and may or may not have been stored: load before anything is decided. */
@@ -29,13 +34,46 @@ export class Attachment {
   /** Settles {@linkcode Attachment.released}. */
   readonly release: () => void;
 
-  constructor(record: SessionRecord, context: ConnectionContext, upload: Upload | undefined) {
+  constructor(
+    record: SessionRecord,
+    context: ConnectionContext,
+    upload: Upload | undefined,
+    events: Events,
+  ) {
     this.record = record;
     this.context = context;
     this.upload = upload;
+    this.#events = events;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.released = promise;
     this.release = resolve;
+  }
+
+  /** Tells a step. @param before The record before the save that made the step true. */
+  tell<T extends SessionEvent>(
+    type: T,
+    rule: Rule,
+    before: SessionRecord,
+    facts: Facts<T>,
+  ): void {
+    tell(this.#events, type, rule, before, this.record, facts, this.context.connectionId);
+  }
+
+  /**
+   * Another epoch is in the store (S-TAKE-2): the connection is told, and saves nothing more.
+   *
+   * @param kept The session as the store has it.
+   * @returns What the connection is told.
+   */
+  displace(kept: { readonly epoch: number; readonly moved?: Moved } | undefined): FxferError {
+    const { context, record: { id } } = this;
+    this.displaced = true;
+    this.reason = displacedBy(kept);
+    context.interrupt(this.reason);
+    const facts = omitUndefined({ epoch: kept?.epoch, moved: kept?.moved?.address });
+    const who = { connection: context.connectionId, session: id.slice(0, 8) };
+    this.#events.emit({ type: "session.fenced", rule: "S-TAKE-2", ...who, ...facts });
+    return this.reason;
   }
 }
 
@@ -75,8 +113,8 @@ export class Attachments {
   }
 
   /**
-   * It no longer does. Its open file is parked for the next; one whose session is another's already
-   * is let go of, because the next has not waited for it.
+   * The connection no longer holds its session. Its open file is parked for the next connection, or
+   * closed where another connection has the session already and did not wait for the file.
    */
   async remove(attachment: Attachment): Promise<void> {
     const { context, record: { id, epoch }, upload, displaced } = attachment;
@@ -99,7 +137,7 @@ export class Attachments {
     return this.#parked.get(id);
   }
 
-  /** Takes a parked file out; whoever does uses it, or ends it. */
+  /** Takes a parked file out; the caller uses it or ends it. */
   unpark(id: string): Upload | undefined {
     const upload = this.#parked.get(id)?.upload;
     this.#parked.delete(id);

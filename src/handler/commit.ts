@@ -3,12 +3,20 @@
  *
  * @module
  */
-import { FxferError } from "../errors.ts";
+import { type Code, CODES, FxferError } from "../errors.ts";
 import type { ReplyBody } from "../protocol/mod.ts";
-import { execute, intend, intendWhole, type Intent, type UploadRecord } from "../session/mod.ts";
+import {
+  execute,
+  intend,
+  intendWhole,
+  type Intent,
+  type SessionRecord,
+  type UploadRecord,
+} from "../session/mod.ts";
 import { checkDigest, type SealedFile, type StoredFile, type Upload } from "../storage/mod.ts";
 import { abandon, failUpload, flush, recordOf, specOf, type TransferRun } from "./incoming.ts";
 import { storedBefore, storedReply } from "./receive.ts";
+import { lastPart, stepBetween, tellFile } from "./tell.ts";
 import type { Reply } from "./types.ts";
 
 /** A part that is not the last: its bytes are durable, and the sequence moves on. */
@@ -48,7 +56,7 @@ export async function publishWhole(run: TransferRun, bytes: Uint8Array): Promise
   const record = recordOf(run, upload);
   return await finish(run, upload, async (intent) => {
     try {
-      await writer.save(attachment, (r) => intendWhole(r, record, intent, options.now()));
+      return await writer.save(attachment, (r) => intendWhole(r, record, intent, options.now()));
     } catch (error) {
       // Stale: the intent may be in the store, and then finishPending() publishes this file.
       if (!attachment.stale) await abandon(attachment);
@@ -61,7 +69,7 @@ export async function publishWhole(run: TransferRun, bytes: Uint8Array): Promise
 async function finish(
   run: TransferRun,
   upload: Upload,
-  announce: (intent: Intent) => Promise<void>,
+  announce: (intent: Intent) => Promise<SessionRecord>,
 ): Promise<Reply> {
   const { services: { storage }, attachment, request: { data, header } } = run;
   let sealed: SealedFile;
@@ -81,25 +89,39 @@ async function finish(
   }
   if (before !== undefined) {
     await abandon(attachment); // nothing new to announce
-    return await commit(run, storedReply(before, storage.durability, data.uploadId));
+    return await commitFile(run, before);
   }
-  await announce({ ...sealed, sequence: header.session.sequence, fingerprint: run.fingerprint });
+  const { sequence } = header.session;
+  const known = await announce({ ...sealed, sequence, fingerprint: run.fingerprint });
+  attachment.tell("transfer.announced", "S-SEQ-5", known, { sequence, bytes: sealed.size });
   // From here on a failure leaves the intent, and finishPending() or the next connect brings it to its end.
   const file = await upload.publish();
-  const reply = await commit(run, storedReply(file, storage.durability, data.uploadId));
+  const reply = await commitFile(run, file);
   attachment.upload = undefined;
   return reply;
 }
 
-/** The commit: sequence, reply and upload in one save, before the reply is sent. */
+/** The commit of a file that is stored, now or before. */
+export function commitFile(run: TransferRun, file: StoredFile): Promise<Reply> {
+  const { services: { storage }, request: { data } } = run;
+  return commit(run, storedReply(file, storage.durability, data.uploadId), null, file);
+}
+
+/**
+ * The commit: sequence, reply and upload in one save, before the reply is sent.
+ *
+ * @param upload What of a file is still open after it.
+ * @param file The file that the frame has finished.
+ */
 export async function commit(
   run: TransferRun,
   body: ReplyBody,
   upload: UploadRecord | null = null,
+  file?: StoredFile,
 ): Promise<Reply> {
   const { services: { writer, options }, attachment, request: { header } } = run;
-  const stored = body.code === "ok" && body.replayed !== true ? body.file : undefined;
-  await writer.save(attachment, (record) =>
+  const stored = file?.replayed === false ? file : undefined;
+  const before = await writer.save(attachment, (record) =>
     execute(record, {
       sequence: header.session.sequence,
       fingerprint: run.fingerprint,
@@ -111,17 +133,32 @@ export async function commit(
       now: options.now(),
       input: "transfer",
     }));
-  const { log } = attachment.context;
-  if (stored !== undefined && log.enabled("info")) {
-    log.info("transfer.stored", {
-      session: attachment.record.id.slice(0, 8),
-      sequence: header.session.sequence,
-      // The rest of the path is the session's id.
-      file: stored.path.slice(stored.path.lastIndexOf("/") + 1),
-      bytes: stored.size,
-    });
-  }
+  tellCommit(run, before, body.code, file);
   return { body };
+}
+
+/** Tells what a frame that ran has brought. */
+function tellCommit(run: TransferRun, before: SessionRecord, code: Code, file?: StoredFile): void {
+  const { services, attachment, request: { header } } = run;
+  const { record, context: { connectionId: connection } } = attachment;
+  const { sequence } = header.session;
+  if (record.upload !== null) {
+    const { offset } = record.upload;
+    return attachment.tell("transfer.checkpointed", "S-TRF-4", before, { sequence, offset });
+  }
+  if (before.upload !== null && file?.replayed !== false) {
+    const reason = file !== undefined ? "known" : code === "partial" ? "cancelled" : "failed";
+    attachment.tell("transfer.dropped", "S-TRF-4", before, { sequence, reason });
+  }
+  if (file !== undefined) {
+    if (file.replayed || services.onStored || services.events.wants("transfer.stored")) {
+      const facts = { connection, ...stepBetween(before, record), sequence };
+      tellFile(services, file, specOf(run), { ...facts, file: lastPart(file.path) });
+    }
+  } else if (code !== "partial") {
+    const facts = { sequence, code, reason: CODES[code].message };
+    attachment.tell("transfer.refused", "S-TRF-5", before, facts);
+  }
 }
 
 /** A request that ran and failed is remembered with its error; a refusal is not (S-SEQ-2). */

@@ -1,5 +1,6 @@
 /** connect: a new session, a resumed one, or the fallback (S-CON, S-DEG-1). @module */
 import { FxferError } from "../errors.ts";
+import type { Events } from "../events.ts";
 import type { ConnectData, ConnectRequest } from "../protocol/mod.ts";
 import {
   type AttachInit,
@@ -45,23 +46,35 @@ export async function connect(
     : await services.attachments.inTurn(id, () => resume(services, id, data, context));
 }
 
+/** What it takes to fall back to service without a session.
+ * @category Server */
+export interface FallbackTerms {
+  /** Where the files of stateless requests go. */
+  readonly storage: FileStorage;
+  /** The terms that are stated, and whether there is a stateless mode to fall back to. */
+  readonly options:
+    & Pick<StatefulOptions, "instance" | "maxRequestSize">
+    & Partial<Pick<StatefulOptions, "offersStateless">>;
+  /** Where the fallback is told. @default nowhere */
+  readonly events?: Events;
+}
+
 /** S-DEG-1: the answer to a connect that asked for a fallback; rethrows what it does not cover. */
 export function degrade(
-  services: {
-    readonly storage: FileStorage;
-    readonly options:
-      & Pick<StatefulOptions, "instance" | "maxRequestSize">
-      & Partial<Pick<StatefulOptions, "offersStateless">>;
-  },
+  services: FallbackTerms,
   data: ConnectData,
+  { connectionId: connection }: ConnectionContext,
   error: unknown,
 ): Reply {
   if (data.fallback !== "stateless" || services.options.offersStateless === false) throw error;
   if (!(error instanceof FxferError) || !DEGRADABLE.has(error.code)) throw error;
-  const { storage, options: { instance, maxRequestSize } } = services;
+  const { storage, options: { instance, maxRequestSize }, events } = services;
+  const { code, limit } = error;
+  if (limit !== undefined) events?.emit({ type: "limit.reached", connection, limit, code });
+  events?.emit({ type: "connection.degraded", rule: "S-DEG-1", connection, code });
   const terms = statelessTerms(storage, instance, maxRequestSize);
   return {
-    body: { code: "ok", mode: "stateless", degraded: error.code, ...terms },
+    body: { code: "ok", mode: "stateless", degraded: code, ...terms },
     id: null,
     mode: "stateless",
   };
@@ -72,7 +85,7 @@ async function create(
   data: ConnectData,
   context: ConnectionContext,
 ): Promise<Reply> {
-  const { options, store } = services;
+  const { options, store, events } = services;
   options.admitSession(context.clientAddress);
   await makeRoom(services);
   const token = data.wantToken === true ? base64url(randomBytes(32)) : undefined;
@@ -84,8 +97,10 @@ async function create(
   if (!(await store.save(record))) {
     throw new FxferError("store_unavailable", "Cannot create session: its id is in use");
   }
-  hold(services, new Attachment(record, context, undefined));
-  context.log.info("session.created", { session: record.id.slice(0, 8) });
+  const attachment = new Attachment(record, context, undefined, events);
+  hold(services, attachment);
+  const facts = { address: context.clientAddress, secret: token !== undefined };
+  attachment.tell("session.created", "S-CON-1", { ...record, state: "idle" }, facts);
   return {
     body: {
       code: "session_created",
@@ -109,6 +124,7 @@ async function makeRoom(services: SessionServices): Promise<void> {
   if (live < maxSessions) return;
   throw new FxferError("max_sessions", "Cannot create session: max_sessions are alive", {
     fields: { retry_after_ms: RETRY_MS },
+    limit: "max_sessions",
   });
 }
 
@@ -129,7 +145,7 @@ async function resume(
   await checkAlive(services, found);
   if (data.clean === true) {
     await letGo(services, id);
-    await closeOld(services, id);
+    await closeOld(services, id, context);
     return await create(services, data, context);
   }
   if (lifeOf(found, options.now()) === "attached" && isFlapping(found, options.now())) {
@@ -142,14 +158,9 @@ async function resume(
     );
   }
   await letGo(services, id);
-  const { record, upload } = await take(services, id, attachInit(services, data, context));
-  hold(services, new Attachment(record, context, upload));
-  context.log.info("session.resumed", {
-    session: id.slice(0, 8),
-    epoch: record.epoch,
-    sequence: record.lastSequence,
-    ...(record.upload === null ? {} : { offset: record.upload.offset }),
-  });
+  const init = attachInit(services, data, context);
+  const { record, upload } = await take(services, id, init, context.connectionId);
+  hold(services, new Attachment(record, context, upload, services.events));
   return {
     body: {
       code: "session_resumed",

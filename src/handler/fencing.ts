@@ -5,7 +5,6 @@
  *
  * @module
  */
-import { displacedBy } from "./moved.ts";
 import type { SessionRecord } from "../session/mod.ts";
 import type { SessionServices } from "./services.ts";
 
@@ -19,16 +18,13 @@ const LOOK_MS = 1000;
  * @param kept The session as the store has it.
  */
 export async function fence(
-  { attachments, log }: SessionServices,
+  { attachments }: SessionServices,
   kept: Pick<SessionRecord, "id" | "epoch" | "moved">,
 ): Promise<void> {
   const { id, epoch } = kept;
   const holder = attachments.holder(id);
   if (holder !== undefined && holder.record.epoch < epoch && !holder.displaced) {
-    holder.displaced = true;
-    holder.reason = displacedBy(kept);
-    holder.context.interrupt(holder.reason);
-    log.info("session.fenced", { session: id.slice(0, 8), epoch });
+    holder.displace(kept);
   }
   const parked = attachments.parked(id);
   if (parked === undefined || parked.epoch >= epoch || attachments.changing(id)) return;
@@ -50,7 +46,7 @@ export function watchTakeovers(services: SessionServices): AsyncDisposable {
   let looking: Promise<void> | undefined;
   const timer = setInterval(() => {
     looking ??= look(services).catch(() => {
-      // The store is away: whoever needs it says so.
+      // The store is away: the next request that needs it is refused.
     }).finally(() => looking = undefined);
   }, LOOK_MS);
   return {

@@ -12,7 +12,7 @@ import { checkpoint, dropUpload, openUpload, type UploadRecord } from "../sessio
 import type { PutSpec, Upload } from "../storage/mod.ts";
 import type { Attachment } from "./attachments.ts";
 import { started } from "./receive.ts";
-import { dropFile, finishFile, settled } from "./recovery.ts";
+import { afterIntent, dropFile, finishFile, tellFinished } from "./recovery.ts";
 import type { SessionServices } from "./services.ts";
 import type { Payload } from "./types.ts";
 
@@ -37,15 +37,18 @@ export async function finishPending(
   const { record: { intent, upload: known }, upload } = attachment;
   if (intent !== null) {
     const stored = await finishFile(services, intent, upload);
-    await writer.save(attachment, (r) => settled(services, r, intent, stored));
+    const before = await writer.save(attachment, (r) => afterIntent(services, r, intent, stored));
     await abandon(attachment); // what was published stays
+    const { record, context: { connectionId } } = attachment;
+    tellFinished(services, before, record, stored, connectionId);
   } else if (known === null) {
     if (upload !== undefined) await abandon(attachment);
   } else if (upload === undefined) {
-    await writer.save(attachment, (r) => dropUpload(r, options.now()));
+    const before = await writer.save(attachment, (r) => dropUpload(r, options.now()));
+    attachment.tell("transfer.dropped", "S-TRF-4", before, { reason: "lost" });
   } else if (upload.offset !== known.offset) {
     // Flushed by the frame that failed.
-    await writer.save(attachment, (r) => checkpoint(r, upload.offset, options.now()));
+    await saveOffset(services, attachment, upload.offset);
   }
 }
 
@@ -64,12 +67,13 @@ export function specOf({ attachment, request: { header, data } }: TransferRun): 
 
 /** Begins the file of a frame. */
 export async function open(run: TransferRun): Promise<Upload> {
-  const { services, attachment } = run;
-  const upload = await services.storage.begin(specOf(run));
+  const { services: { storage, writer, options }, attachment } = run;
+  const upload = await storage.begin(specOf(run));
   attachment.upload = upload;
   const record = recordOf(run, upload);
   try {
-    await services.writer.save(attachment, (r) => openUpload(r, record, services.options.now()));
+    const before = await writer.save(attachment, (r) => openUpload(r, record, options.now()));
+    attachment.tell("transfer.begun", "S-TRF-1", before, { sequence: record.sequence });
   } catch (error) {
     await abandon(attachment);
     throw error;
@@ -148,15 +152,25 @@ async function cut(run: TransferRun, upload: Upload, error: unknown): Promise<un
 
 /** Flushes and saves the offset. A store that is away is no reason to stop receiving (S-DEG-2). */
 async function keepOffset(run: TransferRun, upload: Upload): Promise<number> {
-  const { services: { writer, options }, attachment } = run;
+  const { services, attachment } = run;
   const offset = await flush(run, upload);
   try {
-    await writer.save(attachment, (r) => checkpoint(r, offset, options.now()));
+    await saveOffset(services, attachment, offset);
   } catch (error) {
     if (!(error instanceof FxferError) || error.code !== "store_unavailable") throw error;
     attachment.context.log.warn("checkpoint.unsaved", { offset, cause: error });
   }
   return offset;
+}
+
+/** Saves how much of the open file is durable. */
+async function saveOffset(
+  { writer, options }: SessionServices,
+  attachment: Attachment,
+  offset: number,
+): Promise<void> {
+  const before = await writer.save(attachment, (r) => checkpoint(r, offset, options.now()));
+  attachment.tell("transfer.checkpointed", "S-TRF-4", before, { offset });
 }
 
 /** Flushes what has come so far; the offset that is durable. */
@@ -178,7 +192,10 @@ export async function failUpload(run: TransferRun, error: unknown): Promise<neve
   const { services: { writer, options }, attachment } = run;
   try {
     await abandon(attachment);
-    await writer.save(attachment, (r) => dropFile(r, options.now()));
+    const before = await writer.save(attachment, (r) => dropFile(r, options.now()));
+    if (before.upload !== null) {
+      attachment.tell("transfer.dropped", "S-TRF-4", before, { reason: "failed" });
+    }
   } catch (cause) {
     // finishPending() drops it before the next frame.
     attachment.context.log.warn("upload.undropped", { cause });

@@ -3,8 +3,8 @@ import { FxferError } from "../errors.ts";
 import type { Moved, SessionRecord } from "../session/mod.ts";
 
 /**
- * The answer to an authorised connect to a session that has moved. It is the one place where the
- * ticket is told: only who has shown what the session's own client shows gets here.
+ * The answer to an authorised connect to a session that has moved. Only here is the ticket told: to a
+ * client that has shown what the session's own client shows.
  */
 export function movedAway({ address, ticket }: Moved): FxferError {
   return new FxferError("use_another_server", "Cannot attach: the session has moved", {

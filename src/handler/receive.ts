@@ -1,8 +1,16 @@
 /** From a payload to storage: what the handlers that store whole files share. @module */
 import { FxferError } from "../errors.ts";
+import type { Events } from "../events.ts";
 import type { ReplyBody } from "../protocol/mod.ts";
 import { checkDigest, type FileStorage, type PutSpec, type StoredFile } from "../storage/mod.ts";
-import type { Payload } from "./types.ts";
+import type { Telling } from "./tell.ts";
+import type { ConnectionContext, Payload } from "./types.ts";
+
+/** What it takes to store whole files and to tell of them. */
+export interface WholeParts extends Telling {
+  readonly storage: FileStorage;
+  readonly events: Events;
+}
 
 /**
  * Stores one whole file, or nothing: on any failure what was received is removed (S-TRF-6). At once
@@ -11,26 +19,29 @@ import type { Payload } from "./types.ts";
  * @throws {FxferError} What the payload or the storage threw; `checksum_mismatch`.
  */
 export function storeWhole(
-  storage: FileStorage,
+  parts: WholeParts,
   spec: PutSpec,
   payload: Payload,
+  context: ConnectionContext,
 ): StoredFile | Promise<StoredFile> {
   const bytes = payload.whole();
   return bytes === undefined || bytes instanceof Promise
-    ? storeArriving(storage, spec, payload, bytes)
-    : storage.put(spec, bytes, payload.crowded);
+    ? storeArriving(parts, spec, payload, bytes, context)
+    : parts.storage.put(spec, bytes, payload.crowded);
 }
 
 async function storeArriving(
-  storage: FileStorage,
+  { storage, events }: WholeParts,
   spec: PutSpec,
   payload: Payload,
   whole: Promise<Uint8Array | undefined> | undefined,
+  { connectionId: connection }: ConnectionContext,
 ): Promise<StoredFile> {
   const bytes = await whole;
   if (bytes !== undefined) return storage.put(spec, bytes, payload.crowded);
 
   const upload = await storage.begin(spec);
+  events.emit({ type: "transfer.begun", rule: "S-TRF-1", connection });
   let writing: void | Promise<void> = undefined;
   try {
     for (let bytes = await payload.next(); bytes !== undefined; bytes = await payload.next()) {
@@ -44,6 +55,7 @@ async function storeArriving(
   } catch (error) {
     await Promise.allSettled([writing]);
     await upload.discard();
+    events.emit({ type: "transfer.dropped", rule: "S-TRF-6", connection, reason: "failed" });
     throw error;
   }
 }

@@ -8,13 +8,15 @@
  * its end and a retry of the frame is answered from memory; else the intent is dropped and the
  * frame runs again. Either way there is one file.
  *
- * Only who has raised the epoch touches files: of two that resume at once, the one that loses must
- * not cut what the other is writing. A file of this process stays parked until the record that speaks
- * of it is saved: storage is asked again rather than a file forgotten.
+ * Only the connection that has raised the epoch touches files: of two that resume at once, the loser
+ * must not cut what the winner is writing. A file of this process stays parked until the record that
+ * names it is saved, so that no open file is forgotten.
  *
  * @module
  */
 import { FxferError } from "../errors.ts";
+import type { Events } from "../events.ts";
+import { omitUndefined } from "../omit_undefined.ts";
 import {
   dropIntent,
   dropUpload,
@@ -26,6 +28,7 @@ import {
 import type { FileSpec, FileStorage, StoredFile, Upload } from "../storage/mod.ts";
 import { storedReply } from "./receive.ts";
 import type { SessionServices, StatefulOptions } from "./services.ts";
+import { lastPart, stepBetween, tell, tellFile, type Telling } from "./tell.ts";
 
 /** A saved record, with the open file that belongs to it. */
 export interface Restored {
@@ -34,8 +37,8 @@ export interface Restored {
 }
 
 /**
- * The file parked in this process, if nobody else has written the session since: the epoch is the
- * file's, or one above it by an attach of ours whose save was taken for lost.
+ * The file parked in this process, if no other process has written the session since: the record has
+ * the file's epoch, or one more by an attach of this process whose save seemed to have failed.
  */
 export async function parkedFile(
   { attachments, options }: SessionServices,
@@ -44,7 +47,7 @@ export async function parkedFile(
   const parked = attachments.parked(id);
   if (parked === undefined || parked.epoch === epoch) return parked?.upload;
   if (parked.epoch + 1 === epoch && instance === options.instance) return parked.upload;
-  // Another instance has written since: the record speaks of its file, not of ours.
+  // Another process has written since: the record names the file of that process.
   attachments.unpark(id);
   await parked.upload.release();
   return undefined;
@@ -66,18 +69,22 @@ export function resumedAt(record: SessionRecord, parked: Upload | undefined): Se
  * @param record As saved: the session is this process's.
  * @param parked The open file, if it is in this process.
  * @param contended Whether another process may still be writing to the file.
+ * @param connection The number of the connection that attached, for events.
  */
 export async function restore(
   services: SessionServices,
   record: SessionRecord,
   parked: Upload | undefined,
   contended: boolean,
+  connection: number,
 ): Promise<Restored> {
-  const { attachments, options, storage } = services;
+  const { attachments, options, storage, events } = services;
   const { id, upload: known, intent } = record;
   if (intent !== null) {
-    const stored = await finishFile(services, intent, parked);
-    return await keep(services, settled(services, record, intent, stored), undefined);
+    const { next, stored } = await finishIntent(services, record, intent, parked);
+    const restored = await keep(services, next, undefined);
+    tellFinished(services, record, next, stored, connection);
+    return restored;
   }
   if (known === null) {
     attachments.unpark(id);
@@ -96,11 +103,14 @@ export async function restore(
     contended,
   });
   if (upload === undefined) {
-    return await keep(services, dropUpload(record, options.now()), undefined);
+    const next = dropUpload(record, options.now());
+    const restored = await keep(services, next, undefined);
+    tell(events, "transfer.dropped", "S-TRF-4", record, next, { reason: "lost" }, connection);
+    return restored;
   }
   const { temporaryPath } = upload;
   if (temporaryPath === known.temporaryPath) return { record, upload };
-  // A copy, so that a holder that wakes writes to nobody's file.
+  // The upload is a copy: a former holder that still runs may go on writing to the first file.
   await upload.checkpoint();
   const version = record.version + 1;
   const copied = await keep(
@@ -122,7 +132,7 @@ async function keep(
   try {
     saved = await store.save(record);
   } finally {
-    // Whatever the record says now, it may not speak of this copy: sweeping finds it if it does not.
+    // The saved record may not name this copy; the orphan sweep removes it if so.
     if (!saved) await upload?.release();
   }
   if (!saved) {
@@ -139,8 +149,7 @@ function specOf({ id, clientAddress, upload }: SessionRecord): FileSpec {
     session: { id, sequence: upload?.openedBy ?? 0 },
     reserve: upload?.length ?? upload?.offset ?? 0,
     clientAddress,
-    ...(upload?.name === undefined ? {} : { name: upload.name }),
-    ...(upload?.uploadId === undefined ? {} : { uploadId: upload.uploadId }),
+    ...omitUndefined({ name: upload?.name, uploadId: upload?.uploadId }),
   };
 }
 
@@ -152,12 +161,12 @@ function specOf({ id, clientAddress, upload }: SessionRecord): FileSpec {
  * @throws {FxferError} When storage cannot do it now.
  */
 export async function finishFile(
-  { storage }: Pick<SettleParts, "storage">,
+  { storage }: Pick<IntentParts, "storage">,
   intent: Intent,
   upload: Upload | undefined,
 ): Promise<StoredFile | undefined> {
   if (upload === undefined) {
-    // Twice: a holder that wakes may give it its name between two steps of the first.
+    // Asked twice: a former holder that still runs may rename the file while the first call looks for it.
     return await storage.recover?.(intent) ?? await storage.recover?.(intent);
   }
   try {
@@ -168,30 +177,34 @@ export async function finishFile(
   }
 }
 
-/** What it takes to bring an intent to its end. */
-export interface SettleParts {
+/** What it takes to bring an intent to its end, and who hears of it. */
+export interface IntentParts extends Telling {
   readonly storage: FileStorage;
   readonly options: Pick<StatefulOptions, "maxInflight" | "now">;
+  readonly events: Events;
 }
 
 /**
- * Brings the intent of a session to its end that nobody serves any more (S-SEQ-5), and gives the record
- * one version on. To be called by who has raised its epoch, and by nobody else.
+ * Brings the intent of a session to its end (S-SEQ-5). To be called only by the one who has raised the
+ * session's epoch.
  *
- * @param record In a state in which it could be served; one without an intent is returned as it is.
+ * @param record In a state in which it could be served.
+ * @param upload The file, if this process still has it.
+ * @returns The record one version on, to be saved, and the file if there is one.
  */
-export async function settleIntent(
-  parts: SettleParts,
+export async function finishIntent(
+  parts: IntentParts,
   record: SessionRecord,
-): Promise<SessionRecord> {
-  const { intent } = record;
-  if (intent === null) return record;
-  return settled(parts, record, intent, await finishFile(parts, intent, undefined));
+  intent: Intent,
+  upload?: Upload,
+): Promise<{ readonly next: SessionRecord; readonly stored: StoredFile | undefined }> {
+  const stored = await finishFile(parts, intent, upload);
+  return { next: afterIntent(parts, record, intent, stored), stored };
 }
 
 /** The record one version on, with its intent fulfilled, or dropped when nothing was stored. */
-export function settled(
-  services: SettleParts,
+export function afterIntent(
+  services: IntentParts,
   record: SessionRecord,
   intent: Intent,
   stored: StoredFile | undefined,
@@ -211,6 +224,24 @@ export function settled(
   });
 }
 
+/** Tells what became of the intent of `before`, after `after` was saved; without `stored` it is dropped. */
+export function tellFinished(
+  parts: IntentParts,
+  before: SessionRecord,
+  after: SessionRecord,
+  stored: StoredFile | undefined,
+  connection?: number,
+): void {
+  const { sequence } = before.intent!;
+  if (stored === undefined) {
+    const facts = { sequence, reason: "lost" } as const;
+    return tell(parts.events, "transfer.dropped", "S-SEQ-5", before, after, facts, connection);
+  }
+  const step = { ...omitUndefined({ connection }), ...stepBetween(before, after), sequence };
+  const file = lastPart(stored.path);
+  tellFile(parts, stored, specOf(before), { ...step, file, recovered: true });
+}
+
 /** The record one version on, without its open file and what was to happen to it. */
 export function dropFile(record: SessionRecord, now: number): SessionRecord {
   return { ...dropIntent(dropUpload(record, now), now), version: record.version + 1 };
@@ -219,20 +250,32 @@ export function dropFile(record: SessionRecord, now: number): SessionRecord {
 /**
  * Removes the partial file of a session that has ended. A file that had got its final name before a
  * crash keeps it, and gets its line in the manifest.
+ *
+ * @param record As it was while it lived; without an open file if another instance has ended it.
+ * @param ended As it is now.
  */
 export async function removePartial(
   services: SessionServices,
   record: SessionRecord,
+  ended: SessionRecord,
 ): Promise<void> {
-  const parked = services.attachments.unpark(record.id);
+  const { attachments, storage, events } = services;
+  const { id, upload, intent } = record;
+  const parked = attachments.unpark(id);
   if (parked !== undefined) await parked.discard();
-  else if (record.upload !== null) await services.storage.partials?.remove(record.upload);
-  if (record.intent !== null) await services.storage.recover?.(record.intent);
+  else if (upload !== null) await storage.partials?.remove(upload);
+  if (intent !== null) {
+    tellFinished(services, record, ended, await storage.recover?.(intent));
+  } else if (upload !== null) {
+    tell(events, "transfer.dropped", "S-TRF-4", ended, ended, { reason: "ended" });
+  }
 }
 
 /** Writes down that a session expired and removes its partial file; another's write in between wins (S-CLK-3). */
 export async function endExpired(services: SessionServices, record: SessionRecord): Promise<void> {
-  if (!(await services.store.save(expire(record, services.options.now())))) return;
-  services.log.info("session.expired", { session: record.id.slice(0, 8) });
-  await removePartial(services, record);
+  const { store, options, events } = services;
+  const expired = expire(record, options.now());
+  if (!(await store.save(expired))) return;
+  tell(events, "session.expired", "S-CLK-1", record, expired, {});
+  await removePartial(services, record, expired);
 }

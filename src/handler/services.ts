@@ -1,4 +1,5 @@
 /** What the parts of the stateful handler share. @module */
+import type { Events } from "../events.ts";
 import type { Logger } from "../log.ts";
 import { DEFAULT_MAX_INFLIGHT, DEFAULT_MAX_REQUEST_SIZE } from "../protocol/mod.ts";
 import type { IpBinding } from "../session/mod.ts";
@@ -6,9 +7,11 @@ import type { FileStorage } from "../storage/mod.ts";
 import type { SessionStore } from "../store/mod.ts";
 import type { Attachments } from "./attachments.ts";
 import type { SessionWriter } from "./session_writer.ts";
+import type { Telling } from "./tell.ts";
 
-/** Terms of stateful mode. Durations in milliseconds, sizes in bytes. */
-export interface StatefulOptions {
+/** Terms of stateful mode. Durations in milliseconds, sizes in bytes.
+ * @category Server */
+export interface StatefulOptions extends Telling {
   /** The name of this server process: unique among those that share a store. */
   readonly instance: string;
   /** How long a detached session is kept (E). A client may ask for less. */
@@ -37,7 +40,8 @@ export interface StatefulOptions {
   readonly now: () => number;
 }
 
-/** What holds where nothing else is said; the numbers of the documented configuration. */
+/** What holds where nothing else is said; the numbers of the documented configuration.
+ * @category Server */
 export const DEFAULT_STATEFUL_OPTIONS: StatefulOptions = {
   instance: "fxfer",
   sessionTimeoutMs: 300_000,
@@ -55,11 +59,12 @@ export const DEFAULT_STATEFUL_OPTIONS: StatefulOptions = {
 };
 
 /** What connect, transfer, disconnect and the sweeper work with. */
-export interface SessionServices {
+export interface SessionServices extends Telling {
   readonly store: SessionStore;
   readonly storage: FileStorage;
   readonly options: StatefulOptions;
   readonly attachments: Attachments;
   readonly writer: SessionWriter;
+  readonly events: Events;
   readonly log: Logger;
 }

@@ -5,6 +5,8 @@
  * @module
  */
 import { FxferError } from "../errors.ts";
+import type { Events } from "../events.ts";
+import { describeError } from "../log.ts";
 import type { SessionRecord } from "../session/mod.ts";
 import type { SessionStore } from "../store/mod.ts";
 import type { Attachment } from "./attachments.ts";
@@ -16,14 +18,33 @@ const MAX_TRIES = 5;
 /** See the module's text. */
 export class SessionWriter {
   readonly #store: SessionStore;
+  readonly #events: Events;
+  #lost = false;
 
-  constructor(store: SessionStore) {
+  constructor(store: SessionStore, events: Events) {
     this.#store = store;
+    this.#events = events;
+  }
+
+  /** Tells once that the store is lost: to be called with what something failed with that needs it. */
+  failed(error: unknown): void {
+    if (this.#lost || !(error instanceof FxferError) || error.code !== "store_unavailable") return;
+    this.#lost = true;
+    const facts = { store: this.#store.kind, cause: describeError(error) };
+    this.#events.emit({ type: "store.lost", rule: "S-DEG-2", ...facts });
+  }
+
+  /** Tells once that the store is back: to be called when it has answered. */
+  answered(): void {
+    if (!this.#lost) return;
+    this.#lost = false;
+    this.#events.emit({ type: "store.back", rule: "S-DEG-2", store: this.#store.kind });
   }
 
   /**
    * Saves `change(record)` and makes it the attachment's record.
    *
+   * @returns The record that was changed.
    * @throws {FxferError} `store_unavailable`: it may or may not have been stored, the attachment is
    * stale. `session_taken_over` or, where the session went to another server, `use_another_server`:
    * another epoch is in the store; nothing was saved and the connection is told to stop.
@@ -31,23 +52,26 @@ export class SessionWriter {
   async save(
     attachment: Attachment,
     change: (record: SessionRecord) => SessionRecord,
-  ): Promise<void> {
+  ): Promise<SessionRecord> {
     if (attachment.stale) await this.refresh(attachment);
     for (let tries = 0; tries < MAX_TRIES; tries++) {
       if (attachment.displaced) throw attachment.reason ?? displacedBy(undefined);
-      const next = change(attachment.record);
+      const before = attachment.record;
+      const next = change(before);
       let saved: boolean;
       try {
         saved = await this.#store.save(next);
       } catch (error) {
         attachment.stale = true;
+        this.failed(error);
         throw error;
       }
+      this.answered();
       if (saved) {
         attachment.record = next;
-        return;
+        return before;
       }
-      // Someone else wrote: within our epoch that can only be a save of ours that was taken for lost.
+      // The store has a newer version: with the same epoch it is an earlier save that seemed to fail.
       await this.refresh(attachment);
     }
     throw new FxferError("store_unavailable", "Cannot save session: others keep writing it");
@@ -57,12 +81,7 @@ export class SessionWriter {
   async refresh(attachment: Attachment): Promise<void> {
     const kept = await this.#store.load(attachment.record.id);
     if (kept?.epoch !== attachment.record.epoch || endedByOther(kept)) {
-      const error = displacedBy(kept);
-      attachment.displaced = true;
-      attachment.reason = error;
-      attachment.context.log.info("session.fenced", { session: attachment.record.id.slice(0, 8) });
-      attachment.context.interrupt(error);
-      throw error;
+      throw attachment.displace(kept);
     }
     attachment.record = kept;
     attachment.stale = false;

@@ -4,7 +4,9 @@
  * @module
  */
 import { FxferError } from "../errors.ts";
+import { Events } from "../events.ts";
 import { type Logger, silentLogger } from "../log.ts";
+import { omitUndefined } from "../omit_undefined.ts";
 import type { DisconnectRequest, HeartbeatRequest, ReplyBody } from "../protocol/mod.ts";
 import { detach, execute, fingerprint, judge, renewLease } from "../session/mod.ts";
 import type { FileStorage } from "../storage/mod.ts";
@@ -20,14 +22,16 @@ import {
   type StatefulOptions,
 } from "./services.ts";
 import { sweep, SWEEP_MS } from "./sweeper.ts";
+import { totalsOf } from "./tell.ts";
 import { transfer } from "./transfer.ts";
 import type { ConnectionContext, Reply, Request, RequestHandler } from "./types.ts";
 
-/** Serves sessions; see the module's text. Dispose of it after the server has stopped. */
+/** Serves sessions; see the module's text. Dispose of it after the server has stopped.
+ * @category Server */
 export class StatefulHandler implements RequestHandler, AsyncDisposable {
   readonly #services: SessionServices;
   readonly #sweeper: ReturnType<typeof setInterval>;
-  readonly #watch: AsyncDisposable;
+  readonly #takeovers: AsyncDisposable;
   #sweeping: Promise<void> | undefined;
 
   /**
@@ -42,16 +46,19 @@ export class StatefulHandler implements RequestHandler, AsyncDisposable {
     options: Partial<StatefulOptions> = {},
     log: Logger = silentLogger,
   ) {
+    const { events = new Events(), onStored } = options;
     this.#services = {
       store,
       storage,
       options: { ...DEFAULT_STATEFUL_OPTIONS, ...options },
       attachments: new Attachments(),
-      writer: new SessionWriter(store),
+      writer: new SessionWriter(store, events),
+      events,
+      ...omitUndefined({ onStored }),
       log,
     };
     this.#sweeper = setInterval(() => this.#sweep(), SWEEP_MS);
-    this.#watch = watchTakeovers(this.#services);
+    this.#takeovers = watchTakeovers(this.#services);
   }
 
   /** Attaches, stores, keeps alive or ends, by the frame's action. */
@@ -61,10 +68,14 @@ export class StatefulHandler implements RequestHandler, AsyncDisposable {
     }
     const { frame, payload } = request;
     if (frame.action === "connect") {
+      const { writer } = this.#services;
       try {
-        return await connect(this.#services, frame, context);
+        const reply = await connect(this.#services, frame, context);
+        writer.answered();
+        return reply;
       } catch (error) {
-        return degrade(this.#services, frame.data, error);
+        writer.failed(error);
+        return degrade(this.#services, frame.data, context, error);
       }
     }
     const attachment = this.#services.attachments.of(context);
@@ -96,7 +107,8 @@ export class StatefulHandler implements RequestHandler, AsyncDisposable {
     }
     const now = options.now();
     if (record.leaseUntil - now < record.keepaliveMs) {
-      await writer.save(attachment, (r) => renewLease(r, now));
+      const before = await writer.save(attachment, (r) => renewLease(r, now));
+      attachment.tell("session.renewed", "S-CLK-4", before, {});
     }
     return { body: { code: "pong", next_sequence: record.lastSequence + 1 } };
   }
@@ -119,12 +131,11 @@ export class StatefulHandler implements RequestHandler, AsyncDisposable {
     const { record } = attachment;
     const reply: ReplyBody = {
       code: "session_closed",
-      files: record.filesTransferred,
-      bytes: record.totalBytes,
+      ...totalsOf(record),
       messages: record.messageCount + 1,
       duration_ms: options.now() - record.createdAt,
     };
-    await writer.save(attachment, (r) =>
+    const before = await writer.save(attachment, (r) =>
       execute(r, {
         sequence,
         fingerprint: print,
@@ -136,8 +147,12 @@ export class StatefulHandler implements RequestHandler, AsyncDisposable {
         now: options.now(),
         input: "disconnect",
       }));
+    const closed = attachment.record;
+    attachment.tell("session.closed", "S-DIS-1", before, totalsOf(closed));
     await abandon(attachment);
-    attachment.context.log.info("session.closed", { session: record.id.slice(0, 8) });
+    if (before.upload !== null) {
+      attachment.tell("transfer.dropped", "S-TRF-4", closed, { reason: "ended" });
+    }
     return { body: reply, close: true };
   }
 
@@ -149,7 +164,8 @@ export class StatefulHandler implements RequestHandler, AsyncDisposable {
     try {
       const { record } = attachment;
       if (attachment.yielding || attachment.displaced || record.endedAt !== null) return;
-      await writer.save(attachment, (r) => detach(r, options.now()));
+      const before = await writer.save(attachment, (r) => detach(r, options.now()));
+      attachment.tell("session.detached", "S-DIS-1", before, { expires_ms: record.expiryMs });
     } catch (error) {
       // The lease runs out instead (S-CLK-4).
       context.log.warn("session.undetached", { cause: error });
@@ -159,15 +175,19 @@ export class StatefulHandler implements RequestHandler, AsyncDisposable {
   }
 
   #sweep(): void {
+    const { writer, log } = this.#services;
     this.#sweeping ??= sweep(this.#services)
-      .catch((error) => this.#services.log.warn("sweep.failed", { cause: error }))
+      .then(() => writer.answered(), (error) => {
+        writer.failed(error);
+        log.warn("sweep.failed", { cause: error });
+      })
       .finally(() => this.#sweeping = undefined);
   }
 
   /** Stops sweeping and closes the files of detached sessions; their bytes and records stay. */
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#sweeper);
-    await this.#watch[Symbol.asyncDispose]();
+    await this.#takeovers[Symbol.asyncDispose]();
     await this.#sweeping;
     for (const upload of this.#services.attachments.unparkAll()) await upload.release();
   }

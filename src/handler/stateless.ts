@@ -4,14 +4,17 @@
  * @module
  */
 import { FxferError } from "../errors.ts";
+import { Events } from "../events.ts";
 import { DEFAULT_MAX_REQUEST_SIZE, type TransferRequest } from "../protocol/mod.ts";
 import type { FileStorage, PutSpec, StoredFile } from "../storage/mod.ts";
-import { storedBefore, storedReply, storeWhole } from "./receive.ts";
+import { storedBefore, storedReply, storeWhole, type WholeParts } from "./receive.ts";
+import { tellFile, type Telling } from "./tell.ts";
 import { statelessTerms } from "./terms.ts";
 import type { ConnectionContext, Payload, Reply, Request, RequestHandler } from "./types.ts";
 
-/** Terms of stateless mode. */
-export interface StatelessOptions {
+/** Terms of stateless mode.
+ * @category Server */
+export interface StatelessOptions extends Telling {
   /** The largest payload of one request, in bytes. @default {10485760} */
   readonly maxRequestSize?: number;
   /** The name of this server process, for its terms. @default {"fxfer"} */
@@ -36,9 +39,10 @@ export interface StatelessOptions {
  * }
  * await Deno.remove(folder, { recursive: true });
  * ```
+ * @category Server
  */
 export class StatelessHandler implements RequestHandler {
-  readonly #storage: FileStorage;
+  readonly #parts: WholeParts;
   readonly #maxRequestSize: number;
   readonly #instance: string;
   /** Connections for which storage was asked what others have stored. */
@@ -50,9 +54,10 @@ export class StatelessHandler implements RequestHandler {
    * @param storage Where the files go; the caller disposes of it.
    */
   constructor(storage: FileStorage, options: StatelessOptions = {}) {
-    this.#storage = storage;
-    this.#maxRequestSize = options.maxRequestSize ?? DEFAULT_MAX_REQUEST_SIZE;
-    this.#instance = options.instance ?? "fxfer";
+    const { events = new Events(), maxRequestSize, instance, ...rest } = options;
+    this.#parts = { storage, events, ...rest };
+    this.#maxRequestSize = maxRequestSize ?? DEFAULT_MAX_REQUEST_SIZE;
+    this.#instance = instance ?? "fxfer";
   }
 
   /** Stores a file, or answers a sign of life. */
@@ -73,7 +78,7 @@ export class StatelessHandler implements RequestHandler {
           body: {
             code: "ok",
             mode: "stateless",
-            ...statelessTerms(this.#storage, this.#instance, this.#maxRequestSize),
+            ...statelessTerms(this.#parts.storage, this.#instance, this.#maxRequestSize),
           },
           id: null,
         };
@@ -87,10 +92,12 @@ export class StatelessHandler implements RequestHandler {
   ): Reply | Promise<Reply> {
     const started = performance.now();
     const { header: { mimeType, size }, data } = frame;
+    const { connectionId: connection } = context;
     checkAlone(frame);
     if (size > this.#maxRequestSize) {
       throw new FxferError("too_large", "Cannot store file: larger than max_request_size", {
         fields: { limit: this.#maxRequestSize },
+        limit: "max_request_size",
       });
     }
     const spec: PutSpec = {
@@ -102,14 +109,15 @@ export class StatelessHandler implements RequestHandler {
       ...(data.sha256 === undefined ? {} : { sha256: data.sha256 }),
     };
     const file = data.uploadId === undefined
-      ? storeWhole(this.#storage, spec, payload)
+      ? storeWhole(this.#parts, spec, payload, context)
       : this.#storeOnce(spec, payload, context);
     const answer = (file: StoredFile): Reply => {
-      if (context.log.enabled("info")) {
+      const { events, onStored } = this.#parts;
+      if (onStored || file.replayed || events.wants("transfer.stored")) {
         const ms = Math.round(performance.now() - started);
-        context.log.info("transfer.stored", { path: file.path, bytes: file.size, ms });
+        tellFile(this.#parts, file, spec, { connection, path: file.path, ms });
       }
-      return { body: storedReply(file, this.#storage.durability, data.uploadId) };
+      return { body: storedReply(file, this.#parts.storage.durability, data.uploadId) };
     };
     return file instanceof Promise ? file.then(answer) : answer(file);
   }
@@ -120,13 +128,14 @@ export class StatelessHandler implements RequestHandler {
     payload: Payload,
     context: ConnectionContext,
   ): Promise<StoredFile> {
+    const { storage } = this.#parts;
     if (!this.#refreshed.has(context)) {
       this.#refreshed.add(context);
-      await this.#storage.refresh?.(); // another instance may have stored it
+      await storage.refresh?.(); // another instance may have stored it
     }
-    const before = storedBefore(this.#storage, spec.uploadId, spec.sha256);
+    const before = storedBefore(storage, spec.uploadId, spec.sha256);
     return (before instanceof Promise ? await before : before) ??
-      await storeWhole(this.#storage, spec, payload);
+      await storeWhole(this.#parts, spec, payload, context);
   }
 }
 

@@ -11,7 +11,9 @@
  * @module
  */
 import { FxferError } from "../errors.ts";
+import { omitUndefined } from "../omit_undefined.ts";
 import { attach, type AttachInit, close, lifeOf, type SessionRecord } from "../session/mod.ts";
+import { within } from "../within.ts";
 import { movedAway } from "./moved.ts";
 import {
   endExpired,
@@ -23,6 +25,8 @@ import {
 } from "./recovery.ts";
 import type { SessionServices } from "./services.ts";
 import { renewHeld } from "./sweeper.ts";
+import { tell, totalsOf } from "./tell.ts";
+import type { ConnectionContext } from "./types.ts";
 
 /** How long a newcomer waits for the holder to let go (S-TAKE-4). */
 const RELEASE_MS = 2000;
@@ -74,10 +78,7 @@ export async function letGo({ attachments }: SessionServices, id: string): Promi
   holder.context.interrupt(
     new FxferError("session_taken_over", "Cannot go on: another connection has the session"),
   );
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<void>((resolve) => timer = setTimeout(resolve, RELEASE_MS));
-  await Promise.race([holder.released, late]);
-  clearTimeout(timer);
+  await within(RELEASE_MS, holder.released);
   holder.displaced = true;
 }
 
@@ -86,8 +87,9 @@ export async function take(
   services: SessionServices,
   id: string,
   init: AttachInit,
+  connection: number,
 ): Promise<Restored> {
-  const { attachments, store } = services;
+  const { attachments, store, events } = services;
   let waited = false;
   for (let tries = 0; tries < MAX_TRIES; tries++) {
     const loaded = await store.load(id);
@@ -104,8 +106,14 @@ export async function take(
     if (parked !== undefined) attachments.park(id, parked, loaded.epoch);
     if (!(await store.save(taken))) continue;
     if (parked !== undefined) attachments.park(id, parked, taken.epoch);
+    const { epoch, lastSequence: sequence, upload } = taken;
+    const offset = omitUndefined({ offset: upload?.offset });
+    const facts = { epoch, sequence, ...offset, address: init.clientAddress };
+    if (lifeOf(loaded, init.now) === "attached") {
+      tell(events, "session.taken_over", "S-TAKE-2", loaded, taken, facts, connection);
+    } else tell(events, "session.resumed", "S-CON-2", loaded, taken, facts, connection);
     if (loaded.instance !== init.instance) announce(services, taken);
-    return await restore(services, taken, parked, isElsewhere(services, loaded));
+    return await restore(services, taken, parked, isElsewhere(services, loaded), connection);
   }
   throw new FxferError("store_unavailable", "Cannot attach: others keep writing the session");
 }
@@ -115,7 +123,7 @@ function isElsewhere({ options }: SessionServices, { instance }: SessionRecord):
   return instance !== null && instance !== options.instance;
 }
 
-/** S-TAKE-3: nobody waits for it, since the save is what counts. */
+/** S-TAKE-3: tells other processes. The newcomer does not wait for it, because its save is what counts. */
 function announce({ store, log }: SessionServices, { id, epoch }: SessionRecord): void {
   store.announce?.(id, epoch).catch((cause) => {
     log.warn("takeover.unannounced", { session: id.slice(0, 8), cause });
@@ -123,10 +131,17 @@ function announce({ store, log }: SessionServices, { id, epoch }: SessionRecord)
 }
 
 /** S-CON-3: ends a session because its client wants a clean start. */
-export async function closeOld(services: SessionServices, id: string): Promise<void> {
-  const { store, options } = services;
+export async function closeOld(
+  services: SessionServices,
+  id: string,
+  context: ConnectionContext,
+): Promise<void> {
+  const { store, options, events } = services;
   const loaded = await store.load(id);
   if (loaded === undefined || loaded.endedAt !== null) return;
-  if (!(await store.save(close(loaded, options.now())))) return await closeOld(services, id);
-  await removePartial(services, loaded);
+  const closed = close(loaded, options.now());
+  if (!(await store.save(closed))) return await closeOld(services, id, context);
+  const totals = totalsOf(closed);
+  tell(events, "session.closed", "S-CON-3", loaded, closed, totals, context.connectionId);
+  await removePartial(services, loaded, closed);
 }

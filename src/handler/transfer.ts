@@ -9,9 +9,9 @@
  * 3. executed (store): the commit. Only after it is the reply sent, so a lost reply is asked for
  *    again and answered from the ring.
  *
- * A small file that is wholly in memory is first spoken of in its intent: whoever dies before has
- * left bytes nobody knows of, and the frame runs again. At level `process` and with a store that dies
- * with the process it needs no intent either: nothing can come between its publication and the commit.
+ * The store first hears of a small file, which is wholly in memory, by its intent: a crash before that
+ * leaves bytes that no record names, and the frame runs again. At level `process`, with a store that dies
+ * with the process, there is no intent either: nothing comes between publication and commit.
  *
  * @module
  */
@@ -19,9 +19,9 @@ import type { ReplyBody, TransferRequest } from "../protocol/mod.ts";
 import { authMethodOf, fingerprint, judge } from "../session/mod.ts";
 import { admit } from "./admission.ts";
 import type { Attachment } from "./attachments.ts";
-import { acknowledge, commit, commitFailure, publish, publishWhole } from "./commit.ts";
+import { acknowledge, commit, commitFailure, commitFile, publish, publishWhole } from "./commit.ts";
 import { abandon, finishPending, open, receive, specOf, type TransferRun } from "./incoming.ts";
-import { storedBefore, storedReply } from "./receive.ts";
+import { storedBefore } from "./receive.ts";
 import type { SessionServices } from "./services.ts";
 import type { Payload, Reply } from "./types.ts";
 
@@ -34,8 +34,12 @@ export async function transfer(
 ): Promise<Reply> {
   await finishPending(services, attachment);
   const print = fingerprintOf(request, attachment);
-  const verdict = judge(attachment.record, request.header.session.sequence, print);
-  if (verdict.kind === "replay") return { body: verdict.reply as ReplyBody };
+  const { sequence } = request.header.session;
+  const verdict = judge(attachment.record, sequence, print);
+  if (verdict.kind === "replay") {
+    attachment.tell("transfer.replayed", "S-SEQ-1", attachment.record, { sequence });
+    return { body: verdict.reply as ReplyBody };
+  }
   if (verdict.kind === "refuse") throw verdict.error;
 
   const run: TransferRun = { services, attachment, request, fingerprint: print };
@@ -46,7 +50,7 @@ export async function transfer(
   const before = found instanceof Promise ? await found : found;
   if (before !== undefined) {
     await abandon(attachment);
-    return await commit(run, storedReply(before, services.storage.durability, data.uploadId));
+    return await commitFile(run, before);
   }
   if (attachment.record.upload === null && data.complete) {
     const bytes = await wholeOf(payload);
@@ -89,12 +93,12 @@ async function store(
   bytes: Uint8Array,
   crowded: boolean | undefined,
 ): Promise<Reply> {
-  const { services: { storage, store }, request } = run;
+  const { services: { storage, store } } = run;
   if (store.persistent || storage.durability !== "process") return await publishWhole(run, bytes);
   try {
     const stored = storage.put(specOf(run), bytes, crowded);
     const file = stored instanceof Promise ? await stored : stored;
-    return await commit(run, storedReply(file, storage.durability, request.data.uploadId));
+    return await commitFile(run, file);
   } catch (error) {
     return await commitFailure(run, error);
   }

@@ -15,7 +15,8 @@ import type { FxferError } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import type { ReplyBody, RequestFrame, V1Header } from "../protocol/mod.ts";
 
-/** The bytes after a header, pulled by the handler: back-pressure is TCP's own. */
+/** The bytes after a header, pulled by the handler: back-pressure is TCP's own.
+ * @category Server */
 export interface Payload {
   /** Bytes in all. */
   readonly size: number;
@@ -39,7 +40,8 @@ export interface Payload {
   next(): Promise<Uint8Array | undefined>;
 }
 
-/** One v2 request with its payload. */
+/** One v2 request with its payload.
+ * @category Server */
 export interface V2Request {
   /** The wire it came by. */
   readonly version: 2;
@@ -49,7 +51,8 @@ export interface V2Request {
   readonly payload: Payload;
 }
 
-/** One v1 file with its payload. */
+/** One v1 file with its payload.
+ * @category Server */
 export interface V1Request {
   /** The wire it came by. */
   readonly version: 1;
@@ -59,10 +62,12 @@ export interface V1Request {
   readonly payload: Payload;
 }
 
-/** One request with its payload. */
+/** One request with its payload.
+ * @category Server */
 export type Request = V2Request | V1Request;
 
-/** What a handler answers. The rest of the reply's header echoes the request. */
+/** What a handler answers. The rest of the reply's header echoes the request.
+ * @category Server */
 export interface Reply {
   /** The reply's session data. */
   readonly body: ReplyBody;
@@ -74,7 +79,8 @@ export interface Reply {
   readonly close?: boolean;
 }
 
-/** What a handler knows of the connection it serves. */
+/** What a handler knows of the connection it serves.
+ * @category Server */
 export interface ConnectionContext {
   /** Counts the connections of this server from 1; for logs. */
   readonly connectionId: number;
@@ -93,7 +99,8 @@ export interface ConnectionContext {
   interrupt(error: FxferError): void;
 }
 
-/** Serves requests: one implementation for each way to serve. */
+/** Serves requests: one implementation for each way to serve.
+ * @category Server */
 export interface RequestHandler {
   /** Answers one request. */
   handle(request: Request, context: ConnectionContext): Reply | Promise<Reply>;

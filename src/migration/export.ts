@@ -2,7 +2,15 @@
 import { createHash } from "node:crypto";
 import { formatEndpoint, parseEndpoint } from "../address.ts";
 import { FxferError } from "../errors.ts";
-import { base64url, hashToken, randomBytes, settleIntent } from "../handler/mod.ts";
+import { Events, type ServerEvent } from "../events.ts";
+import {
+  base64url,
+  finishIntent,
+  hashToken,
+  randomBytes,
+  tell,
+  tellFinished,
+} from "../handler/mod.ts";
 import { authMethodOf, depart, departing, type SessionRecord } from "../session/mod.ts";
 import type { FileStorage } from "../storage/mod.ts";
 import type { SessionStore } from "../store/mod.ts";
@@ -17,7 +25,8 @@ const MAX_INFLIGHT = 16;
 /** More lost races than this mean a store that does not keep its contract. */
 const MAX_TRIES = 100;
 
-/** What {@linkcode exportSession} needs. */
+/** What {@linkcode exportSession} needs.
+ * @category Migration */
 export interface ExportOptions {
   /** Of the session's server, which may be running: a store that outlives its process. */
   readonly store: SessionStore;
@@ -33,11 +42,14 @@ export interface ExportOptions {
   readonly validMs?: number;
   /** Replies the server keeps for a session, 1 or more. @default {16} */
   readonly maxInflight?: number;
+  /** Hears that the session has moved, and what became of its open commit. @default nobody does */
+  readonly onEvent?: (event: ServerEvent) => unknown;
   /** Milliseconds since the epoch, for tests. @default {Date.now} */
   readonly now?: () => number;
 }
 
-/** A session that has left. */
+/** A session that has left.
+ * @category Migration */
 export interface ExportedSession {
   /** The session. */
   readonly id: string;
@@ -74,6 +86,7 @@ export interface ExportedSession {
  * }
  * console.assert(typeof leave === "function");
  * ```
+ * @category Migration
  */
 export async function exportSession(options: ExportOptions): Promise<ExportedSession> {
   const { store, storage, key, now = Date.now, validMs = HAND_OVER_MS } = options;
@@ -112,7 +125,10 @@ export async function exportSession(options: ExportOptions): Promise<ExportedSes
 
 /** The source lets go first: its record says where the session went, and no commit is half done. */
 async function leave(options: ExportOptions, to: string): Promise<SessionRecord> {
-  const { store, id, now = Date.now } = options;
+  const { store, storage, id, now = Date.now, maxInflight = MAX_INFLIGHT } = options;
+  const events = new Events();
+  if (options.onEvent !== undefined) events.subscribe(options.onEvent);
+  const parts = { storage, options: { maxInflight, now }, events };
   let waited = false;
   for (let tries = 0; tries < MAX_TRIES; tries++) {
     const loaded = await store.load(id);
@@ -121,9 +137,14 @@ async function leave(options: ExportOptions, to: string): Promise<SessionRecord>
     }
     if (departing(loaded, to, now())) {
       if (loaded.intent === null) return loaded;
-      const settled = await settle(options, loaded);
-      if (await store.save(settled)) return settled;
-      continue;
+      // S-SEQ-5: the file of a commit that was begun gets its name here, or the frame runs again there.
+      const servable = { ...loaded, state: "active" } as const;
+      const { next, stored } = await finishIntent(parts, servable, loaded.intent);
+      const { state, instance, endedAt } = loaded;
+      const finished = { ...next, state, instance, endedAt };
+      if (!(await store.save(finished))) continue;
+      tellFinished(parts, loaded, finished, stored);
+      return finished;
     }
     if (loaded.intent !== null && !waited) {
       waited = true;
@@ -133,22 +154,13 @@ async function leave(options: ExportOptions, to: string): Promise<SessionRecord>
     const ticket = base64url(randomBytes(32));
     const left = depart(loaded, { address: to, ticket }, now());
     if (!(await store.save(left))) continue;
+    const facts = { address: to, epoch: left.epoch };
+    tell(events, "session.moved", "S-TAKE-2", loaded, left, facts);
     // The save is what counts; an announcement that is lost is found by looking (S-TAKE-3).
     await store.announce?.(id, left.epoch).catch(() => {});
     if (left.intent === null) return left;
   }
   throw new FxferError("store_unavailable", "Cannot export session: others keep writing it");
-}
-
-/** S-SEQ-5: the file of a commit that was begun gets its name here, or the frame runs again there. */
-async function settle(
-  { storage, maxInflight = MAX_INFLIGHT, now = Date.now }: ExportOptions,
-  left: SessionRecord,
-): Promise<SessionRecord> {
-  const parts = { storage, options: { maxInflight, now } };
-  const done = await settleIntent(parts, { ...left, state: "active" });
-  const { state, instance, endedAt } = left;
-  return { ...done, state, instance, endedAt };
 }
 
 /** The bytes that can go along; null: there are none, and the client sends the file again. */

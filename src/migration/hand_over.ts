@@ -92,7 +92,7 @@ const SESSION: Readonly<Partial<Record<keyof SessionRecord, Check>>> = {
   messageCount: count,
   totalBytes: count,
   filesTransferred: count,
-  // It holds the ticket, which is for the client and nobody else.
+  // `moved` holds the ticket, which is for the client alone.
   moved: absent,
   principal: matches(/^(token|address)$/),
 };

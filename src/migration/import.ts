@@ -2,13 +2,15 @@
 import { createHash } from "node:crypto";
 import { formatEndpoint, parseEndpoint } from "../address.ts";
 import { FxferError } from "../errors.ts";
+import { omitUndefined } from "../omit_undefined.ts";
 import { arrive, type SessionRecord, type UploadRecord } from "../session/mod.ts";
 import type { FileStorage, Upload } from "../storage/mod.ts";
 import type { SessionStore } from "../store/mod.ts";
 import { BlobReader } from "./blob_reader.ts";
 import { type HandOver, openHandOver } from "./hand_over.ts";
 
-/** What {@linkcode importSession} needs. */
+/** What {@linkcode importSession} needs.
+ * @category Migration */
 export interface ImportOptions {
   /** Of the server the session comes to, which may be running: a store that outlives its process. */
   readonly store: SessionStore;
@@ -22,7 +24,8 @@ export interface ImportOptions {
   readonly now?: () => number;
 }
 
-/** A session that has arrived. */
+/** A session that has arrived.
+ * @category Migration */
 export interface ImportedSession {
   /** The session. */
   readonly id: string;
@@ -56,6 +59,7 @@ export interface ImportedSession {
  * }
  * console.assert(typeof settle === "function");
  * ```
+ * @category Migration
  */
 export async function importSession(
   blob: ReadableStream<Uint8Array>,
@@ -95,8 +99,7 @@ async function carry(
     session: { id, sequence: openedBy },
     reserve: length ?? size,
     clientAddress,
-    ...(name === undefined ? {} : { name }),
-    ...(uploadId === undefined ? {} : { uploadId }),
+    ...omitUndefined({ name, uploadId }),
   });
   try {
     const hash = createHash("sha256");
@@ -117,7 +120,7 @@ async function carry(
   }
 }
 
-/** The one step that makes it this server's: until here nothing but a file nobody names was written. */
+/** Makes the session this server's, in one save: before it only a file was written that no record names. */
 async function settleIn(
   { store, storage, now = Date.now }: ImportOptions,
   session: SessionRecord,

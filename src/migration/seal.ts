@@ -30,6 +30,7 @@ export const MIN_SECRET_BYTES = 32;
  * const key = await importMigrationKey(crypto.getRandomValues(new Uint8Array(32)));
  * console.assert(key.extractable === false);
  * ```
+ * @category Migration
  */
 export async function importMigrationKey(secret: Uint8Array): Promise<CryptoKey> {
   if (secret.length < MIN_SECRET_BYTES) {

@@ -11,13 +11,15 @@ import type { Code, FxferError } from "../errors.ts";
 import { boolean, integer, sha256, text, textOfBytes, uuid, word } from "./fields.ts";
 import { MAX_NAME_BYTES, MAX_TOKEN_LENGTH } from "./limits.ts";
 
-/** Whether a frame stands alone or belongs to a session. */
+/** Whether a frame stands alone or belongs to a session.
+ * @category Protocol */
 export type Mode = "stateless" | "stateful";
 
 /** All modes. */
 export const MODES: readonly Mode[] = ["stateless", "stateful"];
 
-/** The `session` object of a header. */
+/** The `session` object of a header.
+ * @category Protocol */
 export interface SessionHeader {
   /** UUIDv4 in lower case; `null` in stateless frames, and in a connect that asks for a new session. */
   readonly id: string | null;
@@ -31,7 +33,8 @@ export interface SessionHeader {
   readonly dataSize: number;
 }
 
-/** One v2 header. */
+/** One v2 header.
+ * @category Protocol */
 export interface FrameHeader {
   /** `"2.x"` as the peer wrote it. */
   readonly version: string;
@@ -43,7 +46,8 @@ export interface FrameHeader {
   readonly session: SessionHeader;
 }
 
-/** Session data of `connect`. A field that was not sent is absent. */
+/** Session data of `connect`. A field that was not sent is absent.
+ * @category Protocol */
 export interface ConnectData {
   /** The secret that the server made when it created the session. */
   readonly token?: string;
@@ -59,7 +63,8 @@ export interface ConnectData {
   readonly fallback?: "stateless";
 }
 
-/** Session data of `transfer`. Without session data the payload is one whole file. */
+/** Session data of `transfer`. Without session data the payload is one whole file.
+ * @category Protocol */
 export interface TransferData {
   /** A UUID the client made: it names the upload across retries (S-TRF-9). */
   readonly uploadId?: string;
@@ -77,7 +82,8 @@ export interface TransferData {
   readonly cancel: boolean;
 }
 
-/** What every request has. */
+/** What every request has.
+ * @category Protocol */
 export interface RequestBase {
   /** The header as typed fields. */
   readonly header: FrameHeader;
@@ -88,7 +94,8 @@ export interface RequestBase {
   readonly refusal?: FxferError;
 }
 
-/** A request to attach the connection to a session. */
+/** A request to attach the connection to a session.
+ * @category Protocol */
 export interface ConnectRequest extends RequestBase {
   /** Tells the requests apart. */
   readonly action: "connect";
@@ -96,7 +103,8 @@ export interface ConnectRequest extends RequestBase {
   readonly data: ConnectData;
 }
 
-/** A request to store bytes. */
+/** A request to store bytes.
+ * @category Protocol */
 export interface TransferRequest extends RequestBase {
   /** Tells the requests apart. */
   readonly action: "transfer";
@@ -104,26 +112,30 @@ export interface TransferRequest extends RequestBase {
   readonly data: TransferData;
 }
 
-/** A sign of life. */
+/** A sign of life.
+ * @category Protocol */
 export interface HeartbeatRequest extends RequestBase {
   /** Tells the requests apart. */
   readonly action: "heartbeat";
 }
 
-/** A request to end the session. */
+/** A request to end the session.
+ * @category Protocol */
 export interface DisconnectRequest extends RequestBase {
   /** Tells the requests apart. */
   readonly action: "disconnect";
 }
 
-/** One v2 request: header and session data. Its payload follows in payload events. */
+/** One v2 request: header and session data. Its payload follows in payload events.
+ * @category Protocol */
 export type RequestFrame =
   | ConnectRequest
   | TransferRequest
   | HeartbeatRequest
   | DisconnectRequest;
 
-/** What a frame asks for: `connect`, `transfer`, `heartbeat` or `disconnect`. */
+/** What a frame asks for: `connect`, `transfer`, `heartbeat` or `disconnect`.
+ * @category Protocol */
 export type Action = RequestFrame["action"];
 
 /** Checks one value of session data and brings it into its own form, or throws `invalid_field`. */

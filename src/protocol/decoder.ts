@@ -11,7 +11,8 @@ import { checkRequestHeader, readRequest } from "./request.ts";
 import { readUsualHeader } from "./usual_header.ts";
 import { majorVersion } from "./version.ts";
 
-/** The settings of a {@linkcode Decoder}. */
+/** The settings of a {@linkcode Decoder}.
+ * @category Protocol */
 export interface DecoderOptions {
   /** `"server"` decodes requests, `"client"` replies and notices. @default {"server"} */
   readonly role?: "server" | "client";
@@ -47,6 +48,7 @@ type State = "header" | "data" | "payload" | "failed";
  * const types = decoder.push(bytes).map((event) => event.type);
  * console.assert(types.join() === "v1,payload,end");
  * ```
+ * @category Protocol
  */
 export class Decoder {
   readonly #client: boolean;

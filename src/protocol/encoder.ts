@@ -31,6 +31,7 @@ const UTF8 = new TextEncoder();
  * const [event] = new Decoder({ role: "client" }).push(bytes);
  * console.assert(event?.type === "reply" && event.reply.body.code === "too_large");
  * ```
+ * @category Protocol
  */
 export function encodeReply(header: ReplyHeader, body: ReplyBody): Uint8Array {
   return encodeFrame("application/json", 0, header, replyText(body));
@@ -50,7 +51,8 @@ function replyText(body: ReplyBody): string {
   return `${fixed}${json === "{}" ? "" : ","}${json.slice(1)}\n`;
 }
 
-/** What {@linkcode encodeRequest} takes. */
+/** What {@linkcode encodeRequest} takes.
+ * @category Protocol */
 export interface RequestInit {
   /** `type/subtype` of the file. @default {"application/octet-stream"} */
   readonly mimeType?: string;
@@ -91,6 +93,7 @@ export interface RequestInit {
  * });
  * console.assert(new TextDecoder().decode(head).endsWith('\n{"name":"hello.txt"}'));
  * ```
+ * @category Protocol
  */
 export function encodeRequest(init: RequestInit): Uint8Array {
   const size = init.size ?? 0;

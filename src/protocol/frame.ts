@@ -7,7 +7,8 @@
 import type { Code, FxferError } from "../errors.ts";
 import type { Action, FrameHeader, Mode, RequestFrame } from "./actions.ts";
 
-/** One v1 header: it has no `session`, and no `version` or `"1.0"`. */
+/** One v1 header: it has no `session`, and no `version` or `"1.0"`.
+ * @category Protocol */
 export interface V1Header {
   /** In the form of S-FRM-5; `application/octet-stream` when the peer sent no valid media type. */
   readonly mimeType: string;
@@ -15,7 +16,8 @@ export interface V1Header {
   readonly size: number;
 }
 
-/** A stored file as a reply names it. */
+/** A stored file as a reply names it.
+ * @category Protocol */
 export interface FileInfo {
   /** Relative to the storage folder, `/` between parts. */
   readonly path: string;
@@ -30,6 +32,7 @@ export interface FileInfo {
 /**
  * The session data of a reply, by its wire names. The encoder adds `class` and `message`, which follow
  * from `code`. All values must survive JSON, because a session keeps the body to answer a retry.
+ * @category Protocol
  */
 export interface ReplyBody {
   /** What became of the request. */
@@ -46,7 +49,8 @@ export interface ReplyBody {
   readonly [field: string]: unknown;
 }
 
-/** What the header of a reply or a notice repeats of its request. */
+/** What the header of a reply or a notice repeats of its request.
+ * @category Protocol */
 export interface ReplyHeader {
   /** As in the request; after a connect the id of the new session, or null after a fallback. */
   readonly id: string | null;
@@ -58,7 +62,8 @@ export interface ReplyHeader {
   readonly action: Action;
 }
 
-/** One reply or notice, as the client's decoder hands it on. */
+/** One reply or notice, as the client's decoder hands it on.
+ * @category Protocol */
 export interface ReplyFrame {
   /** Repeats id, mode, sequence and action of the request. */
   readonly header: FrameHeader;
@@ -66,7 +71,8 @@ export interface ReplyFrame {
   readonly body: ReplyBody;
 }
 
-/** What {@linkcode Decoder} makes of bytes. */
+/** What {@linkcode Decoder} makes of bytes.
+ * @category Protocol */
 export type DecodeEvent =
   /** The header and session data of a v2 request have arrived. Only a server's decoder gives this. */
   | { readonly type: "request"; readonly request: RequestFrame }

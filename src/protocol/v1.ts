@@ -4,7 +4,8 @@ import type { V1Header } from "./frame.ts";
 
 const UTF8 = new TextEncoder();
 
-/** What became of one v1 file. */
+/** What became of one v1 file.
+ * @category Protocol */
 export type V1Result =
   /** The file is stored under this path, relative to the storage folder. */
   | { readonly ok: true; readonly path: string }
@@ -24,6 +25,7 @@ export type V1Result =
  * const text = new TextDecoder().decode(encodeV1Header({ mimeType: "image/png", size: 3 }));
  * console.assert(text === '{"mime_type":"image/png","size":3}\n');
  * ```
+ * @category Protocol
  */
 export function encodeV1Header(header: V1Header): Uint8Array {
   const mimeType = mediaType(header.mimeType);
@@ -48,6 +50,7 @@ export function encodeV1Header(header: V1Header): Uint8Array {
  * const bytes = encodeV1Results([{ ok: true, path: "a.png" }, { ok: false, text: "too large" }]);
  * console.assert(new TextDecoder().decode(bytes) === "OK a.png\nERROR too large\n");
  * ```
+ * @category Protocol
  */
 export function encodeV1Results(results: readonly V1Result[]): Uint8Array {
   const lines = results.map((result) =>

@@ -18,6 +18,7 @@ const OUR_MINOR = Number(VERSION.slice(2));
  *
  * console.assert(negotiateVersion("2.7") === "2.0" && negotiateVersion("3.0") === undefined);
  * ```
+ * @category Protocol
  */
 export function negotiateVersion(version: string): string | undefined {
   if (version === VERSION || version === "1.0") return version;

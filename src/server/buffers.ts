@@ -43,7 +43,7 @@ export class BufferPool {
     return this.#free.pop() ?? new Uint8Array(this.#bytes);
   }
 
-  /** One that was lent is not given back: somebody may still write into it. */
+  /** A lent buffer is not given back, because the kernel may still write into it. */
   lose(): void {
     this.#lent--;
   }

@@ -6,7 +6,8 @@
  */
 import type { Code } from "../errors.ts";
 
-/** How long each clock runs, in milliseconds; 0 switches one off. */
+/** How long each clock runs, in milliseconds; 0 switches one off.
+ * @category Server */
 export interface ClockLimits {
   /** Accept to the first whole header. */
   readonly handshakeMs: number;

@@ -10,8 +10,10 @@
  * @module
  */
 import { FxferError } from "../errors.ts";
+import type { Events } from "../events.ts";
 import type { ConnectionContext, Reply, Request, RequestHandler } from "../handler/mod.ts";
 import type { Logger } from "../log.ts";
+import { omitUndefined } from "../omit_undefined.ts";
 import {
   encodeReply,
   MAX_DRAIN_BYTES,
@@ -26,7 +28,7 @@ import { Output } from "./output.ts";
 import { isPeerGone } from "./peer_gone.ts";
 import type { Arrival } from "./proxy_gate.ts";
 import { Reader, type Workload } from "./reader.ts";
-import { refusalOf } from "./refusal.ts";
+import { refusalOf, refusedOf } from "./refusal.ts";
 import { type V1Ack, V1Results } from "./v1_results.ts";
 
 /** What all connections of one server share. */
@@ -37,6 +39,7 @@ export interface ConnectionSettings {
   readonly v1Ack: V1Ack;
   readonly pools: BufferPools;
   readonly workload: Workload;
+  readonly events: Events;
   /** Called once, when a connection is closed and its handler knows. */
   closed(connection: Connection): void;
 }
@@ -138,7 +141,9 @@ export class Connection implements ConnectionContext, Ticking {
 
   /** Serves the connection to its end. Never rejects. */
   async run(): Promise<void> {
-    this.log.debug("connection.opened", { address: this.clientAddress });
+    const { events } = this.#settings;
+    const { connectionId: connection, clientAddress: address } = this;
+    events.emit({ type: "connection.opened", connection, address });
     let notice: FxferError | undefined;
     try {
       await this.#serve();
@@ -155,14 +160,16 @@ export class Connection implements ConnectionContext, Ticking {
     }
     this.#reader.done();
     await this.#goodbye(notice);
-    this.log.debug("connection.closed", {
+    const facts = {
+      connection,
       requests: this.#requests,
-      ...(notice === undefined ? {} : { code: notice.code }),
-    });
+      ...omitUndefined({ code: notice?.code }),
+    };
+    events.emit({ type: "connection.closed", rule: "S-DIS-2", ...facts });
     this.#settings.closed(this);
   }
 
-  /** Request after request. Returns when the peer is done, throws the notice when we are. */
+  /** Serves request after request: returns when the peer ends, throws the notice when the server does. */
   async #serve(): Promise<void> {
     for (;;) {
       if (this.#stopping !== undefined) throw this.#stopping;
@@ -192,12 +199,12 @@ export class Connection implements ConnectionContext, Ticking {
       reply = answer instanceof Promise ? await answer : answer;
     } catch (error) {
       failure = error;
-      // Fenced (S-TAKE-2): it is told so once, as a notice, whoever found it out first.
+      // A client that lost its session (S-TAKE-2) is told by one notice, not by this reply as well.
       if (error instanceof FxferError && error.code === "session_taken_over") throw error;
       if (this.#interruption !== undefined && !ENDS_REQUEST.has(this.#interruption.code)) {
         throw sameCode(error, this.#interruption) ? error : this.#interruption;
       }
-      reply = { body: refusalOf(error, this.log) };
+      reply = { body: this.#refuse(error, request) };
     }
     this.#answer(request, reply);
     if (this.#interruption !== undefined) {
@@ -206,6 +213,12 @@ export class Connection implements ConnectionContext, Ticking {
     }
     if (reply.close === true || reply.body.code === "protocol_error") return false; // S-VER-6
     return payload.payloadDone || await this.#drain();
+  }
+
+  /** The reply to a request that failed, or without one a notice. */
+  #refuse(error: unknown, request?: Request): ReplyBody {
+    const { events } = this.#settings;
+    return refusalOf(error, refusedOf(this.connectionId, request), { log: this.log, events });
   }
 
   #answer(request: Request, { body, id, mode }: Reply): void {
@@ -233,13 +246,13 @@ export class Connection implements ConnectionContext, Ticking {
         await this.#reader.linger(MAX_DRAIN_BYTES, MAX_DRAIN_MS);
         this.#v1Results.finish(notice, this.#output);
       } else if (notice !== undefined) {
-        const body: ReplyBody = refusalOf(notice, this.log);
-        this.#output.add(encodeReply({ ...this.#last, action: "disconnect" }, body));
+        const header: ReplyHeader = { ...this.#last, action: "disconnect" };
+        this.#output.add(encodeReply(header, this.#refuse(notice)));
       }
       // A write that is stuck can be neither finished nor taken back, and closeWrite would wait for it.
       if (this.#output.broken) return;
       await this.#flushLast();
-      // Nothing unread can reset the connection under our last frame: closing is enough.
+      // The peer has ended and all of it was read, so closing cannot reset the connection.
       if (this.#reader.ended) return;
       await this.#conn.closeWrite();
       await this.#reader.linger(MAX_DRAIN_BYTES, MAX_DRAIN_MS);
@@ -252,7 +265,7 @@ export class Connection implements ConnectionContext, Ticking {
     }
   }
 
-  /** After an interruption the last write gets little time: nobody may wait for a peer that does not read. */
+  /** After an interruption the last write gets little time, because the peer may not read. */
   async #flushLast(): Promise<void> {
     const timer = this.#interruption === undefined ? undefined : setTimeout(
       () => this.#output.interrupt(new FxferError("stalled")),

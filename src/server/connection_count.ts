@@ -3,6 +3,7 @@
 /**
  * Counts the open connections of servers that listen on one port, so that `maxConnections` holds for
  * all of them together. Two that accept at the same instant may both find the last place free.
+ * @category Server
  */
 export interface ConnectionCount {
   /** Open connections of all servers. */

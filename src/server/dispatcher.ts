@@ -3,39 +3,65 @@ import { FxferError } from "../errors.ts";
 import {
   type ConnectionContext,
   degrade,
+  type FallbackTerms,
   type Reply,
   type Request,
   type RequestHandler,
 } from "../handler/mod.ts";
-import type { FileStorage } from "../storage/mod.ts";
 
-/** Which modes a server offers. */
+/** Which modes a server offers.
+ * @category Server */
 export type ServerMode = "stateless" | "stateful" | "dual";
 
-/** The handlers of one server; an absent one is a mode that is not offered. */
+/** The handlers of one server; an absent one is a mode that is not offered.
+ * @category Server */
 export interface Routes {
+  /** Serves requests without a session. */
   readonly stateless?: RequestHandler | undefined;
+  /** Serves sessions. */
   readonly stateful?: RequestHandler | undefined;
+  /** Serves the older wire. */
   readonly v1?: RequestHandler | undefined;
 }
 
-/** What a stateful connect that allows it is answered with where the mode is off (S-DEG-1). */
-export interface FallbackTerms {
-  readonly storage: FileStorage;
-  readonly options: { readonly instance: string; readonly maxRequestSize: number };
-}
-
-/** See the module's text. */
+/**
+ * Hands each request to the handler of its version and mode. {@linkcode serve} has one inside.
+ *
+ * @example A server from its parts
+ * ```ts
+ * import { DEFAULT_CLOCKS, DiskStorage, Dispatcher, Server, StatelessHandler } from "../../mod.ts";
+ *
+ * const folder = await Deno.makeTempDir();
+ * {
+ *   await using storage = await DiskStorage.open(folder);
+ *   const options = { instance: "one", maxRequestSize: 1024 };
+ *   const routes = { stateless: new StatelessHandler(storage, options) };
+ *   const handler = new Dispatcher(routes, { storage, options });
+ *   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+ *   const limits = { maxConnections: 10, drainTimeoutMs: 1000, keepaliveMs: 30_000 };
+ *   const settings = { ...limits, clocks: DEFAULT_CLOCKS, v1Ack: "eof" } as const;
+ *   await using server = new Server(listener, handler, settings);
+ *   console.assert(server.connections === 0);
+ * }
+ * await Deno.remove(folder, { recursive: true });
+ * ```
+ * @category Server
+ */
 export class Dispatcher implements RequestHandler {
   readonly #routes: Routes;
   readonly #fallback: FallbackTerms;
 
+  /**
+   * Chooses among handlers; the caller disposes of them.
+   *
+   * @param fallback For a client that allows to be served without a session.
+   */
   constructor(routes: Routes, fallback: FallbackTerms) {
     this.#routes = routes;
     this.#fallback = fallback;
   }
 
-  /** @inheritdoc */
+  /** Hands a request on, or refuses it. */
   handle(request: Request, context: ConnectionContext): Reply | Promise<Reply> {
     if (request.version === 1) {
       const handler = this.#routes.v1;
@@ -56,11 +82,12 @@ export class Dispatcher implements RequestHandler {
       `Cannot serve frame: ${frame.header.session.mode} mode is off`,
     );
     if (frame.action !== "connect" || this.#routes.stateless === undefined) throw error;
-    return degrade(this.#fallback, frame.data, error);
+    return degrade(this.#fallback, frame.data, context, error);
   }
 
-  /** @inheritdoc */
+  /** Tells every handler that a connection is over. */
   async closed(context: ConnectionContext): Promise<void> {
-    await this.#routes.stateful?.closed?.(context);
+    const { stateless, stateful, v1 } = this.#routes;
+    for (const route of [stateful, stateless, v1]) await route?.closed?.(context);
   }
 }

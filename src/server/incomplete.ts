@@ -3,7 +3,7 @@ import { FxferError } from "../errors.ts";
 
 /** The error for it. */
 export function incomplete(cause?: unknown): FxferError {
-  // Nothing is kept, says this offset; a handler that keeps something states its own.
+  // Offset 0 says that nothing is kept; a handler that keeps something states its own offset.
   return new FxferError(
     "incomplete",
     "Cannot receive payload: the peer ended before its end",

@@ -50,7 +50,8 @@ export class TokenBuckets {
   }
 }
 
-/** How often one address may do what costs the server something. */
+/** How often one address may do what costs the server something.
+ * @category Server */
 export interface RateLimits {
   /** Connections a second; as many at once. Default 200. */
   readonly connectionsPerSecond: number;
@@ -58,13 +59,14 @@ export interface RateLimits {
   readonly sessionsPerMinute: number;
 }
 
-/** The rate limits of one server. */
+/** The rate limits of one server.
+ * @category Server */
 export class RateLimiter {
   readonly #connections: TokenBuckets;
   readonly #sessions: TokenBuckets;
   readonly #now: () => number;
 
-  /** @param now Milliseconds of a monotonic clock; default `performance.now()`. */
+  /** Starts with full buckets. @param now Milliseconds of a monotonic clock. */
   constructor(limits: RateLimits, now: () => number = () => performance.now()) {
     this.#connections = new TokenBuckets(limits.connectionsPerSecond, limits.connectionsPerSecond);
     this.#sessions = new TokenBuckets(limits.sessionsPerMinute / 60, limits.sessionsPerMinute);
@@ -73,19 +75,20 @@ export class RateLimiter {
 
   /** Admits a connection or throws `rate_limited` with `retry_after_ms`. */
   admitConnection(address: string): void {
-    this.#admit(this.#connections, address, "Cannot accept connection");
+    this.#admit(this.#connections, address, "Cannot accept connection", "connections_per_second");
   }
 
   /** Admits a session creation or throws `rate_limited` with `retry_after_ms`. */
   admitSession(address: string): void {
-    this.#admit(this.#sessions, address, "Cannot create session");
+    this.#admit(this.#sessions, address, "Cannot create session", "sessions_per_minute");
   }
 
-  #admit(buckets: TokenBuckets, address: string, what: string): void {
+  #admit(buckets: TokenBuckets, address: string, what: string, limit: string): void {
     const retryAfterMs = buckets.take(address, this.#now());
     if (retryAfterMs === 0) return;
     throw new FxferError("rate_limited", `${what}: too many from this address`, {
       fields: { retry_after_ms: retryAfterMs },
+      limit,
     });
   }
 }

@@ -8,9 +8,10 @@
  * @module
  */
 import { FxferError } from "../errors.ts";
-import type { Logger } from "../log.ts";
+import type { Events } from "../events.ts";
 
-/** Above these a server is busy; 0 for never. */
+/** Above these a server is busy; 0 for never.
+ * @category Server */
 export interface DegradeAbove {
   /** Sessions alive, in all instances that share the store. */
   readonly sessions: number;
@@ -24,7 +25,7 @@ const INTERVAL_MS = 100;
 /** Lateness is averaged over about this long: one slow turn is not yet a load. */
 const WINDOW_MS = 1000;
 
-/** Over a limit until so many parts of it are left. */
+/** Over its limit a number counts as over until it has fallen to this part of the limit. */
 const SESSIONS_BACK = 0.9;
 const DELAY_BACK = 0.5;
 
@@ -34,7 +35,7 @@ const RETRY_MS = 1000;
 /** See the module's text. Dispose of it to stop its timer. */
 export class Overload implements Disposable {
   readonly #limits: DegradeAbove;
-  readonly #log: Logger;
+  readonly #events: Events;
   readonly #timer: ReturnType<typeof setInterval> | undefined;
   #measuredAt: number;
   #delayMs = 0;
@@ -42,9 +43,9 @@ export class Overload implements Disposable {
   #crowded = false;
 
   /** @param now Where {@linkcode Overload.measure} begins: milliseconds of a monotonic clock. */
-  constructor(limits: DegradeAbove, log: Logger, now: number = performance.now()) {
+  constructor(limits: DegradeAbove, events: Events, now: number = performance.now()) {
     this.#limits = limits;
-    this.#log = log;
+    this.#events = events;
     this.#measuredAt = now;
     this.#timer = limits.eventLoopDelayMs > 0
       ? setInterval(() => this.measure(performance.now()), INTERVAL_MS)
@@ -85,12 +86,16 @@ export class Overload implements Disposable {
     if (!this.#crowded && !this.#late) return;
     throw new FxferError("busy", "Cannot create session: the server is above degrade_above", {
       fields: { retry_after_ms: RETRY_MS },
+      limit: "degrade_above",
     });
   }
 
   #tell(over: boolean, what: string, value: number, limit: number): void {
-    if (over) this.#log.warn("server.degraded", { above: what, value, limit });
-    else this.#log.info("server.recovered", { below: what, value, limit });
+    this.#events.emit(
+      over
+        ? { type: "server.degraded", rule: "S-DEG-1", above: what, value, limit }
+        : { type: "server.recovered", rule: "S-DEG-1", below: what, value, limit },
+    );
   }
 
   [Symbol.dispose](): void {

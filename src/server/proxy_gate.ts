@@ -11,7 +11,8 @@ import { inNetworks, type Network, parseNetwork } from "../address.ts";
 import { FxferError } from "../errors.ts";
 import { MAX_V2_BYTES, ProxyParser, type ProxyVersions } from "./proxy_protocol.ts";
 
-/** Which proxies are believed. */
+/** Which proxies are believed.
+ * @category Server */
 export interface ProxyOptions {
   /** The versions of the PROXY protocol that are taken. */
   readonly versions: ProxyVersions;
@@ -22,7 +23,8 @@ export interface ProxyOptions {
 /** A proxy sends its header with the connection: longer is a fault or an attack. */
 const HEADER_MS = 5000;
 
-/** What is known of a connection before its first frame. */
+/** What is known of a connection before its first frame.
+ * @category Server */
 export interface Arrival {
   /** The client's address. */
   readonly address: string;
@@ -30,13 +32,16 @@ export interface Arrival {
   readonly bytes?: Uint8Array;
 }
 
-/** See the module's text. */
+/** See the module's text.
+ * @category Server */
 export class ProxyGate {
   readonly #versions: ProxyVersions;
   readonly #networks: readonly Network[];
   readonly #headerMs: number;
 
   /**
+   * Believes the proxies of a list.
+   *
    * @param headerMs How long the header may take.
    * @throws {RangeError} An entry of `allow` is no address and no network.
    */
@@ -74,7 +79,7 @@ export class ProxyGate {
     try {
       for (;;) {
         const reading = conn.read(buffer);
-        reading.catch(() => {}); // nobody may be there any more when it fails
+        reading.catch(() => {}); // it may fail after the race below is over
         const count = await Promise.race([reading, over.promise]);
         if (count === null) return undefined;
         const result = parser.push(buffer.subarray(0, count));

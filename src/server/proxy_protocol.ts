@@ -10,7 +10,8 @@
  */
 import { formatAddress, parseAddress } from "../address.ts";
 
-/** Which versions are taken. */
+/** Which versions are taken.
+ * @category Server */
 export type ProxyVersions = "v1" | "v2" | "any";
 
 /** A version 1 line, in bytes with its CR LF: the longest that the specification allows. */

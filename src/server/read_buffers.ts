@@ -20,7 +20,7 @@ export class ReadBuffers {
   #last: Loan | undefined;
   /** What was read into before that: its bytes may still be on their way to the disk. */
   #earlier: Loan | undefined;
-  /** What a payload was copied into that did not fit where it had begun. */
+  /** Holds a whole payload that had begun too near the end of another buffer, and was copied here. */
   #copy: Loan | undefined;
 
   constructor(pools: BufferPools) {

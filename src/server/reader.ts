@@ -1,6 +1,6 @@
 /**
- * Reads of one socket that can be interrupted: a read the kernel has not finished is left alone and
- * the one who waits for it is let go.
+ * Reads of one socket that can be interrupted: the caller stops waiting, and a read that the kernel has
+ * not finished stays pending.
  *
  * It reads with `conn.read` into the caller's buffers (never `conn.readable`: at its end Deno closes
  * the connection, and a half-closed peer gets no reply).
@@ -8,6 +8,7 @@
  * @module
  */
 import type { FxferError } from "../errors.ts";
+import { LATE, within } from "../within.ts";
 
 /** How long a read may take whose bytes are said to be here: a turn or two of the event loop. */
 const GRACE_READ_MS = 10;
@@ -15,7 +16,7 @@ const GRACE_READ_MS = 10;
 /** What is thrown away is read in pieces of this size. */
 const LINGER_BUFFER_BYTES = 65536;
 
-/** What waits to be sent: nobody waits for a reply that we hold. */
+/** The replies that wait to be sent: before a read waits for the peer, the peer gets its replies. */
 export interface Flushing {
   /** Sends it; undefined when there is nothing. */
   flush(): Promise<void> | undefined;
@@ -43,7 +44,7 @@ export class Reader {
   lastByteAt: number = performance.now();
   /** When the read under way began: no byte has come since, and none was asked for before. */
   quietSince: number = this.lastByteAt;
-  /** Bytes that came in since somebody last set it to 0. */
+  /** Bytes that came in since the rate window began, which sets it to 0. */
   received = 0;
 
   /**
@@ -71,7 +72,7 @@ export class Reader {
     return this.#eof;
   }
 
-  /** Whether somebody waits for bytes. */
+  /** Whether a read waits for bytes. */
   get waiting(): boolean {
     return this.#reject !== undefined;
   }
@@ -90,7 +91,7 @@ export class Reader {
     const flushing = this.#output.flush();
     const reading = this.#start(buffer);
     if (flushing === undefined) return reading;
-    reading.catch(() => {}); // the flush may fail first, and then nobody asks for this one
+    reading.catch(() => {}); // the flush may fail first, and then its error is the one that is thrown
     return flushing.then(() => reading);
   }
 
@@ -135,7 +136,7 @@ export class Reader {
     this.#rejectUnlessHere();
   }
 
-  /** Lets the one who waits go: at once, or in a moment if nothing has come by then. */
+  /** Ends the wait: at once, or in a moment if nothing has come by then. */
   #rejectUnlessHere(): void {
     const reject = this.#reject;
     if (reject === undefined) return;
@@ -144,7 +145,7 @@ export class Reader {
     this.#pending?.catch(() => {}).then(() => clearTimeout(timer));
   }
 
-  /** Lets the one who waits go with `reason`; later reads are not touched. */
+  /** Ends the wait with `reason`; later reads are not touched. */
   cancel(reason: unknown): void {
     this.#reject?.(reason);
   }
@@ -158,20 +159,17 @@ export class Reader {
   async linger(maxBytes: number, maxMs: number): Promise<void> {
     if (this.#eof) return;
     const buffer = new Uint8Array(LINGER_BUFFER_BYTES);
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const timeout = new Promise<null>((resolve) => timer = setTimeout(resolve, maxMs, null));
+    const end = performance.now() + maxMs;
     try {
       for (let left = maxBytes; left >= 0;) {
         this.#pending ??= this.#conn.read(buffer);
-        const n = await Promise.race([this.#pending, timeout]);
-        if (n === null) return;
+        const n = await within(end - performance.now(), this.#pending);
+        if (n === null || n === LATE) return;
         this.#pending = undefined;
         left -= n;
       }
     } catch {
       // The peer reset the connection: there is nothing left to wait for.
-    } finally {
-      clearTimeout(timer);
     }
   }
 }

@@ -4,9 +4,11 @@
  * @module
  */
 import { FxferError } from "../errors.ts";
+import { Events } from "../events.ts";
 import type { RequestHandler } from "../handler/mod.ts";
-import type { Logger } from "../log.ts";
+import { type Logger, silentLogger } from "../log.ts";
 import { encodeReply, MAX_DRAIN_BYTES, MAX_DRAIN_MS } from "../protocol/mod.ts";
+import { LATE, within } from "../within.ts";
 import { acceptAll } from "./acceptor.ts";
 import { createBufferPools } from "./buffers.ts";
 import { type ClockLimits, Ticker } from "./clocks.ts";
@@ -19,19 +21,27 @@ import { Reader } from "./reader.ts";
 import { refusalOf } from "./refusal.ts";
 import type { V1Ack } from "./v1_results.ts";
 
-/** How a server treats its connections. */
+/** How a server treats its connections.
+ * @category Server */
 export interface ServerSettings {
+  /** Open connections at most. */
   readonly maxConnections: number;
   /** Absent: `maxConnections` is this server's own. */
   readonly count?: ConnectionCount | undefined;
+  /** How long payloads under way may go on after a stop, in milliseconds. */
   readonly drainTimeoutMs: number;
+  /** Keep-alive of connections that agree on nothing else, in milliseconds. */
   readonly keepaliveMs: number;
+  /** How long a connection may be silent or slow. */
   readonly clocks: ClockLimits;
+  /** When a v1 client is told about its files. */
   readonly v1Ack: V1Ack;
   /** Absent: no rate limits. */
   readonly limiter?: RateLimiter | undefined;
   /** Absent: nobody speaks the PROXY protocol. */
   readonly proxy?: ProxyGate | undefined;
+  /** Where events are told. @default nowhere */
+  readonly events?: Events;
 }
 
 /** At most this many refused connections are let read their refusal at a time; more are just closed. */
@@ -43,7 +53,8 @@ const RETRY_MS = 1000;
 /** Once the drain time is over a connection has this long to say so and go. */
 const LAST_MS = 3000;
 
-/** A running server; see the module's text. */
+/** A running server; see the module's text.
+ * @category Server */
 export class Server implements AsyncDisposable {
   /** Where it listens: with port 0, the port it was given. */
   readonly addr: Deno.NetAddr;
@@ -55,6 +66,7 @@ export class Server implements AsyncDisposable {
   readonly #shared: ConnectionSettings;
   readonly #ticker: Ticker;
   readonly #log: Logger;
+  readonly #events: Events;
   readonly #owned: AsyncDisposable | undefined;
   readonly #connections = new Set<Connection>();
   /** Ends the wait for the last connection, if anybody waits. */
@@ -76,7 +88,7 @@ export class Server implements AsyncDisposable {
     listener: Deno.TcpListener,
     handler: RequestHandler,
     settings: ServerSettings,
-    log: Logger,
+    log: Logger = silentLogger,
     owned?: AsyncDisposable,
   ) {
     this.#listener = listener;
@@ -85,7 +97,8 @@ export class Server implements AsyncDisposable {
     this.#settings = settings;
     this.#log = log;
     this.#ticker = new Ticker(settings.clocks);
-    const { clocks, keepaliveMs, v1Ack } = settings;
+    const { clocks, keepaliveMs, v1Ack, events = new Events() } = settings;
+    this.#events = events;
     this.#shared = {
       handler,
       clocks,
@@ -93,6 +106,7 @@ export class Server implements AsyncDisposable {
       v1Ack,
       pools: createBufferPools(),
       workload: { busy: 0 },
+      events,
       closed: (connection) => this.#closed(connection),
     };
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -122,6 +136,7 @@ export class Server implements AsyncDisposable {
       if ((count?.total ?? this.#openNow) >= maxConnections) {
         throw new FxferError("too_many_connections", "Cannot accept: max_connections are open", {
           fields: { retry_after_ms: RETRY_MS },
+          limit: "max_connections",
         });
       }
       const address = conn.remoteAddr.hostname;
@@ -148,7 +163,11 @@ export class Server implements AsyncDisposable {
   }
 
   #open(conn: Deno.TcpConn, arrival: Arrival): void {
-    this.#settings.limiter?.admitConnection(arrival.address);
+    try {
+      this.#settings.limiter?.admitConnection(arrival.address);
+    } catch (error) {
+      return this.#refuse(conn, error, arrival.address);
+    }
     const connection = new Connection(conn, ++this.#accepted, arrival, this.#shared, this.#log);
     this.#ticker.add(connection);
     this.#connections.add(connection);
@@ -164,14 +183,15 @@ export class Server implements AsyncDisposable {
   }
 
   /** Refuses a connection; a stop waits until it has been told. */
-  #refuse(conn: Deno.Conn, error: unknown): void {
-    const told = this.#tell(conn, error).finally(() => this.#refusals.delete(told));
+  #refuse(conn: Deno.TcpConn, error: unknown, address = conn.remoteAddr.hostname): void {
+    const told = this.#tell(conn, error, address).finally(() => this.#refusals.delete(told));
     this.#refusals.add(told);
   }
 
   /** Tells a connection why it is not served, so that its client can read it (S-TRF-8). Never rejects. */
-  async #tell(conn: Deno.Conn, error: unknown): Promise<void> {
-    const body = refusalOf(error, this.#log);
+  async #tell(conn: Deno.TcpConn, error: unknown, address: string): Promise<void> {
+    const refused = { type: "connection.refused", address } as const;
+    const body = refusalOf(error, refused, { log: this.#log, events: this.#events });
     const notice = { id: null, mode: "stateless", sequence: 0, action: "disconnect" } as const;
     try {
       if (this.#refusals.size >= MAX_REFUSING) return;
@@ -196,7 +216,8 @@ export class Server implements AsyncDisposable {
   }
 
   async #stop(): Promise<void> {
-    this.#log.info("server.stopping", { connections: this.#connections.size });
+    const connections = this.#connections.size;
+    this.#events.emit({ type: "server.stopping", rule: "S-DRN-1", connections });
     this.#listener.close();
     const notice = new FxferError("server_shutting_down", "Cannot go on: the server is stopping", {
       fields: { retry_after_ms: RETRY_MS },
@@ -213,7 +234,7 @@ export class Server implements AsyncDisposable {
     await Promise.all(this.#refusals); // 2 s at most
     await this.#owned?.[Symbol.asyncDispose]();
     this.#ticker.stop();
-    this.#log.info("server.stopped");
+    this.#events.emit({ type: "server.stopped", rule: "S-DRN-1" });
     this.#finish();
   }
 
@@ -221,11 +242,8 @@ export class Server implements AsyncDisposable {
   async #allClosed(ms: number): Promise<boolean> {
     if (this.#connections.size === 0) return true;
     const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, ms);
     this.#emptied = resolve;
-    await promise;
-    clearTimeout(timer);
-    return this.#connections.size === 0;
+    return await within(ms, promise) !== LATE;
   }
 
   /** {@linkcode Server.shutdown}. */

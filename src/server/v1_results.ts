@@ -3,7 +3,8 @@ import { CODES, type FxferError } from "../errors.ts";
 import { encodeV1Results, type ReplyBody, type V1Result } from "../protocol/mod.ts";
 import type { Output } from "./output.ts";
 
-/** When a v1 client is told about its files (S-VER-3): `each` loses files of clients that never read. */
+/** When a v1 client is told about its files (S-VER-3): `each` loses files of clients that never read.
+ * @category Server */
 export type V1Ack = "eof" | "each" | "never";
 
 /** Results kept for the end of a connection; of more, only the failures and a count. */
@@ -36,7 +37,7 @@ export class V1Results {
   finish(notice: FxferError | undefined, output: Output): void {
     if (this.#ack !== "eof") return;
     if (this.#more > 0) this.#kept.push({ ok: true, path: `and ${this.#more} more` });
-    // A fault of the peer's is a line of its own; a clock or a stop of ours is not about a file.
+    // A fault of the peer gets a line; a clock that ran out, or a stop of the server, is not about a file.
     if (notice !== undefined && (notice.class === "fatal" || notice.code === "incomplete")) {
       this.#kept.push({ ok: false, text: CODES[notice.code].message });
     }

@@ -7,7 +7,8 @@
 import { isV4, parseAddress, samePrefix } from "../address.ts";
 import type { SessionRecord } from "./session.ts";
 
-/** How closely the address must match: the same address, the same /24 or /64, or any address. */
+/** How closely the address must match: the same address, the same /24 or /64, or any address.
+ * @category Session */
 export type IpBinding = "strict" | "prefix" | "off";
 
 /** What a client shows when it wants to attach. */

@@ -196,7 +196,6 @@ export {
   type SessionInput,
   type SessionState,
   STATE_NAMES,
-  type Tracer,
 } from "./state.ts";
 export {
   fingerprint,

@@ -6,7 +6,8 @@
  */
 import type { SessionState } from "./state.ts";
 
-/** A reply that a session keeps, so that a repeated request is answered and does not run again. */
+/** A reply that a session keeps, so that a repeated request is answered and does not run again.
+ * @category Session */
 export interface RingEntry {
   /** The number of the request. */
   readonly sequence: number;
@@ -16,7 +17,8 @@ export interface RingEntry {
   readonly reply: KeptReply;
 }
 
-/** The session data of a kept reply. All its values survive JSON. */
+/** The session data of a kept reply. All its values survive JSON.
+ * @category Session */
 export interface KeptReply {
   /** What became of the request. */
   readonly code: string;
@@ -24,7 +26,8 @@ export interface KeptReply {
   readonly [field: string]: unknown;
 }
 
-/** A file that is being received. */
+/** A file that is being received.
+ * @category Session */
 export interface UploadRecord {
   /** The number of the frame that opened the file: part of the file's final name. */
   readonly openedBy: number;
@@ -46,7 +49,8 @@ export interface UploadRecord {
   readonly finalPath: string;
 }
 
-/** What is about to happen to a finished file, saved before the file gets its final name (S-SEQ-5). */
+/** What is about to happen to a finished file, saved before the file gets its final name (S-SEQ-5).
+ * @category Session */
 export interface Intent {
   /** The number of the frame that finishes the file. */
   readonly sequence: number;
@@ -64,10 +68,12 @@ export interface Intent {
   readonly mimeType: string;
 }
 
-/** How a client was authorised to use the session: by the session's secret, or by its own address. */
+/** How a client was authorised to use the session: by the session's secret, or by its own address.
+ * @category Session */
 export type AuthMethod = "token" | "address";
 
-/** Where a session has gone that was handed to another server. */
+/** Where a session has gone that was handed to another server.
+ * @category Session */
 export interface Moved {
   /** `host:port` of the new server, as clients reach it. */
   readonly address: string;
@@ -78,7 +84,8 @@ export interface Moved {
   readonly ticket: string;
 }
 
-/** One session. Times are milliseconds since the epoch, durations milliseconds. */
+/** One session. Times are milliseconds since the epoch, durations milliseconds.
+ * @category Session */
 export interface SessionRecord {
   /** A UUIDv4 made by a server; never used for another session (S-CON-3). */
   readonly id: string;

@@ -8,8 +8,10 @@
  * @module
  */
 import { type Code, FxferError } from "../errors.ts";
+import type { StateName } from "../events.ts";
 
-/** Where a session stands. */
+/** Where a session stands.
+ * @category Session */
 export type SessionState =
   /** The connection has sent no connect. */
   | "idle"
@@ -35,7 +37,7 @@ export type FrameInput = "connect" | "transfer" | "heartbeat" | "disconnect";
 export type SessionInput = FrameInput | "authorise" | "detach" | "expire" | "forget";
 
 /** The names of the states in traces and documents. */
-export const STATE_NAMES: Readonly<Record<SessionState, string>> = {
+export const STATE_NAMES: Readonly<Record<SessionState, StateName>> = {
   idle: "Idle",
   connected: "Connected",
   authenticated: "Authenticated",
@@ -45,14 +47,6 @@ export const STATE_NAMES: Readonly<Record<SessionState, string>> = {
   closed: "Disconnected",
   forgotten: "Cleanup",
 };
-
-/** A function that {@linkcode nextState} calls for each step it allows. It must not throw. */
-export type Tracer = (
-  from: SessionState,
-  input: SessionInput,
-  to: SessionState,
-  id?: string,
-) => void;
 
 interface Refusal {
   readonly refuse: Code;
@@ -84,20 +78,12 @@ const TRANSITIONS: Readonly<Record<SessionState, Row>> = {
 /**
  * Looks up the state that follows.
  *
- * @param tracer Called with the step; not called for a refusal.
- * @param id The session's id, handed to the tracer.
  * @throws {FxferError} The code in the table for a pair that is not allowed; `session_expired`
  * carries `state: "expired" | "closed"` (S-CON-4).
  */
-export function nextState(
-  state: SessionState,
-  input: SessionInput,
-  tracer?: Tracer,
-  id?: string,
-): SessionState {
+export function nextState(state: SessionState, input: SessionInput): SessionState {
   const cell = TRANSITIONS[state][input];
   if (typeof cell !== "string") throw refusal(cell.refuse, state, input);
-  tracer?.(state, input, cell, id);
   return cell;
 }
 

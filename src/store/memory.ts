@@ -1,17 +1,13 @@
-/**
- * Sessions in the memory of this process: the fastest store, and its records end with the process.
- *
- * @module
- */
+/** Sessions in the memory of this process: the fastest store. Its records end with the process. @module */
 import type { SessionRecord } from "../session/mod.ts";
 import type { SessionStore, StoreStats } from "./types.ts";
 
-/** What {@linkcode MemorySessionStore} takes. */
+/** What {@linkcode MemorySessionStore} takes.
+ * @category Store */
 export interface MemorySessionStoreOptions {
   /**
-   * How many tombstones are kept, 0 or more. Beyond it the session that ended first is forgotten, and its
-   * id answers `session_unknown` earlier than it would otherwise.
-   *
+   * How many tombstones are kept, 0 or more. Beyond that the session that ended first is forgotten, and
+   * its id answers `session_unknown` earlier than it would otherwise.
    * @default {10_000}
    */
   readonly maxEnded?: number;
@@ -27,6 +23,7 @@ export interface MemorySessionStoreOptions {
  * await using store = new MemorySessionStore({ maxEnded: 100 });
  * console.assert(await store.load("2f0e4f0b-5f0c-4a53-9d0b-0a9f5d5f8c11") === undefined);
  * ```
+ * @category Store
  */
 export class MemorySessionStore implements SessionStore {
   /** `memory`. */
@@ -65,7 +62,12 @@ export class MemorySessionStore implements SessionStore {
     if ((records.get(id)?.version ?? 0) !== record.version - 1) return false;
     records.set(id, record);
     if (record.endedAt === null) this.#ended.delete(id);
-    else this.#addTombstone(id);
+    else this.#ended.add(id);
+    if (this.#ended.size > this.#maxEnded) {
+      const [oldest] = this.#ended;
+      this.#ended.delete(oldest!);
+      records.delete(oldest!);
+    }
     return true;
   }
 
@@ -99,13 +101,5 @@ export class MemorySessionStore implements SessionStore {
   #open(): Map<string, SessionRecord> {
     if (this.#disposed) throw new TypeError("Cannot use session store: it is closed");
     return this.#records;
-  }
-
-  #addTombstone(id: string): void {
-    this.#ended.add(id);
-    if (this.#ended.size <= this.#maxEnded) return;
-    const [oldest] = this.#ended;
-    this.#ended.delete(oldest!);
-    this.#records.delete(oldest!);
   }
 }

@@ -1,7 +1,8 @@
 /** The contract between the server and whatever keeps the records of sessions. @module */
 import type { SessionRecord } from "../session/mod.ts";
 
-/** How many sessions a store holds: for limits, and for people. */
+/** How many sessions a store holds: for limits, and for people.
+ * @category Store */
 export interface StoreStats {
   /** Sessions that are not saved as expired or closed. */
   readonly live: number;
@@ -9,7 +10,8 @@ export interface StoreStats {
   readonly ended: number;
 }
 
-/** Is called when a session has a new holder, under this epoch. */
+/** Is called when a session has a new holder, under this epoch.
+ * @category Store */
 export type TakeoverListener = (id: string, epoch: number) => void;
 
 /**
@@ -25,6 +27,7 @@ export type TakeoverListener = (id: string, epoch: number) => void;
  * with its cause, and never guesses.
  *
  * `asyncDispose` closes what the store holds open. Any call after it throws a `TypeError`.
+ * @category Store
  */
 export interface SessionStore extends AsyncDisposable {
   /** A short name for logs: `memory`, `sqlite`, `redis`. Nothing may be decided by it. */

@@ -5,12 +5,11 @@ import { ReplyScanner } from "../../src/bench/reply_scanner.ts";
 import { Decoder, encodeReply, encodeV1Results } from "../../src/protocol/mod.ts";
 import { readManifest, sha256 as sha256Of } from "../helpers/files.ts";
 import { InProcess } from "../helpers/in_process.ts";
+import { pure } from "../helpers/pure.ts";
 import { TempDir } from "../helpers/temp.ts";
 import { contenders } from "./contenders.ts";
 import { median, medianRow, SCENARIO_NAMES } from "./measure.ts";
 import { BenchServer } from "./server.ts";
-
-const pure = (name: string, fn: () => void) => Deno.test({ name, permissions: "none", fn });
 
 const ID = "3f2b8c1e-9d4a-4c6b-8e1f-0a2b3c4d5e6f";
 const plan = { hostname: "127.0.0.1", port: 1, connections: 1, requests: 12, size: 1000 } as const;

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { EventLog } from "../helpers/event_log.ts";
 import { type ConnectionPlan, FaultProxy, type ProxyEvent } from "../../src/chaos/mod.ts";
+import { proxied } from "../helpers/fault_proxy.ts";
 import { Random } from "../helpers/random.ts";
 
 /** What the target saw of one connection. */
@@ -71,13 +72,8 @@ async function withProxy(
   fn: (proxy: FaultProxy, events: EventLog<ProxyEvent>, target: EchoTarget) => Promise<void>,
 ): Promise<void> {
   await using target = new EchoTarget();
-  const events = new EventLog<ProxyEvent>();
-  await using proxy = await FaultProxy.listen({
-    target: target.address,
-    plan,
-    onEvent: (event) => events.push(event),
-  });
-  await fn(proxy, events, target);
+  await using net = await proxied(target.address, plan);
+  await fn(net.proxy, net.events, target);
 }
 
 /** Sends bytes and the end of them; returns what came back. */
@@ -193,12 +189,7 @@ Deno.test("FaultProxy has a plan for each connection", async () => {
 Deno.test("FaultProxy lets go of stalled and open connections when disposed", async () => {
   const plan = { up: { faults: [{ after: 0, kind: "stall" }] } } as const;
   await using target = new EchoTarget();
-  const events = new EventLog<ProxyEvent>();
-  const proxy = await FaultProxy.listen({
-    target: target.address,
-    plan: () => plan,
-    onEvent: (event) => events.push(event),
-  });
+  const { proxy, events } = await proxied(target.address, () => plan);
   const conn = await Deno.connect({ hostname: "127.0.0.1", port: proxy.port });
   const answer = converse(conn, SAMPLE);
   await events.wait((event) => event.type === "fault");

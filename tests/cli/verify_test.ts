@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { DiskStorage } from "../../src/storage/mod.ts";
+import { type Ran, ranToEnd } from "../helpers/ran.ts";
+import { TempDir } from "../helpers/temp.ts";
 
 const ROOT = new URL("../../", import.meta.url);
 const MAIN = new URL("main.ts", ROOT);
@@ -12,7 +14,8 @@ interface Folder extends AsyncDisposable {
 
 /** A storage folder with some files in it, as a server leaves it. */
 async function stored(count: number): Promise<Folder> {
-  const path = await Deno.makeTempDir({ prefix: "fxfer_verify_" });
+  const folder = await TempDir.make();
+  const { path } = folder;
   const files: string[] = [];
   {
     await using storage = await DiskStorage.open(path);
@@ -22,17 +25,12 @@ async function stored(count: number): Promise<Folder> {
       files.push(file.path);
     }
   }
-  return { path, files, [Symbol.asyncDispose]: () => Deno.remove(path, { recursive: true }) };
+  return { path, files, [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose]() };
 }
 
-async function fxfer(args: string[], flags: string[] = ["--allow-read"]) {
-  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "--quiet", "--no-prompt", "--cached-only", ...flags, MAIN.href, ...args],
-    stdin: "null",
-    env: { NO_COLOR: "1" },
-  }).output();
-  const decoder = new TextDecoder();
-  return { code, out: decoder.decode(stdout), err: decoder.decode(stderr) };
+function fxfer(args: string[], flags: string[] = ["--allow-read"]): Promise<Ran> {
+  const quiet = ["run", "--quiet", "--no-prompt", "--cached-only"];
+  return ranToEnd(Deno.execPath(), { args: [...quiet, ...flags, MAIN.href, ...args] });
 }
 
 Deno.test("fxfer verify says that all is well and exits 0", async () => {

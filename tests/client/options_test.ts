@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { backoffOf, DEFAULT_BACKOFF, retryDelay } from "../../src/client/options.ts";
-
-const pure = (name: string, fn: () => void) => Deno.test({ name, permissions: "none", fn });
+import { pure } from "../helpers/pure.ts";
 
 pure("retryDelay() doubles with each failure up to the longest pause", () => {
   const backoff = { initialMs: 200, maxMs: 10_000 };

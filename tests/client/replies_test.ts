@@ -2,8 +2,7 @@ import assert from "node:assert/strict";
 import { type Code, CODES } from "../../src/errors.ts";
 import type { ReplyBody } from "../../src/protocol/mod.ts";
 import { outcomeOf } from "../../src/client/replies.ts";
-
-const pure = (name: string, fn: () => void) => Deno.test({ name, permissions: "none", fn });
+import { pure } from "../helpers/pure.ts";
 
 const id = "3f8e1f2a-6f0a-4a52-9c0b-3a6d5c1e9f10";
 

@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { FxferError } from "../../src/errors.ts";
 import {
   Decoder,
   encodeReply,
@@ -14,6 +13,8 @@ import {
 } from "../../src/protocol/mod.ts";
 import { sha256 } from "../helpers/files.ts";
 import { LATE, within } from "../../src/within.ts";
+
+export { code } from "../helpers/errors.ts";
 
 /** One request with all of its payload. */
 export interface Received<T extends RequestFrame = RequestFrame> {
@@ -224,14 +225,6 @@ export class ScriptedPeer implements AsyncDisposable {
     }
     if (this.#failure !== undefined) throw this.#failure;
   }
-}
-
-/** Checks a rejection for its code, for assert.rejects. */
-export function code(expected: string): (error: unknown) => boolean {
-  return (error) => {
-    if (error instanceof FxferError && error.code === expected) return true;
-    throw error;
-  };
 }
 
 /** Bytes that differ from place to place. */

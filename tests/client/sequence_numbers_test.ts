@@ -2,9 +2,8 @@ import assert from "node:assert/strict";
 import type { ReplyBody } from "../../src/protocol/mod.ts";
 import { frameSizeFor } from "../../src/client/frame_size.ts";
 import { SequenceNumbers } from "../../src/client/sequence_numbers.ts";
+import { pure } from "../helpers/pure.ts";
 import { code } from "./scripted_peer.ts";
-
-const pure = (name: string, fn: () => void) => Deno.test({ name, permissions: "none", fn });
 
 /** Three frames sent, then these replies: the number that comes next. */
 function after(...replies: ReplyBody[]): number | undefined {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { fileSource } from "../../src/client/mod.ts";
 import { frameSourceOf } from "../../src/client/frame_source.ts";
+import { pure } from "../helpers/pure.ts";
 import { TempDir } from "../helpers/temp.ts";
 import { code, pattern } from "./scripted_peer.ts";
 import { streamOf } from "./helpers.ts";
@@ -47,9 +48,6 @@ Deno.test("fileSource() says what cannot be read: local_io with its cause", asyn
   assert.ok(error.cause instanceof Deno.errors.NotFound);
   await assert.rejects(fileSource(folder.path), code("local_io"));
 });
-
-const pure = (name: string, fn: () => Promise<void>) =>
-  Deno.test({ name, permissions: "none", fn });
 
 pure("a feed of known size cuts on a grid, from whatever offset it starts", () => {
   const source = frameSourceOf(pattern(2500));

@@ -60,14 +60,14 @@ async function documented(file: string, option: string): Promise<unknown> {
 
 Deno.test("the documentation of the library's options says the table's defaults", async () => {
   const options: readonly (readonly [string, string, unknown])[] = [
-    ["server/serve.ts", "hostname", server.host],
-    ["server/serve.ts", "port", server.port],
-    ["server/serve.ts", "mode", server.mode],
-    ["server/serve.ts", "maxConnections", server.max_connections],
-    ["server/serve.ts", "drainTimeoutMs", standard.drainTimeoutMs],
-    ["server/serve.ts", "maxRequestSize", standard.maxRequestSize],
-    ["server/serve.ts", "v1", standard.v1],
-    ["server/serve.ts", "v1Ack", versions.v1_ack],
+    ["server/options.ts", "hostname", server.host],
+    ["server/options.ts", "port", server.port],
+    ["server/options.ts", "mode", server.mode],
+    ["server/options.ts", "maxConnections", server.max_connections],
+    ["server/options.ts", "drainTimeoutMs", standard.drainTimeoutMs],
+    ["server/options.ts", "maxRequestSize", standard.maxRequestSize],
+    ["server/options.ts", "v1", standard.v1],
+    ["server/options.ts", "v1Ack", versions.v1_ack],
     ["client/types.ts", "hostname", server.host],
     ["client/types.ts", "port", server.port],
     ["client/types.ts", "retries", DEFAULT_RETRIES],

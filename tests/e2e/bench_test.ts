@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { readManifest } from "../helpers/files.ts";
-import { fxfer, type Ran } from "../helpers/fxfer.ts";
+import { fxfer } from "../helpers/fxfer.ts";
+import { type Ran, ranToEnd } from "../helpers/ran.ts";
 import { serving } from "../helpers/serving.ts";
 import { TempDir } from "../helpers/temp.ts";
 
@@ -58,15 +59,14 @@ Deno.test("deno task bench prints a table, writes JSON and leaves nothing", asyn
   await using folder = await TempDir.make();
   const json = folder.join("out.json");
   await Deno.mkdir(folder.join("storage"));
-  const { code, stdout } = await new Deno.Command(Deno.execPath(), {
+  const { code, out, err } = await ranToEnd(Deno.execPath(), {
     args: [
       ...["run", "-A", `${ROOT}tests/bench/main.ts`, "--quick", "--scenarios", "B,start"],
       ...["--only", "stateless,stateful", "--json", json, "--dir", folder.join("storage")],
     ],
-    stderr: "inherit",
-  }).output();
-  assert.equal(code, 0);
-  assert.match(new TextDecoder().decode(stdout), /\| B +\| stateful +\|/);
+  });
+  assert.equal(code, 0, err);
+  assert.match(out, /\| B +\| stateful +\|/);
   const { rows } = JSON.parse(await Deno.readTextFile(json));
   assert.equal(rows.length, 3);
   assert.ok(rows.every(({ value, errors }: Record<string, number>) => value! > 0 && errors === 0));

@@ -3,6 +3,7 @@ import { CONFIG_OPTIONS } from "../../src/cli/config_flags.ts";
 import { run } from "../../src/cli/mod.ts";
 import { SETTINGS } from "../../src/config/mod.ts";
 import { screens } from "../cli/screen.ts";
+import { ranToEnd } from "../helpers/ran.ts";
 import { findProgram, testWith } from "../helpers/require.ts";
 import { TempDir } from "../helpers/temp.ts";
 
@@ -17,12 +18,9 @@ const script = (shell: string) => printed("completions", shell);
 
 /** Runs a shell on a text. */
 async function shell(path: string, args: string[], cwd?: string): Promise<string> {
-  const { code, stdout, stderr } = await new Deno.Command(path, {
-    args,
-    ...(cwd === undefined ? {} : { cwd }),
-  }).output();
-  assert.equal(code, 0, new TextDecoder().decode(stderr));
-  return new TextDecoder().decode(stdout);
+  const { code, out, err } = await ranToEnd(path, { args, ...(cwd && { cwd }) });
+  assert.equal(code, 0, err);
+  return out;
 }
 
 testWith(["bash"], "bash completes commands, flags, values, settings and files", async (bash) => {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { checkRuntime } from "../../src/cli/doctor/system_checks.ts";
 import { fxfer } from "../helpers/fxfer.ts";
 import { FLAGS_W } from "../helpers/program.ts";
+import { mkfifo } from "../helpers/ran.ts";
 import { TempDir } from "../helpers/temp.ts";
 
 /** Every finding, by check. */
@@ -61,8 +62,7 @@ Deno.test("fxfer doctor names symlinks and FIFOs in storage, and blocks on none"
   await using folder = await TempDir.make();
   await Deno.mkdir(folder.join("storage", "session_x"), { recursive: true });
   await Deno.symlink("/etc/hostname", folder.join("storage", "link"));
-  await new Deno.Command("mkfifo", { args: [folder.join("storage", "session_x", "pipe")] })
-    .output();
+  await mkfifo(folder.join("storage", "session_x", "pipe"));
   const { code, of } = await doctor(folder);
   assert.equal(code, 1);
   const { text } = of("storage").find(({ level }) => level === "problem")!;

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import net from "node:net";
-import { EventLog } from "../helpers/event_log.ts";
-import { FaultProxy, type ProxyEvent } from "../helpers/fault_proxy.ts";
+import { proxied } from "../helpers/fault_proxy.ts";
 import { listFiles, listStored, sha256 } from "../helpers/files.ts";
 import { Random } from "../helpers/random.ts";
 import { concat, frame } from "../helpers/raw_frame.ts";
@@ -40,19 +39,13 @@ for (const [tier, flags] of TIERS) {
       const { id } = starter;
       starter.close();
 
-      const events = new EventLog<ProxyEvent>();
-      await using proxy = await FaultProxy.listen({
-        target: { hostname: "127.0.0.1", port: server.port },
-        plan: () => ({
-          up: { faults: [{ after: connectBytes(id).length + header + point, kind }] },
-        }),
-        onEvent: (event) => events.push(event),
-      });
-      using cut = await RawPeer.open(proxy);
+      const after = connectBytes(id).length + header + point;
+      await using net = await proxied(server, () => ({ up: { faults: [{ after, kind }] } }));
+      using cut = await RawPeer.open(net.proxy);
       const attached = await cut.connect({}, id);
       assert.equal(attached.data.code, "session_resumed");
       await cut.send(whole).catch(() => {});
-      await events.wait((event) => event.type === "fault");
+      await net.events.wait((event) => event.type === "fault");
       // A half-close is answered: then everything was read, which else a takeover may forestall.
       if (kind === "half-close") await cut.rest();
 

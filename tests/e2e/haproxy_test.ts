@@ -3,20 +3,13 @@ import assert from "node:assert/strict";
 import net from "node:net";
 import { type Client, connect } from "../../src/client/mod.ts";
 import { Cluster, type ClusterOptions } from "../helpers/cluster.ts";
-import {
-  listFiles,
-  listStored,
-  partialSizes,
-  readManifest,
-  sha256,
-  storedSha256,
-} from "../helpers/files.ts";
+import { listFiles, listStored, readManifest, sha256, storedSha256 } from "../helpers/files.ts";
 import { Random } from "../helpers/random.ts";
 import { frame } from "../helpers/raw_frame.ts";
 import { RawPeer } from "../helpers/raw_peer.ts";
 import { RedisServer } from "../helpers/redis_server.ts";
 import { testWithAll } from "../helpers/require.ts";
-import { until } from "../helpers/serving.ts";
+import { received } from "../helpers/serving.ts";
 import { assertStored, resume } from "../helpers/sessions.ts";
 
 const MIB = 1 << 20;
@@ -47,14 +40,6 @@ async function assertWhole(storage: string, count: number): Promise<void> {
   for (const { path, sha256: digest } of lines) {
     assert.equal(await storedSha256(storage, path), digest, path);
   }
-}
-
-/** Waits until so many bytes of an upload are in the storage folder. */
-function received(storage: string, bytes: number): Promise<void> {
-  return until(
-    async () => (await partialSizes(storage)).some((size) => size >= bytes),
-    `${bytes} bytes received`,
-  );
 }
 
 /** A session moves: its server is killed inside a file, and the other goes on inside that file. */

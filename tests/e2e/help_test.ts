@@ -7,7 +7,8 @@ import { SERVER_PROGRAM } from "../../src/cli/roles/server.ts";
 import { SETTINGS } from "../../src/config/mod.ts";
 import { CODES } from "../../src/errors.ts";
 import { screens } from "../cli/screen.ts";
-import { FLAGS_W, run as runReal } from "../helpers/program.ts";
+import { fxfer } from "../helpers/fxfer.ts";
+import { FLAGS_W } from "../helpers/program.ts";
 import { TempDir } from "../helpers/temp.ts";
 
 const ROOT = new URL("../../", import.meta.url);
@@ -62,15 +63,12 @@ Deno.test("A topic goes before the command of its name, and names it", async () 
 Deno.test("The program shows each topic in the sandbox, as plain text of at most 100 columns", async () => {
   await using folder = await TempDir.make();
   for (const name of TOPICS.split(" ")) {
-    const { code, stdout, stderr } = await runReal(["help", name], {
-      flags: FLAGS_W,
-      cwd: folder.path,
-    });
-    assert.deepEqual([code, stderr], [0, ""], name);
-    assert.equal(stdout, await help(name));
-    const lines = stdout.split("\n");
+    const { code, out, err } = await fxfer(["help", name], { flags: FLAGS_W, cwd: folder.path });
+    assert.deepEqual([code, err], [0, ""], name);
+    assert.equal(out, await help(name));
+    const lines = out.split("\n");
     assert.deepEqual(lines.filter((line) => [...line].length > 100), []);
-    assert.ok(!stdout.includes("\x1b"), "no colours");
+    assert.ok(!out.includes("\x1b"), "no colours");
     // Nothing of a comment, nothing of Markdown but backticks, and no space at an end.
     assert.deepEqual(lines.filter((line) => /^ ?\* |\{@|```|^#|\*\*|\\\||\s$/.test(line)), []);
   }

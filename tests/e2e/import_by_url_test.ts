@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
+import { ranToEnd } from "../helpers/ran.ts";
 import { TempDir } from "../helpers/temp.ts";
 
 const ROOT = new URL("../../", import.meta.url);
@@ -31,14 +32,11 @@ class FileServer implements AsyncDisposable {
 /** Runs a program with an empty cache, outside the repository: no deno.json and no lockfile help it. */
 async function runAlone(dir: string, source: string, flags: readonly string[]) {
   await Deno.writeTextFile(`${dir}/user.ts`, source);
-  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+  return await ranToEnd(Deno.execPath(), {
     args: ["run", "--no-prompt", "--no-lock", "--check", ...flags, "user.ts"],
     cwd: dir,
-    stdin: "null",
-    env: { DENO_DIR: `${dir}/cache`, NO_COLOR: "1", DENO_COVERAGE_DIR: "" },
-  }).output();
-  const decoder = new TextDecoder();
-  return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+    env: { DENO_DIR: `${dir}/cache`, DENO_COVERAGE_DIR: "" },
+  });
 }
 
 const NAMES = [
@@ -57,7 +55,7 @@ const NAMES = [
 Deno.test("The library is imported by URL into an empty cache with --allow-import alone", async () => {
   await using files = new FileServer();
   await using dir = await TempDir.make();
-  const { code, stdout, stderr } = await runAlone(
+  const { code, out, err } = await runAlone(
     dir.path,
     `import * as fxfer from "${files.url}mod.ts";
      import type { FileStorage, RequestHandler, SessionStore } from "${files.url}mod.ts";
@@ -65,15 +63,15 @@ Deno.test("The library is imported by URL into an empty cache with --allow-impor
      console.log(JSON.stringify(Object.keys(fxfer)));`,
     ["--allow-import=127.0.0.1"],
   );
-  assert.equal(code, 0, stderr);
-  const names: string[] = JSON.parse(stdout);
+  assert.equal(code, 0, err);
+  const names: string[] = JSON.parse(out);
   assert.deepEqual(NAMES.filter((name) => !names.includes(name)), []);
 });
 
 Deno.test("The library imported by URL moves a file between its own server and client", async () => {
   await using files = new FileServer();
   await using dir = await TempDir.make();
-  const { code, stdout, stderr } = await runAlone(
+  const { code, out, err } = await runAlone(
     dir.path,
     `import { connect, DiskStorage, MemorySessionStore, serve } from "${files.url}mod.ts";
      await using storage = await DiskStorage.open("storage");
@@ -84,6 +82,6 @@ Deno.test("The library imported by URL moves a file between its own server and c
      console.log(file?.size);`,
     ["--allow-import=127.0.0.1", "--allow-net=127.0.0.1", "--allow-write=storage"],
   );
-  assert.equal(code, 0, stderr);
-  assert.equal(stdout.trim(), "5");
+  assert.equal(code, 0, err);
+  assert.equal(out.trim(), "5");
 });

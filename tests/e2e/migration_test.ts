@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
-import { listFiles, partialSizes, sha256, storedSha256 } from "../helpers/files.ts";
-import { fxfer, type Ran, start } from "../helpers/fxfer.ts";
+import { listFiles, sha256, storedSha256 } from "../helpers/files.ts";
+import { fxfer, start } from "../helpers/fxfer.ts";
 import { Program } from "../helpers/program.ts";
+import type { Ran } from "../helpers/ran.ts";
 import { Random } from "../helpers/random.ts";
 import { utf8 } from "../helpers/raw_frame.ts";
 import { RawPeer } from "../helpers/raw_peer.ts";
-import { until } from "../helpers/serving.ts";
+import { received } from "../helpers/serving.ts";
 import { session } from "../helpers/sessions.ts";
 import { TempDir } from "../helpers/temp.ts";
 
@@ -55,12 +56,7 @@ async function move(from: Program, to: Program, id: string): Promise<Ran[]> {
 }
 
 /** Waits until a server holds half of the file that the tests send. */
-const halfReceived = ({ storage }: Program): Promise<void> =>
-  until(
-    async () => (await partialSizes(storage)).some((size) => size > 6 * MIB),
-    "half of the file",
-    20_000,
-  );
+const halfReceived = ({ storage }: Program): Promise<void> => received(storage, 6 * MIB, 20_000);
 
 const idOf = async (server: Program): Promise<string> =>
   (await server.event("session.created")).session;

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { adviceFor, BINARIES, compileArgs, outputOf, TARGETS } from "../../.ci/compile.ts";
 import { listStored } from "../helpers/files.ts";
+import { type Ran, ranToEnd } from "../helpers/ran.ts";
 import { serving } from "../helpers/serving.ts";
 import { TempDir } from "../helpers/temp.ts";
 
@@ -11,18 +12,12 @@ const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const DIST = Deno.env.get("FXFER_DIST");
 const test = serving("roles");
 
-async function run(name: string, args: readonly string[], cwd: string) {
+function run(name: string, args: readonly string[], cwd: string): Promise<Ran> {
   const { entry, permissions } = BINARIES.find((binary) => binary.name === name)!;
   const line = DIST
     ? [`${DIST}/${name}`]
     : [Deno.execPath(), "run", "--no-prompt", ...permissions, ROOT + entry];
-  const { code, stdout, stderr } = await new Deno.Command(line[0]!, {
-    args: [...line.slice(1), ...args],
-    cwd,
-    env: { NO_COLOR: "1" },
-  }).output();
-  const decoder = new TextDecoder();
-  return { code, out: decoder.decode(stdout), err: decoder.decode(stderr) };
+  return ranToEnd(line[0]!, { args: [...line.slice(1), ...args], cwd });
 }
 
 test("fxfer-client sends, and keeps its state nowhere but in .fxfer", async (server) => {
@@ -83,11 +78,11 @@ Deno.test("where Deno has no base, the task says what to do", async () => {
   assert.match(adviceFor("Could not find denort at '/x'", "2.9.6")!, /DENORT_BIN=.* task compile/);
   assert.equal(adviceFor("error: Module not found", "2.9.6"), undefined);
   await using folder = await TempDir.make();
-  const { code, stderr } = await new Deno.Command(Deno.execPath(), {
+  const { code, err } = await ranToEnd(Deno.execPath(), {
     args: ["task", "compile"],
     cwd: ROOT,
-    env: { DENORT_BIN: folder.join("none"), NO_COLOR: "1" },
-  }).output();
+    env: { DENORT_BIN: folder.join("none") },
+  });
   assert.equal(code, 1);
-  assert.match(new TextDecoder().decode(stderr), /Cannot compile: Deno .* has no base/);
+  assert.match(err, /Cannot compile: Deno .* has no base/);
 });

@@ -1,11 +1,10 @@
 import assert from "node:assert/strict";
-import { partialSizes, sha256, storedSha256 } from "../helpers/files.ts";
-import { type ConnectionPlan, FaultProxy, type ProxyEvent } from "../../src/chaos/mod.ts";
-import { EventLog } from "../helpers/event_log.ts";
+import { sha256, storedSha256 } from "../helpers/files.ts";
+import { FaultProxy, proxied } from "../helpers/fault_proxy.ts";
 import { fxfer, start } from "../helpers/fxfer.ts";
-import type { Program } from "../helpers/program.ts";
 import { Random } from "../helpers/random.ts";
-import { assertStores, serving, until } from "../helpers/serving.ts";
+import { utf8 } from "../helpers/raw_frame.ts";
+import { assertStores, received, serving } from "../helpers/serving.ts";
 import { TempDir } from "../helpers/temp.ts";
 
 const MIB = 1 << 20;
@@ -18,24 +17,12 @@ async function folderWith(files: Readonly<Record<string, Uint8Array>>): Promise<
   return folder;
 }
 
-/** A proxy before the server, and what happens in it. */
-async function proxied(server: Program, plan: (connection: number) => ConnectionPlan) {
-  const events = new EventLog<ProxyEvent>();
-  const proxy = await FaultProxy.listen({
-    target: { hostname: server.hostname, port: server.port },
-    plan,
-    onEvent: (event) => events.push(event),
-  });
-  return { proxy, events, [Symbol.asyncDispose]: () => proxy[Symbol.asyncDispose]() };
-}
-
 const to = ({ port }: { port: number }) => ["send", "--port", String(port)];
 /** The events of `--json` that say how it ended: one a file, and the sum. */
 const jsonLines = (text: string) =>
   text.trimEnd().split("\n").map((line) => JSON.parse(line))
     .filter(({ event }) => !["start", "progress", "resumed"].includes(event));
 const result = (text: string) => jsonLines(text)[0];
-const utf8 = (text: string) => new TextEncoder().encode(text);
 
 test("files go in order over one session, each with a line and the type of its name", async (server) => {
   await using folder = await folderWith({ "b.png": utf8("b"), "a.txt": utf8("a"), c: utf8("") });
@@ -223,12 +210,10 @@ for (const signal of ["SIGINT", "SIGKILL"] as const) {
     const first = start(args, { cwd: folder.path });
     await net.events.wait(({ type }) => type === "fault", "the stall");
     // What is still in the sockets dies with the client: only what the server has read is kept.
-    const kept = async () => await partialBytes(server) >= 16 * MIB;
-    await until(kept, "the first two frames", 20_000);
-    // Without its reply the small file would be sent again, which drops the part of the big one: a
-    // session has room for one unfinished file.
-    const isStored = (line: string) => line !== "" && JSON.parse(line).event === "stored";
-    await first.output.wait(isStored, "the reply to the small file");
+    await received(server.storage, 16 * MIB, 20_000);
+    // Without its reply the small file would be sent again, and the server would drop the part of the big
+    // one: a session has room for one unfinished file.
+    await first.output.wait((line) => JSON.parse(line).code === "ok", "the reply to a.txt");
     first.kill(signal);
     const { code, out, err } = await first.ended;
     if (signal === "SIGINT") {
@@ -334,7 +319,7 @@ test("200 small files go over one connection", async (server) => {
     const { code, err } = await fxfer([...to(net.proxy), "-q", ...names], { cwd: folder.path });
     assert.equal(code, 0, err);
   });
-  await until(() => net.events.all.some(({ type }) => type === "closed"), "the end");
+  await net.events.wait(({ type }) => type === "closed", "the end");
   assert.equal(net.events.all.filter(({ type }) => type === "open").length, 1);
 });
 
@@ -381,11 +366,6 @@ Deno.test("fxfer send to an older server needs --allow-v1, and is exit 6 with it
   listener.close();
   await served;
 });
-
-/** The bytes of the largest file that is being received. */
-async function partialBytes(server: Program): Promise<number> {
-  return Math.max(0, ...await partialSizes(server.storage));
-}
 
 async function listStateFiles(folder: TempDir): Promise<string[]> {
   const names: string[] = [];

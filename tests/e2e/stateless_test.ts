@@ -283,13 +283,7 @@ for (const [tier, flags] of TIERS) {
     const block = concat(...Array(1000).fill(frame({ data: { crit: ["x"] } })));
     const attack = async () => {
       using peer = await RawPeer.open(server);
-      let stuck = false;
-      for (let blocks = 0; !stuck && blocks < 500; blocks++) {
-        const { promise, resolve } = Promise.withResolvers<boolean>();
-        const timer = setTimeout(() => resolve(true), 500);
-        stuck = await Promise.race([peer.send(block).then(() => false, () => false), promise]);
-        clearTimeout(timer);
-      }
+      const stuck = await peer.getsStuck(block, 500, 500);
       assert.ok(stuck, "the server stops reading when its replies are not read");
       await assertAlive(server);
     };

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
-import { EventLog } from "../helpers/event_log.ts";
-import { FaultProxy, type ProxyEvent } from "../helpers/fault_proxy.ts";
+import { proxied } from "../helpers/fault_proxy.ts";
 import { Random } from "../helpers/random.ts";
 import { utf8 } from "../helpers/raw_frame.ts";
 import { RawPeer } from "../helpers/raw_peer.ts";
@@ -58,17 +57,14 @@ for (const [tier, flags] of TIERS) {
   });
 
   test("a takeover needs no answer from a silent old peer", async (server) => {
-    const events = new EventLog<ProxyEvent>();
     // After its first frames the old connection is a black hole both ways: no FIN, no reset.
-    await using proxy = await FaultProxy.listen({
-      target: { hostname: "127.0.0.1", port: server.port },
-      plan: () => ({ up: { faults: [{ after: 100_000, kind: "black-hole" }] } }),
-      onEvent: (event) => events.push(event),
-    });
+    await using net = await proxied(server, () => ({
+      up: { faults: [{ after: 100_000, kind: "black-hole" }] },
+    }));
     const bytes = new Random(4).bytes(300_000);
-    using old = await session(proxy);
+    using old = await session(net.proxy);
     await old.send(old.transfer(bytes));
-    await events.wait((event) => event.type === "fault");
+    await net.events.wait((event) => event.type === "fault");
     const start = performance.now();
     const { peer, upload } = await resume(server, old.id);
     using _ = peer;
@@ -84,14 +80,7 @@ for (const [tier, flags] of TIERS) {
     const heartbeat = old.transfer("", undefined, { action: "heartbeat", sequence: 0 });
     const many = new Uint8Array(heartbeat.length * 1000);
     for (let i = 0; i < 1000; i++) many.set(heartbeat, i * heartbeat.length);
-    let stuck = false;
-    for (let blocks = 0; !stuck && blocks < 300; blocks++) {
-      const { promise, resolve } = Promise.withResolvers<boolean>();
-      const timer = setTimeout(() => resolve(true), 400);
-      stuck = await Promise.race([old.send(many).then(() => false, () => false), promise]);
-      clearTimeout(timer);
-    }
-    assert.ok(stuck, "the server waits for the old peer");
+    assert.ok(await old.getsStuck(many, 400, 300), "the server waits for the old peer");
     const start = performance.now();
     const { peer } = await resume(server, old.id);
     using _ = peer;

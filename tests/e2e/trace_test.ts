@@ -1,26 +1,13 @@
 import assert from "node:assert/strict";
-import { FaultProxy } from "../../src/chaos/mod.ts";
-import { stateWords, stepsBetween } from "../../src/trace/session_steps.ts";
-import { tracingStore } from "../../src/trace/tracing_store.ts";
+import { Events, type ServerEvent } from "../../src/events.ts";
 import { createLogger } from "../../src/log.ts";
-import {
-  attach,
-  checkpoint,
-  createSession,
-  detach,
-  execute,
-  expire,
-  intendWhole,
-  openUpload,
-  renewLease,
-  type SessionRecord,
-} from "../../src/session/mod.ts";
-import { MemorySessionStore } from "../../src/store/mod.ts";
-import { fxfer } from "../helpers/fxfer.ts";
+import { traceEvents } from "../../src/trace/mod.ts";
+import { proxied } from "../helpers/fault_proxy.ts";
+import { start } from "../helpers/fxfer.ts";
+import { pure } from "../helpers/pure.ts";
 import type { Json } from "../helpers/raw_frame.ts";
 import { serving } from "../helpers/serving.ts";
 import { TempDir } from "../helpers/temp.ts";
-import { storeSuite } from "../store_suite.ts";
 
 const MIB = 1 << 20;
 const test = serving("--trace", { args: ["--trace"] });
@@ -28,20 +15,23 @@ const test = serving("--trace", { args: ["--trace"] });
 test("serve tells each change of a session, and send those of its client, with the rule", async (server) => {
   await using folder = await TempDir.make();
   await Deno.writeFile(folder.join("a.bin"), new Uint8Array(4 * MIB));
-  await using proxy = await FaultProxy.listen({
-    target: { hostname: server.hostname, port: server.port },
-    plan: (connection) =>
-      connection === 0
-        ? { up: { chunk: 65536, delayMs: 1, faults: [{ after: 2 * MIB, kind: "reset" }] } }
-        : {},
-  });
-  const args = ["send", "--trace", "-q", "-p", String(proxy.port), "a.bin"];
-  const { code, err } = await fxfer(args, { cwd: folder.path });
+  await using net = await proxied(server, (connection) => ({
+    up: connection === 0
+      ? { chunk: 65536, delayMs: 1, faults: [{ after: 2 * MIB, kind: "reset" }] }
+      : { faults: [{ after: 0, kind: "stall" }] },
+  }));
+  const args = ["send", "--trace", "-q", "-p", String(net.proxy.port), "a.bin"];
+  const sending = start(args, { cwd: folder.path });
+  // Else the client might be back before the server has noticed that it was gone.
+  await server.event("session.step", ({ state }) => state === "Active → Detached");
+  await net.events.wait(({ type, connection }) => type === "fault" && connection === 1);
+  net.proxy.release();
+  const { code, err } = await sending.ended;
   assert.equal(code, 0, err);
   const steps = err.trimEnd().split("\n");
-  for (const step of steps) assert.match(step, /^trace \d+\.\d{3}s (S-[A-Z]+-\d|§9 retry) /);
-  const rules = steps.map((step) => /S-[A-Z]+-\d|§9/.exec(step)![0]);
-  assert.deepEqual(rules, ["S-CON-1", "S-DIS-1", "§9", "S-CON-2", "S-TRF-1"]);
+  for (const step of steps) assert.match(step, /^trace \d+\.\d{3}s (S-[A-Z]+-\d|retry) /);
+  const rules = steps.map((step) => /S-[A-Z]+-\d|retry/.exec(step)![0]);
+  assert.deepEqual(rules, ["S-CON-1", "S-DIS-1", "retry", "S-CON-2", "S-TRF-1"]);
   assert.match(steps[0]!, /Idle → Connected → Authenticated: session [0-9a-f]{8} is new$/);
 
   await server.event("session.step", ({ state }) => state === "Active → Disconnected");
@@ -64,89 +54,97 @@ test("serve tells each change of a session, and send those of its client, with t
   }
 });
 
-storeSuite("tracingStore() over memory", () => {
-  const store = tracingStore(new MemorySessionStore(), createLogger(() => {}));
-  return Promise.resolve({ store, [Symbol.asyncDispose]: () => Promise.resolve() });
-}, {
-  gaps: {
-    shared: "memory belongs to one process",
-    persistent: "memory ends with its process",
-  },
-});
+const SESSION = { connection: 1, session: "a1b2c3d4" } as const;
+const from = (from: "Idle" | "Authenticated" | "Active" | "Detached") => ({ ...SESSION, from });
+const attached = { epoch: 2, sequence: 0, address: "10.0.0.2" };
 
-const START = 1_000_000;
-const NEW: SessionRecord = createSession({
-  id: "a1b2c3d4-0000-4000-8000-000000000000",
-  instance: "one",
-  tokenHash: null,
-  clientAddress: "10.0.0.1",
-  keepaliveMs: 30_000,
-  expiryMs: 300_000,
-  now: START,
-});
-
-Deno.test("stepsBetween() names the rule of each change", { permissions: "none" }, () => {
-  const told = (before: SessionRecord | undefined, after: SessionRecord) =>
-    `${stateWords(before, after)}: ` +
-    stepsBetween(before, after).map(({ rule, words }) => `${rule} ${words}`).join("; ");
-  const init = { ...NEW, instance: "two", clientAddress: "10.0.0.2", now: START + 1 };
-  assert.equal(
-    told(undefined, NEW),
+/** Events, and what is told of them. */
+const TOLD: readonly (readonly [event: ServerEvent, line: string])[] = [
+  [
+    {
+      ...{ type: "session.created", rule: "S-CON-1", ...from("Idle"), to: "Authenticated" },
+      ...{ address: "10.0.0.1", secret: false },
+    },
     "Idle → Connected → Authenticated: S-CON-1 a new session for 10.0.0.1",
-  );
-  assert.equal(
-    told(NEW, renewLease(NEW, START)),
-    "Authenticated: S-CLK-4 heard of: the lease is renewed",
-  );
-  assert.equal(
-    told(NEW, attach(NEW, init)),
-    "Authenticated: S-TAKE-2 taken over by 10.0.0.2: epoch 2, next is sequence 1",
-  );
-  const upload = {
-    openedBy: 1,
-    sequence: 1,
-    offset: 0,
-    mimeType: "image/png",
-    temporaryPath: "x.part",
-    finalPath: "x",
-  };
-  const opened = openUpload(NEW, upload, START);
-  assert.equal(told(NEW, opened), "Authenticated → Active: S-TRF-1 a file begins");
-  const intent = { ...upload, size: 5, sha256: "0".repeat(64), fingerprint: "f" };
-  assert.equal(
-    told(NEW, intendWhole(NEW, upload, intent, START)),
-    "Authenticated → Active: S-TRF-1 a file begins; S-SEQ-5 a file is about to get its final name",
-  );
-  const kept = checkpoint(opened, 5, START);
-  assert.equal(told(opened, kept), "Active: S-TRF-4 checkpoint: 5 bytes are kept");
-  const gone = detach(kept, START);
-  assert.equal(
-    told(kept, gone),
-    "Active → Detached: S-DIS-1 the connection is gone: it expires in 300 s",
-  );
-  assert.equal(
-    told(gone, attach(gone, init)),
+  ],
+  [
+    { type: "session.renewed", rule: "S-CLK-4", ...from("Active"), to: "Active" },
+    "Active: S-CLK-4 heard of: the lease is renewed",
+  ],
+  [
+    {
+      ...{ type: "session.taken_over", rule: "S-TAKE-2", ...from("Active"), to: "Authenticated" },
+      ...attached,
+    },
+    "Active → Authenticated: S-TAKE-2 taken over by 10.0.0.2: epoch 2, next is sequence 1",
+  ],
+  [
+    {
+      ...{ type: "session.resumed", rule: "S-CON-2", ...from("Detached"), to: "Authenticated" },
+      ...{ ...attached, offset: 5 },
+    },
     "Detached → Authenticated: S-CON-2 resumed by 10.0.0.2: epoch 2, next is sequence 1, " +
-      "5 bytes of a file are here",
-  );
-  assert.equal(
-    told(gone, expire(gone, START + 300_000)),
-    "Detached → Timeout: S-CLK-1 its time is over: its partial file goes",
-  );
-  const closed = execute(NEW, {
-    sequence: 1,
-    fingerprint: "f",
-    reply: { code: "session_closed" },
-    upload: null,
-    storedBytes: 0,
-    storedFiles: 0,
-    maxInflight: 16,
-    now: START,
-    input: "disconnect",
+    "5 bytes of a file are here",
+  ],
+  [
+    { type: "transfer.begun", rule: "S-TRF-1", ...from("Authenticated"), to: "Active" },
+    "Authenticated → Active: S-TRF-1 a file begins",
+  ],
+  [
+    {
+      ...{ type: "transfer.announced", rule: "S-SEQ-5", ...from("Authenticated"), to: "Active" },
+      ...{ sequence: 1, bytes: 5 },
+    },
+    "Authenticated → Active: S-SEQ-5 a file is about to get its final name",
+  ],
+  [
+    { type: "transfer.checkpointed", rule: "S-TRF-4", ...from("Active"), to: "Active", offset: 5 },
+    "Active: S-TRF-4 checkpoint: 5 bytes are kept",
+  ],
+  [
+    {
+      ...{ type: "session.detached", rule: "S-DIS-1", ...from("Active"), to: "Detached" },
+      expires_ms: 300_000,
+    },
+    "Active → Detached: S-DIS-1 the connection is gone: it expires in 300 s",
+  ],
+  [
+    { type: "session.expired", rule: "S-CLK-1", ...from("Detached"), to: "Timeout" },
+    "Detached → Timeout: S-CLK-1 its time is over",
+  ],
+  [
+    {
+      ...{ type: "session.closed", rule: "S-DIS-1", ...from("Active"), to: "Disconnected" },
+      ...{ files: 0, bytes: 0, messages: 1 },
+    },
+    "Active → Disconnected: S-DIS-1 closed: 0 files, 0 bytes, 1 messages",
+  ],
+  [
+    { type: "session.fenced", rule: "S-TAKE-2", ...SESSION },
+    "unchanged: S-TAKE-2 another process has the session: this connection saves nothing more",
+  ],
+  [
+    {
+      ...{ type: "transfer.refused", rule: "S-SEQ-2", ...SESSION, sequence: 3 },
+      ...{ code: "sequence_gap", reason: "Cannot run frame: an earlier one is missing" },
+    },
+    "unchanged: S-SEQ-2 sequence 3, sequence_gap: Cannot run frame: an earlier one is missing",
+  ],
+];
+
+pure("traceEvents() tells the state, the rule and a sentence for each step of a session", () => {
+  const lines: string[] = [];
+  const events = new Events();
+  const log = createLogger(({ event, fields: { session, worker, state, rule, step } }) => {
+    assert.deepEqual([event, session, worker], ["session.step", "a1b2c3d4", 2]);
+    lines.push(`${state}: ${rule} ${step}`);
   });
-  assert.equal(
-    told(NEW, closed),
-    "Authenticated → Disconnected: S-SEQ-4 sequence 1 ran, answered session_closed; " +
-      "S-DIS-1 closed: 0 files, 0 bytes, 1 messages",
-  );
+  {
+    using _trace = traceEvents(events, log);
+    for (const [event] of TOLD) events.emit({ worker: 2, ...event });
+    events.emit({ type: "transfer.stored", connection: 1, path: "x", bytes: 1 });
+    events.emit({ type: "connection.opened", connection: 1, address: "10.0.0.1" });
+  }
+  events.emit(TOLD[0]![0]);
+  assert.deepEqual(lines, TOLD.map(([, line]) => line));
 });

@@ -1,14 +1,15 @@
 /** `server.workers`: several threads, one port, one server to its clients. @module */
 import assert from "node:assert/strict";
 import { connect } from "../../mod.ts";
-import { listStored, readManifest, sha256, storedSha256 } from "../helpers/files.ts";
-import { FLAGS_RW, type Program, run, type ServeOptions } from "../helpers/program.ts";
+import { assertContents, sha256 } from "../helpers/files.ts";
+import { fxfer } from "../helpers/fxfer.ts";
+import { FLAGS_RW, type Program, type ServeOptions } from "../helpers/program.ts";
 import { Random } from "../helpers/random.ts";
 import { utf8 } from "../helpers/raw_frame.ts";
 import { RawPeer } from "../helpers/raw_peer.ts";
 import { RedisServer } from "../helpers/redis_server.ts";
 import { testWith } from "../helpers/require.ts";
-import { until } from "../helpers/serving.ts";
+import { received, until } from "../helpers/serving.ts";
 import { assertStored } from "../helpers/sessions.ts";
 import { TempDir } from "../helpers/temp.ts";
 import { openPeer, peerOf, serveTwo, WORKERS_RW, WORKERS_W } from "../helpers/workers.ts";
@@ -35,28 +36,11 @@ function eachStore(name: string, fn: (server: Program) => Promise<void>): void {
   });
 }
 
-/** Fails unless exactly these contents are stored, each once, and the manifest says the same. */
-async function assertContents(server: Program, contents: readonly Uint8Array[]): Promise<void> {
-  const paths = await listStored(server.storage);
-  const found = await Promise.all(paths.map((path) => storedSha256(server.storage, path)));
-  assert.deepEqual(found.sort(), contents.map(sha256).sort());
-  const lines = await readManifest(server.storage);
-  assert.deepEqual(lines.map(({ path }) => path).sort(), paths);
-}
-
-/** Waits until a file is being written: its room is promised. */
-async function incoming(server: Program): Promise<void> {
-  await until(
-    () => [...Deno.readDirSync(`${server.storage}/.incoming`)].length > 0,
-    "the payload is being written",
-  );
-}
-
 /** Starts a server that must not start; its exit code and what it said. */
 async function refused(args: readonly string[], flags = WORKERS_RW) {
   await using dir = await TempDir.make();
   const all = ["serve", "--port", "0", "--workers", "2", ...args];
-  return await run(all, { cwd: dir.path, flags: [...flags] });
+  return await fxfer(all, { cwd: dir.path, flags });
 }
 
 test("it listens once all do, and both serve", async () => {
@@ -70,7 +54,7 @@ test("it listens once all do, and both serve", async () => {
     using peer = await peerOf(server, worker);
     await assertStored(server, (await peer.stateless(bytes)).data, bytes);
   }
-  await assertContents(server, contents);
+  await assertContents(server.storage, contents);
   const events = server.log.all.map(({ json }) => json.event);
   assert.equal(events.filter((event) => event === "server.listening").length, 1);
 });
@@ -96,7 +80,7 @@ test("S-DRN-1 a payload under way in one of them is finished", async () => {
   const bytes = new Random(7).bytes(3_000_000);
   const whole = peer.transfer(bytes, {}, { id: null, mode: "stateless" });
   await peer.send(whole.subarray(0, 2_000_000));
-  await incoming(server);
+  await received(server.storage);
   server.signal("SIGTERM");
   await server.event("server.stopped", (event) => event.worker === 1);
   await peer.send(whole.subarray(2_000_000));
@@ -136,7 +120,7 @@ eachStore("a session is resumed wherever its next connection falls", async (serv
     }
     offset = end;
   }
-  await assertContents(server, [bytes]);
+  await assertContents(server.storage, [bytes]);
 });
 
 eachStore("S-TAKE-3 a takeover from the other worker is told to the old peer", async (server) => {
@@ -151,7 +135,7 @@ eachStore("S-TAKE-3 a takeover from the other worker is told to the old peer", a
   await old.send(old.transfer("from the old one")).catch(() => {});
   assert.match(await old.rest(), /"session_taken_over"/);
   assert.equal((await peer.upload("second")).data.code, "ok");
-  await assertContents(server, [utf8("first"), utf8("second")]);
+  await assertContents(server.storage, [utf8("first"), utf8("second")]);
 });
 
 eachStore("many clients with sessions, every file once", async (server) => {
@@ -165,12 +149,30 @@ eachStore("many clients with sessions, every file once", async (server) => {
       await client.send(bytes);
     }
   }));
-  await assertContents(server, contents);
+  await assertContents(server.storage, contents);
   const served = new Set(
     server.log.all.filter(({ json }) => json.event === "transfer.stored")
       .map(({ json }) => json.worker),
   );
   assert.deepEqual([...served].sort(), [1, 2]);
+});
+
+test("--trace tells the steps of sessions in all of them, with the worker", async () => {
+  const set = { "stateful.persistence": "sqlite" };
+  await using server = await serveTwo({ set, args: ["--trace"] });
+  using one = await peerOf(server, 1);
+  assert.equal((await one.connect()).data.code, "session_created");
+  using two = await peerOf(server, 2);
+  assert.equal((await two.connect({}, one.id)).data.code, "session_resumed");
+  const isStep = ({ json }: { json: { event?: unknown } }) => json.event === "session.step";
+  await server.event("session.step", ({ rule }) => rule === "S-TAKE-2");
+  const steps = server.log.all.filter(isStep).map(({ json }) => json);
+  assert.deepEqual(steps.slice(0, 2).map(({ worker, state, rule }) => [worker, state, rule]), [
+    [1, "Idle → Connected → Authenticated", "S-CON-1"],
+    [2, "Authenticated", "S-TAKE-2"],
+  ]);
+  const created = server.log.all.filter(({ json }) => json.event === "session.created");
+  assert.deepEqual(created.map(({ json }) => json.worker), [1], "told once, and written once");
 });
 
 test("S-TRF-9 an upload id sent again to the other worker is the same file", async () => {
@@ -185,7 +187,7 @@ test("S-TRF-9 an upload id sent again to the other worker is the same file", asy
     paths.add(data.file.path);
   }
   assert.equal(paths.size, 1);
-  await assertContents(server, [utf8("once")]);
+  await assertContents(server.storage, [utf8("once")]);
 });
 
 test("max_connections holds for all of them together", async () => {
@@ -214,7 +216,7 @@ test("S-TRF-3 the budget is one for all of them, promises included", async () =>
   using two = await peerOf(server, 2);
   const whole = one.transfer(new Uint8Array(2_400_000), {}, { id: null, mode: "stateless" });
   await one.send(whole.subarray(0, 1_200_000));
-  await incoming(server);
+  await received(server.storage);
   assert.equal((await two.stateless(new Uint8Array(2_400_000))).data.code, "storage_full");
   await one.send(whole.subarray(1_200_000));
   assert.equal((await one.reply()).data.code, "ok");
@@ -240,17 +242,17 @@ test("/readyz answers for all of them", async () => {
 
 test("sessions in memory are refused, and both ways out are named", async () => {
   for (const mode of ["dual", "stateful"]) {
-    const { code, stderr } = await refused(["--mode", mode]);
+    const { code, err } = await refused(["--mode", mode]);
     assert.equal(code, 1);
-    assert.match(stderr, /server\.workers is 2.* sqlite or redis, or server\.mode to stateless/);
+    assert.match(err, /server\.workers is 2.* sqlite or redis, or server\.mode to stateless/);
   }
 });
 
 test("a port that is taken is refused, also by another fxfer with workers", async () => {
   await using server = await serveTwo({ set: STATELESS });
-  const { code, stderr } = await refused(["--mode", "stateless", "--port", String(server.port)]);
+  const { code, err } = await refused(["--mode", "stateless", "--port", String(server.port)]);
   assert.equal(code, 8);
-  assert.match(stderr, /port \d+ of 127\.0\.0\.1 is in use/);
+  assert.match(err, /port \d+ of 127\.0\.0\.1 is in use/);
 });
 
 Deno.test({
@@ -260,18 +262,18 @@ Deno.test({
 });
 
 async function oneThatCannotStart(): Promise<void> {
-  const { code, stderr } = await refused(["--mode", "stateless", "--storage", "elsewhere"]);
+  const { code, err } = await refused(["--mode", "stateless", "--storage", "elsewhere"]);
   assert.equal(code, 1);
-  assert.match(stderr, /Cannot open storage: no permission to write there/);
+  assert.match(err, /Cannot open storage: no permission to write there/);
 }
 
 const fromSource = (name: string, fn: () => Promise<void>) =>
   Deno.test({ name: `workers: ${name}`, ignore: ignore || !!Deno.env.get("FXFER_BIN"), fn });
 
 fromSource("from source they need to read the program, and the refusal says so", async () => {
-  const { code, stderr } = await refused(["--mode", "stateless"], FLAGS_RW);
+  const { code, err } = await refused(["--mode", "stateless"], FLAGS_RW);
   assert.equal(code, 1);
-  assert.match(stderr, /Cannot start workers: .*--allow-read for its src folder/);
+  assert.match(err, /Cannot start workers: .*--allow-read for its src folder/);
 });
 
 fromSource("in tier W they serve too, and say that upload ids are known to one alone", async () => {

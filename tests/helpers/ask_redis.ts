@@ -1,4 +1,5 @@
 /** Redis as a program with a server's permissions reaches it. @module */
+import { ranToEnd } from "./ran.ts";
 import { TempDir } from "./temp.ts";
 
 /** A program that asks once over a URL, in a Deno of its own, with the permission a server has. */
@@ -13,9 +14,7 @@ export async function askRedis(url: string, env: Record<string, string> = {}): P
     console.log(await link.client.sendCommand(["GET", "k"]).catch((error) => error.message));`;
   await using dir = await TempDir.make();
   await Deno.writeTextFile(dir.join("ask.ts"), code);
-  const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "--no-prompt", "--no-check", "--allow-net", dir.join("ask.ts")],
-    env,
-  }).output();
-  return new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
+  const args = ["run", "--no-prompt", "--no-check", "--allow-net", dir.join("ask.ts")];
+  const { out, err } = await ranToEnd(Deno.execPath(), { args, env });
+  return out + err;
 }

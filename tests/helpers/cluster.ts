@@ -7,6 +7,7 @@
 import { fileURLToPath } from "node:url";
 import { EventLog } from "./event_log.ts";
 import { freePort } from "./free_port.ts";
+import { readLines } from "./lines.ts";
 import { Program } from "./program.ts";
 import { proxyFrom } from "./proxy_header.ts";
 import { RawPeer, type RawReply } from "./raw_peer.ts";
@@ -132,20 +133,17 @@ export class Cluster implements AsyncDisposable {
       },
     }).spawn();
     this.#haproxy = haproxy;
-    this.#reading = Promise.all([this.#read(haproxy.stdout), this.#read(haproxy.stderr)]);
+    const hear = (line: string) => this.#hear(line);
+    this.#reading = Promise.all([
+      readLines(haproxy.stdout, hear),
+      readLines(haproxy.stderr, hear),
+    ]);
   }
 
-  async #read(stream: ReadableStream<Uint8Array>): Promise<void> {
-    let rest = "";
-    for await (const part of stream.pipeThrough(new TextDecoderStream())) {
-      const whole = (rest + part).split("\n");
-      rest = whole.pop()!;
-      for (const line of whole) {
-        this.#lines.push(line);
-        const [, name, state] = /Server fxfer\/([ab]) is (UP|DOWN)/.exec(line) ?? [];
-        if (name !== undefined) this.#states.push({ name, state: state! });
-      }
-    }
+  #hear(line: string): void {
+    this.#lines.push(line);
+    const [, name, state] = /Server fxfer\/([ab]) is (UP|DOWN)/.exec(line) ?? [];
+    if (name !== undefined) this.#states.push({ name, state: state! });
   }
 
   /** Waits until HAProxy has taken its port. */

@@ -1,4 +1,5 @@
 /** What is in a storage folder, as a stranger to the program sees it. @module */
+import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 
 /** The sha256 of bytes, in hex. */
@@ -62,4 +63,16 @@ export async function readManifest(dir: string): Promise<ManifestLine[]> {
 /** The sha256 of a stored file, by its path in a reply. */
 export async function storedSha256(dir: string, path: string): Promise<string> {
   return sha256(await Deno.readFile(`${dir}/${path}`));
+}
+
+/** Fails unless exactly these contents are stored, each once, and the manifest says the same. */
+export async function assertContents(
+  dir: string,
+  contents: readonly Uint8Array[],
+): Promise<void> {
+  const paths = await listStored(dir);
+  const found = await Promise.all(paths.map((path) => storedSha256(dir, path)));
+  assert.deepEqual(found.sort(), contents.map(sha256).sort());
+  const lines = await readManifest(dir);
+  assert.deepEqual(lines.map(({ path }) => path).sort(), paths, "each is listed once");
 }

@@ -1,13 +1,8 @@
 /** The program run from a folder of its own, to its end or until a signal. @module */
 import { EventLog } from "./event_log.ts";
+import { readLines } from "./lines.ts";
 import { command } from "./program.ts";
-
-/** What a run has left. */
-export interface Ran {
-  readonly code: number;
-  readonly out: string;
-  readonly err: string;
-}
+import type { Ran } from "./ran.ts";
 
 /** How to run it. */
 export interface RunOptions {
@@ -53,8 +48,8 @@ export function start(args: readonly string[], options: RunOptions): Running {
       ? undefined
       : new Response(options.stdin as BodyInit).body!.pipeTo(child.stdin).catch(() => {});
     const [out, err, { code }] = await Promise.all([
-      readLines(child.stdout, output),
-      readLines(child.stderr, lines),
+      hear(child.stdout, output),
+      hear(child.stderr, lines),
       child.status,
       feed,
     ]);
@@ -63,18 +58,8 @@ export function start(args: readonly string[], options: RunOptions): Running {
   return { pid: child.pid, lines, output, ended, kill: (signal) => child.kill(signal) };
 }
 
-async function readLines(
-  stream: ReadableStream<Uint8Array>,
-  lines: EventLog<string>,
-): Promise<string> {
-  let text = "";
-  let rest = "";
-  for await (const part of stream.pipeThrough(new TextDecoderStream())) {
-    text += part;
-    const whole = (rest + part).split("\n");
-    rest = whole.pop()!;
-    for (const line of whole) lines.push(line);
-  }
+async function hear(stream: ReadableStream<Uint8Array>, lines: EventLog<string>): Promise<string> {
+  const text = await readLines(stream, (line) => lines.push(line));
   lines.end(new Error(`The program has ended; it said:\n${text}`));
   return text;
 }

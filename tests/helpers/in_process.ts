@@ -12,9 +12,9 @@ import type { SessionRecord } from "../../src/session/mod.ts";
 import { DiskStorage, type DiskStorageOptions, type FileStorage } from "../../src/storage/mod.ts";
 import { MemorySessionStore, type SessionStore, type StoreStats } from "../../src/store/mod.ts";
 import { EventLog } from "./event_log.ts";
-import { listStored, readManifest, sha256, storedSha256 } from "./files.ts";
+import { assertContents, listStored } from "./files.ts";
 import { RawPeer, type RawReply } from "./raw_peer.ts";
-import { until } from "./serving.ts";
+import { received, until } from "./serving.ts";
 import { TempDir } from "./temp.ts";
 
 /** What {@linkcode InProcess.start} takes besides the server's own options. */
@@ -96,11 +96,7 @@ export class InProcess implements AsyncDisposable {
 
   /** Fails unless exactly these contents are stored, each once, and the manifest says the same. */
   async assertStored(...contents: readonly Uint8Array[]): Promise<void> {
-    const paths = await this.stored();
-    const found = await Promise.all(paths.map((path) => storedSha256(this.folder, path)));
-    assert.deepEqual(found.sort(), contents.map(sha256).sort());
-    const lines = await readManifest(this.folder);
-    assert.deepEqual(lines.map(({ path }) => path).sort(), paths);
+    await assertContents(this.folder, contents);
     assert.equal(this.#disk.usage.reserved >= 0, true);
   }
 
@@ -111,8 +107,7 @@ export class InProcess implements AsyncDisposable {
 
   /** Waits until a payload is on its way into a file (tier RW). */
   async receiving(): Promise<void> {
-    const isAny = () => Array.from(Deno.readDirSync(`${this.folder}/.incoming`)).length > 0;
-    await until(isAny, "a payload is being received");
+    await received(this.folder);
   }
 
   /** The record of a session as the store has it. */

@@ -4,7 +4,6 @@
  *
  * @module
  */
-import { recover } from "../../src/app/orphan_sweep.ts";
 import { connectRedis } from "../../src/redis/connect.ts";
 import { createLogger, type LogEvent, silentLogger } from "../../src/log.ts";
 import { serve, type ServeOptions, type Server } from "../../src/server/mod.ts";
@@ -69,7 +68,6 @@ export class Instance implements AsyncDisposable {
     await using opened = new AsyncDisposableStack();
     const storage = opened.use(await DiskStorage.open(folder));
     const store = await open(opened);
-    opened.use(await recover(storage, store, silentLogger));
     return new Instance(name, store, storage, opened.move(), options);
   }
 

@@ -5,6 +5,7 @@
  * @module
  */
 import { EventLog } from "./event_log.ts";
+import { readLines } from "./lines.ts";
 import type { Json } from "./raw_frame.ts";
 import { TempDir } from "./temp.ts";
 
@@ -50,28 +51,12 @@ export function command(args: readonly string[], flags: readonly string[]): stri
   return [Deno.execPath(), "run", ...flags, new URL("main.ts", ROOT).href, ...args];
 }
 
-/** Runs fxfer to its end and returns what it wrote. */
-export async function run(
-  args: readonly string[],
-  options: { flags?: readonly string[]; cwd?: string; env?: Record<string, string> } = {},
-): Promise<{ code: number; stdout: string; stderr: string }> {
-  const [program, ...rest] = command(args, options.flags ?? ["-A"]);
-  const { code, stdout, stderr } = await new Deno.Command(program!, {
-    args: rest,
-    stdin: "null",
-    ...(options.cwd !== undefined && { cwd: options.cwd }),
-    env: { NO_COLOR: "1", ...options.env },
-  }).output();
-  const decoder = new TextDecoder();
-  return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
-}
-
 /** A running `fxfer serve`. Dispose it to stop it; that fails if it had died by itself. */
 export class Program implements AsyncDisposable {
   /** Every line of both outputs. */
   readonly log: EventLog<LogLine> = new EventLog();
   readonly #child: Deno.ChildProcess;
-  readonly #readers: Promise<void>[];
+  readonly #readers: Promise<string>[];
   readonly #temp: TempDir | undefined;
   readonly #cwd: string;
   #signalled = false;
@@ -83,7 +68,9 @@ export class Program implements AsyncDisposable {
     this.#child = child;
     this.#cwd = cwd;
     this.#temp = temp;
-    this.#readers = [this.#read(child.stdout), this.#read(child.stderr)];
+    this.#readers = [child.stdout, child.stderr].map((stream) =>
+      readLines(stream, (line) => this.#push(line))
+    );
     child.status.then(() => this.#exited = true);
     Promise.all(this.#readers).then(() => {
       this.log.end(new Error(`The program has ended; its output was:\n${this.output()}`));
@@ -217,16 +204,6 @@ export class Program implements AsyncDisposable {
     if (died || /Uncaught|panicked/.test(this.output())) {
       throw new Error(`The program failed (exit ${status.code}):\n${this.output()}`);
     }
-  }
-
-  async #read(stream: ReadableStream<Uint8Array>): Promise<void> {
-    let rest = "";
-    for await (const text of stream.pipeThrough(new TextDecoderStream())) {
-      const lines = (rest + text).split("\n");
-      rest = lines.pop()!;
-      for (const line of lines) this.#push(line);
-    }
-    if (rest !== "") this.#push(rest);
   }
 
   #push(text: string): void {

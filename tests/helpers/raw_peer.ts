@@ -46,6 +46,18 @@ export class RawPeer implements Disposable {
     for (let at = 0; at < bytes.length;) at += await this.#conn.write(bytes.subarray(at));
   }
 
+  /** Sends the same bytes again and again; true once the server has taken none for so long. */
+  async getsStuck(bytes: Uint8Array, quietMs: number, times: number): Promise<boolean> {
+    let stuck = false;
+    for (let sent = 0; !stuck && sent < times; sent++) {
+      const { promise, resolve } = Promise.withResolvers<boolean>();
+      const timer = setTimeout(() => resolve(true), quietMs);
+      stuck = await Promise.race([this.send(bytes).then(() => false, () => false), promise]);
+      clearTimeout(timer);
+    }
+    return stuck;
+  }
+
   /** Sends a frame and reads one reply. */
   async request(parts: FrameParts): Promise<RawReply> {
     await this.send(frame(parts));

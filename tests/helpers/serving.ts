@@ -1,6 +1,6 @@
 /** Tests that share one running server: starting a process for each would take most of the time. @module */
 import assert from "node:assert/strict";
-import { listStored } from "./files.ts";
+import { listStored, partialSizes } from "./files.ts";
 import { FLAGS_RW, FLAGS_W, Program, type ServeOptions } from "./program.ts";
 import { RawPeer } from "./raw_peer.ts";
 
@@ -77,4 +77,10 @@ export async function until(
     if (performance.now() > end) throw new Error(`Not in ${timeoutMs} ms: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, pause));
   }
+}
+
+/** Waits until a file with so many bytes is being received into a storage folder. */
+export async function received(storage: string, bytes = 0, timeoutMs?: number): Promise<void> {
+  const isThere = async () => (await partialSizes(storage)).some((size) => size >= bytes);
+  await until(isThere, `${bytes} bytes of a file are received`, timeoutMs);
 }

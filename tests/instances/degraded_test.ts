@@ -1,6 +1,7 @@
 /** Redis away, lost, or slow, under a running server (S-DEG-1, S-DEG-2). @module */
 import assert from "node:assert/strict";
 import { listStored, sha256, storedSha256 } from "../helpers/files.ts";
+import { expectCode } from "../helpers/in_process.ts";
 import { inRedis, Instance } from "../helpers/instances.ts";
 import { FLAGS_W, Program } from "../helpers/program.ts";
 import { Random } from "../helpers/random.ts";
@@ -11,11 +12,6 @@ import { until } from "../helpers/serving.ts";
 import { TempDir } from "../helpers/temp.ts";
 
 const REDIS: [string] = ["redis-server"];
-
-function expect(reply: RawReply, code: string): RawReply["data"] {
-  assert.equal(reply.data.code, code, JSON.stringify(reply.data));
-  return reply.data;
-}
 
 /** A Redis that keeps what it has over a restart, and a server on it. */
 async function site(path: string, commandTimeoutMs = 2000) {
@@ -38,7 +34,7 @@ testWith(
     const bytes = new Random(21).bytes(400_000);
     using peer = await at.server.peer();
     await peer.connect({ want_token: true });
-    expect(await peer.upload("one"), "ok");
+    expectCode(await peer.upload("one"), "ok");
     const frame = peer.transfer(bytes, { length: bytes.length });
     await peer.send(frame.subarray(0, frame.length - 100_000));
     await until(
@@ -47,14 +43,14 @@ testWith(
     );
     await at.redis.kill();
     await peer.send(frame.subarray(frame.length - 100_000));
-    expect(await peer.reply(), "store_unavailable");
+    expectCode(await peer.reply(), "store_unavailable");
     assert.equal((await listStored(at.folder)).length, 1, "nothing is published");
     using other = await at.server.peer();
-    expect(await other.stateless("not a session's"), "ok");
-    expect(await other.connect(), "store_unavailable");
+    expectCode(await other.stateless("not a session's"), "ok");
+    expectCode(await other.connect(), "store_unavailable");
     using asking = await at.server.peer();
     const fallback = await asking.connect({ fallback: "stateless" });
-    assert.equal(expect(fallback, "ok").degraded, "store_unavailable");
+    assert.equal(expectCode(fallback, "ok").degraded, "store_unavailable");
     assert.equal(fallback.header.session.mode, "stateless");
     await at.redis.start();
     await until(() => at.server.store.stats().then(() => true, () => false), "Redis is back");
@@ -65,7 +61,7 @@ testWith(
       const data = { length: bytes.length, offset };
       reply = await peer.upload(bytes.subarray(offset), data, { sequence: 2 });
     }
-    const { file } = expect(reply, "ok");
+    const { file } = expectCode(reply, "ok");
     assert.equal(await storedSha256(at.folder, file.path), sha256(bytes));
     assert.equal((await listStored(at.folder)).length, 3, "each once");
     await at.redis.clients(2);
@@ -79,9 +75,9 @@ testWith(
     await using at = await site(path, 200);
     using peer = await at.server.peer();
     await peer.connect();
-    expect(await peer.upload("one"), "ok");
+    expectCode(await peer.upload("one"), "ok");
     await at.redis.command("CLIENT", "PAUSE", "700", "ALL");
-    expect(await peer.upload("two"), "store_unavailable");
+    expectCode(await peer.upload("two"), "store_unavailable");
     let reply: RawReply;
     do reply = await peer.upload("two", {}, { sequence: 2 }); while (
       reply.data.code === "store_unavailable"
@@ -89,7 +85,7 @@ testWith(
     if (reply.data.code === "offset_mismatch") {
       reply = await peer.upload("", { offset: reply.data.offset }, { sequence: 2 });
     }
-    expect(reply, "ok");
+    expectCode(reply, "ok");
     assert.equal((await listStored(at.folder)).length, 2);
   },
 );
@@ -105,14 +101,14 @@ testWith(
       args: ["--persistence", "redis", "--redis-url", `redis://:s3cr3t@127.0.0.1:${redis.port}`],
     });
     using peer = await RawPeer.open(server);
-    expect(await peer.stateless("goes on"), "ok");
-    expect(await peer.connect(), "store_unavailable");
-    assert.equal(expect(await peer.connect({ fallback: "stateless" }), "ok").mode, "stateless");
+    expectCode(await peer.stateless("goes on"), "ok");
+    expectCode(await peer.connect(), "store_unavailable");
+    assert.equal(expectCode(await peer.connect({ fallback: "stateless" }), "ok").mode, "stateless");
     await redis.start();
     await server.event("redis.ready", ({ connection }) => connection === "commands");
     using later = await RawPeer.open(server);
-    expect(await later.connect(), "session_created");
-    expect(await later.upload("in a session"), "ok");
+    expectCode(await later.connect(), "session_created");
+    expectCode(await later.upload("in a session"), "ok");
     assert.doesNotMatch(server.output(), /s3cr3t|NotCapable|permission/i);
   },
 );

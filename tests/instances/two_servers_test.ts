@@ -1,10 +1,11 @@
 /** Two servers on one store and one folder (S-TAKE): a session moves between them. @module */
 import assert from "node:assert/strict";
-import { listStored, readManifest, sha256, storedSha256 } from "../helpers/files.ts";
+import { assertContents } from "../helpers/files.ts";
+import { expectCode } from "../helpers/in_process.ts";
 import { inRedis, inSqlite, Instance, openBelow, type OpenStore } from "../helpers/instances.ts";
 import { FLAGS_RW, Program } from "../helpers/program.ts";
 import { Random } from "../helpers/random.ts";
-import { RawPeer, type RawReply } from "../helpers/raw_peer.ts";
+import { RawPeer } from "../helpers/raw_peer.ts";
 import { RedisServer } from "../helpers/redis_server.ts";
 import { testWith } from "../helpers/require.ts";
 import { until } from "../helpers/serving.ts";
@@ -46,20 +47,6 @@ function eachStore(name: string, fn: (site: Site) => Promise<void>): void {
   });
 }
 
-function expect(reply: RawReply, code: string): RawReply["data"] {
-  assert.equal(reply.data.code, code, JSON.stringify(reply.data));
-  return reply.data;
-}
-
-/** Fails unless exactly these contents are stored, each once, and the manifest says the same. */
-async function assertStored(folder: string, ...contents: Uint8Array[]): Promise<void> {
-  const paths = await listStored(folder);
-  const found = await Promise.all(paths.map((path) => storedSha256(folder, path)));
-  assert.deepEqual(found.sort(), contents.map(sha256).sort());
-  const lines = await readManifest(folder);
-  assert.deepEqual(lines.map(({ path }) => path).sort(), paths, "each is listed once");
-}
-
 eachStore(
   "S-TAKE-2 a session that alternates 50 times keeps one file a sequence, and epochs only go up",
   async ({ a, b, folder }) => {
@@ -70,19 +57,25 @@ eachStore(
     for (let turn = 0; turn < 50; turn++) {
       const at = turn % 2 === 0 ? a : b;
       using peer = await at.peer();
-      const data = expect(await peer.connect({}, id), id ? "session_resumed" : "session_created");
+      const data = expectCode(
+        await peer.connect({}, id),
+        id ? "session_resumed" : "session_created",
+      );
       id = peer.id;
       assert.equal(data.next_sequence, turn + 1);
       const bytes = random.bytes(random.int(1, 3000));
       contents.push(bytes);
-      assert.match(expect(await peer.upload(bytes), "ok").file.path, new RegExp(`_${turn + 1}_`));
+      assert.match(
+        expectCode(await peer.upload(bytes), "ok").file.path,
+        new RegExp(`_${turn + 1}_`),
+      );
       const record = await at.record(id);
       assert.ok(record.epoch > epoch, "the epoch goes up");
       epoch = record.epoch;
       peer.close();
       await at.detached(id);
     }
-    await assertStored(folder, ...contents);
+    await assertContents(folder, contents);
   },
 );
 
@@ -97,11 +90,11 @@ eachStore(
     first.close();
     await a.detached(first.id);
     using second = await b.peer();
-    const { upload } = expect(await second.connect({}, first.id), "session_resumed");
+    const { upload } = expectCode(await second.connect({}, first.id), "session_resumed");
     assert.equal(upload.offset, 2_000_000);
     const data = { offset: upload.offset, length: bytes.length };
-    expect(await second.upload(bytes.subarray(upload.offset), data), "ok");
-    await assertStored(folder, bytes);
+    expectCode(await second.upload(bytes.subarray(upload.offset), data), "ok");
+    await assertContents(folder, [bytes]);
     // The first server has the file open still, parked; it lets go when it hears of the epoch.
     await until(
       async () => !(await openBelow(folder)).some((path) => /\.part/.test(path)),
@@ -116,14 +109,14 @@ eachStore(
     using first = await a.peer();
     await first.connect();
     using second = await b.peer();
-    expect(await second.connect({}, first.id), "session_resumed");
+    expectCode(await second.connect({}, first.id), "session_resumed");
     const began = performance.now();
     const notice = await first.reply();
     const ms = performance.now() - began;
     assert.equal(notice.header.session.action, "disconnect");
-    expect(notice, "session_taken_over");
+    expectCode(notice, "session_taken_over");
     assert.ok(ms < 1100, `told after ${ms} ms`);
-    expect(await second.upload("still mine"), "ok");
+    expectCode(await second.upload("still mine"), "ok");
   },
 );
 
@@ -140,18 +133,18 @@ eachStore(
     await until(async () => ((await a.record(first.id)).upload?.offset ?? 0) > 0, "a checkpoint");
     await first.send(frame.subarray(frame.length - 1_000_000, frame.length - 500_000));
     using second = await b.peer();
-    const { upload } = expect(await second.connect({}, first.id), "session_resumed");
+    const { upload } = expectCode(await second.connect({}, first.id), "session_resumed");
     // The end of the file as the second client has it; the first one's bytes must not be in it.
     const end = other.subarray(0, Math.min(other.length, bytes.length - upload.offset));
     const whole = new Uint8Array(upload.offset + end.length);
     whole.set(bytes.subarray(0, upload.offset));
     whole.set(end, upload.offset);
     await second.send(second.transfer(end, { offset: upload.offset, complete: false }));
-    expect(await second.reply(), "partial");
-    expect(await first.reply(), "session_taken_over");
+    expectCode(await second.reply(), "partial");
+    expectCode(await first.reply(), "session_taken_over");
     const rest = bytes.subarray(whole.length);
-    expect(await second.upload(rest, { offset: whole.length, length: bytes.length }), "ok");
-    await assertStored(folder, new Uint8Array([...whole, ...rest]));
+    expectCode(await second.upload(rest, { offset: whole.length, length: bytes.length }), "ok");
+    await assertContents(folder, [new Uint8Array([...whole, ...rest])]);
     await until(
       async () => !(await openBelow(folder)).some((path) => /\.part/.test(path)),
       "let go",
@@ -193,13 +186,13 @@ eachStore(
           if (reply.data.code !== "session_resumed") return false;
           const { offset } = reply.data.upload;
           const data = { offset, length: bytes.length };
-          return expect(await last.upload(bytes.subarray(offset), data), "ok") !== undefined;
+          return expectCode(await last.upload(bytes.subarray(offset), data), "ok") !== undefined;
         },
         "the session is to be had again",
         8000,
       );
     }
-    await assertStored(folder, bytes);
+    await assertContents(folder, [bytes]);
   },
 );
 
@@ -230,22 +223,22 @@ testWith(
     // It wakes with these in its hands, and they belong where the file goes on meanwhile.
     await first.send(frame.subarray(frame.length - 1_000_000, frame.length - 900_000));
     using second = await awake.peer();
-    const { upload } = expect(await second.connect({}, first.id), "session_resumed");
+    const { upload } = expectCode(await second.connect({}, first.id), "session_resumed");
     const end = { offset: upload.offset, length: upload.offset + instead.length };
     // Another end than the sleeper has: its bytes would show.
     const refused = await second.upload(instead, end, { sequence: 1 });
     assert.equal(refused.data.code, "length_mismatch");
     const rest = new Uint8Array(bytes.length - upload.offset).fill(7);
     const data = { offset: upload.offset, length: bytes.length };
-    expect(await second.upload(rest, data, { sequence: 1 }), "ok");
+    expectCode(await second.upload(rest, data, { sequence: 1 }), "ok");
     const record = await awake.record(first.id);
     const whole = new Uint8Array([...bytes.subarray(0, upload.offset), ...rest]);
-    await assertStored(asleep.storage, whole);
+    await assertContents(asleep.storage, [whole]);
     asleep.signal("SIGCONT");
-    expect(await first.reply(), "session_taken_over");
+    expectCode(await first.reply(), "session_taken_over");
     await first.rest();
     await asleep.event("session.fenced");
-    await assertStored(asleep.storage, whole);
+    await assertContents(asleep.storage, [whole]);
     assert.deepEqual(await awake.record(first.id), record);
     assert.equal((await Array.fromAsync(Deno.readDir(`${asleep.storage}/.incoming`))).length, 0);
   },

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { FxferError } from "../../src/errors.ts";
+import type { FxferError } from "../../src/errors.ts";
 import {
   HAND_OVER_MS,
   type HandOver,
@@ -8,6 +8,7 @@ import {
   sealHandOver,
 } from "../../src/migration/hand_over.ts";
 import { importMigrationKey, seal, unseal } from "../../src/migration/seal.ts";
+import { code } from "../helpers/errors.ts";
 import { sample } from "../session/samples.ts";
 
 const pure = { permissions: "none" } as const;
@@ -38,14 +39,6 @@ const HAND_OVER: HandOver = {
   },
   partial: { size: 4096, sha256: "cd".repeat(32) },
 };
-
-function code(expected: string): (error: unknown) => boolean {
-  return (error) => {
-    assert.ok(error instanceof FxferError, String(error));
-    assert.equal(error.code, expected, error.message);
-    return true;
-  };
-}
 
 const open = async (changes: Partial<HandOver>, now = NOW) =>
   await openHandOver(await sealHandOver({ ...HAND_OVER, ...changes }, key), key, { ...ME, now });

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
-import { FxferError } from "../../src/errors.ts";
+import type { ServerEvent } from "../../src/events.ts";
 import { exportSession, importMigrationKey, importSession } from "../../src/migration/mod.ts";
 import type { FileStorage, Tier } from "../../src/storage/mod.ts";
+import { code } from "../helpers/errors.ts";
 import { expectCode, FlakyStore, InProcess } from "../helpers/in_process.ts";
 import { Random } from "../helpers/random.ts";
 import type { RawPeer } from "../helpers/raw_peer.ts";
@@ -68,12 +69,6 @@ async function finish(peer: RawPeer, payload: Uint8Array, offset: number): Promi
   expectCode(await peer.upload(payload.subarray(offset), rest), "ok");
 }
 
-const refused = (code: string) => (error: unknown) => {
-  assert.ok(error instanceof FxferError, String(error));
-  assert.equal(error.code, code, error.message);
-  return true;
-};
-
 Deno.test("a session goes on inside its file on the other server, with a ticket for its token", async () => {
   await using a = await node("a");
   await using b = await node("b");
@@ -99,6 +94,29 @@ Deno.test("a session goes on inside its file on the other server, with a ticket 
   await b.run.assertStored(payload);
   const totals = expectCode(await peer.disconnect(), "session_closed");
   assert.deepEqual([totals.files, totals.bytes], [2, SIZE + 10]);
+});
+
+Deno.test("an export tells that the session moved, and its server that a connection lost it", async () => {
+  const told: ServerEvent[] = [];
+  await using a = await node("a");
+  using peer = await a.run.attached();
+  a.run.flaky.failSave("before", ({ lastSequence }) => lastSequence === 1);
+  expectCode(await peer.upload("its commit is cut short"), "store_unavailable");
+  const { run: { flaky: store }, storage } = a;
+  const to = "b.example:65432";
+  await exportSession({ store, storage, key, id: peer.id!, to, onEvent: (e) => told.push(e) });
+  const session = peer.id!.slice(0, 8);
+  assert.equal(told.length, 2);
+  assert.deepEqual(told[0], {
+    ...{ type: "session.moved", rule: "S-TAKE-2", session, from: "Active", to: "Disconnected" },
+    ...{ address: to, epoch: 2 },
+  });
+  const stored = told[1];
+  assert.ok(stored?.type === "transfer.stored" && stored.recovered && stored.session === session);
+  assert.deepEqual([stored.sequence, stored.bytes], [1, 23]);
+  expectCode(await peer.reply(), "use_another_server");
+  const { fields } = await a.run.log.wait(({ event }) => event === "session.fenced");
+  assert.deepEqual(fields, { connection: 1, session, epoch: 2, moved: to });
 });
 
 Deno.test("S-TAKE-2 the connection attached at the time is told where, and not what to show there", async () => {
@@ -164,15 +182,15 @@ Deno.test("a blob is used once: again, at the same moment, and after the session
   const tries = await Promise.allSettled([enter(b, blob), enter(b, blob), enter(b, blob)]);
   const lost = tries.filter((one) => one.status === "rejected");
   assert.equal(lost.length, 2);
-  for (const { reason } of lost) refused("replay_detected")(reason);
-  await assert.rejects(enter(b, blob), refused("replay_detected"));
+  for (const { reason } of lost) code("replay_detected")(reason);
+  await assert.rejects(enter(b, blob), code("replay_detected"));
   const again = await bytesOf((await leave(a, id, b.address)).blob);
-  await assert.rejects(enter(b, again), refused("replay_detected"));
-  await assert.rejects(enter(c, blob), refused("invalid_field"));
+  await assert.rejects(enter(b, again), code("replay_detected"));
+  await assert.rejects(enter(c, blob), code("invalid_field"));
   assert.equal([...Deno.readDirSync(`${b.run.folder}/.incoming`)].length, 1, "one file is kept");
 
   const toC = await move(b, c, id, await ticket(a, b, id, token));
-  await assert.rejects(enter(b, blob), refused("replay_detected"));
+  await assert.rejects(enter(b, blob), code("replay_detected"));
   using peer = await c.run.attached({ token: toC }, id);
   await finish(peer, payload, SIZE / 2);
   await c.run.assertStored(payload);
@@ -186,7 +204,7 @@ Deno.test("a session may come back, and its first stay is in nobody's way", asyn
   const first = await bytesOf((await leave(a, id, b.address)).blob);
   await enter(b, first);
   const back = await move(b, a, id, await ticket(a, b, id, token));
-  await assert.rejects(enter(b, first), refused("replay_detected"));
+  await assert.rejects(enter(b, first), code("replay_detected"));
   using peer = await a.run.attached({ token: back }, id);
   await finish(peer, payload, SIZE / 2);
   assert.equal((await a.run.stored()).length, 2);
@@ -200,9 +218,9 @@ Deno.test("a hand-over whose target is gone is taken back in the target's name",
   const blob = await bytesOf((await leave(a, id, "gone.example:1")).blob);
   using early = await a.run.open();
   const { ticket } = expectCode(await early.connect({ token }, id), "use_another_server");
-  await assert.rejects(enter(a, blob), refused("invalid_field"));
+  await assert.rejects(enter(a, blob), code("invalid_field"));
   await enter(a, blob, "gone.example:1");
-  await assert.rejects(enter(a, blob, "gone.example:1"), refused("replay_detected"));
+  await assert.rejects(enter(a, blob, "gone.example:1"), code("replay_detected"));
   using peer = await a.run.attached({ token: ticket }, id);
   await finish(peer, payload, SIZE / 2);
 });
@@ -214,21 +232,21 @@ Deno.test("an export goes one way, and can be written down again for it alone", 
   const { id, token } = await halfSent(a, payload);
   const torn = (await bytesOf((await leave(a, id, b.address)).blob)).subarray(0, -1);
   const given = await ticket(a, b, id, token);
-  await assert.rejects(leave(a, id, "c.example:65432"), refused("use_another_server"));
-  await assert.rejects(enter(b, torn), refused("incomplete"));
+  await assert.rejects(leave(a, id, "c.example:65432"), code("use_another_server"));
+  await assert.rejects(enter(b, torn), code("incomplete"));
   const changed = await bytesOf((await leave(a, id, b.address)).blob);
   const good = changed.slice();
   changed[changed.length - 1]! ^= 1;
-  await assert.rejects(enter(b, changed), refused("checksum_mismatch"));
+  await assert.rejects(enter(b, changed), code("checksum_mismatch"));
   assert.deepEqual([...Deno.readDirSync(`${b.run.folder}/.incoming`)], [], "nothing is left of it");
   await enter(b, good);
   using peer = await b.run.attached({ token: given }, id);
   await finish(peer, payload, SIZE / 2);
 
-  await assert.rejects(leave(a, crypto.randomUUID(), b.address), refused("session_unknown"));
+  await assert.rejects(leave(a, crypto.randomUUID(), b.address), code("session_unknown"));
   using ended = await a.run.attached();
   await ended.disconnect();
-  await assert.rejects(leave(a, ended.id!, b.address), refused("session_expired"));
+  await assert.rejects(leave(a, ended.id!, b.address), code("session_expired"));
 });
 
 Deno.test("a store that fails at the step where the session leaves, or arrives, doubles nothing", async () => {
@@ -238,16 +256,16 @@ Deno.test("a store that fails at the step where the session leaves, or arrives, 
     const payload = new Random(7).bytes(SIZE);
     const { id, token } = await halfSent(a, payload);
     a.run.flaky.failSave(when, ({ moved }) => moved !== undefined);
-    await assert.rejects(leave(a, id, b.address), refused("store_unavailable"));
+    await assert.rejects(leave(a, id, b.address), code("store_unavailable"));
     if (when === "before") {
       (await a.run.attached({ token }, id)).close();
       await a.run.idle();
     }
     const blob = await bytesOf((await leave(a, id, b.address)).blob);
     b.run.flaky.failSave(when);
-    await assert.rejects(enter(b, blob), refused("store_unavailable"));
+    await assert.rejects(enter(b, blob), code("store_unavailable"));
     if (when === "before") await enter(b, blob);
-    else await assert.rejects(enter(b, blob), refused("replay_detected"));
+    else await assert.rejects(enter(b, blob), code("replay_detected"));
     using peer = await b.run.attached({ token: await ticket(a, b, id, token) }, id);
     await finish(peer, payload, SIZE / 2);
     await b.run.assertStored(payload);

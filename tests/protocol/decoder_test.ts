@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
 import { Decoder } from "../../src/protocol/mod.ts";
+import { pure as test } from "../helpers/pure.ts";
 import { concat, utf8 } from "../helpers/raw_frame.ts";
 import { decode, faultOf, frame, header, ID } from "./helpers.ts";
-
-const test = (name: string, fn: () => void) => Deno.test({ name, permissions: "none", fn });
 
 /** A stream with everything in it: session data, payloads, empty ones, non-ASCII, a refusal. */
 const STREAM = concat(

@@ -9,9 +9,8 @@ import {
   type ReplyBody,
   type RequestInit,
 } from "../../src/protocol/mod.ts";
+import { pure as test } from "../helpers/pure.ts";
 import { decode, ID } from "./helpers.ts";
-
-const test = (name: string, fn: () => void) => Deno.test({ name, permissions: "none", fn });
 const textOf = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 const HEADER = { id: ID, mode: "stateful", sequence: 7, action: "transfer" } as const;
 

@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
 import { Decoder } from "../../src/protocol/mod.ts";
+import { pure as test } from "../helpers/pure.ts";
 import { concat, utf8 } from "../helpers/raw_frame.ts";
 import { accepts, dataOf, decode, frame, header, ID, refuses } from "./helpers.ts";
-
-const test = (name: string, fn: () => void) => Deno.test({ name, permissions: "none", fn });
 
 const NO_INTEGERS = ["-1", "1.5", '"10"', "1e3", "-0", "01", "true", "null", "9007199254740992"]
   .concat(["1e400", "1.0", "[1]", "{}", '""', "12345678901234567"]);

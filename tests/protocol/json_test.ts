@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { FxferError } from "../../src/errors.ts";
 import { type Numbers, parseStrictJson } from "../../src/protocol/json.ts";
-
-const test = (name: string, fn: () => void) => Deno.test({ name, permissions: "none", fn });
+import { pure as test } from "../helpers/pure.ts";
 
 const parse = (text: string, numbers?: Numbers) =>
   parseStrictJson(text, (object) => object, numbers);

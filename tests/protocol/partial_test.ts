@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { PartialBuffer } from "../../src/protocol/partial.ts";
-
-const test = (name: string, fn: () => void) => Deno.test({ name, permissions: "none", fn });
+import { pure as test } from "../helpers/pure.ts";
 
 test("S-FRM-6 PartialBuffer grows with what arrived: at most twice that, 256 bytes at first", () => {
   const buffer = new PartialBuffer();

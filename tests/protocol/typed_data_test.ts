@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
+import { pure as test } from "../helpers/pure.ts";
 import { accepts, dataOf, decode, frame, header, ID, refuses } from "./helpers.ts";
-
-const test = (name: string, fn: () => void) => Deno.test({ name, permissions: "none", fn });
 
 test("session data over its cap is too_large before it is read, not JSON is malformed", () => {
   const fault = decode([header({}, { data_size: "65537" })])[0];

@@ -3,10 +3,9 @@ import { encodeReply, encodeRequest } from "../../src/protocol/mod.ts";
 import { readHeader } from "../../src/protocol/header.ts";
 import { parseStrictJson } from "../../src/protocol/json.ts";
 import { readUsualHeader } from "../../src/protocol/usual_header.ts";
+import { pure } from "../helpers/pure.ts";
 import { Random } from "../helpers/random.ts";
 import { header, ID } from "./helpers.ts";
-
-const pure = (name: string, fn: () => void) => Deno.test({ name, permissions: "none", fn });
 
 const firstLine = (bytes: Uint8Array) => new TextDecoder().decode(bytes).split("\n")[0]!;
 const line = (...fields: Parameters<typeof header>) => header(...fields).trimEnd();

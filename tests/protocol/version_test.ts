@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
 import { Decoder } from "../../src/protocol/mod.ts";
+import { pure as test } from "../helpers/pure.ts";
 import { concat, utf8 } from "../helpers/raw_frame.ts";
 import { accepts, decode, header, refuses } from "./helpers.ts";
-
-const test = (name: string, fn: () => void) => Deno.test({ name, permissions: "none", fn });
 
 test("S-VER-1 the first header decides the version", () => {
   const first = (text: string) => {

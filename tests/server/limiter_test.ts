@@ -1,10 +1,7 @@
 import assert from "node:assert/strict";
 import { FxferError } from "../../src/errors.ts";
 import { RateLimiter, TokenBuckets } from "../../src/server/limiter.ts";
-
-function test(name: string, fn: () => void): void {
-  Deno.test({ name, permissions: "none", fn });
-}
+import { pure } from "../helpers/pure.ts";
 
 /** The milliseconds to wait, or 0 when it was admitted. */
 function waitOf(admit: () => void): number {
@@ -17,7 +14,7 @@ function waitOf(admit: () => void): number {
   }
 }
 
-test("TokenBuckets.take() gives the burst at once, then by time, and says how long to wait", () => {
+pure("TokenBuckets.take() gives the burst at once, then by time, and says how long to wait", () => {
   const buckets = new TokenBuckets(2, 3);
   assert.deepEqual([0, 0, 0, 0].map((now) => buckets.take("a", now)), [0, 0, 0, 500]);
   assert.equal(buckets.take("b", 0), 0, "each key has its own");
@@ -26,7 +23,7 @@ test("TokenBuckets.take() gives the burst at once, then by time, and says how lo
   assert.deepEqual([0, 0, 0, 0].map(() => buckets.take("a", 60_000)), [0, 0, 0, 500]);
 });
 
-test("TokenBuckets remembers 10,000 keys and forgets the one longest unseen", () => {
+pure("TokenBuckets remembers 10,000 keys and forgets the one longest unseen", () => {
   const buckets = new TokenBuckets(1, 1);
   buckets.take("first", 0);
   for (let i = 0; i < 9_999; i++) buckets.take(`key ${i}`, 0);
@@ -36,7 +33,7 @@ test("TokenBuckets remembers 10,000 keys and forgets the one longest unseen", ()
   assert.equal(buckets.take("first", 0), 0, "forgotten");
 });
 
-test("RateLimiter counts connections and sessions apart, for each address", () => {
+pure("RateLimiter counts connections and sessions apart, for each address", () => {
   let now = 0;
   const limiter = new RateLimiter({ connectionsPerSecond: 2, sessionsPerMinute: 1 }, () => now);
   const connect = () => waitOf(() => limiter.admitConnection("192.0.2.1"));

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { FxferError } from "../../src/errors.ts";
-import { createLogger, type LogEvent, silentLogger } from "../../src/log.ts";
+import { Events, type ServerEvent } from "../../src/events.ts";
 import { connect } from "../../src/client/mod.ts";
 import { Overload } from "../../src/server/overload.ts";
 import { expectCode, InProcess } from "../helpers/in_process.ts";
@@ -25,17 +25,17 @@ Deno.test(
   pure,
   () => {
     // The op sanitizer would find a timer: it is not disposed of.
-    const overload = new Overload({ sessions: 0, eventLoopDelayMs: 0 }, silentLogger, 0);
+    const overload = new Overload({ sessions: 0, eventLoopDelayMs: 0 }, new Events(), 0);
     overload.measure(60_000);
     assert.ok(admits(overload, 1e6));
   },
 );
 
 Deno.test("Overload: sessions take hold at the limit and let go a tenth below it", pure, () => {
-  const overload = new Overload({ sessions: 20, eventLoopDelayMs: 0 }, silentLogger, 0);
+  const overload = new Overload({ sessions: 20, eventLoopDelayMs: 0 }, new Events(), 0);
   const admitted = [0, 19, 20, 25, 20, 19, 18, 19, 20].map((live) => admits(overload, live));
   assert.deepEqual(admitted, [true, true, false, false, false, false, true, true, false]);
-  const one = new Overload({ sessions: 1, eventLoopDelayMs: 0 }, silentLogger, 0);
+  const one = new Overload({ sessions: 1, eventLoopDelayMs: 0 }, new Events(), 0);
   assert.deepEqual([0, 1, 1, 0].map((live) => admits(one, live)), [true, false, false, true]);
 });
 
@@ -43,9 +43,10 @@ Deno.test(
   "Overload: a late event loop takes hold as an average and lets go at half of the limit",
   pure,
   () => {
-    const events: LogEvent[] = [];
-    const log = createLogger((event) => events.push(event));
-    using overload = new Overload({ sessions: 0, eventLoopDelayMs: 50 }, log, 0);
+    const told: ServerEvent[] = [];
+    const events = new Events();
+    events.subscribe((event) => told.push(event));
+    using overload = new Overload({ sessions: 0, eventLoopDelayMs: 50 }, events, 0);
     let now = 0;
     const turns = (count: number, late: number) => {
       for (let i = 0; i < count; i++) overload.measure(now += 100 + late);
@@ -63,17 +64,17 @@ Deno.test(
     assert.ok(admits(overload));
     turns(1, 5000);
     assert.equal(admits(overload), false, "a loop that stood still");
-    const told = events.map(({ event, fields }) => [event, fields.above ?? fields.below]);
     const what = "event_loop_delay_ms";
-    assert.deepEqual(told, [["server.degraded", what], ["server.recovered", what], [
-      "server.degraded",
-      what,
-    ]]);
+    const [degraded, recovered, again] = told;
+    assert.ok(degraded?.type === "server.degraded" && degraded.above === what);
+    assert.ok(recovered?.type === "server.recovered" && recovered.below === what);
+    assert.ok(again?.type === "server.degraded" && again.value > again.limit);
+    assert.equal(told.length, 3);
   },
 );
 
 Deno.test("Overload: its one timer measures a loop that is really late", async () => {
-  using overload = new Overload({ sessions: 0, eventLoopDelayMs: 60 }, silentLogger);
+  using overload = new Overload({ sessions: 0, eventLoopDelayMs: 60 }, new Events());
   const end = performance.now() + 400;
   while (performance.now() < end); // the loop stands still
   await until(() => overload.delayMs > 60, "the delay is seen", 2000);

@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { FxferError } from "../../src/errors.ts";
 import {
   arrive,
   attach,
@@ -10,11 +9,8 @@ import {
   lifeOf,
   TOMBSTONE_MS,
 } from "../../src/session/mod.ts";
+import { code } from "../helpers/errors.ts";
 import { sample, sampleUpload, T0, TERMS } from "./samples.ts";
-
-/** An error with this code, whatever it says besides. */
-const code = (expected: string) => (error: unknown): boolean =>
-  error instanceof FxferError && error.code === expected;
 
 const pure = { permissions: "none" } as const;
 const MOVED = { address: "b.example:1", ticket: "ticket" };

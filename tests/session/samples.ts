@@ -8,6 +8,8 @@ import {
   type UploadRecord,
 } from "../../src/session/mod.ts";
 
+export { pure } from "../helpers/pure.ts";
+
 /** When the samples begin. */
 export const T0 = 1_700_000_000_000;
 
@@ -63,9 +65,4 @@ export function coded(code: string, fields: Record<string, unknown> = {}): (e: u
   return (error) =>
     error instanceof FxferError && error.code === code &&
     JSON.stringify(error.fields) === JSON.stringify(fields);
-}
-
-/** A test of pure code: it may touch nothing. */
-export function pure(name: string, fn: () => void | Promise<void>): void {
-  Deno.test({ name, permissions: "none", fn });
 }

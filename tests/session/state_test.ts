@@ -1,11 +1,5 @@
 import assert from "node:assert/strict";
-import {
-  isAttached,
-  nextState,
-  type SessionInput,
-  type SessionState,
-  STATE_NAMES,
-} from "../../src/session/mod.ts";
+import { isAttached, nextState, type SessionState, STATE_NAMES } from "../../src/session/mod.ts";
 import { coded, pure } from "./samples.ts";
 
 // The whole product, written again as words: "→ state" or the code of the refusal.
@@ -52,19 +46,6 @@ for (const state of states) {
     });
   });
 }
-
-pure("nextState() tells the tracer each step that was made and no refusal", () => {
-  const seen: unknown[] = [];
-  const tracer = (...step: [SessionState, SessionInput, SessionState, string?]) => seen.push(step);
-  const authenticated = nextState(nextState("idle", "connect", tracer), "authorise", tracer, "id");
-  assert.throws(() => nextState(authenticated, "connect", tracer, "id"), coded("protocol_error"));
-  nextState(authenticated, "transfer", tracer, "id");
-  assert.deepEqual(seen, [
-    ["idle", "connect", "connected", undefined],
-    ["connected", "authorise", "authenticated", "id"],
-    ["authenticated", "transfer", "active", "id"],
-  ]);
-});
 
 pure("No state but Cleanup is a dead end, and Cleanup is reached from every state", () => {
   for (const start of states) {

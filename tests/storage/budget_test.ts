@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { FxferError } from "../../src/errors.ts";
 import { Budget, type BudgetLedger } from "../../src/storage/budget.ts";
+import { code } from "../helpers/errors.ts";
+import { pure } from "../helpers/pure.ts";
 
-const full = (error: unknown) => error instanceof FxferError && error.code === "storage_full";
-const pure = (name: string, fn: () => void) => Deno.test({ name, permissions: "none", fn });
+const full = code("storage_full");
 
 pure("Budget admits up to its limit and not a byte more (S-TRF-3)", () => {
   const budget = new Budget(100, () => 0);

@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { FxferError } from "../../src/errors.ts";
 import { DiskStorage, type Flush, type Tier } from "../../src/storage/mod.ts";
 import { PUT_ON_THREAD_POOL_BYTES } from "../../src/storage/put.ts";
+import { code } from "../helpers/errors.ts";
 import { listFiles, readManifest } from "../helpers/files.ts";
+import { mkfifo, ranToEnd, system } from "../helpers/ran.ts";
 import { TempDir } from "../helpers/temp.ts";
 import { diskFixture } from "./disk_fixture.ts";
 
@@ -13,9 +15,6 @@ const session = { id: "6f9619ff-8b86-4d01-b42d-00cf4fc964ff", sequence: 1 };
 const NOW = 1000;
 const TIERS: readonly Tier[] = ["W", "RW"];
 const posix = Deno.build.os !== "windows";
-
-const coded = (code: string) => (error: unknown) =>
-  error instanceof FxferError && error.code === code || assert.fail(`${code} wanted: ${error}`);
 
 /** A call that may throw at once or later. */
 const lately = (act: () => unknown) => async () => await act();
@@ -31,7 +30,7 @@ for (const tier of TIERS) {
     for (const crowded of [false, true]) {
       await assert.rejects(
         lately(() => fixture.storage.put(named, new Uint8Array(PUT_ON_THREAD_POOL_BYTES), crowded)),
-        coded("internal_error"),
+        code("internal_error"),
       );
     }
     assert.deepEqual(await fixture.read(first.path), bytes);
@@ -126,13 +125,13 @@ for (const tier of TIERS) {
       manifest: () => Promise.resolve(),
     };
     await using fixture = await diskFixture({ tier, durability: "data", flush });
-    await assert.rejects(lately(() => fixture.storage.put(spec, bytes)), coded("internal_error"));
+    await assert.rejects(lately(() => fixture.storage.put(spec, bytes)), code("internal_error"));
     const upload = await fixture.storage.begin(spec);
     await upload.write(bytes);
-    await assert.rejects(() => upload.checkpoint(), coded("internal_error"));
+    await assert.rejects(() => upload.checkpoint(), code("internal_error"));
     fail = false;
-    await assert.rejects(() => upload.seal(), coded("internal_error"));
-    await assert.rejects(lately(() => upload.write(bytes)), coded("internal_error"));
+    await assert.rejects(() => upload.seal(), code("internal_error"));
+    await assert.rejects(lately(() => upload.write(bytes)), code("internal_error"));
     await upload.discard();
     assert.deepEqual(await fixture.files(), []);
     assert.deepEqual(await fixture.lines(), []);
@@ -143,14 +142,14 @@ for (const tier of TIERS) {
   test("a manifest that is a folder or a FIFO is refused at once", async () => {
     await using dir = await TempDir.make();
     await Deno.mkdir(dir.join("a/commits.jsonl"), { recursive: true });
-    await assert.rejects(() => DiskStorage.open(dir.join("a"), { tier }), coded("local_io"));
+    await assert.rejects(() => DiskStorage.open(dir.join("a"), { tier }), code("local_io"));
     await Deno.mkdir(dir.join("b"));
     await mkfifo(dir.join("b/commits.jsonl"));
-    await assert.rejects(() => DiskStorage.open(dir.join("b"), { tier }), coded("local_io"));
+    await assert.rejects(() => DiskStorage.open(dir.join("b"), { tier }), code("local_io"));
     // While a program reads the FIFO it can be opened; its handle shows that it is no regular file.
     const reader = new Deno.Command("cat", { args: [dir.join("b/commits.jsonl")], stdout: "null" })
       .spawn();
-    await assert.rejects(() => DiskStorage.open(dir.join("b"), { tier }), coded("local_io"));
+    await assert.rejects(() => DiskStorage.open(dir.join("b"), { tier }), code("local_io"));
     reader.kill();
     await reader.status;
   }, !posix);
@@ -171,7 +170,7 @@ for (const tier of TIERS) {
           lately(() =>
             fixture.storage.put(named(at), new Uint8Array(PUT_ON_THREAD_POOL_BYTES), crowded)
           ),
-          coded("internal_error"),
+          code("internal_error"),
         );
       }
       await assert.rejects(async () => {
@@ -179,7 +178,7 @@ for (const tier of TIERS) {
         await upload.write(bytes);
         await upload.seal();
         await upload.publish().finally(() => upload.discard());
-      }, coded("internal_error"));
+      }, code("internal_error"));
     }
     assert.equal(await Deno.readTextFile(outside), "theirs");
     assert.equal((await fixture.lines()).length, 1);
@@ -194,13 +193,12 @@ for (const tier of TIERS) {
     const program = new URL("./limit_program.ts", import.meta.url).pathname;
     // SIGXFSZ would end the process before it sees the error, so it is ignored from outside.
     const script = `trap '' XFSZ; ulimit -f 1000; exec "$0" run -A --quiet "$@"`;
-    const { stdout, stderr } = await new Deno.Command("sh", {
-      args: ["-c", script, Deno.execPath(), program, dir.join("storage"), tier],
-    }).output();
-    assert.deepEqual(
-      JSON.parse(new TextDecoder().decode(stdout) || new TextDecoder().decode(stderr)),
-      { codes: ["storage_full", "storage_full"], size: 300_000 },
-    );
+    const args = ["-c", script, Deno.execPath(), program, dir.join("storage"), tier];
+    const { out, err } = await ranToEnd("sh", { args });
+    assert.deepEqual(JSON.parse(out || err), {
+      codes: ["storage_full", "storage_full"],
+      size: 300_000,
+    });
     assert.equal((await listFiles(dir.path)).length, 2, "the file and the manifest");
   }, Deno.build.os !== "linux");
 
@@ -211,23 +209,23 @@ for (const tier of TIERS) {
     }`,
     async () => {
       await using dir = await TempDir.make();
-      await system("mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", dir.path);
+      await system("mount", ["-t", "tmpfs", "-o", "size=1m", "tmpfs", dir.path]);
       try {
         await using storage = await DiskStorage.open(dir.join("storage"), { tier });
         const big = new Uint8Array(700_000).fill(1);
         const first = await storage.put(spec, big);
-        await assert.rejects(lately(() => storage.put(spec, big)), coded("storage_full"));
+        await assert.rejects(lately(() => storage.put(spec, big)), code("storage_full"));
         const upload = await storage.begin({ ...spec, reserve: 200_000 });
         // Another program takes the room that was promised, and only the write finds that out.
         await Deno.writeFile(dir.join("other"), big.subarray(0, 250_000));
         await assert.rejects(async () => {
           for (let at = 0; at < 4; at++) await upload.write(big.subarray(0, 50_000));
-        }, coded("storage_full"));
+        }, code("storage_full"));
         // `offset` counts exactly the bytes that were written before the disk was full.
         const { size } = await Deno.lstat(dir.join("storage", upload.temporaryPath));
         assert.equal(upload.offset, size);
-        await assert.rejects(() => upload.seal(), coded("storage_full"));
-        await assert.rejects(() => storage.check(), coded("storage_full"));
+        await assert.rejects(() => upload.seal(), code("storage_full"));
+        await assert.rejects(() => storage.check(), code("storage_full"));
         await upload.discard();
         await storage.put(spec, big.subarray(0, 10_000));
         await Deno.remove(dir.join("other"));
@@ -238,7 +236,7 @@ for (const tier of TIERS) {
         assert.equal((await readManifest(dir.join("storage"))).length, 4);
         assert.equal(storage.usage.reserved, 0);
       } finally {
-        await system("umount", dir.path);
+        await system("umount", [dir.path]);
       }
     },
     !mounts,
@@ -259,11 +257,11 @@ Deno.test("DiskStorage RW: a failing folder flush publishes nothing and may be t
   await upload.write(bytes);
   await upload.seal();
   fail = "folder";
-  await assert.rejects(() => upload.publish(), coded("internal_error"));
+  await assert.rejects(() => upload.publish(), code("internal_error"));
   assert.deepEqual(await fixture.files(), [upload.temporaryPath]);
   assert.deepEqual(await fixture.lines(), []);
   fail = "manifest";
-  await assert.rejects(() => upload.publish(), coded("internal_error"));
+  await assert.rejects(() => upload.publish(), code("internal_error"));
   assert.equal(fixture.storage.find("u"), undefined, "no ok, so nothing to repeat");
   fail = undefined;
   const file = await upload.publish();
@@ -297,19 +295,19 @@ Deno.test({
     await Deno.symlink("elsewhere", dir.join("link"));
     await assert.rejects(
       () => DiskStorage.open(dir.join("link"), { tier: "RW" }),
-      coded("local_io"),
+      code("local_io"),
     );
     await Deno.mkdir(dir.join("one"));
     await Deno.symlink("../elsewhere", dir.join("one/.incoming"));
     await assert.rejects(
       () => DiskStorage.open(dir.join("one"), { tier: "RW" }),
-      coded("local_io"),
+      code("local_io"),
     );
     await Deno.mkdir(dir.join("two"));
     await Deno.symlink("../elsewhere/x", dir.join("two/commits.jsonl"));
     await assert.rejects(
       () => DiskStorage.open(dir.join("two"), { tier: "RW" }),
-      coded("local_io"),
+      code("local_io"),
     );
     await using storage = await DiskStorage.open(dir.join("three"), { tier: "RW" });
     await Deno.symlink("../elsewhere", dir.join(`three/session_${session.id}`));
@@ -365,12 +363,3 @@ Deno.test("DiskStorage RW: an upload reopened by another handler is closed to th
   assert.equal(file?.size, 10);
   assert.deepEqual(fixture.storage.usage, { used: 10, reserved: 0 });
 });
-
-async function system(program: string, ...args: string[]): Promise<void> {
-  const { success, stderr } = await new Deno.Command(program, { args }).output();
-  assert.ok(success, new TextDecoder().decode(stderr));
-}
-
-function mkfifo(path: string): Promise<void> {
-  return system("mkfifo", path);
-}

@@ -1,25 +1,20 @@
 import assert from "node:assert/strict";
 import { verifyFolder } from "../../src/storage/mod.ts";
 import { listFiles } from "../helpers/files.ts";
+import { type Ran, ranToEnd } from "../helpers/ran.ts";
 import { TempDir } from "../helpers/temp.ts";
 
 const PROGRAM = new URL("./sandbox_program.ts", import.meta.url).pathname;
 
-async function run(dir: string, flags: string[], folder = "storage") {
-  const command = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--quiet", "--no-prompt", "--no-config", ...flags, PROGRAM, folder],
-    cwd: dir,
-    stdout: "piped",
-    stderr: "piped",
-  });
-  const { success, stdout, stderr } = await command.output();
-  return { success, out: new TextDecoder().decode(stdout), err: new TextDecoder().decode(stderr) };
+function run(cwd: string, flags: string[]): Promise<Ran> {
+  const args = ["run", "--quiet", "--no-prompt", "--no-config", ...flags, PROGRAM, "storage"];
+  return ranToEnd(Deno.execPath(), { args, cwd });
 }
 
 Deno.test("tier W works with --allow-write=storage alone and writes nothing outside", async () => {
   await using dir = await TempDir.make();
-  const { success, out, err } = await run(dir.path, ["--allow-net", "--allow-write=storage"]);
-  assert.ok(success, err);
+  const { code, out, err } = await run(dir.path, ["--allow-net", "--allow-write=storage"]);
+  assert.equal(code, 0, err);
   const seen = JSON.parse(out);
   assert.equal(seen.tier, "W");
   assert.equal(seen.again.replayed, true);
@@ -47,8 +42,8 @@ Deno.test("tier W works with --allow-write=storage alone and writes nothing outs
 Deno.test("with --allow-read=storage too it is tier RW, and a partial file has no final name", async () => {
   await using dir = await TempDir.make();
   const flags = ["--allow-write=storage", "--allow-read=storage"];
-  const { success, out, err } = await run(dir.path, flags);
-  assert.ok(success, err);
+  const { code, out, err } = await run(dir.path, flags);
+  assert.equal(code, 0, err);
   const seen = JSON.parse(out);
   assert.equal(seen.tier, "RW");
   assert.equal(seen.durable, "opened");
@@ -60,7 +55,7 @@ Deno.test("with --allow-read=storage too it is tier RW, and a partial file has n
 
 Deno.test("without permission to write the storage says so and asks nobody", async () => {
   await using dir = await TempDir.make();
-  const { success, err } = await run(dir.path, ["--allow-write=elsewhere"]);
-  assert.equal(success, false);
+  const { code, err } = await run(dir.path, ["--allow-write=elsewhere"]);
+  assert.notEqual(code, 0);
   assert.match(err, /no permission to write there, run with --allow-write=/);
 });

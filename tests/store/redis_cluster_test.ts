@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { connectRedis } from "../../src/redis/connect.ts";
-import { FxferError } from "../../src/errors.ts";
 import { createLogger, type LogEvent, silentLogger } from "../../src/log.ts";
 import { renewLease, type SessionRecord } from "../../src/session/mod.ts";
 import { RedisSessionStore } from "../../src/store/mod.ts";
 import { askRedis } from "../helpers/ask_redis.ts";
+import { unavailable } from "../helpers/errors.ts";
 import { RedisCluster, RedisSentinels } from "../helpers/redis_cluster.ts";
 import { findProgram, testWith } from "../helpers/require.ts";
 import { until } from "../helpers/serving.ts";
@@ -12,9 +12,6 @@ import { sample, sampleId, T0 } from "../session/samples.ts";
 import { storeSuite } from "../store_suite.ts";
 
 const REDIS: [string] = ["redis-server"];
-
-const unavailable = (error: unknown): boolean =>
-  error instanceof FxferError && error.code === "store_unavailable" && error.cause !== undefined;
 
 /** What the suites share. */
 let cluster: RedisCluster;

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { connectRedis } from "../../src/redis/connect.ts";
-import { FxferError } from "../../src/errors.ts";
 import { createLogger, type LogEvent, silentLogger } from "../../src/log.ts";
 import { close, detach, execute, renewLease, type SessionRecord } from "../../src/session/mod.ts";
 import { type RedisClient, RedisSessionStore } from "../../src/store/mod.ts";
 import type { RedisLink } from "../../src/redis/client.ts";
+import { unavailable } from "../helpers/errors.ts";
 import { RedisServer } from "../helpers/redis_server.ts";
 import { findProgram, testWith } from "../helpers/require.ts";
 import { until } from "../helpers/serving.ts";
@@ -48,9 +48,6 @@ async function fixture(path: string, commandTimeoutMs = 2000) {
   const owned = opened.move();
   return { redis, link, store, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
-
-const unavailable = (error: unknown): boolean =>
-  error instanceof FxferError && error.code === "store_unavailable" && error.cause !== undefined;
 
 testWith(
   REDIS,

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { askRedis } from "../helpers/ask_redis.ts";
 import { freePort } from "../helpers/free_port.ts";
+import { system } from "../helpers/ran.ts";
 import { RedisServer } from "../helpers/redis_server.ts";
 import { testWithAll } from "../helpers/require.ts";
 import { TempDir } from "../helpers/temp.ts";
@@ -8,10 +9,7 @@ import { TempDir } from "../helpers/temp.ts";
 /** A certificate authority, and a certificate of it for 127.0.0.1. */
 async function certificates(openssl: string): Promise<TempDir> {
   const dir = await TempDir.make();
-  const run = async (...args: string[]) => {
-    const { success, stderr } = await new Deno.Command(openssl, { args, cwd: dir.path }).output();
-    assert.ok(success, new TextDecoder().decode(stderr));
-  };
+  const run = (...args: string[]) => system(openssl, args, dir.path);
   const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
   await Deno.writeTextFile(dir.join("names"), "subjectAltName=IP:127.0.0.1");
   await run(

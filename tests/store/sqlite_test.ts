@@ -4,6 +4,7 @@ import { FxferError } from "../../src/errors.ts";
 import { renewLease } from "../../src/session/mod.ts";
 import { SqliteSessionStore } from "../../src/store/mod.ts";
 import { migrate, MIGRATIONS } from "../../src/store/sqlite_file.ts";
+import { mkfifo } from "../helpers/ran.ts";
 import { TempDir } from "../helpers/temp.ts";
 import { coded, sample, sampleId, T0 } from "../session/samples.ts";
 import { storeSuite } from "../store_suite.ts";
@@ -64,7 +65,7 @@ Deno.test("SqliteSessionStore.open() follows no symlink and waits for no FIFO", 
   await (await SqliteSessionStore.open(folder.join("real.db")))[Symbol.asyncDispose]();
   await Deno.symlink(folder.join("real.db"), folder.join("link.db"));
   await Deno.symlink(folder.join("nowhere.db"), folder.join("dangling.db"));
-  await new Deno.Command("mkfifo", { args: [folder.join("fifo.db")] }).output();
+  await mkfifo(folder.join("fifo.db"));
   for (const name of ["link.db", "dangling.db", "fifo.db"]) {
     await assert.rejects(SqliteSessionStore.open(folder.join(name)), says(/no plain file$/), name);
   }

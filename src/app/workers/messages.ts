@@ -2,6 +2,7 @@
 import type { ReadyState } from "../../admin/mod.ts";
 import type { Config } from "../../config/mod.ts";
 import type { Code } from "../../errors.ts";
+import type { ServerEvent } from "../../events.ts";
 import type { LogEvent } from "../../log.ts";
 import type { Durability } from "../../storage/mod.ts";
 import type { SharedMemory } from "./shared_memory.ts";
@@ -13,8 +14,8 @@ export interface StartWorker {
   readonly worker: number;
   /** Its `server.port` is the port to share, `limits.rate` the worker's part. */
   readonly config: Config;
-  /** Whether every change of a session is logged. */
-  readonly trace: boolean;
+  /** Whether the parent wants all events, or those that the level of the log lets through. */
+  readonly allEvents: boolean;
   readonly shared: SharedMemory;
 }
 
@@ -41,6 +42,8 @@ export type FromWorker =
   | { readonly type: "listening" } & Listening
   /** It cannot start, and why. */
   | { readonly type: "refused"; readonly code: Code; readonly message: string }
+  | { readonly type: "event"; readonly event: ServerEvent }
+  /** A line of the log that no event stands behind. */
   | { readonly type: "log"; readonly event: LogEvent }
   | { readonly type: "checked"; readonly check: number; readonly state: ReadyState }
   | { readonly type: "stopped" };

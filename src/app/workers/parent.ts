@@ -13,6 +13,7 @@
 import { Health } from "../../admin/mod.ts";
 import type { Config } from "../../config/mod.ts";
 import { FxferError } from "../../errors.ts";
+import type { Events } from "../../events.ts";
 import type { LogEvent, Logger } from "../../log.ts";
 import { onStop, type Output } from "../../terminal/mod.ts";
 import { announce, listen, listenForHealth, PORT_HINT } from "../listening.ts";
@@ -30,15 +31,18 @@ export interface ParentOptions {
   readonly config: Config;
   /** 2 or more. */
   readonly workers: number;
+  /** Whether somebody listens to more events than the log has lines for. */
   readonly trace: boolean;
   readonly sink: (event: LogEvent) => void;
   readonly log: Logger;
+  /** Where what happens is told, in the parent and in the workers. */
+  readonly events: Events;
   readonly output: Output;
 }
 
 /** Serves with several workers until stopped; returns the exit code. */
 export async function serveWorkers(options: ParentOptions): Promise<number> {
-  const { config, workers, trace, sink, log, output } = options;
+  const { config, workers, trace: allEvents, sink, log, events, output } = options;
   await mayReadItself();
   const { host: hostname, port, drain_timeout } = config.server;
   using held = port === 0 ? pickPort(hostname) : await checkPort(hostname, port);
@@ -46,15 +50,15 @@ export async function serveWorkers(options: ParentOptions): Promise<number> {
   const start = { type: "start", config: configOfWorker(config, held.port, workers) } as const;
   const pool = new Pool({
     workers,
-    spawn: (worker, events) =>
-      spawnWorker(WORKER_MODULE, { ...start, worker, trace, shared }, events),
+    spawn: (worker, life) =>
+      spawnWorker(WORKER_MODULE, { ...start, worker, allEvents, shared }, life),
     reclaim: (worker) => reclaim(shared, worker),
     sink,
-    log,
+    events,
     stopMs: drain_timeout * 1000 + GOODBYE_MS,
   });
   using _signals = onStop((signal) => {
-    log.info("server.signal", { signal });
+    events.emit({ type: "server.signal", signal });
     pool.stop();
   });
   try {
@@ -63,10 +67,10 @@ export async function serveWorkers(options: ParentOptions): Promise<number> {
     if (listening === undefined) return 0; // told to stop before it had begun
     await using _health = listenForHealth(
       config,
-      log,
+      events,
       (port) => new Health({ hostname, port }, pool),
     );
-    announce({ ...listening, port: held.port, workers }, config, log, output);
+    announce({ ...listening, port: held.port, workers }, config, events, log, output);
     if (listening.uploadIdsApart === true) {
       // S-TRF-9 in part: what another worker has stored cannot be read here.
       log.warn("workers.upload_ids_apart", { needs: "--allow-read=<storage folder>" });
@@ -96,7 +100,7 @@ interface HeldPort extends Disposable {
   readonly port: number;
 }
 
-/** A free port, held until the workers listen: nobody else gets it meanwhile, and nobody knows it. */
+/** A free port, held until the workers listen, so that no other program gets it meanwhile. */
 function pickPort(hostname: string): HeldPort {
   const start = () => Deno.listen({ hostname, port: 0, reusePort: true });
   const listener = listen(hostname, 0, PORT_HINT, start);
@@ -111,7 +115,7 @@ function pickPort(hostname: string): HeldPort {
 }
 
 /**
- * Makes sure that nobody serves a port: a second fxfer with workers would get a part of the first
+ * Makes sure that no other program serves a port: a second fxfer with workers would get a part of the first
  * one's connections without a word. Asked by a connection, because a listener of the parent's own
  * would look to clients like the server that is not there yet. What else is wrong with the port the
  * workers find out.

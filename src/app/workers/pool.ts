@@ -9,7 +9,10 @@
  */
 import type { ReadyState } from "../../admin/mod.ts";
 import { FxferError } from "../../errors.ts";
-import type { LogEvent, Logger } from "../../log.ts";
+import type { Events } from "../../events.ts";
+import type { LogEvent } from "../../log.ts";
+import { omitUndefined } from "../../omit_undefined.ts";
+import { LATE, within } from "../../within.ts";
 import type { FromWorker, Listening, ToWorker } from "./messages.ts";
 
 /** A worker as the pool sees it; it hears nothing more of it after `terminate`. */
@@ -32,9 +35,10 @@ export interface PoolOptions {
   readonly spawn: (worker: number, events: WorkerEvents) => WorkerHandle;
   /** A worker has died: what it held can be given back. */
   readonly reclaim: (worker: number) => void;
-  /** Where the workers' own events go. */
+  /** Where the lines of the workers' logs go that no event stands behind. */
   readonly sink: (event: LogEvent) => void;
-  readonly log: Logger;
+  /** Where the pool tells what happens to the workers, and what they tell. */
+  readonly events: Events;
   /** How long a stop may take before the workers are ended, in milliseconds. */
   readonly stopMs: number;
   /** The first pause before a worker is started again; it doubles. @default {100} */
@@ -140,13 +144,18 @@ export class Pool {
   }
 
   #hear(slot: Slot, message: FromWorker): void {
+    const { worker } = slot;
+    const { events, sink } = this.#options;
     switch (message.type) {
+      case "event":
+        return events.emit({ worker, ...message.event });
       case "log":
-        return this.#options.sink(message.event);
+        return sink(message.event);
       case "listening":
         if (slot.state === "starting") slot.state = "serving";
-        if (this.#begun) this.#options.log.info("worker.back", { worker: slot.worker });
-        else if (this.#slots.every(({ state }) => state === "serving")) {
+        events.emit({ type: this.#begun ? "worker.back" : "worker.started", worker });
+        if (this.#begun) return;
+        if (this.#slots.every(({ state }) => state === "serving")) {
           this.#begun = true;
           this.#listen.resolve(message);
         }
@@ -172,10 +181,11 @@ export class Pool {
     const often = slot.deaths.length;
     const again = this.#begun && !this.#stopping && often <= MAX_DEATHS;
     const pause = (this.#options.pauseMs ?? 100) * 2 ** (often - 1);
-    this.#options.log.error("worker.died", {
+    this.#options.events.emit({
+      type: "worker.died",
       worker: slot.worker,
       reason,
-      ...(again ? { again_ms: pause } : {}),
+      ...omitUndefined({ again_ms: again ? pause : undefined }),
     });
     if (!this.#begun) {
       this.#listen.reject(new FxferError("internal_error", `Cannot start worker: ${reason}`));
@@ -195,7 +205,7 @@ export class Pool {
   #cut(): void {
     for (const slot of this.#slots) {
       if (slot.state === "stopped") continue;
-      this.#options.log.error("worker.hangs", { worker: slot.worker });
+      this.#options.events.emit({ type: "worker.hangs", worker: slot.worker });
       this.#end(slot, "stopped");
     }
     this.#settle();
@@ -216,12 +226,10 @@ export class Pool {
   async #ask(slot: Slot): Promise<ReadyState> {
     const check = ++this.#checks;
     const { promise, resolve } = Promise.withResolvers<ReadyState>();
-    const timer = setTimeout(() => resolve(HANGING), CHECK_MS);
     slot.checks.set(check, resolve);
     slot.handle?.post({ type: "check", check });
-    const state = await promise;
-    clearTimeout(timer);
+    const state = await within(CHECK_MS, promise);
     slot.checks.delete(check);
-    return state;
+    return state === LATE ? HANGING : state;
   }
 }

@@ -6,7 +6,8 @@
  */
 import { Readiness } from "../../admin/mod.ts";
 import { FxferError } from "../../errors.ts";
-import { createLogger, describeError, type LogEvent, type Logger } from "../../log.ts";
+import { Events } from "../../events.ts";
+import { createLogger, describeError, isLogged, type LogEvent } from "../../log.ts";
 import { serve, type Server } from "../../server/mod.ts";
 import { listen, PORT_HINT } from "../listening.ts";
 import { type Parts, wire } from "../parts.ts";
@@ -54,22 +55,24 @@ function obey(scope: Scope): void {
       }
     }
   };
-  // A rejection is nobody's here: it ends the worker, and the parent hears of it.
+  // A rejection ends the worker, and the parent hears of it.
   scope.onmessage = ({ data }) => void handle(data);
 }
 
 async function start(
-  { worker, config, trace, shared }: StartWorker,
+  { worker, config, allEvents, shared }: StartWorker,
   scope: Scope,
 ): Promise<Running | undefined> {
-  const sink = (event: LogEvent) => post(scope, event);
-  const fields = { worker };
-  const log: Logger = createLogger(sink, config.logging.level).child(fields);
-  const traced = trace ? createLogger(sink, "info").child(fields) : undefined;
+  const log = createLogger((event) => post(scope, event), config.logging.level).child({ worker });
+  const events = new Events((cause) => log.error("listener.failed", { cause }));
+  events.subscribe(
+    (event) => scope.postMessage({ type: "event", event }),
+    (type) => allEvents || isLogged(type, log),
+  );
   try {
     await using opened = new AsyncDisposableStack();
     const parts = opened.use(
-      await wire(config, log, traced, new SharedBudgetLedger(shared, worker)),
+      await wire(config, log, events, new SharedBudgetLedger(shared, worker)),
     );
     const { host, port } = config.server;
     const connectionCount = new SharedConnectionCount(shared, worker);

@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
 import { configOfWorker, workerCount } from "../../../src/app/workers/plan.ts";
 import { parseConfig } from "../../../src/config/mod.ts";
+import { pure } from "../../helpers/pure.ts";
 
 const LINUX = { os: "linux", cores: 4 };
-const pure = (name: string, fn: () => void) => Deno.test({ name, permissions: "none", fn });
-
 function configWith(workers: number | "auto", mode = "stateless", persistence = "memory") {
   return parseConfig({ server: { workers, mode }, stateful: { persistence } });
 }

@@ -6,7 +6,8 @@ import { spawnWorker } from "../../../src/app/workers/parent.ts";
 import { createSharedMemory } from "../../../src/app/workers/shared_memory.ts";
 import { DEFAULT_CONFIG } from "../../../src/config/mod.ts";
 import { FxferError } from "../../../src/errors.ts";
-import { createLogger, type LogEvent } from "../../../src/log.ts";
+import { Events, type ServerEvent } from "../../../src/events.ts";
+import { createLogger, type LogEvent, logEvents } from "../../../src/log.ts";
 import { EventLog } from "../../helpers/event_log.ts";
 
 const LISTENING: FromWorker = {
@@ -24,9 +25,17 @@ interface Puppet {
   ended: boolean;
 }
 
+/** Events whose lines go to a log. */
+function eventsOf(log: EventLog<LogEvent>): Events {
+  const events = new Events();
+  logEvents(events, createLogger((event) => log.push(event)));
+  return events;
+}
+
 /** A pool of puppets. */
 class Stage {
   readonly log: EventLog<LogEvent> = new EventLog<LogEvent>();
+  readonly events: Events = eventsOf(this.log);
   readonly spawned: EventLog<Puppet> = new EventLog<Puppet>();
   readonly reclaimed: number[] = [];
   readonly pool: Pool;
@@ -37,7 +46,7 @@ class Stage {
       stopMs,
       pauseMs: 1,
       sink: (event) => this.log.push(event),
-      log: createLogger((event) => this.log.push(event)),
+      events: this.events,
       reclaim: (worker) => this.reclaimed.push(worker),
       spawn: (worker, events) => {
         const puppet: Puppet = { worker, events, told: [], ended: false };
@@ -120,6 +129,23 @@ Deno.test("a worker that dies is logged, what it held is given back, and it is s
   assert.equal(stage.puppets.length, 3);
   stage.pool.stop();
   assert.deepEqual(stage.puppets[1]!.told, []);
+  stage.stopped();
+  await stage.pool.finished;
+});
+
+Deno.test("what a worker tells is told by the pool, with the worker's number", async () => {
+  const stage = new Stage(2);
+  const told: ServerEvent[] = [];
+  using _listening = stage.events.subscribe((event) => told.push(event));
+  await stage.listening();
+  const event = { type: "connection.opened", connection: 7, address: "10.0.0.1" } as const;
+  stage.puppets[1]!.events.message({ type: "event", event });
+  assert.deepEqual(told, [
+    { type: "worker.started", worker: 1 },
+    { type: "worker.started", worker: 2 },
+    { worker: 2, ...event },
+  ]);
+  stage.pool.stop();
   stage.stopped();
   await stage.pool.finished;
 });
@@ -217,12 +243,12 @@ Deno.test({
       workers: 2,
       stopMs: 5000,
       sink: () => {},
-      log: createLogger((event) => log.push(event)),
+      events: eventsOf(log),
       reclaim: () => {},
       spawn: (worker, events) =>
         spawnWorker(
           import.meta.resolve("./mortal_worker.ts"),
-          { type: "start", worker, config, trace: false, shared },
+          { type: "start", worker, config, allEvents: false, shared },
           events,
         ),
     });

@@ -5,8 +5,7 @@ import {
   SharedBudgetLedger,
   SharedConnectionCount,
 } from "../../../src/app/workers/shared_memory.ts";
-
-const pure = (name: string, fn: () => void) => Deno.test({ name, permissions: "none", fn });
+import { pure } from "../../helpers/pure.ts";
 
 pure("SharedConnectionCount counts over all workers, and forgets those of a dead one", () => {
   const memory = createSharedMemory(3);

@@ -1,7 +1,14 @@
-/** What a client's event means, in words and with the rule's id. Pure. @module */
-import type { ClientEvent } from "../client/mod.ts";
-import { CODES } from "../errors.ts";
-import type { Step } from "./session_steps.ts";
+/** What a client's event means, in words and with the rule's id: for `send --trace`. Pure. @module */
+import type { ClientEvent } from "../../client/mod.ts";
+import { CODES } from "../../errors.ts";
+
+/** One thing that happened. */
+export interface Step {
+  /** The id of a rule such as `S-CON-1`, or a word where no rule stands behind it. */
+  readonly rule: string;
+  /** One line. */
+  readonly words: string;
+}
 
 /** The step behind an event. */
 export function clientStep(event: ClientEvent): Step {
@@ -14,10 +21,10 @@ export function clientStep(event: ClientEvent): Step {
       return { rule: "S-DIS-1", words: `Active → Detached: ${event.error.message}` };
     case "retrying": {
       const { attempt, delayMs, code } = event;
-      return { rule: "§9 retry", words: `${code}: try ${attempt} in ${delayMs} ms` };
+      return { rule: "retry", words: `${code}: try ${attempt} in ${delayMs} ms` };
     }
     case "moved":
-      return { rule: "§9 retry", words: `the session has moved: it goes on at ${event.address}` };
+      return { rule: "retry", words: `the session has moved: it goes on at ${event.address}` };
     case "resumed":
       return { rule: "S-TRF-1", words: `a file goes on at byte ${event.offset}` };
     case "session_lost":
@@ -48,5 +55,5 @@ function connectedStep(
 
 function noticeRule(code: string): string {
   if (code === "session_taken_over") return "S-TAKE-3";
-  return code === "server_shutting_down" ? "S-DRN-1" : "§3";
+  return code === "server_shutting_down" ? "S-DRN-1" : "notice";
 }

@@ -1,0 +1,247 @@
+/**
+ * The one seam of events. Everything that happens in a server is told here once: where it happens, after
+ * it has become true (a change of a session after its save), with the rule behind it. The log,
+ * `serve --trace`, the parent of several workers, embedding programs and tests listen.
+ *
+ * An event is plain data that survives `postMessage`. It never holds a token, a key or payload bytes,
+ * and it names a session by the first 8 characters of its id.
+ *
+ * Some lines of the log are no events: they help to find a fault, and nothing happened that a user could
+ * tell. These are steps that failed and are tried again or done in another way (`accept.failed`,
+ * `checkpoint.unsaved`, `fence.failed`, `sweep.postponed` …), errors that nobody foresaw
+ * (`request.failed`, `connection.failed`), notes about the configuration, what storage repairs in its
+ * folder, the links to Redis, and readiness, which is computed when a probe asks.
+ *
+ * To add an event: give it its facts in {@linkcode EventFacts}, and in src/log.ts its level if that is
+ * not `info`; tell it where it happens; if it belongs to a session the compiler asks for its sentence in
+ * src/trace. Where it is told for each file, ask {@linkcode Events.wants} first.
+ *
+ * @module
+ */
+import type { Code } from "./errors.ts";
+
+/** The id of a rule of the wire or of the session layer.
+ * @category Events */
+export type Rule = `S-${string}-${number}`;
+
+/** The states of a session by the names in the picture of the session layer.
+ * @category Events */
+export type StateName =
+  | "Idle"
+  | "Connected"
+  | "Authenticated"
+  | "Active"
+  | "Detached"
+  | "Timeout"
+  | "Disconnected"
+  | "Cleanup";
+
+/** A step of a session: the start of its id, its states before and after, and its connection, if any.
+ * @category Events */
+export type SessionStep = { connection?: number; session: string; from: StateName; to: StateName };
+
+/** A step of a transfer, in a session or in none; `sequence` is the number of its frame.
+ * @category Events */
+export type TransferStep = Partial<SessionStep> & { sequence?: number };
+
+/**
+ * A whole file: at `path`, or in the folder of its session as `file`; by version 1, or in so many `ms`.
+ * `recovered`: its commit was cut short earlier, and brought to its end now.
+ * @category Events
+ */
+export type FileStep = TransferStep & {
+  path?: string;
+  file?: string;
+  ms?: number;
+  version?: 1;
+  recovered?: true;
+};
+
+/** A refusal: the code answered, the sentence behind it, which repeats no text of the peer, its cause.
+ * @category Events */
+export type Refusal = { connection?: number; code: Code; reason: string; cause?: string };
+
+/** An attach: how many there were, the last frame that ran, the bytes kept of an open file, from where.
+ * @category Events */
+export type Attach = SessionStep & {
+  epoch: number;
+  sequence: number;
+  offset?: number;
+  address: string;
+};
+
+/** The facts of each event, by its name. Sizes are in bytes, what ends in `ms` in milliseconds.
+ * @category Events */
+export type EventFacts = {
+  /** A client's connection was accepted. */
+  "connection.opened": { connection: number; address: string };
+  /** A connection was refused before its first frame. */
+  "connection.refused": Refusal & { address: string };
+  /** A client that allowed it is served without a session, for the reason `code`. */
+  "connection.degraded": { connection: number; code: Code };
+  /** A connection ended; `code` is the last word of the server, if it had one. */
+  "connection.closed": { connection: number; requests: number; code?: Code };
+  /** A connection was ended, or a request that is no transfer was refused. */
+  "request.refused": Refusal;
+  /** A new session; `secret` tells whether its client got one. */
+  "session.created": SessionStep & { address: string; secret: boolean };
+  /** A detached session goes on. */
+  "session.resumed": Attach;
+  /** A second connection has taken the session from the attached one. */
+  "session.taken_over": Attach;
+  /** The lease is longer: a heartbeat came, or the server knows that the connection is only quiet. */
+  "session.renewed": SessionStep;
+  /** The connection is gone; the session expires after this time. */
+  "session.detached": SessionStep & { expires_ms: number };
+  /** A connection lost its session to another process; or to another server, at `moved`. */
+  "session.fenced": { connection: number; session: string; epoch?: number; moved?: string };
+  /** The session was exported to the server at `address`. */
+  "session.moved": SessionStep & { address: string; epoch: number };
+  /** The time of a detached session is over. */
+  "session.expired": SessionStep;
+  /** The session ended: its client disconnected, or wanted a clean start. */
+  "session.closed": SessionStep & { files: number; bytes: number; messages: number };
+  /** The tombstone of an ended session was removed: its id means nothing any more. */
+  "session.forgotten": SessionStep;
+  /** A file was opened for bytes that are still on their way; a file that is here at once is only stored. */
+  "transfer.begun": TransferStep;
+  /** The first `offset` bytes are kept, whatever becomes of the connection. */
+  "transfer.checkpointed": TransferStep & { offset: number };
+  /** The store knows that a finished file is about to get its final name. */
+  "transfer.announced": TransferStep & { bytes: number };
+  /** A file is under its final name, and its session knows. */
+  "transfer.stored": FileStep & { bytes: number };
+  /** Nothing ran again: a kept reply was sent (S-SEQ-1), or the upload id was known (S-TRF-9). */
+  "transfer.replayed": FileStep;
+  /** A transfer was refused. */
+  "transfer.refused": Refusal & { session?: string; sequence?: number };
+  /** A partial file is gone, or the announced name of a file is not to be had. */
+  "transfer.dropped": TransferStep & {
+    reason: "cancelled" | "failed" | "known" | "lost" | "ended";
+  };
+  /** The session store does not answer. */
+  "store.lost": { store: string; cause: string };
+  /** The session store answers again. */
+  "store.back": { store: string };
+  /** Something was refused, with `code`, because of a limit: the name of its setting. */
+  "limit.reached": { connection?: number; limit: string; code: Code };
+  /** New sessions give way to stateless service: the number named by `above` is over its limit. */
+  "server.degraded": { above: string; value: number; limit: number };
+  /** New sessions are served again. */
+  "server.recovered": { below: string; value: number; limit: number };
+  /** Partial files that no session speaks of were removed. */
+  "storage.swept": { removed: number };
+  /** A server takes connections. What only its program knows, such as the folder, the program adds. */
+  "server.listening": {
+    hostname: string;
+    port: number;
+    mode: string;
+    storage?: string;
+    tier: string;
+    durability: string;
+    sessions?: string;
+    workers?: number;
+  };
+  /** The program was told to stop by a signal. */
+  "server.signal": { signal: string };
+  /** A server takes no more connections, and has this many to end. */
+  "server.stopping": { connections: number };
+  /** Every connection has ended. */
+  "server.stopped": unknown;
+  /** The health answers can be asked for. */
+  "health.listening": { hostname: string; port: number };
+  /** A worker listens for the first time. */
+  "worker.started": { worker: number };
+  /** A worker that had died listens again. */
+  "worker.back": { worker: number };
+  /** A worker died; it is started again after `again_ms`, unless it died too often. */
+  "worker.died": { worker: number; reason: string; again_ms?: number };
+  /** A worker did not stop in time and was ended. */
+  "worker.hangs": { worker: number };
+};
+
+/** The name of an event, as `noun.verb`.
+ * @category Events */
+export type EventType = keyof EventFacts;
+
+/** One thing that happened: its name, the rule behind it, the worker it happened in, and its facts.
+ * @category Events */
+export type ServerEvent<T extends EventType = EventType> = {
+  [K in T]: Readonly<{ type: K; rule?: Rule; worker?: number } & EventFacts[K]>;
+}[T];
+
+/** The events that may belong to a session.
+ * @category Events */
+export type SessionEvent = {
+  [K in EventType]: "session" extends keyof EventFacts[K] ? K : never;
+}[EventType];
+
+/** What listens. What it returns is not looked at, and a promise is not waited for.
+ * @category Events */
+export type Listener = (event: ServerEvent) => unknown;
+
+/**
+ * Where events are told and listened to.
+ *
+ * @example
+ * ```ts
+ * import { Events } from "../mod.ts";
+ *
+ * const events = new Events();
+ * const heard: string[] = [];
+ * {
+ *   using _listening = events.subscribe(({ type }) => heard.push(type));
+ *   events.emit({ type: "server.signal", signal: "SIGTERM" });
+ * }
+ * events.emit({ type: "server.stopped" });
+ * console.assert(heard.join() === "server.signal");
+ * ```
+ * @category Events
+ */
+export class Events {
+  readonly #all = new Set<{ listener: Listener; wants: (type: EventType) => boolean }>();
+  readonly #failed: (cause: unknown) => void;
+
+  /** Makes a place that nobody listens to yet. @param failed Hears what a listener threw, or its promise was rejected with; must not throw. */
+  constructor(failed: (cause: unknown) => void = () => {}) {
+    this.#failed = failed;
+  }
+
+  /** Whether anybody listens to events of this type: to be asked where building one would cost. */
+  wants(type: EventType): boolean {
+    for (const { wants } of this.#all) if (wants(type)) return true;
+    return false;
+  }
+
+  /** Tells an event to everyone who wants it, in the order in which they came. Never throws. */
+  emit(event: ServerEvent): void {
+    for (const { listener, wants } of this.#all) {
+      if (wants(event.type)) call(listener, event, this.#failed);
+    }
+  }
+
+  /**
+   * Calls `listener` for each event from now on, until disposed.
+   *
+   * @param wants Which types it is for: asked often, so it must be quick. @default all
+   */
+  subscribe(listener: Listener, wants: (type: EventType) => boolean = () => true): Disposable {
+    const added = { listener, wants };
+    this.#all.add(added);
+    return { [Symbol.dispose]: () => void this.#all.delete(added) };
+  }
+}
+
+/** Calls a stranger's function; what it throws, or its promise is rejected with, goes to `failed`. */
+export function call<T>(
+  listener: (value: T) => unknown,
+  value: T,
+  failed: (cause: unknown) => void,
+): void {
+  try {
+    const returned = listener(value);
+    if (returned instanceof Promise) returned.catch(failed);
+  } catch (cause) {
+    failed(cause);
+  }
+}

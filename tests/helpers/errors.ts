@@ -1,0 +1,15 @@
+/** What tests ask of an error, for `assert.throws` and `assert.rejects`. @module */
+import { FxferError } from "../../src/errors.ts";
+
+/** It has this code, whatever it says besides. */
+export function code(expected: string): (error: unknown) => boolean {
+  return (error) => {
+    if (error instanceof FxferError && error.code === expected) return true;
+    throw error;
+  };
+}
+
+/** It says that the store is away, and why. */
+export function unavailable(error: unknown): boolean {
+  return code("store_unavailable")(error) && (error as FxferError).cause !== undefined;
+}
