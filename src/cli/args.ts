@@ -143,8 +143,8 @@ function valueFault(wanted: string, found: string): string {
 /** `a, b or c`. */
 const anyOf = (words: readonly string[]): string => words.join(", ").replace(/, (?!.*, )/, " or ");
 
-function unknownFlag(rawName: string, options: CommandSpec["options"]): string {
-  const near = rawName.startsWith("--") && suggest(rawName.slice(2), Object.keys(options));
+function unknownFlag(rawName: string, names: Iterable<string>): string {
+  const near = rawName.startsWith("--") && suggest(rawName.slice(2), names);
   return `Unknown flag ${shorten(rawName, 40)}${near ? `, did you mean --${near}?` : ""}`;
 }
 
@@ -155,7 +155,7 @@ function unknownFlag(rawName: string, options: CommandSpec["options"]): string {
  * @throws {FxferError} `usage` with every fault at once.
  */
 export function parseCommandArgs(spec: CommandSpec, args: readonly string[]): ParsedArgs | "help" {
-  const options = { ...spec.options, help: HELP_OPTION };
+  const options = new Map(Object.entries({ ...spec.options, help: HELP_OPTION }));
   const { tokens } = parseArgs({
     args: [...args],
     // Not strict: node's text for an unknown flag has no did-you-mean and stops at the first.
@@ -163,7 +163,7 @@ export function parseCommandArgs(spec: CommandSpec, args: readonly string[]): Pa
     tokens: true,
     allowPositionals: true,
     options: Object.fromEntries(
-      Object.entries(options).map(([name, { value, short }]) => [
+      options.entries().map(([name, { value, short }]) => [
         name,
         omitUndefined({
           type: value === undefined ? "boolean" as const : "string" as const,
@@ -180,19 +180,16 @@ export function parseCommandArgs(spec: CommandSpec, args: readonly string[]): Pa
     if (token.kind === "positional") operands.push(token.value);
     if (token.kind !== "option") continue;
     const { name, rawName, value, inlineValue } = token;
-    const option: OptionSpec | undefined = Object.hasOwn(options, name)
-      ? options[name as "help"]
-      : undefined;
+    const option = options.get(name);
     if (option === undefined) {
-      faults.push(unknownFlag(rawName, options));
-    } else if (option.value === undefined) {
-      if (value === undefined) given.set(name, [...given.get(name) ?? [], ""]);
-      else faults.push(`${rawName} takes no value`);
-    } else if (value === undefined || !inlineValue && /^-./.test(value)) {
+      faults.push(unknownFlag(rawName, options.keys()));
+    } else if (option.value === undefined && value !== undefined) {
+      faults.push(`${rawName} takes no value`);
+    } else if (option.value && (value === undefined || !inlineValue && /^-./.test(value))) {
       // "--name -x" is more likely a forgotten value than one that starts with a dash.
       faults.push(`${rawName} needs a value: ${rawName}=${option.value}`);
     } else {
-      given.set(name, [...given.get(name) ?? [], value]);
+      given.set(name, [...given.get(name) ?? [], value ?? ""]);
     }
   }
   if (given.has("help")) return "help";

@@ -2,20 +2,14 @@
 import { type Endpoint, formatEndpoint } from "../address.ts";
 import { FxferError, reasonOf } from "../errors.ts";
 
-async function granted(descriptor: Deno.PermissionDescriptor): Promise<boolean> {
-  const { state } = await Deno.permissions.query(descriptor);
-  return state === "granted";
-}
+const granted = async (descriptor: Deno.PermissionDescriptor): Promise<boolean> =>
+  (await Deno.permissions.query(descriptor)).state === "granted";
 
 /** Whether a path may be read. */
-export function readable(path: string): Promise<boolean> {
-  return granted({ name: "read", path });
-}
+export const readable = (path: string): Promise<boolean> => granted({ name: "read", path });
 
 /** Whether a path may be written. */
-export function writable(path: string): Promise<boolean> {
-  return granted({ name: "write", path });
-}
+export const writable = (path: string): Promise<boolean> => granted({ name: "write", path });
 
 /** Whether an address may be connected to, or listened on. */
 export function reachable(hostname: string, port: number): Promise<boolean> {

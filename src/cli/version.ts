@@ -18,11 +18,7 @@ export function versionText(): string {
   return `fxfer ${FXFER_VERSION} (Deno ${Deno.version.deno}, ${os} ${arch})`;
 }
 
-/**
- * Why fxfer must not run on a version of Deno; undefined when it may.
- *
- * @param deno Such as `2.9.6`.
- */
+/** Why fxfer must not run on a version of Deno, such as `2.8.3`; undefined when it may. */
 export function unfitRuntime(deno: string): string | undefined {
   if (deno !== "2.8.3") return undefined;
   // denoland/deno#35292
