@@ -42,8 +42,10 @@ export class Attachment {
   yielding = false;
   /** Another connection has the session: nothing more is saved from here (S-TAKE-2). */
   displaced = false;
-  /** Resolved when the connection has let go (S-TAKE-4). */
-  readonly released: PromiseWithResolvers<void> = Promise.withResolvers();
+  /** To be called when the connection has let go of the session. */
+  release!: () => void;
+  /** Resolved by `release` (S-TAKE-4). */
+  readonly released: Promise<void> = new Promise((resolve) => this.release = resolve);
   /** What a frame under way is answered once the attachment is displaced, where that is known. */
   #reason: FxferError | undefined;
 
@@ -174,7 +176,7 @@ export class Attachments {
     attachment.upload = undefined;
     attachment.displaced = true;
     if (upload !== undefined && !displaced) this.parked.set(id, { upload, epoch });
-    attachment.released.resolve();
+    attachment.release();
     if (displaced) await upload?.release();
   }
 

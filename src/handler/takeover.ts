@@ -72,7 +72,7 @@ export async function letGo({ attachments }: SessionServices, id: string): Promi
   holder.context.interrupt(
     new FxferError("session_taken_over", "Cannot go on: another connection has the session"),
   );
-  await within(RELEASE_MS, holder.released.promise);
+  await within(RELEASE_MS, holder.released);
   holder.displaced = true;
 }
 
