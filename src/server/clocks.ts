@@ -1,6 +1,6 @@
 /**
- * The clocks of a connection (S-CLK) as one pure rule, judged by one ticker for all connections:
- * no timer is set and cleared for each read.
+ * The clocks of a connection (S-CLK) as one pure rule. The server asks it for all connections in one
+ * interval: no timer is set and cleared for each read.
  *
  * @module
  */
@@ -68,46 +68,8 @@ export function expiredClock(view: ClockView, limits: ClockLimits, now: number):
   }
 }
 
-/** Something that looks at its clocks when told the time. */
-export interface Ticking {
-  /** Called every {@linkcode Ticker} interval with `performance.now()`. */
-  tick(now: number): void;
-}
-
-/** One interval for all connections of a server; it runs only while there are any. */
-export class Ticker {
-  readonly #all = new Set<Ticking>();
-  readonly #intervalMs: number;
-  #timer: ReturnType<typeof setInterval> | undefined;
-
-  /** @param limits The shortest clock decides how often they are looked at: 20 to 250 ms. */
-  constructor(limits: ClockLimits) {
-    const shortest = Math.min(
-      ...[limits.handshakeMs, limits.headerMs, limits.stallMs].filter((ms) => ms > 0),
-      2500,
-    );
-    this.#intervalMs = Math.max(20, Math.min(250, shortest / 10));
-  }
-
-  /** From now on `item` is told the time. */
-  add(item: Ticking): void {
-    this.#all.add(item);
-    this.#timer ??= setInterval(() => this.#tick(performance.now()), this.#intervalMs);
-  }
-
-  /** No longer. The interval goes on to its next turn: a client that comes back finds it running. */
-  remove(item: Ticking): void {
-    this.#all.delete(item);
-  }
-
-  #tick(now: number): void {
-    if (this.#all.size === 0) return this.stop();
-    for (const each of this.#all) each.tick(now);
-  }
-
-  /** Ends the interval; the next {@linkcode Ticker.add} begins another. */
-  stop(): void {
-    clearInterval(this.#timer);
-    this.#timer = undefined;
-  }
+/** How often the clocks are looked at, in milliseconds: the shortest one decides, from 20 to 250. */
+export function tickMs({ handshakeMs, headerMs, stallMs }: ClockLimits): number {
+  const running = [handshakeMs, headerMs, stallMs].filter((ms) => ms > 0);
+  return Math.max(20, Math.min(250, ...running.map((ms) => ms / 10)));
 }

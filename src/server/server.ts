@@ -7,19 +7,28 @@ import { FxferError } from "../errors.ts";
 import { Events } from "../events.ts";
 import type { RequestHandler } from "../handler/mod.ts";
 import { type Logger, silentLogger } from "../log.ts";
-import { encodeReply, MAX_DRAIN_BYTES, MAX_DRAIN_MS } from "../protocol/mod.ts";
+import { encodeReply } from "../protocol/mod.ts";
 import { LATE, within } from "../within.ts";
-import { acceptAll } from "./acceptor.ts";
-import { createBufferPools } from "./buffers.ts";
-import { type ClockLimits, Ticker } from "./clocks.ts";
-import { Connection, type ConnectionSettings } from "./connection.ts";
-import type { ConnectionCount } from "./connection_count.ts";
+import { BufferPools } from "./buffers.ts";
+import { type ClockLimits, tickMs } from "./clocks.ts";
+import { Connection, type ConnectionSettings, NOTICE } from "./connection.ts";
 import type { RateLimiter } from "./limiter.ts";
-import { isPeerGone } from "./peer_gone.ts";
+import { Output, type V1Ack } from "./output.ts";
 import type { Arrival, ProxyGate } from "./proxy_gate.ts";
-import { Reader } from "./reader.ts";
+import { isPeerGone, Reader } from "./reader.ts";
 import { refusalOf } from "./refusal.ts";
-import type { V1Ack } from "./v1_results.ts";
+
+/**
+ * Counts the open connections of servers that listen on one port, so that `maxConnections` holds for
+ * all of them together. Two that accept at the same instant may both find the last place free.
+ * @category Server
+ */
+export interface ConnectionCount {
+  /** Open connections of all servers. */
+  readonly total: number;
+  /** Says that this server has one more, or one less. */
+  add(change: 1 | -1): void;
+}
 
 /** How a server treats its connections.
  * @category Server */
@@ -50,8 +59,11 @@ const MAX_REFUSING = 64;
 /** What a refused or stopped client waits before it comes back, in milliseconds. */
 const RETRY_MS = 1000;
 
-/** Once the drain time is over a connection has this long to say so and go. */
+/** Once the drain time is over, each connection has this long to send its notice and to close. */
 const LAST_MS = 3000;
+
+/** The pause after a failed accept: a few connections end meanwhile and give their handles back. */
+const ACCEPT_PAUSE_MS = 50;
 
 /** A running server; see the module's text.
  * @category Server */
@@ -64,12 +76,13 @@ export class Server implements AsyncDisposable {
   readonly #listener: Deno.TcpListener;
   readonly #settings: ServerSettings;
   readonly #shared: ConnectionSettings;
-  readonly #ticker: Ticker;
   readonly #log: Logger;
   readonly #events: Events;
   readonly #owned: AsyncDisposable | undefined;
   readonly #connections = new Set<Connection>();
-  /** Ends the wait for the last connection, if anybody waits. */
+  /** Runs while there are connections, and tells them the time. */
+  #clock: ReturnType<typeof setInterval> | undefined;
+  /** Ends the wait of a stop for the last connection. */
   #emptied: () => void = () => {};
   /** Open connections, those included whose proxy has not said yet whose they are. */
   #openNow = 0;
@@ -77,13 +90,9 @@ export class Server implements AsyncDisposable {
   readonly #refusals = new Set<Promise<void>>();
   #accepted = 0;
   #stopped: Promise<void> | undefined;
-  readonly #finish: () => void;
+  readonly #end = Promise.withResolvers<void>();
 
-  /**
-   * Starts accepting.
-   *
-   * @param owned What is disposed of when the last connection is closed.
-   */
+  /** Starts accepting. @param owned What is disposed of when the last connection is closed. */
   constructor(
     listener: Deno.TcpListener,
     handler: RequestHandler,
@@ -96,7 +105,6 @@ export class Server implements AsyncDisposable {
     this.addr = listener.addr as Deno.NetAddr;
     this.#settings = settings;
     this.#log = log;
-    this.#ticker = new Ticker(settings.clocks);
     const { clocks, keepaliveMs, v1Ack, events = new Events() } = settings;
     this.#events = events;
     this.#shared = {
@@ -104,15 +112,13 @@ export class Server implements AsyncDisposable {
       clocks,
       keepaliveMs,
       v1Ack,
-      pools: createBufferPools(),
+      pools: new BufferPools(),
       workload: { busy: 0 },
       events,
       closed: (connection) => this.#closed(connection),
     };
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.finished = promise;
-    this.#finish = resolve;
-    acceptAll(listener, (conn) => this.#take(conn), log);
+    this.finished = this.#end.promise;
+    void this.#accept();
   }
 
   /** Connections open now. */
@@ -128,6 +134,28 @@ export class Server implements AsyncDisposable {
   /** Whether it was told to stop: from then on it is not ready for anybody (S-DRN-1). */
   get stopping(): boolean {
     return this.#stopped !== undefined;
+  }
+
+  /**
+   * Accepts until the listener is closed. A loop by hand: `for await (const conn of listener)` ends
+   * for good at the first EMFILE, and then the server is deaf.
+   */
+  async #accept(): Promise<void> {
+    for (let failures = 0;;) {
+      try {
+        this.#take(await this.#listener.accept());
+        failures = 0;
+      } catch (error) {
+        if (error instanceof Deno.errors.BadResource || error instanceof Deno.errors.Interrupted) {
+          return; // closed
+        }
+        // A peer that was gone before it was accepted says nothing about the next one.
+        if (isPeerGone(error)) continue;
+        // EMFILE and the like: said once, not twenty times a second.
+        if (failures++ === 0) this.#log.warn("accept.failed", { cause: error });
+        await new Promise((resolve) => setTimeout(resolve, ACCEPT_PAUSE_MS));
+      }
+    }
   }
 
   #take(conn: Deno.TcpConn): void {
@@ -147,17 +175,17 @@ export class Server implements AsyncDisposable {
     }
   }
 
-  /** A proxy says first whose connection it is; until then it is counted, and nothing else. Never rejects. */
+  /** Learns from a proxy whose connection this is; until then the connection only counts. Never rejects. */
   async #takeProxied(conn: Deno.TcpConn, proxy: ProxyGate): Promise<void> {
     this.#counted(1);
     const reading = proxy.read(conn, this.#stopping.signal).finally(() => this.#counted(-1));
     try {
       const arrival = await reading;
       this.#stopping.signal.throwIfAborted();
-      if (arrival === undefined) shut(conn);
+      if (arrival === undefined) conn[Symbol.dispose]();
       else this.#open(conn, arrival);
     } catch (error) {
-      if (isPeerGone(error)) shut(conn);
+      if (isPeerGone(error)) conn[Symbol.dispose]();
       else this.#refuse(conn, error);
     }
   }
@@ -169,14 +197,25 @@ export class Server implements AsyncDisposable {
       return this.#refuse(conn, error, arrival.address);
     }
     const connection = new Connection(conn, ++this.#accepted, arrival, this.#shared, this.#log);
-    this.#ticker.add(connection);
     this.#connections.add(connection);
+    this.#clock ??= setInterval(() => this.#tick(), tickMs(this.#settings.clocks));
     this.#counted(1);
     void connection.run();
   }
 
+  #tick(): void {
+    // The interval outlives the last connection by a turn: a client that comes back finds it running.
+    if (this.#connections.size === 0) this.#stopClock();
+    const now = performance.now();
+    for (const connection of this.#connections) connection.tick(now);
+  }
+
+  #stopClock(): void {
+    clearInterval(this.#clock);
+    this.#clock = undefined;
+  }
+
   #closed(connection: Connection): void {
-    this.#ticker.remove(connection);
     this.#connections.delete(connection);
     this.#counted(-1);
     if (this.#connections.size === 0) this.#emptied();
@@ -192,16 +231,17 @@ export class Server implements AsyncDisposable {
   async #tell(conn: Deno.TcpConn, error: unknown, address: string): Promise<void> {
     const refused = { type: "connection.refused", address } as const;
     const body = refusalOf(error, refused, { log: this.#log, events: this.#events });
-    const notice = { id: null, mode: "stateless", sequence: 0, action: "disconnect" } as const;
+    const output = new Output(conn);
     try {
       if (this.#refusals.size >= MAX_REFUSING) return;
-      await conn.write(encodeReply(notice, body));
+      output.add(encodeReply(NOTICE, body));
+      await output.flush();
       await conn.closeWrite();
-      await new Reader(conn, { flush: () => undefined }).linger(MAX_DRAIN_BYTES, MAX_DRAIN_MS);
+      await new Reader(conn, output).linger();
     } catch {
       // It left before it was told.
     } finally {
-      shut(conn);
+      conn[Symbol.dispose]();
     }
   }
 
@@ -233,12 +273,12 @@ export class Server implements AsyncDisposable {
     }
     await Promise.all(this.#refusals); // 2 s at most
     await this.#owned?.[Symbol.asyncDispose]();
-    this.#ticker.stop();
+    this.#stopClock();
     this.#events.emit({ type: "server.stopped", rule: "S-DRN-1" });
-    this.#finish();
+    this.#end.resolve();
   }
 
-  /** Waits until no connection is open, for so long at most; whether none is. */
+  /** Waits at most `ms` until no connection is open; whether none is. */
   async #allClosed(ms: number): Promise<boolean> {
     if (this.#connections.size === 0) return true;
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -249,13 +289,5 @@ export class Server implements AsyncDisposable {
   /** {@linkcode Server.shutdown}. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.shutdown();
-  }
-}
-
-function shut(conn: Deno.Conn): void {
-  try {
-    conn.close();
-  } catch {
-    // Closed already.
   }
 }
