@@ -110,13 +110,12 @@ export const silentLogger: Logger = {
 
 /** An event as one line of JSON, without the line feed; an Error in the fields becomes its text.
  * @category Events */
-export function formatJson(event: LogEvent): string {
-  return JSON.stringify({
-    time: event.time,
-    level: event.level,
-    event: event.event,
-    ...event.fields,
-  }, (_key, value) => value instanceof Error ? describeError(value) : value);
+export function formatJson(line: LogEvent): string {
+  const { time, level, event, fields } = line;
+  return JSON.stringify(
+    { time, level, event, ...fields },
+    (_key, value) => value instanceof Error ? describeError(value) : value,
+  );
 }
 
 /** An error as one line: its text, then the text of each cause. */
@@ -148,7 +147,7 @@ const LEVELS: Readonly<Partial<Record<EventType, LogLevel>>> = {
   "worker.hangs": "error",
 };
 
-/** The line of an event that has another name than the event: readers of the log know it by that. */
+/** Events whose lines in the log have another name, by which readers of the log know them. */
 const NAMES: Readonly<Partial<Record<EventType, string>>> = {
   "connection.refused": "request.refused",
   "transfer.refused": "request.refused",

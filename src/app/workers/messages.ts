@@ -2,9 +2,8 @@
 import type { ReadyState } from "../../admin/mod.ts";
 import type { Config } from "../../config/mod.ts";
 import type { Code } from "../../errors.ts";
-import type { ServerEvent } from "../../events.ts";
+import type { EventFacts, ServerEvent } from "../../events.ts";
 import type { LogEvent } from "../../log.ts";
-import type { Durability } from "../../storage/mod.ts";
 import type { SharedMemory } from "./shared_memory.ts";
 
 /** The first message: everything a worker needs to serve. */
@@ -27,12 +26,9 @@ export type ToWorker =
   /** Stop gracefully (S-DRN-1); answered by `stopped`. */
   | { readonly type: "stop" };
 
-/** Where a worker listens, and what it promises. */
-export interface Listening {
-  readonly hostname: string;
-  /** The label of its storage. */
-  readonly tier: string;
-  readonly durability: Durability;
+/** Where a worker listens, and what its storage promises. */
+export interface Listening
+  extends Pick<EventFacts["server.listening"], "hostname" | "tier" | "durability"> {
   /** True when it does not learn which upload ids the other workers have stored. */
   readonly uploadIdsApart?: boolean;
 }

@@ -10,13 +10,12 @@
  *
  * @module
  */
-import { Health } from "../../admin/mod.ts";
 import type { Config } from "../../config/mod.ts";
 import { FxferError } from "../../errors.ts";
 import type { Events } from "../../events.ts";
 import type { LogEvent, Logger } from "../../log.ts";
 import { onStop, type Output } from "../../terminal/mod.ts";
-import { announce, listen, listenForHealth, PORT_HINT } from "../listening.ts";
+import { announce, listen, listenForHealth } from "../listening.ts";
 import type { StartWorker } from "./messages.ts";
 import { configOfWorker } from "./plan.ts";
 import { Pool, type WorkerEvents, type WorkerHandle } from "./pool.ts";
@@ -44,10 +43,14 @@ export interface ParentOptions {
 export async function serveWorkers(options: ParentOptions): Promise<number> {
   const { config, workers, trace: allEvents, sink, log, events, output } = options;
   await mayReadItself();
-  const { host: hostname, port, drain_timeout } = config.server;
-  using held = port === 0 ? pickPort(hostname) : await checkPort(hostname, port);
+  const { host: hostname, port: wanted, drain_timeout } = config.server;
+  // A free port is held until the workers listen, so that no other program gets it meanwhile.
+  using held = wanted === 0
+    ? listen(hostname, 0, () => Deno.listen({ hostname, port: 0, reusePort: true }))
+    : await checkPort(hostname, wanted);
+  const port = held?.addr.port ?? wanted;
   const shared = createSharedMemory(workers);
-  const start = { type: "start", config: configOfWorker(config, held.port, workers) } as const;
+  const start = { type: "start", config: configOfWorker(config, port, workers) } as const;
   const pool = new Pool({
     workers,
     spawn: (worker, life) =>
@@ -63,14 +66,10 @@ export async function serveWorkers(options: ParentOptions): Promise<number> {
   });
   try {
     const listening = await Promise.race([pool.listening, pool.finished]);
-    held[Symbol.dispose]();
+    held?.close();
     if (listening === undefined) return 0; // told to stop before it had begun
-    await using _health = listenForHealth(
-      config,
-      events,
-      (port) => new Health({ hostname, port }, pool),
-    );
-    announce({ ...listening, port: held.port, workers }, config, events, log, output);
+    await using _health = listenForHealth(config, events, pool);
+    announce({ ...listening, port, workers }, config, events, log, output);
     if (listening.uploadIdsApart === true) {
       // S-TRF-9 in part: what another worker has stored cannot be read here.
       log.warn("workers.upload_ids_apart", { needs: "--allow-read=<storage folder>" });
@@ -95,46 +94,18 @@ async function mayReadItself(): Promise<void> {
   );
 }
 
-/** A port for all workers. */
-interface HeldPort extends Disposable {
-  readonly port: number;
-}
-
-/** A free port, held until the workers listen, so that no other program gets it meanwhile. */
-function pickPort(hostname: string): HeldPort {
-  const start = () => Deno.listen({ hostname, port: 0, reusePort: true });
-  const listener = listen(hostname, 0, PORT_HINT, start);
-  let held = true;
-  return {
-    port: (listener.addr as Deno.NetAddr).port,
-    [Symbol.dispose]() {
-      if (held) listener.close();
-      held = false;
-    },
-  };
-}
-
 /**
- * Makes sure that no other program serves a port: a second fxfer with workers would get a part of the first
- * one's connections without a word. Asked by a connection, because a listener of the parent's own
- * would look to clients like the server that is not there yet. What else is wrong with the port the
- * workers find out.
+ * Makes sure that no other program serves a port: a second fxfer with workers would silently get a part of
+ * the first one's connections. Asks by a connection, because a listener of the parent's own would look to
+ * clients like the server that is not there yet. What else is wrong with the port the workers find out.
  */
-async function checkPort(hostname: string, port: number): Promise<HeldPort> {
-  let conn: Deno.TcpConn | undefined;
-  try {
-    conn = await Deno.connect({ hostname, port });
-  } catch {
-    // As it should be.
-  }
-  conn?.close();
+async function checkPort(hostname: string, port: number): Promise<undefined> {
+  using conn = await Deno.connect({ hostname, port }).catch(() => undefined);
   // Without a listener the system may connect a port with itself.
-  if (conn !== undefined && conn.localAddr.port !== port) {
-    listen(hostname, port, PORT_HINT, () => {
-      throw new Deno.errors.AddrInUse();
-    });
-  }
-  return { port, [Symbol.dispose]() {} };
+  if (conn === undefined || conn.localAddr.port === port) return;
+  listen(hostname, port, () => {
+    throw new Deno.errors.AddrInUse();
+  });
 }
 
 /** Starts a thread with a module that obeys the messages of messages.ts. */

@@ -2,18 +2,15 @@
 import type { Config } from "../../config/mod.ts";
 import { FxferError } from "../../errors.ts";
 
-/** The machine, as far as the plan needs it. */
-export interface Machine {
-  readonly os: string;
-  readonly cores: number;
-}
-
 /**
- * How many workers there will be.
+ * How many workers there will be on this machine.
  *
  * @throws {FxferError} `config_invalid` when they could not serve as one server.
  */
-export function workerCount({ server, stateful }: Config, { os, cores }: Machine): number {
+export function workerCount(
+  { server, stateful }: Config,
+  { os, cores }: { readonly os: string; readonly cores: number },
+): number {
   if (server.workers === "auto" && os !== "linux") return 1;
   const count = server.workers === "auto" ? cores : server.workers;
   if (count === 1) return 1;
@@ -38,9 +35,9 @@ function refusal(count: number, why: string): FxferError {
 }
 
 /**
- * The configuration of each of `count` workers on `port`. An address's connections fall on all of
- * them, so each allows its part of the rates: about what is set, over all. Everything else is counted
- * together (shared_memory.ts, the session store) or holds for one connection or session anyway.
+ * The configuration of each of `count` workers on `port`. The connections of an address fall on all
+ * workers, so each allows its part of the rates; together they allow about what is set. Everything else
+ * is counted together (shared_memory.ts, the session store) or holds for one connection or session.
  */
 export function configOfWorker(config: Config, port: number, count: number): Config {
   const { rate } = config.limits;

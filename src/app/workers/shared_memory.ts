@@ -1,6 +1,6 @@
 /**
- * What the workers count together, in memory that all of them see. Each has places of its own, so
- * that what a worker held can be given back when it dies.
+ * What the workers count together, in memory that all of them see. Each worker has places of its own, so
+ * that what it held can be given back when it dies.
  *
  * @module
  */
@@ -46,12 +46,9 @@ export class SharedConnectionCount implements ConnectionCount {
   }
 
   get total(): number {
-    let total = 0;
-    for (let place = 0; place < this.#open.length; place++) {
-      total += Atomics.load(this.#open, place);
-    }
-    return total;
+    return this.#open.reduce((sum, _, place) => sum + Atomics.load(this.#open, place), 0);
   }
+
   add(change: 1 | -1): void {
     Atomics.add(this.#open, this.#place, change);
   }
@@ -69,7 +66,7 @@ export class SharedBudgetLedger implements BudgetLedger {
   }
 
   begin(stored: number): void {
-    // Who comes later has seen files that were counted when they were stored.
+    // A worker that starts later finds files that were counted when they were stored.
     if (Atomics.exchange(this.#bytes, COUNTED, 1n) === 0n) this.add(stored);
   }
 

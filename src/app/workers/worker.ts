@@ -1,6 +1,6 @@
 /**
- * One worker: a server of its own, with its own event loop, on the port of all. The log and what the
- * parent wants to know go to it as messages; nothing is written to the terminal here.
+ * One worker: a server of its own, with its own event loop, on the port of all. Log lines, events and
+ * answers go to the parent as messages; a worker writes nothing to the terminal.
  *
  * @module
  */
@@ -8,28 +8,23 @@ import { Readiness } from "../../admin/mod.ts";
 import { FxferError } from "../../errors.ts";
 import { Events } from "../../events.ts";
 import { createLogger, describeError, isLogged, type LogEvent } from "../../log.ts";
-import { serve, type Server } from "../../server/mod.ts";
-import { listen, PORT_HINT } from "../listening.ts";
-import { type Parts, wire } from "../parts.ts";
+import { serve } from "../../server/mod.ts";
+import { listen } from "../listening.ts";
+import { wire } from "../parts.ts";
 import type { FromWorker, StartWorker, ToWorker } from "./messages.ts";
 import { SharedBudgetLedger, SharedConnectionCount } from "./shared_memory.ts";
 
-/**
- * The address of this module. The parent imports it for that: so `deno compile` sees the module and
- * embeds it.
- */
+/** The address of this module. As the parent imports it, `deno compile` sees the module and embeds it. */
 export const WORKER_MODULE: string = import.meta.url;
 
-/** What a worker is to itself; absent from the types of the main thread. */
+/** The global scope of a worker, which is absent from the types of the main thread. */
 interface Scope {
   onmessage: ((event: MessageEvent<ToWorker>) => void) | null;
   postMessage(message: FromWorker): void;
 }
 
-/** What runs once it has started. */
-interface Running {
-  readonly server: Server;
-  readonly parts: Parts;
+/** A worker that has started; its disposal stops it gracefully. */
+interface Running extends AsyncDisposable {
   readonly readiness: Readiness;
 }
 
@@ -47,12 +42,9 @@ function obey(scope: Scope): void {
         scope.postMessage({ type: "checked", check: message.check, state });
         break;
       }
-      case "stop": {
-        const started = await running;
-        await started?.server.shutdown();
-        await started?.parts[Symbol.asyncDispose]();
+      case "stop":
+        await (await running)?.[Symbol.asyncDispose]();
         scope.postMessage({ type: "stopped" });
-      }
     }
   };
   // A rejection ends the worker, and the parent hears of it.
@@ -76,23 +68,15 @@ async function start(
     );
     const { host, port } = config.server;
     const connectionCount = new SharedConnectionCount(shared, worker);
-    const server = listen(
-      host,
-      port,
-      PORT_HINT,
-      () => serve({ ...parts.options, reusePort: true, connectionCount }),
-    );
-    const { storage, store } = parts.options;
-    const { label: tier, durability, refresh } = storage;
-    opened.move();
-    scope.postMessage({
-      type: "listening",
-      hostname: server.addr.hostname,
-      tier,
-      durability,
-      uploadIdsApart: refresh === undefined,
-    });
-    return { server, parts, readiness: new Readiness({ server, storage, store }, log) };
+    const options = { ...parts.options, reusePort: true, connectionCount };
+    const server = opened.use(listen(host, port, () => serve(options)));
+    const { hostname } = server.addr;
+    const { storage, store } = options;
+    const { label: tier, durability } = storage;
+    const uploadIdsApart = storage.refresh === undefined;
+    scope.postMessage({ type: "listening", hostname, tier, durability, uploadIdsApart });
+    const readiness = new Readiness({ server, storage, store }, log);
+    return Object.assign(opened.move(), { readiness });
   } catch (error) {
     if (!(error instanceof FxferError)) throw error;
     scope.postMessage({ type: "refused", code: error.code, message: error.message });
