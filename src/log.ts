@@ -87,12 +87,8 @@ class SinkLogger implements Logger {
   }
 }
 
-/**
- * A logger that hands each event at or above `level` to `sink`.
- *
- * @param sink Called once for each event, in order; it must not throw.
- * @category Events
- */
+/** A logger that hands each event at or above `level` to `sink`, in order; `sink` must not throw.
+ * @category Events */
 export function createLogger(sink: (event: LogEvent) => void, level: LogLevel = "info"): Logger {
   return new SinkLogger(sink, level, {});
 }

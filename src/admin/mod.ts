@@ -33,10 +33,9 @@ export type UnreadyReason = "stopping" | "store" | "storage" | "workers";
 
 /** Whether a server should get new connections.
  * @category Server */
-export type ReadyState = { readonly ready: true } | {
-  readonly ready: false;
-  readonly reason: UnreadyReason;
-};
+export type ReadyState =
+  | { readonly ready: true }
+  | { readonly ready: false; readonly reason: UnreadyReason };
 
 /** An answer holds for this long, so that nobody makes the server write probes all day. */
 const KEEP_MS = 1000;
@@ -139,10 +138,8 @@ export class Health implements AsyncDisposable {
 
   /** Starts to listen. @throws {Deno.errors.AddrInUse} The port is taken. */
   constructor({ hostname, port }: HealthOptions, readiness: Pick<Readiness, "check">) {
-    this.#http = Deno.serve(
-      { hostname, port, signal: this.#stop.signal, onListen: () => {} },
-      (request) => answer(request, readiness),
-    );
+    const options = { hostname, port, signal: this.#stop.signal, onListen: () => {} };
+    this.#http = Deno.serve(options, (request) => answer(request, readiness));
     this.addr = this.#http.addr;
   }
 

@@ -19,12 +19,6 @@ import {
 } from "../store/mod.ts";
 import { connectRedis } from "../redis/mod.ts";
 
-/** The parts of a server; dispose of them after it has stopped. */
-export interface Parts extends AsyncDisposable {
-  /** What `serve` of the library takes. */
-  readonly options: ServeOptions;
-}
-
 /** What a server with sessions keeps, for a command that works beside it. */
 export interface Sessions extends AsyncDisposable {
   readonly store: SessionStore;
@@ -35,7 +29,8 @@ export interface Sessions extends AsyncDisposable {
 const ms = (seconds: number): number => seconds * 1000;
 
 /**
- * Opens storage and store, and translates the configuration into the options of the library.
+ * Opens storage and store, and translates the configuration into the options of `serve`; dispose of
+ * the result after the server has stopped.
  *
  * @param events Where the server and its program tell what happens.
  * @param budgetLedger Where other servers of this process share the folder and its budget.
@@ -45,7 +40,7 @@ export async function wire(
   log: Logger,
   events: Events,
   budgetLedger?: BudgetLedger,
-): Promise<Parts> {
+): Promise<AsyncDisposable & { readonly options: ServeOptions }> {
   const { budget } = config.storage;
   const kept = await open(config, log, omitUndefined({ budget, budgetLedger }));
   const { storage, store } = kept;

@@ -24,10 +24,7 @@ class BufferPool {
   readonly #free: Buffer[] = [];
   #lent = 0;
 
-  /**
-   * @param bytes The size of each buffer.
-   * @param keep How many are kept for reuse; those given back beyond are left to the collector.
-   */
+  /** @param keep How many buffers are kept for reuse; more are left to the garbage collector. */
   constructor(bytes: number, keep: number) {
     this.#bytes = bytes;
     this.#keep = keep;
@@ -125,11 +122,7 @@ export class ReadBuffers {
     return this.#copy.subarray(0, size);
   }
 
-  /**
-   * Gives all of them back.
-   *
-   * @param busy Whether the kernel may still write into the last one: that is left to the collector.
-   */
+  /** Gives all back. @param busy The kernel may still write into the last: it is left to the collector. */
   release(busy: boolean): void {
     this.#giveBack(this.#earlier);
     if (busy) {

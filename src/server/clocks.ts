@@ -39,9 +39,9 @@ export interface ClockView {
   readonly headerSince: number;
   /** Since when bytes are waited for and none has come. */
   readonly quietSince: number;
-  /** The rate window: when it began and how many bytes it brought. */
+  /** When the rate window began, and how many bytes it brought. */
   readonly windowAt: number;
-  readonly windowBytes: number;
+  readonly received: number;
   readonly keepaliveMs: number;
 }
 
@@ -61,7 +61,7 @@ export function expiredClock(view: ClockView, limits: ClockLimits, now: number):
       if (over(view.quietSince, limits.stallMs)) return "stalled";
       const window = now - view.windowAt;
       if (limits.minRate === 0 || window < RATE_WINDOW_MS) return undefined;
-      return view.windowBytes < limits.minRate * (window / 1000) ? "too_slow" : undefined;
+      return view.received < limits.minRate * (window / 1000) ? "too_slow" : undefined;
     }
     case "busy":
       return undefined;

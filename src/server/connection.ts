@@ -60,6 +60,7 @@ export class Connection implements ConnectionContext {
   readonly connectionId: number;
   readonly clientAddress: string;
   readonly log: Logger;
+  readonly acceptedAt: number = performance.now();
   keepaliveMs: number;
 
   readonly #conn: Deno.TcpConn;
@@ -73,7 +74,6 @@ export class Connection implements ConnectionContext {
   #interruption: FxferError | undefined;
   #stopping: FxferError | undefined;
   #requests = 0;
-  readonly #acceptedAt: number = performance.now();
 
   constructor(
     conn: Deno.TcpConn,
@@ -115,26 +115,18 @@ export class Connection implements ConnectionContext {
 
   /** Looks at the clocks. @param now By `performance.now()`. */
   tick(now: number): void {
-    const input = this.#input;
-    const { stallMs } = this.#settings.clocks;
-    if (stallMs > 0 && this.#output.writingSince > 0 && now - this.#output.writingSince > stallMs) {
+    const { clocks } = this.#settings;
+    const { writingSince } = this.#output;
+    if (clocks.stallMs > 0 && writingSince > 0 && now - writingSince > clocks.stallMs) {
       return this.interrupt(new FxferError("stalled", "Cannot send reply: the peer does not read"));
     }
-    const code = expiredClock(
-      {
-        waiting: input.waiting,
-        acceptedAt: this.#acceptedAt,
-        headerSince: input.headerSince,
-        quietSince: this.#reader.quietSince,
-        windowAt: input.windowAt,
-        windowBytes: this.#reader.received,
-        keepaliveMs: this.keepaliveMs,
-      },
-      this.#settings.clocks,
-      now,
-    );
+    const { acceptedAt, keepaliveMs } = this;
+    const { waiting, headerSince, windowAt } = this.#input;
+    const { quietSince, received } = this.#reader;
+    const view = { waiting, acceptedAt, headerSince, quietSince, keepaliveMs, windowAt, received };
+    const code = expiredClock(view, clocks, now);
     if (code !== undefined) return this.interrupt(new FxferError(code));
-    if (now - input.windowAt >= RATE_WINDOW_MS) input.startRateWindow(now);
+    if (now - windowAt >= RATE_WINDOW_MS) this.#input.startRateWindow(now);
   }
 
   /** Serves the connection to its end. Never rejects. */

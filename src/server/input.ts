@@ -100,7 +100,7 @@ export class Input implements Payload {
   }
 
   get crowded(): boolean {
-    return this.#reader.crowded;
+    return this.#reader.workload.busy > 1;
   }
 
   whole(): Uint8Array | undefined | Promise<Uint8Array | undefined> {
@@ -134,7 +134,7 @@ export class Input implements Payload {
       }
     } catch (error) {
       this.#gathered = buffer.subarray(0, filled);
-      this.#failure = asIncomplete(error);
+      this.#failure = incomplete(error);
       throw this.#failure;
     }
     this.payloadDone = true;
@@ -214,21 +214,15 @@ export class Input implements Payload {
   }
 }
 
-/** The error for a payload that ends before its end (S-TRF-6). */
+/** The error for a payload that ends before its end; a socket that fails inside it is such an end (S-TRF-6). */
 function incomplete(cause?: unknown): FxferError {
+  if (cause instanceof FxferError) return cause;
   // Offset 0 says that nothing is kept; a handler that keeps something states its own offset.
-  return new FxferError(
-    "incomplete",
-    "Cannot receive payload: the peer ended before its end",
-    { fields: { offset: 0 }, cause },
-  );
-}
-
-/** A socket that fails inside a payload, as by a reset, is a peer that ended (S-TRF-6). */
-function asIncomplete(error: unknown): FxferError {
-  return error instanceof FxferError ? error : incomplete(error);
+  const fields = { offset: 0 };
+  const message = "Cannot receive payload: the peer ended before its end";
+  return new FxferError("incomplete", message, { fields, cause });
 }
 
 function throwIncomplete(error: unknown): never {
-  throw asIncomplete(error);
+  throw incomplete(error);
 }

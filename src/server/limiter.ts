@@ -1,8 +1,4 @@
-/**
- * Rate limits for each address: connections a second, session creations a minute.
- *
- * @module
- */
+/** Rate limits for each address: connections a second, session creations a minute. @module */
 import { FxferError } from "../errors.ts";
 
 /** So many addresses are remembered at most; the address that was unseen longest is forgotten first. */

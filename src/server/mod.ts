@@ -1,8 +1,4 @@
-/**
- * Sockets in, replies out.
- *
- * @module
- */
+/** The server: sockets in, replies out. @module */
 export { type ClockLimits } from "./clocks.ts";
 export { type V1Ack } from "./output.ts";
 export { Dispatcher, type Routes, type ServerMode } from "./dispatcher.ts";

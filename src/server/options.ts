@@ -134,11 +134,9 @@ export const DEFAULT_RATE: RateLimits = { connectionsPerSecond: 200, sessionsPer
 
 /** The other defaults; {@linkcode ServeOptions} says what they are.
  * @category Server */
-export const DEFAULT_SERVER: Required<
-  Pick<
-    ServeOptions,
-    "hostname" | "port" | "maxConnections" | "drainTimeoutMs" | "maxRequestSize"
-  >
+export const DEFAULT_SERVER: Pick<
+  Required<ServeOptions>,
+  "hostname" | "port" | "maxConnections" | "drainTimeoutMs" | "maxRequestSize"
 > = {
   hostname: "127.0.0.1",
   port: 65432,

@@ -38,7 +38,8 @@ export class Overload implements Disposable {
   readonly #events: Events;
   readonly #timer: ReturnType<typeof setInterval> | undefined;
   #measuredAt: number;
-  #delayMs = 0;
+  /** How late the event loop is, in milliseconds. */
+  delayMs = 0;
   #late = false;
   #crowded = false;
 
@@ -52,29 +53,19 @@ export class Overload implements Disposable {
       : undefined;
   }
 
-  /** How late the event loop is, in milliseconds. */
-  get delayMs(): number {
-    return this.#delayMs;
-  }
-
   /** Called every 100 ms: as late as this call is, all other work is. */
   measure(now: number): void {
     const elapsed = Math.max(0, now - this.#measuredAt);
     this.#measuredAt = now;
     const late = Math.max(0, elapsed - INTERVAL_MS);
-    this.#delayMs += (late - this.#delayMs) * (1 - Math.exp(-elapsed / WINDOW_MS));
+    this.delayMs += (late - this.delayMs) * (1 - Math.exp(-elapsed / WINDOW_MS));
     const { eventLoopDelayMs: limit } = this.#limits;
-    const over = limit > 0 && this.#delayMs > limit * (this.#late ? DELAY_BACK : 1);
-    if (over !== this.#late) this.#tell(over, "event_loop_delay_ms", this.#delayMs, limit);
+    const over = limit > 0 && this.delayMs > limit * (this.#late ? DELAY_BACK : 1);
+    if (over !== this.#late) this.#tell(over, "event_loop_delay_ms", this.delayMs, limit);
     this.#late = over;
   }
 
-  /**
-   * Admits a new session.
-   *
-   * @param live Sessions alive without it.
-   * @throws {FxferError} `busy` with `retry_after_ms`.
-   */
+  /** Admits a new session beside `live` others, or throws `busy` with `retry_after_ms`. */
   admit(live: number): void {
     const { sessions: limit } = this.#limits;
     const over = limit > 0 && (this.#crowded ? live > limit * SESSIONS_BACK : live >= limit);

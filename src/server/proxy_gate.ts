@@ -69,16 +69,15 @@ export class ProxyGate {
   async read(conn: Deno.TcpConn, signal: AbortSignal): Promise<Arrival | undefined> {
     signal.throwIfAborted();
     const buffer = new Uint8Array(MAX_V2_BYTES);
-    const over = Promise.withResolvers<never>();
-    const late = () => over.reject(new FxferError("handshake_timeout"));
-    const timer = setTimeout(late, this.#headerMs);
-    const stop = () => over.reject(signal.reason);
-    signal.addEventListener("abort", stop, { once: true });
+    const { promise: over, reject } = Promise.withResolvers<never>();
+    const timer = setTimeout(() => reject(new FxferError("handshake_timeout")), this.#headerMs);
+    const stop = () => reject(signal.reason);
+    signal.addEventListener("abort", stop);
     try {
       for (let filled = 0;;) {
         const reading = conn.read(buffer.subarray(filled));
         reading.catch(() => {}); // it may fail after the race below is over
-        const count = await Promise.race([reading, over.promise]);
+        const count = await Promise.race([reading, over]);
         if (count === null) return undefined;
         filled += count;
         const result = parseProxyHeader(buffer.subarray(0, filled), this.#versions);

@@ -105,14 +105,11 @@ function parseV2(bytes: Uint8Array): ProxyResult {
   const rest = bytes.subarray(V2_FIXED + length);
   if (local) return { type: "header", address: undefined, rest };
   const source = bytes.subarray(V2_FIXED, V2_FIXED + (family === 0x11 ? 4 : 16));
-  return { type: "header", address: formatAddress(groupsOf(source)), rest };
-}
-
-/** The groups of an address in network order. */
-function groupsOf(bytes: Uint8Array): number[] {
-  const groups: number[] = bytes.length === 4 ? [0, 0, 0, 0, 0, 0xffff] : [];
-  for (let i = 0; i < bytes.length; i += 2) groups.push(bytes[i]! * 256 + bytes[i + 1]!);
-  return groups;
+  const group = (_: unknown, i: number) => source[2 * i]! * 256 + source[2 * i + 1]!;
+  const address = family === 0x11
+    ? source.join(".")
+    : formatAddress(Array.from({ length: 8 }, group));
+  return { type: "header", address, rest };
 }
 
 function fault(reason: string): ProxyResult {

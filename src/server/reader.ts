@@ -2,8 +2,8 @@
  * Reads of one socket that can be interrupted: the caller stops waiting, and a read that the kernel has
  * not finished stays pending.
  *
- * It reads with `conn.read` into the caller's buffers (never `conn.readable`: at its end Deno closes
- * the connection, and a half-closed peer gets no reply).
+ * A reader calls `conn.read` with the caller's buffers, and never uses `conn.readable`: at its end Deno
+ * closes the connection, and a half-closed peer gets no reply.
  *
  * @module
  */
@@ -12,47 +12,42 @@ import { MAX_DRAIN_BYTES, MAX_DRAIN_MS } from "../protocol/mod.ts";
 import { LATE, within } from "../within.ts";
 import type { Output } from "./output.ts";
 
-/** How long a read may take whose bytes are said to be here: a turn or two of the event loop. */
+/** How long a read takes at most if its bytes are here already: a turn or two of the event loop. */
 const GRACE_READ_MS = 10;
 
-/** What is thrown away is read in pieces of this size. */
+/** Bytes that are thrown away are read in pieces of this size. */
 const LINGER_BUFFER_BYTES = 65536;
 
 /** See the module's text. Calls come one at a time; only {@linkcode Reader.interrupt} may come at any time. */
 export class Reader {
   readonly #conn: Deno.Conn;
   readonly #output: Output;
-  readonly #workload: { busy: number };
   #interruption: FxferError | undefined;
   #graceUntil = 0;
   #reject: ((reason: unknown) => void) | undefined;
   /** The read the kernel still owns a buffer of, also after an interruption. */
   #pending: Promise<number | null> | undefined;
 
+  /**
+   * Counts the connections of the server that do not wait for bytes: their peers wait for the server.
+   * This one counts until {@linkcode Reader.done}, except while a read waits.
+   */
+  readonly workload: { busy: number };
   /** Whether the peer has sent its last byte. */
   ended = false;
   /** When the last byte came in, by `performance.now()`. */
   lastByteAt: number = performance.now();
-  /** When the read under way began: no byte has come since, and none was asked for before. */
+  /** When the read under way began: no byte has come since. */
   quietSince: number = this.lastByteAt;
   /** Bytes that came in since the rate window began, which sets it to 0. */
   received = 0;
 
-  /**
-   * @param output Is flushed before each read: the peer gets its replies before a read waits for it.
-   * @param workload Counts the connections of the server that do not wait for bytes: their peers wait
-   * for the server. This connection counts until {@linkcode Reader.done}, except while it waits.
-   */
+  /** @param output Is flushed before each read: the peer gets its replies before a read waits for it. */
   constructor(conn: Deno.Conn, output: Output, workload: { busy: number } = { busy: 0 }) {
     this.#conn = conn;
     this.#output = output;
-    this.#workload = workload;
+    this.workload = workload;
     workload.busy++;
-  }
-
-  /** Whether other connections have work in hand too. */
-  get crowded(): boolean {
-    return this.#workload.busy > 1;
   }
 
   /** Whether a read waits for bytes. */
@@ -86,9 +81,9 @@ export class Reader {
     return new Promise<number | null>((resolve, reject) => {
       this.#reject = reject;
       this.#pending = this.#conn.read(buffer);
-      this.#workload.busy--;
+      this.workload.busy--;
       this.#pending.then((n) => {
-        this.#workload.busy++;
+        this.workload.busy++;
         this.#reject = undefined;
         this.#pending = undefined;
         if (n === null) this.ended = true;
@@ -98,7 +93,7 @@ export class Reader {
         }
         resolve(n);
       }, (error) => {
-        this.#workload.busy++;
+        this.workload.busy++;
         reject(error);
       });
       if (this.#interruption !== undefined) this.#rejectUnlessHere();
@@ -132,9 +127,9 @@ export class Reader {
     this.#reject?.(reason);
   }
 
-  /** No request is served any more. To be called once; then only {@linkcode Reader.linger}. */
+  /** To be called once, after the last request; then only {@linkcode Reader.linger} may be called. */
   done(): void {
-    this.#workload.busy--;
+    this.workload.busy--;
   }
 
   /** Reads and throws away until the peer ends (S-TRF-8); never throws. To be called last. */

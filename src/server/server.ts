@@ -1,8 +1,4 @@
-/**
- * The server: a listener, its connections, their clocks and limits, and a graceful stop.
- *
- * @module
- */
+/** A listener, its connections, their clocks and limits, and a graceful stop. @module */
 import { FxferError } from "../errors.ts";
 import { Events } from "../events.ts";
 import type { RequestHandler } from "../handler/mod.ts";
@@ -47,13 +43,13 @@ export interface ServerSettings {
   readonly v1Ack: V1Ack;
   /** Absent: no rate limits. */
   readonly limiter?: RateLimiter | undefined;
-  /** Absent: nobody speaks the PROXY protocol. */
+  /** Absent: no address may speak the PROXY protocol. */
   readonly proxy?: ProxyGate | undefined;
   /** Where events are told. @default nowhere */
   readonly events?: Events;
 }
 
-/** At most this many refused connections are let read their refusal at a time; more are just closed. */
+/** So many refused connections may read their refusal at a time; more are just closed. */
 const MAX_REFUSING = 64;
 
 /** What a refused or stopped client waits before it comes back, in milliseconds. */
@@ -70,8 +66,9 @@ const ACCEPT_PAUSE_MS = 50;
 export class Server implements AsyncDisposable {
   /** Where it listens: with port 0, the port it was given. */
   readonly addr: Deno.NetAddr;
+  readonly #end = Promise.withResolvers<void>();
   /** Settles when it has stopped and every connection is closed. Never rejects. */
-  readonly finished: Promise<void>;
+  readonly finished: Promise<void> = this.#end.promise;
 
   readonly #listener: Deno.TcpListener;
   readonly #settings: ServerSettings;
@@ -80,17 +77,16 @@ export class Server implements AsyncDisposable {
   readonly #events: Events;
   readonly #owned: AsyncDisposable | undefined;
   readonly #connections = new Set<Connection>();
-  /** Runs while there are connections, and tells them the time. */
-  #clock: ReturnType<typeof setInterval> | undefined;
+  /** Tells all connections the time. */
+  readonly #clock: ReturnType<typeof setInterval>;
   /** Ends the wait of a stop for the last connection. */
   #emptied: () => void = () => {};
-  /** Open connections, those included whose proxy has not said yet whose they are. */
+  /** Open connections, also those whose proxy has not named the client yet. */
   #openNow = 0;
   readonly #stopping = new AbortController();
   readonly #refusals = new Set<Promise<void>>();
   #accepted = 0;
   #stopped: Promise<void> | undefined;
-  readonly #end = Promise.withResolvers<void>();
 
   /** Starts accepting. @param owned What is disposed of when the last connection is closed. */
   constructor(
@@ -105,19 +101,16 @@ export class Server implements AsyncDisposable {
     this.addr = listener.addr as Deno.NetAddr;
     this.#settings = settings;
     this.#log = log;
-    const { clocks, keepaliveMs, v1Ack, events = new Events() } = settings;
-    this.#events = events;
+    this.#events = settings.events ?? new Events();
     this.#shared = {
+      ...settings,
       handler,
-      clocks,
-      keepaliveMs,
-      v1Ack,
+      events: this.#events,
       pools: new BufferPools(),
       workload: { busy: 0 },
-      events,
       closed: (connection) => this.#closed(connection),
     };
-    this.finished = this.#end.promise;
+    this.#clock = setInterval(() => this.#tick(), tickMs(settings.clocks));
     void this.#accept();
   }
 
@@ -131,15 +124,12 @@ export class Server implements AsyncDisposable {
     this.#settings.count?.add(change);
   }
 
-  /** Whether it was told to stop: from then on it is not ready for anybody (S-DRN-1). */
+  /** Whether the server was told to stop: from then on it is not ready for new connections (S-DRN-1). */
   get stopping(): boolean {
     return this.#stopped !== undefined;
   }
 
-  /**
-   * Accepts until the listener is closed. A loop by hand: `for await (const conn of listener)` ends
-   * for good at the first EMFILE, and then the server is deaf.
-   */
+  /** Accepts until the listener is closed. A `for await` over it would end for good at the first EMFILE. */
   async #accept(): Promise<void> {
     for (let failures = 0;;) {
       try {
@@ -178,10 +168,10 @@ export class Server implements AsyncDisposable {
   /** Learns from a proxy whose connection this is; until then the connection only counts. Never rejects. */
   async #takeProxied(conn: Deno.TcpConn, proxy: ProxyGate): Promise<void> {
     this.#counted(1);
-    const reading = proxy.read(conn, this.#stopping.signal).finally(() => this.#counted(-1));
+    const { signal } = this.#stopping;
     try {
-      const arrival = await reading;
-      this.#stopping.signal.throwIfAborted();
+      const arrival = await proxy.read(conn, signal).finally(() => this.#counted(-1));
+      signal.throwIfAborted();
       if (arrival === undefined) conn[Symbol.dispose]();
       else this.#open(conn, arrival);
     } catch (error) {
@@ -198,21 +188,13 @@ export class Server implements AsyncDisposable {
     }
     const connection = new Connection(conn, ++this.#accepted, arrival, this.#shared, this.#log);
     this.#connections.add(connection);
-    this.#clock ??= setInterval(() => this.#tick(), tickMs(this.#settings.clocks));
     this.#counted(1);
     void connection.run();
   }
 
   #tick(): void {
-    // The interval outlives the last connection by a turn: a client that comes back finds it running.
-    if (this.#connections.size === 0) this.#stopClock();
     const now = performance.now();
     for (const connection of this.#connections) connection.tick(now);
-  }
-
-  #stopClock(): void {
-    clearInterval(this.#clock);
-    this.#clock = undefined;
   }
 
   #closed(connection: Connection): void {
@@ -239,7 +221,7 @@ export class Server implements AsyncDisposable {
       await conn.closeWrite();
       await new Reader(conn, output).linger();
     } catch {
-      // It left before it was told.
+      // The client left before it was told.
     } finally {
       conn[Symbol.dispose]();
     }
@@ -247,8 +229,8 @@ export class Server implements AsyncDisposable {
 
   /**
    * Stops gracefully (S-DRN-1): no new connection, a notice at each frame boundary, payloads under
-   * way go on for the drain time and are then checkpointed. Settles when all is closed; calling
-   * it again returns the same promise.
+   * way go on for the drain time and are then checkpointed. Settles when all is closed; a second call
+   * returns the same promise.
    */
   shutdown(): Promise<void> {
     this.#stopped ??= this.#stop();
@@ -273,7 +255,7 @@ export class Server implements AsyncDisposable {
     }
     await Promise.all(this.#refusals); // 2 s at most
     await this.#owned?.[Symbol.asyncDispose]();
-    this.#stopClock();
+    clearInterval(this.#clock);
     this.#events.emit({ type: "server.stopped", rule: "S-DRN-1" });
     this.#end.resolve();
   }

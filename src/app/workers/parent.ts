@@ -16,11 +16,9 @@ import type { Events } from "../../events.ts";
 import type { LogEvent, Logger } from "../../log.ts";
 import { onStop, type Output } from "../../terminal/mod.ts";
 import { announce, listen, listenForHealth } from "../listening.ts";
-import type { StartWorker } from "./messages.ts";
-import { configOfWorker } from "./plan.ts";
 import { Pool, type WorkerEvents, type WorkerHandle } from "./pool.ts";
 import { createSharedMemory, reclaim } from "./shared_memory.ts";
-import { WORKER_MODULE } from "./worker.ts";
+import { type StartWorker, WORKER_MODULE } from "./worker.ts";
 
 /** A stop is bounded by the drain time and by what each worker needs to say goodbye. */
 const GOODBYE_MS = 15_000;
@@ -82,6 +80,59 @@ export async function serveWorkers(options: ParentOptions): Promise<number> {
   }
 }
 
+/**
+ * How many workers there will be on this machine.
+ *
+ * @throws {FxferError} `config_invalid` when they could not serve as one server.
+ */
+export function workerCount(
+  { server, stateful }: Config,
+  { os, cores }: { readonly os: string; readonly cores: number },
+): number {
+  if (server.workers === "auto" && os !== "linux") return 1;
+  const count = server.workers === "auto" ? cores : server.workers;
+  if (count === 1) return 1;
+  if (os !== "linux") {
+    throw refusal(count, "only Linux spreads connections over them; set it to 1 or auto");
+  }
+  if (server.mode !== "stateless" && stateful.persistence === "memory") {
+    throw refusal(
+      count,
+      "with sessions they need a store they can share; set stateful.persistence to sqlite or redis, " +
+        "or server.mode to stateless",
+    );
+  }
+  return count;
+}
+
+function refusal(count: number, why: string): FxferError {
+  return new FxferError(
+    "config_invalid",
+    `Cannot use configuration: server.workers is ${count}, and ${why}`,
+  );
+}
+
+/**
+ * The configuration of each of `count` workers on `port`. The connections of an address fall on all
+ * workers, so each allows its part of the rates; together they allow about what is set. Everything else
+ * is counted together (shared_memory.ts, the session store) or holds for one connection or session.
+ */
+export function configOfWorker(config: Config, port: number, count: number): Config {
+  const { rate } = config.limits;
+  const part = (value: number) => Math.max(1, Math.ceil(value / count));
+  return {
+    ...config,
+    server: { ...config.server, port, workers: 1 },
+    limits: {
+      ...config.limits,
+      rate: rate === "off" ? "off" : {
+        connections_per_second: part(rate.connections_per_second),
+        sessions_per_minute: part(rate.sessions_per_minute),
+      },
+    },
+  };
+}
+
 /** Workers load the program's modules anew, which Deno allows only to those who may read them. */
 async function mayReadItself(): Promise<void> {
   const path = new URL("../../", import.meta.url);
@@ -108,7 +159,7 @@ async function checkPort(hostname: string, port: number): Promise<undefined> {
   });
 }
 
-/** Starts a thread with a module that obeys the messages of messages.ts. */
+/** Starts a thread with a module that obeys the messages of the parent. */
 export function spawnWorker(
   module: string,
   start: StartWorker,

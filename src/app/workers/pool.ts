@@ -12,7 +12,7 @@ import { FxferError } from "../../errors.ts";
 import type { Events } from "../../events.ts";
 import type { LogEvent } from "../../log.ts";
 import { LATE, within } from "../../within.ts";
-import type { FromWorker, Listening, ToWorker } from "./messages.ts";
+import type { FromWorker, Listening, ToWorker } from "./worker.ts";
 
 /** A worker as the pool sees it; after `terminate` the pool hears nothing more of it. */
 export interface WorkerHandle {
@@ -72,14 +72,14 @@ const HANGING: ReadyState = { ready: false, reason: "workers" };
 
 /** See the module's text. */
 export class Pool {
-  /** Settles when all listen for the first time, rejects when a worker cannot; pending after a stop. */
-  readonly listening: Promise<Listening>;
-  /** Settles when all have stopped; rejects with `internal_error` when none is left. */
-  readonly finished: Promise<void>;
   readonly #options: PoolOptions;
   readonly #slots: Slot[] = [];
   readonly #listen = Promise.withResolvers<Listening>();
   readonly #finish = Promise.withResolvers<void>();
+  /** Settles when all listen for the first time, rejects when a worker cannot; pending after a stop. */
+  readonly listening: Promise<Listening> = this.#listen.promise;
+  /** Settles when all have stopped; rejects with `internal_error` when none is left. */
+  readonly finished: Promise<void> = this.#finish.promise;
   #begun = false;
   #stopping = false;
   #late: ReturnType<typeof setTimeout> | undefined;
@@ -87,8 +87,6 @@ export class Pool {
 
   constructor(options: PoolOptions) {
     this.#options = options;
-    this.listening = this.#listen.promise;
-    this.finished = this.#finish.promise;
     // A rejection is for those who wait; without any it must not end the process.
     this.listening.catch(() => {});
     this.finished.catch(() => {});
@@ -97,11 +95,6 @@ export class Pool {
       this.#slots.push(slot);
       this.#start(slot);
     }
-  }
-
-  /** Whether it was told to stop. */
-  get stopping(): boolean {
-    return this.#stopping;
   }
 
   /** Ready when every worker is: the system goes on giving connections to a worker that hangs. */
@@ -152,8 +145,7 @@ export class Pool {
       case "listening":
         if (slot.state === "starting") slot.state = "serving";
         events.emit({ type: this.#begun ? "worker.back" : "worker.started", worker });
-        if (this.#begun) return;
-        if (this.#slots.every(({ state }) => state === "serving")) {
+        if (!this.#begun && this.#slots.every(({ state }) => state === "serving")) {
           this.#begun = true;
           this.#listen.resolve(message);
         }

@@ -4,18 +4,56 @@
  *
  * @module
  */
-import { Readiness } from "../../admin/mod.ts";
-import { FxferError } from "../../errors.ts";
-import { Events } from "../../events.ts";
+import { Readiness, type ReadyState } from "../../admin/mod.ts";
+import type { Config } from "../../config/mod.ts";
+import { type Code, FxferError } from "../../errors.ts";
+import { type EventFacts, Events, type ServerEvent } from "../../events.ts";
 import { createLogger, describeError, isLogged, type LogEvent } from "../../log.ts";
 import { serve } from "../../server/mod.ts";
 import { listen } from "../listening.ts";
 import { wire } from "../parts.ts";
-import type { FromWorker, StartWorker, ToWorker } from "./messages.ts";
-import { SharedBudgetLedger, SharedConnectionCount } from "./shared_memory.ts";
+import { SharedBudgetLedger, SharedConnectionCount, type SharedMemory } from "./shared_memory.ts";
 
 /** The address of this module. As the parent imports it, `deno compile` sees the module and embeds it. */
 export const WORKER_MODULE: string = import.meta.url;
+
+/** The first message: everything a worker needs to serve. */
+export interface StartWorker {
+  readonly type: "start";
+  /** Counted from 1. */
+  readonly worker: number;
+  /** Its `server.port` is the port to share, `limits.rate` the worker's part. */
+  readonly config: Config;
+  /** Whether the parent wants all events, or those that the level of the log lets through. */
+  readonly allEvents: boolean;
+  readonly shared: SharedMemory;
+}
+
+/** What the parent says. */
+export type ToWorker =
+  | StartWorker
+  /** Asks whether it is ready; answered by `checked`. */
+  | { readonly type: "check"; readonly check: number }
+  /** Stop gracefully (S-DRN-1); answered by `stopped`. */
+  | { readonly type: "stop" };
+
+/** Where a worker listens, and what its storage promises. */
+export interface Listening
+  extends Pick<EventFacts["server.listening"], "hostname" | "tier" | "durability"> {
+  /** True when it does not learn which upload ids the other workers have stored. */
+  readonly uploadIdsApart?: boolean;
+}
+
+/** What a worker says. */
+export type FromWorker =
+  | { readonly type: "listening" } & Listening
+  /** It cannot start, and why. */
+  | { readonly type: "refused"; readonly code: Code; readonly message: string }
+  | { readonly type: "event"; readonly event: ServerEvent }
+  /** A line of the log that no event stands behind. */
+  | { readonly type: "log"; readonly event: LogEvent }
+  | { readonly type: "checked"; readonly check: number; readonly state: ReadyState }
+  | { readonly type: "stopped" };
 
 /** The global scope of a worker, which is absent from the types of the main thread. */
 interface Scope {
