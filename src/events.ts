@@ -79,7 +79,7 @@ export type EventFacts = {
   "connection.refused": Refusal & { address: string };
   /** A client that allowed it is served without a session, for the reason `code`. */
   "connection.degraded": { connection: number; code: Code };
-  /** A connection ended; `code` is the last word of the server, if it had one. */
+  /** A connection ended; `code` is that of the notice, if the server sent one. */
   "connection.closed": { connection: number; requests: number; code?: Code };
   /** A connection was ended, or a request that is no transfer was refused. */
   "request.refused": Refusal;
@@ -115,7 +115,7 @@ export type EventFacts = {
   "transfer.replayed": FileStep;
   /** A transfer was refused. */
   "transfer.refused": Refusal & { session?: string; sequence?: number };
-  /** A partial file is gone, or the announced name of a file is not to be had. */
+  /** A partial file is gone, or the announced name of a file cannot be had. */
   "transfer.dropped": TransferStep & {
     reason: "cancelled" | "failed" | "known" | "lost" | "ended";
   };
@@ -220,7 +220,7 @@ export class Events {
     }
   }
 
-  /** Calls `listener` for each event until disposed. @param wants Which types it wants; must be quick. */
+  /** Calls `listener` for each event until disposed. @param wants Which types it wants, if not all; quick. */
   subscribe(listener: Listener, wants: (type: EventType) => boolean = () => true): Disposable {
     const added = { listener, wants };
     this.#all.add(added);

@@ -37,7 +37,7 @@ export type ReadyState =
   | { readonly ready: true }
   | { readonly ready: false; readonly reason: UnreadyReason };
 
-/** An answer holds for this long, so that nobody makes the server write probes all day. */
+/** An answer holds for this long: frequent probes must not make the server write to its disk all day. */
 const KEEP_MS = 1000;
 
 /** A part that takes longer to answer counts as away. */

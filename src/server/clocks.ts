@@ -25,10 +25,7 @@ export const RATE_GRACE_MS = 10_000;
 /** The minimum rate is an average over this long. */
 export const RATE_WINDOW_MS = 30_000;
 
-/**
- * What a connection waits for. `handshake`: its first header. `busy`: not for its peer's bytes, so
- * no clock runs, and none is charged for that time afterwards.
- */
+/** What a connection waits for. `handshake`: its first header. `busy`: not for bytes, so no clock runs. */
 export type Waiting = "handshake" | "idle" | "header" | "payload" | "busy";
 
 /** What the clocks look at; times by one monotonic clock, in milliseconds. */

@@ -51,7 +51,7 @@ export class Dispatcher implements RequestHandler {
   readonly #routes: Routes;
   readonly #fallback: FallbackTerms;
 
-  /** The caller disposes of the handlers. @param fallback For a client that can do without a session. */
+  /** Chooses among handlers, which the caller disposes of. @param fallback For clients that allow one. */
   constructor(routes: Routes, fallback: FallbackTerms) {
     this.#routes = routes;
     this.#fallback = fallback;

@@ -54,11 +54,12 @@ export interface ServeOptions {
   readonly mode?: ServerMode;
   /** Open connections at most. @default {100} */
   readonly maxConnections?: number;
-  /** Lets `maxConnections` hold for all servers on the port together. @default it holds for this one */
+  /** Counts the connections of all servers on the port: `maxConnections` then holds for all together. */
   readonly connectionCount?: ConnectionCount;
   /**
    * Lets other servers listen on the same address and port; Linux spreads the connections over them.
-   * Needs Deno's `--unstable-net`, or `"unstable": ["net"]` in the program's deno.json. @default {false}
+   * Needs Deno's `--unstable-net`, or `"unstable": ["net"]` in the program's deno.json.
+   * @default {false}
    */
   readonly reusePort?: boolean;
   /** How long payloads under way may go on after a stop. @default {10000} */
@@ -78,12 +79,14 @@ export interface ServeOptions {
   >;
   /**
    * The proxies that say whose connections they forward (PROXY protocol): from these addresses the
-   * header is required, and the address it names is the client's for all purposes. @default no proxies
+   * header is required, and the address it names is the client's for all purposes.
+   * @default no proxy is believed
    */
   readonly proxy?: ProxyOptions;
   /**
    * Above these limits new sessions give way to stateless service (S-DEG-1): a client that allows a
-   * fallback gets it, with `degraded: "busy"`, any other is answered `busy`. @default {0}, for never
+   * fallback gets it, with `degraded: "busy"`, any other is answered `busy`. 0 for never.
+   * @default never
    */
   readonly degradeAbove?: Partial<DegradeAbove>;
   /** Whether the older wire is served. @default {true} */
@@ -98,6 +101,7 @@ export interface ServeOptions {
   /**
    * Asked before each request is served, whatever its mode, action and version, and before any of its
    * payload is read. A request that is not allowed is answered `unauthorized` and changes nothing.
+   * @default all are served
    */
   readonly authorize?: Authorize;
   /** Called with everything that happens, as it happens. An error that it throws is only logged. */
@@ -113,6 +117,7 @@ export interface ServeOptions {
   /**
    * Where events are told, for a program that listens to several parts at one place. That program then
    * writes their lines of the log ({@linkcode logEvents}), and tells `server.listening` itself.
+   * @default a place of its own
    */
   readonly events?: Events;
   /** Stops the server gracefully when aborted. */

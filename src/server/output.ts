@@ -116,7 +116,7 @@ export class V1Results {
     }
   }
 
-  /** To be called after EOF, which a v1 client waits for. @param notice What ended the connection. */
+  /** To be called once EOF was read, and not before. @param notice What ended the connection. */
   finish(notice: FxferError | undefined): void {
     if (this.#ack !== "eof") return;
     if (this.#more > 0) this.#kept.push({ ok: true, path: `and ${this.#more} more` });

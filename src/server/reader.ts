@@ -103,8 +103,8 @@ export class Reader {
   /**
    * Ends the wait for bytes: a pending or later read throws `error`.
    *
-   * @param graceMs For this long, bytes that are here already are still taken: the first moment
-   * without any ends it. What a peer had sent before its connection broke is not sent again.
+   * @param graceMs For this long, bytes that have arrived already are still read, until a moment comes
+   * without any: a peer whose connection broke does not send them again.
    */
   interrupt(error: FxferError, graceMs = 0): void {
     if (this.#interruption !== undefined) return;
@@ -113,7 +113,7 @@ export class Reader {
     this.#rejectUnlessHere();
   }
 
-  /** Ends the wait: at once, or in a moment if nothing has come by then. */
+  /** Ends the wait: at once, or during the grace time after a moment in which no bytes come. */
   #rejectUnlessHere(): void {
     const reject = this.#reject;
     if (reject === undefined) return;
@@ -151,7 +151,7 @@ export class Reader {
   }
 }
 
-/** Whether an error of a socket means that its other end is gone: its right, and nothing to log. */
+/** Whether an error of a socket means that the peer is gone, which is its right and not logged. */
 export function isPeerGone(error: unknown): boolean {
   return error instanceof Deno.errors.ConnectionReset ||
     error instanceof Deno.errors.BrokenPipe ||

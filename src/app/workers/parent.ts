@@ -28,7 +28,7 @@ export interface ParentOptions {
   readonly config: Config;
   /** 2 or more. */
   readonly workers: number;
-  /** Whether somebody listens to more events than the log has lines for. */
+  /** Whether the workers tell all events, and not only those that the log has lines for. */
   readonly trace: boolean;
   readonly sink: (event: LogEvent) => void;
   readonly log: Logger;
@@ -168,7 +168,7 @@ export function spawnWorker(
   const worker = new Worker(module, { type: "module", name: `fxfer ${start.worker}` });
   worker.onmessage = ({ data }) => events.message(data);
   worker.onerror = (event) => {
-    event.preventDefault(); // else it would be the parent's own
+    event.preventDefault(); // else the error would end the parent
     events.died(event.message);
   };
   worker.postMessage(start);

@@ -1,9 +1,9 @@
 /**
  * The workers of one server: started together, started again when one dies, stopped together.
  *
- * A worker is told to start and answers `listening` or `refused`. One that dies is started again
- * after a pause, but only so often: after that the others go on without it, and when none is left the
- * server has failed.
+ * A worker is told to start and answers `listening` or `refused`. A worker that dies is started again
+ * after a pause. If it dies too often, the others go on without it; when none is left, the server has
+ * failed.
  *
  * @module
  */

@@ -122,14 +122,11 @@ async function start(
   }
 }
 
-/** An error, and what else is no plain data, goes as its text. Never throws, as a sink must not. */
+/** Sends a line of the log, errors and what else is no plain data as text. A sink: it never throws. */
 function post(scope: Scope, event: LogEvent): void {
-  const fields = Object.fromEntries(
-    Object.entries(event.fields).map(([key, value]) => [
-      key,
-      value instanceof Error ? describeError(value) : value,
-    ]),
-  );
+  const plain = (value: unknown) => value instanceof Error ? describeError(value) : value;
+  const entries = Object.entries(event.fields).map(([key, value]) => [key, plain(value)]);
+  const fields = Object.fromEntries(entries);
   try {
     scope.postMessage({ type: "log", event: { ...event, fields } });
   } catch (error) {
