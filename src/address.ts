@@ -5,7 +5,7 @@
  * @module
  */
 
-/** Eight 16-bit groups; an IPv4 address is its IPv4-mapped IPv6 one. */
+/** Eight 16-bit groups. An IPv4 address has the groups of its IPv4-mapped IPv6 address. */
 export type AddressGroups = readonly number[];
 
 /** An address as groups; undefined when the text is no address. A zone (`%eth0`) is not accepted. */

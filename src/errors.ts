@@ -25,143 +25,117 @@ export interface CodeSpec {
   readonly exit: number;
 }
 
-const success = (message: string): CodeSpec => ({ class: "success", message, exit: 0 });
-const retry = (message: string): CodeSpec => ({ class: "retry", message, exit: 2 });
-const resync = (message: string, exit = 3): CodeSpec => ({ class: "resync", message, exit });
-const fatal = (message: string, exit = 3): CodeSpec => ({ class: "fatal", message, exit });
-const local = (message: string, exit: number): CodeSpec => ({ class: "local", message, exit });
-
-/** A code of the table. Codes never change their meaning.
+/** Every code with its class, its fixed text and its exit code. A code never changes its meaning.
  * @category Errors */
-export type Code =
-  // success
-  | "ok"
-  | "partial"
-  | "session_created"
-  | "session_resumed"
-  | "session_closed"
-  | "pong"
-  // retry
-  | "busy"
-  | "rate_limited"
-  | "too_many_connections"
-  | "max_sessions"
-  | "store_unavailable"
-  | "storage_full"
-  | "server_shutting_down"
-  | "use_another_server"
-  | "handshake_timeout"
-  | "header_timeout"
-  | "stalled"
-  | "too_slow"
-  | "keepalive_timeout"
-  | "takeover_flapping"
-  | "internal_error"
-  // resync
-  | "offset_mismatch"
-  | "sequence_gap"
-  | "replay_too_old"
-  | "incomplete"
-  | "session_unknown"
-  | "session_expired"
-  | "checksum_mismatch"
-  | "not_connected"
-  // fatal
-  | "malformed_header"
-  | "header_too_long"
-  | "invalid_field"
-  | "unsupported_version"
-  | "unsupported_feature"
-  | "protocol_error"
-  | "too_large"
-  | "length_mismatch"
-  | "quota_exceeded"
-  | "sequence_reuse"
-  | "unauthorized"
-  | "hmac_required"
-  | "replay_detected"
-  | "mode_not_allowed"
-  | "session_taken_over"
-  | "session_revoked"
-  // local
-  | "connection_lost"
-  | "sent_unconfirmed"
-  | "local_io"
-  | "source_changed"
-  | "some_failed"
-  | "interrupted"
-  | "usage"
-  | "config_invalid";
+export const CODES = {
+  ok: { class: "success", message: "stored", exit: 0 },
+  partial: { class: "success", message: "part received", exit: 0 },
+  session_created: { class: "success", message: "session created", exit: 0 },
+  session_resumed: { class: "success", message: "session resumed", exit: 0 },
+  session_closed: { class: "success", message: "session closed", exit: 0 },
+  pong: { class: "success", message: "alive", exit: 0 },
 
-const TABLE: Readonly<Record<Code, CodeSpec>> = {
-  ok: success("stored"),
-  partial: success("part received"),
-  session_created: success("session created"),
-  session_resumed: success("session resumed"),
-  session_closed: success("session closed"),
-  pong: success("alive"),
+  busy: { class: "retry", message: "the server is busy", exit: 2 },
+  rate_limited: { class: "retry", message: "too many requests from this address", exit: 2 },
+  too_many_connections: {
+    class: "retry",
+    message: "the server has no room for another connection",
+    exit: 2,
+  },
+  max_sessions: { class: "retry", message: "the server has no room for another session", exit: 2 },
+  store_unavailable: { class: "retry", message: "the session store cannot be reached", exit: 2 },
+  storage_full: { class: "retry", message: "no room left in storage", exit: 2 },
+  server_shutting_down: { class: "retry", message: "the server is stopping", exit: 2 },
+  use_another_server: { class: "retry", message: "the session lives on another server", exit: 2 },
+  handshake_timeout: { class: "retry", message: "no header arrived in time", exit: 2 },
+  header_timeout: { class: "retry", message: "the header was not finished in time", exit: 2 },
+  stalled: { class: "retry", message: "the payload stopped arriving", exit: 2 },
+  too_slow: { class: "retry", message: "the payload arrived too slowly", exit: 2 },
+  keepalive_timeout: {
+    class: "retry",
+    message: "nothing was heard within the keep-alive time",
+    exit: 2,
+  },
+  takeover_flapping: { class: "retry", message: "the session changes hands too often", exit: 2 },
+  internal_error: { class: "retry", message: "the server failed", exit: 2 },
 
-  busy: retry("the server is busy"),
-  rate_limited: retry("too many requests from this address"),
-  too_many_connections: retry("the server has no room for another connection"),
-  max_sessions: retry("the server has no room for another session"),
-  store_unavailable: retry("the session store cannot be reached"),
-  storage_full: retry("no room left in storage"),
-  server_shutting_down: retry("the server is stopping"),
-  use_another_server: retry("the session lives on another server"),
-  handshake_timeout: retry("no header arrived in time"),
-  header_timeout: retry("the header was not finished in time"),
-  stalled: retry("the payload stopped arriving"),
-  too_slow: retry("the payload arrived too slowly"),
-  keepalive_timeout: retry("nothing was heard within the keep-alive time"),
-  takeover_flapping: retry("the session changes hands too often"),
-  internal_error: retry("the server failed"),
+  offset_mismatch: { class: "resync", message: "the offset is not the durable offset", exit: 3 },
+  sequence_gap: { class: "resync", message: "a sequence number is missing", exit: 3 },
+  replay_too_old: {
+    class: "resync",
+    message: "the sequence number is older than the kept replies",
+    exit: 3,
+  },
+  incomplete: {
+    class: "resync",
+    message: "the connection ended before all bytes arrived",
+    exit: 3,
+  },
+  session_unknown: { class: "resync", message: "no such session", exit: 3 },
+  session_expired: { class: "resync", message: "the session has ended", exit: 3 },
+  checksum_mismatch: {
+    class: "resync",
+    message: "the bytes do not have the announced sha256",
+    exit: 5,
+  },
+  not_connected: { class: "resync", message: "connect to a session first", exit: 3 },
 
-  offset_mismatch: resync("the offset is not the durable offset"),
-  sequence_gap: resync("a sequence number is missing"),
-  replay_too_old: resync("the sequence number is older than the kept replies"),
-  incomplete: resync("the connection ended before all bytes arrived"),
-  session_unknown: resync("no such session"),
-  session_expired: resync("the session has ended"),
-  checksum_mismatch: resync("the bytes do not have the announced sha256", 5),
-  not_connected: resync("connect to a session first"),
-
-  malformed_header: fatal("the header is not a valid JSON header"),
-  header_too_long: fatal("the header is too long"),
-  invalid_field: fatal("a field has an invalid value"),
-  unsupported_version: fatal("this protocol version is not spoken here"),
-  unsupported_feature: fatal("a required feature is not supported"),
-  protocol_error: fatal("this frame is not allowed here"),
-  too_large: fatal("larger than the limit"),
-  length_mismatch: fatal("the bytes do not fit the announced length"),
-  quota_exceeded: fatal("the quota is used up"),
-  sequence_reuse: fatal("the sequence number was used for another request"),
-  unauthorized: fatal("not authorised", 4),
-  hmac_required: fatal("a message authentication code is required", 4),
-  replay_detected: fatal("a replayed message was detected", 4),
-  mode_not_allowed: fatal("this mode is not offered here"),
-  session_taken_over: fatal("another connection has taken the session over", 7),
-  session_revoked: fatal("the session was revoked", 4),
+  malformed_header: { class: "fatal", message: "the header is not a valid JSON header", exit: 3 },
+  header_too_long: { class: "fatal", message: "the header is too long", exit: 3 },
+  invalid_field: { class: "fatal", message: "a field has an invalid value", exit: 3 },
+  unsupported_version: {
+    class: "fatal",
+    message: "this protocol version is not spoken here",
+    exit: 3,
+  },
+  unsupported_feature: { class: "fatal", message: "a required feature is not supported", exit: 3 },
+  protocol_error: { class: "fatal", message: "this frame is not allowed here", exit: 3 },
+  too_large: { class: "fatal", message: "larger than the limit", exit: 3 },
+  length_mismatch: {
+    class: "fatal",
+    message: "the bytes do not fit the announced length",
+    exit: 3,
+  },
+  quota_exceeded: { class: "fatal", message: "the quota is used up", exit: 3 },
+  sequence_reuse: {
+    class: "fatal",
+    message: "the sequence number was used for another request",
+    exit: 3,
+  },
+  unauthorized: { class: "fatal", message: "not authorised", exit: 4 },
+  hmac_required: { class: "fatal", message: "a message authentication code is required", exit: 4 },
+  replay_detected: { class: "fatal", message: "a replayed message was detected", exit: 4 },
+  mode_not_allowed: { class: "fatal", message: "this mode is not offered here", exit: 3 },
+  session_taken_over: {
+    class: "fatal",
+    message: "another connection has taken the session over",
+    exit: 7,
+  },
+  session_revoked: { class: "fatal", message: "the session was revoked", exit: 4 },
 
   // Never in a reply: only one side knows these.
-  connection_lost: local("the connection was lost", 2),
-  sent_unconfirmed: local("sent to a version 1 server that confirms nothing", 6),
-  local_io: local("a local file cannot be used", 8),
-  source_changed: local("the file changed while it was sent", 8),
-  some_failed: local("some files were not stored", 9),
-  interrupted: local("interrupted", 130),
-  usage: local("wrong usage", 1),
-  config_invalid: local("the configuration is invalid", 1),
-};
+  connection_lost: { class: "local", message: "the connection was lost", exit: 2 },
+  sent_unconfirmed: {
+    class: "local",
+    message: "sent to a version 1 server that confirms nothing",
+    exit: 6,
+  },
+  local_io: { class: "local", message: "a local file cannot be used", exit: 8 },
+  source_changed: { class: "local", message: "the file changed while it was sent", exit: 8 },
+  some_failed: { class: "local", message: "some files were not stored", exit: 9 },
+  interrupted: { class: "local", message: "interrupted", exit: 130 },
+  usage: { class: "local", message: "wrong usage", exit: 1 },
+  config_invalid: { class: "local", message: "the configuration is invalid", exit: 1 },
+} as const;
 
-/** Every code with its class, its fixed text and its exit code.
+/** A code of the table, such as `"ok"` or `"storage_full"`.
  * @category Errors */
-export const CODES: Readonly<Record<Code, CodeSpec>> = TABLE;
+export type Code = keyof typeof CODES;
 
 /** Whether a text, for example of a reply, is a code of the table.
  * @category Errors */
 export function isCode(text: string): text is Code {
-  return Object.hasOwn(TABLE, text);
+  return Object.hasOwn(CODES, text);
 }
 
 /** The facts of an error by their names in replies, such as `field`, `offset` and `retry_after_ms`.

@@ -11,7 +11,7 @@
  */
 import type { Events, EventType, ServerEvent, SessionStep } from "./events.ts";
 
-/** A level; a logger of one level also keeps the levels after it in this list.
+/** How serious an event is. A logger of one level also keeps the levels after it in this list.
  * @category Events */
 export type LogLevel = "debug" | "info" | "warn" | "error";
 
@@ -19,7 +19,7 @@ export type LogLevel = "debug" | "info" | "warn" | "error";
  * @category Events */
 export type LogFields = Readonly<Record<string, unknown>>;
 
-/** Takes events.
+/** Receives the events of one part of the program.
  * @category Events */
 export interface Logger {
   /** Whether events of this level are kept; ask before making fields that cost time. */
@@ -106,8 +106,7 @@ export const silentLogger: Logger = {
 
 /** An event as one line of JSON, without the line feed; an Error in the fields becomes its text.
  * @category Events */
-export function formatJson(line: LogEvent): string {
-  const { time, level, event, fields } = line;
+export function formatJson({ time, level, event, fields }: LogEvent): string {
   return JSON.stringify(
     { time, level, event, ...fields },
     (_key, value) => value instanceof Error ? describeError(value) : value,

@@ -88,12 +88,10 @@ export function wrap(text: string, width: number): string[] {
   const lines: string[] = [];
   let line = "";
   for (const word of text.split(" ")) {
-    if (line !== "" && line.length + 1 + word.length > width) {
-      lines.push(line);
-      line = word;
-    } else {
-      line = line === "" ? word : `${line} ${word}`;
-    }
+    const longer = line === "" ? word : `${line} ${word}`;
+    const fits = line === "" || longer.length <= width;
+    if (!fits) lines.push(line);
+    line = fits ? longer : word;
   }
   return [...lines, line];
 }

@@ -5,6 +5,7 @@
  */
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
+import { SETTINGS } from "../src/config/mod.ts";
 import { CODES } from "../src/errors.ts";
 import * as protocol from "../src/protocol/mod.ts";
 import { listFiles } from "./helpers/files.ts";
@@ -111,6 +112,7 @@ Deno.test("The text of the wire has the limits of the code", () => {
       protocol.MAX_DRAIN_MS / 1000
     } s`,
     `every ${protocol.CHECKPOINT_BYTES / 2 ** 20} MiB, every second`,
+    `The port is ${SETTINGS.get("server.port")!.default} unless`,
   ];
   none(limits.filter((limit) => !flat.includes(limit)));
   assert.equal(protocol.CHECKPOINT_MS, 1000);
@@ -137,5 +139,26 @@ Deno.test("The text of the wire has the table of actions, with the fields and an
     const items = Array.from(list!.matchAll(/^ \* - (.*?):/gm), ([, names]) => names!);
     const named = items.flatMap((names) => Array.from(names.matchAll(/`(.*?)`/g), ([, n]) => n!));
     assert.deepEqual(named, data.fields.map(({ wire }) => wire));
+  }
+});
+
+Deno.test("The text of the wire names every field of a header, and those that may be absent", () => {
+  const [, intro, list] = /^ \* (The fields of a header[^]*?:)\n \*\n([^]*?)^ \*\n/m.exec(wire)!;
+  const named = Array.from(list!.matchAll(/^ \* - `(.*?)`:/gm), ([, field]) => field!);
+  const optional = Array.from(intro!.matchAll(/`(.*?)`/g), ([, field]) => field!);
+  const request = { id: null, mode: "stateless", sequence: 1, action: "heartbeat" } as const;
+  const [line] = new TextDecoder().decode(protocol.encodeRequest(request)).split("\n");
+  const { session, ...rest } = JSON.parse(line!);
+  const fields = [...Object.keys(rest), ...Object.keys(session).map((key) => `session.${key}`)];
+  assert.deepEqual(named, fields);
+  for (const field of fields) {
+    const header = { ...rest, session: { ...session } };
+    const [parent, key] = field.startsWith("session.")
+      ? [header.session, field.slice(8)]
+      : [header, field];
+    delete parent[key];
+    const bytes = new TextEncoder().encode(JSON.stringify(header) + "\n");
+    const [event] = new protocol.Decoder().push(bytes);
+    assert.equal(event?.type, optional.includes(field) ? "request" : "fault", field);
   }
 });

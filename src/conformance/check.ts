@@ -9,7 +9,7 @@ export interface ServerUnderTest {
   open(): Promise<ProbeClient>;
 }
 
-/** One rule of the contract, or a part of one: what the check does, and what it must see. */
+/** The check of one rule of the contract, or of a part of a rule. */
 export interface Check {
   /** The rule's id, such as `S-FRM-1`, or one word where the contract has no id for it. */
   readonly rule: string;

@@ -1,10 +1,5 @@
-/**
- * A client that builds its frames as text, from the contract alone. It does not use the protocol
- * folder on purpose, so that a misreading there shows here.
- *
- * @module
- */
-import { within } from "../within.ts";
+/** A client that builds its frames as text, from the contract alone. @module */
+import { LATE, within } from "../within.ts";
 
 /** A JSON object of the wire. */
 // deno-lint-ignore no-explicit-any
@@ -64,19 +59,18 @@ export class ProbeClient implements Disposable {
   readonly #conn: Deno.TcpConn;
   #rest: Uint8Array = new Uint8Array();
   #closed = false;
-  #pending: Promise<boolean> | undefined;
+  #reading: Promise<boolean> | undefined;
   /** The id of the session that this connection is attached to. */
   id: string | null = null;
 
   private constructor(conn: Deno.TcpConn) {
     this.#conn = conn;
+    conn.setNoDelay();
   }
 
   /** Opens a connection. */
   static async open(address: { hostname: string; port: number }): Promise<ProbeClient> {
-    const conn = await Deno.connect(address);
-    conn.setNoDelay();
-    return new ProbeClient(conn);
+    return new ProbeClient(await Deno.connect(address));
   }
 
   /** Writes text as UTF-8, or bytes. */
@@ -125,11 +119,7 @@ export class ProbeClient implements Disposable {
 
   /** Whether bytes arrive within a time. */
   async speaksWithin(ms: number): Promise<boolean> {
-    const read = this.#more();
-    const spoke = await within(ms, read);
-    // A read that has found the end, or still waits, is what the next read returns.
-    this.#pending = spoke === true ? undefined : read;
-    return spoke === true;
+    return await within(ms, this.#more()) === true;
   }
 
   /** Closes the writing half. */
@@ -153,33 +143,20 @@ export class ProbeClient implements Disposable {
     return new TextDecoder().decode(taken);
   }
 
-  /** Reads once; false at the end. */
-  async #more(): Promise<boolean> {
-    const pending = this.#pending;
-    this.#pending = undefined;
-    return await (pending ?? this.#read());
+  /** Reads once, or waits for the read that {@linkcode speaksWithin} has left; false at the end. */
+  #more(): Promise<boolean> {
+    return this.#reading ??= this.#read().finally(() => this.#reading = undefined);
   }
 
   async #read(): Promise<boolean> {
     const buffer = new Uint8Array(64 * 1024);
-    let late = false;
-    const timer = setTimeout(() => {
-      late = true;
-      this[Symbol.dispose]();
-    }, PATIENCE_MS);
-    try {
-      const count = await this.#conn.read(buffer);
-      if (count === null) return false;
-      const joined = new Uint8Array(this.#rest.length + count);
-      joined.set(this.#rest);
-      joined.set(buffer.subarray(0, count), this.#rest.length);
-      this.#rest = joined;
-      return true;
-    } catch {
-      if (late) throw new Error("no answer");
-      return false;
-    } finally {
-      clearTimeout(timer);
-    }
+    const count = await within(PATIENCE_MS, this.#conn.read(buffer).catch(() => null));
+    if (count === LATE) throw new Error("no answer");
+    if (count === null) return false;
+    const joined = new Uint8Array(this.#rest.length + count);
+    joined.set(this.#rest);
+    joined.set(buffer.subarray(0, count), this.#rest.length);
+    this.#rest = joined;
+    return true;
   }
 }

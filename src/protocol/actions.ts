@@ -1,9 +1,7 @@
 /**
  * The actions of the wire: the typed records of what a frame may ask, and one table that says for each
- * action what it needs, what it may carry and how it is answered.
- *
- * The decoder, the encoder and the client read the table. To add an action, see "Adding an action" in
- * the text of this folder's `mod.ts`.
+ * action what it needs, what it may carry and how it is answered. The text of `mod.ts` says at its end
+ * how to add an action.
  *
  * @module
  */
@@ -179,7 +177,7 @@ export interface ActionRule<D = unknown> {
 type DataOf<A extends Action> = Extract<RequestFrame, { readonly action: A }> extends
   { readonly data: infer D } ? D : undefined;
 
-/** A reader for every field of a record, so that the compiler finds one that was forgotten. */
+/** A reader for every field of a record: the compiler reports a field that was forgotten. */
 type Readers<D> = {
   readonly [K in keyof D]-?: readonly [wire: string, read: FieldReader<Exclude<D[K], undefined>>];
 };

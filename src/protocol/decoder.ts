@@ -1,15 +1,13 @@
 /** Bytes in, events out: one push parser for both ends of a connection. @module */
-import type { FrameHeader } from "./actions.ts";
 import { FxferError } from "../errors.ts";
+import { ACTIONS, type FrameHeader } from "./actions.ts";
+import { invalidField } from "./fields.ts";
 import type { DecodeEvent, V1Header } from "./frame.ts";
-import { readHeader, readV1Header } from "./header.ts";
+import { majorVersion, readHeader, readUsualHeader, readV1Header } from "./header.ts";
 import { type JsonObject, parseStrictJson } from "./json.ts";
 import { MAX_HEADER_BYTES, MAX_SESSION_DATA_BYTES, MAX_V1_HEADER_BYTES } from "./limits.ts";
 import { PartialBuffer } from "./partial.ts";
-import { readReply } from "./reply.ts";
-import { checkRequestHeader, readRequest } from "./request.ts";
-import { readUsualHeader } from "./usual_header.ts";
-import { majorVersion } from "./version.ts";
+import { readReply, readRequest } from "./session_data.ts";
 
 /** The settings of a {@linkcode Decoder}.
  * @category Protocol */
@@ -165,9 +163,9 @@ export class Decoder {
   #readLine(line: Uint8Array, events: DecodeEvent[]): void {
     const cr = line.length > 0 && line[line.length - 1] === CR;
     const text = decodeText(cr ? line.subarray(0, line.length - 1) : line);
-    const usual = this.#readUsual(text);
-    if (usual !== undefined) return this.#begin(usual, events);
-    const header = parseStrictJson(text, (object) => this.#readHeaderObject(object, line.length));
+    let header: FrameHeader | V1Header | undefined = readUsualHeader(text);
+    if (header !== undefined) this.#acceptVersion(2);
+    else header = parseStrictJson(text, (object) => this.#readHeaderObject(object, line.length));
     if ("session" in header) return this.#begin(header, events);
     events.push({ type: "v1", header });
     this.#startPayload(header.size, events);
@@ -175,8 +173,11 @@ export class Decoder {
 
   /** Begins the frame of a v2 header: its session data comes next, if it has any. */
   #begin(header: FrameHeader, events: DecodeEvent[]): void {
+    const { dataSize, action } = header.session;
+    if (header.size > 0 && !this.#client && !ACTIONS[action].payload) {
+      throw invalidField("size", `0 for ${action}`);
+    }
     this.#header = header;
-    const { dataSize } = header.session;
     if (dataSize > this.#maxSessionData) {
       throw new FxferError("too_large", "Cannot take session data: data_size is over the limit", {
         fields: { field: "session.data_size", limit: this.#maxSessionData },
@@ -186,26 +187,14 @@ export class Decoder {
     else this.#finishFrame(header, undefined, events);
   }
 
-  #readUsual(text: string): FrameHeader | undefined {
-    const header = readUsualHeader(text);
-    if (header === undefined) return undefined;
-    this.#acceptVersion(2);
-    return this.#checked(header);
-  }
-
-  #readHeaderObject(
-    object: JsonObject,
-    length: number,
-  ): FrameHeader | V1Header {
+  #readHeaderObject(object: JsonObject, length: number): FrameHeader | V1Header {
     const version = majorVersion(object);
     this.#acceptVersion(version);
-    if (version === 1) {
-      if (this.#client) throw new FxferError("malformed_header", "Cannot read reply: no version");
-      // The version of the first header is not known before it is whole, so its cap is checked here.
-      if (length > MAX_V1_HEADER_BYTES) throw headerTooLong(MAX_V1_HEADER_BYTES);
-      return readV1Header(object);
-    }
-    return this.#checked(readHeader(object));
+    if (version === 2) return readHeader(object);
+    if (this.#client) throw new FxferError("malformed_header", "Cannot read reply: no version");
+    // The version of the first header is not known before it is whole, so its cap is checked here.
+    if (length > MAX_V1_HEADER_BYTES) throw headerTooLong(MAX_V1_HEADER_BYTES);
+    return readV1Header(object);
   }
 
   /** Lets the first header decide the version of the connection (S-VER-1). */
@@ -214,11 +203,6 @@ export class Decoder {
     if (version !== this.#version) {
       throw new FxferError("protocol_error", "Cannot mix versions on one connection");
     }
-  }
-
-  #checked(header: FrameHeader): FrameHeader {
-    if (!this.#client) checkRequestHeader(header);
-    return header;
   }
 
   #takeData(chunk: Uint8Array, at: number, events: DecodeEvent[]): number {
@@ -230,7 +214,7 @@ export class Decoder {
     return end;
   }
 
-  /** Hands a frame on whose header and session data are whole, and begins its payload. */
+  /** Hands on a frame whose header and session data are whole, and begins its payload. */
   #finishFrame(header: FrameHeader, data: string | undefined, events: DecodeEvent[]): void {
     if (this.#client) {
       // A later minor version may add fields to replies, with any number JSON knows.

@@ -1,15 +1,14 @@
-/** Frames as bytes: replies for the server, requests for the client. @module */
+/** Frames as bytes: replies for the server, requests for the client, and version 1 for both. @module */
 import { CODES } from "../errors.ts";
 import {
-  type Action,
   ACTIONS,
   type ConnectData,
   type DataRule,
-  type Mode,
+  type SessionHeader,
   type TransferData,
 } from "./actions.ts";
 import { integer, mediaType, utf8Length } from "./fields.ts";
-import type { ReplyBody, ReplyHeader } from "./frame.ts";
+import type { ReplyBody, ReplyHeader, V1Header } from "./frame.ts";
 import { MAX_SESSION_DATA_BYTES, VERSION } from "./limits.ts";
 
 const UTF8 = new TextEncoder();
@@ -53,20 +52,12 @@ function replyText(body: ReplyBody): string {
 
 /** What {@linkcode encodeRequest} takes.
  * @category Protocol */
-export interface RequestInit {
+export interface RequestInit extends Omit<SessionHeader, "dataSize"> {
   /** `type/subtype` of the file. @default {"application/octet-stream"} */
   readonly mimeType?: string;
   /** Payload bytes that will follow. @default {0} */
   readonly size?: number;
-  /** The session's id; null for stateless frames and for a new session. */
-  readonly id: string | null;
-  /** Whether the frame belongs to a session. */
-  readonly mode: Mode;
-  /** 0 to 2^53-1. */
-  readonly sequence: number;
-  /** What the frame asks for. */
-  readonly action: Action;
-  /** The action's session data. Fields that say what their absence says are left out of the frame. */
+  /** The action's session data. Fields whose absence means the same are left out of the frame. */
   readonly data?: ConnectData | Partial<TransferData>;
 }
 
@@ -99,16 +90,13 @@ export function encodeRequest(init: RequestInit): Uint8Array {
   const size = init.size ?? 0;
   checkInteger(size, "size");
   checkInteger(init.sequence, "sequence");
-  const mimeType = mediaType(init.mimeType ?? "application/octet-stream");
-  if (mimeType === undefined) {
-    throw new TypeError("Cannot encode request: mimeType must be type/subtype");
-  }
+  const mimeType = checkMediaType(init.mimeType ?? "application/octet-stream");
   const { action, data } = init;
   const text = data === undefined ? "" : encodeData(ACTIONS[action].data, data);
   return encodeFrame(mimeType, size, init, text);
 }
 
-/** Session data by its wire names, without the fields that say what their absence says. */
+/** Session data by its wire names, without the fields whose absence means the same. */
 function encodeData({ empty, fields }: DataRule, data: object): string {
   const values = data as Readonly<Record<string, unknown>>;
   const absent = (empty ?? {}) as Readonly<Record<string, unknown>>;
@@ -116,7 +104,7 @@ function encodeData({ empty, fields }: DataRule, data: object): string {
   for (const { name, wire, read } of fields) {
     const value = values[name];
     if (read === integer && value !== undefined) checkInteger(value as number, name);
-    // An optional yes or no that is absent means no.
+    // A boolean field that is absent means false.
     if (value !== (absent[name] ?? false)) body[wire] = value;
   }
   const json = JSON.stringify(body);
@@ -147,7 +135,74 @@ function headerText(type: string, size: number, session: ReplyHeader, dataSize: 
     `"sequence":${session.sequence},"action":"${session.action}","data_size":${dataSize}}}\n`;
 }
 
-function checkInteger(value: number, name: string): void {
+/** What became of one v1 file.
+ * @category Protocol */
+export type V1Result =
+  /** The file is stored under this path, relative to the storage folder. */
+  | { readonly ok: true; readonly path: string }
+  /** The file is not stored; the text says why. */
+  | { readonly ok: false; readonly text: string };
+
+/**
+ * Encodes a v1 header with its LF; the caller sends the payload after it.
+ *
+ * @throws {TypeError} `mimeType` is not a media type.
+ * @throws {RangeError} `size` is not an integer from 0 to 2^53-1.
+ *
+ * @example
+ * ```ts
+ * import { encodeV1Header } from "./mod.ts";
+ *
+ * const text = new TextDecoder().decode(encodeV1Header({ mimeType: "image/png", size: 3 }));
+ * console.assert(text === '{"mime_type":"image/png","size":3}\n');
+ * ```
+ * @category Protocol
+ */
+export function encodeV1Header(header: V1Header): Uint8Array {
+  const mimeType = checkMediaType(header.mimeType, "v1 header");
+  checkInteger(header.size, "size", "v1 header");
+  return UTF8.encode(`{"mime_type":"${mimeType}","size":${header.size}}\n`);
+}
+
+/**
+ * Encodes the lines that a v1 client gets after its EOF, one a file: `OK <path>` or `ERROR <text>`.
+ * A server that wrote them earlier would do harm: a v1 client that closes with unread bytes loses what
+ * it has not sent (S-VER-3).
+ *
+ * @example
+ * ```ts
+ * import { encodeV1Results } from "./mod.ts";
+ *
+ * const bytes = encodeV1Results([{ ok: true, path: "a.png" }, { ok: false, text: "too large" }]);
+ * console.assert(new TextDecoder().decode(bytes) === "OK a.png\nERROR too large\n");
+ * ```
+ * @category Protocol
+ */
+export function encodeV1Results(results: readonly V1Result[]): Uint8Array {
+  const lines = results.map((result) =>
+    `${result.ok ? `OK ${oneLine(result.path)}` : `ERROR ${oneLine(result.text)}`}\n`
+  );
+  return UTF8.encode(lines.join(""));
+}
+
+/** Escapes control and direction characters, so that each result stays one line. */
+function oneLine(text: string): string {
+  return text.replace(
+    // deno-lint-ignore no-control-regex
+    /[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}
+
+function checkMediaType(value: string, what = "request"): string {
+  const type = mediaType(value);
+  if (type === undefined) {
+    throw new TypeError(`Cannot encode ${what}: mimeType must be type/subtype`);
+  }
+  return type;
+}
+
+function checkInteger(value: number, name: string, what = "request"): void {
   if (Number.isSafeInteger(value) && value >= 0) return;
-  throw new RangeError(`Cannot encode request: ${name} must be an integer from 0 to 2^53-1`);
+  throw new RangeError(`Cannot encode ${what}: ${name} must be an integer from 0 to 2^53-1`);
 }

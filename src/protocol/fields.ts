@@ -14,13 +14,13 @@ export function invalidField(field: string, wanted: string): FxferError {
   });
 }
 
-/** An integer from 0 to 2^53-1. One that is written in another way arrives here as NaN (S-FRM-1). */
+/** An integer from 0 to 2^53-1. A number written in another way arrives here as NaN (S-FRM-1). */
 export function integer(value: unknown, field: string): number {
   if (typeof value === "number" && value >= 0 && Number.isSafeInteger(value)) return value;
   throw invalidField(field, "an integer from 0 to 2^53-1 in plain digits");
 }
 
-/** `true` or `false`; no other value stands for one of them. */
+/** `true` or `false`; no other value, such as 1 or "yes", is taken for a boolean. */
 export function boolean(value: unknown, field: string): boolean {
   if (typeof value === "boolean") return value;
   throw invalidField(field, "true or false");
@@ -82,15 +82,6 @@ export function mediaType(value: unknown): string | undefined {
   const essence = semicolon < 0 ? value : value.slice(0, semicolon).trimEnd();
   if (essence.length > MAX_MIME_TYPE_BYTES || !MEDIA_TYPE.test(essence)) return undefined;
   return essence.toLowerCase();
-}
-
-/** Reads an optional field: absent and `null` are the same. */
-export function optional<T>(
-  value: unknown,
-  field: string,
-  read: (value: unknown, field: string) => T,
-): T | undefined {
-  return value === undefined || value === null ? undefined : read(value, field);
 }
 
 /** How many bytes a well-formed text takes in UTF-8. */

@@ -5,7 +5,7 @@
  * @module
  */
 import type { Code, FxferError } from "../errors.ts";
-import type { Action, FrameHeader, Mode, RequestFrame } from "./actions.ts";
+import type { FrameHeader, RequestFrame, SessionHeader } from "./actions.ts";
 
 /** One v1 header: it has no `session`, and no `version` or `"1.0"`.
  * @category Protocol */
@@ -49,18 +49,13 @@ export interface ReplyBody {
   readonly [field: string]: unknown;
 }
 
-/** What the header of a reply or a notice repeats of its request.
- * @category Protocol */
-export interface ReplyHeader {
-  /** As in the request; after a connect the id of the new session, or null after a fallback. */
-  readonly id: string | null;
-  /** As in the request; `"stateless"` after a fallback (S-DEG-1). */
-  readonly mode: Mode;
-  /** As in the request. */
-  readonly sequence: number;
-  /** As in the request; `"disconnect"` in a notice. */
-  readonly action: Action;
-}
+/**
+ * What the header of a reply or a notice repeats of its request. After a connect, `id` is that of the
+ * new session; after a fallback (S-DEG-1) it is null, and `mode` is `"stateless"`. In a notice, `action`
+ * is `"disconnect"`.
+ * @category Protocol
+ */
+export type ReplyHeader = Omit<SessionHeader, "dataSize">;
 
 /** One reply or notice, as the client's decoder hands it on.
  * @category Protocol */

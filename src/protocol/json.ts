@@ -13,16 +13,6 @@ import { MAX_NESTING } from "./limits.ts";
 /** A parsed JSON object; it is only read, field by field. */
 export type JsonObject = Readonly<Record<string, unknown>>;
 
-/** What the scan finds in a text without parsing it. */
-interface Scan {
-  /** Colons outside strings: how many members are written, duplicates included. */
-  readonly members: number;
-  /** Whether every number is written as 1 to 15 digits without a leading zero. */
-  readonly plainNumbers: boolean;
-  /** The positions of leading zeros, in numbers such as `01`. */
-  readonly leadingZeros: readonly number[];
-}
-
 const QUOTE = 0x22, COLON = 0x3a, MINUS = 0x2d, DOT = 0x2e, BACKSLASH = 0x5c, ZERO = 0x30;
 const OPEN_BRACE = 0x7b, CLOSE_BRACE = 0x7d, OPEN_BRACKET = 0x5b, CLOSE_BRACKET = 0x5d;
 
@@ -49,8 +39,15 @@ function endOfString(text: string, open: number): number {
   return at;
 }
 
-/** Scans the text. It must not recurse, because it guards `JSON.parse` against nesting too deeply. */
-function scan(text: string): Scan {
+/**
+ * Scans a text without parsing it. The scan does not recurse, because it guards `JSON.parse` against
+ * text that nests too deeply.
+ *
+ * @returns `members`: how many colons stand outside strings, so how many members are written, repeated
+ * ones included. `plainNumbers`: whether every number is 1 to 15 digits without a leading zero.
+ * `leadingZeros`: the positions of leading zeros, in numbers such as `01`.
+ */
+function scan(text: string) {
   const leadingZeros: number[] = [];
   let depth = 0;
   let members = 0;
@@ -99,12 +96,11 @@ function mendLeadingZeros(text: string, zeros: readonly number[]): string {
   return mended + text.slice(from);
 }
 
-/** V8 hands a reviver the text of a number as `source`, in a third parameter TypeScript does not know. */
-type Reviver = (key: string, value: unknown) => unknown;
-
-function numberBySource(_key: string, value: unknown, context: { source?: string }): unknown {
+/** A reviver that makes NaN of a number that breaks S-FRM-1, by its text: `context.source`. */
+function numberBySource(_key: string, value: unknown, context?: { source?: string }): unknown {
   if (typeof value !== "number") return value;
-  return PLAIN_INTEGER.test(context.source ?? "") && value <= Number.MAX_SAFE_INTEGER ? value : NaN;
+  const plain = PLAIN_INTEGER.test(context?.source ?? "");
+  return plain && value <= Number.MAX_SAFE_INTEGER ? value : NaN;
 }
 
 function checkText(text: string): void {
@@ -137,7 +133,7 @@ function countMembers(value: unknown, escapes: boolean): number {
 
 function parse(text: string, plain: boolean): unknown {
   try {
-    return plain ? JSON.parse(text) : JSON.parse(text, numberBySource as Reviver);
+    return plain ? JSON.parse(text) : JSON.parse(text, numberBySource);
   } catch {
     // Without a cause: the text of a SyntaxError quotes what the peer sent.
     throw malformed("bad syntax");

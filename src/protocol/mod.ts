@@ -16,7 +16,8 @@
  *
  * A client sends requests, and a server sends one reply to each request, in the order of the
  * requests. A client may send requests without waiting for replies. In both directions frame
- * follows frame with nothing between them, and TCP may cut the bytes anywhere.
+ * follows frame with nothing between them, and TCP may cut the bytes anywhere. The port is 65432
+ * unless server and client are told another.
  *
  * ```text
  * frame        = header LF [ session-data ] [ payload ]
@@ -33,16 +34,17 @@
  * {"name":"hello.txt"}hello
  * ```
  *
- * The fields of a header:
+ * The fields of a header, of which only `session.id` and `session.data_size` may be absent:
  *
  * - `version`: `"2.0"`, or `"2.<minor>"` of a later version.
- * - `mime_type`: the media type of the file; `application/json` in replies.
+ * - `mime_type`: the media type of the file; any, in a request without one; `application/json` in
+ *   replies.
  * - `size`: bytes of payload. Only a `transfer` may have more than 0.
  * - `session.id`: a UUIDv4 in lower case; null or absent in stateless frames, and in a `connect`
  *   that asks for a new session.
  * - `session.mode`: `stateless` for a frame that stands alone, `stateful` for a frame of a session.
- * - `session.sequence`: the number of the frame in its session, from 1. Stateless frames and
- *   `connect` may carry any number.
+ * - `session.sequence`: the number of the frame in its session, from 1 (S-SEQ). Stateless frames
+ *   and `connect` may carry any number.
  * - `session.action`: what the frame asks for; see the next section.
  * - `session.data_size`: bytes of session data; absent means 0.
  *
@@ -101,13 +103,17 @@
  *
  * Session data of `transfer`:
  *
- * - `upload_id`: a UUID the client makes for this file; it makes retries safe (S-TRF-9).
+ * - `upload_id`: a UUID the client makes for this file; it makes retries safe (S-TRF-9). Every
+ *   frame of the file carries it.
  * - `name`: the file's name at the sender, at most 255 bytes. It is data and never part of a path.
+ *   Name and media type are those of the frame that opens the file.
  * - `offset`: where the payload starts in the file; absent means 0.
  * - `length`: the size of the whole file.
  * - `complete`: whether this frame ends the file; absent means true.
- * - `sha256`: the digest of the whole file, 64 hex digits.
- * - `cancel`: true drops the session's partial file. The answer is `partial` with `offset` 0.
+ * - `sha256`: the digest of the whole file, 64 hex digits; compared at the frame that ends the
+ *   file.
+ * - `cancel`: true drops the session's partial file, and stores nothing. The answer is `partial`
+ *   with `offset` 0 and `cancelled`: true.
  *
  * `heartbeat` and `disconnect` have no session data of their own.
  *
@@ -128,12 +134,14 @@
  *
  * - `file`, `durability`, `upload_id`: with `ok`, what was stored and how safely (S-TRF-7).
  * - `replayed`: true when the request was answered before and nothing ran now.
- * - `offset`: how much of the file the server has, in bytes.
- * - `next_sequence`: the number of the next frame of the session.
+ * - `offset`: how much of the file the server has, in bytes; with `partial`, `offset_mismatch` and
+ *   `incomplete`.
+ * - `next_sequence`: the number of the next frame of the session, with the success of a stateful
+ *   `connect` or `heartbeat`.
  * - `expected`: the number the server expects, with `sequence_gap` and the like.
  * - `retry_after_ms`: how long to wait before the next try.
- * - `field`, `name`, `limit`, `length`, `supported`: what was wrong with the request, or what is
- *   allowed.
+ * - `field`, `name`, `limit`, `length`, `sha256`, `supported`: what was wrong with the request,
+ *   what is allowed, or what the server has.
  * - `state`: `expired` or `closed`, with `session_expired`.
  * - `files`, `bytes`, `messages`, `duration_ms`: what the session did in all, with
  *   `session_closed`.
@@ -176,17 +184,17 @@
  * The payload of a `transfer` without session data is one whole file. In a session a file may come
  * in several frames: every frame but the last says `complete: false`, and each carries the `offset`
  * where it starts. That is how a client sends a file larger than `max_request_size`, or one whose
- * size it does not know yet. `length` may be told late, but only once. A session has one open file
- * at a time. A stateless transfer is one whole file: `complete: false` and `cancel` are
+ * size it does not know yet. Any frame may be the first that tells `length`. A session has one open
+ * file at a time. A stateless transfer is one whole file: `complete: false` and `cancel` are
  * `mode_not_allowed`.
  *
  * - S-TRF-1 `offset` must be the offset up to which the server has the file, and `upload_id` that
  *   of the open file. Anything else is refused with `offset_mismatch`, the right `offset` and the
  *   right `upload_id`, and nothing is written. In stateless mode the right offset is 0.
  * - S-TRF-2 A frame that reaches beyond `length`, ends the file before it, or tells another
- *   `length` than an earlier frame, is `length_mismatch`. One over a limit of the server is
- *   `too_large`, one over a quota `quota_exceeded`. The server refuses all of them before it reads
- *   the payload.
+ *   `length` than an earlier frame, is `length_mismatch`. A frame or file over a limit of the
+ *   server is `too_large`, over a quota `quota_exceeded`. The server refuses all of them before it
+ *   reads the payload.
  * - S-TRF-3 Before it reads a payload, the server reserves room for the announced bytes: in its
  *   budget, and in the free space of the disk where it may ask for that. Of three uploads that each
  *   announce 60 % of the room one is taken, and two are told `storage_full`.
@@ -206,12 +214,13 @@
  *   its contents are flushed to the disk. `durable`: contents, directory entry, manifest and
  *   session store are.
  * - S-TRF-8 After a refusal the server sends the reply first, and then reads away what is left of
- *   the payload: at most 64 MiB for at most 2 s. If that was all of it, the connection goes on; if
- *   not, the server closes its writing half, reads on to the same limits, and closes. A client
- *   whose write fails still tries to read a reply.
- * - S-TRF-9 An `upload_id` that was stored before with the same `sha256` gets its first result
- *   again, with `replayed: true`, and nothing is stored: a retry is safe, also in stateless mode
- *   and after a fallback. With another `sha256` it is `sequence_reuse`, with `field` `upload_id`.
+ *   the payload: at most 64 MiB for at most 2 s. If that was the whole payload, the connection goes
+ *   on; if not, the server closes its writing half, reads on to the same limits, and closes. A
+ *   client whose write fails still tries to read a reply.
+ * - S-TRF-9 An `upload_id` that was stored before with the same SHA-256, as sent or else as
+ *   computed, gets its first result again, with `replayed: true`, and nothing is stored: a retry is
+ *   safe, also in stateless mode and after a fallback. With another `sha256` it is
+ *   `sequence_reuse`, with `field` `upload_id`.
  *
  * The `path` of a stored file is relative to the server's storage folder, and no text of a client
  * is part of it: `received_<32 hex digits>.<ext>` in stateless mode and version 1, and in a session
@@ -269,14 +278,7 @@
  * @module
  */
 export * from "./limits.ts";
-export type {
-  DecodeEvent,
-  FileInfo,
-  ReplyBody,
-  ReplyFrame,
-  ReplyHeader,
-  V1Header,
-} from "./frame.ts";
+export * from "./frame.ts";
 export {
   type Action,
   ACTIONS,
@@ -292,7 +294,6 @@ export {
   type TransferData,
   type TransferRequest,
 } from "./actions.ts";
-export { Decoder, type DecoderOptions } from "./decoder.ts";
-export { encodeReply, encodeRequest, type RequestInit } from "./encoder.ts";
-export { encodeV1Header, encodeV1Results, type V1Result } from "./v1.ts";
-export { negotiateVersion } from "./version.ts";
+export * from "./decoder.ts";
+export * from "./encoder.ts";
+export { negotiateVersion } from "./header.ts";

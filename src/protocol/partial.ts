@@ -1,6 +1,6 @@
 /** The bytes of a header or of session data that arrived in more than one chunk. @module */
 
-/** Most headers fit into this; a connection that has sent one byte costs no more. */
+/** The first size of a buffer: most headers fit, and one early byte of a connection costs no more. */
 const FIRST_BYTES = 256;
 
 /**

@@ -1,8 +1,4 @@
-/**
- * What the three ways to reach Redis have in common: the package, its options, how long to wait.
- *
- * @module
- */
+/** What the three ways to reach Redis have in common: the package, its options, how long to wait. @module */
 import type { RedisUrl } from "../config/mod.ts";
 import { omitUndefined } from "../omit_undefined.ts";
 import type { RedisClient, RedisSubscriber } from "../store/mod.ts";
@@ -16,7 +12,7 @@ export const START_MS = 2000;
 /** The longest pause between two tries to connect, in milliseconds. */
 const MAX_RETRY_MS = 2000;
 
-/** How many commands may wait for a reply. Any more fail at once. */
+/** How many commands may wait for a reply. Further commands fail at once. */
 export const MAX_WAITING = 10_000;
 
 /** A client for commands, and a subscriber for messages. Disposing closes their connections. */
@@ -61,16 +57,12 @@ export type NodeOptions = typeof CONNECTION & {
   };
 };
 
-/** The options for each server that a URL leads to. */
+/** The options for each server of a Cluster, or behind Sentinels. */
 export function nodeOptions({ tls, username, password }: RedisUrl): NodeOptions {
   return {
     ...CONNECTION,
     ...omitUndefined({ username, password }),
-    socket: {
-      connectTimeout: START_MS,
-      reconnectStrategy: false,
-      ...(tls ? { tls } : {}),
-    },
+    socket: { connectTimeout: START_MS, reconnectStrategy: false, ...(tls && { tls }) },
   };
 }
 

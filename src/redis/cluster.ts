@@ -24,14 +24,12 @@ export async function clusterOf(url: RedisUrl): Promise<MakeClient> {
       reportTrouble(error);
     };
     cluster.on("node-error", lost);
-    // One of the nodes in the URL does not answer. Another may, so the client stays usable.
+    // One of the nodes in the URL does not answer. Another node may, so the client stays usable.
     cluster.on("error", reportTrouble);
     return {
       connect: () => cluster.connect(),
       usable: () => usable,
-      sendCommand: async (args) => {
-        return await cluster.sendCommand(keyOf(args), false, args);
-      },
+      sendCommand: (args) => cluster.sendCommand(keyOf(args), false, args),
       subscribe: (channel, listener) => cluster.subscribe(channel, listener),
       unsubscribe: (channel, listener) => cluster.unsubscribe(channel, listener as never),
       // deno-lint-ignore require-await -- as the contract asks
@@ -43,7 +41,7 @@ export async function clusterOf(url: RedisUrl): Promise<MakeClient> {
   };
 }
 
-/** The key of a command, by which the package finds the node; RedisClient tells where it stands. */
+/** The key of a command, by which the package finds the node. RedisClient tells where the key stands. */
 function keyOf(args: readonly string[]): string | undefined {
   return /^EVAL/i.test(args[0] ?? "") ? args[3] : args[1];
 }

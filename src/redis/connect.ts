@@ -1,8 +1,4 @@
-/**
- * Connects to Redis as the URL says: one server, a Cluster, or Sentinels.
- *
- * @module
- */
+/** Connects to Redis as the URL says: one server, a Cluster, or Sentinels. @module */
 import { parseRedisUrl } from "../config/mod.ts";
 import { FxferError } from "../errors.ts";
 import type { Logger } from "../log.ts";
@@ -22,9 +18,7 @@ import { RenewingLink } from "./renewing_link.ts";
 import { sentinelOf } from "./sentinel.ts";
 
 /** The client type of `npm:redis`. */
-type Client = Awaited<ReturnType<typeof loadRedis>> extends { createClient: infer Create }
-  ? Create extends (options: never) => infer Made ? Made : never
-  : never;
+type Client = ReturnType<Awaited<ReturnType<typeof loadRedis>>["createClient"]>;
 
 /**
  * Connects to Redis. If that takes longer than 2 s, the link is returned nevertheless: it goes on trying
@@ -35,22 +29,10 @@ type Client = Awaited<ReturnType<typeof loadRedis>> extends { createClient: infe
  */
 export async function connectRedis(url: string, log: Logger): Promise<RedisLink> {
   const parts = parseRedisUrl(url);
-  switch (parts?.kind) {
-    case "server":
-      return await connectServer(url, log);
-    case "cluster":
-      return await RenewingLink.start(
-        await clusterOf(parts),
-        log.child({ connection: "cluster" }),
-      );
-    case "sentinel":
-      return await RenewingLink.start(
-        await sentinelOf(parts),
-        log.child({ connection: "sentinel" }),
-      );
-    default:
-      throw unusable();
-  }
+  if (parts === undefined) throw unusable();
+  if (parts.kind === "server") return await connectServer(url, log);
+  const make = await (parts.kind === "cluster" ? clusterOf(parts) : sentinelOf(parts));
+  return await RenewingLink.start(make, log.child({ connection: parts.kind }));
 }
 
 function unusable(): FxferError {
@@ -77,7 +59,9 @@ async function connectServer(url: string, log: Logger): Promise<RedisLink> {
   };
   const commands = make("commands");
   const listening = make("takeovers");
-  await Promise.all([connectFirst(commands), connectFirst(listening)]);
+  // The package itself goes on trying if this takes longer than a start may take.
+  const connected = [commands, listening].map((client) => client.connect().catch(() => {}));
+  await within(START_MS, Promise.all(connected));
   return {
     client: { sendCommand: (args) => sendOrReconnect(commands, args) },
     subscriber: new Subscriber(listening),
@@ -104,11 +88,6 @@ function logOutages(client: Client, log: Logger): void {
     log.info("redis.ready");
     lost = undefined;
   });
-}
-
-/** Waits until the client is connected, but not for longer than a start may take. */
-async function connectFirst(client: Client): Promise<void> {
-  await within(START_MS, client.connect().catch(() => {}));
 }
 
 /**

@@ -5,13 +5,13 @@
  * ## What the package may not do
  *
  * The package `redis` is told never to send a command again, and never to queue commands while there is
- * no connection. A save whose reply was lost may have been stored; sent twice, the second one would
- * report a conflict that is none. And a command that waits in a queue keeps its connection waiting, while
- * a `store_unavailable` at once lets the server answer its client.
+ * no connection. A save whose reply was lost may have been stored: if the package sent it again, the second
+ * reply would report a conflict although the save succeeded. And while a command waited in a queue, so would
+ * the sender of the file; a `store_unavailable` at once lets the server answer the sender.
  *
- * For one server the package reconnects by itself and keeps to both. Its clients for a Cluster and for
+ * For one server the package reconnects by itself and keeps both rules. Its clients for a Cluster and for
  * Sentinel do not: after a failover they send again a command whose reply was lost, or let commands wait
- * for a server that is gone. So renewing_link.ts forbids them to repair anything, and replaces a
+ * for a server that is gone. So renewing_link.ts forbids these clients to repair anything, and replaces a
  * client that has lost a server with a new one.
  *
  * @module

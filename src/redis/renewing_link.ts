@@ -1,21 +1,20 @@
 /**
- * A link to several Redis servers that outlives each of them. When one is lost, a new client finds out
- * anew which servers there are, and takes the place of the old client. mod.ts tells why the clients of
+ * A link to several Redis servers that outlives each of them. When a server is lost, a new client finds
+ * out which servers there are now, and takes the place of the old client. mod.ts tells why the clients of
  * the package may not do that themselves.
  *
  * @module
  */
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "../log.ts";
 import type { RedisClient, RedisSubscriber } from "../store/mod.ts";
-import { within } from "../within.ts";
+import { pause, within } from "../within.ts";
 import { DEAD_MS, MAX_WAITING, reasonOf, type RedisLink, retryDelay, START_MS } from "./client.ts";
 
 type Listener = (message: string) => void;
 
 /** A client that is used until it loses a server, and then replaced. */
 export interface ReplaceableClient extends RedisSubscriber, RedisClient {
-  /** Finds the servers. Rejects if it cannot; it is not called again. */
+  /** Finds the servers, or rejects. It is called once. */
   connect(): Promise<unknown>;
   /** Whether the client still has its servers, and they still have the parts they had. */
   usable(): boolean;
@@ -32,9 +31,9 @@ export type MakeClient = (reportTrouble: (error: unknown) => void) => Replaceabl
  */
 const STABLE_MS = 5000;
 
-/** See the text of the module. */
+/** Commands and messages of several Redis servers, by one client after the other. */
 export class RenewingLink implements RedisLink, RedisSubscriber {
-  /** Sends each command by the client of this moment. */
+  /** Sends each command through the current client. */
   readonly client: RedisClient = { sendCommand: (args) => this.#send(args) };
   /** Listens to messages, also after a failover. */
   readonly subscriber: RedisSubscriber = this;
@@ -52,7 +51,7 @@ export class RenewingLink implements RedisLink, RedisSubscriber {
   #waiting = 0;
   /** Settles when `#current` is usable again; undefined while it is. */
   #renewing: Promise<void> | undefined;
-  /** The reason that was logged last. */
+  /** The reason for the loss that was logged last; undefined after a new client has connected. */
   #lost: string | undefined;
   readonly #closed = new AbortController();
 
@@ -122,13 +121,11 @@ export class RenewingLink implements RedisLink, RedisSubscriber {
     this.#reportTrouble(error);
   }
 
-  async #renew(pause: number): Promise<void> {
+  async #renew(firstPause: number): Promise<void> {
     if (performance.now() - this.#since > STABLE_MS) this.#tries = 0;
-    for (let ms = pause;; ms = retryDelay(this.#tries)) {
+    for (let ms = firstPause;; ms = retryDelay(this.#tries)) {
       // Disposing of the link ends the pause.
-      if (ms > 0) {
-        await sleep(ms, undefined, { signal: this.#closed.signal }).catch(() => {});
-      }
+      if (ms > 0) await pause(ms, this.#closed.signal);
       if (this.#closed.signal.aborted || this.#current?.usable()) break;
       this.#tries++;
       if (await this.#open()) break;

@@ -28,8 +28,9 @@ export async function sentinelOf(url: RedisUrl): Promise<MakeClient> {
       nodeClientOptions: node,
     });
     sentinel.on("error", (error: unknown) => {
-      // During connect a Sentinel does not answer, and another one may. Later the error may come from the
-      // connection that listens for messages; the package does not tell, so the client is replaced.
+      // An error during connect means that one Sentinel does not answer; another Sentinel may. A later
+      // error may come from the connection that listens for messages. The package does not tell which
+      // connection it was, so the client is replaced.
       stale ||= connected;
       reportTrouble(error);
     });

@@ -1,9 +1,4 @@
-/**
- * Who may attach to a session again (S-CON-5): a client that shows the session's secret or, where the
- * session has no secret, a client that comes from the same address.
- *
- * @module
- */
+/** Who may attach to a session again (S-CON-5). @module */
 import { isV4, parseAddress, samePrefix } from "../address.ts";
 import type { SessionRecord } from "./session.ts";
 
@@ -22,8 +17,9 @@ export interface Credentials {
 /**
  * Decides whether a client with these credentials may attach to the session.
  *
- * Where the session has a secret, the client needs it and needs nothing else: its address may change.
- * The time that the comparison takes does not tell how much of a wrong hash was right.
+ * Where the session has a secret, the client needs it and nothing else: its address may change. Where
+ * the session has none, the client must come from the same address, as closely as `binding` says. The
+ * time that the comparison takes does not tell how much of a wrong hash was right.
  */
 export function authorised(
   record: Pick<SessionRecord, "tokenHash" | "clientAddress">,

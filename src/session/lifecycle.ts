@@ -6,9 +6,15 @@
  *
  * @module
  */
-import { expiredAt, lifeOf } from "./life.ts";
 import { remember } from "./sequence.ts";
-import type { Intent, KeptReply, SessionRecord, UploadRecord } from "./session.ts";
+import {
+  expiredAt,
+  type Intent,
+  type KeptReply,
+  lifeOf,
+  type SessionRecord,
+  type UploadRecord,
+} from "./session.ts";
 import { isAttached, nextState } from "./state.ts";
 
 /** After this many takeovers within {@linkcode FLAP_WINDOW_MS} another one is refused (S-TAKE-5). */
@@ -59,22 +65,18 @@ export interface Execution {
 
 /** A new session, attached to the connection that asked for it (S-CON-1). */
 export function createSession(init: SessionInit): SessionRecord {
+  const { now, ...terms } = init;
   return {
-    id: init.id,
+    ...terms,
     version: 1,
     state: nextState(nextState("idle", "connect"), "authorise"),
     epoch: 1,
-    instance: init.instance,
-    leaseUntil: leaseFrom(init.now, init.keepaliveMs),
+    leaseUntil: leaseFrom(now, init.keepaliveMs),
     takeovers: NONE,
-    tokenHash: init.tokenHash,
-    clientAddress: init.clientAddress,
-    createdAt: init.now,
-    lastActivityAt: init.now,
+    createdAt: now,
+    lastActivityAt: now,
     detachedAt: null,
     endedAt: null,
-    keepaliveMs: init.keepaliveMs,
-    expiryMs: init.expiryMs,
     lastSequence: 0,
     ring: NONE,
     upload: null,
@@ -85,12 +87,12 @@ export function createSession(init: SessionInit): SessionRecord {
   };
 }
 
-// All records share one empty list, so that 10,000 idle sessions do not hold 20,000 of them.
+// All records share one empty list, so that 10,000 idle sessions do not hold 20,000 empty lists.
 const NONE: readonly never[] = Object.freeze([]);
 
 /**
- * Attaches an authorised connection. If another connection is attached, this is a takeover: the epoch
- * goes up, so that the other one's saves are refused from now on (S-TAKE-2).
+ * Attaches an authorised connection. The epoch goes up, so that another connection that is attached
+ * until now is displaced: its saves are refused (S-TAKE-2).
  *
  * @throws {FxferError} `session_expired` or `session_unknown`, decided by the time alone (S-CLK-1).
  */
@@ -170,11 +172,7 @@ export function openUpload(
 export function checkpoint(record: SessionRecord, offset: number, now: number): SessionRecord {
   const { upload } = record;
   if (upload === null) throw new TypeError("Cannot checkpoint: session has no upload");
-  return openUpload(
-    record,
-    offset > upload.offset ? { ...upload, offset } : upload,
-    now,
-  );
+  return openUpload(record, offset > upload.offset ? { ...upload, offset } : upload, now);
 }
 
 /** Forgets the open file, because the client cancelled it or its bytes are gone. */
@@ -235,7 +233,7 @@ export function execute(record: SessionRecord, run: Execution): SessionRecord {
 /**
  * Notes that the session has expired, and at what time it did (S-CLK-1). The kept replies are dropped.
  *
- * @throws {RangeError} If its time is not over: only what has expired may be cleaned up (S-CLK-3).
+ * @throws {RangeError} If the session's time is not over: it must not be cleaned up (S-CLK-3).
  * @throws {FxferError} `session_expired` if the session has ended already.
  */
 export function expire(record: SessionRecord, now: number): SessionRecord {
@@ -258,14 +256,6 @@ export function expire(record: SessionRecord, now: number): SessionRecord {
 
 /** Closes the session for a clean start (S-CON-3). A disconnect goes through {@linkcode execute} instead. */
 export function close(record: SessionRecord, now: number): SessionRecord {
-  return {
-    ...record,
-    version: record.version + 1,
-    state: nextState(record.state, "disconnect"),
-    instance: null,
-    lastActivityAt: now,
-    endedAt: now,
-    upload: null,
-    intent: null,
-  };
+  const state = nextState(record.state, "disconnect");
+  return { ...dropUpload(record, now), state, instance: null, endedAt: now, intent: null };
 }

@@ -1,12 +1,13 @@
-/**
- * A session that moves to a server with another store: its record at the server it leaves, and its
- * record at the server where it arrives.
- *
- * @module
- */
+/** A session that moves to a server with another store: its record at either server. @module */
 import { FxferError } from "../errors.ts";
-import { lifeOf } from "./life.ts";
-import type { AuthMethod, Moved, SessionRecord, UploadRecord } from "./session.ts";
+import { close } from "./lifecycle.ts";
+import {
+  type AuthMethod,
+  lifeOf,
+  type Moved,
+  type SessionRecord,
+  type UploadRecord,
+} from "./session.ts";
 import { nextState } from "./state.ts";
 
 /**
@@ -23,16 +24,8 @@ export function authMethodOf(record: Pick<SessionRecord, "tokenHash" | "principa
  * until the tombstone ends, so that the same hand-over can be exported once more.
  */
 export function depart(record: SessionRecord, moved: Moved, now: number): SessionRecord {
-  return {
-    ...record,
-    version: record.version + 1,
-    epoch: record.epoch + 1,
-    state: nextState(record.state, "disconnect"),
-    instance: null,
-    lastActivityAt: now,
-    endedAt: now,
-    moved,
-  };
+  const { upload, intent } = record;
+  return { ...close(record, now), epoch: record.epoch + 1, upload, intent, moved };
 }
 
 /**

@@ -4,7 +4,7 @@
  * TCP gives two programs a stream of bytes for as long as one connection lasts. A session is what
  * outlives the connection: who may continue, which requests have run, and how far the open file is.
  * The text of the protocol folder says what the bytes are; this text says what a session makes of
- * them. A client that needs none of it sends stateless frames, and every one of them stands alone.
+ * them. A client that needs no session sends stateless frames, and each of them stands alone.
  *
  * ## States
  *
@@ -25,9 +25,9 @@
  * - **Idle** and **Connected** belong to a connection that has no session yet.
  * - **Authenticated**: attached to a connection. **Active**: it has transferred on this connection.
  * - **Detached**: the connection is gone, and the time to the session's expiry runs.
- * - **Timeout** and **Disconnected**: the session has ended, and its id still says so (its
- *   tombstone).
- * - **Cleanup**: the tombstone is over, and the id means nothing any more.
+ * - **Timeout** and **Disconnected**: the session has ended. The server keeps a tombstone, which
+ *   tells so to a client that shows the id.
+ * - **Cleanup**: the tombstone is gone, and the id means nothing any more.
  *
  * A frame that has no arrow in its state is refused: `not_connected` for work before a session is
  * attached, `protocol_error` for a second connect, `session_expired` and `session_unknown` after
@@ -76,18 +76,20 @@
  *   over.
  * - S-CON-3 `clean: true` closes the old session, if the client may attach to it, and creates
  *   another one under a new id. No id is ever used twice.
- * - S-CON-4 An unknown id is `session_unknown`. One within its tombstone is `session_expired` with
+ * - S-CON-4 An unknown id is `session_unknown`. The id of a tombstone is `session_expired` with
  *   `state` `"expired"` or `"closed"`. A server never adopts an id that a client made up.
  * - S-CON-5 To attach again, a client shows the secret as `token`, where the session has one. Where
  *   it has none, the client must come from the same address; a server may be told to accept the
  *   same network (/24 or /64), or any address. Every failure is the one code `unauthorized`, and
- *   the connection that is attached notices nothing of it.
+ *   the connection that is attached goes on.
  * - S-CON-6 The reply states the server's terms, and the client keeps to them: `keepalive_s` (K)
  *   and `session_expiry_s` (E), at most what the client asked for; `max_inflight`, how many
- *   requests the client may have unanswered; `limits` with `max_header`, `max_session_data`,
- *   `max_request_size`, `max_upload_size` (0: none) and `checkpoint_bytes`; `server` with
- *   `instance`, `tier`, `durability` and `versions`; and `challenge`, 32 random bytes in base64url.
- *   A stateless connect is told `limits` and `server` only.
+ *   requests the client may have unanswered; `limits` in bytes: `max_header`, `max_session_data`,
+ *   `max_request_size` (payload of one frame), `max_upload_size` (one file; 0: none) and
+ *   `checkpoint_bytes` (S-TRF-4); `server` with `instance`, `tier`, `durability` and `versions`,
+ *   and with `upload_ids` false where it cannot keep S-TRF-9; and `challenge`, 32 random bytes in
+ *   base64url, of which this version makes no use. A stateless connect is told `server` and the
+ *   first three `limits` only.
  * - S-CON-7 A second connect on an attached connection is `protocol_error`. After a refused connect
  *   the client may try again on the same connection. A stateful frame before a connect, or with the
  *   id of another session, is `not_connected`.
@@ -112,8 +114,8 @@
  * - S-SEQ-2 A number is used up by `ok`, `partial`, `checksum_mismatch` and `session_closed`. Every
  *   other reply to a transfer or disconnect leaves the number free: the next try carries it again.
  *   Frames sent behind a refused one are refused as well, with `sequence_gap`.
- * - S-SEQ-3 A heartbeat carries the last number and uses none up. A disconnect uses the next number
- *   and may be repeated, so a closed session keeps its replies.
+ * - S-SEQ-3 A heartbeat carries the last number that ran, or a smaller one, and uses none up. A
+ *   disconnect uses the next number and may be repeated, so a closed session keeps its replies.
  * - S-SEQ-4 Numbers start at 1 and go up by 1, and they go on when the session changes its
  *   connection. Stateless frames may carry any number.
  * - S-SEQ-5 Before a finished file gets its final name, the server saves what it is about to do:
@@ -121,17 +123,31 @@
  *   the file is there, the commit is finished, and a repeated frame gets its reply; if not, the
  *   intent is dropped, and the frame runs again.
  *
+ * After a lost connection a client connects again with the session's id and secret, and looks at
+ * its frames that have no reply. A frame with a number below `next_sequence` has run, and a
+ * repetition brings its reply (S-SEQ-1). The others have not run, and are sent again: an open file
+ * from `upload.offset` on, a file from its start where `upload` is null. So a file of 9 bytes
+ * arrives although the connection is lost after 5 of them:
+ *
+ * ```text
+ * connect, id null, want_token            -> session_created, id S, token T, next_sequence 1
+ * transfer 1, size 9, length 9, 5 bytes   -> (lost)
+ * connect, id S, token T                  -> session_resumed, next_sequence 1, upload.offset 5
+ * transfer 1, size 4, length 9, offset 5  -> ok, file.size 9
+ * disconnect 2                            -> session_closed
+ * ```
+ *
  * ## Takeover
  *
- * A session has one connection. When a second one presents its id, the second one gets it.
+ * A session has one connection. A second connection that presents the session's id takes it over.
  *
  * - S-TAKE-1 The server authorises the newcomer first. If that fails, the attached connection goes
  *   on.
  * - S-TAKE-2 Each attach raises the session's `epoch` by one, in one compare-and-set in the store.
  *   A save with a smaller epoch is refused, and the handler that tried it stops.
  * - S-TAKE-3 In the same server process, the old connection stops reading, saves what it has
- *   received, is sent the notice `session_taken_over` within 250 ms, and is closed. In another
- *   process it is told through the store, or finds its epoch lost within 1 s.
+ *   received, is sent the notice `session_taken_over` within 250 ms, and is closed. A connection in
+ *   another process is told through the store, or finds its epoch lost within 1 s.
  * - S-TAKE-4 The newcomer's reply is sent when the old connection has let go, or after 2 s.
  * - S-TAKE-5 A client that was displaced does not reconnect by itself. After five takeovers within
  *   10 s the next is refused with `takeover_flapping`, to be tried again after 5 s.
@@ -145,16 +161,16 @@
  * handed over, `ticket`. The client shows the ticket at the new server as its `token`, and never
  * shows one server's token to another. As a notice, or as the answer to another frame, the code has
  * the `address` only: the client connects again and asks. A client follows only to servers that it
- * was told to trust, at most three in a row. If it arrives before its session, it is told
+ * was told to trust, at most three in a row. A client that arrives before its session is told
  * `session_unknown` or `unauthorized`, and tries again. Epochs go on from one server to the next,
  * so that of all records of a session in the world the one with the highest epoch is right.
  *
  * ## The end, and doing without a session
  *
  * - S-DIS-1 A disconnect is answered `session_closed` with the totals: `files`, `bytes`,
- *   `messages`, `duration_ms`. It closes the session for good. A connection that ends without one
- *   leaves its session detached, and the expiry begins. If the reply to a disconnect was lost, a
- *   new connect is answered `session_expired` with `state` `"closed"`.
+ *   `messages`, `duration_ms`. It closes the session for good and drops an open file. A connection
+ *   that ends without one leaves its session detached, and the expiry begins. If the reply to a
+ *   disconnect was lost, a new connect is answered `session_expired` with `state` `"closed"`.
  * - S-DEG-1 Only a client that asked for it (`fallback: "stateless"`) is served without a session
  *   when it cannot have one. The reply is `ok` with `mode` `"stateless"`, the id null, and
  *   `degraded` for the reason: `max_sessions`, `store_unavailable`, `busy` or `mode_not_allowed`.
@@ -179,52 +195,9 @@
  *
  * @module
  */
-export type {
-  AuthMethod,
-  Intent,
-  KeptReply,
-  Moved,
-  RingEntry,
-  SessionRecord,
-  UploadRecord,
-} from "./session.ts";
-export { arrive, authMethodOf, depart, departing } from "./migration.ts";
-export {
-  type FrameInput,
-  isAttached,
-  nextState,
-  type SessionInput,
-  type SessionState,
-  STATE_NAMES,
-} from "./state.ts";
-export {
-  fingerprint,
-  judge,
-  remember,
-  type RequestFacts,
-  type SequenceDecision,
-} from "./sequence.ts";
-export { expiredAt, forgottenAt, isLive, type Life, lifeOf, TOMBSTONE_MS } from "./life.ts";
-export {
-  attach,
-  type AttachInit,
-  checkpoint,
-  close,
-  createSession,
-  detach,
-  dropIntent,
-  dropUpload,
-  execute,
-  type Execution,
-  expire,
-  FLAP_RETRY_MS,
-  FLAP_WINDOW_MS,
-  intend,
-  intendWhole,
-  isFlapping,
-  MAX_TAKEOVERS,
-  openUpload,
-  renewLease,
-  type SessionInit,
-} from "./lifecycle.ts";
-export { authorised, type Credentials, type IpBinding } from "./authorise.ts";
+export * from "./session.ts";
+export * from "./state.ts";
+export * from "./sequence.ts";
+export * from "./lifecycle.ts";
+export * from "./migration.ts";
+export * from "./authorise.ts";

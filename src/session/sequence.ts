@@ -1,9 +1,5 @@
-/**
- * Exactly once: what the server does with a frame, decided by its sequence number (S-SEQ-1, S-SEQ-2).
- *
- * @module
- */
-import { FxferError } from "../errors.ts";
+/** Exactly once: what the server does with a frame, by its number (S-SEQ-1, S-SEQ-2). @module */
+import { type Code, FxferError } from "../errors.ts";
 import type { KeptReply, RingEntry, SessionRecord } from "./session.ts";
 
 /** The facts of a request. Two requests are the same if all their facts are equal (S-SEQ-1). */
@@ -62,36 +58,20 @@ export function judge(
   // A frame whose reply is kept has run, whatever else the record says.
   const last = Math.max(session.lastSequence, ring.at(-1)?.sequence ?? 0);
   if (sequence === last + 1) return RUN;
-  if (sequence > last) {
-    return refuse(
-      new FxferError("sequence_gap", "Cannot run frame: an earlier one is missing", {
-        fields: { expected: last + 1 },
-      }),
-    );
-  }
+  const refuse = (code: Code, message: string): SequenceDecision => (
+    { kind: "refuse", error: new FxferError(code, message, { fields: { expected: last + 1 } }) }
+  );
+  if (sequence > last) return refuse("sequence_gap", "Cannot run frame: an earlier one is missing");
   // The entry is searched, not computed: the ring may be shorter than max_inflight is or was.
   const entry = ring.findLast((kept) => kept.sequence === sequence);
   if (entry === undefined) {
-    return refuse(
-      new FxferError("replay_too_old", "Cannot repeat reply: it is no longer kept", {
-        fields: { expected: last + 1 },
-      }),
-    );
+    return refuse("replay_too_old", "Cannot repeat reply: it is no longer kept");
   }
   if (entry.fingerprint !== fingerprint) {
-    return refuse(
-      new FxferError(
-        "sequence_reuse",
-        "Cannot run frame: its sequence number belongs to another request",
-        { fields: { expected: last + 1 } },
-      ),
-    );
+    const why = "its sequence number belongs to another request";
+    return refuse("sequence_reuse", `Cannot run frame: ${why}`);
   }
   return { kind: "replay", reply: { ...entry.reply, replayed: true } };
-}
-
-function refuse(error: FxferError): SequenceDecision {
-  return { kind: "refuse", error };
 }
 
 /**

@@ -1,10 +1,11 @@
 /**
  * The session record: everything a server remembers about one session, as plain JSON-safe data.
- * Records are immutable: a change is a new record with `version` one higher.
+ * Records are immutable: a change is a new record with `version` one higher. And what a session is at a
+ * given time: its record and that time alone say so, whether or not the server has cleaned up (S-CLK-1).
  *
  * @module
  */
-import type { SessionState } from "./state.ts";
+import { isAttached, type SessionState } from "./state.ts";
 
 /** A reply that a session keeps, so that a repeated request is answered and does not run again.
  * @category Session */
@@ -145,4 +146,35 @@ export interface SessionRecord {
    * is absent, `tokenHash` says it. See `authMethodOf()`.
    */
   readonly principal?: AuthMethod;
+}
+
+/** The shortest time for which an ended session is remembered, in milliseconds: 1 h. */
+export const TOMBSTONE_MS = 3_600_000;
+
+/** What a session is for a client that presents its id. */
+export type Life = "attached" | "detached" | "expired" | "closed" | "forgotten";
+
+/** When the session was detached; after a crash, when the lease ended that was not renewed (S-CLK-4). */
+const detachedSince = (record: SessionRecord): number => record.detachedAt ?? record.leaseUntil;
+
+/** When the session expired or was closed, in milliseconds since the epoch; null while it lives. */
+export function expiredAt(record: SessionRecord, now: number): number | null {
+  if (record.endedAt !== null) return record.endedAt;
+  if (isAttached(record.state) && now < record.leaseUntil) return null;
+  const at = detachedSince(record) + record.expiryMs;
+  return now < at ? null : at;
+}
+
+/** When the tombstone ends, max(E, 1 h) after the session's end; null while the session lives. */
+export function forgottenAt(record: SessionRecord, now: number): number | null {
+  const ended = expiredAt(record, now);
+  return ended === null ? null : ended + Math.max(record.expiryMs, TOMBSTONE_MS);
+}
+
+/** What the session is at `now`, in milliseconds since the epoch. */
+export function lifeOf(record: SessionRecord, now: number): Life {
+  const forgotten = forgottenAt(record, now);
+  if (record.state === "forgotten" || (forgotten !== null && now >= forgotten)) return "forgotten";
+  if (forgotten !== null) return record.state === "closed" ? "closed" : "expired";
+  return isAttached(record.state) && now < record.leaseUntil ? "attached" : "detached";
 }

@@ -48,9 +48,7 @@ export const STATE_NAMES: Readonly<Record<SessionState, StateName>> = {
   forgotten: "Cleanup",
 };
 
-interface Refusal {
-  readonly refuse: Code;
-}
+type Refusal = { readonly refuse: Code };
 
 // S-CON-7: a connect where a session is attached, and every other frame where none is.
 const protocol: Refusal = { refuse: "protocol_error" };
@@ -83,16 +81,11 @@ const TRANSITIONS: Readonly<Record<SessionState, Row>> = {
  */
 export function nextState(state: SessionState, input: SessionInput): SessionState {
   const cell = TRANSITIONS[state][input];
-  if (typeof cell !== "string") throw refusal(cell.refuse, state, input);
+  if (typeof cell !== "string") {
+    const fields = cell === ended ? { state } : {};
+    throw new FxferError(cell.refuse, `Cannot ${input}: session is ${state}`, { fields });
+  }
   return cell;
-}
-
-function refusal(code: Code, state: SessionState, input: SessionInput): FxferError {
-  return new FxferError(
-    code,
-    `Cannot ${input}: session is ${state}`,
-    code === "session_expired" ? { fields: { state } } : {},
-  );
 }
 
 /** Whether the record says that a connection is attached. The lease says whether that still holds (S-CLK-4). */

@@ -38,16 +38,10 @@ export class Budget {
 
   /**
    * @param limit 0 for none.
-   * @param freeSpace Says how many bytes are free on the file system; undefined where the process may
-   * not ask.
+   * @param freeSpace Says how many bytes the disk has free; undefined where the process may not ask.
    * @param ledger Given where several storages share the limit.
    */
-  constructor(
-    limit: number,
-    now: () => number,
-    freeSpace?: () => number,
-    ledger?: BudgetLedger,
-  ) {
+  constructor(limit: number, now: () => number, freeSpace?: () => number, ledger?: BudgetLedger) {
     this.#limit = limit;
     this.#ledger = limit > 0 ? ledger : undefined;
     this.#now = now;
@@ -78,10 +72,7 @@ export class Budget {
     this.#unwritten += bytes;
   }
 
-  /**
-   * Whether the disk has room. An answer that is up to a second old is enough for a yes; before it says
-   * no, the budget asks again.
-   */
+  /** Whether the disk has room. An answer up to a second old is enough for a yes, but never for a no. */
   #fits(bytes: number, freeSpace: () => number): boolean {
     const now = this.#now();
     const fresh = now - this.#askedAt < FREE_SPACE_MS && now >= this.#askedAt;

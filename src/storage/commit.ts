@@ -6,7 +6,6 @@
  * @module
  */
 import type { DiskParts } from "./disk_parts.ts";
-import { entryOf } from "./manifest_line.ts";
 import { folderOf } from "./naming.ts";
 import type { FileSpec, StoredFile } from "./types.ts";
 
@@ -34,7 +33,7 @@ export function commitNow(parts: DiskParts, file: WholeFile): StoredFile {
     parts.folder.takeFinalNameBack(file.temporaryPath, file.finalPath);
     throw error;
   }
-  return finish(parts, file);
+  return remember(parts, file);
 }
 
 /**
@@ -43,7 +42,7 @@ export function commitNow(parts: DiskParts, file: WholeFile): StoredFile {
  *
  * If only that last flush fails, the file keeps its final name and a line that a power cut may take
  * away. The commit throws, so the sender gets no `ok` and the upload id is not remembered; a second call
- * with the same record flushes once more.
+ * with the same `file` flushes once more.
  */
 export async function commitDurably(parts: DiskParts, file: WholeFile): Promise<StoredFile> {
   if (file.listed !== true) {
@@ -58,10 +57,10 @@ export async function commitDurably(parts: DiskParts, file: WholeFile): Promise<
     file.listed = true;
   }
   await parts.manifestSync.sync("");
-  return finish(parts, file);
+  return remember(parts, file);
 }
 
-/** Flushes what makes a name durable: its folder, and the entry of that folder in the one above. */
+/** Flushes what makes a name durable: the folder of the file, and the storage folder above it. */
 export async function syncFolders(parts: DiskParts, path: string): Promise<void> {
   const folder = folderOf(path);
   const waits = [parts.folderSync.sync(parts.folder.root)];
@@ -69,20 +68,18 @@ export async function syncFolders(parts: DiskParts, path: string): Promise<void>
   await Promise.all(waits);
 }
 
-function appendLine(parts: DiskParts, file: WholeFile): void {
-  const { finalPath: path, size, sha256 } = file;
-  parts.manifest.append(entryOf(file.spec, { path, size, sha256 }, parts.now()));
+/** Adds the line of a file that has its final name, and counts its bytes. */
+export function appendLine(parts: DiskParts, { spec, finalPath, size, sha256 }: WholeFile): void {
+  parts.manifest.append({ ...spec, path: finalPath, size, sha256, time: parts.now() });
   parts.budget.add(size);
 }
 
-function finish(parts: DiskParts, file: WholeFile): StoredFile {
-  const stored: StoredFile = {
-    path: file.finalPath,
-    size: file.size,
-    sha256: file.sha256,
-    mimeType: file.spec.mimeType,
-    replayed: false,
-  };
-  if (file.spec.uploadId !== undefined) parts.index.set(file.spec.uploadId, stored);
+/** Remembers the upload id of a file that is listed, and returns what its sender is told. */
+export function remember(
+  { index }: DiskParts,
+  { spec: { mimeType, uploadId }, finalPath: path, size, sha256 }: WholeFile,
+): StoredFile {
+  const stored: StoredFile = { path, size, sha256, mimeType, replayed: false };
+  index.set(uploadId, stored);
   return stored;
 }

@@ -1,6 +1,6 @@
 /** The sha256 of a file on the disk, and its comparison with the one a sender announced. @module */
+import type { Hash } from "node:crypto";
 import { FxferError } from "../errors.ts";
-import type { Sha256 } from "./disk_parts.ts";
 
 /** One read. It is large, so that the way to the thread pool and back is a small part of the time. */
 const BLOCK_BYTES = 1024 * 1024;
@@ -10,7 +10,7 @@ const BLOCK_BYTES = 1024 * 1024;
  *
  * @returns The number of bytes read: fewer than `size` when the file ends before.
  */
-export async function hashFile(file: Deno.FsFile, size: number, hash: Sha256): Promise<number> {
+export async function hashFile(file: Deno.FsFile, size: number, hash: Hash): Promise<number> {
   const block = new Uint8Array(Math.max(1, Math.min(BLOCK_BYTES, size)));
   let done = 0;
   while (done < size) {
@@ -20,6 +20,13 @@ export async function hashFile(file: Deno.FsFile, size: number, hash: Sha256): P
     done += count;
   }
   return done;
+}
+
+/** The digest, in hex, of the first `size` bytes of the file at a path. */
+export async function digestOf(path: string, size: number, hash: Hash): Promise<string> {
+  using file = await Deno.open(path, { read: true });
+  await hashFile(file, size, hash);
+  return hash.digest("hex");
 }
 
 /**

@@ -21,7 +21,7 @@ import type {
 } from "./types.ts";
 import { DiskUpload } from "./upload.ts";
 
-/** A partial file is swept only if nobody has written to it for this long, in milliseconds. */
+/** A partial file is swept only if no process has written to it for this long, in milliseconds. */
 const SWEEP_OLDER_THAN_MS = 600_000;
 
 /**
@@ -108,27 +108,22 @@ export class DiskStorage implements FileStorage {
   /**
    * Stores a file that is in memory: at once if it is small and the level asks for no flush.
    *
-   * @param crowded Other requests wait for this thread: the thread pool writes files of 16 KiB and more.
+   * @param crowded Other requests wait for this thread: the thread pool writes files from 16 KiB on.
    */
   put(spec: PutSpec, bytes: Uint8Array, crowded = false): StoredFile | Promise<StoredFile> {
     const parts = this.#parts;
-    if (parts.durability !== "process" || bytes.length > PUT_NOW_BYTES) {
-      return this.#putLater(spec, bytes);
+    const small = parts.durability === "process" && bytes.length <= PUT_NOW_BYTES;
+    if (small && (!crowded || bytes.length < PUT_ON_THREAD_POOL_BYTES)) {
+      return putNow(parts, spec, bytes);
     }
-    if (!crowded || bytes.length < PUT_ON_THREAD_POOL_BYTES) return putNow(parts, spec, bytes);
-    // A repeated upload needs no room, so it is answered before room is reserved.
-    const known = spec.uploadId !== undefined && parts.index.get(spec.uploadId) !== undefined;
-    return known ? putNow(parts, spec, bytes) : putOnThreadPool(parts, spec, bytes);
+    // A repeated upload needs no room, and putNow answers it before it reserves any.
+    if (spec.uploadId !== undefined && parts.index.get(spec.uploadId) !== undefined) {
+      return putNow(parts, spec, bytes);
+    }
+    return small ? putOnThreadPool(parts, spec, bytes) : this.#putAsUpload(spec, bytes);
   }
 
-  async #putLater(spec: PutSpec, bytes: Uint8Array): Promise<StoredFile> {
-    // As in put: a repeated upload needs no room.
-    if (spec.uploadId !== undefined && this.#parts.index.get(spec.uploadId) !== undefined) {
-      const sha256 = this.#parts.digest(bytes);
-      checkDigest(spec.sha256, sha256);
-      const replay = this.#parts.index.replay(spec.uploadId, sha256);
-      if (replay !== undefined) return replay;
-    }
+  async #putAsUpload(spec: PutSpec, bytes: Uint8Array): Promise<StoredFile> {
     const upload = await this.begin({ ...spec, reserve: bytes.length });
     try {
       await upload.write(bytes);
@@ -147,13 +142,12 @@ export class DiskStorage implements FileStorage {
     parts.budget.reserve(spec.reserve);
     try {
       const names = nameFile(parts, spec);
+      const path = parts.folder.at(names.temporaryPath);
       const file = parts.folder.withFolders(
         names.temporaryPath,
-        () =>
-          Deno.openSync(parts.folder.at(names.temporaryPath), { write: true, ...creation(parts) }),
+        () => Deno.openSync(path, { write: true, ...creation(parts) }),
       );
-      const [hash, reserved] = [parts.sha256(), spec.reserve];
-      return new DiskUpload(parts, { ...names, spec, file, hash, offset: 0, reserved });
+      return new DiskUpload(parts, { ...names, spec, file, hash: parts.sha256(), offset: 0 });
     } catch (error) {
       parts.budget.release(spec.reserve, 0);
       throw error instanceof TypeError ? error : asStorageError("Cannot begin upload", error);

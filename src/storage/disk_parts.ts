@@ -1,20 +1,14 @@
 /** The parts that all files of a DiskStorage work with, and small steps they share. @module */
+import type { Hash } from "node:crypto";
 import type { Logger } from "../log.ts";
 import type { Budget } from "./budget.ts";
-import type { Flush } from "./flush.ts";
+import type { Flush, GroupSync } from "./flush.ts";
 import type { StorageFolder } from "./folder.ts";
-import type { GroupSync } from "./group_sync.ts";
 import type { Manifest } from "./manifest.ts";
 import type { ExtensionTable } from "./media_types.ts";
 import { type Naming, type RandomHex, sessionName, simpleName, temporaryName } from "./naming.ts";
 import type { Durability, FileSpec, Upload } from "./types.ts";
 import type { UploadIndex } from "./upload_index.ts";
-
-/** What is used of the incremental Hash of `node:crypto`. */
-export interface Sha256 {
-  update(bytes: Uint8Array): unknown;
-  digest(encoding: "hex"): string;
-}
 
 /** The parts of one DiskStorage; open.ts makes them. */
 export interface DiskParts {
@@ -31,7 +25,7 @@ export interface DiskParts {
   readonly log: Logger;
   readonly now: () => number;
   /** Starts the digest of bytes that arrive piece by piece. */
-  readonly sha256: () => Sha256;
+  readonly sha256: () => Hash;
   /** The digest, in hex, of bytes that are all here: half the time of the incremental way for 1 KiB. */
   readonly digest: (bytes: Uint8Array) => string;
   readonly naming: Naming;

@@ -1,10 +1,7 @@
 /**
  * The storage folder and what is done in it by name: making folders, giving a file its final name,
- * removing. All paths are relative to the folder, and naming.ts has made them.
- *
- * Somebody may have planted symbolic links in the folder. In tier RW each folder is looked at with lstat
- * before it is used, and a link is refused. Tier W may not look; there a link in place of a session's
- * folder is removed, and `createNew` never follows a link that is the last part of a path.
+ * removing. All paths are relative to the folder, and naming.ts has made them. Somebody may have planted
+ * symbolic links in the folder; mod.ts tells how each tier meets them.
  *
  * @module
  */
@@ -68,8 +65,8 @@ export class StorageFolder {
   }
 
   /**
-   * Something has the name of the folder, and tier W may not look what. Removing it tells: that fails on
-   * a folder with files in it, which is one of the storage's own, and takes a planted link away.
+   * The name of the folder is in use, and tier W may not look by what. So this tries to remove whatever
+   * has the name: a planted link goes, and a folder with files in it, which is the storage's own, stays.
    */
   #makeFolderAnew(path: string): void {
     try {
@@ -89,26 +86,29 @@ export class StorageFolder {
     throw new FxferError("local_io", "Cannot use storage: a folder in it is a link or a file");
   }
 
-  /** Runs `action`. If a folder was missing, makes all folders again and runs `action` once more. */
-  withFolders<T>(finalPath: string, action: () => T): T {
+  /**
+   * Runs `action`, which needs the folder of `path`. If a folder was missing, makes all folders again and
+   * runs `action` once more.
+   */
+  withFolders<T>(path: string, action: () => T): T {
     try {
-      this.makeFolderOf(finalPath);
+      this.makeFolderOf(path);
       return action();
     } catch (error) {
       if (!isAbsent(error)) throw error;
       this.make();
       this.remade();
-      this.makeFolderOf(finalPath);
+      this.makeFolderOf(path);
       return action();
     }
   }
 
   /**
    * Gives a whole file its final name, and never replaces another file. In tier W the file has that name
-   * from the start; here it gets the mode of a whole file.
+   * from the start, and gets the mode of a whole file now.
    *
-   * A name of 128 random bits is never in use. A name made of a session's id and sequence may be, so it
-   * is looked for; that takes 14 µs of the 220 that a small file takes.
+   * A name of 128 random bits is never in use. A name made of a session's id and sequence may be in use,
+   * so this looks; that takes 14 µs of the 220 that a small file takes.
    */
   giveFinalName(temporaryPath: string, finalPath: string): void {
     if (this.tier === "W") return this.#setMode(finalPath, 0o640);
@@ -140,18 +140,17 @@ export class StorageFolder {
     }
   }
 
-  /** Removes a folder if nothing is in it. */
+  /** Removes a folder if nothing is in it: without `recursive` the system refuses to remove any other. */
   removeEmptyFolder(folder: string): void {
     this.#made.delete(folder);
     try {
-      // Without `recursive` the system refuses to remove a folder that is not empty.
       Deno.removeSync(this.at(folder));
     } catch {
       // There are files in it, or somebody else has removed it.
     }
   }
 
-  /** What has this name; a link is reported as a link. Undefined if nothing has it. Takes tier RW. */
+  /** What has this name: a link shows as a link. Undefined if the name is free. Takes tier RW. */
   kind(path: string): Deno.FileInfo | undefined {
     try {
       return Deno.lstatSync(this.at(path));

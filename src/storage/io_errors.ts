@@ -12,6 +12,11 @@ export function isAbsent(error: unknown): boolean {
   return error instanceof Deno.errors.NotFound || systemCode(error) === "ENOENT";
 }
 
+/** For `catch` of a promise: undefined where a file does not exist; any other error is thrown again. */
+export function unlessAbsent(error: unknown): undefined {
+  if (!isAbsent(error)) throw error;
+}
+
 /** Whether an error says that a name is in use. */
 export function isTaken(error: unknown): boolean {
   return error instanceof Deno.errors.AlreadyExists || systemCode(error) === "EEXIST";
@@ -39,10 +44,9 @@ function isFull(error: unknown): boolean {
  *
  * @param action What could not be done: "Cannot write upload".
  */
-export function asStorageError(action: string, error: unknown): FxferError {
-  if (error instanceof FxferError) return error;
-  if (isFull(error)) {
-    return new FxferError("storage_full", `${action}: no room left`, { cause: error });
-  }
-  return new FxferError("internal_error", `${action}: the file system refused`, { cause: error });
+export function asStorageError(action: string, cause: unknown): FxferError {
+  if (cause instanceof FxferError) return cause;
+  return isFull(cause)
+    ? new FxferError("storage_full", `${action}: no room left`, { cause })
+    : new FxferError("internal_error", `${action}: the file system refused`, { cause });
 }

@@ -6,8 +6,7 @@
  */
 import type { DiskParts } from "./disk_parts.ts";
 import { MANIFEST } from "./manifest.ts";
-import type { ManifestEntry } from "./manifest_line.ts";
-import { readManifest } from "./manifest_reader.ts";
+import { type ManifestEntry, readManifest } from "./manifest_lines.ts";
 import { isFinalPath } from "./naming.ts";
 
 /**
@@ -19,21 +18,18 @@ export async function readKnownFiles(parts: DiskParts, countBytes: boolean): Pro
   const path = folder.at(MANIFEST);
   let stored = 0;
   let malformed = 0;
-  for await (const line of readManifest(path)) {
-    if (line.torn) {
+  for await (const { number: line, start, end, torn, entry } of readManifest(path)) {
+    manifest.readTo = torn ? start : end;
+    if (torn) {
       // Another process may have appended meanwhile: only the end of the file is cut off.
-      if ((await Deno.lstat(path)).size === line.end) await Deno.truncate(path, line.start);
-      manifest.readTo = line.start;
-      log.warn("storage.manifest_cut", { line: line.number, bytes: line.end - line.start });
-      continue;
+      if (folder.kind(MANIFEST)?.size === end) await Deno.truncate(path, start);
+      log.warn("storage.manifest_cut", { line, bytes: end - start });
+    } else if (entry === undefined || !isFinalPath(entry.path)) {
+      if (malformed++ === 0) log.warn("storage.manifest_malformed", { line });
+    } else {
+      rememberId(parts, entry);
+      if (countBytes) stored += folder.kind(entry.path)?.size ?? 0;
     }
-    manifest.readTo = line.end;
-    if (line.entry === undefined || !isFinalPath(line.entry.path)) {
-      if (malformed++ === 0) log.warn("storage.manifest_malformed", { line: line.number });
-      continue;
-    }
-    rememberId(parts, line.entry);
-    if (countBytes) stored += folder.kind(line.entry.path)?.size ?? 0;
   }
   if (malformed > 1) log.warn("storage.manifest_malformed", { lines: malformed });
   parts.budget.begin(stored);
@@ -42,9 +38,7 @@ export async function readKnownFiles(parts: DiskParts, countBytes: boolean): Pro
 /** Remembers the upload id of an entry, so that a second upload with the id is answered (S-TRF-9). */
 function rememberId({ index }: DiskParts, entry: ManifestEntry): void {
   const { path, size, sha256, mimeType, uploadId } = entry;
-  if (uploadId !== undefined) {
-    index.set(uploadId, { path, size, sha256, mimeType, replayed: false });
-  }
+  index.set(uploadId, { path, size, sha256, mimeType, replayed: false });
 }
 
 /**

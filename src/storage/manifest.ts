@@ -8,9 +8,8 @@
  * @module
  */
 import { FxferError } from "../errors.ts";
-import { isAbsent } from "./io_errors.ts";
-import { formatEntry, type ManifestEntry } from "./manifest_line.ts";
-import type { Tier } from "./types.ts";
+import type { StorageFolder } from "./folder.ts";
+import { formatEntry, type ManifestEntry } from "./manifest_lines.ts";
 
 /** The manifest's name in the storage folder. */
 export const MANIFEST = "commits.jsonl";
@@ -24,11 +23,10 @@ const PATH_CHECK_MS = 1000;
 
 type Fs = typeof import("node:fs");
 
-/** Appends to the manifest. */
+/** Appends to the manifest. It works through `node:fs`, because Deno.open has no O_NONBLOCK (see below). */
 export class Manifest {
   readonly #fs: Fs;
-  readonly #path: string;
-  readonly #tier: Tier;
+  readonly #folder: StorageFolder;
   readonly #now: () => number;
   readonly #encoder = new TextEncoder();
   #handle: number;
@@ -41,21 +39,13 @@ export class Manifest {
   /** Lines written since `#checkedAt`. */
   #sincePathCheck: Uint8Array[] = [];
 
-  private constructor(fs: Fs, path: string, tier: Tier, now: () => number) {
+  /** Opens or makes the manifest of a folder. */
+  constructor(fs: Fs, folder: StorageFolder, now: () => number) {
     this.#fs = fs;
-    this.#path = path;
-    this.#tier = tier;
+    this.#folder = folder;
     this.#now = now;
     this.#checkedAt = now();
-    const opened = openForAppend(fs, path, tier);
-    this.#handle = opened.handle;
-    // An earlier process may have left half a line, and tier W may not read the last byte.
-    this.#torn = tier === "W" && opened.size > 0;
-  }
-
-  /** Opens or makes the manifest, through `node:fs`: Deno.open has no O_NONBLOCK (see below). */
-  static async open(folder: string, tier: Tier, now: () => number): Promise<Manifest> {
-    return new Manifest(await import("node:fs"), `${folder}/${MANIFEST}`, tier, now);
+    [this.#handle, this.#torn] = openForAppend(fs, folder);
   }
 
   /** Appends the line of a whole file. When it returns, the line survives the end of the process. */
@@ -102,11 +92,9 @@ export class Manifest {
   checkPath(): void {
     if (this.#fs.fstatSync(this.#handle).nlink === 0) {
       const old = this.#handle;
-      const opened = openForAppend(this.#fs, this.#path, this.#tier);
-      this.#handle = opened.handle;
+      [this.#handle, this.#torn] = openForAppend(this.#fs, this.#folder);
       this.#fs.closeSync(old);
       this.readTo = 0;
-      this.#torn = this.#tier === "W" && opened.size > 0;
       for (const line of this.#sincePathCheck) this.#write(line);
     }
     this.#sincePathCheck = [];
@@ -127,33 +115,28 @@ export class Manifest {
 }
 
 /**
- * Opens a regular file for appending.
+ * Opens the manifest for appending. Returns its handle, and whether it may end inside a line: an earlier
+ * process may have left half a line, and tier W may not read the last byte.
  *
  * Somebody may have planted a FIFO under the name: opening it would block for ever if no program reads
  * it, and a program that reads it would swallow the lines. So it is opened with O_NONBLOCK, which fails
- * at once without a reader, and the handle is asked whether it is a regular file, which both tiers may.
- * A planted link is refused by lstat in tier RW. Tier W may not look, and there Deno's permission keeps
- * the link's target inside the folder.
+ * at once without a reader, and fstat, which both tiers may call, must find a regular file. A planted
+ * link is refused in tier RW. Tier W may not look, and there Deno's permission keeps the link's target
+ * inside the folder.
  */
-function openForAppend(fs: Fs, path: string, tier: Tier): { handle: number; size: number } {
-  if (tier === "RW") {
-    try {
-      if (!Deno.lstatSync(path).isFile) throw notRegular();
-    } catch (error) {
-      if (!isAbsent(error)) throw error;
-    }
-  }
+function openForAppend(fs: Fs, folder: StorageFolder): [handle: number, torn: boolean] {
+  if (folder.tier === "RW" && folder.kind(MANIFEST)?.isFile === false) throw notRegular();
   const { O_APPEND, O_CREAT, O_WRONLY, O_NONBLOCK } = fs.constants;
   // Windows has no FIFOs in folders, and no O_NONBLOCK.
   const flags = O_WRONLY | O_CREAT | O_APPEND | (O_NONBLOCK ?? 0);
   let handle: number;
   try {
-    handle = fs.openSync(path, flags, 0o640);
+    handle = fs.openSync(folder.at(MANIFEST), flags, 0o640);
   } catch (error) {
     throw (error as { code?: string }).code === "ENXIO" ? notRegular(error) : error;
   }
   const info = fs.fstatSync(handle);
-  if (info.isFile()) return { handle, size: info.size };
+  if (info.isFile()) return [handle, folder.tier === "W" && info.size > 0];
   fs.closeSync(handle);
   throw notRegular();
 }

@@ -21,11 +21,7 @@ const COMMON: ReadonlyMap<string, string> = new Map([
 /** How many types are remembered. Clients choose them, so there must be a limit. */
 const MAX_REMEMBERED = 256;
 
-/**
- * Loads the table when a storage is opened, so that programs which only import the library need not.
- *
- * It is the data file of mime-db. The package mime-types, which wraps it, takes six times as long to load.
- */
+/** Loads the table when a storage is opened, so that programs which only import the library need not. */
 export async function loadExtensions(): Promise<ExtensionTable> {
   const { default: table } = await import("npm:mime-db@1.54.0/db.json", {
     with: { type: "json" },

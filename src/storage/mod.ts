@@ -1,9 +1,9 @@
 /**
  * Where the bytes of files live: names, digests, budget, durability, the list of stored files.
  *
- * types.ts is the contract between the server and a storage. A storage stores files; whether it can also
- * reopen partial files, recover commits, find files by upload id, learn of other processes' files and
- * sweep is told by capabilities, optional members that are present or absent. {@linkcode DiskStorage} is
+ * types.ts is the contract between the server and a storage. Every storage stores files. Its capabilities,
+ * optional members that are present or absent, tell whether it can also reopen partial files, recover
+ * commits, find files by upload id, learn of other processes' files and sweep. {@linkcode DiskStorage} is
  * the storage of the program.
  *
  * ## A storage of your own
@@ -17,11 +17,12 @@
  *    a comparison of digests and publish; `check`, which throws while no file can be stored; `durability`,
  *    the strongest level that is true; `label`, a word for logs. With that a server works, in both modes.
  * 3. `find`, with replays in `put` and `publish`: a client whose reply was lost may now send a file again
- *    without having it stored twice (S-TRF-9). It may be asynchronous, as for a database. If it answers from
- *    memory while other processes store files, too, add `refresh`.
+ *    without having it stored twice (S-TRF-9). `find` may be asynchronous, as for a database. If it answers
+ *    from memory while other processes store files, too, add `refresh`.
  * 4. `partials`: uploads go on after a restart of the server (S-TRF-4). From now on `release` leaves the
  *    bytes. Then `sweep`, because partial files whose session is gone must be removed at some time.
- * 5. `recover`: a crash between a file's publication and its session's record stores it once (S-SEQ-5).
+ * 5. `recover`: a file is stored once even if the server crashes between the file's publication and the
+ *    session's record of it (S-SEQ-5).
  *
  * Each member's text in types.ts says what the caller guarantees, what you must guarantee, and what users
  * lose where a capability is absent. What must always hold: `ok` comes after the level is reached; a file
@@ -29,7 +30,7 @@
  * come back from a session record are checked before they are used; errors are `storage_full` or
  * `internal_error` with a cause.
  *
- * Run `tests/storage_suite.ts` on it: a test file calls `storageSuite(name, factory, gaps)`, where `gaps`
+ * Run `tests/storage_suite.ts` on your storage: a test file calls `storageSuite(name, factory, gaps)`, where `gaps`
  * names what the storage cannot do, each with the reason; these tests show as skipped. Two examples, which
  * run as tests: `tests/examples/memory_storage.ts` is a storage from scratch without a capability, and
  * `tests/examples/image_storage.ts` wraps the disk and takes images only.
@@ -73,20 +74,24 @@
  *   would refuse a used name by itself: a link and a removal cost twice as much, and a crash between them
  *   leaves two names (folder.ts).
  * - Names have 128 random bits, not the 16 of older servers, which collided within 5,000 files.
- * - The list of stored files is a text file, appended to by one write a line, and not a database: several
- *   processes may append without a lock, a crash damages the last line at most, and any tool can read it.
- * - At level `durable` uploads that end together share one flush (group_sync.ts), because a flush takes
+ * - The list of stored files is a text file, to which each line is appended by one write, and not a
+ *   database: several processes may append without a lock, a crash damages the last line at most, and any
+ *   tool can read the list.
+ * - At level `durable` uploads that end together share one flush (flush.ts), because a flush takes
  *   milliseconds however many files it covers.
- * - Extensions come from the data file of mime-db. The package around it takes six times as long to load.
- * - One contract with optional members, and no class for each combination: a server asks for one capability
- *   where it needs it. Asking for the tier told the same only as long as the disk was the only storage.
+ * - Extensions come from the data file of mime-db. The package mime-types, which wraps the file, takes six
+ *   times as long to load.
+ * - There is one contract with optional members, and no class for each combination: a server asks for a
+ *   capability where it needs it. Asking for the tier would be enough only if all storages were disks.
  *
  * ## Known limits
  *
- * - Free space is asked for only with `--allow-sys=statfs`; without, a full disk shows during a write.
+ * - The storage asks for free space only with `--allow-sys=statfs`. Without it a full disk shows during a
+ *   write.
  * - Whoever can write to the folder can put a symbolic link in place of a session's folder after fxfer has
  *   looked at it.
- * - A manifest that is *moved* away (not removed) goes on being written to until a restart.
+ * - If somebody *moves* the manifest away (instead of removing it), the server goes on writing to the moved
+ *   file until a restart.
  *
  * @module
  */

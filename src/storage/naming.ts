@@ -1,10 +1,9 @@
 /**
- * The names of files. They are made of numbers, a session's UUID and an extension from a table: no text
- * of a client ever becomes part of a path.
+ * The names of files, and the times in them. Names are made of numbers, a session's UUID and an extension
+ * from a table: no text of a client ever becomes part of a path.
  *
  * @module
  */
-import { timestamp } from "./time_text.ts";
 import type { FileSpec } from "./types.ts";
 
 /** The form of final names: setting `storage.naming`.
@@ -32,13 +31,10 @@ export function createRandomHex(): RandomHex {
   };
 }
 
-/**
- * 128 random bits, as many as a session's id has: nobody can guess such a name and plant a file there,
- * and no name is made twice. The 16 bits of older servers collided within 5,000 files.
- */
+/** 128 random bits: nobody can guess such a name and plant a file there, and no name is made twice. */
 const FINAL_DIGITS = 32;
 
-/** Fewer are enough for a temporary name, because createNew refuses one that is in use. */
+/** A temporary name needs fewer digits, because createNew refuses a name that is in use. */
 const TEMPORARY_DIGITS = 16;
 
 /** `received_<32 hex>.<ext>` */
@@ -46,22 +42,17 @@ export function simpleName(randomHex: RandomHex, extension: string): string {
   return `received_${randomHex(FINAL_DIGITS)}.${extension}`;
 }
 
-/** `session_<id>/file_<sequence>_<timestamp>.<ext>` */
+/** `session_<id>/file_<sequence>_<timestamp>.<ext>`. @throws {TypeError} The session's id is no UUID. */
 export function sessionName(
-  session: NonNullable<FileSpec["session"]>,
+  { id, sequence }: NonNullable<FileSpec["session"]>,
   time: number,
   extension: string,
 ): string {
-  return `${sessionFolder(session.id)}/file_${session.sequence}_${timestamp(time)}.${extension}`;
-}
-
-/** The folder for the files of a session. @throws {TypeError} The id is no UUID. */
-export function sessionFolder(id: string): string {
   // The caller passes a UUID that a server made. It is checked because it becomes part of a path.
   if (!/^[0-9A-Za-z-]{1,64}$/.test(id)) {
     throw new TypeError("Cannot name a session folder: the id is not a UUID");
   }
-  return `session_${id}`;
+  return `session_${id}/file_${sequence}_${timestamp(time)}.${extension}`;
 }
 
 /** A name for a partial file in tier RW: `.incoming/<random>.part`. */
@@ -71,6 +62,29 @@ export function temporaryName(randomHex: RandomHex): string {
 
 /** The folder for partial files in tier RW, on the same file system as the final names. */
 export const INCOMING = ".incoming";
+
+/** The second whose text `isoTime` keeps, because many files are stored in one second. */
+let second = NaN;
+let text = "";
+
+/**
+ * A time as ISO 8601 in UTC with milliseconds, as `Date.toISOString` writes it.
+ *
+ * @param time Milliseconds since the epoch, a whole number.
+ */
+export function isoTime(time: number): string {
+  const whole = Math.floor(time / 1000);
+  if (whole !== second) {
+    text = new Date(whole * 1000).toISOString().slice(0, 20);
+    second = whole;
+  }
+  return `${text}${String(time - whole * 1000).padStart(3, "0")}Z`;
+}
+
+/** A time for a file's name, in UTC with milliseconds: `20261123T101112345`. */
+export function timestamp(time: number): string {
+  return isoTime(time).replace(/[-:.Z]/g, "");
+}
 
 /** The folder part of a storage path; undefined for a file right in the storage folder. */
 export function folderOf(path: string): string | undefined {

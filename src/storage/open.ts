@@ -3,15 +3,13 @@ import { FxferError } from "../errors.ts";
 import { type Logger, silentLogger } from "../log.ts";
 import { Budget, type BudgetLedger } from "./budget.ts";
 import type { DiskParts } from "./disk_parts.ts";
-import { type Flush, systemFlush } from "./flush.ts";
+import { type Flush, GroupSync, systemFlush } from "./flush.ts";
 import { StorageFolder } from "./folder.ts";
-import { GroupSync } from "./group_sync.ts";
 import { asStorageError } from "./io_errors.ts";
 import { readKnownFiles } from "./known_files.ts";
 import { Manifest } from "./manifest.ts";
 import { loadExtensions } from "./media_types.ts";
 import { createRandomHex, type Naming } from "./naming.ts";
-import { findTier, mayAskFreeSpace } from "./tier.ts";
 import type { Durability, Tier } from "./types.ts";
 import { UploadIndex } from "./upload_index.ts";
 
@@ -53,13 +51,12 @@ export interface DiskStorageOptions {
 
 /** Opens the parts of a storage in a folder. DiskStorage.open tells what it throws. */
 export async function openParts(path: string, options: DiskStorageOptions): Promise<DiskParts> {
-  const limit = options.budget ?? 0;
+  const { durability = "process", budget: limit = 0, budgetLedger, maxUploadIds = 100_000 } =
+    options;
+  const { naming = "session_aware", log = silentLogger, now = Date.now, flush = systemFlush } =
+    options;
   if (!(limit >= 0)) throw new RangeError(`Cannot open storage: budget ${limit} is negative`);
   const tier = options.tier ?? await findTier(path);
-  const durability = options.durability ?? "process";
-  const log = options.log ?? silentLogger;
-  const now = options.now ?? Date.now;
-  const flush = options.flush ?? systemFlush;
   if (tier === "W" && durability === "durable") {
     throw new FxferError(
       "config_invalid",
@@ -67,16 +64,16 @@ export async function openParts(path: string, options: DiskStorageOptions): Prom
         "run with --allow-read=<storage folder>, or set storage.durability to data",
     );
   }
-  const [{ createHash, hash }, { existsSync }, extensions] = await Promise.all([
+  const [{ createHash, hash }, fs, extensions] = await Promise.all([
     import("node:crypto"),
     import("node:fs"),
     loadExtensions(),
   ]);
-  const folder = new StorageFolder(path, tier, existsSync);
+  const folder = new StorageFolder(path, tier, fs.existsSync);
   let manifest: Manifest;
   try {
     folder.make();
-    manifest = await Manifest.open(folder.root, tier, now);
+    manifest = new Manifest(fs, folder, now);
   } catch (error) {
     if (error instanceof FxferError) throw error;
     const reason = error instanceof Error ? error.message : String(error);
@@ -87,8 +84,8 @@ export async function openParts(path: string, options: DiskStorageOptions): Prom
     folder,
     durability,
     manifest,
-    budget: new Budget(limit, now, await freeSpaceOf(folder, log), options.budgetLedger),
-    index: new UploadIndex(options.maxUploadIds ?? 100_000),
+    budget: new Budget(limit, now, await freeSpaceOf(folder, fs, log), budgetLedger),
+    index: new UploadIndex(maxUploadIds),
     flush,
     folderSync: new GroupSync(async (paths) => {
       await Promise.all(Array.from(paths, (path) => flush.folder(path)));
@@ -98,7 +95,7 @@ export async function openParts(path: string, options: DiskStorageOptions): Prom
     now,
     sha256: () => createHash("sha256"),
     digest: (bytes) => hash("sha256", bytes, "hex"),
-    naming: options.naming ?? "session_aware",
+    naming,
     extensions,
     randomHex: createRandomHex(),
     open: new Map(),
@@ -114,21 +111,40 @@ export async function openParts(path: string, options: DiskStorageOptions): Prom
   return parts;
 }
 
-/** Says how many bytes are free. Undefined where the process may not ask; then the log says so once. */
+/**
+ * The tier that Deno's permissions give. A permission that Deno would have to ask a person for counts as
+ * denied, because a server has nobody at its terminal.
+ *
+ * @throws {FxferError} `config_invalid` without permission to write.
+ */
+async function findTier(path: string): Promise<Tier> {
+  if ((await Deno.permissions.query({ name: "write", path })).state !== "granted") {
+    throw new FxferError(
+      "config_invalid",
+      "Cannot open storage: no permission to write there, run with --allow-write=<storage folder>",
+    );
+  }
+  return (await Deno.permissions.query({ name: "read", path })).state === "granted" ? "RW" : "W";
+}
+
+/** Returns a function that says how many bytes are free. Where the process may not ask, logs that once. */
 async function freeSpaceOf(
-  folder: StorageFolder,
+  { root, tier }: StorageFolder,
+  { statfsSync }: typeof import("node:fs"),
   log: Logger,
 ): Promise<(() => number) | undefined> {
-  if (!await mayAskFreeSpace(folder.tier)) {
-    log.info("storage.free_space_unknown", {
-      reason: "needs --allow-read=<storage folder> and --allow-sys=statfs",
-      effect: "a full disk is noticed while writing, not at admission",
-    });
-    return undefined;
+  // Deno checks a permission of this kind, but its type does not list it.
+  const sys = { name: "sys", kind: "statfs" as unknown as "osRelease" } as const;
+  const permission = await Deno.permissions.query(sys).catch(() => undefined);
+  if (tier === "RW" && permission?.state === "granted") {
+    return () => {
+      const { bavail, bsize } = statfsSync(root);
+      return bavail * bsize;
+    };
   }
-  const { statfsSync } = await import("node:fs");
-  return () => {
-    const { bavail, bsize } = statfsSync(folder.root);
-    return bavail * bsize;
-  };
+  log.info("storage.free_space_unknown", {
+    reason: "needs --allow-read=<storage folder> and --allow-sys=statfs",
+    effect: "a full disk is noticed while writing, not at admission",
+  });
+  return undefined;
 }

@@ -36,7 +36,7 @@ async function reopen(parts: DiskParts, partial: PartialFile): Promise<DiskUploa
     const hash = parts.sha256();
     // After this the position of the file is the offset, where the upload goes on writing.
     if (await hashFile(file, offset, hash) < offset) throw new Deno.errors.UnexpectedEof();
-    return new DiskUpload(parts, { temporaryPath, finalPath, spec, file, hash, offset, reserved });
+    return new DiskUpload(parts, { temporaryPath, finalPath, spec, file, hash, offset });
   } catch (error) {
     file?.close();
     if (temporaryPath !== partial.temporaryPath) parts.folder.remove(temporaryPath);

@@ -1,6 +1,6 @@
 /** Stores a small file that is wholly in memory, at level `process`, where nothing is flushed. @module */
 import type { FxferError } from "../errors.ts";
-import { commitNow } from "./commit.ts";
+import { commitNow, type WholeFile } from "./commit.ts";
 import { creation, type DiskParts, nameFile, removeQuietly } from "./disk_parts.ts";
 import { checkDigest } from "./digest.ts";
 import { asStorageError, isAbsent, isTaken } from "./io_errors.ts";
@@ -8,8 +8,7 @@ import type { PutSpec, StoredFile } from "./types.ts";
 
 /**
  * Larger files go through an upload. Up to this size, in bytes, one call stores a file on the main thread:
- * 1 KiB takes 13 µs there and 111 by the thread pool, and 1 MiB keeps other connections waiting for less
- * than a millisecond.
+ * 1 MiB keeps other connections waiting for less than a millisecond.
  */
 export const PUT_NOW_BYTES: number = 1024 * 1024;
 
@@ -49,7 +48,7 @@ export async function putOnThreadPool(
     const sha256 = parts.digest(bytes);
     await writing;
     checkDigest(spec.sha256, sha256);
-    // From here to the commit nothing is awaited, so of two uploads with one id one sees the other.
+    // Nothing is awaited from here to the commit, so the second of two uploads with one id finds the first.
     const replay = parts.index.replay(spec.uploadId, sha256);
     if (replay === undefined) return file.commit(sha256);
     file.remove();
@@ -62,24 +61,21 @@ export async function putOnThreadPool(
 }
 
 /** A file that is being stored: its names, its room in the budget, and what a failure must undo. */
-class SmallFile {
+class SmallFile implements WholeFile {
   readonly temporaryPath: string;
-  readonly #finalPath: string;
+  readonly finalPath: string;
+  sha256 = "";
   readonly #parts: DiskParts;
-  readonly #spec: PutSpec;
-  readonly #size: number;
   /** Whether this object has made the file under the temporary name. */
   #made = false;
   /** Bytes that no longer count as promised, because the file is stored. */
   #stored = 0;
 
-  constructor(parts: DiskParts, spec: PutSpec, size: number) {
-    const { temporaryPath, finalPath } = nameFile(parts, spec);
-    this.temporaryPath = temporaryPath;
-    this.#finalPath = finalPath;
+  constructor(parts: DiskParts, readonly spec: PutSpec, readonly size: number) {
+    const names = nameFile(parts, spec);
+    this.temporaryPath = names.temporaryPath;
+    this.finalPath = names.finalPath;
     this.#parts = parts;
-    this.#spec = spec;
-    this.#size = size;
     parts.budget.reserve(size);
   }
 
@@ -119,8 +115,8 @@ class SmallFile {
   }
 
   /**
-   * A write that failed in the middle has made the file, which must be removed. If the name was in use
-   * or its folder was missing, it has not.
+   * A write that failed in the middle has made the file, which must be removed. A write that found the
+   * name in use or the folder missing has made none.
    */
   #noteFailure(error: unknown): void {
     this.#made = !isTaken(error) && !isAbsent(error);
@@ -128,16 +124,10 @@ class SmallFile {
 
   /** Gives the file its final name and its line. */
   commit(sha256: string): StoredFile {
-    const { temporaryPath } = this;
-    const stored = commitNow(this.#parts, {
-      spec: this.#spec,
-      temporaryPath,
-      finalPath: this.#finalPath,
-      size: this.#size,
-      sha256,
-    });
-    this.#parts.budget.wrote(this.#size);
-    this.#stored = this.#size;
+    this.sha256 = sha256;
+    const stored = commitNow(this.#parts, this);
+    this.#parts.budget.wrote(this.size);
+    this.#stored = this.size;
     return stored;
   }
 
@@ -154,6 +144,6 @@ class SmallFile {
 
   /** Gives the reservation back; the last call. */
   end(): void {
-    this.#parts.budget.release(this.#size, this.#stored);
+    this.#parts.budget.release(this.size, this.#stored);
   }
 }

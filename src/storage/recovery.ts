@@ -1,12 +1,11 @@
 /** What a process does with files that an earlier one left half done (tier RW: it must look). @module */
 import { omitUndefined } from "../omit_undefined.ts";
-import { commitDurably, commitNow } from "./commit.ts";
-import { hashFile } from "./digest.ts";
+import { appendLine, commitDurably, commitNow, remember, type WholeFile } from "./commit.ts";
+import { digestOf } from "./digest.ts";
 import type { DiskParts } from "./disk_parts.ts";
 import { asStorageError } from "./io_errors.ts";
 import { MANIFEST } from "./manifest.ts";
-import { entryOf } from "./manifest_line.ts";
-import { readManifest } from "./manifest_reader.ts";
+import { readManifest } from "./manifest_lines.ts";
 import { INCOMING, isFinalPath, isTemporaryPath, sessionOf } from "./naming.ts";
 import type { FileSpec, SealedFile, StoredFile } from "./types.ts";
 
@@ -20,27 +19,24 @@ export async function recoverSealed(
   if (!isFinalPath(finalPath)) return undefined;
   const spec: FileSpec = given ??
     omitUndefined({ mimeType, reserve: 0, session: sessionOf(finalPath) });
-  const temporary = isTemporaryPath(temporaryPath) ? temporaryPath : undefined;
+  const file: WholeFile = { spec, temporaryPath, finalPath, size, sha256 };
+  const canRename = isTemporaryPath(temporaryPath);
+  const durable = parts.durability === "durable";
+  const tell = () => parts.log.info("storage.recovered", { path: finalPath, size });
   try {
     if (await isWhole(parts, finalPath, sealed)) {
       if (!await isListed(parts, finalPath)) {
-        parts.manifest.append(entryOf(spec, { path: finalPath, size, sha256 }, parts.now()));
-        parts.budget.add(size);
-        parts.log.info("storage.recovered", { path: finalPath, size });
+        appendLine(parts, file);
+        tell();
       }
-      if (parts.durability === "durable") await parts.manifestSync.sync("");
-      if (temporary !== undefined) parts.folder.remove(temporary);
-      const stored = { path: finalPath, size, sha256, mimeType, replayed: false };
-      if (spec.uploadId !== undefined) parts.index.set(spec.uploadId, stored);
-      return stored;
+      if (durable) await parts.manifestSync.sync("");
+      if (canRename) parts.folder.remove(temporaryPath);
+      return remember(parts, file);
     }
-    if (temporary === undefined || parts.folder.kind(finalPath) !== undefined) return undefined;
-    if (!await isWhole(parts, temporary, sealed)) return undefined;
-    const file = { spec, temporaryPath, finalPath, size, sha256 };
-    const stored = parts.durability === "durable"
-      ? await commitDurably(parts, file)
-      : commitNow(parts, file);
-    parts.log.info("storage.recovered", { path: finalPath, size });
+    if (!canRename || parts.folder.kind(finalPath) !== undefined) return undefined;
+    if (!await isWhole(parts, temporaryPath, sealed)) return undefined;
+    const stored = durable ? await commitDurably(parts, file) : commitNow(parts, file);
+    tell();
     return stored;
   } catch (error) {
     throw asStorageError("Cannot recover file", error);
@@ -50,10 +46,7 @@ export async function recoverSealed(
 async function isWhole(parts: DiskParts, path: string, sealed: SealedFile): Promise<boolean> {
   const info = parts.folder.kind(path);
   if (!info?.isFile || info.size !== sealed.size) return false;
-  using file = await Deno.open(parts.folder.at(path), { read: true });
-  const hash = parts.sha256();
-  await hashFile(file, sealed.size, hash);
-  return hash.digest("hex") === sealed.sha256;
+  return await digestOf(parts.folder.at(path), sealed.size, parts.sha256()) === sealed.sha256;
 }
 
 async function isListed(parts: DiskParts, path: string): Promise<boolean> {
@@ -82,7 +75,7 @@ export async function sweepOrphans(
     const path = `${INCOMING}/${name}`;
     if (parts.open.has(path) || isLive(path)) continue;
     const info = parts.folder.kind(path);
-    // fxfer makes no folders here. One that somebody else made is left for people to look at.
+    // fxfer makes no folders here. A folder that somebody else made is left for people to look at.
     if (info === undefined || info.isDirectory) continue;
     if (info.isFile && (info.mtime?.getTime() ?? 0) > newest) continue;
     parts.folder.remove(path);

@@ -2,9 +2,9 @@
  * The contract between the server and whatever keeps the bytes of files.
  *
  * {@linkcode FileStorage} is small: every storage stores whole files and receives files piece by piece.
- * What a storage may or may not be able to do besides is a *capability*, an optional member: present,
- * or absent (or undefined). Nothing outside this folder asks a storage what it is; it asks whether the
- * capability is there. What users lose where one is absent is told at each.
+ * What only some storages can do is a *capability*, an optional member that is present, or absent (or
+ * undefined). Code outside this folder never asks what kind of storage it has, but whether a capability
+ * is there. The text of each capability tells what users lose where it is absent.
  *
  * The life of a file that arrives piece by piece: {@linkcode FileStorage.begin}, then `write` until all
  * bytes are here, then `seal` (the digest is fixed, the contents are flushed as the level asks). The
@@ -29,10 +29,10 @@ export type Tier = "W" | "RW";
  */
 export type Durability = "process" | "data" | "durable";
 
-/** What is known of a file before its bytes are.
+/** What is known of a file before its bytes arrive.
  * @category Storage */
 export interface FileSpec {
-  /** Media type as the sender announced it; the disk chooses the extension by it. */
+  /** Media type as the sender announced it. The disk chooses the extension of the name by it. */
   readonly mimeType: string;
   /** The session that sends the file, and the number of the frame that began it; absent without one. */
   readonly session?: { readonly id: string; readonly sequence: number };
@@ -64,7 +64,7 @@ export interface StoredFile {
   readonly sha256: string;
   /** As the sender announced it. */
   readonly mimeType: string;
-  /** True when a file with this upload id was stored before, and nothing was stored now. */
+  /** True when the file was stored before, under the same upload id, and nothing was stored now. */
   readonly replayed: boolean;
 }
 
@@ -120,7 +120,7 @@ export interface Upload {
   /** Bytes written so far. */
   readonly offset: number;
   /**
-   * Reserves room for a file of `total` bytes; bytes that are reserved or written already count in.
+   * Reserves room for a file of `total` bytes, counting those that are reserved or written already.
    * Throws `storage_full` and changes nothing when there is no room (S-TRF-3).
    */
   reserve(total: number): void;
@@ -169,11 +169,11 @@ export interface PartialFiles {
    * @returns Undefined when the file is gone, shorter than its offset, or none of this storage's.
    */
   reopen(partial: PartialFile): Promise<Upload | undefined>;
-  /** Removes a partial file. One that is absent, and a path that is no partial file's, does nothing. */
+  /** Removes a partial file. Does nothing if it is absent, or if the path is no partial file's. */
   remove(partial: { readonly temporaryPath: string }): Promise<void>;
   /**
    * The first `offset` bytes of a partial file, for a session that moves to another server. Each piece
-   * is valid until the next one is asked for. Throws `incomplete` when they are not all there. Absent:
+   * is valid until the next piece is asked for. Throws `incomplete` when some bytes are missing. Absent:
    * a session that moves goes without its open file, and its client sends the file from its start.
    */
   read?(partial: Pick<PartialFile, "temporaryPath" | "offset">): AsyncIterable<Uint8Array>;
@@ -197,11 +197,11 @@ export interface FileStorage extends AsyncDisposable {
   /** What `ok` promises (S-TRF-7). */
   readonly durability: Durability;
   /**
-   * Stores a whole file that is in memory, or nothing. It may do so at once, without a promise. The
+   * Stores a whole file that is in memory, or nothing. May work at once and return no promise. The
    * caller leaves the bytes unchanged until the file is stored. If `spec.sha256` is not the digest of the
    * bytes: `checksum_mismatch` with the field `sha256` (S-TRF-5).
    *
-   * @param crowded Other requests wait for this thread: the storage should work beside it if it can.
+   * @param crowded Other requests wait for this thread, so the storage should use other threads if it can.
    */
   put(spec: PutSpec, bytes: Uint8Array, crowded?: boolean): StoredFile | Promise<StoredFile>;
   /** Reserves room for a file and begins it. */
@@ -214,9 +214,9 @@ export interface FileStorage extends AsyncDisposable {
   /**
    * Capability: finishes a commit that a crash or a lost session store cut short (S-SEQ-5).
    *
-   * Returns the stored file if all its bytes are under the final name, or can get it now, and sees to it
-   * that the file is listed once; undefined when its bytes are gone or others. The caller holds the
-   * session. `spec` is what is known of the file besides, for its line and for `find`.
+   * Returns the stored file if all its bytes are under the final name, or can be given that name now, and
+   * sees to it that the file is listed once. Returns undefined when the bytes are gone or are other ones.
+   * The caller holds the session. `spec` is what else is known of the file, for its line and for `find`.
    *
    * Absent: after such a crash the client's retry runs again, and a file whose publication was not yet
    * known to the session may be stored twice.
@@ -225,12 +225,12 @@ export interface FileStorage extends AsyncDisposable {
     | ((sealed: SealedFile, spec?: FileSpec) => Promise<StoredFile | undefined>)
     | undefined;
   /**
-   * Capability: knows the file an upload id was stored as (S-TRF-9).
+   * Capability: tells which file was stored under an upload id (S-TRF-9).
    *
    * A storage that has it answers in `put` and `publish` too: a known id with the same sha256 stores
    * nothing and returns the first result with `replayed: true`; one with another sha256 throws
    * `sequence_reuse` with the field `field: "upload_id"`. Of two uploads with one id at the same time one
-   * is stored. It may forget ids after a while. The server awaits the result only when it is a promise.
+   * is stored. Ids may be forgotten after a while. The server awaits the result only when it is a promise.
    *
    * Absent: a client that sends a file again, because the reply to the first try was lost, may have it
    * stored twice. The server's terms say so: `server.upload_ids` is false.
@@ -240,8 +240,9 @@ export interface FileStorage extends AsyncDisposable {
     | undefined;
   /**
    * Capability, for a `find` that answers from this process's memory: learns what other processes have
-   * stored in the same place. Asked once for each connection, because a client sends again what another
-   * process may have stored only after it lost its connection there. Undefined: nothing to learn now.
+   * stored in the same place. The server calls it once for each connection: a client sends a file again
+   * only after it has lost the connection to the process that may have stored it. Returns undefined when
+   * there is nothing to learn now.
    *
    * Absent: `find` knows everything already, or what other processes stored stays unknown to it.
    */

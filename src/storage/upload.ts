@@ -1,21 +1,23 @@
 /** A file that is being received piece by piece. @module */
+import type { Hash } from "node:crypto";
 import type { FxferError } from "../errors.ts";
 import { commitDurably, commitNow, syncFolders, type WholeFile } from "./commit.ts";
-import type { DiskParts, Sha256 } from "./disk_parts.ts";
+import type { DiskParts } from "./disk_parts.ts";
 import { asStorageError } from "./io_errors.ts";
 import type { FileSpec, SealedFile, StoredFile, Upload } from "./types.ts";
 
-/** What an upload starts with, whether it is new or reopened. */
+/**
+ * What an upload starts with, whether it is new or reopened. Its room is reserved in the budget already:
+ * `spec.reserve` bytes, or `offset` if that is more.
+ */
 export interface UploadStart {
   readonly temporaryPath: string;
   readonly finalPath: string;
   readonly spec: FileSpec;
   readonly file: Deno.FsFile;
   /** The digest of the first `offset` bytes. */
-  readonly hash: Sha256;
+  readonly hash: Hash;
   readonly offset: number;
-  /** Bytes that are reserved in the budget already. */
-  readonly reserved: number;
 }
 
 /**
@@ -32,12 +34,10 @@ export class DiskUpload implements Upload {
   readonly finalPath: string;
   readonly #parts: DiskParts;
   readonly #spec: FileSpec;
-  readonly #hash: Sha256;
+  readonly #hash: Hash;
   #file: Deno.FsFile | undefined;
   #offset: number;
   #reserved: number;
-  /** How many reserved bytes are written. */
-  #written: number;
   #stage: Stage = "writing";
   #sealed: SealedFile | undefined;
   #whole: WholeFile | undefined;
@@ -55,9 +55,8 @@ export class DiskUpload implements Upload {
     this.#file = start.file;
     this.#hash = start.hash;
     this.#offset = start.offset;
-    this.#reserved = start.reserved;
-    this.#written = Math.min(start.offset, start.reserved);
-    parts.budget.wrote(this.#written);
+    this.#reserved = Math.max(start.spec.reserve, start.offset);
+    parts.budget.wrote(start.offset);
     parts.open.set(start.temporaryPath, this);
   }
 
@@ -85,9 +84,8 @@ export class DiskUpload implements Upload {
     try {
       for (let done = 0; done < bytes.length;) {
         const count = file.writeSync(bytes.subarray(done));
-        if (count === 0) throw new Deno.errors.WriteZero("nothing was written");
-        done += count;
         this.#advance(count);
+        done += count;
       }
     } catch (error) {
       throw this.#fail("Cannot write upload", error);
@@ -104,9 +102,8 @@ export class DiskUpload implements Upload {
       this.#hash.update(bytes);
       for (let done = 0; done < bytes.length;) {
         const count = await pending;
-        if (count === 0) throw new Deno.errors.WriteZero("nothing was written");
-        done += count;
         this.#advance(count);
+        done += count;
         if (done < bytes.length) pending = file.write(bytes.subarray(done));
       }
     } catch (error) {
@@ -115,10 +112,10 @@ export class DiskUpload implements Upload {
   }
 
   #advance(count: number): void {
+    if (count === 0) throw new Deno.errors.WriteZero("nothing was written");
     // The upload was released or discarded during the write: the bytes may be another upload's now.
     if (this.#stage !== "writing") throw new TypeError("Cannot write to upload: it is over");
     this.#offset += count;
-    this.#written += count;
     this.#parts.budget.wrote(count);
   }
 
@@ -164,7 +161,7 @@ export class DiskUpload implements Upload {
       throw new TypeError(`Cannot publish upload: it is ${this.#stage}`);
     }
     const id = this.#spec.uploadId;
-    // Another upload with this id is being committed: wait until it is known whether it was stored.
+    // While another upload with this id is being committed, nobody knows whether it will be stored.
     while (id !== undefined && this.#parts.committing.has(id)) {
       await this.#parts.committing.get(id)?.catch(() => {});
     }
@@ -176,8 +173,7 @@ export class DiskUpload implements Upload {
       throw asStorageError("Cannot publish upload", error);
     }
     if (replay !== undefined) this.#parts.folder.remove(this.temporaryPath);
-    this.#stage = "published";
-    this.#leave();
+    this.#end("published");
     return this.#stored;
   }
 
@@ -185,19 +181,17 @@ export class DiskUpload implements Upload {
     if (this.#parts.durability !== "durable") return commitNow(this.#parts, whole);
     const committed = commitDurably(this.#parts, whole);
     const id = this.#spec.uploadId;
-    if (id !== undefined) {
-      const settled = committed.finally(() => this.#parts.committing.delete(id));
-      this.#parts.committing.set(id, settled);
-      settled.catch(() => {});
-    }
-    return committed;
+    if (id === undefined) return committed;
+    const settled = committed.finally(() => this.#parts.committing.delete(id));
+    this.#parts.committing.set(id, settled);
+    return settled;
   }
 
   // deno-lint-ignore require-await -- the contract leaves room for storages that must wait
   async discard(): Promise<void> {
     // After release the bytes may belong to an upload that has reopened them.
     if (this.#stage === "published" || this.#stage === "over") return;
-    this.#end();
+    this.#end("over");
     try {
       this.#parts.folder.remove(this.temporaryPath);
     } catch (error) {
@@ -207,20 +201,14 @@ export class DiskUpload implements Upload {
 
   async release(): Promise<void> {
     if (this.#parts.folder.tier === "W") return await this.discard();
-    if (this.#stage !== "published") this.#end();
+    if (this.#stage !== "published" && this.#stage !== "over") this.#end("over");
   }
 
-  #end(): void {
+  /** Closes the file, gives the reservation back and leaves the list of open uploads. */
+  #end(stage: "published" | "over"): void {
     this.#closeFile();
-    if (this.#stage === "over") return;
-    this.#stage = "over";
-    this.#leave();
-  }
-
-  /** Gives the reservation back and leaves the list of open uploads. */
-  #leave(): void {
-    this.#parts.budget.release(this.#reserved, this.#written);
-    this.#reserved = this.#written = 0;
+    this.#stage = stage;
+    this.#parts.budget.release(this.#reserved, this.#offset);
     if (this.#parts.open.get(this.temporaryPath) === this) {
       this.#parts.open.delete(this.temporaryPath);
     }

@@ -2,12 +2,12 @@
 import { FxferError } from "../errors.ts";
 import type { StoredFile } from "./types.ts";
 
-/** Has a limit: when it is reached, the entry that was set first is forgotten. */
+/** When the limit is reached, the id that was remembered first is forgotten. */
 export class UploadIndex {
   readonly #files = new Map<string, StoredFile>();
   readonly #limit: number;
 
-  /** @param limit Entries kept; each takes about 350 bytes of memory. */
+  /** @param limit Ids kept; each takes about 350 bytes of memory. */
   constructor(limit: number) {
     this.#limit = limit;
   }
@@ -17,13 +17,14 @@ export class UploadIndex {
     return this.#files.get(uploadId);
   }
 
-  /** Remembers a file. If the id is known, this file replaces the earlier one. */
-  set(uploadId: string, file: StoredFile): void {
+  /** Remembers a file, if it has an id. A known id stands for this file from now on. */
+  set(uploadId: string | undefined, file: StoredFile): void {
+    if (uploadId === undefined) return;
     this.#files.delete(uploadId);
     this.#files.set(uploadId, file);
     if (this.#files.size <= this.#limit) return;
-    const oldest = this.#files.keys().next();
-    if (!oldest.done) this.#files.delete(oldest.value);
+    const [oldest] = this.#files.keys();
+    this.#files.delete(oldest!);
   }
 
   /**
@@ -32,8 +33,7 @@ export class UploadIndex {
    * @throws {FxferError} `sequence_reuse` if other bytes were stored under the id.
    */
   replay(uploadId: string | undefined, sha256: string): StoredFile | undefined {
-    if (uploadId === undefined) return undefined;
-    const known = this.#files.get(uploadId);
+    const known = uploadId === undefined ? undefined : this.#files.get(uploadId);
     if (known === undefined) return undefined;
     if (known.sha256 !== sha256) {
       throw new FxferError("sequence_reuse", "Cannot store upload: its id names another file", {

@@ -7,11 +7,11 @@
  *
  * @module
  */
-import { hashFile } from "./digest.ts";
-import { isAbsent } from "./io_errors.ts";
-import type { ManifestEntry } from "./manifest_line.ts";
+import type { Hash } from "node:crypto";
+import { digestOf } from "./digest.ts";
+import { isAbsent, unlessAbsent } from "./io_errors.ts";
+import { type ManifestEntry, readManifest } from "./manifest_lines.ts";
 import { MANIFEST } from "./manifest.ts";
-import { readManifest } from "./manifest_reader.ts";
 import { folderOf, INCOMING, isFinalPath } from "./naming.ts";
 
 /** What a finding says about a file or a line.
@@ -84,12 +84,6 @@ export async function* verifyFolder(
 ): AsyncGenerator<VerifyFinding> {
   await Deno.lstat(folder);
   const { createHash } = await import("node:crypto");
-  const digest = async (path: string, size: number): Promise<string> => {
-    using file = await Deno.open(path, { read: true });
-    const hash = createHash("sha256");
-    await hashFile(file, size, hash);
-    return hash.digest("hex");
-  };
   let listed = 0;
   for await (const { number: line, entry, torn } of readManifest(`${folder}/${MANIFEST}`)) {
     if (entry === undefined || !isFinalPath(entry.path)) {
@@ -98,16 +92,12 @@ export async function* verifyFolder(
     }
     listed++;
     const { path, size } = entry;
-    yield { verdict: await judge(folder, entry, digest), path, line, size };
+    yield { verdict: await judge(folder, entry, createHash("sha256")), path, line, size };
   }
   yield* findUnlisted(folder, Math.max(1, Math.ceil(listed / (options.pathsAtOnce ?? 100_000))));
 }
 
-async function judge(
-  folder: string,
-  entry: ManifestEntry,
-  digest: (path: string, size: number) => Promise<string>,
-): Promise<VerifyVerdict> {
+async function judge(folder: string, entry: ManifestEntry, hash: Hash): Promise<VerifyVerdict> {
   const parent = folderOf(entry.path);
   const path = `${folder}/${entry.path}`;
   try {
@@ -116,7 +106,7 @@ async function judge(
     }
     const info = await Deno.lstat(path);
     if (!info.isFile || info.size !== entry.size) return "changed";
-    return await digest(path, entry.size) === entry.sha256 ? "ok" : "changed";
+    return await digestOf(path, entry.size, hash) === entry.sha256 ? "ok" : "changed";
   } catch (error) {
     if (isAbsent(error)) return "missing";
     throw error;
@@ -132,13 +122,8 @@ async function* findUnlisted(folder: string, shares: number): AsyncGenerator<Ver
     }
     for await (const path of walk(folder)) {
       if (shareOf(path, shares) !== share || listed.has(path)) continue;
-      let info: Deno.FileInfo;
-      try {
-        info = await Deno.lstat(`${folder}/${path}`);
-      } catch (error) {
-        if (isAbsent(error)) continue;
-        throw error;
-      }
+      const info = await Deno.lstat(`${folder}/${path}`).catch(unlessAbsent);
+      if (info === undefined) continue;
       const unfinished = path.startsWith(`${INCOMING}/`) ||
         (info.isFile && info.mode !== null && (info.mode & 0o777) === PARTIAL_MODE);
       yield { verdict: unfinished ? "partial" : "extra", path, size: info.size };

@@ -1,8 +1,4 @@
-/**
- * Sessions in the memory of this process: the fastest store, and its records end with the process.
- *
- * @module
- */
+/** Sessions in the memory of this process: the fastest store. Its records end with the process. @module */
 import type { SessionRecord } from "../session/mod.ts";
 import type { SessionStore, StoreStats } from "./types.ts";
 
@@ -10,9 +6,8 @@ import type { SessionStore, StoreStats } from "./types.ts";
  * @category Store */
 export interface MemorySessionStoreOptions {
   /**
-   * How many tombstones are kept, 0 or more. Beyond it the session that ended first is forgotten, and its
-   * id answers `session_unknown` earlier than it would otherwise.
-   *
+   * How many tombstones are kept, 0 or more. Beyond that the session that ended first is forgotten, and
+   * its id answers `session_unknown` earlier than it would otherwise.
    * @default {10_000}
    */
   readonly maxEnded?: number;
@@ -67,7 +62,12 @@ export class MemorySessionStore implements SessionStore {
     if ((records.get(id)?.version ?? 0) !== record.version - 1) return false;
     records.set(id, record);
     if (record.endedAt === null) this.#ended.delete(id);
-    else this.#addTombstone(id);
+    else this.#ended.add(id);
+    if (this.#ended.size > this.#maxEnded) {
+      const [oldest] = this.#ended;
+      this.#ended.delete(oldest!);
+      records.delete(oldest!);
+    }
     return true;
   }
 
@@ -101,13 +101,5 @@ export class MemorySessionStore implements SessionStore {
   #open(): Map<string, SessionRecord> {
     if (this.#disposed) throw new TypeError("Cannot use session store: it is closed");
     return this.#records;
-  }
-
-  #addTombstone(id: string): void {
-    this.#ended.add(id);
-    if (this.#ended.size <= this.#maxEnded) return;
-    const [oldest] = this.#ended;
-    this.#ended.delete(oldest!);
-    this.#records.delete(oldest!);
   }
 }

@@ -19,10 +19,11 @@
  *    in memory, nor block writers. `stats` is asked at each connect, so it must not walk them.
  * 4. `announce` and `watch`, if the store can send messages between servers. They are a hint that makes
  *    takeovers quick (S-TAKE-3); messages may be lost.
- * 5. Errors: whatever keeps the store from knowing is `store_unavailable` with its cause. The server answers
- *    with it, and the client tries again (S-DEG-2). A guess would store a file twice, or never.
+ * 5. Errors: where the store cannot tell, it throws `store_unavailable` with its cause. The server answers
+ *    with this code, and the client tries again (S-DEG-2). If the store guessed instead, a file might be
+ *    stored twice, or never.
  *
- * Run `tests/store_suite.ts` on it: a test file calls `storeSuite(name, factory, options)`. `gaps` names what
+ * Run `tests/store_suite.ts` on your store: a test file calls `storeSuite(name, factory, options)`. `gaps` names what
  * the store cannot do, each with the reason: `shared` (no second process can open the data) and `persistent`.
  * `tests/examples/notifying_store.ts` is an example that wraps the memory store; memory.ts is the shortest
  * store from scratch.
@@ -31,10 +32,10 @@
  *
  * - A record is saved as one text, not as columns: only its version, its end and its id are ever asked for,
  *   and a new field of a record needs no new schema.
- * - The versioned save replaces a lock. A lock needs a holder, a timeout and a rule for a holder that died;
- *   with versions the slower of two writers is told, whatever became of the other (S-TAKE-6).
+ * - The versioned save replaces a lock. A lock needs a holder, a timeout and a rule for a holder that died.
+ *   With versions the slower of two writers learns that it was slower, even if the faster has died (S-TAKE-6).
  * - SQLite works synchronously through `node:sqlite`, which needs no native download: a save takes well under
- *   a millisecond, less than a way to a worker and back.
+ *   a millisecond, less than the way to a worker and back.
  * - In Redis the kept replies are a list of their own, because a save would send sixteen of them again for
  *   each new one (redis_ring.ts). Sets of ids beside the records make `list` and `stats` cheap; SCAN would
  *   walk everything else in that Redis, too (redis_index.ts).
@@ -44,6 +45,7 @@
  */
 export type { SessionStore, StoreStats, TakeoverListener } from "./types.ts";
 export { MemorySessionStore, type MemorySessionStoreOptions } from "./memory.ts";
-export { SqliteSessionStore, type SqliteSessionStoreOptions } from "./sqlite.ts";
+export { SqliteSessionStore } from "./sqlite.ts";
+export type { SqliteSessionStoreOptions } from "./sqlite_file.ts";
 export { RedisSessionStore, type RedisSessionStoreOptions } from "./redis.ts";
 export type { RedisClient, RedisSubscriber } from "./redis_client.ts";

@@ -25,13 +25,11 @@ import type { SessionStore, StoreStats, TakeoverListener } from "./types.ts";
 export interface RedisSessionStoreOptions {
   /**
    * What every key starts with; servers with the same prefix share their sessions.
-   *
    * @default {"fxfer:"}
    */
   readonly prefix?: string;
   /**
    * How long to wait for a reply, in milliseconds, 1 or more; then the call throws `store_unavailable`.
-   *
    * @default {2000}
    */
   readonly commandTimeoutMs?: number;
@@ -70,9 +68,9 @@ const PAGE = 32;
  * Keeps session records in a Redis server, version 6 or newer.
  *
  * The caller makes a client ({@linkcode RedisClient}) and closes it after the store. Errors, and replies
- * that take longer than the timeout, are thrown as `store_unavailable` with their cause. Records are as
- * safe as Redis is told to keep them: without persistence it forgets its sessions when it restarts, and
- * an `ok` at level `durable` is true only with `appendfsync always`.
+ * that take longer than the timeout, are thrown as `store_unavailable` with their cause. Redis's own
+ * settings decide how safe records are: without persistence Redis forgets its sessions when it restarts,
+ * and an `ok` at level `durable` is true only with `appendfsync always`.
  *
  * @example
  * ```ts
@@ -145,8 +143,8 @@ export class RedisSessionStore implements SessionStore {
     if (Number(saved) !== 1) return false;
     this.#rings.note(record);
     // The record is stored, so the save has succeeded; list() repairs an entry that fails now.
-    if (record.endedAt !== null) await this.#index.markEnded(id, ttl).catch(ignore);
-    else if (version === 1) await this.#index.markLive(id, ttl).catch(ignore);
+    const ended = record.endedAt !== null;
+    if (ended || version === 1) await this.#index.mark(id, ended, ttl).catch(() => {});
     return true;
   }
 
@@ -207,7 +205,7 @@ export class RedisSessionStore implements SessionStore {
     const begun = subscriber.subscribe(channel, hear).then(() => true, () => false);
     return {
       async [Symbol.asyncDispose]() {
-        if (await begun) await subscriber.unsubscribe(channel, hear).catch(ignore);
+        if (await begun) await subscriber.unsubscribe(channel, hear).catch(() => {});
       },
     };
   }
@@ -238,7 +236,7 @@ function ttlOf(record: SessionRecord): number {
   return Math.max(1, Math.ceil(end - lastActivityAt)) + Math.max(expiryMs, TOMBSTONE_MS);
 }
 
-/** Only fxfer writes to these keys, so a text that was saved as a record is one. */
+/** The record of a reply to LOAD. Its fields need no check: only fxfer writes to these keys. */
 function parse(reply: unknown): SessionRecord | undefined {
   const [json, replies] = reply as [string | null | undefined, string[]];
   if (json === null || json === undefined) return undefined;
@@ -251,5 +249,3 @@ function parse(reply: unknown): SessionRecord | undefined {
     });
   }
 }
-
-function ignore(): void {}

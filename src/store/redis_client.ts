@@ -1,28 +1,19 @@
-/**
- * What the Redis store needs of a client, and how long it waits for a reply.
- *
- * @module
- */
+/** What the Redis store needs of a client, and how long it waits for a reply. @module */
 import { FxferError } from "../errors.ts";
 import { LATE, within } from "../within.ts";
 
 /**
- * Sends commands to Redis. It is one method, so that any client fits, and the library imports none.
+ * Sends commands to Redis. There is one method only, so that any client fits and the library imports none.
  *
- * The implementer guarantees: each command gets its own reply, whatever became of earlier ones; when the
- * connection is lost before the reply, the promise rejects and the command is not sent again; while there
- * is no connection, it rejects at once and does not queue commands without limit.
+ * The implementer guarantees: each command gets its own reply, whatever became of earlier commands; when
+ * the connection is lost before the reply, the promise rejects and the command is not sent again; while
+ * there is no connection, `sendCommand` rejects at once and does not queue commands without limit.
  *
  * In a Cluster the key of a command is at `args[1]`; that of `EVAL` and `EVALSHA` is at `args[3]`.
  * @category Store
  */
 export interface RedisClient {
-  /**
-   * Sends one command.
-   *
-   * @param args The command and its arguments.
-   * @returns Redis's reply: text, integer, array or null.
-   */
+  /** Sends one command with its arguments. Returns Redis's reply: text, integer, array or null. */
   sendCommand(args: string[]): Promise<unknown>;
 }
 
@@ -46,14 +37,16 @@ export class RedisCommands {
   }
 
   /**
-   * Sends a command. If its reply comes too late, it is dropped together with its promise, so it can
-   * never be taken for the reply to another command.
+   * Sends a command. A reply that comes too late is dropped together with its promise, so it can never
+   * be taken for the reply to another command.
    *
    * @param action What is done, for the text of an error: "save session".
    */
   async send(action: string, args: string[]): Promise<unknown> {
     try {
-      return await this.#reply(args);
+      const reply = await within(this.#timeoutMs, this.#client.sendCommand(args));
+      if (reply === LATE) throw new Error(`No reply within ${this.#timeoutMs} ms`);
+      return reply;
     } catch (cause) {
       throw new FxferError("store_unavailable", `Cannot ${action}: Redis failed`, { cause });
     }
@@ -62,19 +55,12 @@ export class RedisCommands {
   /** Runs a script by its SHA-1. If Redis does not know it (any more), sends its text. */
   async script(action: string, script: RedisScript, args: string[]): Promise<unknown> {
     try {
-      return await this.#reply(["EVALSHA", await script.sha1, ...args]);
-    } catch (cause) {
-      if (cause instanceof Error && cause.message.startsWith("NOSCRIPT")) {
-        return await this.send(action, ["EVAL", script.text, ...args]);
-      }
-      throw new FxferError("store_unavailable", `Cannot ${action}: Redis failed`, { cause });
+      return await this.send(action, ["EVALSHA", await script.sha1, ...args]);
+    } catch (error) {
+      const { cause } = error as FxferError;
+      if (!(cause instanceof Error && cause.message.startsWith("NOSCRIPT"))) throw error;
+      return await this.send(action, ["EVAL", script.text, ...args]);
     }
-  }
-
-  async #reply(args: string[]): Promise<unknown> {
-    const reply = await within(this.#timeoutMs, this.#client.sendCommand(args));
-    if (reply === LATE) throw new Error(`No reply within ${this.#timeoutMs} ms`);
-    return reply;
   }
 }
 
@@ -87,10 +73,6 @@ export interface RedisScript {
 
 /** Prepares a script for {@linkcode RedisCommands.script}. */
 export function redisScript(text: string): RedisScript {
-  return { text, sha1: sha1Of(text) };
-}
-
-async function sha1Of(text: string): Promise<string> {
-  const digest = await crypto.subtle.digest("SHA-1", new TextEncoder().encode(text));
-  return new Uint8Array(digest).toHex();
+  const digest = crypto.subtle.digest("SHA-1", new TextEncoder().encode(text));
+  return { text, sha1: digest.then((bytes) => new Uint8Array(bytes).toHex()) };
 }

@@ -13,8 +13,8 @@ import type { RedisCommands } from "./redis_client.ts";
 import type { StoreStats } from "./types.ts";
 
 /**
- * How long an entry counts that is written before its record, in milliseconds: longer than any save may
- * take. It is written first, so that no record is ever without an entry.
+ * The entry of a new record is written first, so that no record is ever without an entry. Until the record
+ * is stored, the entry counts for this long, in milliseconds: longer than any save may take.
  */
 const TENTATIVE_MS = 30_000;
 
@@ -24,9 +24,9 @@ const RENEW_BELOW_MS = 1_800_000;
 /** An entry of one of the sets. */
 export interface RedisEntry {
   readonly id: string;
-  /** The time at which it ceases to count, in milliseconds since the epoch. */
+  /** The time at which the entry ceases to count, in milliseconds since the epoch. */
   readonly score: number;
-  /** Which set it is in. */
+  /** Which set the entry is in. */
   readonly ended: boolean;
 }
 
@@ -44,36 +44,27 @@ export class RedisIndex {
 
   /** A record is about to be made: adds an entry that counts for {@linkcode TENTATIVE_MS}. */
   async addTentative(id: string): Promise<void> {
-    await this.#add(this.#live, id, Date.now() + TENTATIVE_MS);
+    await this.mark(id, false, TENTATIVE_MS);
   }
 
-  /** The record of a live session is stored, and Redis keeps it for `ttlMs`. */
-  async markLive(id: string, ttlMs: number): Promise<void> {
-    await this.#add(this.#live, id, Date.now() + ttlMs);
-  }
-
-  /** The stored record is a tombstone now, and Redis keeps it for `ttlMs`. */
-  async markEnded(id: string, ttlMs: number): Promise<void> {
-    await this.#add(this.#ended, id, Date.now() + ttlMs);
-    await this.#commands.send("index session", ["ZREM", this.#live, id]);
+  /** A record is stored, live or as a tombstone, and Redis keeps it for `ttlMs`: writes its entry. */
+  async mark(id: string, ended: boolean, ttlMs: number): Promise<void> {
+    const score = String(Math.round(Date.now() + ttlMs));
+    const set = ended ? this.#ended : this.#live;
+    await this.#commands.send("index session", ["ZADD", set, score, id]);
+    if (ended) await this.#commands.send("index session", ["ZREM", this.#live, id]);
   }
 
   /** The record does not exist any more. */
   async forget(id: string): Promise<void> {
-    await Promise.all(
-      [this.#live, this.#ended].map((key) =>
-        this.#commands.send("delete session", ["ZREM", key, id])
-      ),
-    );
+    await this.#inBoth((set) => this.#commands.send("delete session", ["ZREM", set, id]));
   }
 
   /** Counts both sets by two commands, which are cheap. */
   async count(): Promise<StoreStats> {
     const now = String(Date.now());
-    const [live, ended] = await Promise.all(
-      [this.#live, this.#ended].map((key) =>
-        this.#commands.send("count sessions", ["ZCOUNT", key, now, "+inf"])
-      ),
+    const [live, ended] = await this.#inBoth((set) =>
+      this.#commands.send("count sessions", ["ZCOUNT", set, now, "+inf"])
     );
     return { live: Number(live), ended: Number(ended) };
   }
@@ -108,21 +99,18 @@ export class RedisIndex {
    *
    * @param kept The state of the record; undefined if there is none.
    */
-  async repair(
-    entry: RedisEntry,
-    kept: { ended: boolean; ttlMs: number } | undefined,
-  ): Promise<void> {
+  async repair(entry: RedisEntry, kept?: { ended: boolean; ttlMs: number }): Promise<void> {
     const { id, score } = entry;
     const left = score - Date.now();
     if (kept === undefined) {
       // No id is used twice, so a record that is gone stays gone. But a new one may not be stored yet.
       if (left <= 0 || left > TENTATIVE_MS) await this.forget(id);
     } else if (kept.ended !== entry.ended || left < Math.min(RENEW_BELOW_MS, kept.ttlMs / 2)) {
-      await (kept.ended ? this.markEnded(id, kept.ttlMs) : this.markLive(id, kept.ttlMs));
+      await this.mark(id, kept.ended, kept.ttlMs);
     }
   }
 
-  async #add(key: string, id: string, score: number): Promise<void> {
-    await this.#commands.send("index session", ["ZADD", key, String(Math.round(score)), id]);
+  async #inBoth<T>(act: (set: string) => Promise<T>): Promise<T[]> {
+    return await Promise.all([this.#live, this.#ended].map(act));
   }
 }

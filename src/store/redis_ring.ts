@@ -1,7 +1,7 @@
 /**
  * The kept replies of a session (its ring) are a list beside its record, and a save sends only the new
- * ones. They are worth it: sixteen replies take ten times the room of the rest of the record, and a
- * session is saved twice for a small file.
+ * ones. That is worth the effort: sixteen replies take ten times the room of the rest of the record, and
+ * a session is saved twice for a small file.
  *
  * @module
  */
@@ -34,7 +34,8 @@ export class StoredRings {
 
   /** The change that a save of this record must make to the list. */
   change({ version, ring }: SessionRecord): RingChange {
-    // One change of a session adds one entry at most, so the stored ring ends with one of these two.
+    // A change of a session adds one entry at most, so the stored ring ends with the last entry of this
+    // ring or with the last but one.
     for (const entry of [ring.at(-1), ring.at(-2)]) {
       const stored = entry && this.#byLast.get(entry);
       if (stored?.version === version - 1) return difference(stored.ring, ring);

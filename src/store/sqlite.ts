@@ -1,39 +1,9 @@
-/**
- * Sessions in one SQLite file: they outlive the process, and processes on one machine can share them.
- *
- * @module
- */
+/** Sessions in one SQLite file, which outlives the process; processes on one machine can share it. @module */
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { FxferError } from "../errors.ts";
 import type { SessionRecord } from "../session/mod.ts";
-import { openDatabase } from "./sqlite_file.ts";
+import { openDatabase, type SqliteSessionStoreOptions } from "./sqlite_file.ts";
 import type { SessionStore, StoreStats } from "./types.ts";
-
-/** What {@linkcode SqliteSessionStore.open} takes besides the path.
- * @category Store */
-export interface SqliteSessionStoreOptions {
-  /**
-   * Whether a missing file is made. If not, a missing file is an error.
-   *
-   * @default {true}
-   */
-  readonly create?: boolean;
-  /**
-   * How long to wait for another process that writes, in milliseconds, 0 or more; then the call throws
-   * `store_unavailable`. SQLite works synchronously, so the whole process waits. A write takes well under
-   * 1 ms.
-   *
-   * @default {1000}
-   */
-  readonly busyTimeoutMs?: number;
-  /**
-   * Whether each save is flushed to the disk, as durability `durable` asks (S-TRF-7). Without it a save
-   * survives the end of the process, but perhaps not a power cut.
-   *
-   * @default {false}
-   */
-  readonly flush?: boolean;
-}
 
 /** Records that `list()` reads at once: no read transaction must stay open between two awaits. */
 const PAGE = 64;
@@ -88,11 +58,7 @@ export class SqliteSessionStore implements SessionStore {
     path: string,
     options: SqliteSessionStoreOptions = {},
   ): Promise<SqliteSessionStore> {
-    const { create = true, busyTimeoutMs = 1000, flush = false } = options;
-    if (!Number.isSafeInteger(busyTimeoutMs) || busyTimeoutMs < 0) {
-      throw new RangeError("Cannot open store: busyTimeoutMs must be an integer of 0 or more");
-    }
-    return new SqliteSessionStore(await openDatabase(path, { create, busyTimeoutMs, flush }));
+    return new SqliteSessionStore(await openDatabase(path, options));
   }
 
   /** The record with this id, of a live session or a tombstone. */
@@ -164,7 +130,7 @@ export class SqliteSessionStore implements SessionStore {
   }
 }
 
-/** Needs no check: only fxfer writes to the file, so a text that was saved as a record is one. */
+/** The text needs no check: only fxfer writes to the file, and it writes records only. */
 function parse(json: unknown): SessionRecord {
   return JSON.parse(String(json));
 }

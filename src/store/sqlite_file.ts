@@ -38,25 +38,47 @@ export const MIGRATIONS: readonly string[] = [
    END;`,
 ];
 
-/** What {@linkcode openDatabase} needs to know. */
-export interface DatabaseOptions {
-  readonly create: boolean;
-  readonly busyTimeoutMs: number;
-  readonly flush: boolean;
+/** What {@linkcode SqliteSessionStore.open} takes besides the path.
+ * @category Store */
+export interface SqliteSessionStoreOptions {
+  /**
+   * Whether a missing file is made. If not, a missing file is an error.
+   * @default {true}
+   */
+  readonly create?: boolean;
+  /**
+   * How long to wait for another process that writes, in milliseconds, 0 or more; then the call throws
+   * `store_unavailable`. SQLite works synchronously, so the whole process waits. A write takes well under
+   * 1 ms.
+   * @default {1000}
+   */
+  readonly busyTimeoutMs?: number;
+  /**
+   * Whether each save is flushed to the disk, as durability `durable` asks (S-TRF-7). Without it a save
+   * survives the end of the process, but perhaps not a power cut.
+   * @default {false}
+   */
+  readonly flush?: boolean;
 }
 
 /** Opens the file and brings it to the newest schema. A missing file is made with mode 0600, if allowed. */
-export async function openDatabase(path: string, options: DatabaseOptions): Promise<DatabaseSync> {
+export async function openDatabase(
+  path: string,
+  { create = true, busyTimeoutMs = 1000, flush = false }: SqliteSessionStoreOptions,
+): Promise<DatabaseSync> {
+  if (!Number.isSafeInteger(busyTimeoutMs) || busyTimeoutMs < 0) {
+    throw new RangeError("Cannot open store: busyTimeoutMs must be an integer of 0 or more");
+  }
   requirePermission(path);
-  await requireFile(path, options.create);
+  await requireFile(path, create);
   // It is imported here, so that a program which keeps sessions elsewhere does not load SQLite.
   const { DatabaseSync } = await import("node:sqlite");
   let db: DatabaseSync | undefined;
   try {
-    db = new DatabaseSync(path, { timeout: options.busyTimeoutMs });
+    db = new DatabaseSync(path, { timeout: busyTimeoutMs });
     requireOurs(db, path);
     db.exec("PRAGMA journal_mode = WAL");
-    db.exec(`PRAGMA synchronous = ${options.flush ? "FULL" : "NORMAL"}`);
+    db.exec(`PRAGMA synchronous = ${flush ? "FULL" : "NORMAL"}`);
     migrate(db, path, MIGRATIONS);
     return db;
   } catch (error) {
@@ -110,23 +132,20 @@ async function requireFile(path: string, create: boolean): Promise<void> {
 function requireOurs(db: DatabaseSync, path: string): void {
   let tables: number;
   try {
-    tables = number(db, "SELECT count(*) AS n FROM sqlite_schema", "n");
+    tables = number(db, "SELECT count(*) FROM sqlite_schema");
   } catch (error) {
     // SQLITE_NOTADB and SQLITE_CORRUPT: trying again would not help.
-    const { errcode } = error as { errcode?: number };
-    if (errcode === 26 || errcode === 11) {
-      throw unusable(path, "it is damaged or no database", error);
-    }
-    throw error;
+    const hopeless = [26, 11].includes((error as { errcode?: number }).errcode ?? 0);
+    throw hopeless ? unusable(path, "it is damaged or no database", error) : error;
   }
-  if (tables > 0 && number(db, "PRAGMA application_id", "application_id") !== APPLICATION_ID) {
+  if (tables > 0 && number(db, "PRAGMA application_id") !== APPLICATION_ID) {
     throw unusable(path, "it is the database of another program");
   }
 }
 
 /** Runs all missing steps in one transaction; another process that wants to do the same waits. */
 export function migrate(db: DatabaseSync, path: string, migrations: readonly string[]): void {
-  const version = () => number(db, "PRAGMA user_version", "user_version");
+  const version = () => number(db, "PRAGMA user_version");
   if (version() === migrations.length) return;
   db.exec("BEGIN IMMEDIATE");
   try {
@@ -145,8 +164,9 @@ export function migrate(db: DatabaseSync, path: string, migrations: readonly str
   }
 }
 
-function number(db: DatabaseSync, sql: string, column: string): number {
-  return Number(db.prepare(sql).get()![column]);
+/** The one number that a query answers with. */
+function number(db: DatabaseSync, sql: string): number {
+  return Number(Object.values(db.prepare(sql).get()!)[0]);
 }
 
 /** The error for what an operator must change. A code of class `retry` would tell users to wait. */

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { ProbeClient } from "../../src/conformance/mod.ts";
 import { fxfer } from "../helpers/fxfer.ts";
 import { FLAGS_W } from "../helpers/program.ts";
 import { serving } from "../helpers/serving.ts";
@@ -28,6 +29,22 @@ test("finds every rule kept by the server of this project", async (server) => {
   assert.equal(text.code, 0);
   assert.match(text.out, /^S-CON-1 {2}kept {4} a new session has a UUIDv4/m);
   assert.ok(text.out.split("\n").every((line) => [...line].length <= 80), text.out);
+});
+
+test("S-CON-6 states the terms that the text of sessions names, and no others", async (server) => {
+  const text = await Deno.readTextFile(new URL("../../src/session/mod.ts", import.meta.url));
+  const [, rule] = /S-CON-6 ([^]*?)\n \* - S-/.exec(text)!;
+  const told = new Set(Array.from(rule!.matchAll(/`([a-z_]+)`/g), ([, name]) => name!));
+  using peer = await ProbeClient.open({ hostname: "127.0.0.1", port: server.port });
+  const { data } = await peer.connect();
+  const { code: _code, class: _class, message: _message, next_sequence, upload, ...terms } = data;
+  assert.deepEqual([next_sequence, upload], [1, null]);
+  const names = [terms, terms.limits, terms.server].flatMap((part) => Object.keys(part));
+  // The storage of this server keeps upload ids, so it does not say that it cannot.
+  assert.deepEqual([...told].sort(), [...names, "upload_ids"].sort());
+  const { data: alone } = await peer.ask({ action: "connect" });
+  assert.equal(alone.code, "ok");
+  assert.deepEqual(Object.keys(alone.limits), Object.keys(terms.limits).slice(0, 3));
 });
 
 alone("skips the rules of sessions where there are none", async (server) => {

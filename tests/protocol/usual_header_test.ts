@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { encodeReply, encodeRequest } from "../../src/protocol/mod.ts";
-import { readHeader } from "../../src/protocol/header.ts";
+import { readHeader, readUsualHeader } from "../../src/protocol/header.ts";
 import { parseStrictJson } from "../../src/protocol/json.ts";
-import { readUsualHeader } from "../../src/protocol/usual_header.ts";
 import { pure } from "../helpers/pure.ts";
 import { Random } from "../helpers/random.ts";
 import { header, ID } from "./helpers.ts";

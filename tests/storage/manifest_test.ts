@@ -1,8 +1,12 @@
 import assert from "node:assert/strict";
 import { createLogger, type LogEvent } from "../../src/log.ts";
 import { DiskStorage } from "../../src/storage/mod.ts";
-import { formatEntry, type ManifestEntry, parseEntry } from "../../src/storage/manifest_line.ts";
-import { readManifest } from "../../src/storage/manifest_reader.ts";
+import {
+  formatEntry,
+  type ManifestEntry,
+  parseEntry,
+  readManifest,
+} from "../../src/storage/manifest_lines.ts";
 import { TempDir } from "../helpers/temp.ts";
 
 const ENTRY: ManifestEntry = {

@@ -2,13 +2,14 @@ import assert from "node:assert/strict";
 import {
   createRandomHex,
   isFinalPath,
+  isoTime,
   isTemporaryPath,
   sessionName,
   sessionOf,
   simpleName,
   temporaryName,
+  timestamp,
 } from "../../src/storage/naming.ts";
-import { isoTime, timestamp } from "../../src/storage/time_text.ts";
 import { pure } from "../helpers/pure.ts";
 
 const ID = "6f9619ff-8b86-4d01-b42d-00cf4fc964ff";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { GroupSync } from "../../src/storage/group_sync.ts";
+import { GroupSync } from "../../src/storage/flush.ts";
 
 Deno.test({
   name: "GroupSync.sync() shares one flush among those who come while one runs",

@@ -1,14 +1,17 @@
-/** A request's session data as typed records, and what a request must not be. @module */
-import { FxferError } from "../errors.ts";
+/** Session data: that of a request as typed records, that of a reply as its checked body. @module */
+import { FxferError, isCode } from "../errors.ts";
 import {
   type Action,
   ACTIONS,
   type DataRule,
+  type FieldReader,
   type FrameHeader,
   type RequestFrame,
 } from "./actions.ts";
-import { invalidField } from "./fields.ts";
+import { boolean, integer, invalidField, sha256, text } from "./fields.ts";
+import type { ReplyBody, ReplyFrame } from "./frame.ts";
 import type { JsonObject } from "./json.ts";
+import { MAX_SESSION_DATA_BYTES } from "./limits.ts";
 
 /** How much of an unknown name is repeated: the reply must fit, whatever the peer wrote. */
 const MAX_ECHOED_NAME = 64;
@@ -26,11 +29,6 @@ export function readRequest(header: FrameHeader, object: JsonObject | undefined)
   const request = data === undefined ? { header, action } : { header, action, data };
   // The table ties each action to its record; the compiler cannot follow that through a variable.
   return (refusal === undefined ? request : { ...request, refusal }) as RequestFrame;
-}
-
-/** Checks that only actions with payload announce one: before anything after the header is read. */
-export function checkRequestHeader({ size, session: { action } }: FrameHeader): void {
-  if (size > 0 && !ACTIONS[action].payload) throw invalidField("size", `0 for ${action}`);
 }
 
 function readFields({ empty, fields }: DataRule, object: JsonObject): unknown {
@@ -59,4 +57,37 @@ function refusalOf(action: Action, rule: DataRule, { crit }: JsonObject): FxferE
     `Cannot serve ${action}: a feature it marks as critical is not known`,
     { fields: { name: unknown.slice(0, MAX_ECHOED_NAME).toWellFormed() } },
   );
+}
+
+/**
+ * Makes the reply of a header and its session data. `class` and `message` are dropped, because they
+ * follow from the code. Fields that are unknown here pass unchanged.
+ *
+ * @throws {FxferError} `invalid_field` if there is no code, or a known field has a wrong type.
+ */
+export function readReply(header: FrameHeader, data: JsonObject): ReplyFrame {
+  const { code, class: _class, message: _message, ...fields } = data;
+  if (typeof code !== "string") throw invalidField("code", "a text");
+  optional(fields.offset, "offset", integer);
+  optional(fields.retry_after_ms, "retry_after_ms", integer);
+  optional(fields.replayed, "replayed", boolean);
+  optional(fields.file, "file", checkFile);
+  const body: ReplyBody = isCode(code)
+    ? { code, ...fields }
+    : { code: "internal_error", ...fields, unknown_code: code };
+  return { header, body };
+}
+
+/** Checks a field of a reply unless it is absent or null, which are the same. */
+function optional(value: unknown, field: string, check: FieldReader): void {
+  if (value !== undefined && value !== null) check(value, field);
+}
+
+function checkFile(value: unknown, field: string): void {
+  if (typeof value !== "object" || value === null) throw invalidField(field, "an object");
+  const file = value as JsonObject;
+  text(file.path, "file.path", MAX_SESSION_DATA_BYTES);
+  text(file.mime_type, "file.mime_type", MAX_SESSION_DATA_BYTES);
+  integer(file.size, "file.size");
+  sha256(file.sha256, "file.sha256");
 }

@@ -1,0 +1,122 @@
+/** The lines of commits.jsonl: as data, as text, and read from the file. @module */
+import { omitUndefined } from "../omit_undefined.ts";
+import { unlessAbsent } from "./io_errors.ts";
+import { isoTime } from "./naming.ts";
+import type { FileSpec, StoredFile } from "./types.ts";
+
+/** What a line of the manifest says of one committed file. */
+export interface ManifestEntry
+  extends Omit<StoredFile, "replayed">, Omit<FileSpec, "mimeType" | "reserve"> {
+  /** When the file was committed, in milliseconds since the epoch. */
+  readonly time: number;
+}
+
+/** The line with its LF. JSON escapes line feeds inside of texts, so an entry is always one line. */
+export function formatEntry(entry: ManifestEntry): string {
+  return JSON.stringify({
+    path: entry.path,
+    size: entry.size,
+    sha256: entry.sha256,
+    mime_type: entry.mimeType,
+    time: isoTime(entry.time),
+    name: entry.name,
+    session: entry.session?.id,
+    sequence: entry.session?.sequence,
+    upload_id: entry.uploadId,
+    client: entry.clientAddress,
+  }) + "\n";
+}
+
+/** The entry of a line; undefined if the line is malformed. Whoever uses the path must check it. */
+export function parseEntry(line: string): ManifestEntry | undefined {
+  let data: Record<string, unknown> | null;
+  try {
+    data = JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+  if (typeof data !== "object" || data === null) return undefined;
+  const { path, size, sha256, mime_type: mimeType, session: id, sequence } = data;
+  if (typeof path !== "string" || path === "") return undefined;
+  if (typeof size !== "number" || !Number.isSafeInteger(size) || size < 0) return undefined;
+  if (typeof sha256 !== "string" || !/^[0-9a-f]{64}$/.test(sha256)) return undefined;
+  if (typeof mimeType !== "string" || typeof data.time !== "string") return undefined;
+  const time = Date.parse(data.time);
+  if (Number.isNaN(time)) return undefined;
+  const optional = omitUndefined({
+    name: textOf(data.name),
+    session: typeof id === "string" && typeof sequence === "number" ? { id, sequence } : undefined,
+    uploadId: textOf(data.upload_id),
+    clientAddress: textOf(data.client),
+  });
+  return { path, size, sha256, mimeType, time, ...optional };
+}
+
+const textOf = (value: unknown) => typeof value === "string" ? value : undefined;
+
+/** A line has a name of at most 255 bytes and less than 512 others. A longer one is malformed. */
+const MAX_LINE_BYTES = 16384;
+
+const CHUNK_BYTES = 65536;
+
+/** One line of the manifest. */
+export interface ManifestLine {
+  /** Counted from 1. */
+  readonly number: number;
+  /** The position of its first byte. */
+  readonly start: number;
+  /** The position after its LF. */
+  readonly end: number;
+  /** Undefined if the line is malformed. */
+  readonly entry: ManifestEntry | undefined;
+  /** Whether the file ends inside this line. */
+  readonly torn: boolean;
+}
+
+/**
+ * Yields the lines of a manifest except empty ones, in constant memory; yields nothing if there is no
+ * regular file. Needs permission to read.
+ *
+ * @param from The position of the first byte of a line; lines are counted from there.
+ */
+export async function* readManifest(path: string, from = 0): AsyncGenerator<ManifestLine> {
+  // The name is looked at before the file is opened: a FIFO would block, a link must not be followed.
+  if (!(await Deno.lstat(path).catch(unlessAbsent))?.isFile) return;
+  using file = await Deno.open(path, { read: true }).catch(unlessAbsent);
+  if (file === undefined) return;
+  if (from > 0) await file.seek(from, Deno.SeekMode.Start);
+  const decoder = new TextDecoder();
+  const chunk = new Uint8Array(CHUNK_BYTES);
+  /** The beginning of a line whose end has not been read. Stays empty while a too long line is skipped. */
+  let rest = new Uint8Array(0);
+  let lineStart = from;
+  let position = from;
+  let number = 0;
+  for (;;) {
+    const count = await file.read(chunk);
+    if (count === null) break;
+    const overlong = position - lineStart > rest.length;
+    const bytes = new Uint8Array(rest.length + count);
+    bytes.set(rest);
+    bytes.set(chunk.subarray(0, count), rest.length);
+    const base = position - rest.length;
+    position += count;
+    let at = 0;
+    for (let lf = bytes.indexOf(10); lf >= 0; lf = bytes.indexOf(10, at)) {
+      number++;
+      const end = base + lf + 1;
+      if (end - lineStart > 1) {
+        const whole = at > 0 || !overlong;
+        const entry = whole ? parseEntry(decoder.decode(bytes.subarray(at, lf))) : undefined;
+        yield { number, start: lineStart, end, entry, torn: false };
+      }
+      lineStart = end;
+      at = lf + 1;
+    }
+    rest = bytes.subarray(at);
+    if (position - lineStart > MAX_LINE_BYTES) rest = new Uint8Array(0);
+  }
+  if (position > lineStart) {
+    yield { number: number + 1, start: lineStart, end: position, entry: undefined, torn: true };
+  }
+}
