@@ -201,6 +201,7 @@ export {
   DEFAULT_BACKOFF,
   DEFAULT_RETRIES,
   fileSource,
+  type LostReason,
   type Progress,
   type SendOptions,
   type SendResult,

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { FaultProxy } from "../../src/chaos/mod.ts";
 import { expandGlob, partPattern } from "../../src/cli/send/glob.ts";
-import { Throttle } from "../../src/cli/send/throttle.ts";
 import { EventLog } from "../helpers/event_log.ts";
 import { readManifest } from "../helpers/files.ts";
 import { fxfer, start } from "../helpers/fxfer.ts";
@@ -142,24 +141,6 @@ test("--limit-rate holds the rate over all files", async (server) => {
   const { seconds } = events(out, "summary")[0]!;
   // 2 MiB at 2 MiB/s, less what may come at once at the start.
   assert.ok(seconds >= 0.7 && seconds < 3, `${seconds} s`);
-});
-
-Deno.test("Throttle.take() waits off the debt, and a silence saves up little", {
-  permissions: "none",
-}, async () => {
-  let now = 0;
-  const pauses: number[] = [];
-  const throttle = new Throttle(1000, () => now, (ms) => {
-    pauses.push(ms);
-    now += ms;
-    return Promise.resolve();
-  });
-  await throttle.take(500);
-  now += 60_000;
-  await throttle.take(250);
-  await throttle.take(100);
-  assert.deepEqual(pauses, [500, 100]);
-  assert.equal(throttle.pieceBytes, 250);
 });
 
 Deno.test(

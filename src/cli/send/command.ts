@@ -16,7 +16,6 @@ import type { SendReport } from "./report.ts";
 import { sendTargets } from "./sender.ts";
 import type { Tally } from "./tally.ts";
 import { TextReport } from "./text_report.ts";
-import { Throttle } from "./throttle.ts";
 
 /** `fxfer send`. */
 export const SEND_COMMAND: Command = { spec: SEND, run: runSend };
@@ -49,13 +48,11 @@ async function runSend(args: ParsedArgs, output: Output): Promise<number> {
       retries: asked.retries,
       trustedServers: asked.trust,
       signal: stop.signal,
+      ...omitUndefined({ limitRate: asked.limitRate }),
     },
     report,
     journal,
-    ...omitUndefined({
-      onEvent: asked.trace ? tracer(output) : undefined,
-      through: asked.limitRate === undefined ? undefined : new Throttle(asked.limitRate).through,
-    }),
+    ...omitUndefined({ onEvent: asked.trace ? tracer(output) : undefined }),
   });
   const { stored, unconfirmed, failed, bytes, exit } = tally;
   const seconds = (performance.now() - startedAt) / 1000;

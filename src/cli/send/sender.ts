@@ -48,8 +48,6 @@ export interface SenderOptions {
   readonly journal: Journal;
   /** Called for every event of the client. */
   readonly onEvent?: (event: ClientEvent) => void;
-  /** Wraps the source of a file, for example to limit its rate. */
-  readonly through?: (source: SourceInput) => SourceInput;
 }
 
 /** Sends every file, and closes the session unless a later run has to go on in it. */
@@ -93,7 +91,9 @@ class Sender {
       if (target.error !== undefined) throw target.error;
       const client = await this.#connected();
       // Opened before the task starts, because the client sends files in the order of its calls.
-      const source = target.path === STDIN ? Deno.stdin.readable : await fileSource(target.path);
+      const { path } = target;
+      const ends = omitUndefined({ signal: this.#options.connect.signal });
+      const source = path === STDIN ? Deno.stdin.readable : await fileSource(path, ends);
       const task = this.#send(client, target, source);
       this.#running.add(task);
       task.finally(() => this.#running.delete(task));
@@ -118,7 +118,7 @@ class Sender {
   }
 
   async #send(client: Client, target: FileToSend, source: SourceInput): Promise<void> {
-    const { report, journal, through = (source) => source } = this.#options;
+    const { report, journal } = this.#options;
     const uploadId = journal.uploadId(target);
     this.#targets.set(uploadId, target);
     report.started(target);
@@ -126,7 +126,7 @@ class Sender {
       const { name, mimeType } = target;
       const onProgress = (progress: Progress) => report.progress(target, progress);
       const options = omitUndefined({ uploadId, mimeType, name, onProgress });
-      const result = await client.send(through(source), options);
+      const result = await client.send(source, options);
       journal.stored(target, result);
       this.#sent(target, result);
     } catch (error) {

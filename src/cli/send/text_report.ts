@@ -120,10 +120,14 @@ function inWords(event: ClientEvent, file: string): string | undefined {
   switch (event.type) {
     case "retrying": {
       const pause = formatDuration(event.delayMs / 1000);
-      return `${CODES[event.code].message}: try ${event.attempt} in ${pause}`;
+      const { code, error } = event;
+      const why = code === "connection_lost" ? error.message : CODES[code].message;
+      return `${why}: try ${event.attempt} in ${pause}`;
     }
     case "resumed":
       return event.offset === 0 ? undefined : `${file}: goes on at ${formatBytes(event.offset)}`;
+    case "grown":
+      return `${file}: grew meanwhile, the ${formatBytes(event.size)} it had at first are sent`;
     case "degraded":
       return `no session to be had (${event.reason}): every file is sent by itself`;
     case "moved":
