@@ -1,6 +1,13 @@
 /** `fxfer serve`: its flags, and running the server until it is stopped. @module */
 import { Readiness } from "../admin/mod.ts";
-import { announce, listen, listenForHealth, serveWorkers, wire, workerCount } from "../app/mod.ts";
+import {
+  announce,
+  listen,
+  listenForHealth,
+  openParts,
+  serveWorkers,
+  workerCount,
+} from "../app/mod.ts";
 import { loadConfig, type LoadOptions } from "../config/mod.ts";
 import { Events } from "../events.ts";
 import { createLogger, logEvents } from "../log.ts";
@@ -57,7 +64,7 @@ async function runServe(args: ParsedArgs, output: Output): Promise<number> {
       return await serveWorkers({ config, workers, trace, sink, log, events, output });
     }
   }
-  await using parts = await wire(config, log, events);
+  await using parts = await openParts(config, log, events);
   const { host, port } = config.server;
   await using server = listen(host, port, () => serve(parts.options));
   const { storage, store } = parts.options;
