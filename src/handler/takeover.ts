@@ -29,7 +29,7 @@ export const COMMIT_MS = 250;
 /** More lost races than this mean a store that does not keep its contract. */
 export const MAX_TRIES = 100;
 
-/** What an id that means nothing is answered with. */
+/** The error for an id that means nothing here (S-CON-4). */
 export function unknownSession(): FxferError {
   return new FxferError("session_unknown", "Cannot attach: no such session");
 }
@@ -53,7 +53,7 @@ export async function checkAlive(services: SessionServices, record: SessionRecor
       // falls through
     case "closed":
       if (record.moved !== undefined) {
-        // Only here is the ticket told: this client has shown what the session's own client shows.
+        // The ticket is told only here, because this client is authorised.
         const { address, ticket } = record.moved;
         const text = "Cannot attach: the session has moved";
         throw new FxferError("use_another_server", text, { fields: { address, ticket } });

@@ -1,5 +1,5 @@
 /**
- * transfer in a session: exactly once, resumable (S-SEQ, S-TRF).
+ * The action `transfer` in a session: exactly once, resumable (S-SEQ, S-TRF).
  *
  * The order of writes, and what a crash between two of them leaves:
  *
@@ -167,7 +167,7 @@ function admit(
     });
   }
   const end = data.offset + size;
-  // A length may be told late, as stdin's is, but only once.
+  // The length may be told by a later frame, as that of standard input is, but does not change after that.
   const length = data.length ?? open?.length;
   const otherLength = length !== (open?.length ?? length);
   if (otherLength || (length !== undefined && (end > length || (data.complete && end < length)))) {
@@ -255,7 +255,7 @@ async function commit(
   return { body };
 }
 
-/** Tells what a frame that ran has brought. */
+/** Tells what became of a frame that ran. */
 function tellCommit(
   { attachment, sequence, spec }: TransferRun,
   before: SessionRecord,
