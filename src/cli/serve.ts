@@ -18,7 +18,6 @@ import type { CommandSpec, ParsedArgs } from "./args.ts";
 import type { Command } from "./command.ts";
 import { CONFIG_OPTIONS, loadOptions } from "./config_flags.ts";
 
-/** The flags of `fxfer serve`. */
 export const SERVE: CommandSpec = {
   name: "serve",
   summary: "Receive files until stopped",
@@ -42,7 +41,6 @@ export function serveLoadOptions(args: ParsedArgs): LoadOptions {
   return args.has("quiet") ? { ...options, flags: [...options.flags, quiet] } : options;
 }
 
-/** `fxfer serve`. */
 export const SERVE_COMMAND: Command = { spec: SERVE, run: runServe };
 
 async function runServe(args: ParsedArgs, output: Output): Promise<number> {
