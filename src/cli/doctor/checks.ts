@@ -193,7 +193,7 @@ async function checkStore({ server, stateful, storage }: Config): Promise<Findin
   }
 }
 
-/** Sends PING without the password to a server, Cluster node or Sentinel: each answers, if only to ask. */
+/** Sends PING without the password. A server, node or Sentinel answers even if it wants a password first. */
 async function checkNode({ host: hostname, port }: RedisAddress, tls: boolean): Promise<Finding> {
   const where = `redis at ${formatEndpoint({ hostname, port })}`;
   if (!await reachable(hostname, port)) {
