@@ -10,6 +10,7 @@ const test = serving("");
 /** A header line with this text where the size stands. */
 const headerWithSize = (size: string) =>
   `{"version":"2.0","mime_type":"text/plain","size":${size},"session":{"id":null,"mode":"stateless","sequence":1,"action":"transfer","data_size":0}}`;
+
 const BAD_SIZES = [
   "-1",
   "1.5",
