@@ -42,7 +42,7 @@ export async function openParts(
   budgetLedger?: BudgetLedger,
 ): Promise<AsyncDisposable & { readonly options: ServeOptions }> {
   const { budget } = config.storage;
-  const kept = await open(config, log, omitUndefined({ budget, budgetLedger }));
+  const kept = await openStorageAndStore(config, log, omitUndefined({ budget, budgetLedger }));
   const { storage, store } = kept;
   const options = { ...serveOptions(config), ...omitUndefined({ store }), storage, log, events };
   return Object.assign(kept, { options });
@@ -61,11 +61,11 @@ export async function openSessions(config: Config, log: Logger): Promise<Session
         "stateful.persistence is sqlite or redis",
     );
   }
-  return await open(config, log) as Sessions;
+  return await openStorageAndStore(config, log) as Sessions;
 }
 
 /** Opens the storage, and the session store unless the mode is `stateless`. */
-async function open(
+async function openStorageAndStore(
   config: Config,
   log: Logger,
   options: Pick<DiskStorageOptions, "budget" | "budgetLedger"> = {},

@@ -188,7 +188,7 @@ export class Attachments {
   }
 
   /** Whether a connect to a session is under way in this process. */
-  changing(id: string): boolean {
+  isConnecting(id: string): boolean {
     return this.#turns.has(id);
   }
 

@@ -23,7 +23,7 @@ import type { FileStorage } from "../storage/mod.ts";
 import { Attachment, type SessionServices } from "./attachments.ts";
 import type { StatefulOptions } from "./stateful_options.ts";
 import { sweep } from "./housekeeping.ts";
-import { checkAlive, closeOld, letGo, take, unknownSession } from "./takeover.ts";
+import { checkAlive, closeOld, releaseHolder, takeSession, unknownSession } from "./takeover.ts";
 import type { ConnectionContext, Reply } from "./types.ts";
 
 /** After this time a client that found no room tries again. */
@@ -151,7 +151,7 @@ async function resume(
   }
   await checkAlive(services, found);
   if (data.clean === true) {
-    await letGo(services, id);
+    await releaseHolder(services, id);
     await closeOld(services, id, context);
     return await create(services, data, context);
   }
@@ -159,9 +159,9 @@ async function resume(
     const text = "Cannot attach: the session changes hands too often";
     throw new FxferError("takeover_flapping", text, { fields: { retry_after_ms: FLAP_RETRY_MS } });
   }
-  await letGo(services, id);
+  await releaseHolder(services, id);
   const init = attachInit(services, data, context);
-  const attachment = await take(services, id, init, context);
+  const attachment = await takeSession(services, id, init, context);
   attachments.add(attachment);
   const { record } = attachment;
   return {

@@ -28,7 +28,7 @@ const ORPHANS_MS = 660_000;
 const ORPHANS_RETRY_MS = 5000;
 
 /** Runs `work`, which must not fail, again and again, one run after the other, until disposed. */
-function every(ms: number, work: () => Promise<void>): AsyncDisposable {
+function repeatEvery(ms: number, work: () => Promise<void>): AsyncDisposable {
   let running: Promise<void> | undefined;
   const timer = setInterval(() => running ??= work().finally(() => running = undefined), ms);
   return {
@@ -60,7 +60,7 @@ export function watchTakeovers(services: SessionServices): AsyncDisposable {
     });
   }
   if (!store.persistent) return { [Symbol.asyncDispose]: () => Promise.resolve() };
-  return every(LOOK_MS, async () => {
+  return repeatEvery(LOOK_MS, async () => {
     try {
       for (const id of [...holders.keys()]) {
         const kept = await store.load(id);
@@ -88,14 +88,14 @@ async function fence(
     holder.displace(kept);
   }
   const parked = attachments.parked.get(id);
-  if (parked === undefined || parked.epoch >= epoch || attachments.changing(id)) return;
+  if (parked === undefined || parked.epoch >= epoch || attachments.isConnecting(id)) return;
   await attachments.unpark(id)?.release();
 }
 
 /** Sweeps every 5 s until disposed. */
 export function sweepRegularly(services: SessionServices): AsyncDisposable {
   const { health, log } = services;
-  return every(SWEEP_MS, async () => {
+  return repeatEvery(SWEEP_MS, async () => {
     try {
       await sweep(services);
       health.answered();

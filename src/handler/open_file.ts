@@ -12,7 +12,7 @@ import { CHECKPOINT_BYTES, CHECKPOINT_MS, type TransferRequest } from "../protoc
 import { checkpoint, dropUpload, openUpload, type UploadRecord } from "../session/mod.ts";
 import type { PutSpec, Upload } from "../storage/mod.ts";
 import type { Attachment } from "./attachments.ts";
-import { inBackground } from "./receive.ts";
+import { inBackground } from "./storing.ts";
 import { afterIntent, dropFile, finishFile, tellFinished } from "./recovery.ts";
 import type { Payload } from "./types.ts";
 
@@ -48,7 +48,7 @@ export async function finishPending(attachment: Attachment): Promise<void> {
 }
 
 /** Begins the file of a frame. */
-export async function open(run: TransferRun): Promise<Upload> {
+export async function openFile(run: TransferRun): Promise<Upload> {
   const { attachment, spec } = run;
   const upload = await attachment.services.storage.begin(spec);
   attachment.upload = upload;
@@ -77,7 +77,11 @@ export function recordOf({ request, sequence }: TransferRun, upload: Upload): Up
  *
  * @throws What cut the payload short, with the durable `offset`; what storage threw.
  */
-export async function receive(run: TransferRun, upload: Upload, payload: Payload): Promise<void> {
+export async function receivePayload(
+  run: TransferRun,
+  upload: Upload,
+  payload: Payload,
+): Promise<void> {
   const { attachment, request } = run;
   let end = request.data.offset;
   if (upload.offset !== end) throw new TypeError("Cannot receive: the file is at another offset");

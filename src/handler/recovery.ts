@@ -28,7 +28,7 @@ import {
 } from "../session/mod.ts";
 import type { FileSpec, FileStorage, StoredFile, Upload } from "../storage/mod.ts";
 import type { Attachment, SessionServices } from "./attachments.ts";
-import { storedReply } from "./receive.ts";
+import { storedReply } from "./storing.ts";
 import type { StatefulOptions } from "./stateful_options.ts";
 import { lastPart, stepBetween, tell, tellFile, type Telling } from "./tell.ts";
 
@@ -66,7 +66,7 @@ export function resumedAt(record: SessionRecord, parked: Upload | undefined): Se
  * @param parked The open file, if this process still has it.
  * @param contended Whether another process may still be writing to the file.
  */
-export async function restore(
+export async function restoreFile(
   attachment: Attachment,
   parked: Upload | undefined,
   contended: boolean,

@@ -4,7 +4,7 @@ import { Events } from "../events.ts";
 import { DEFAULT_MAX_REQUEST_SIZE, type TransferRequest } from "../protocol/mod.ts";
 import { checkDigest, type FileStorage, type PutSpec, type StoredFile } from "../storage/mod.ts";
 import { statelessTerms } from "./connect.ts";
-import { inBackground, specOf, storedBefore, storedReply } from "./receive.ts";
+import { inBackground, specOf, storedBefore, storedReply } from "./storing.ts";
 import { tellFile, type Telling } from "./tell.ts";
 import type { ConnectionContext, Payload, Reply, Request, RequestHandler } from "./types.ts";
 

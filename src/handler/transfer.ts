@@ -32,13 +32,13 @@ import {
   abandon,
   failUpload,
   finishPending,
-  open,
-  receive,
+  openFile,
+  receivePayload,
   recordOf,
   type TransferRun,
 } from "./open_file.ts";
 import { executed } from "./recovery.ts";
-import { specOf, storedBefore, storedReply } from "./receive.ts";
+import { specOf, storedBefore, storedReply } from "./storing.ts";
 import type { StatefulOptions } from "./stateful_options.ts";
 import { lastPart, stepBetween, tellFile } from "./tell.ts";
 import type { Payload, Reply } from "./types.ts";
@@ -99,7 +99,7 @@ export async function transfer(
       const whole = payload.whole();
       bytes = whole instanceof Promise ? await whole : whole;
     } catch {
-      // The connection is being cut: receive() keeps what has arrived, and meets the same error.
+      // The connection is being cut: receivePayload() keeps what has arrived, and meets the same error.
     }
   }
   if (bytes !== undefined && !store.persistent && storage.durability === "process") {
@@ -124,9 +124,9 @@ export async function transfer(
       throw error;
     }
   } else {
-    upload ??= await open(run);
+    upload ??= await openFile(run);
     upload.reserve(data.offset + header.size); // S-TRF-3
-    await receive(run, upload, payload);
+    await receivePayload(run, upload, payload);
   }
   if (data.complete) return await publish(run, upload);
 

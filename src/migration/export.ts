@@ -95,7 +95,7 @@ export async function exportSession(options: ExportOptions): Promise<ExportedSes
     throw new TypeError("Cannot export session: its store dies with its process");
   }
   const to = formatEndpoint(endpoint);
-  const left = await leave(options, to);
+  const left = await endAtSource(options, to);
   const partial = await digestOf(storage, left);
   const { moved, ...rest } = left;
   const session: SessionRecord = {
@@ -118,7 +118,7 @@ export async function exportSession(options: ExportOptions): Promise<ExportedSes
 }
 
 /** Ends the session at the source: its record says where the session went, and no commit is half done. */
-async function leave(options: ExportOptions, to: string): Promise<SessionRecord> {
+async function endAtSource(options: ExportOptions, to: string): Promise<SessionRecord> {
   const { store, storage, id, now = Date.now, maxInflight = DEFAULT_STATEFUL_OPTIONS.maxInflight } =
     options;
   const events = new Events();

@@ -92,7 +92,7 @@ export class Connection implements ConnectionContext {
     this.#v1Results = new V1Results(settings.v1Ack, this.#output);
     this.#reader = new Reader(conn, this.#output, settings.workload);
     this.#input = new Input(this.#reader, settings.pools);
-    if (bytes !== undefined) this.#input.take(bytes);
+    if (bytes !== undefined) this.#input.decode(bytes);
   }
 
   interrupt(error: FxferError): void {

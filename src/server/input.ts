@@ -83,7 +83,7 @@ export class Input implements Payload {
       const head = this.bufferedHead();
       if (head !== undefined) return head;
       const buffer = this.#buffers.forHead(this.size, this.#filled);
-      if (!this.#took(buffer, await this.#read(buffer))) {
+      if (!this.#decodeRead(buffer, await this.#read(buffer))) {
         const fault = this.#decoder.end();
         return fault?.type === "fault" ? fault : undefined;
       }
@@ -157,7 +157,7 @@ export class Input implements Payload {
         this.payloadDone = event.type === "end";
       } else {
         const buffer = this.#buffers.forPayload(this.#decoder.payloadRemaining);
-        if (!this.#took(buffer, await this.#read(buffer).catch(throwIncomplete))) {
+        if (!this.#decodeRead(buffer, await this.#read(buffer).catch(throwIncomplete))) {
           throw incomplete();
         }
       }
@@ -165,7 +165,7 @@ export class Input implements Payload {
     return undefined;
   }
 
-  // Callers await this and then call `#took`: an async function around both would cost each waiting
+  // Callers await this and then call `#decodeRead`: an async function around both would cost each waiting
   // connection 400 bytes.
   #read(buffer: Uint8Array<ArrayBuffer>): Promise<number | null> {
     if (this.headerSince === 0 && this.#decoder.headerStarted) this.headerSince = performance.now();
@@ -173,15 +173,15 @@ export class Input implements Payload {
   }
 
   /** Decodes the `count` bytes of a read; false at the end. */
-  #took(buffer: Uint8Array<ArrayBuffer>, count: number | null): boolean {
+  #decodeRead(buffer: Uint8Array<ArrayBuffer>, count: number | null): boolean {
     if (count === null) return false;
     this.#filled = count === buffer.length;
-    this.take(buffer.subarray(0, count));
+    this.decode(buffer.subarray(0, count));
     return true;
   }
 
   /** Decodes bytes that were read, or that came with a proxy's header before the first read. */
-  take(bytes: Uint8Array): void {
+  decode(bytes: Uint8Array): void {
     this.#events = this.#decoder.push(bytes);
     this.#at = 0;
   }

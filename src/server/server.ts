@@ -133,7 +133,7 @@ export class Server implements AsyncDisposable {
   async #accept(): Promise<void> {
     for (let failures = 0;;) {
       try {
-        this.#take(await this.#listener.accept());
+        this.#admit(await this.#listener.accept());
         failures = 0;
       } catch (error) {
         if (error instanceof Deno.errors.BadResource || error instanceof Deno.errors.Interrupted) {
@@ -148,7 +148,7 @@ export class Server implements AsyncDisposable {
     }
   }
 
-  #take(conn: Deno.TcpConn): void {
+  #admit(conn: Deno.TcpConn): void {
     const { proxy, maxConnections, count } = this.#settings;
     try {
       if ((count?.total ?? this.#openNow) >= maxConnections) {
@@ -205,12 +205,12 @@ export class Server implements AsyncDisposable {
 
   /** Refuses a connection; a stop waits until the client was told. */
   #refuse(conn: Deno.TcpConn, error: unknown, address = conn.remoteAddr.hostname): void {
-    const told = this.#tell(conn, error, address).finally(() => this.#refusals.delete(told));
+    const told = this.#tellRefusal(conn, error, address).finally(() => this.#refusals.delete(told));
     this.#refusals.add(told);
   }
 
   /** Tells a client why it is not served, closing so that it can read that (S-TRF-8). Never rejects. */
-  async #tell(conn: Deno.TcpConn, error: unknown, address: string): Promise<void> {
+  async #tellRefusal(conn: Deno.TcpConn, error: unknown, address: string): Promise<void> {
     const refused = { type: "connection.refused", address } as const;
     const body = refusalOf(error, refused, { log: this.#log, events: this.#events });
     const output = new Output(conn);

@@ -124,7 +124,7 @@ export class Pool {
     const { spawn } = this.#options;
     let over = false;
     const handle = spawn(slot.worker, {
-      message: (message) => over || this.#hear(slot, message),
+      message: (message) => over || this.#handleMessage(slot, message),
       died: (reason) => {
         if (over) return;
         over = true;
@@ -134,7 +134,7 @@ export class Pool {
     if (!over) slot.handle = handle;
   }
 
-  #hear(slot: Slot, message: FromWorker): void {
+  #handleMessage(slot: Slot, message: FromWorker): void {
     const { worker } = slot;
     const { events, sink } = this.#options;
     switch (message.type) {

@@ -1,4 +1,4 @@
-/** From a frame to storage, and from storage to the reply: what all handlers share. @module */
+/** What all handlers need to store a file: what storage is told of it, and the reply. @module */
 import { FxferError } from "../errors.ts";
 import type { ReplyBody, TransferRequest } from "../protocol/mod.ts";
 import type { FileStorage, PutSpec, StoredFile } from "../storage/mod.ts";
