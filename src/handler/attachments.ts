@@ -131,7 +131,7 @@ function displacedBy(moved?: Moved): FxferError {
     const text = "Cannot change session: another connection has taken it over";
     return new FxferError("session_taken_over", text);
   }
-  // Without the ticket, which is told in the answer to a new connect alone.
+  // The ticket is left out: only the reply to a new connect tells it.
   const fields = { address: moved.address };
   return new FxferError("use_another_server", "Cannot go on: the session has moved", { fields });
 }

@@ -108,7 +108,7 @@ async function checkPort({ server: { host, port } }: Config): Promise<Finding[]>
 
 /** Only this many entries are looked at. */
 const MAX_ENTRIES = 100_000;
-/** Of the entries that fxfer never makes, this many are named. */
+/** At most this many of the entries that fxfer never makes are named. */
 const MAX_NAMED = 5;
 
 /** Looks at the folder, and writes a file into it that is removed at once. */
