@@ -1,6 +1,7 @@
 /** Keeps a session over one connection after another. @module */
 import { type Endpoint, formatEndpoint } from "../address.ts";
 import { FxferError } from "../errors.ts";
+import { omitUndefined } from "../omit_undefined.ts";
 import type { Mode } from "../protocol/mod.ts";
 import { pause } from "../within.ts";
 import { ConnectionRunner } from "./connection_runner.ts";
@@ -194,7 +195,8 @@ export class SessionManager {
     this.mode = sessionId === null ? "stateless" : "stateful";
     if (degraded !== undefined) emit({ type: "degraded", reason: degraded });
     const { mode } = this;
-    emit({ type: "connected", mode, sessionId, resumed });
+    const openUploadId = resumption?.openFile?.uploadId;
+    emit({ type: "connected", mode, sessionId, resumed, ...omitUndefined({ openUploadId }) });
     if (resumed) this.#queue.resumed(terms, resumption);
     else this.#queue.started(terms, mode, degraded);
     this.#firstConnect.resolve();
@@ -247,7 +249,7 @@ export class SessionManager {
   /** The tries are used up: every file is rejected. A file that comes later has all tries again. */
   #giveUp(last: FxferError): void {
     const code = last.class === "retry" ? last.code : "connection_lost";
-    const tries = this.#failures === 1 ? "one try" : `${this.#failures} tries`;
+    const tries = this.#failures === 1 ? "1 try" : `${this.#failures} tries`;
     const error = new FxferError(code, `${last.message}; gave up after ${tries}`, {
       fields: { ...last.fields, tries: this.#failures },
       cause: last,

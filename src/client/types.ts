@@ -100,12 +100,16 @@ export interface Backoff {
 /** What a client reports while it works. Durations are in milliseconds, offsets in bytes.
  * @category Client */
 export type ClientEvent =
-  /** Requests can be sent; `resumed` says that the session is an earlier one. */
+  /**
+   * Requests can be sent; `resumed` says that the session is an earlier one. If the server has a part of a
+   * file there, `openUploadId` names it: the part is dropped when another file is sent first.
+   */
   | {
     readonly type: "connected";
     readonly mode: "stateful" | "stateless" | "v1";
     readonly sessionId: string | null;
     readonly resumed: boolean;
+    readonly openUploadId?: string;
   }
   /** The server has no session to give: files are sent without one (S-DEG-1). */
   | { readonly type: "degraded"; readonly reason: string }
