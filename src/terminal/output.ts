@@ -19,6 +19,8 @@ export interface Sink {
 export interface TextStreamOptions {
   /** Whether colours are wanted, if the sink is a terminal. */
   readonly colour?: boolean;
+  /** Whether the terminal, if the sink is one, can erase a line. @default {true} */
+  readonly redraws?: boolean;
   /** The width of the terminal, which may change; default 80. */
   readonly columns?: () => number;
 }
@@ -30,13 +32,16 @@ const ERASE = "\r\x1b[K";
 export class TextStream {
   /** Whether the stream goes to a terminal. */
   readonly terminal: boolean;
+  /** Whether a line can be erased and drawn again. */
+  readonly redraws: boolean;
   /** Whether to write colours. */
   readonly colour: boolean;
   readonly #sink: Sink;
   readonly #columns: () => number;
   /** The status line. Each write erases it, and draws it again below what it wrote. */
   readonly #status: { text: string };
-  #broken = false;
+  /** Why nothing more is written; undefined as long as all is well. */
+  fault: Error | undefined;
 
   /**
    * Writes to a sink.
@@ -46,9 +51,10 @@ export class TextStream {
   constructor(sink: Sink, options: TextStreamOptions = {}, screen?: TextStream) {
     this.#sink = sink;
     this.terminal = sink.isTerminal();
-    this.colour = this.terminal && (options.colour ?? false);
+    this.redraws = this.terminal && (options.redraws ?? true);
+    this.colour = this.redraws && (options.colour ?? false);
     this.#columns = options.columns ?? (() => 80);
-    this.#status = this.terminal && screen?.terminal ? screen.#status : { text: "" };
+    this.#status = this.redraws && screen?.redraws ? screen.#status : { text: "" };
   }
 
   /** The width of the terminal; 80 where there is none. */
@@ -62,23 +68,23 @@ export class TextStream {
     this.#write(status === "" ? `${text}\n` : `${ERASE}${text}\n${status}`);
   }
 
-  /** Shows `text` as the bottom line until the next call; empty removes it. Terminals only. */
+  /** Shows `text` as the bottom line until the next call; empty removes it. Where lines can be redrawn. */
   status(text: string): void {
-    if (!this.terminal) return;
+    if (!this.redraws || text === this.#status.text) return;
     this.#status.text = text;
     this.#write(ERASE + text);
   }
 
   #write(text: string): void {
     let rest = encoder.encode(text);
-    while (rest.length > 0 && !this.#broken) {
+    while (rest.length > 0 && this.fault === undefined) {
       try {
         rest = rest.subarray(this.#sink.writeSync(rest));
       } catch (error) {
-        // EPIPE, or the terminal is gone: nothing that is written can be read any more.
-        this.#broken = !(error instanceof Deno.errors.WouldBlock);
+        // EPIPE, or the disk is full, or the terminal is gone: nothing more can be read any more.
+        if (!(error instanceof Deno.errors.WouldBlock)) this.fault = error as Error;
         // Another program made the pipe non-blocking: wait 2 ms for its reader, then try again.
-        if (!this.#broken) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2);
+        else Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2);
       }
     }
   }
@@ -101,10 +107,18 @@ function terminalColumns(): number {
   }
 }
 
-/** The program's own streams. Colours need a terminal and NO_COLOR unset. */
+/** Whether the terminal says of itself that it cannot move its cursor; false where it may not be asked. */
+function isDumb(): boolean {
+  const query = { name: "env", variable: "TERM" } as const;
+  if (Deno.permissions.querySync(query).state !== "granted") return false;
+  const { os } = Deno.build;
+  return /^(dumb|unknown)?$/.test(Deno.env.get("TERM") ?? (os === "windows" ? "windows" : ""));
+}
+
+/** The program's own streams. Colours need a terminal that is not dumb, and NO_COLOR unset. */
 export function createOutput(): Output {
   // Deno has read NO_COLOR at its start, so no permission for the environment is needed.
-  const options = { colour: !Deno.noColor, columns: terminalColumns };
+  const options = { colour: !Deno.noColor, redraws: !isDumb(), columns: terminalColumns };
   const err = new TextStream(Deno.stderr, options);
   return { out: new TextStream(Deno.stdout, options, err), err };
 }

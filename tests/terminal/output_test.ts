@@ -127,6 +127,7 @@ Deno.test("a stream whose reader went away swallows the rest (EPIPE)", pure, () 
   stream.line("a");
   stream.line("b");
   assert.equal(writes, 1);
+  assert.equal(stream.fault?.message, "EPIPE");
 });
 
 Deno.test(
@@ -168,3 +169,27 @@ Deno.test("a status line is not written where there is no terminal", pure, () =>
   stream.line("x");
   assert.equal(screen.text, "x\n");
 });
+
+Deno.test("a terminal that cannot erase a line gets lines alone, without colours", pure, () => {
+  const screen = new Screen(true);
+  const stream = new TextStream(screen, { colour: true, redraws: false });
+  assert.deepEqual([stream.terminal, stream.redraws, stream.colour], [true, false, false]);
+  stream.status("50%");
+  stream.line("x");
+  stream.status("");
+  assert.equal(screen.text, "x\n");
+});
+
+Deno.test(
+  "a status line that was never shown is not erased, and one that stays is not redrawn",
+  pure,
+  () => {
+    const screen = new Screen(true);
+    const stream = new TextStream(screen);
+    stream.status("");
+    assert.equal(screen.text, "");
+    stream.status("50%");
+    stream.status("50%");
+    assert.equal(screen.writes.length, 1);
+  },
+);
