@@ -42,13 +42,15 @@ async function mixedTree(
   return folder;
 }
 
-test("a folder goes with the paths below it as names; symlinks are left out", async (server) => {
+test("a folder goes with the paths below it as names; symlinks are named and left out", async (server) => {
   await using folder = await mixedTree(12, new Random(1));
   await Deno.symlink("/etc", folder.join("tree", "elsewhere"));
   await assertStores(server, 12, async () => {
     const args = ["send", "-p", String(server.port), "-r", "--json", "tree"];
     const { code, out, err } = await fxfer(args, { cwd: folder.path });
-    assert.equal(code, 0, err);
+    assert.equal(code, 9, err);
+    assert.match(err, /^fxfer: tree\/elsewhere is left out: it is a link, --follow-links sends /m);
+    assert.equal(events(out, "summary")[0]!.left_out, 1);
     const names = events(out, "stored").map(({ name }) => name);
     assert.equal(names.length, 12);
     assert.ok(
@@ -156,6 +158,12 @@ Deno.test(
       ["[!a-c]x", "bx", false],
       ["a+(b).c", "a+(b).c", true],
       ["[", "[", true],
+      ["[z-a]", "b", false],
+      ["[z-ab]", "b", true],
+      ["[!z-a]", "b", true],
+      ["[\u{1f600}-\u{fffd}]", "x", false],
+      ["[^-A]", "B", true],
+      ["[a[]", "[", true],
       ["*", "a\nb", true],
     ];
     for (const [pattern, name, fits] of cases) {
