@@ -1,10 +1,16 @@
 /** The file storage on a disk: holds the parts together and hands each call to the file that does it. @module */
 import { checkDigest } from "./digest.ts";
-import { creation, type DiskParts, nameFile, removeQuietly } from "./disk_parts.ts";
+import {
+  creation,
+  type DiskParts,
+  nameFile,
+  type ReadingParts,
+  removeQuietly,
+} from "./disk_parts.ts";
 import { asStorageError } from "./io_errors.ts";
-import { refresher } from "./known_files.ts";
+import { tryLock } from "./locks.ts";
 import { temporaryName } from "./naming.ts";
-import { type DiskStorageOptions, openParts } from "./open.ts";
+import { closeParts, type DiskStorageOptions, openParts } from "./open.ts";
 import { partialFiles } from "./partials.ts";
 import { PUT_NOW_BYTES, PUT_ON_THREAD_POOL_BYTES, putNow, putOnThreadPool } from "./put.ts";
 import { recoverSealed, sweepOrphans } from "./recovery.ts";
@@ -72,12 +78,13 @@ export class DiskStorage implements FileStorage {
   private constructor(parts: DiskParts) {
     this.#parts = parts;
     this.find = (uploadId) => parts.index.get(uploadId);
-    if (parts.folder.tier === "W") return;
+    const { reading } = parts;
+    if (reading === undefined) return;
     this.partials = partialFiles(parts);
-    this.recover = (sealed, spec) => recoverSealed(parts, sealed, spec);
-    this.refresh = refresher(parts);
+    this.recover = (sealed, spec) => recoverSealed(parts, reading, sealed, spec);
+    this.refresh = () => refresh(parts, reading);
     this.sweep = (isLive, olderThanMs = SWEEP_OLDER_THAN_MS) =>
-      sweepOrphans(parts, isLive, olderThanMs);
+      sweepOrphans(parts, reading, isLive, olderThanMs);
   }
 
   /**
@@ -147,6 +154,8 @@ export class DiskStorage implements FileStorage {
         names.temporaryPath,
         () => Deno.openSync(path, { write: true, ...creation(parts) }),
       );
+      // Whoever wants to go on with the file, or to sweep it, learns that it is being written.
+      if (parts.reading !== undefined) tryLock(file);
       return new DiskUpload(parts, { ...names, spec, file, hash: parts.sha256(), offset: 0 });
     } catch (error) {
       parts.budget.release(spec.reserve, 0);
@@ -160,12 +169,11 @@ export class DiskStorage implements FileStorage {
     const { folder, manifest, randomHex } = this.#parts;
     const path = folder.tier === "W" ? `.probe_${randomHex(16)}` : temporaryName(randomHex);
     try {
-      // This comes first: it makes missing folders again, and the manifest is in one of them.
       folder.withFolders(
         path,
         () => Deno.writeFileSync(folder.at(path), PROBE, creation(this.#parts)),
       );
-      manifest.checkPath();
+      manifest.check();
     } catch (error) {
       throw asStorageError("Cannot use storage", error);
     } finally {
@@ -178,8 +186,19 @@ export class DiskStorage implements FileStorage {
     if (!this.#open) return;
     this.#open = false;
     for (const upload of [...this.#parts.open.values()]) await upload.release();
-    this.#parts.manifest.close();
+    closeParts(this.#parts);
   }
 }
 
 const PROBE = new Uint8Array([0x0a]);
+
+/** Learns what other processes have stored. Where that fails, an upload with an id fails later, and says why. */
+function refresh({ log }: DiskParts, { known }: ReadingParts): Promise<void> | undefined {
+  const failed = (cause: unknown) => log.warn("storage.unlearned", { cause });
+  try {
+    return known.refresh()?.catch(failed);
+  } catch (error) {
+    failed(error);
+    return undefined;
+  }
+}

@@ -3,6 +3,7 @@ import { FxferError } from "../errors.ts";
 import { hashFile } from "./digest.ts";
 import type { DiskParts } from "./disk_parts.ts";
 import { asStorageError, isAbsent } from "./io_errors.ts";
+import { tryLock } from "./locks.ts";
 import { isFinalPath, isTemporaryPath, temporaryName } from "./naming.ts";
 import type { PartialFile, PartialFiles } from "./types.ts";
 import { DiskUpload } from "./upload.ts";
@@ -27,11 +28,24 @@ async function reopen(parts: DiskParts, partial: PartialFile): Promise<DiskUploa
   const info = parts.folder.kind(temporaryPath);
   if (!info?.isFile || info.size < offset) return undefined;
   const reserved = Math.max(spec.reserve, offset);
-  parts.budget.reserve(reserved);
+  let budgeted: [reserved: number, written: number] = [0, 0];
   let file: Deno.FsFile | undefined;
   try {
-    if (partial.contended === true) temporaryPath = await copy(parts, temporaryPath);
     file = await Deno.open(parts.folder.at(temporaryPath), { read: true, write: true });
+    // Whoever else has the file open has its lock, also while that process stands still (S-TAKE-2).
+    const isAlone = tryLock(file) ?? partial.contended !== true;
+    // Bytes that are on the disk already need no more room there, unless they are copied.
+    parts.budget.reserve(reserved, isAlone ? offset : 0);
+    budgeted = [reserved, isAlone ? offset : 0];
+    if (!isAlone) {
+      file.close();
+      file = undefined;
+      temporaryPath = await copy(parts, temporaryPath);
+      file = await Deno.open(parts.folder.at(temporaryPath), { read: true, write: true });
+      tryLock(file);
+      parts.budget.wrote(offset);
+      budgeted = [reserved, offset];
+    }
     await file.truncate(offset);
     const hash = parts.sha256();
     // After this the position of the file is the offset, where the upload goes on writing.
@@ -40,7 +54,7 @@ async function reopen(parts: DiskParts, partial: PartialFile): Promise<DiskUploa
   } catch (error) {
     file?.close();
     if (temporaryPath !== partial.temporaryPath) parts.folder.remove(temporaryPath);
-    parts.budget.release(reserved, 0);
+    parts.budget.release(...budgeted);
     if (isAbsent(error)) return undefined;
     throw asStorageError("Cannot reopen upload", error);
   }

@@ -1,14 +1,17 @@
 /** A file that is being received piece by piece. @module */
 import type { Hash } from "node:crypto";
 import type { FxferError } from "../errors.ts";
+import type { Claim } from "./claims.ts";
 import { commitDurably, commitNow, syncFolders, type WholeFile } from "./commit.ts";
 import type { DiskParts } from "./disk_parts.ts";
 import { asStorageError } from "./io_errors.ts";
+import { claimLater, claimNow } from "./once.ts";
 import type { FileSpec, SealedFile, StoredFile, Upload } from "./types.ts";
+import { replayOf } from "./upload_index.ts";
 
 /**
  * What an upload starts with, whether it is new or reopened. Its room is reserved in the budget already:
- * `spec.reserve` bytes, or `offset` if that is more.
+ * `spec.reserve` bytes, or `offset` if that is more; `offset` of them are written.
  */
 export interface UploadStart {
   readonly temporaryPath: string;
@@ -56,7 +59,6 @@ export class DiskUpload implements Upload {
     this.#hash = start.hash;
     this.#offset = start.offset;
     this.#reserved = Math.max(start.spec.reserve, start.offset);
-    parts.budget.wrote(start.offset);
     parts.open.set(start.temporaryPath, this);
   }
 
@@ -127,9 +129,12 @@ export class DiskUpload implements Upload {
   }
 
   async #flush(file: Deno.FsFile): Promise<void> {
-    const { durability, flush } = this.#parts;
-    if (durability === "process") return;
+    const { durability, flush, folder } = this.#parts;
     try {
+      if (folder.tier === "RW" && !folder.holds(this.temporaryPath, file.statSync())) {
+        throw new Deno.errors.NotFound("somebody has moved or removed the partial file");
+      }
+      if (durability === "process") return;
       await flush.contents(file, durability);
       if (durability === "durable" && !this.#nameSynced) {
         await syncFolders(this.#parts, this.temporaryPath);
@@ -160,31 +165,36 @@ export class DiskUpload implements Upload {
     if (whole === undefined || this.#stage !== "sealed") {
       throw new TypeError(`Cannot publish upload: it is ${this.#stage}`);
     }
-    const id = this.#spec.uploadId;
-    // While another upload with this id is being committed, nobody knows whether it will be stored.
-    while (id !== undefined && this.#parts.committing.has(id)) {
-      await this.#parts.committing.get(id)?.catch(() => {});
-    }
-    const replay = this.#parts.index.replay(id, whole.sha256);
+    const { reading, durability } = this.#parts;
+    const { uploadId } = this.#spec;
+    let claim: Claim | undefined;
     try {
+      if (reading !== undefined && uploadId !== undefined) {
+        claim = claimNow(reading, uploadId) ?? await claimLater(this.#parts, reading, uploadId);
+      } else if (durability === "durable") {
+        claim = reading?.claims.fresh();
+      }
+      // Nothing is awaited from the claim to the commit, at level `durable` to its first step.
+      const replay = whole.listed === undefined
+        ? replayOf(this.#parts.index, uploadId, whole.sha256)
+        : undefined;
       // A failure is not final here: the file is whole and sealed, so another try may succeed.
-      this.#stored = replay ?? await this.#commit(whole);
+      this.#stored = replay ?? await this.#commit(whole, claim);
+      if (replay !== undefined) this.#parts.folder.remove(this.temporaryPath);
     } catch (error) {
       throw asStorageError("Cannot publish upload", error);
+    } finally {
+      claim?.end();
     }
-    if (replay !== undefined) this.#parts.folder.remove(this.temporaryPath);
     this.#end("published");
     return this.#stored;
   }
 
-  #commit(whole: WholeFile): StoredFile | Promise<StoredFile> {
-    if (this.#parts.durability !== "durable") return commitNow(this.#parts, whole);
-    const committed = commitDurably(this.#parts, whole);
-    const id = this.#spec.uploadId;
-    if (id === undefined) return committed;
-    const settled = committed.finally(() => this.#parts.committing.delete(id));
-    this.#parts.committing.set(id, settled);
-    return settled;
+  #commit(whole: WholeFile, claim: Claim | undefined): StoredFile | Promise<StoredFile> {
+    const { durability, reading } = this.#parts;
+    return durability === "durable" && reading !== undefined && claim !== undefined
+      ? commitDurably(this.#parts, reading, whole, claim)
+      : commitNow(this.#parts, whole, claim);
   }
 
   // deno-lint-ignore require-await -- the contract leaves room for storages that must wait

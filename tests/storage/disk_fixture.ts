@@ -21,7 +21,8 @@ export async function diskFixture(options: DiskStorageOptions): Promise<DiskFixt
     folder,
     storage: opened[0]!,
     read: (path) => Deno.readFile(`${folder}/${path}`),
-    files: async () => (await listFiles(folder)).filter((path) => path !== "commits.jsonl"),
+    files: async () =>
+      (await listFiles(folder)).filter((path) => !/^(commits\.jsonl$|\.claims\/)/.test(path)),
     lines: () => readManifest(folder),
     async restart() {
       for (const storage of opened) await storage[Symbol.asyncDispose]();
