@@ -11,7 +11,7 @@ import type { Logger } from "../log.ts";
 import { expire, lifeOf, renewLease, type SessionRecord } from "../session/mod.ts";
 import type { FileStorage } from "../storage/mod.ts";
 import type { SessionStore } from "../store/mod.ts";
-import { tellFinished } from "./recovery.ts";
+import { finishFile, tellFinished } from "./recovery.ts";
 import type { SessionServices } from "./attachments.ts";
 import { tell } from "./tell.ts";
 
@@ -175,7 +175,7 @@ export async function removePartial(
   if (parked !== undefined) await parked.discard();
   else if (upload !== null) await storage.partials?.remove(upload);
   if (intent !== null) {
-    tellFinished(services, record, ended, await storage.recover?.(intent));
+    tellFinished(services, record, ended, await finishFile(storage, record));
   } else if (upload !== null) {
     tell(events, "transfer.dropped", "S-TRF-4", ended, ended, { reason: "ended" });
   }

@@ -13,7 +13,7 @@ import { checkpoint, dropUpload, openUpload, type UploadRecord } from "../sessio
 import type { PutSpec, Upload } from "../storage/mod.ts";
 import type { Attachment } from "./attachments.ts";
 import { started } from "./receive.ts";
-import { afterIntent, dropFile, finishFile, tellFinished } from "./recovery.ts";
+import { afterIntent, dropFile, finishFile, reopen, tellFinished } from "./recovery.ts";
 import type { Payload } from "./types.ts";
 
 /** One transfer frame under way. */
@@ -33,13 +33,15 @@ export async function finishPending(attachment: Attachment): Promise<void> {
   if (attachment.stale) await attachment.refresh();
   const { services, record: { intent, upload: known }, upload } = attachment;
   if (intent !== null) {
-    const stored = await finishFile(services.storage, intent, upload);
+    const stored = await finishFile(services.storage, attachment.record, upload);
     const before = await attachment.save((r) => afterIntent(services, r, intent, stored));
     await abandon(attachment); // what was published stays
     tellFinished(services, before, attachment.record, stored, attachment.context.connectionId);
   } else if (known === null) {
     if (upload !== undefined) await abandon(attachment);
   } else if (upload === undefined) {
+    attachment.upload = await reopen(services.storage, attachment.record, false); // see failUpload()
+    if (attachment.upload !== undefined) return;
     const before = await attachment.save(dropUpload);
     attachment.tell("transfer.dropped", "S-TRF-4", before, { reason: "lost" });
   } else if (upload.offset !== known.offset) {
@@ -130,12 +132,22 @@ async function saveOffset(attachment: Attachment, offset: number): Promise<void>
 }
 
 /**
- * A storage error is final for its file: what was received is dropped, so that the next try starts
- * at 0 and no offset is promised that may not be there.
+ * Storage could not write. What was durable before stays, and the next frame goes on from there
+ * (S-TRF-10), where storage can open the file again; elsewhere, and where the file itself is refused, it
+ * is dropped.
  *
- * @throws `error`, always.
+ * @throws `error`, always; with the durable `offset` if the file stays.
  */
 export async function failUpload(attachment: Attachment, error: unknown): Promise<never> {
+  const { upload, record, services: { storage } } = attachment;
+  const refused = !(error instanceof FxferError) || error.class !== "retry";
+  if (!refused && record.upload !== null && storage.partials !== undefined) {
+    attachment.upload = undefined; // finishPending() opens it again
+    await upload?.release();
+    const { code, message, fields, cause } = error;
+    const { offset } = record.upload;
+    throw new FxferError(code, message, { fields: { ...fields, offset }, cause });
+  }
   try {
     await abandon(attachment);
     const before = await attachment.save(dropFile);

@@ -75,7 +75,7 @@ export async function restore(
   const { attachments, options, storage } = services;
   const { id, upload: known, intent } = record;
   if (intent !== null) {
-    const stored = await finishFile(storage, intent, parked);
+    const stored = await finishFile(storage, record, parked);
     await keep(attachment, afterIntent(services, record, intent, stored));
     return tellFinished(services, record, attachment.record, stored, connectionId);
   }
@@ -88,20 +88,29 @@ export async function restore(
     attachment.upload = parked;
     return;
   }
-  const { temporaryPath, finalPath, offset } = known;
-  const file = { temporaryPath, finalPath, offset, spec: specOf(record), contended };
-  const upload = await storage.partials?.reopen(file);
+  const upload = await reopen(storage, record, contended);
   if (upload === undefined) {
     await keep(attachment, dropUpload(record, options.now()));
     return attachment.tell("transfer.dropped", "S-TRF-4", record, { reason: "lost" });
   }
   attachment.upload = upload;
-  if (upload.temporaryPath === temporaryPath) return;
+  if (upload.temporaryPath === known.temporaryPath) return;
   // The upload is a copy: a former holder that still runs may go on writing to the first file.
   await upload.checkpoint();
   const copy = { ...known, temporaryPath: upload.temporaryPath };
   await keep(attachment, { ...record, version: record.version + 1, upload: copy });
   await storage.partials?.remove(known);
+}
+
+/** Opens the partial file of a session at its durable offset; undefined when it is gone. */
+export async function reopen(
+  storage: FileStorage,
+  record: SessionRecord,
+  contended: boolean,
+): Promise<Upload | undefined> {
+  const { temporaryPath, finalPath, offset } = record.upload!;
+  const file = { temporaryPath, finalPath, offset, spec: specOf(record), contended };
+  return await storage.partials?.reopen(file);
 }
 
 /** Saves what was put right; the session may have changed hands once more. */
@@ -135,18 +144,20 @@ function specOf({ id, clientAddress, upload }: SessionRecord): FileSpec {
 /**
  * Gives an intent's file its final name, if it has not got it yet.
  *
+ * @param record Of the session; it has the intent.
  * @param upload The file, if this process still has it open.
  * @returns Undefined when the file can never have it: it is gone, or its upload id names another file.
  * @throws {FxferError} When storage cannot do it now.
  */
 export async function finishFile(
   storage: FileStorage,
-  intent: Intent,
+  record: SessionRecord,
   upload?: Upload,
 ): Promise<StoredFile | undefined> {
   if (upload === undefined) {
     // Asked twice: a former holder that still runs may rename the file while the first call looks for it.
-    return await storage.recover?.(intent) ?? await storage.recover?.(intent);
+    const recover = () => storage.recover?.(record.intent!, specOf(record));
+    return await recover() ?? await recover();
   }
   try {
     return await upload.publish();

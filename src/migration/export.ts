@@ -133,7 +133,7 @@ async function leave(options: ExportOptions, to: string): Promise<SessionRecord>
     if (departing(loaded, to, now())) {
       if (loaded.intent === null) return loaded;
       // S-SEQ-5: the file of a commit that was begun gets its name here, or the frame runs again there.
-      const stored = await finishFile(storage, loaded.intent);
+      const stored = await finishFile(storage, loaded);
       const servable = { ...loaded, state: "active" } as const;
       const next = afterIntent(parts, servable, loaded.intent, stored);
       const { state, instance, endedAt } = loaded;
