@@ -120,6 +120,7 @@ export {
   type FileSpec,
   type FileStorage,
   type Flush,
+  type MayPublish,
   type Naming,
   type PartialFile,
   type PartialFiles,

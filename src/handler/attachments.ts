@@ -42,6 +42,11 @@ export class Attachment {
   yielding = false;
   /** Another connection has the session: nothing more is saved from here (S-TAKE-2). */
   displaced = false;
+  /**
+   * A file is published that no intent announces: a newcomer waits for its commit, however long it takes,
+   * because it would find neither.
+   */
+  committing = false;
   /** To be called when the connection has let go of the session. */
   release!: () => void;
   /** Resolved by `release` (S-TAKE-4). */
@@ -70,7 +75,7 @@ export class Attachment {
     const { store, health, options } = this.services;
     if (this.stale) await this.refresh();
     for (let tries = 0; tries < MAX_TRIES; tries++) {
-      if (this.displaced) throw this.#reason ?? displacedBy();
+      this.mustHold();
       const before = this.record;
       const next = change(before, options.now());
       let saved: boolean;
@@ -100,6 +105,30 @@ export class Attachment {
     if (kept?.epoch !== this.record.epoch || ended) throw this.displace(kept);
     this.record = kept;
     this.stale = false;
+  }
+
+  /** Whether half of the lease is gone (S-CLK-4). */
+  get leaseIsOld(): boolean {
+    const { leaseUntil, keepaliveMs } = this.record;
+    return leaseUntil - this.services.options.now() < keepaliveMs;
+  }
+
+  /** Throws what the client is told if another connection has the session: asked in the step that publishes. */
+  mustHold(): void {
+    if (this.displaced) throw this.#reason ?? displacedBy();
+  }
+
+  /**
+   * What a frame that failed with `error` is answered: where another has the session, that and nothing
+   * else (S-NOT-1). Asks the store, because this process may have stood still.
+   */
+  async reasonFor(error: unknown): Promise<unknown> {
+    try {
+      await this.refresh();
+      return error;
+    } catch (cause) {
+      return this.displaced ? cause : error;
+    }
   }
 
   /** Tells a step. @param before The record before the save that made the step true. */

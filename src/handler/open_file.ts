@@ -33,7 +33,8 @@ export async function finishPending(attachment: Attachment): Promise<void> {
   if (attachment.stale) await attachment.refresh();
   const { services, record: { intent, upload: known }, upload } = attachment;
   if (intent !== null) {
-    const stored = await finishFile(services.storage, attachment.record, upload);
+    const mayPublish = () => attachment.mustHold();
+    const stored = await finishFile(services.storage, attachment.record, upload, mayPublish);
     const before = await attachment.save((r) => afterIntent(services, r, intent, stored));
     await abandon(attachment); // what was published stays
     tellFinished(services, before, attachment.record, stored, attachment.context.connectionId);
@@ -74,38 +75,30 @@ export function recordOf({ request, sequence }: TransferRun, upload: Upload): Up
 }
 
 /**
- * Writes the payload into the file. The offset is saved every 8 MiB or second, and where the
- * connection is cut inside the payload: everything received is kept (S-TRF-4).
+ * Writes the payload into the file. The offset is saved every 8 MiB and, whether or not bytes come, every
+ * second; and where the connection is cut inside the payload: everything received is kept (S-TRF-4).
  *
- * @throws What cut the payload short, with the durable `offset`; what storage threw.
+ * @param isSlow Bytes were gathered for so long that they are to be saved at once.
+ * @throws {FxferError} What the payload or the storage threw. With `incomplete`, `stalled` and the like
+ * comes the `offset` to go on from.
  */
-export async function receive(run: TransferRun, upload: Upload, payload: Payload): Promise<void> {
+export async function receive(
+  run: TransferRun,
+  upload: Upload,
+  payload: Payload,
+  isSlow: boolean,
+): Promise<void> {
   const { attachment, request } = run;
   let end = request.data.offset;
   if (upload.offset !== end) throw new TypeError("Cannot receive: the file is at another offset");
-  let since = end;
-  let at = performance.now();
+  let saved = isSlow ? end - CHECKPOINT_BYTES : end;
   let writing: void | Promise<void> = undefined;
-  for (;;) {
-    let bytes: Uint8Array | undefined;
-    let cut: unknown;
-    try {
-      bytes = await payload.next();
-    } catch (error) {
-      cut = error;
-    }
+  let saving: Promise<unknown> | undefined;
+  const save = async (): Promise<number> => {
     let offset: number;
+    saved = end;
     try {
       await writing;
-      if (bytes !== undefined) {
-        writing = started(upload.write(bytes));
-        end += bytes.length;
-        const now = performance.now();
-        if (end - since < CHECKPOINT_BYTES && now - at < CHECKPOINT_MS) continue;
-        since = end;
-        at = now;
-        await writing;
-      } else if (cut === undefined) return;
       offset = await upload.checkpoint();
     } catch (error) {
       return await failUpload(attachment, error);
@@ -117,11 +110,51 @@ export async function receive(run: TransferRun, upload: Upload, payload: Payload
       if (!(error instanceof FxferError) || error.code !== "store_unavailable") throw error;
       attachment.context.log.warn("checkpoint.unsaved", { offset, cause: error });
     }
-    if (cut instanceof FxferError) {
-      const { code, message, fields, cause } = cut;
-      throw new FxferError(code, message, { fields: { ...fields, offset }, cause });
+    return offset;
+  };
+  // While one save runs no other one begins, and nothing is written. One that failed stays, to be thrown.
+  const timer = setInterval(() => {
+    if (saving !== undefined || (end === saved && !attachment.leaseIsOld)) return;
+    saving = save().then(() => saving = undefined);
+    saving.catch(() => {});
+  }, CHECKPOINT_MS);
+  try {
+    for (;;) {
+      let bytes: Uint8Array | undefined;
+      let cut: unknown;
+      try {
+        bytes = await payload.next();
+      } catch (error) {
+        cut = error;
+      }
+      if (saving !== undefined) await saving;
+      if (bytes !== undefined) {
+        try {
+          await writing;
+          writing = started(upload.write(bytes));
+          end += bytes.length;
+        } catch (error) {
+          return await failUpload(attachment, error);
+        }
+        if (end - saved >= CHECKPOINT_BYTES) await save();
+      } else if (cut === undefined) {
+        clearInterval(timer);
+        break;
+      } else if (cut instanceof FxferError) {
+        const { code, message, fields, cause } = cut;
+        throw new FxferError(code, message, { fields: { ...fields, offset: await save() }, cause });
+      } else {
+        await save();
+        throw cut;
+      }
     }
-    if (cut !== undefined) throw cut;
+  } finally {
+    clearInterval(timer);
+  }
+  try {
+    await writing;
+  } catch (error) {
+    return await failUpload(attachment, error);
   }
 }
 
@@ -149,13 +182,14 @@ export async function failUpload(attachment: Attachment, error: unknown): Promis
     throw new FxferError(code, message, { fields: { ...fields, offset }, cause });
   }
   try {
-    await abandon(attachment);
     const before = await attachment.save(dropFile);
+    await abandon(attachment); // only now: that save was the right to
     if (before.upload !== null) {
       attachment.tell("transfer.dropped", "S-TRF-4", before, { reason: "failed" });
     }
   } catch (cause) {
-    // finishPending() drops it before the next frame.
+    attachment.upload = undefined; // finishPending() opens or drops it before the next frame
+    await upload?.release();
     attachment.context.log.warn("upload.undropped", { cause });
   }
   throw error;

@@ -26,7 +26,7 @@ import {
   type SessionRecord,
   type UploadRecord,
 } from "../session/mod.ts";
-import type { FileSpec, FileStorage, StoredFile, Upload } from "../storage/mod.ts";
+import type { FileSpec, FileStorage, MayPublish, StoredFile, Upload } from "../storage/mod.ts";
 import type { Attachment, SessionServices } from "./attachments.ts";
 import { storedReply } from "./receive.ts";
 import type { StatefulOptions } from "./stateful_options.ts";
@@ -145,7 +145,7 @@ function specOf({ id, clientAddress, upload }: SessionRecord): FileSpec {
  * Gives an intent's file its final name, if it has not got it yet.
  *
  * @param record Of the session; it has the intent.
- * @param upload The file, if this process still has it open.
+ * @param upload The file, if this process still has it open. @param mayPublish Whether it may publish.
  * @returns Undefined when the file can never have it: it is gone, or its upload id names another file.
  * @throws {FxferError} When storage cannot do it now.
  */
@@ -153,18 +153,20 @@ export async function finishFile(
   storage: FileStorage,
   record: SessionRecord,
   upload?: Upload,
+  mayPublish?: MayPublish,
 ): Promise<StoredFile | undefined> {
-  if (upload === undefined) {
-    // Asked twice: a former holder that still runs may rename the file while the first call looks for it.
-    const recover = () => storage.recover?.(record.intent!, specOf(record));
-    return await recover() ?? await recover();
-  }
   try {
-    return await upload.publish();
+    if (upload !== undefined) return await upload.publish(mayPublish);
   } catch (error) {
     if (error instanceof FxferError && error.class === "fatal") return undefined;
-    throw error;
+    mayPublish?.();
+    if (storage.recover === undefined) throw error;
+    // What stands in the folder decides from here on: bytes that are gone never come back.
+    await upload?.release();
   }
+  // Asked twice: a former holder that still runs may rename the file while the first call looks for it.
+  const recover = () => storage.recover?.(record.intent!, specOf(record));
+  return await recover() ?? await recover();
 }
 
 /** What it takes to bring an intent to its end, and who hears of it. */

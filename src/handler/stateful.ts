@@ -93,7 +93,7 @@ export class StatefulHandler implements RequestHandler, AsyncDisposable {
         fields: { expected: record.lastSequence },
       });
     }
-    if (record.leaseUntil - this.#services.options.now() < record.keepaliveMs) {
+    if (attachment.leaseIsOld) {
       const before = await attachment.save(renewLease);
       attachment.tell("session.renewed", "S-CLK-4", before, {});
     }

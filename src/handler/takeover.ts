@@ -73,6 +73,7 @@ export async function letGo({ attachments }: SessionServices, id: string): Promi
     new FxferError("session_taken_over", "Cannot go on: another connection has the session"),
   );
   await within(RELEASE_MS, holder.released);
+  if (holder.committing) await holder.released;
   holder.displaced = true;
 }
 

@@ -116,6 +116,7 @@ export class Connection implements ConnectionContext {
   /** Looks at the clocks. @param now By `performance.now()`. */
   tick(now: number): void {
     const { clocks } = this.#settings;
+    this.#input.tick(now);
     const { writingSince } = this.#output;
     if (clocks.stallMs > 0 && writingSince > 0 && now - writingSince > clocks.stallMs) {
       return this.interrupt(new FxferError("stalled", "Cannot send reply: the peer does not read"));
@@ -237,7 +238,7 @@ export class Connection implements ConnectionContext {
         this.#v1Results.finish(notice);
       } else if (notice !== undefined) {
         const header: ReplyHeader = { ...this.#last, action: "disconnect" };
-        this.#output.add(encodeReply(header, this.#refuse(notice)));
+        this.#output.add(encodeReply(header, { ...this.#refuse(notice), notice: true }));
       }
       // A write that is stuck can be neither finished nor taken back, and closeWrite would wait for it.
       if (this.#output.broken) return;

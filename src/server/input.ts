@@ -34,6 +34,12 @@ export class Input implements Payload {
 
   #events: DecodeEvent[] = [];
   #at = 0;
+  /** When `whole` began to gather; 0 while it does not. */
+  #gatherSince = 0;
+  /** Ends the wait of `whole` for the read under way. */
+  #stopGathering: (() => void) | undefined;
+  /** The read that `whole` did not wait for any longer: the next bytes. */
+  #late: { readonly buffer: Uint8Array; readonly count: Promise<number | null> } | undefined;
   /** What `whole` had gathered when it gave up. */
   #gathered: Uint8Array = NOTHING;
   #failure: unknown;
@@ -119,15 +125,21 @@ export class Input implements Payload {
     const event = this.#events[this.#at++];
     const begun = event?.type === "payload" ? event.bytes : NOTHING;
     const buffer = this.#buffers.forWhole(begun, this.size);
-    const started = this.#reader.lastByteAt;
+    this.#gatherSince = this.#reader.lastByteAt;
     let filled = begun.length;
     try {
       while (filled < this.size) {
-        if (this.#reader.lastByteAt - started > GATHER_MS) {
+        const rest = buffer.subarray(filled, this.size);
+        const count = this.#reader.read(rest);
+        const n = await new Promise<number | null | undefined>((resolve, reject) => {
+          this.#stopGathering = () => resolve(undefined);
+          count.then(resolve, reject);
+        });
+        if (n === undefined) {
           this.#gathered = buffer.subarray(0, filled);
+          this.#late = { buffer: rest, count };
           return undefined;
         }
-        const n = await this.#reader.read(buffer.subarray(filled, this.size));
         if (n === null) throw incomplete();
         this.#decoder.push(buffer.subarray(filled, filled + n));
         filled += n;
@@ -136,6 +148,8 @@ export class Input implements Payload {
       this.#gathered = buffer.subarray(0, filled);
       this.#failure = incomplete(error);
       throw this.#failure;
+    } finally {
+      this.#gatherSince = 0;
     }
     this.payloadDone = true;
     return buffer.subarray(0, filled);
@@ -154,10 +168,11 @@ export class Input implements Payload {
         if (event.type === "payload") return event.bytes;
         this.payloadDone = event.type === "end";
       } else {
-        const buffer = this.#buffers.forPayload(this.#decoder.payloadRemaining);
-        if (!this.#took(buffer, await this.#read(buffer).catch(throwIncomplete))) {
-          throw incomplete();
-        }
+        const late = this.#late;
+        this.#late = undefined;
+        const buffer = late?.buffer ?? this.#buffers.forPayload(this.#decoder.payloadRemaining);
+        const count = late?.count ?? this.#read(buffer);
+        if (!this.#took(buffer, await count.catch(throwIncomplete))) throw incomplete();
       }
     }
     return undefined;
@@ -165,17 +180,22 @@ export class Input implements Payload {
 
   // Callers await this and then call `#took`: an async function around both would cost each waiting
   // connection 400 bytes.
-  #read(buffer: Uint8Array<ArrayBuffer>): Promise<number | null> {
+  #read(buffer: Uint8Array): Promise<number | null> {
     if (this.headerSince === 0 && this.#decoder.headerStarted) this.headerSince = performance.now();
     return this.#reader.read(buffer);
   }
 
   /** Decodes the `count` bytes of a read; false at the end. */
-  #took(buffer: Uint8Array<ArrayBuffer>, count: number | null): boolean {
+  #took(buffer: Uint8Array, count: number | null): boolean {
     if (count === null) return false;
     this.#filled = count === buffer.length;
     this.take(buffer.subarray(0, count));
     return true;
+  }
+
+  /** Looks whether a small file has been gathered for too long, also while no bytes come. */
+  tick(now: number): void {
+    if (this.#gatherSince > 0 && now - this.#gatherSince > GATHER_MS) this.#stopGathering?.();
   }
 
   /** Decodes bytes that were read, or that came with a proxy's header before the first read. */

@@ -9,7 +9,7 @@ import type { Claim } from "./claims.ts";
 import type { DiskParts, ReadingParts } from "./disk_parts.ts";
 import { encodeEntry } from "./manifest_lines.ts";
 import { folderOf } from "./naming.ts";
-import type { FileSpec, StoredFile } from "./types.ts";
+import type { FileSpec, MayPublish, StoredFile } from "./types.ts";
 
 /** A file whose bytes are all in the folder, flushed where the level asks for it. */
 export interface WholeFile {
@@ -18,6 +18,10 @@ export interface WholeFile {
   readonly finalPath: string;
   readonly size: number;
   readonly sha256: string;
+  /** A session's record names the file: others may finish it, so it never loses its final name again. */
+  readonly announced?: boolean;
+  /** Whether it has its final name, without the line that belongs to it. */
+  named?: boolean;
   /** Where the line begins and ends, once it is written; at level `durable` its flush may have failed. */
   listed?: readonly [start: number, end: number];
 }
@@ -25,22 +29,38 @@ export interface WholeFile {
 /**
  * Commits at level `process` or `data`. It works synchronously, because each step is one short system
  * call and the way to the thread pool and back would take longer. If the line cannot be written, the
- * file loses its final name again.
+ * file loses its final name again, unless it was announced.
  *
  * @param claim The claim of the file's upload id; without one the claim of the process is used.
  */
-export function commitNow(parts: DiskParts, file: WholeFile, claim?: Claim): StoredFile {
-  const { temporaryPath, finalPath } = file;
+export function commitNow(
+  parts: DiskParts,
+  file: WholeFile,
+  claim?: Claim,
+  mayPublish?: MayPublish,
+): StoredFile {
   const line = lineOf(parts, file);
   (claim ?? parts.reading?.claims.own)?.write(line);
-  parts.folder.giveFinalName(temporaryPath, finalPath);
+  mayPublish?.();
+  giveName(parts, file);
   try {
     append(parts, file, line);
   } catch (error) {
-    parts.folder.takeFinalNameBack(temporaryPath, finalPath);
+    takeNameBack(parts, file);
     throw error;
   }
   return remember(parts, file);
+}
+
+function giveName({ folder }: DiskParts, file: WholeFile): void {
+  if (file.named !== true) folder.giveFinalName(file.temporaryPath, file.finalPath);
+  file.named = true;
+}
+
+function takeNameBack({ folder }: DiskParts, file: WholeFile): void {
+  if (file.announced === true) return;
+  folder.takeFinalNameBack(file.temporaryPath, file.finalPath);
+  file.named = false;
 }
 
 /**
@@ -56,9 +76,10 @@ export async function commitDurably(
   { manifest }: ReadingParts,
   file: WholeFile,
   claim: Claim,
+  mayPublish?: MayPublish,
 ): Promise<StoredFile> {
   if (file.listed === undefined) {
-    const { temporaryPath, finalPath } = file;
+    const { finalPath } = file;
     const line = lineOf(parts, file);
     claim.write(line);
     const before = [manifest.file, manifest.follow()] as const;
@@ -67,16 +88,16 @@ export async function commitDurably(
       manifest.follow();
       return manifest.positionOf(finalPath, manifest.file === before[0] ? before[1] : 0);
     };
-    parts.folder.giveFinalName(temporaryPath, finalPath);
+    mayPublish?.();
+    giveName(parts, file);
     try {
       await syncFolders(parts, finalPath);
+      mayPublish?.(); // else the line is the next holder's work
       const start = listedMeanwhile();
       if (start === undefined) append(parts, file, line);
       else file.listed = [start, start + line.length];
     } catch (error) {
-      if (listedMeanwhile() === undefined) {
-        parts.folder.takeFinalNameBack(temporaryPath, finalPath);
-      }
+      if (listedMeanwhile() === undefined) takeNameBack(parts, file);
       throw error;
     }
   }

@@ -18,6 +18,7 @@ import type {
   Durability,
   FileSpec,
   FileStorage,
+  MayPublish,
   PartialFiles,
   PutSpec,
   SealedFile,
@@ -117,25 +118,37 @@ export class DiskStorage implements FileStorage {
    *
    * @param crowded Other requests wait for this thread: the thread pool writes files from 16 KiB on.
    */
-  put(spec: PutSpec, bytes: Uint8Array, crowded = false): StoredFile | Promise<StoredFile> {
+  put(
+    spec: PutSpec,
+    bytes: Uint8Array,
+    crowded = false,
+    mayPublish?: MayPublish,
+  ): StoredFile | Promise<StoredFile> {
     const parts = this.#parts;
     const small = parts.durability === "process" && bytes.length <= PUT_NOW_BYTES;
     if (small && (!crowded || bytes.length < PUT_ON_THREAD_POOL_BYTES)) {
-      return putNow(parts, spec, bytes);
+      return putNow(parts, spec, bytes, mayPublish);
     }
     // A repeated upload needs no room, and putNow answers it before it reserves any.
     if (spec.uploadId !== undefined && parts.index.get(spec.uploadId) !== undefined) {
-      return putNow(parts, spec, bytes);
+      return putNow(parts, spec, bytes, mayPublish);
     }
-    return small ? putOnThreadPool(parts, spec, bytes) : this.#putAsUpload(spec, bytes);
+    return small
+      ? putOnThreadPool(parts, spec, bytes, mayPublish)
+      : this.#putAsUpload(spec, bytes, mayPublish);
   }
 
-  async #putAsUpload(spec: PutSpec, bytes: Uint8Array): Promise<StoredFile> {
-    const upload = await this.begin({ ...spec, reserve: bytes.length });
+  async #putAsUpload(
+    spec: PutSpec,
+    bytes: Uint8Array,
+    mayPublish?: MayPublish,
+  ): Promise<StoredFile> {
+    const upload = this.#begin({ ...spec, reserve: bytes.length });
+    upload.announced = false;
     try {
       await upload.write(bytes);
       checkDigest(spec.sha256, (await upload.seal()).sha256);
-      return await upload.publish();
+      return await upload.publish(mayPublish);
     } catch (error) {
       await upload.discard();
       throw error;
@@ -145,6 +158,10 @@ export class DiskStorage implements FileStorage {
   /** Reserves room for a file and makes it under its temporary name. */
   // deno-lint-ignore require-await -- opening is one short system call, refusals are rejections
   async begin(spec: FileSpec): Promise<Upload> {
+    return this.#begin(spec);
+  }
+
+  #begin(spec: FileSpec): DiskUpload {
     const parts = this.#parts;
     parts.budget.reserve(spec.reserve);
     try {

@@ -99,6 +99,7 @@ export type {
   Durability,
   FileSpec,
   FileStorage,
+  MayPublish,
   PartialFile,
   PartialFiles,
   PutSpec,

@@ -12,10 +12,14 @@ import type { DiskParts, ReadingParts } from "./disk_parts.ts";
 import { hashName } from "./hash_table.ts";
 import { encodeEntry } from "./manifest_lines.ts";
 import { isFinalPath } from "./naming.ts";
+import { LATE, within } from "../within.ts";
 import type { SealedFile, StoredFile } from "./types.ts";
 
 /** How long a try waits for another one with its upload id, in milliseconds. */
 const WAIT_MS = 2000;
+
+/** How long the flush of a file that is finished for another may take, in milliseconds. */
+const FLUSH_WAIT_MS = 1500;
 
 /** The pause between two looks whether the other one has ended, in milliseconds. */
 const PAUSE_MS = 5;
@@ -126,6 +130,9 @@ async function finishLeft(
 /**
  * Sees to it that a whole file under its final name has its line and is flushed as by its commit.
  *
+ * Somebody waits for it who may have waited long already: its connection was displaced because a flush
+ * hangs. So a flush that does not end is not waited for, and the result says at which level the file is.
+ *
  * @param time When it was committed, in milliseconds since the epoch.
  */
 export async function listWhole(
@@ -136,7 +143,7 @@ export async function listWhole(
 ): Promise<StoredFile> {
   const { finalPath: path, size, sha256, spec } = file;
   const durable = parts.durability === "durable";
-  if (durable) await syncFolders(parts, path);
+  let isLate = durable && await isFlushLate(parts, syncFolders(parts, path), path);
   await known.refresh();
   const isListed = spec.uploadId === undefined
     ? manifest.positionOf(path) !== undefined
@@ -145,8 +152,20 @@ export async function listWhole(
     append(parts, file, encodeEntry({ ...spec, path, size, sha256, time }));
     parts.log.info("storage.recovered", { path, size });
   }
-  if (durable) await parts.manifestSync.sync("");
-  return remember(parts, file);
+  isLate ||= durable && await isFlushLate(parts, parts.manifestSync.sync(""), path);
+  const stored = remember(parts, file);
+  return isLate ? { ...stored, durability: "data" } : stored;
+}
+
+async function isFlushLate(
+  { log }: DiskParts,
+  flush: Promise<void>,
+  path: string,
+): Promise<boolean> {
+  if (await within(FLUSH_WAIT_MS, flush) !== LATE) return false;
+  log.warn("storage.flush_hangs", { path });
+  flush.catch((cause) => log.warn("storage.unflushed", { path, cause }));
+  return true;
 }
 
 /** Whether all bytes of a sealed file stand under a path. */

@@ -6,7 +6,7 @@ import { creation, type DiskParts, nameFile, removeQuietly } from "./disk_parts.
 import { checkDigest } from "./digest.ts";
 import { asStorageError, isAbsent, isTaken } from "./io_errors.ts";
 import { claimLater, claimNow } from "./once.ts";
-import type { PutSpec, StoredFile } from "./types.ts";
+import type { MayPublish, PutSpec, StoredFile } from "./types.ts";
 import { replayOf } from "./upload_index.ts";
 
 /**
@@ -23,18 +23,19 @@ export function putNow(
   parts: DiskParts,
   spec: PutSpec,
   bytes: Uint8Array,
+  mayPublish?: MayPublish,
 ): StoredFile | Promise<StoredFile> {
   const sha256 = parts.digest(bytes);
   checkDigest(spec.sha256, sha256);
   const { reading } = parts;
   if (spec.uploadId === undefined || reading === undefined) {
-    return putClaimed(parts, spec, bytes, sha256);
+    return putClaimed(parts, spec, bytes, sha256, undefined, mayPublish);
   }
   const claim = claimNow(reading, spec.uploadId);
   return claim === undefined
     ? claimLater(parts, reading, spec.uploadId)
-      .then((claim) => putClaimed(parts, spec, bytes, sha256, claim))
-    : putClaimed(parts, spec, bytes, sha256, claim);
+      .then((claim) => putClaimed(parts, spec, bytes, sha256, claim, mayPublish))
+    : putClaimed(parts, spec, bytes, sha256, claim, mayPublish);
 }
 
 function putClaimed(
@@ -42,7 +43,8 @@ function putClaimed(
   spec: PutSpec,
   bytes: Uint8Array,
   sha256: string,
-  claim?: Claim,
+  claim: Claim | undefined,
+  mayPublish: MayPublish | undefined,
 ): StoredFile {
   let file: SmallFile | undefined;
   try {
@@ -50,7 +52,7 @@ function putClaimed(
     if (replay !== undefined) return replay;
     const made = file = new SmallFile(parts, spec, bytes.length);
     parts.folder.withFolders(made.temporaryPath, () => made.write(bytes));
-    return made.commit(sha256, claim);
+    return made.commit(sha256, claim, mayPublish);
   } catch (error) {
     throw file === undefined ? asStorageError("Cannot store file", error) : file.undo(error);
   } finally {
@@ -68,6 +70,7 @@ export async function putOnThreadPool(
   parts: DiskParts,
   spec: PutSpec,
   bytes: Uint8Array,
+  mayPublish?: MayPublish,
 ): Promise<StoredFile> {
   const { reading } = parts;
   const file = new SmallFile(parts, spec, bytes.length);
@@ -82,7 +85,7 @@ export async function putOnThreadPool(
     }
     // Nothing is awaited from here to the commit, so the second of two uploads with one id finds the first.
     const replay = replayOf(parts.index, spec.uploadId, sha256);
-    if (replay === undefined) return file.commit(sha256, claim);
+    if (replay === undefined) return file.commit(sha256, claim, mayPublish);
     file.remove();
     return replay;
   } catch (error) {
@@ -98,6 +101,7 @@ class SmallFile implements WholeFile {
   readonly temporaryPath: string;
   readonly finalPath: string;
   sha256 = "";
+  named?: boolean;
   listed?: readonly [start: number, end: number];
   readonly #parts: DiskParts;
   /** Whether this object has made the file under the temporary name. */
@@ -157,9 +161,9 @@ class SmallFile implements WholeFile {
   }
 
   /** Gives the file its final name and its line. */
-  commit(sha256: string, claim: Claim | undefined): StoredFile {
+  commit(sha256: string, claim: Claim | undefined, mayPublish?: MayPublish): StoredFile {
     this.sha256 = sha256;
-    const stored = commitNow(this.#parts, this, claim);
+    const stored = commitNow(this.#parts, this, claim, mayPublish);
     this.#parts.budget.wrote(this.size);
     this.#stored = this.size;
     return stored;

@@ -22,7 +22,7 @@ export async function recoverSealed(
   const spec: FileSpec = given ??
     omitUndefined({ mimeType, reserve: 0, session: sessionOf(finalPath) });
   const { folder } = parts;
-  const file: WholeFile = { spec, temporaryPath, finalPath, size, sha256 };
+  const file: WholeFile = { spec, temporaryPath, finalPath, size, sha256, announced: true };
   const canRename = isTemporaryPath(temporaryPath);
   let claim: Claim | undefined;
   try {

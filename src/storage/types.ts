@@ -66,6 +66,8 @@ export interface StoredFile {
   readonly mimeType: string;
   /** True when the file was stored before, under the same upload id, and nothing was stored now. */
   readonly replayed: boolean;
+  /** The level that this file has reached, where that is less than the storage's: a folder's flush hangs. */
+  readonly durability?: Durability;
 }
 
 /** A partial file, as a session record remembers it.
@@ -102,6 +104,13 @@ export interface SealedFile {
 }
 
 /**
+ * Asks whether the caller may publish, and throws what its sender is told if not. The storage calls it right
+ * before the final name is given, with no wait between the two, and passes on what it throws.
+ * @category Storage
+ */
+export type MayPublish = () => void;
+
+/**
  * One file that is being received.
  *
  * The caller awaits each call before the next. The implementer makes the first error of `write`,
@@ -136,9 +145,11 @@ export interface Upload {
   seal(): Promise<SealedFile>;
   /**
    * Gives a sealed file its final name at the durability level. After success a second call returns the
-   * same result and does nothing; after a failure it tries once more.
+   * same result and does nothing; after a failure it tries once more. A file of a session that has got its
+   * final name keeps it whatever fails after that: the session's record has announced it, and its next
+   * holder may be finishing it at this moment.
    */
-  publish(): Promise<StoredFile>;
+  publish(mayPublish?: MayPublish): Promise<StoredFile>;
   /**
    * Closes the file and gives the reservation back; nothing else is called after it. With
    * {@linkcode PartialFiles} the bytes stay where they are, to be reopened; without, they are removed.
@@ -203,7 +214,12 @@ export interface FileStorage extends AsyncDisposable {
    *
    * @param crowded Other requests wait for this thread, so the storage should use other threads if it can.
    */
-  put(spec: PutSpec, bytes: Uint8Array, crowded?: boolean): StoredFile | Promise<StoredFile>;
+  put(
+    spec: PutSpec,
+    bytes: Uint8Array,
+    crowded?: boolean,
+    mayPublish?: MayPublish,
+  ): StoredFile | Promise<StoredFile>;
   /** Reserves room for a file and begins it. */
   begin(spec: FileSpec): Promise<Upload>;
   /** Throws what keeps the storage from taking files now; the server's readiness asks. */

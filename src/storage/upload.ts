@@ -6,7 +6,7 @@ import { commitDurably, commitNow, syncFolders, type WholeFile } from "./commit.
 import type { DiskParts } from "./disk_parts.ts";
 import { asStorageError } from "./io_errors.ts";
 import { claimLater, claimNow } from "./once.ts";
-import type { FileSpec, SealedFile, StoredFile, Upload } from "./types.ts";
+import type { FileSpec, MayPublish, SealedFile, StoredFile, Upload } from "./types.ts";
 import { replayOf } from "./upload_index.ts";
 
 /**
@@ -35,6 +35,8 @@ type Stage = "writing" | "sealed" | "published" | "over";
 export class DiskUpload implements Upload {
   readonly temporaryPath: string;
   readonly finalPath: string;
+  /** Whether a session's record names the file when it is published. */
+  announced: boolean;
   readonly #parts: DiskParts;
   readonly #spec: FileSpec;
   readonly #hash: Hash;
@@ -55,6 +57,7 @@ export class DiskUpload implements Upload {
     this.temporaryPath = start.temporaryPath;
     this.finalPath = start.finalPath;
     this.#spec = start.spec;
+    this.announced = start.spec.session !== undefined;
     this.#file = start.file;
     this.#hash = start.hash;
     this.#offset = start.offset;
@@ -148,17 +151,19 @@ export class DiskUpload implements Upload {
   async seal(): Promise<SealedFile> {
     if (this.#sealed !== undefined) return this.#sealed;
     await this.#flush(this.#writable("seal"));
+    this.#writable("seal"); // the session's next holder may have released it meanwhile
     this.#closeFile();
     const { temporaryPath, finalPath } = this;
     const size = this.#offset;
     const sha256 = this.#hash.digest("hex");
     this.#stage = "sealed";
-    this.#whole = { spec: this.#spec, temporaryPath, finalPath, size, sha256 };
+    const { announced } = this;
+    this.#whole = { spec: this.#spec, temporaryPath, finalPath, size, sha256, announced };
     this.#sealed = { temporaryPath, finalPath, size, sha256, mimeType: this.#spec.mimeType };
     return this.#sealed;
   }
 
-  async publish(): Promise<StoredFile> {
+  async publish(mayPublish?: MayPublish): Promise<StoredFile> {
     if (this.#stored !== undefined) return this.#stored;
     if (this.#failure !== undefined) throw this.#failure;
     const whole = this.#whole;
@@ -175,11 +180,11 @@ export class DiskUpload implements Upload {
         claim = reading?.claims.fresh();
       }
       // Nothing is awaited from the claim to the commit, at level `durable` to its first step.
-      const replay = whole.listed === undefined
+      const replay = whole.listed === undefined && whole.named !== true
         ? replayOf(this.#parts.index, uploadId, whole.sha256)
         : undefined;
       // A failure is not final here: the file is whole and sealed, so another try may succeed.
-      this.#stored = replay ?? await this.#commit(whole, claim);
+      this.#stored = replay ?? await this.#commit(whole, claim, mayPublish);
       if (replay !== undefined) this.#parts.folder.remove(this.temporaryPath);
     } catch (error) {
       throw asStorageError("Cannot publish upload", error);
@@ -190,11 +195,15 @@ export class DiskUpload implements Upload {
     return this.#stored;
   }
 
-  #commit(whole: WholeFile, claim: Claim | undefined): StoredFile | Promise<StoredFile> {
+  #commit(
+    whole: WholeFile,
+    claim: Claim | undefined,
+    mayPublish: MayPublish | undefined,
+  ): StoredFile | Promise<StoredFile> {
     const { durability, reading } = this.#parts;
     return durability === "durable" && reading !== undefined && claim !== undefined
-      ? commitDurably(this.#parts, reading, whole, claim)
-      : commitNow(this.#parts, whole, claim);
+      ? commitDurably(this.#parts, reading, whole, claim, mayPublish)
+      : commitNow(this.#parts, whole, claim, mayPublish);
   }
 
   // deno-lint-ignore require-await -- the contract leaves room for storages that must wait
