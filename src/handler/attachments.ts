@@ -9,7 +9,7 @@ import type { Events, Rule, SessionEvent } from "../events.ts";
 import { describeError, type Logger } from "../log.ts";
 import { omitUndefined } from "../omit_undefined.ts";
 import type { Moved, SessionRecord } from "../session/mod.ts";
-import type { FileStorage, Upload } from "../storage/mod.ts";
+import type { FileStorage, StoredFile, Upload } from "../storage/mod.ts";
 import type { SessionStore } from "../store/mod.ts";
 import type { StatefulOptions } from "./stateful_options.ts";
 import { type Facts, tell, type Telling } from "./tell.ts";
@@ -36,6 +36,8 @@ export interface SessionServices extends Telling {
 export class Attachment {
   /** The open file, when `record.upload` has one. */
   upload: Upload | undefined;
+  /** The commit of the record's intent, which took longer than a connect waits for it. */
+  finishing: Promise<StoredFile | undefined> | undefined;
   /** A save failed and may or may not have been stored: load before anything is decided. */
   stale = false;
   /** Another connection waits for this one to let go: finish what is being committed, then stop. */

@@ -159,9 +159,9 @@ async function resume(
     const text = "Cannot attach: the session changes hands too often";
     throw new FxferError("takeover_flapping", text, { fields: { retry_after_ms: FLAP_RETRY_MS } });
   }
-  await letGo(services, id);
+  const hadHolder = await letGo(services, id);
   const init = attachInit(services, data, context);
-  const attachment = await take(services, id, init, context);
+  const attachment = await take(services, id, init, context, hadHolder);
   attachments.add(attachment);
   const { record } = attachment;
   return {

@@ -34,7 +34,10 @@ export async function finishPending(attachment: Attachment): Promise<void> {
   const { services, record: { intent, upload: known }, upload } = attachment;
   if (intent !== null) {
     const mayPublish = () => attachment.mustHold();
-    const stored = await finishFile(services.storage, attachment.record, upload, mayPublish);
+    const { finishing } = attachment;
+    attachment.finishing = undefined;
+    const stored = await (finishing ??
+      finishFile(services.storage, attachment.record, upload, mayPublish));
     const before = await attachment.save((r) => afterIntent(services, r, intent, stored));
     await abandon(attachment); // what was published stays
     tellFinished(services, before, attachment.record, stored, attachment.context.connectionId);
@@ -172,6 +175,8 @@ async function saveOffset(attachment: Attachment, offset: number): Promise<void>
  * @throws `error`, always; with the durable `offset` if the file stays.
  */
 export async function failUpload(attachment: Attachment, error: unknown): Promise<never> {
+  const reason = await attachment.reasonFor(error);
+  if (attachment.displaced) throw reason; // what was received is another connection's
   const { upload, record, services: { storage } } = attachment;
   const refused = !(error instanceof FxferError) || error.class !== "retry";
   if (!refused && record.upload !== null && storage.partials !== undefined) {

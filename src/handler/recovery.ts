@@ -27,10 +27,14 @@ import {
   type UploadRecord,
 } from "../session/mod.ts";
 import type { FileSpec, FileStorage, MayPublish, StoredFile, Upload } from "../storage/mod.ts";
+import { LATE, within } from "../within.ts";
 import type { Attachment, SessionServices } from "./attachments.ts";
 import { storedReply } from "./receive.ts";
 import type { StatefulOptions } from "./stateful_options.ts";
 import { lastPart, stepBetween, tell, tellFile, type Telling } from "./tell.ts";
+
+/** For how long a connect waits for the commit that its session has announced, in milliseconds. */
+const FINISH_MS = 1500;
 
 /**
  * The file parked in this process, if no other process has written the session since: the record has
@@ -75,7 +79,13 @@ export async function restore(
   const { attachments, options, storage } = services;
   const { id, upload: known, intent } = record;
   if (intent !== null) {
-    const stored = await finishFile(storage, record, parked);
+    const finishing = finishFile(storage, record, parked, () => attachment.mustHold());
+    const stored = await within(FINISH_MS, finishing);
+    if (stored === LATE) {
+      attachment.upload = attachments.unpark(id);
+      attachment.finishing = finishing; // finishPending() waits for it
+      return;
+    }
     await keep(attachment, afterIntent(services, record, intent, stored));
     return tellFinished(services, record, attachment.record, stored, connectionId);
   }

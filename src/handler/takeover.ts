@@ -64,10 +64,10 @@ export async function checkAlive(services: SessionServices, record: SessionRecor
   }
 }
 
-/** S-TAKE-3, S-TAKE-4: tells the holder in this process to stop, and waits until it has, 2 s at most. */
-export async function letGo({ attachments }: SessionServices, id: string): Promise<void> {
+/** S-TAKE-3, S-TAKE-4: tells the holder in this process to stop, and waits until it has, 2 s at most. False: there is none. */
+export async function letGo({ attachments }: SessionServices, id: string): Promise<boolean> {
   const holder = attachments.holders.get(id);
-  if (holder === undefined) return;
+  if (holder === undefined) return false;
   holder.yielding = true;
   holder.context.interrupt(
     new FxferError("session_taken_over", "Cannot go on: another connection has the session"),
@@ -75,14 +75,20 @@ export async function letGo({ attachments }: SessionServices, id: string): Promi
   await within(RELEASE_MS, holder.released);
   if (holder.committing) await holder.released;
   holder.displaced = true;
+  return true;
 }
 
-/** S-TAKE-2: one epoch up by compare-and-set, then the open file, with the offset that is true then. */
+/**
+ * S-TAKE-2: one epoch up by compare-and-set, then the open file, with the offset that is true then.
+ *
+ * @param hadHolder Whether a connection of this process has let go for it (S-TAKE-7).
+ */
 export async function take(
   services: SessionServices,
   id: string,
   init: AttachInit,
   context: ConnectionContext,
+  hadHolder: boolean,
 ): Promise<Attachment> {
   const { attachments, store, log } = services;
   let waited = false;
@@ -98,7 +104,7 @@ export async function take(
       continue;
     }
     const parked = await parkedFile(services, loaded);
-    const taken = resumedAt(attach(loaded, init), parked);
+    const taken = resumedAt(attach(loaded, init, elsewhere || hadHolder), parked);
     // If the save seems to fail but was stored, parkedFile() finds the file again by this epoch.
     if (parked !== undefined) attachments.parked.set(id, { upload: parked, epoch: loaded.epoch });
     if (!(await store.save(taken))) continue;

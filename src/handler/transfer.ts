@@ -1,17 +1,8 @@
 /**
  * transfer in a session: exactly once, resumable (S-SEQ, S-TRF).
  *
- * The order of writes, and what a crash between two of them leaves:
- *
- * 1. upload opened (store), bytes (storage), checkpoints (storage, then store): a partial file and
- *    an offset that is durable; the frame goes on from there. See open_file.ts.
- * 2. sealed (storage), intent (store), published (storage): see recovery.ts.
- * 3. executed (store): the commit. Only after it is the reply sent, so a client whose reply was lost
- *    asks again and is answered from the ring.
- *
- * The store first hears of a small file, which is wholly in memory, by its intent: a crash before that
- * leaves bytes that no record names, and the frame runs again. At level `process`, with a store that dies
- * with the process, there is no intent either: nothing comes between publication and commit.
+ * The module's text of this folder has the table of an open file: who may do what, and what a crash leaves.
+ * The store first hears of a small file, which is wholly in memory, by its intent.
  *
  * @module
  */

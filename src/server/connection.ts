@@ -211,7 +211,9 @@ export class Connection implements ConnectionContext {
     if (reply.close === true || reply.body.code === "protocol_error") return false; // S-VER-6
     if (payload.payloadDone) return true;
     await this.#output.flush(); // S-TRF-8: the reply first, then what was refused is read away
-    return await payload.discardPayload();
+    const isAway = await payload.discardPayload();
+    if (!isAway && this.#interruption !== undefined) throw this.#interruption; // S-NOT-1
+    return isAway;
   }
 
   /** The reply to a request that failed, or without one a notice. */

@@ -94,15 +94,16 @@ const NONE: readonly never[] = Object.freeze([]);
  * Attaches an authorised connection. The epoch goes up, so that another connection that is attached
  * until now is displaced: its saves are refused (S-TAKE-2).
  *
+ * @param isAlive Whether that connection may be alive: only then this counts as a takeover (S-TAKE-7).
  * @throws {FxferError} `session_expired` or `session_unknown`, decided by the time alone (S-CLK-1).
  */
-export function attach(record: SessionRecord, init: AttachInit): SessionRecord {
+export function attach(record: SessionRecord, init: AttachInit, isAlive = true): SessionRecord {
   const { now } = init;
   const life = lifeOf(record, now);
   const living = life === "attached" || life === "detached";
   const state = nextState(living ? record.state : life, "authorise");
   // When the lease has run out, the process of the old connection is dead: no connection is displaced.
-  const takeover = life === "attached";
+  const takeover = isAlive && life === "attached";
   return {
     ...record,
     version: record.version + 1,

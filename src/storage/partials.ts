@@ -11,6 +11,9 @@ import { DiskUpload } from "./upload.ts";
 /** One read of a partial file, in bytes. */
 const READ_BYTES = 1 << 20;
 
+/** The digest of more bytes than this is read while the client sends, so that no connect waits for it. */
+const DIGEST_NOW_BYTES = 32 << 20;
+
 /** The capability {@linkcode PartialFiles} of a disk. Paths come from session records, so each is checked. */
 export function partialFiles(parts: DiskParts): PartialFiles {
   return {
@@ -48,6 +51,11 @@ async function reopen(parts: DiskParts, partial: PartialFile): Promise<DiskUploa
     }
     await file.truncate(offset);
     const hash = parts.sha256();
+    if (offset > DIGEST_NOW_BYTES && file.statSync().size === offset) {
+      const unread = await Deno.open(parts.folder.at(temporaryPath), { read: true });
+      file.seekSync(offset, Deno.SeekMode.Start);
+      return new DiskUpload(parts, { temporaryPath, finalPath, spec, file, hash, offset, unread });
+    }
     // After this the position of the file is the offset, where the upload goes on writing.
     if (await hashFile(file, offset, hash) < offset) throw new Deno.errors.UnexpectedEof();
     return new DiskUpload(parts, { temporaryPath, finalPath, spec, file, hash, offset });

@@ -18,8 +18,10 @@ export interface UploadStart {
   readonly finalPath: string;
   readonly spec: FileSpec;
   readonly file: Deno.FsFile;
-  /** The digest of the first `offset` bytes. */
+  /** The digest of the first `offset` bytes; with `unread`, of none. */
   readonly hash: Hash;
+  /** The same file, opened for reading: its digest is still to be read. */
+  readonly unread?: Deno.FsFile;
   readonly offset: number;
 }
 
@@ -28,6 +30,9 @@ export interface UploadStart {
  * in put.ts, because there the thread pool also opens and closes the file.
  */
 const THREAD_POOL_BYTES = 64 * 1024;
+
+/** One read of the digest of a reopened file, in bytes. */
+const DIGEST_READ_BYTES = 1 << 20;
 
 type Stage = "writing" | "sealed" | "published" | "over";
 
@@ -49,6 +54,10 @@ export class DiskUpload implements Upload {
   #stored: StoredFile | undefined;
   /** The first error, which is final: after a full disk a flush succeeds although bytes are missing. */
   #failure: FxferError | undefined;
+  /** The reading of what was written before the file was reopened; until its end no write feeds the digest. */
+  #digesting: Promise<void> | undefined;
+  /** Whether a write that does not feed the digest is under way. */
+  #unfed = false;
   /** Whether the temporary name is flushed: at level `durable` no offset is durable before it. */
   #nameSynced = false;
 
@@ -63,6 +72,10 @@ export class DiskUpload implements Upload {
     this.#offset = start.offset;
     this.#reserved = Math.max(start.spec.reserve, start.offset);
     parts.open.set(start.temporaryPath, this);
+    if (start.unread !== undefined) {
+      this.#digesting = this.#readDigest(start.unread);
+      this.#digesting.catch(() => {}); // seal() throws it
+    }
   }
 
   get offset(): number {
@@ -84,8 +97,27 @@ export class DiskUpload implements Upload {
       : this.#writeOnThreadPool(file, bytes);
   }
 
+  /** Reads the digest of the file until it has caught up with the writes, or the upload is over. */
+  async #readDigest(unread: Deno.FsFile): Promise<void> {
+    using file = unread;
+    const buffer = new Uint8Array(DIGEST_READ_BYTES);
+    for (let at = 0; this.#stage === "writing" && this.#failure === undefined;) {
+      if (at < this.#offset) {
+        const count = await file.read(
+          buffer.subarray(0, Math.min(buffer.length, this.#offset - at)),
+        );
+        if (count === null) throw this.#fail("Cannot read upload", new Deno.errors.UnexpectedEof());
+        this.#hash.update(buffer.subarray(0, count));
+        at += count;
+      } else if (!this.#unfed) {
+        this.#digesting = undefined;
+        return;
+      } else await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+  }
+
   #writeNow(file: Deno.FsFile, bytes: Uint8Array): void {
-    this.#hash.update(bytes);
+    if (this.#digesting === undefined) this.#hash.update(bytes);
     try {
       for (let done = 0; done < bytes.length;) {
         const count = file.writeSync(bytes.subarray(done));
@@ -102,9 +134,10 @@ export class DiskUpload implements Upload {
    * network: 800 MB/s instead of 700. A disk that is slow for a moment delays no other connection.
    */
   async #writeOnThreadPool(file: Deno.FsFile, bytes: Uint8Array): Promise<void> {
+    this.#unfed = this.#digesting !== undefined;
     try {
       let pending = file.write(bytes);
-      this.#hash.update(bytes);
+      if (!this.#unfed) this.#hash.update(bytes);
       for (let done = 0; done < bytes.length;) {
         const count = await pending;
         this.#advance(count);
@@ -113,6 +146,8 @@ export class DiskUpload implements Upload {
       }
     } catch (error) {
       throw this.#fail("Cannot write upload", error);
+    } finally {
+      this.#unfed = false;
     }
   }
 
@@ -151,6 +186,7 @@ export class DiskUpload implements Upload {
   async seal(): Promise<SealedFile> {
     if (this.#sealed !== undefined) return this.#sealed;
     await this.#flush(this.#writable("seal"));
+    if (this.#digesting !== undefined) await this.#digesting;
     this.#writable("seal"); // the session's next holder may have released it meanwhile
     this.#closeFile();
     const { temporaryPath, finalPath } = this;
