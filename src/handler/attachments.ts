@@ -7,9 +7,9 @@
 import type { FxferError } from "../errors.ts";
 import type { Events, Rule, SessionEvent } from "../events.ts";
 import { omitUndefined } from "../omit_undefined.ts";
-import type { Moved, SessionRecord } from "../session/mod.ts";
+import type { SessionRecord } from "../session/mod.ts";
 import type { Upload } from "../storage/mod.ts";
-import { displacedBy } from "./moved.ts";
+import { displacedBy, type KeptSession } from "./moved.ts";
 import { type Facts, tell } from "./tell.ts";
 import type { ConnectionContext } from "./types.ts";
 
@@ -60,19 +60,24 @@ export class Attachment {
   }
 
   /**
-   * Another epoch is in the store (S-TAKE-2): the connection is told, and saves nothing more.
+   * The store has another epoch, or another holder (S-TAKE-2): the connection is told, and saves nothing
+   * more. That the store has lost data is logged as such: nobody has taken the session over.
    *
-   * @param kept The session as the store has it.
+   * @param kept The session as the store has it; undefined if it has none.
    * @returns What the connection is told.
    */
-  displace(kept: { readonly epoch: number; readonly moved?: Moved } | undefined): FxferError {
-    const { context, record: { id } } = this;
+  displace(kept: KeptSession | undefined): FxferError {
+    const { context, record: { id, epoch } } = this;
     this.displaced = true;
-    this.reason = displacedBy(kept);
+    this.reason = displacedBy(epoch, kept);
     context.interrupt(this.reason);
-    const facts = omitUndefined({ epoch: kept?.epoch, moved: kept?.moved?.address });
     const who = { connection: context.connectionId, session: id.slice(0, 8) };
-    this.#events.emit({ type: "session.fenced", rule: "S-TAKE-2", ...who, ...facts });
+    if (kept === undefined || kept.epoch < epoch) {
+      context.log.warn("session.lost", { ...who, epoch, kept: kept?.epoch ?? "nothing" });
+    } else {
+      const facts = omitUndefined({ epoch: kept.epoch, moved: kept.moved?.address });
+      this.#events.emit({ type: "session.fenced", rule: "S-TAKE-2", ...who, ...facts });
+    }
     return this.reason;
   }
 }

@@ -34,7 +34,11 @@ export async function finishPending(
 ): Promise<void> {
   const { writer, options } = services;
   if (attachment.stale) await writer.refresh(attachment);
-  const { record: { intent, upload: known }, upload } = attachment;
+  const { record: { intent, upload: known } } = attachment;
+  // A store that came back with an older state speaks of another file than the one that is open here.
+  const named = (intent ?? known)?.temporaryPath;
+  if (named !== undefined && attachment.upload?.temporaryPath !== named) await abandon(attachment);
+  const { upload } = attachment;
   if (intent !== null) {
     const stored = await finishFile(services, intent, upload);
     const before = await writer.save(attachment, (r) => afterIntent(services, r, intent, stored));

@@ -107,7 +107,7 @@ export class StatefulHandler implements RequestHandler, AsyncDisposable {
     }
     const now = options.now();
     if (record.leaseUntil - now < record.keepaliveMs) {
-      const before = await writer.save(attachment, (r) => renewLease(r, now));
+      const before = await writer.save(attachment, (r) => renewLease(r, now), false);
       attachment.tell("session.renewed", "S-CLK-4", before, {});
     }
     return { body: { code: "pong", next_sequence: record.lastSequence + 1 } };
@@ -164,7 +164,7 @@ export class StatefulHandler implements RequestHandler, AsyncDisposable {
     try {
       const { record } = attachment;
       if (attachment.yielding || attachment.displaced || record.endedAt !== null) return;
-      const before = await writer.save(attachment, (r) => detach(r, options.now()));
+      const before = await writer.save(attachment, (r) => detach(r, options.now()), false);
       attachment.tell("session.detached", "S-DIS-1", before, { expires_ms: record.expiryMs });
     } catch (error) {
       // The lease runs out instead (S-CLK-4).

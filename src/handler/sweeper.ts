@@ -1,5 +1,6 @@
 /** Ends what has expired and forgets old tombstones: housekeeping that no rule depends on (S-CLK-1). @module */
-import { lifeOf, renewLease } from "../session/mod.ts";
+import { FxferError } from "../errors.ts";
+import { lifeOf, renewLease, type SessionRecord } from "../session/mod.ts";
 import { fence } from "./fencing.ts";
 import { endExpired, removePartial } from "./recovery.ts";
 import type { SessionServices } from "./services.ts";
@@ -8,28 +9,44 @@ import { tell } from "./tell.ts";
 /** Between two sweeps, in milliseconds. */
 export const SWEEP_MS = 5000;
 
-/** One pass over the store. Throws what the store throws. */
+/**
+ * One pass over the store. A record that cannot be dealt with is told of, and stops no other.
+ *
+ * @throws {FxferError} What the store throws at the list, or at two records in a row: then it is away.
+ */
 export async function sweep(services: SessionServices): Promise<void> {
-  const { attachments, store, options, events } = services;
-  for await (const record of store.list()) {
-    // An announcement that was lost is found here.
-    if (record.instance !== options.instance) await fence(services, record);
-    const life = lifeOf(record, options.now());
-    if (life === "attached" || life === "detached") continue;
-    if (record.endedAt === null) {
-      if (!(await renewHeld(services, record.id))) await endExpired(services, record);
-      continue;
+  let failed = false;
+  for await (const record of services.store.list()) {
+    try {
+      await sweepRecord(services, record);
+      failed = false;
+    } catch (cause) {
+      if (failed && cause instanceof FxferError && cause.code === "store_unavailable") throw cause;
+      failed = true;
+      services.log.warn("session.unswept", { session: record.id.slice(0, 8), cause });
     }
-    // Another process may have ended the session: then the file parked here is of no use any more.
-    // A session that has moved keeps its bytes: its hand-over may have to be written down again.
-    if (record.moved === undefined && attachments.parked(record.id) !== undefined) {
-      await removePartial(services, record, record);
-    }
-    if (life !== "forgotten") continue;
-    // S-CLK-3: an ended record is never written again, so it cannot have come back to life.
-    await store.delete(record.id);
-    tell(events, "session.forgotten", "S-CON-4", record, { ...record, state: "forgotten" }, {});
   }
+}
+
+async function sweepRecord(services: SessionServices, record: SessionRecord): Promise<void> {
+  const { attachments, store, options, events } = services;
+  // An announcement that was lost is found here.
+  if (record.instance !== options.instance) await fence(services, record);
+  const life = lifeOf(record, options.now());
+  if (life === "attached" || life === "detached") return;
+  if (record.endedAt === null) {
+    if (!(await renewHeld(services, record.id))) await endExpired(services, record);
+    return;
+  }
+  // Another process may have ended the session: then the file parked here is of no use any more.
+  // A session that has moved keeps its bytes: its hand-over may have to be written down again.
+  if (record.moved === undefined && attachments.parked(record.id) !== undefined) {
+    await removePartial(services, record, record);
+  }
+  if (life !== "forgotten") return;
+  // S-CLK-3: an ended record is never written again, so it cannot have come back to life.
+  await store.delete(record.id);
+  tell(events, "session.forgotten", "S-CON-4", record, { ...record, state: "forgotten" }, {});
 }
 
 /**
@@ -41,7 +58,7 @@ export async function renewHeld(services: SessionServices, id: string): Promise<
   const { attachments, writer, options } = services;
   const holder = attachments.holder(id);
   if (holder === undefined || holder.displaced) return false;
-  const before = await writer.save(holder, (record) => renewLease(record, options.now()));
+  const before = await writer.save(holder, (record) => renewLease(record, options.now()), false);
   holder.tell("session.renewed", "S-CLK-4", before, {});
   return true;
 }

@@ -1,6 +1,14 @@
 /** What is said of a session that changes servers, and what must hold before it is believed. @module */
 import { FxferError } from "../errors.ts";
-import type { SessionRecord } from "../session/mod.ts";
+import {
+  type Check,
+  count,
+  faultIn,
+  matches,
+  RING_ENTRY,
+  type SessionRecord,
+  UPLOAD,
+} from "../session/mod.ts";
 import { seal, unseal } from "./seal.ts";
 
 /** How long a hand-over can be used, in milliseconds; after it the session is exported again. */
@@ -67,15 +75,7 @@ export async function openHandOver(
   return { to, issuedAt, expiresAt, session, partial };
 }
 
-type Check = (value: unknown) => boolean;
-
-const count: Check = (value) => Number.isSafeInteger(value) && (value as number) >= 0;
-const matches = (pattern: RegExp): Check => (value) =>
-  typeof value === "string" && pattern.test(value);
 const digest = matches(/^[0-9a-f]{64}$/);
-const path = matches(/^[^\0]+$/);
-const absent: Check = (value) => value === undefined;
-const orAbsent = (check: Check): Check => (value) => value === undefined || check(value);
 
 /** Who sealed it is trusted, but may run another version: what a server relies on is looked at. */
 const SESSION: Readonly<Partial<Record<keyof SessionRecord, Check>>> = {
@@ -87,44 +87,23 @@ const SESSION: Readonly<Partial<Record<keyof SessionRecord, Check>>> = {
   keepaliveMs: count,
   expiryMs: count,
   lastSequence: count,
-  ring: (value) => Array.isArray(value) && value.every((entry) => faultIn(entry, ENTRY) === ""),
+  ring: (value) =>
+    Array.isArray(value) && value.every((entry) => faultIn(entry, RING_ENTRY) === undefined),
   intent: (value) => value === null,
   messageCount: count,
   totalBytes: count,
   filesTransferred: count,
   // `moved` holds the ticket, which is for the client alone.
-  moved: absent,
+  moved: (value) => value === undefined,
   principal: matches(/^(token|address)$/),
-};
-
-const ENTRY: Readonly<Record<string, Check>> = {
-  sequence: count,
-  fingerprint: path,
-  reply: (value) => typeof (value as { code?: unknown } | null)?.code === "string",
-};
-
-const UPLOAD: Readonly<Record<string, Check>> = {
-  openedBy: count,
-  sequence: count,
-  uploadId: orAbsent(path),
-  offset: count,
-  length: orAbsent(count),
-  mimeType: path,
-  name: orAbsent((value) => typeof value === "string"),
 };
 
 /** The first field that is not as it should be; undefined when all are. */
 function faultOf(session: unknown, partial: HandOver["partial"]): string | undefined {
   const own = faultIn(session, SESSION);
-  if (own !== "") return own;
+  if (own !== undefined) return own;
   const { upload } = session as SessionRecord;
   if (partial === null) return upload === null ? undefined : "upload";
-  const inside = faultIn(upload, UPLOAD) || faultIn(partial, { size: count, sha256: digest });
-  return inside || (partial.size === upload?.offset ? undefined : "offset");
-}
-
-function faultIn(value: unknown, checks: Readonly<Record<string, Check>>): string {
-  if (typeof value !== "object" || value === null) return "record";
-  const fields = value as Readonly<Record<string, unknown>>;
-  return Object.entries(checks).find(([name, check]) => !check(fields[name]))?.[0] ?? "";
+  const inside = faultIn(upload, UPLOAD) ?? faultIn(partial, { size: count, sha256: digest });
+  return inside ?? (partial.size === upload?.offset ? undefined : "offset");
 }

@@ -9,7 +9,7 @@
  *
  * @module
  */
-import type { RedisCommands } from "./redis_client.ts";
+import { type RedisCommands, redisScript } from "./redis_client.ts";
 import type { StoreStats } from "./types.ts";
 
 /**
@@ -20,6 +20,18 @@ const TENTATIVE_MS = 30_000;
 
 /** `list()` renews an entry that has less than this left, while its record has more. Milliseconds. */
 const RENEW_BELOW_MS = 1_800_000;
+
+/**
+ * Writes an entry, by Redis's own clock, which is the same for all servers. With a limit, as ARGV[3], the
+ * entry is added only while the set has fewer entries that count: one step, so the limit is exact.
+ */
+const MARK = redisScript(`
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+if ARGV[3] and redis.call('ZCOUNT', KEYS[1], now, '+inf') >= tonumber(ARGV[3]) then return 0 end
+redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1])
+return 1
+`);
 
 /** An entry of one of the sets. */
 export interface RedisEntry {
@@ -42,17 +54,27 @@ export class RedisIndex {
     this.#ended = `${prefix}ended`;
   }
 
-  /** A record is about to be made: adds an entry that counts for {@linkcode TENTATIVE_MS}. */
-  async addTentative(id: string): Promise<void> {
-    await this.mark(id, false, TENTATIVE_MS);
+  /**
+   * A record is about to be made: adds an entry that counts for {@linkcode TENTATIVE_MS}.
+   *
+   * @returns False if `maxLive` sessions are live; then there is no entry.
+   */
+  async admit(id: string, maxLive: number | undefined): Promise<boolean> {
+    const limit = maxLive === undefined ? [] : [String(maxLive)];
+    return Number(await this.#mark(this.#live, id, TENTATIVE_MS, limit)) === 1;
   }
 
   /** A record is stored, live or as a tombstone, and Redis keeps it for `ttlMs`: writes its entry. */
   async mark(id: string, ended: boolean, ttlMs: number): Promise<void> {
-    const score = String(Math.round(Date.now() + ttlMs));
-    const set = ended ? this.#ended : this.#live;
-    await this.#commands.send("index session", ["ZADD", set, score, id]);
+    await this.#mark(ended ? this.#ended : this.#live, id, ttlMs);
     if (ended) await this.#commands.send("index session", ["ZREM", this.#live, id]);
+  }
+
+  #mark(set: string, id: string, ms: number, limit: string[] = []): Promise<unknown> {
+    return this.#commands.script("index session", MARK, [
+      ...["1", set, id, String(Math.round(ms))],
+      ...limit,
+    ]);
   }
 
   /** The record does not exist any more. */
