@@ -149,6 +149,11 @@ export class Attachments {
     return upload;
   }
 
+  /** The sessions that have a parked file. */
+  parkedIds(): IterableIterator<string> {
+    return this.#parked.keys();
+  }
+
   /** Every parked file, taken. */
   *unparkAll(): Generator<Upload> {
     for (const [id, { upload }] of this.#parked) {

@@ -53,6 +53,13 @@ export class SessionWriter {
     this.#events.emit({ type: "store.back", rule: "S-DEG-2", store: this.#store.kind });
   }
 
+  /** Tells that the store is back, if it was lost and takes writes again: a list may be read without. */
+  async proveBack(): Promise<void> {
+    if (!this.#lost) return;
+    await this.#store.check?.();
+    this.answered();
+  }
+
   /**
    * Saves `change(record)` and makes it the attachment's record.
    *

@@ -177,7 +177,7 @@ export class StatefulHandler implements RequestHandler, AsyncDisposable {
   #sweep(): void {
     const { writer, log } = this.#services;
     this.#sweeping ??= sweep(this.#services)
-      .then(() => writer.answered(), (error) => {
+      .then(() => writer.proveBack().catch(() => {}), (error) => {
         writer.failed(error);
         log.warn("sweep.failed", { cause: error });
       })

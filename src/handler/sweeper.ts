@@ -15,8 +15,11 @@ export const SWEEP_MS = 5000;
  * @throws {FxferError} What the store throws at the list, or at two records in a row: then it is away.
  */
 export async function sweep(services: SessionServices): Promise<void> {
+  const { attachments, store } = services;
+  const parked = new Set(attachments.parkedIds());
   let failed = false;
-  for await (const record of services.store.list()) {
+  for await (const record of store.list()) {
+    parked.delete(record.id);
     try {
       await sweepRecord(services, record);
       failed = false;
@@ -25,6 +28,11 @@ export async function sweep(services: SessionServices): Promise<void> {
       failed = true;
       services.log.warn("session.unswept", { session: record.id.slice(0, 8), cause });
     }
+  }
+  // The store has lost the records of these: their files are closed, and the orphan sweep removes them.
+  for (const id of parked) {
+    if (await store.load(id) !== undefined || attachments.changing(id)) continue;
+    await attachments.unpark(id)?.release();
   }
 }
 

@@ -40,7 +40,9 @@ export class SqliteHandle<Q> {
   readonly #options: SqliteSessionStoreOptions;
   readonly #prepare: (db: DatabaseSync) => Q;
   readonly #log: Logger;
-  #open: { readonly db: DatabaseSync; readonly queries: Q; readonly identity: string } | undefined;
+  #open:
+    | { readonly db: DatabaseSync; readonly queries: Q; readonly identity: Identity }
+    | undefined;
   /** By `performance.now()`. */
   #lookedAt = 0;
   /** The last try to open the file again, while it is under way or has failed a moment ago. */
@@ -116,13 +118,36 @@ export class SqliteHandle<Q> {
     const now = performance.now();
     if (now - this.#lookedAt < LOOK_MS) return;
     const { db, identity } = this.#open!;
-    if (identityOf(this.#path) !== identity) {
+    if (!FILES.every((file) => identityOf(this.#path + file) === identity[file])) {
       this.#open = undefined;
-      // SQLite looks for itself, and removes no file but those it has opened.
+      try {
+        // A file that was moved away gets all that was saved in it.
+        db.exec("PRAGMA wal_checkpoint");
+      } catch {
+        // It may be locked, or damaged.
+      }
       db.close();
+      this.#removeJournal(identity);
       throw new Error("its file was removed or replaced");
     }
     this.#lookedAt = now;
+  }
+
+  /**
+   * Removes what is left of the journal of a file that has lost its place. SQLite finds a journal by its
+   * name, and would take its content for the newest of the file that stands there now.
+   */
+  #removeJournal(identity: Identity): void {
+    if (identityOf(this.#path) === identity[""]) return;
+    for (const file of FILES.slice(1)) {
+      const path = this.#path + file;
+      if (identity[file] === "" || identityOf(path) !== identity[file]) continue;
+      try {
+        Deno.removeSync(path);
+      } catch {
+        // It is gone already, or it cannot be removed: then the next open fails and says why.
+      }
+    }
   }
 
   /** Opens what is in the place of the file now: one try for all calls that wait for it. */
@@ -143,7 +168,10 @@ export class SqliteHandle<Q> {
     try {
       if (this.#disposed) throw new TypeError("Cannot use session store: it is closed");
       const queries = this.#prepare(db);
-      this.#open = { db, queries, identity: identityOf(this.#path) };
+      const identity = Object.fromEntries(
+        FILES.map((file) => [file, identityOf(this.#path + file)]),
+      );
+      this.#open = { db, queries, identity: identity as Identity };
       this.#reopening = undefined;
       return queries;
     } catch (error) {
@@ -162,17 +190,19 @@ export class SqliteHandle<Q> {
   }
 }
 
-/** What the names of the file and of the two files beside it stand for at this moment. */
+/** The file, and what SQLite keeps beside it while the file is open: the journal, and the journal's index. */
+const FILES = ["", "-wal", "-shm"] as const;
+
+type Identity = Readonly<Record<typeof FILES[number], string>>;
+
+/** Which file a name stands for at this moment; empty for none, or where the permission covers no look. */
 function identityOf(path: string): string {
-  return ["", "-wal", "-shm"].map((suffix) => {
-    try {
-      const { dev, ino } = Deno.lstatSync(path + suffix);
-      return `${dev}:${ino}`;
-    } catch {
-      // It is gone; or the permission covers the file alone, and this one is never looked at.
-      return "";
-    }
-  }).join();
+  try {
+    const { dev, ino } = Deno.lstatSync(path);
+    return `${dev}:${ino}`;
+  } catch {
+    return "";
+  }
 }
 
 /** SQLite's result code, without the bits that say more; undefined for an error of anything else. */
