@@ -92,12 +92,12 @@ export class SqliteSessionStore implements SessionStore {
         ? insert.run(id, endedAt, json, maxLive ?? Number.MAX_SAFE_INTEGER)
         : update.run(version, endedAt, json, id, version - 1);
       return Number(changes) === 1;
-    }, true);
+    });
   }
 
   /** Removes a record. */
   async delete(id: string): Promise<void> {
-    await this.#handle.run("delete session", (queries) => queries.delete.run(id), true);
+    await this.#handle.run("delete session", (queries) => queries.delete.run(id));
   }
 
   /** Yields every record, ordered by id; one that is added meanwhile may show or not. */
@@ -110,6 +110,8 @@ export class SqliteSessionStore implements SessionStore {
         if (record !== undefined) yield record;
       }
       more = rows.length === PAGE;
+      // No query waits for anything, so without this a long list would keep all connections waiting.
+      if (more) await new Promise((resolve) => setTimeout(resolve));
     }
   }
 
@@ -123,18 +125,14 @@ export class SqliteSessionStore implements SessionStore {
 
   /** Writes to the file what stands there already. */
   async check(): Promise<void> {
-    await this.#handle.run("check store", ({ touch }) => touch.run(), true);
+    await this.#handle.run("check store", ({ touch }) => touch.run());
   }
 
   /** Moves a damaged record to a table of its own. @throws `error`, if it does not say that it is damaged. */
   async #setAside(id: string, error: unknown): Promise<undefined> {
     const corrupt = resultCode((error as Error).cause) === CORRUPT;
     if (!(error instanceof DamagedRecord) && !corrupt) throw error;
-    const moving = this.#handle.run(
-      "set record aside",
-      (queries) => moveDamaged(queries, id),
-      true,
-    );
+    const moving = this.#handle.run("set record aside", (at) => moveDamaged(at, id));
     const place = await moving.then(() => "table damaged", () => undefined);
     this.#damage.tell(id, place, error);
   }

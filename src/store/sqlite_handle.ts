@@ -9,10 +9,11 @@
  *
  * Somebody may remove the file or put another one in its place: a clean-up, a backup that is restored. The
  * handle would go on working with a file that has no name, and what it saves would be gone with the process.
- * So after each write the names are compared with what was opened. If they differ, the write counts as
- * failed, and the next call opens what is there then: the other file, or a new one. A session that is not in
- * it is unknown from then on; one that is there in an older state goes on from there. A file that is
- * overwritten in place keeps its identity and is not noticed: SQLite asks that nobody does this.
+ * So before each query, in the same step, the names are compared with what was opened. If they differ, what
+ * stands there now is opened: the other file, or a new one. A session that is not in it is unknown from then
+ * on; one that is there in an older state goes on from there. While nothing can be opened, every call is
+ * `store_unavailable`. A file that is overwritten in place keeps its identity and is not noticed: SQLite asks
+ * that nobody does this.
  *
  * @module
  */
@@ -82,16 +83,14 @@ export class SqliteHandle<Q> {
    *
    * @param action What is done, for the text of an error: "save session".
    * @param query Runs in one step; after a throw it may be called again.
-   * @param writes Whether it writes: then its result counts only if the file is still in its place.
    */
-  async run<T>(action: string, query: (queries: Q) => T, writes = false): Promise<T> {
+  async run<T>(action: string, query: (queries: Q) => T): Promise<T> {
     let giveUpAt: number | undefined;
     for (;;) {
       if (this.#disposed) throw new TypeError("Cannot use session store: it is closed");
       try {
         if (this.#locked === undefined) {
-          const result = query(this.#open?.queries ?? await this.#reopen());
-          if (writes) this.#requireInPlace();
+          const result = query(this.#inPlace() ?? await this.#reopen());
           this.#pauseMs = 1;
           return result;
         }
@@ -114,23 +113,24 @@ export class SqliteHandle<Q> {
     this.#locked = undefined;
   }
 
-  #requireInPlace(): void {
+  /** The queries, if the names still stand for what was opened; else closes it. */
+  #inPlace(): Q | undefined {
+    if (this.#open === undefined) return undefined;
     const now = performance.now();
-    if (now - this.#lookedAt < LOOK_MS) return;
-    const { db, identity } = this.#open!;
-    if (!FILES.every((file) => identityOf(this.#path + file) === identity[file])) {
-      this.#open = undefined;
-      try {
-        // A file that was moved away gets all that was saved in it.
-        db.exec("PRAGMA wal_checkpoint");
-      } catch {
-        // It may be locked, or damaged.
-      }
-      db.close();
-      this.#removeJournal(identity);
-      throw new Error("its file was removed or replaced");
-    }
+    const { db, queries, identity } = this.#open;
+    if (now - this.#lookedAt < LOOK_MS) return queries;
     this.#lookedAt = now;
+    if (FILES.every((file) => identityOf(this.#path + file) === identity[file])) return queries;
+    this.#open = undefined;
+    try {
+      // A file that was moved away gets all that was saved in it.
+      db.exec("PRAGMA wal_checkpoint");
+    } catch {
+      // It may be locked, or damaged.
+    }
+    db.close();
+    this.#removeJournal(identity);
+    return undefined;
   }
 
   /**
