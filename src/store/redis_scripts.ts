@@ -22,17 +22,15 @@ redis.call('PEXPIRE', KEYS[2], ARGV[3])
 return 1
 `);
 
-/** Reads the record and its list in one step. Where other types of values stand, the text is empty. */
+/** Reads the record and its list in one step. Instead of a value of another type comes an empty text. */
 export const LOAD: RedisScript = redisScript(`
-local record = redis.pcall('GET', KEYS[1])
-local ring = redis.pcall('LRANGE', KEYS[2], 0, -1)
-for _, reply in ipairs({record or '', ring}) do
-  if type(reply) == 'table' and reply.err then
-    if not string.find(reply.err, 'WRONGTYPE', 1, true) then return reply end
-    return {'', {}}
-  end
+local found = {redis.pcall('GET', KEYS[1]), redis.pcall('LRANGE', KEYS[2], 0, -1)}
+for i, instead in ipairs({'', {''}}) do
+  local failed = type(found[i]) == 'table' and found[i].err
+  if failed and not string.find(failed, 'WRONGTYPE', 1, true) then return found[i] end
+  if failed then found[i] = instead end
 end
-return {record, ring}
+return found
 `);
 
 /**

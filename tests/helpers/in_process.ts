@@ -157,10 +157,10 @@ export class FlakyStore implements SessionStore {
     this.#check();
     return this.#inner.load(id);
   }
-  async save(record: SessionRecord): Promise<boolean> {
+  async save(record: SessionRecord, maxLive?: number): Promise<boolean> {
     this.#check();
     const failure = this.#failing.find(({ matches }) => matches(record));
-    if (failure === undefined) return await this.#inner.save(record);
+    if (failure === undefined) return await this.#inner.save(record, maxLive);
     this.#failing = this.#failing.filter((each) => each !== failure);
     this.failed++;
     if (failure.when === "after") await this.#inner.save(record);
