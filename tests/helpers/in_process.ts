@@ -135,7 +135,7 @@ export type FailWhen = "before" | "after";
 export class FlakyStore implements SessionStore {
   readonly kind = "flaky";
   readonly persistent: boolean = true;
-  readonly #inner = new MemorySessionStore();
+  #inner = new MemorySessionStore();
   #failing: { readonly matches: (record: SessionRecord) => boolean; readonly when: FailWhen }[] =
     [];
   /** Every call fails. */
@@ -146,6 +146,19 @@ export class FlakyStore implements SessionStore {
   /** The next save of a record that matches fails. */
   failSave(when: FailWhen, matches: (record: SessionRecord) => boolean = () => true): void {
     this.#failing.push({ matches, when });
+  }
+
+  /** Keeps what is stored now. The returned function makes the store come back with it, as after a crash. */
+  async snapshot(): Promise<() => Promise<void>> {
+    const records = await Array.fromAsync(this.#inner.list());
+    return async () => {
+      this.#inner = new MemorySessionStore();
+      for (const record of records) {
+        for (let version = 1; version <= record.version; version++) {
+          await this.#inner.save({ ...record, version });
+        }
+      }
+    };
   }
 
   #check(): void {

@@ -1,5 +1,6 @@
 /** Redis away, lost, or slow, under a running server (S-DEG-1, S-DEG-2). @module */
 import assert from "node:assert/strict";
+import { connect } from "../../mod.ts";
 import { listStored, sha256, storedSha256 } from "../helpers/files.ts";
 import { expectCode } from "../helpers/in_process.ts";
 import { inRedis, Instance } from "../helpers/instances.ts";
@@ -110,5 +111,22 @@ testWith(
     expectCode(await later.connect(), "session_created");
     expectCode(await later.upload("in a session"), "ok");
     assert.doesNotMatch(server.output(), /s3cr3t|NotCapable|permission/i);
+  },
+);
+
+testWith(
+  REDIS,
+  "S-CON-4 a Redis that has forgotten everything is no takeover, and the program's client goes on",
+  async (path) => {
+    await using at = await site(path);
+    await using client = await connect({ port: at.server.port, mode: "stateful" });
+    const bytes = new Random(22).bytes(3_000_000);
+    await client.send(bytes.subarray(0, 1000));
+    await at.redis.command("FLUSHALL");
+    await client.send(bytes);
+    assert.equal((await listStored(at.folder)).length, 2);
+    assert.ok(at.server.log.all.some(({ event }) => event === "session.lost"));
+    assert.ok(!at.server.log.all.some(({ event }) => event === "session.fenced"));
+    await client.disconnect();
   },
 );
