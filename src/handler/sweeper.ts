@@ -18,7 +18,7 @@ export async function sweep(services: SessionServices): Promise<void> {
   const { attachments, store } = services;
   const parked = new Set(attachments.parkedIds());
   let failed = false;
-  for await (const record of store.list()) {
+  for await (const record of store.list(store.forgetsEnded ? "live" : "all")) {
     parked.delete(record.id);
     try {
       await sweepRecord(services, record);
@@ -29,10 +29,11 @@ export async function sweep(services: SessionServices): Promise<void> {
       services.log.warn("session.unswept", { session: record.id.slice(0, 8), cause });
     }
   }
-  // The store has lost the records of these: their files are closed, and the orphan sweep removes them.
   for (const id of parked) {
-    if (await store.load(id) !== undefined || attachments.changing(id)) continue;
-    await attachments.unpark(id)?.release();
+    const record = await store.load(id);
+    if (record !== undefined) await sweepRecord(services, record);
+    // The store has lost the record. The file is closed, and the orphan sweep removes it.
+    else if (!attachments.changing(id)) await attachments.unpark(id)?.release();
   }
 }
 

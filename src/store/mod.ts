@@ -44,7 +44,7 @@
  *   durability `durable` on a slow one, does keep the process waiting.
  * - In Redis the kept replies are a list of their own, because a save would send sixteen of them again for
  *   each new one (redis_ring.ts). Sets of ids beside the records make `list` and `stats` cheap; SCAN would
- *   walk everything else in that Redis, too (redis_index.ts). The times in them are by Redis's clock.
+ *   walk everything else in that Redis, too (redis_index.ts).
  * - The library imports no Redis client: a store takes any that has one method ({@linkcode RedisClient}).
  *
  * @module

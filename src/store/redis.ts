@@ -70,6 +70,8 @@ export class RedisSessionStore implements SessionStore {
   readonly kind = "redis";
   /** True: records outlive the process. */
   readonly persistent = true;
+  /** True: Redis does. */
+  readonly forgetsEnded = true;
   /** Calls a listener when a server takes a session over; present with a subscriber. */
   readonly watch?: (listener: TakeoverListener) => TakeoverWatch;
   readonly #prefix: string;
@@ -147,9 +149,9 @@ export class RedisSessionStore implements SessionStore {
   }
 
   /** Yields every record, live ones first; one that is added meanwhile may show or not. */
-  async *list(): AsyncIterable<SessionRecord> {
+  async *list(scope: "all" | "live" = "all"): AsyncIterable<SessionRecord> {
     this.#requireOpen();
-    for await (const entries of this.#index.walk()) {
+    for await (const entries of this.#index.walk(scope)) {
       for (let at = 0; at < entries.length; at += PAGE) {
         const page = entries.slice(at, at + PAGE);
         const records = await Promise.all(page.map(({ id }) => this.#loadOrSetAside(id)));

@@ -47,6 +47,11 @@ export interface SessionStore extends AsyncDisposable {
    * publishes a small file (S-SEQ-5). A store that says false promises that `save` neither fails nor waits.
    */
   readonly persistent: boolean;
+  /**
+   * Whether the record of an ended session vanishes by itself when its tombstone is over. Absent: the server
+   * looks at tombstones every few seconds, and deletes them.
+   */
+  readonly forgetsEnded?: boolean;
   /** The record with this id, of a live session or a tombstone; undefined when there is none. */
   load(id: string): Promise<SessionRecord | undefined>;
   /**
@@ -61,14 +66,14 @@ export interface SessionStore extends AsyncDisposable {
   /** Removes a record; does nothing if there is none. */
   delete(id: string): Promise<void>;
   /**
-   * Yields every record once, tombstones included, in any order. Records that are saved or deleted while
-   * the list runs may show or not.
+   * Yields every record once, in any order, with tombstones if `all` is asked for. Records that are saved or
+   * deleted while the list runs may show or not.
    *
    * A damaged record never ends the list. The store sets it aside where an operator finds it, tells so in
    * its log, and from then on knows nothing of this session: `load` gives undefined, `stats` does not count
    * it. Until then `load` throws `store_unavailable`.
    */
-  list(): AsyncIterable<SessionRecord>;
+  list(scope?: "all" | "live"): AsyncIterable<SessionRecord>;
   /** Counts the sessions. It must be cheap: the server asks at each connect. */
   stats(): Promise<StoreStats>;
   /**
