@@ -203,6 +203,18 @@ export function storeSuite(
     assert.deepEqual(counts, ["0+0", "3+0", "3+0", "3+0", "2+1", "2+0", "1+0"]);
   });
 
+  test("list() of the live ones may leave tombstones out, and nothing else", async (store) => {
+    for (let n = 0; n < 10; n++) {
+      const record = sample({ id: sampleId(n) });
+      assert.ok(await store.save(record));
+      if (n % 2 === 0) assert.ok(await store.save(close(record, T0)));
+    }
+    const found = await Array.fromAsync(store.list("live"));
+    const live = found.filter(({ endedAt }) => endedAt === null).map(({ id }) => id);
+    assert.deepEqual(live.toSorted(), [1, 3, 5, 7, 9].map(sampleId));
+    assert.equal((await ids(store)).length, 10);
+  });
+
   test("list() gives every record once", async (store) => {
     const wanted = Array.from({ length: 250 }, (_, n) => sampleId(n));
     for (const id of wanted) assert.ok(await store.save(sample({ id })));

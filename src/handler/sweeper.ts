@@ -18,23 +18,30 @@ export async function sweep(services: SessionServices): Promise<void> {
   const { attachments, store } = services;
   const parked = new Set(attachments.parkedIds());
   let failed = false;
-  for await (const record of store.list(store.forgetsEnded ? "live" : "all")) {
-    parked.delete(record.id);
+  const attempt = async (id: string, work: Promise<void>) => {
     try {
-      await sweepRecord(services, record);
+      await work;
       failed = false;
     } catch (cause) {
       if (failed && cause instanceof FxferError && cause.code === "store_unavailable") throw cause;
       failed = true;
-      services.log.warn("session.unswept", { session: record.id.slice(0, 8), cause });
+      services.log.warn("session.unswept", { session: id.slice(0, 8), cause });
     }
+  };
+  for await (const record of store.list(store.forgetsEnded ? "live" : "all")) {
+    parked.delete(record.id);
+    await attempt(record.id, sweepRecord(services, record));
   }
-  for (const id of parked) {
-    const record = await store.load(id);
-    if (record !== undefined) await sweepRecord(services, record);
-    // The store has lost the record. The file is closed, and the orphan sweep removes it.
-    else if (!attachments.changing(id)) await attachments.unpark(id)?.release();
-  }
+  for (const id of parked) await attempt(id, sweepParked(services, id));
+}
+
+/** Looks at a session that has a file open here, and was not in the list. */
+async function sweepParked(services: SessionServices, id: string): Promise<void> {
+  const { attachments, store } = services;
+  const record = await store.load(id);
+  if (record !== undefined) return await sweepRecord(services, record);
+  // The store has lost the record. The file is closed, and the orphan sweep removes it.
+  if (!attachments.changing(id)) await attachments.unpark(id)?.release();
 }
 
 async function sweepRecord(services: SessionServices, record: SessionRecord): Promise<void> {

@@ -61,18 +61,19 @@ async function connectServer(url: string, log: Logger): Promise<RedisLink> {
   const commands = make("commands");
   const listening = make("takeovers");
   // The package itself goes on trying if this takes longer than a start may take.
-  const connected = [commands, listening].map(({ client }) => client.connect().catch(() => {}));
+  const both = [commands, listening];
+  const connected = both.map(({ client }) => client.connect().catch(() => {}));
   await within(START_MS, Promise.all(connected));
   return {
     client: {
       sendCommand: async (args) => {
         // When a machine vanishes without closing its connections, TCP notices that a quarter of an hour
         // later.
-        const timer = setTimeout(() => commands.renew(), DEAD_MS);
+        const timer = setTimeout(() => both.forEach((each) => each.renew()), DEAD_MS);
         try {
           return await commands.client.sendCommand(args);
         } catch (error) {
-          if (isReplica(error)) { for (const each of [commands, listening]) each.renew(error); }
+          if (isReplica(error)) both.forEach((each) => each.renew(error));
           throw error;
         } finally {
           clearTimeout(timer);
@@ -82,8 +83,7 @@ async function connectServer(url: string, log: Logger): Promise<RedisLink> {
     subscriber: new Subscriber(listening.client),
     // deno-lint-ignore require-await -- as the contract asks
     async [Symbol.asyncDispose]() {
-      commands.client.destroy();
-      listening.client.destroy();
+      for (const { client } of both) client.destroy();
     },
   };
 }

@@ -41,9 +41,7 @@ export class SqliteHandle<Q> {
   readonly #options: SqliteSessionStoreOptions;
   readonly #prepare: (db: DatabaseSync) => Q;
   readonly #log: Logger;
-  #open:
-    | { readonly db: DatabaseSync; readonly queries: Q; readonly identity: Identity }
-    | undefined;
+  #open: { db: DatabaseSync; queries: Q; identity: readonly string[] } | undefined;
   /** By `performance.now()`. */
   #lookedAt = 0;
   /** The last try to open the file again, while it is under way or has failed a moment ago. */
@@ -120,7 +118,7 @@ export class SqliteHandle<Q> {
     const { db, queries, identity } = this.#open;
     if (now - this.#lookedAt < LOOK_MS) return queries;
     this.#lookedAt = now;
-    if (FILES.every((file) => identityOf(this.#path + file) === identity[file])) return queries;
+    if (FILES.every((file, i) => identityOf(this.#path + file) === identity[i])) return queries;
     this.#open = undefined;
     try {
       // A file that was moved away gets all that was saved in it.
@@ -129,19 +127,18 @@ export class SqliteHandle<Q> {
       // It may be locked, or damaged.
     }
     db.close();
-    this.#removeJournal(identity);
+    if (identityOf(this.#path) !== identity[0]) this.#removeJournal(identity);
     return undefined;
   }
 
   /**
-   * Removes what is left of the journal of a file that has lost its place. SQLite finds a journal by its
-   * name, and would take its content for the newest of the file that stands there now.
+   * Removes the journal of a file that has lost its place. SQLite finds a journal by its name, and would
+   * take its content for the newest of the file that stands there now.
    */
-  #removeJournal(identity: Identity): void {
-    if (identityOf(this.#path) === identity[""]) return;
-    for (const file of FILES.slice(1)) {
+  #removeJournal(identity: readonly string[]): void {
+    for (const [i, file] of FILES.entries()) {
       const path = this.#path + file;
-      if (identity[file] === "" || identityOf(path) !== identity[file]) continue;
+      if (i === 0 || identity[i] === "" || identityOf(path) !== identity[i]) continue;
       try {
         Deno.removeSync(path);
       } catch {
@@ -168,10 +165,8 @@ export class SqliteHandle<Q> {
     try {
       if (this.#disposed) throw new TypeError("Cannot use session store: it is closed");
       const queries = this.#prepare(db);
-      const identity = Object.fromEntries(
-        FILES.map((file) => [file, identityOf(this.#path + file)]),
-      );
-      this.#open = { db, queries, identity: identity as Identity };
+      const identity = FILES.map((file) => identityOf(this.#path + file));
+      this.#open = { db, queries, identity };
       this.#reopening = undefined;
       return queries;
     } catch (error) {
@@ -191,9 +186,7 @@ export class SqliteHandle<Q> {
 }
 
 /** The file, and what SQLite keeps beside it while the file is open: the journal, and the journal's index. */
-const FILES = ["", "-wal", "-shm"] as const;
-
-type Identity = Readonly<Record<typeof FILES[number], string>>;
+const FILES = ["", "-wal", "-shm"];
 
 /** Which file a name stands for at this moment; empty for none, or where the permission covers no look. */
 function identityOf(path: string): string {

@@ -166,6 +166,27 @@ testWith(
   },
 );
 
+testWith(REDIS, "RedisSessionStore asks nothing of tombstones but their number", async (path) => {
+  await using at = await storeOn(path);
+  const { client } = at.link;
+  for (let n = 0; n < 200; n++) {
+    const record = sample({ id: sampleId(n) });
+    assert.ok(await at.store.save(record));
+    if (n > 0) assert.ok(await at.store.save(close(record, T0 + 1)));
+  }
+  // An entry whose time is over goes when the next session ends.
+  await client.sendCommand(["ZADD", "fxfer:ended", "1", "long ago"]);
+  let sent = 0;
+  await using store = new RedisSessionStore({
+    sendCommand: (args) => (sent++, client.sendCommand(args)),
+  });
+  assert.equal((await Array.fromAsync(store.list("live"))).length, 1);
+  assert.deepEqual(await store.stats(), { live: 1, ended: 199 });
+  assert.ok(sent < 10, `${sent} commands`);
+  assert.ok(await store.save(close(sample({ id: sampleId(0) }), T0 + 1)));
+  assert.equal(await client.sendCommand(["ZSCORE", "fxfer:ended", "long ago"]), null);
+});
+
 testWith(REDIS, "RedisSessionStore survives that Redis forgets its script", async (path) => {
   await using at = await storeOn(path);
   const first = sample();
