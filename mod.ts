@@ -111,6 +111,7 @@ export {
   type SqliteSessionStoreOptions,
   type StoreStats,
   type TakeoverListener,
+  type TakeoverWatch,
 } from "./src/store/mod.ts";
 export {
   type BudgetLedger,

@@ -21,7 +21,7 @@ export interface ReadinessParts {
   /** Where files go. */
   readonly storage: Pick<FileStorage, "check">;
   /** Absent where there are no sessions. */
-  readonly store?: Pick<SessionStore, "stats"> | undefined;
+  readonly store?: Pick<SessionStore, "stats" | "check"> | undefined;
 }
 
 /**
@@ -73,7 +73,7 @@ export class Readiness {
   async #look(): Promise<ReadyState> {
     const { storage, store } = this.#parts;
     const state = await this.#probe("storage", () => storage.check()) ??
-      await this.#probe("store", () => store?.stats()) ?? READY;
+      await this.#probe("store", () => store?.check?.() ?? store?.stats()) ?? READY;
     if (state.ready && this.#told !== undefined) this.#log.info("health.ready");
     this.#told = state.ready ? undefined : state.reason;
     return state;

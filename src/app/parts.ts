@@ -90,11 +90,12 @@ async function openStore(
       return opened.use(
         await SqliteSessionStore.open(`${storage.path}/${stateful.sqlite_file}`, {
           flush: storage.durability === "durable",
+          log,
         }),
       );
     case "redis": {
       const { client, subscriber } = opened.use(await connectRedis(stateful.redis_url, log));
-      return opened.use(new RedisSessionStore(client, { subscriber }));
+      return opened.use(new RedisSessionStore(client, { subscriber, log }));
     }
   }
 }

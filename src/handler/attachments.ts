@@ -6,12 +6,21 @@
  */
 import { FxferError } from "../errors.ts";
 import type { Events, Rule, SessionEvent } from "../events.ts";
-import { describeError, type Logger } from "../log.ts";
+import type { Logger } from "../log.ts";
 import { omitUndefined } from "../omit_undefined.ts";
-import type { Moved, SessionRecord } from "../session/mod.ts";
+import { isAttached, type SessionRecord } from "../session/mod.ts";
 import type { FileStorage, StoredFile, Upload } from "../storage/mod.ts";
 import type { SessionStore } from "../store/mod.ts";
+import {
+  displacedBy,
+  endedByOther,
+  type KeptSession,
+  resync,
+  sameWork,
+  takenOver,
+} from "./moved.ts";
 import type { StatefulOptions } from "./stateful_options.ts";
+import type { StoreHealth } from "./store_health.ts";
 import { type Facts, tell, type Telling } from "./tell.ts";
 import type { ConnectionContext } from "./types.ts";
 
@@ -64,18 +73,23 @@ export class Attachment {
   ) {}
 
   /**
-   * Saves `change(record)` and makes it the attachment's record.
+   * Saves `change(record)` and makes it the attachment's record. A save that is refused looks at the record
+   * in the store; moved.ts has what follows from it.
    *
+   * @param judged Whether the change is right only for a record whose work stands where it did when the
+   * frame was judged. False for a lease or a detach, which are right for any.
    * @returns The record that was changed.
    * @throws {FxferError} `store_unavailable`: it may or may not have been stored, the attachment is
-   * stale. `session_taken_over` or, where the session went to another server, `use_another_server`:
-   * another epoch is in the store; nothing was saved and the connection is told to stop.
+   * stale. `sequence_gap`, `offset_mismatch`: the work stands elsewhere; nothing was saved. What
+   * `displacedBy()` says: the session is no longer this connection's; nothing was saved and the connection
+   * is told to stop.
    */
   async save(
     change: (record: SessionRecord, now: number) => SessionRecord,
+    judged = true,
   ): Promise<SessionRecord> {
     const { store, health, options } = this.services;
-    if (this.stale) await this.refresh();
+    if (this.stale) await this.#refreshSame(judged);
     for (let tries = 0; tries < MAX_TRIES; tries++) {
       this.mustHold();
       const before = this.record;
@@ -93,20 +107,39 @@ export class Attachment {
         this.record = next;
         return before;
       }
-      // The store has a newer version: with the same epoch it is an earlier save that seemed to fail.
-      await this.refresh();
+      await this.#refreshSame(judged);
     }
     throw new FxferError("store_unavailable", "Cannot save session: others keep writing it");
   }
 
-  /** Loads the record anew; throws as {@linkcode Attachment.save} does. */
+  /**
+   * Loads the record anew: to be called before a frame is judged.
+   *
+   * @throws {FxferError} `store_unavailable`, and what `displacedBy()` says.
+   */
   async refresh(): Promise<void> {
-    const kept = await this.services.store.load(this.record.id);
-    // After a disconnect that seemed to fail, its repetition is answered from the ring (S-SEQ-3).
-    const ended = kept?.endedAt !== null && kept?.ring.at(-1)?.reply.code !== "session_closed";
-    if (kept?.epoch !== this.record.epoch || ended) throw this.displace(kept);
-    this.record = kept;
+    this.record = await this.#kept();
     this.stale = false;
+  }
+
+  async #kept(): Promise<SessionRecord> {
+    const { id, epoch, instance } = this.record;
+    const kept = await this.services.store.load(id);
+    // Epochs of two histories may be equal, if the store has lost one of them; then the process tells.
+    const elsewhere = kept !== undefined && isAttached(kept.state) && kept.instance !== instance;
+    if (kept?.epoch !== epoch || elsewhere || endedByOther(kept)) throw this.displace(kept);
+    return kept;
+  }
+
+  async #refreshSame(judged: boolean): Promise<void> {
+    const { record: before, context } = this;
+    await this.refresh();
+    const { record: kept } = this;
+    if (!judged || sameWork(before, kept)) return;
+    const { id, lastSequence: sequence } = kept;
+    const facts = { session: id.slice(0, 8), sequence, was: before.lastSequence };
+    context.log.warn("session.rejudged", facts);
+    throw resync(before, kept);
   }
 
   /** Whether half of the lease is gone (S-CLK-4). */
@@ -117,7 +150,7 @@ export class Attachment {
 
   /** Throws what the client is told if another connection has the session: asked in the step that publishes. */
   mustHold(): void {
-    if (this.displaced) throw this.#reason ?? displacedBy();
+    if (this.displaced) throw this.#reason ?? takenOver();
   }
 
   /**
@@ -126,7 +159,7 @@ export class Attachment {
    */
   async reasonFor(error: unknown): Promise<unknown> {
     try {
-      await this.refresh();
+      await this.#kept();
       return error;
     } catch (cause) {
       return this.displaced ? cause : error;
@@ -139,32 +172,26 @@ export class Attachment {
   }
 
   /**
-   * Another epoch is in the store (S-TAKE-2): the connection is told, and saves nothing more.
+   * The store has another epoch, or another holder (S-TAKE-2): the connection is told, and saves nothing
+   * more. That the store has lost data is logged as such: nobody has taken the session over.
    *
-   * @param kept The session as the store has it.
+   * @param kept The session as the store has it; undefined if it has none.
    * @returns What the connection is told.
    */
-  displace(kept: { readonly epoch: number; readonly moved?: Moved } | undefined): FxferError {
-    const { context, record: { id } } = this;
+  displace(kept: KeptSession | undefined): FxferError {
+    const { context, record: { id, epoch } } = this;
     this.displaced = true;
-    this.#reason = displacedBy(kept?.moved);
+    this.#reason = displacedBy(epoch, kept);
     context.interrupt(this.#reason);
-    const facts = omitUndefined({ epoch: kept?.epoch, moved: kept?.moved?.address });
     const who = { connection: context.connectionId, session: id.slice(0, 8) };
-    this.services.events.emit({ type: "session.fenced", rule: "S-TAKE-2", ...who, ...facts });
+    if (kept === undefined || kept.epoch < epoch) {
+      context.log.warn("session.lost", { ...who, epoch, kept: kept?.epoch ?? "nothing" });
+    } else {
+      const facts = omitUndefined({ epoch: kept.epoch, moved: kept.moved?.address });
+      this.services.events.emit({ type: "session.fenced", rule: "S-TAKE-2", ...who, ...facts });
+    }
     return this.#reason;
   }
-}
-
-/** What a displaced connection is told: where the session has moved, or that it was taken over. */
-function displacedBy(moved?: Moved): FxferError {
-  if (moved === undefined) {
-    const text = "Cannot change session: another connection has taken it over";
-    return new FxferError("session_taken_over", text);
-  }
-  // Without the ticket, which is told in the answer to a new connect alone.
-  const fields = { address: moved.address };
-  return new FxferError("use_another_server", "Cannot go on: the session has moved", { fields });
 }
 
 /** An open file that waits for its session's next connection. */
@@ -236,32 +263,5 @@ export class Attachments {
     } finally {
       if (this.#turns.get(id) === mine) this.#turns.delete(id);
     }
-  }
-}
-
-/** Tells once when the store is lost, and once when it is back (S-DEG-2). */
-export class StoreHealth {
-  readonly #store: string;
-  readonly #events: Events;
-  #lost = false;
-
-  constructor({ kind }: SessionStore, events: Events) {
-    this.#store = kind;
-    this.#events = events;
-  }
-
-  /** To be called with the error of whatever needs the store: some of them mean that it is lost. */
-  failed(error: unknown): void {
-    if (this.#lost || !(error instanceof FxferError) || error.code !== "store_unavailable") return;
-    this.#lost = true;
-    const facts = { store: this.#store, cause: describeError(error) };
-    this.#events.emit({ type: "store.lost", rule: "S-DEG-2", ...facts });
-  }
-
-  /** To be called when the store has answered. */
-  answered(): void {
-    if (!this.#lost) return;
-    this.#lost = false;
-    this.#events.emit({ type: "store.back", rule: "S-DEG-2", store: this.#store });
   }
 }

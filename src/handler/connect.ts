@@ -100,9 +100,8 @@ async function create(
     tokenHash: token === undefined ? null : hashToken(token),
     ...attachInit(services, data, context),
   });
-  if (!(await store.save(record))) {
-    throw new FxferError("store_unavailable", "Cannot create session: its id is in use");
-  }
+  // Of all that connect at once, and got here, the store lets in no more than there is room for.
+  if (!(await store.save(record, options.maxSessions))) throw noRoom();
   const attachment = new Attachment(services, record, context);
   attachments.add(attachment);
   const facts = { address: context.clientAddress, secret: token !== undefined };
@@ -127,8 +126,11 @@ async function makeRoom(services: SessionServices): Promise<void> {
     ({ live } = await store.stats());
   }
   admitLoad(live);
-  if (live < maxSessions) return;
-  throw new FxferError("max_sessions", "Cannot create session: max_sessions are alive", {
+  if (live >= maxSessions) throw noRoom();
+}
+
+function noRoom(): FxferError {
+  return new FxferError("max_sessions", "Cannot create session: max_sessions are alive", {
     fields: { retry_after_ms: RETRY_MS },
     limit: "max_sessions",
   });

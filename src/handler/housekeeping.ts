@@ -6,17 +6,22 @@
  *
  * @module
  */
+import { FxferError } from "../errors.ts";
 import type { Events } from "../events.ts";
 import type { Logger } from "../log.ts";
 import { expire, lifeOf, renewLease, type SessionRecord } from "../session/mod.ts";
 import type { FileStorage } from "../storage/mod.ts";
 import type { SessionStore } from "../store/mod.ts";
 import { finishFile, tellFinished } from "./recovery.ts";
-import type { SessionServices } from "./attachments.ts";
+import type { Attachment, SessionServices } from "./attachments.ts";
+import type { KeptSession } from "./moved.ts";
 import { tell } from "./tell.ts";
 
 /** Between two looks at the epochs of the sessions held here, in milliseconds (S-TAKE-3). */
 const LOOK_MS = 1000;
+
+/** How many records are asked for at once. */
+const LOADS = 32;
 
 /** Between two sweeps of the sessions, in milliseconds. */
 const SWEEP_MS = 5000;
@@ -40,36 +45,47 @@ function every(ms: number, work: () => Promise<void>): AsyncDisposable {
 }
 
 /**
- * Watches for takeovers by other instances until disposed: by their announcements where the store
- * carries them, else by looking once a second. The next save of a session would find out as well; this
- * is for a connection that saves nothing for a while. A store that dies with the process has no other
- * instance.
+ * Watches for takeovers by other instances until disposed: by their announcements while the store carries
+ * them, else by looking once a second. The next save of a session would find out as well; this is for a
+ * connection that saves nothing for a while. A store that dies with the process has no other instance.
  */
 export function watchTakeovers(services: SessionServices): AsyncDisposable {
   const { attachments: { holders, parked }, store, log } = services;
-  if (store.watch !== undefined) {
-    return store.watch(async (id, epoch) => {
-      try {
-        if (!holders.has(id) && !parked.has(id)) return;
-        // An announcement says that a session is elsewhere; the record says where.
-        const kept = await store.load(id).catch(() => undefined);
-        await fence(services, kept !== undefined && kept.epoch >= epoch ? kept : { id, epoch });
-      } catch (cause) {
-        log.warn("fence.failed", { cause });
-      }
-    });
-  }
-  if (!store.persistent) return { [Symbol.asyncDispose]: () => Promise.resolve() };
-  return every(LOOK_MS, async () => {
+  const watch = store.watch?.(async (id, epoch) => {
     try {
-      for (const id of [...holders.keys()]) {
-        const kept = await store.load(id);
-        if (kept !== undefined) await fence(services, kept);
-      }
-    } catch {
-      // The store is away: the next request that needs it is refused.
+      if (!holders.has(id) && !parked.has(id)) return;
+      // An announcement says that a session is elsewhere; the record says where.
+      const kept = await store.load(id).catch(() => undefined);
+      await fence(services, kept !== undefined && kept.epoch >= epoch ? kept : { id, epoch });
+    } catch (cause) {
+      log.warn("fence.failed", { cause });
     }
   });
+  const looking = new AsyncDisposableStack();
+  if (watch !== undefined) looking.use(watch);
+  if (store.persistent) {
+    looking.use(every(LOOK_MS, async () => {
+      if (watch !== undefined && watch.hearing?.() !== false) return;
+      const held = [...holders.values()];
+      for (let at = 0; at < held.length; at += LOADS) {
+        const some = held.slice(at, at + LOADS).map((holder) => lookAt(services, holder));
+        const settled = await Promise.allSettled(some);
+        // The store is away: the next request that needs it is refused.
+        if (settled.every(({ status }) => status === "rejected")) return;
+      }
+    }));
+  }
+  return looking;
+}
+
+/** Compares a session that is held here with its record. */
+async function lookAt(services: SessionServices, holder: Attachment): Promise<void> {
+  const { record: { id, epoch } } = holder;
+  const kept = await services.store.load(id);
+  // A store that knows less than it did when it was asked has lost data.
+  if (services.attachments.holders.get(id) !== holder || holder.displaced) return;
+  if (kept === undefined || kept.epoch < epoch) holder.displace(kept);
+  else await fence(services, kept);
 }
 
 /**
@@ -78,14 +94,14 @@ export function watchTakeovers(services: SessionServices): AsyncDisposable {
  *
  * @param kept The session as the store has it.
  */
-async function fence(
-  { attachments }: SessionServices,
-  kept: Pick<SessionRecord, "id" | "epoch" | "moved">,
-): Promise<void> {
-  const { id, epoch } = kept;
+async function fence({ attachments }: SessionServices, kept: KeptSession): Promise<void> {
+  const { id, epoch, instance = null } = kept;
   const holder = attachments.holders.get(id);
-  if (holder !== undefined && holder.record.epoch < epoch && !holder.displaced) {
-    holder.displace(kept);
+  if (holder !== undefined && !holder.displaced) {
+    const { record: held } = holder;
+    // Epochs of two histories may be equal, if the store has lost one of them; then the process tells.
+    const twin = held.epoch === epoch && instance !== null && instance !== held.instance;
+    if (held.epoch < epoch || twin) holder.displace(kept);
   }
   const parked = attachments.parked.get(id);
   if (parked === undefined || parked.epoch >= epoch || attachments.changing(id)) return;
@@ -98,7 +114,7 @@ export function sweepRegularly(services: SessionServices): AsyncDisposable {
   return every(SWEEP_MS, async () => {
     try {
       await sweep(services);
-      health.answered();
+      await health.proveBack();
     } catch (cause) {
       health.failed(cause);
       log.warn("sweep.failed", { cause });
@@ -106,28 +122,60 @@ export function sweepRegularly(services: SessionServices): AsyncDisposable {
   });
 }
 
-/** One pass over the store. Throws what the store throws. */
+/**
+ * One pass over the store. A record that cannot be dealt with is told of, and stops no other.
+ *
+ * @throws {FxferError} What the store throws at the list, or at two records in a row: then it is away.
+ */
 export async function sweep(services: SessionServices): Promise<void> {
-  const { attachments, store, options, events } = services;
-  for await (const record of store.list()) {
-    // Finds the takeovers whose announcement was lost.
-    if (record.instance !== options.instance) await fence(services, record);
-    const life = lifeOf(record, options.now());
-    if (life === "attached" || life === "detached") continue;
-    if (record.endedAt === null) {
-      await expireUnlessHeld(services, record);
-      continue;
+  const { attachments, store } = services;
+  const parked = new Set(attachments.parked.keys());
+  let failed = false;
+  const attempt = async (id: string, work: Promise<void>) => {
+    try {
+      await work;
+      failed = false;
+    } catch (cause) {
+      if (failed && cause instanceof FxferError && cause.code === "store_unavailable") throw cause;
+      failed = true;
+      services.log.warn("session.unswept", { session: id.slice(0, 8), cause });
     }
-    // Another process may have ended the session: then the file parked here is of no use any more.
-    // A session that has moved keeps its bytes: its hand-over may have to be written down again.
-    if (record.moved === undefined && attachments.parked.has(record.id)) {
-      await removePartial(services, record, record);
-    }
-    if (life !== "forgotten") continue;
-    // S-CLK-3: an ended record is never written again, so it cannot have come back to life.
-    await store.delete(record.id);
-    tell(events, "session.forgotten", "S-CON-4", record, { ...record, state: "forgotten" }, {});
+  };
+  for await (const record of store.list(store.forgetsEnded ? "live" : "all")) {
+    parked.delete(record.id);
+    await attempt(record.id, sweepRecord(services, record));
   }
+  for (const id of parked) await attempt(id, sweepParked(services, id));
+}
+
+/** Looks at a session that has a file open here, and was not in the list. */
+async function sweepParked(services: SessionServices, id: string): Promise<void> {
+  const { attachments, store } = services;
+  const record = await store.load(id);
+  if (record !== undefined) return await sweepRecord(services, record);
+  // The store has lost the record. The file is closed, and the orphan sweep removes it.
+  if (!attachments.changing(id)) await attachments.unpark(id)?.release();
+}
+
+async function sweepRecord(services: SessionServices, record: SessionRecord): Promise<void> {
+  const { attachments, store, options, events } = services;
+  // An announcement that was lost is found here.
+  if (record.instance !== options.instance) await fence(services, record);
+  const life = lifeOf(record, options.now());
+  if (life === "attached" || life === "detached") return;
+  if (record.endedAt === null) {
+    await expireUnlessHeld(services, record);
+    return;
+  }
+  // Another process may have ended the session: then the file parked here is of no use any more.
+  // A session that has moved keeps its bytes: its hand-over may have to be written down again.
+  if (record.moved === undefined && attachments.parked.has(record.id)) {
+    await removePartial(services, record, record);
+  }
+  if (life !== "forgotten") return;
+  // S-CLK-3: an ended record is never written again, so it cannot have come back to life.
+  await store.delete(record.id);
+  tell(events, "session.forgotten", "S-CON-4", record, { ...record, state: "forgotten" }, {});
 }
 
 /**
@@ -145,7 +193,7 @@ export async function expireUnlessHeld(
   const { attachments, store, options, events } = services;
   const holder = attachments.holders.get(record.id);
   if (holder !== undefined && !holder.displaced) {
-    const before = await holder.save(renewLease);
+    const before = await holder.save(renewLease, false);
     holder.tell("session.renewed", "S-CLK-4", before, {});
     return true;
   }

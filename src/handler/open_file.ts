@@ -31,7 +31,11 @@ export interface TransferRun {
  */
 export async function finishPending(attachment: Attachment): Promise<void> {
   if (attachment.stale) await attachment.refresh();
-  const { services, record: { intent, upload: known }, upload } = attachment;
+  const { services, record: { intent, upload: known } } = attachment;
+  // A store that came back with an older state speaks of another file than the one that is open here.
+  const named = (intent ?? known)?.temporaryPath;
+  if (named !== undefined && attachment.upload?.temporaryPath !== named) await abandon(attachment);
+  const { upload } = attachment;
   if (intent !== null) {
     const mayPublish = () => attachment.mustHold();
     const { finishing } = attachment;

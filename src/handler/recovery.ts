@@ -37,17 +37,22 @@ import { lastPart, stepBetween, tell, tellFile, type Telling } from "./tell.ts";
 const FINISH_MS = 1500;
 
 /**
- * The file parked in this process, if no other process has written the session since: the record has
- * the file's epoch, or one more by an attach of this process whose save seemed to have failed.
+ * The file parked in this process, if the record speaks of it, and no other process has written the session
+ * since: the record has the file's epoch, or one more by an attach of this process whose save seemed to
+ * have failed.
  */
 export async function parkedFile(
   { attachments, options }: SessionServices,
-  { id, epoch, instance }: SessionRecord,
+  { id, epoch, instance, upload, intent }: SessionRecord,
 ): Promise<Upload | undefined> {
   const parked = attachments.parked.get(id);
-  if (parked === undefined || parked.epoch === epoch) return parked?.upload;
-  if (parked.epoch + 1 === epoch && instance === options.instance) return parked.upload;
-  // Another process has written since: the record names the file of that process.
+  if (parked === undefined) return undefined;
+  const named = (intent ?? upload)?.temporaryPath ?? parked.upload.temporaryPath;
+  if (named === parked.upload.temporaryPath) {
+    if (parked.epoch === epoch) return parked.upload;
+    if (parked.epoch + 1 === epoch && instance === options.instance) return parked.upload;
+  }
+  // Another process has written since, or the store has lost data: the record names another file.
   attachments.unpark(id);
   await parked.upload.release();
   return undefined;

@@ -195,7 +195,7 @@
  * {@linkcode SessionRecord}. {@linkcode nextState} is the table of states; `lifecycle.ts` has every
  * change of a record as a function from one record to the next; {@linkcode lifeOf} says what a
  * session is at a given time; {@linkcode judge} and {@linkcode fingerprint} are the rules of
- * numbers; {@linkcode authorised} says who may attach; {@linkcode depart} and {@linkcode arrive}
+ * numbers; {@linkcode authorised} says who may attach; {@linkcode faultOf} finds a damaged record; {@linkcode depart} and {@linkcode arrive}
  * move a session.
  *
  * The state table must know the actions of the wire, but this folder imports no other folder, so
@@ -211,3 +211,4 @@ export * from "./sequence.ts";
 export * from "./lifecycle.ts";
 export * from "./migration.ts";
 export * from "./authorise.ts";
+export * from "./check.ts";

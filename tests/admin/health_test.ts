@@ -68,6 +68,24 @@ for (const part of ["storage", "store"] as const) {
   });
 }
 
+Deno.test("/readyz asks a store that can prove it whether a session can be saved", async () => {
+  let full = true;
+  let reads = 0;
+  await using it = start({
+    store: {
+      // Reading works all the while.
+      stats: () => Promise.resolve({ live: reads++, ended: 0 }),
+      check: () => full ? Promise.reject(new Error("READONLY")) : Promise.resolve(),
+    },
+  });
+  const { port } = it.health.addr;
+  assert.equal((await get(port, "/readyz")).status, 503);
+  full = false;
+  await until(async () => (await get(port, "/readyz")).status === 200, "ready again", 3000);
+  assert.equal(reads, 0);
+  assert.match(String(it.events[0]!.fields.cause), /READONLY/);
+});
+
 Deno.test("/readyz is 503 when the store does not answer at all", async () => {
   await using it = start({ store: { stats: () => new Promise(() => {}) } });
   const start_ = performance.now();

@@ -52,9 +52,9 @@ function dyingStore(
     delete: (id) => inner.delete(id),
     list: () => inner.list(),
     stats: () => inner.stats(),
-    async save(record: SessionRecord) {
+    async save(record: SessionRecord, maxLive?: number) {
       if (record.intent !== null && step === "before the intent") die();
-      const saved = await inner.save(record);
+      const saved = await inner.save(record, maxLive);
       if ((record.upload?.offset ?? 0) > 0 && step === "inside the payload") die();
       if (record.intent !== null && step === "after the intent") die();
       if (record.lastSequence > 0 && step === "after the commit") die();
