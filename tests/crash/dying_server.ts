@@ -1,5 +1,5 @@
 /**
- * A server that kills itself at one step of a commit: a program of the tests, run by crash_test.ts.
+ * A server that kills or stops itself at one step of a commit: a program of the tests in this folder.
  *
  * Its argument is a {@linkcode Dying} as JSON; it writes its port as a line. The seams are the
  * contracts themselves: a store and a storage that hand on every call, and the flushes of the disk.
@@ -30,13 +30,17 @@ export type Step = typeof STEPS[number];
 export interface Dying {
   readonly step: Step;
   readonly folder: string;
+  /** How it ends, or stands still the first time. @default {"SIGKILL"} */
+  readonly how?: "SIGKILL" | "SIGSTOP";
   /** A SQLite file, or the URL of a Redis. */
   readonly store: string;
 }
 
-function die(): never {
-  Deno.kill(Deno.pid, "SIGKILL");
-  throw new Error("unreachable");
+let how: Dying["how"];
+
+function die(): void {
+  if (how !== undefined) Deno.kill(Deno.pid, how);
+  how = undefined;
 }
 
 /** Hands everything on, and dies before or after the save it waits for. */
@@ -89,7 +93,9 @@ function dyingStorage(inner: DiskStorage, step: Step): FileStorage {
 }
 
 if (import.meta.main) {
-  const { step, folder, store: place }: Dying = JSON.parse(Deno.args[0]!);
+  const dying: Dying = JSON.parse(Deno.args[0]!);
+  const { step, folder, store: place } = dying;
+  how = dying.how ?? "SIGKILL";
   let announced = false;
   const disk = await DiskStorage.open(folder, {
     durability: "durable",
