@@ -1,7 +1,7 @@
 /**
- * The one seam of events. Everything that happens in a server is told here once: where it happens, after
- * it has become true (a change of a session after its save), with the rule behind it. The log,
- * `serve --trace`, the parent of several workers, embedding programs and tests listen.
+ * The events of a server. The code in which something happens tells it here once, after it has become
+ * true (a change of a session after its save), with the rule behind it. The log, `serve --trace`, the
+ * parent of several workers, embedding programs and tests listen.
  *
  * An event is plain data that survives `postMessage`. It never holds a token, a key or payload bytes,
  * and it names a session by the first 8 characters of its id.
@@ -61,7 +61,7 @@ export type FileStep = TransferStep & {
  * @category Events */
 export type Refusal = { connection?: number; code: Code; reason: string; cause?: string };
 
-/** An attach: how many there were, the last frame that ran, the bytes kept of an open file, from where.
+/** An attach: its number, the last frame that ran, the bytes kept of an open file, the client's address.
  * @category Events */
 export type Attach = SessionStep & {
   epoch: number;
@@ -79,7 +79,7 @@ export type EventFacts = {
   "connection.refused": Refusal & { address: string };
   /** A client that allowed it is served without a session, for the reason `code`. */
   "connection.degraded": { connection: number; code: Code };
-  /** A connection ended; `code` is the last word of the server, if it had one. */
+  /** A connection ended; `code` is that of the notice, if the server sent one. */
   "connection.closed": { connection: number; requests: number; code?: Code };
   /** A connection was ended, or a request that is no transfer was refused. */
   "request.refused": Refusal;
@@ -115,7 +115,7 @@ export type EventFacts = {
   "transfer.replayed": FileStep;
   /** A transfer was refused. */
   "transfer.refused": Refusal & { session?: string; sequence?: number };
-  /** A partial file is gone, or the announced name of a file is not to be had. */
+  /** A partial file is gone, or the announced name of a file cannot be had. */
   "transfer.dropped": TransferStep & {
     reason: "cancelled" | "failed" | "known" | "lost" | "ended";
   };
@@ -176,7 +176,7 @@ export type SessionEvent = {
   [K in EventType]: "session" extends keyof EventFacts[K] ? K : never;
 }[EventType];
 
-/** What listens. What it returns is not looked at, and a promise is not waited for.
+/** A function that hears events. Its result is ignored, and a promise is not waited for.
  * @category Events */
 export type Listener = (event: ServerEvent) => unknown;
 
@@ -202,29 +202,25 @@ export class Events {
   readonly #all = new Set<{ listener: Listener; wants: (type: EventType) => boolean }>();
   readonly #failed: (cause: unknown) => void;
 
-  /** Makes a place that nobody listens to yet. @param failed Hears what a listener threw, or its promise was rejected with; must not throw. */
+  /** Starts without listeners. @param failed Hears the errors that listeners throw or reject with; must not throw. */
   constructor(failed: (cause: unknown) => void = () => {}) {
     this.#failed = failed;
   }
 
-  /** Whether anybody listens to events of this type: to be asked where building one would cost. */
+  /** Whether a listener wants events of this type: to be asked where building an event would cost. */
   wants(type: EventType): boolean {
     for (const { wants } of this.#all) if (wants(type)) return true;
     return false;
   }
 
-  /** Tells an event to everyone who wants it, in the order in which they came. Never throws. */
+  /** Tells an event to the listeners that want it, in the order they subscribed in. Never throws. */
   emit(event: ServerEvent): void {
     for (const { listener, wants } of this.#all) {
       if (wants(event.type)) call(listener, event, this.#failed);
     }
   }
 
-  /**
-   * Calls `listener` for each event from now on, until disposed.
-   *
-   * @param wants Which types it is for: asked often, so it must be quick. @default all
-   */
+  /** Calls `listener` for each event until disposed. @param wants Which types it wants, if not all; quick. */
   subscribe(listener: Listener, wants: (type: EventType) => boolean = () => true): Disposable {
     const added = { listener, wants };
     this.#all.add(added);
@@ -232,7 +228,7 @@ export class Events {
   }
 }
 
-/** Calls a stranger's function; what it throws, or its promise is rejected with, goes to `failed`. */
+/** Calls a function of an embedding program; the error it throws or rejects with goes to `failed`. */
 export function call<T>(
   listener: (value: T) => unknown,
   value: T,

@@ -87,12 +87,8 @@ class SinkLogger implements Logger {
   }
 }
 
-/**
- * A logger that hands each event at or above `level` to `sink`.
- *
- * @param sink Called once for each event, in order; it must not throw.
- * @category Events
- */
+/** A logger that hands each event at or above `level` to `sink`, in order; `sink` must not throw.
+ * @category Events */
 export function createLogger(sink: (event: LogEvent) => void, level: LogLevel = "info"): Logger {
   return new SinkLogger(sink, level, {});
 }
@@ -146,7 +142,7 @@ const LEVELS: Readonly<Partial<Record<EventType, LogLevel>>> = {
   "worker.hangs": "error",
 };
 
-/** The line of an event that has another name than the event: readers of the log know it by that. */
+/** Events whose lines in the log have another name, by which readers of the log know them. */
 const NAMES: Readonly<Partial<Record<EventType, string>>> = {
   "connection.refused": "request.refused",
   "transfer.refused": "request.refused",

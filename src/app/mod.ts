@@ -4,7 +4,6 @@
  *
  * @module
  */
-export { announce, listen, listenForHealth, PORT_HINT } from "./listening.ts";
-export { openSessions, type Parts, serveOptions, type Sessions, wire } from "./parts.ts";
-export { serveWorkers } from "./workers/parent.ts";
-export { workerCount } from "./workers/plan.ts";
+export { announce, listen, listenForHealth } from "./listening.ts";
+export { openSessions, serveOptions, type Sessions, wire } from "./parts.ts";
+export { serveWorkers, workerCount } from "./workers/parent.ts";

@@ -10,7 +10,7 @@ import type { Events } from "../events.ts";
 import type { Logger } from "../log.ts";
 import { omitUndefined } from "../omit_undefined.ts";
 import type { ServeOptions } from "../server/mod.ts";
-import { type BudgetLedger, DiskStorage } from "../storage/mod.ts";
+import { type BudgetLedger, DiskStorage, type DiskStorageOptions } from "../storage/mod.ts";
 import {
   MemorySessionStore,
   RedisSessionStore,
@@ -19,17 +19,18 @@ import {
 } from "../store/mod.ts";
 import { connectRedis } from "../redis/mod.ts";
 
-/** The parts of a server; dispose of them after it has stopped. */
-export interface Parts extends AsyncDisposable {
-  /** What `serve` of the library takes. */
-  readonly options: ServeOptions;
+/** What a server with sessions keeps, for a command that works beside it. */
+export interface Sessions extends AsyncDisposable {
+  readonly store: SessionStore;
+  readonly storage: DiskStorage;
 }
 
 /** Seconds of the configuration as milliseconds of the library. */
 const ms = (seconds: number): number => seconds * 1000;
 
 /**
- * Opens storage and store, and translates the configuration into the options of the library.
+ * Opens storage and store, and translates the configuration into the options of `serve`; dispose of
+ * the result after the server has stopped.
  *
  * @param events Where the server and its program tell what happens.
  * @param budgetLedger Where other servers of this process share the folder and its budget.
@@ -39,27 +40,12 @@ export async function wire(
   log: Logger,
   events: Events,
   budgetLedger?: BudgetLedger,
-): Promise<Parts> {
-  await using opened = new AsyncDisposableStack();
-  const { path, naming, durability, budget } = config.storage;
-  const settings = { naming, durability, budget, log, ...omitUndefined({ budgetLedger }) };
-  const storage = opened.use(await DiskStorage.open(path, settings));
-  const store = config.server.mode === "stateless"
-    ? undefined
-    : await openStore(config, opened, log);
-  const options: ServeOptions = {
-    ...serveOptions(config),
-    ...omitUndefined({ store }),
-    ...{ storage, log, events },
-  };
-  const owned = opened.move();
-  return { options, [Symbol.asyncDispose]: () => owned.disposeAsync() };
-}
-
-/** The sessions of a server, for a command that works beside it. */
-export interface Sessions extends AsyncDisposable {
-  readonly store: SessionStore;
-  readonly storage: DiskStorage;
+): Promise<AsyncDisposable & { readonly options: ServeOptions }> {
+  const { budget } = config.storage;
+  const kept = await open(config, log, omitUndefined({ budget, budgetLedger }));
+  const { storage, store } = kept;
+  const options = { ...serveOptions(config), ...omitUndefined({ store }), storage, log, events };
+  return Object.assign(kept, { options });
 }
 
 /**
@@ -75,12 +61,21 @@ export async function openSessions(config: Config, log: Logger): Promise<Session
         "stateful.persistence is sqlite or redis",
     );
   }
+  return await open(config, log) as Sessions;
+}
+
+/** Opens the storage, and the session store unless the mode is `stateless`. */
+async function open(
+  config: Config,
+  log: Logger,
+  options: Pick<DiskStorageOptions, "budget" | "budgetLedger"> = {},
+): Promise<AsyncDisposable & { storage: DiskStorage; store: SessionStore | undefined }> {
   await using opened = new AsyncDisposableStack();
   const { path, naming, durability } = config.storage;
-  const storage = opened.use(await DiskStorage.open(path, { naming, durability, log }));
-  const store = await openStore(config, opened, log);
-  const owned = opened.move();
-  return { store, storage, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  const storage = opened.use(await DiskStorage.open(path, { naming, durability, log, ...options }));
+  const sessions = config.server.mode !== "stateless";
+  const store = sessions ? await openStore(config, opened, log) : undefined;
+  return Object.assign(opened.move(), { storage, store });
 }
 
 async function openStore(

@@ -50,12 +50,13 @@ export function controlFrame(action: string, id: string | null, sequence: number
 
 /** The transfer requests of one connection, in order. */
 export class Frames {
+  /** Frames made so far, which is the last sequence number. */
+  made = 0;
   /** Payload bytes that follow {@linkcode next} as {@linkcode pieces}: 0 for a small payload. */
   readonly rest: number;
   readonly #plan: LoadPlan;
   readonly #id: string | null;
   readonly #buffer: Uint8Array;
-  #made = 0;
   #last: Uint8Array | undefined;
 
   /** @param id The session's; null without one. */
@@ -68,20 +69,15 @@ export class Frames {
     this.#buffer.set(payload(joined), HEADER_ROOM);
   }
 
-  /** Frames made so far, which is the last sequence number. */
-  get made(): number {
-    return this.#made;
-  }
-
   /** The next frame, up to its payload where that is large; valid until the next call. */
   next(): Uint8Array {
-    this.#made++;
+    this.made++;
     // Without a session every request has the same bytes.
     if (this.#plan.wire !== "stateful" && this.#last !== undefined) return this.#last;
     const { wire, size } = this.#plan;
     const text = wire === "v1"
       ? `{${FILE},"size":${size}}\n`
-      : headerText("transfer", wire, size, this.#id, this.#made, this.#data());
+      : headerText("transfer", wire, size, this.#id, this.made, this.#data());
     const start = HEADER_ROOM - text.length;
     UTF8.encodeInto(text, this.#buffer.subarray(start, HEADER_ROOM));
     return this.#last = this.#buffer.subarray(start);
@@ -91,8 +87,8 @@ export class Frames {
   #data(): string {
     const { oneFile, size, requests } = this.#plan;
     if (!oneFile) return "";
-    const complete = this.#made === requests;
-    return JSON.stringify({ offset: (this.#made - 1) * size, length: requests * size, complete });
+    const complete = this.made === requests;
+    return JSON.stringify({ offset: (this.made - 1) * size, length: requests * size, complete });
   }
 
   /** The pieces of a large payload. */

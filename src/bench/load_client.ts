@@ -70,7 +70,7 @@ export class LoadClient {
     }
   }
 
-  /** The code of a reply that was read together with the last one; undefined when there is none. */
+  /** The code of a reply that came together with the last reply; undefined when there is none. */
   buffered(): string | undefined {
     return this.#scanner.next();
   }
@@ -98,7 +98,7 @@ export class LoadClient {
       }
       this.sentBytes += bytes.length;
     } catch {
-      // The server may have sent a refusal before it stopped reading (S-TRF-8). If it has not, the
+      // The server may have sent a refusal before it stopped reading (S-TRF-8). Without a refusal the
       // read fails as well and says why.
       throw new Refused(await this.reply());
     }

@@ -1,9 +1,9 @@
 /**
  * A load for a server, and the measured result, for `fxfer bench` and `deno task bench`.
  *
- *     scenarios.ts (what to send) -> load.ts (how many connections, in which order)
+ *     scenarios.ts (what to send) -> load.ts (how many connections, in which order, with what result)
  *       -> load_client.ts (one connection) -> frames.ts out, reply_scanner.ts in
- *       -> tally.ts (counts) -> table.ts (prints)
+ *     table.ts (prints the results)
  *
  * ## Decisions
  *

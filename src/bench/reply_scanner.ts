@@ -1,5 +1,5 @@
 /**
- * Finds the replies in what a `LoadClient` reads by looking only for their length and their code.
+ * Finds the replies in the bytes that a `LoadClient` reads, by their lengths and codes alone.
  * Parsing them as JSON would cost the load as much time as the server spends.
  *
  * @module
@@ -28,7 +28,7 @@ export class ReplyScanner {
     this.#v1 = wire === "v1";
   }
 
-  /** Where the next bytes are to be read into; empty if what came in is longer than any reply. */
+  /** Where the next bytes are to be read into; empty if the bytes so far are longer than any reply. */
   room(): Uint8Array {
     if (this.#start > 0) {
       this.#buffer.copyWithin(0, this.#start, this.#end);

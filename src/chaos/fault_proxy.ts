@@ -1,11 +1,24 @@
-/** The proxy: accepts connections, opens one to the target for each, and joins the two. @module */
+/** The proxy: accepts connections, opens one to the target for each, and forwards both ways. @module */
 import net from "node:net";
-import { within } from "../within.ts";
-import { ConnectionCut, forward } from "./forward.ts";
-import type { Direction, FaultProxyOptions } from "./rules.ts";
+import { pause, within } from "../within.ts";
+import type { Direction, DirectionRules, FaultProxyOptions } from "./rules.ts";
 
 /** How long the listener may take to report that it is closed, in milliseconds. */
 const STOP_MS = 100;
+
+/** Thrown where a plan ends a connection, so that both directions stop forwarding. */
+class ConnectionCut extends Error {
+  constructor(readonly kind: "reset" | "close") {
+    super(`Connection was cut: ${kind}`);
+  }
+}
+
+/** Resolves when the socket has taken the bytes; rejects when it has failed. */
+function write(socket: net.Socket, bytes: Uint8Array): Promise<void> {
+  return new Promise((resolve, reject) => {
+    socket.write(bytes, (error) => error ? reject(error) : resolve());
+  });
+}
 
 /** Asks the socket to close after it has sent what it holds, and resolves when it is closed. */
 function closed(socket: net.Socket): Promise<void> {
@@ -67,7 +80,7 @@ export class FaultProxy implements AsyncDisposable {
     this.#release = new AbortController();
   }
 
-  /** Stops listening, resets what is open, and waits until every socket is closed. */
+  /** Stops listening, resets every open socket, and waits until all are closed. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort();
     const stopped = new Promise<void>((resolve) => this.#server.close(() => resolve()));
@@ -79,8 +92,7 @@ export class FaultProxy implements AsyncDisposable {
   }
 
   async #serve(client: net.Socket, connection: number): Promise<void> {
-    const emit = this.#options.onEvent ?? (() => {});
-    const { hostname: host, ...where } = this.#options.target;
+    const { target: { hostname: host, ...where }, plan, onEvent } = this.#options;
     const target = net.connect({ host, ...where, allowHalfOpen: true, noDelay: true });
     const pair = [client, target];
     for (const socket of pair) {
@@ -89,18 +101,14 @@ export class FaultProxy implements AsyncDisposable {
       // would end the process as well.
       socket.on("error", () => {});
     }
-    emit({ type: "open", connection });
-    const plan = this.#options.plan?.(connection) ?? {};
+    onEvent?.({ type: "open", connection });
+    const { up = {}, down = {} } = plan?.(connection) ?? {};
     const over = new AbortController();
-    const pump = (direction: Direction, from: net.Socket, to: net.Socket) =>
-      forward(from, to, {
-        rules: plan[direction] ?? {},
-        signal: AbortSignal.any([over.signal, this.#stop.signal]),
-        released: () => this.#release.signal,
-        onFault: (fault) => emit({ type: "fault", connection, direction, fault }),
-        onBytes: (bytes) => this.#options.onBytes?.(connection, direction, bytes),
-      });
-    const pumps = [pump("up", client, target), pump("down", target, client)];
+    const signal = AbortSignal.any([over.signal, this.#stop.signal]);
+    const pumps = [
+      this.#forward({ connection, direction: "up" }, client, target, up, signal),
+      this.#forward({ connection, direction: "down" }, target, client, down, signal),
+    ];
     try {
       await Promise.all(pumps);
     } catch (error) {
@@ -112,6 +120,58 @@ export class FaultProxy implements AsyncDisposable {
     await Promise.allSettled(pumps);
     await Promise.all(pair.map(closed));
     for (const socket of pair) this.#sockets.delete(socket);
-    emit({ type: "closed", connection, up: target.bytesWritten, down: client.bytesWritten });
+    onEvent?.({ type: "closed", connection, up: target.bytesWritten, down: client.bytesWritten });
+  }
+
+  /**
+   * Forwards bytes until `from` ends.
+   *
+   * @param signal Aborted when the connection is over: it ends every delay and stall.
+   * @throws {ConnectionCut} Where the rules end the connection.
+   * @throws What a socket failed with.
+   */
+  async #forward(
+    way: { readonly connection: number; readonly direction: Direction },
+    from: net.Socket,
+    to: net.Socket,
+    rules: DirectionRules,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { onEvent, onBytes } = this.#options;
+    const faults = [...rules.faults ?? []];
+    let forwarded = 0;
+    /** Whether all further bytes are thrown away: from a half-close or a black hole on. */
+    let discarding = false;
+
+    /** Lets every fault strike whose position is reached. */
+    const strike = async (): Promise<void> => {
+      while (!discarding && faults[0] !== undefined && faults[0].after <= forwarded) {
+        const fault = faults.shift()!;
+        onEvent?.({ type: "fault", ...way, fault });
+        if (fault.kind === "reset" || fault.kind === "close") throw new ConnectionCut(fault.kind);
+        if (fault.kind === "stall") {
+          await pause(fault.ms, AbortSignal.any([this.#release.signal, signal]));
+        } else {
+          discarding = true;
+          if (fault.kind === "half-close") to.end();
+        }
+      }
+    };
+
+    await strike();
+    for await (const data of from.iterator({ destroyOnReturn: false })) {
+      let rest: Uint8Array = data;
+      while (rest.length > 0 && !discarding) {
+        const untilFault = (faults[0]?.after ?? Infinity) - forwarded;
+        const piece = rest.subarray(0, Math.min(rest.length, rules.chunk ?? Infinity, untilFault));
+        rest = rest.subarray(piece.length);
+        if (rules.delayMs !== undefined) await pause(rules.delayMs, signal);
+        await write(to, piece);
+        forwarded += piece.length;
+        onBytes?.(way.connection, way.direction, piece);
+        await strike();
+      }
+    }
+    if (!discarding) to.end();
   }
 }

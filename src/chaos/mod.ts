@@ -9,9 +9,8 @@
  * forwarded, how long each piece is held back, and a list of faults. A fault at position N strikes as
  * soon as N bytes of its direction were handed to the other side's socket, and before any further byte.
  *
- * `rules.ts` has the types of what a proxy is told and what it reports, `forward.ts` forwards one
- * direction of one connection, `fault_proxy.ts` accepts connections and joins the two directions. The
- * proxy knows nothing of fxfer's protocol.
+ * `rules.ts` has the types of what a proxy is told and what it reports, `fault_proxy.ts` has the proxy.
+ * The proxy knows nothing of fxfer's protocol.
  *
  * @module
  */

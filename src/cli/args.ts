@@ -5,6 +5,7 @@
  * @module
  */
 import { parseArgs } from "node:util";
+import { type Endpoint, parseEndpoint } from "../address.ts";
 import type { ConfigFlag } from "../config/mod.ts";
 import { FxferError } from "../errors.ts";
 import { omitUndefined } from "../omit_undefined.ts";
@@ -20,13 +21,13 @@ export interface OptionSpec {
   readonly multiple?: boolean;
   /** The path of the setting that the value is for, such as `server.port`. */
   readonly setting?: string;
-  /** The values there are, for completions; default those of the setting. */
+  /** The values that completions offer; default those of the setting. */
   readonly words?: readonly string[];
   /** One line for the help. */
   readonly help: string;
 }
 
-/** A command as its help shows it. */
+/** What the help of a command shows, and what its arguments are checked against. */
 export interface CommandSpec {
   readonly name: string;
   /** One line, without full stop. */
@@ -34,7 +35,7 @@ export interface CommandSpec {
   /** What follows the flags. */
   readonly operands?: OperandSpec;
   readonly options: Readonly<Record<string, OptionSpec>>;
-  /** Paragraphs under the flags. */
+  /** Paragraphs under the flags; one that begins with two spaces keeps its lines, to be copied. */
   readonly details?: readonly string[];
 }
 
@@ -50,14 +51,18 @@ export interface OperandSpec {
 /** The flag that every command has. */
 export const HELP_OPTION: OptionSpec = { short: "h", help: "Show this help" };
 
-/** The arguments of one call of a command. Asking for a flag its table lacks is a `RangeError`. */
+/**
+ * The arguments of one call of a command, and the faults found in them so far. Asking for a flag that
+ * the command's table lacks is a `RangeError`.
+ */
 export class ParsedArgs {
   /** What follows the flags. */
   readonly operands: readonly string[];
   readonly #spec: CommandSpec;
   readonly #given: ReadonlyMap<string, readonly string[]>;
+  readonly #faults: string[] = [];
 
-  /** @param given The values of each flag given; a flag without value has empty texts. */
+  /** @param given The values of each flag given; a flag without value has an empty text each time. */
   constructor(
     spec: CommandSpec,
     given: ReadonlyMap<string, readonly string[]>,
@@ -83,6 +88,33 @@ export class ParsedArgs {
   has(name: string): boolean {
     return this.list(name).length > 0;
   }
+  /** The value of a flag as `reader` reads it; undefined without the flag, and after a fault. */
+  read<T>(name: string, wanted: string, reader: (text: string) => T | undefined): T | undefined {
+    const text = this.text(name);
+    return text === undefined ? undefined : reader(text) ?? this.reject(`--${name}`, wanted, text);
+  }
+  /** The value of a flag that takes one of these words; undefined as with `read`. */
+  word<Word extends string>(name: string, words: readonly Word[]): Word | undefined {
+    return this.read(name, anyOf(words), (text) => words.find((word) => word === text));
+  }
+  /** The operand `HOST:PORT`. */
+  target(): Endpoint | undefined {
+    const text = this.operands[0]!;
+    return parseEndpoint(text) ??
+      this.reject("HOST:PORT", "an address such as 127.0.0.1:65432", text);
+  }
+  /** Notes the fault of a flag or operand whose value is not what is wanted. */
+  reject(what: string, wanted: string, found: string): undefined {
+    this.fault(`${what}: ${valueFault(wanted, found)}`);
+  }
+  /** Notes a fault. */
+  fault(text: string): void {
+    this.#faults.push(text);
+  }
+  /** @throws {FxferError} `usage` with every fault that was noted, if there are any. */
+  mustBeRight(): void {
+    if (this.#faults.length > 0) throw usageError(this.#faults, this.#spec.name);
+  }
   /** What the flags that stand for settings have set. */
   configFlags(): ConfigFlag[] {
     return Object.entries(this.#spec.options).flatMap(([name, { setting, value }]) => {
@@ -104,30 +136,26 @@ export function usageError(faults: readonly string[], command?: string): FxferEr
 }
 
 /** The fault of a value; what the user typed is escaped and cut. */
-export function valueFault(wanted: string, found: string): string {
+function valueFault(wanted: string, found: string): string {
   return `wanted ${wanted}, found "${shorten(found, 40)}"`;
 }
 
 /** `a, b or c`. */
 const anyOf = (words: readonly string[]): string => words.join(", ").replace(/, (?!.*, )/, " or ");
 
-function unknownFlag(rawName: string, options: CommandSpec["options"]): string {
-  const near = rawName.startsWith("--")
-    ? suggest(rawName.slice(2), Object.keys(options))
-    : undefined;
-  return `Unknown flag ${shorten(rawName, 40)}${
-    near === undefined ? "" : `, did you mean --${near}?`
-  }`;
+function unknownFlag(rawName: string, names: Iterable<string>): string {
+  const near = rawName.startsWith("--") && suggest(rawName.slice(2), names);
+  return `Unknown flag ${shorten(rawName, 40)}${near ? `, did you mean --${near}?` : ""}`;
 }
 
 /**
  * Reads the arguments of a command.
  *
- * @returns What was asked, or `"help"` when `--help` is anywhere among the flags.
+ * @returns The arguments, or `"help"` when `--help` is anywhere among the flags.
  * @throws {FxferError} `usage` with every fault at once.
  */
 export function parseCommandArgs(spec: CommandSpec, args: readonly string[]): ParsedArgs | "help" {
-  const options = { ...spec.options, help: HELP_OPTION };
+  const options = new Map(Object.entries({ ...spec.options, help: HELP_OPTION }));
   const { tokens } = parseArgs({
     args: [...args],
     // Not strict: node's text for an unknown flag has no did-you-mean and stops at the first.
@@ -135,7 +163,7 @@ export function parseCommandArgs(spec: CommandSpec, args: readonly string[]): Pa
     tokens: true,
     allowPositionals: true,
     options: Object.fromEntries(
-      Object.entries(options).map(([name, { value, short }]) => [
+      options.entries().map(([name, { value, short }]) => [
         name,
         omitUndefined({
           type: value === undefined ? "boolean" as const : "string" as const,
@@ -152,19 +180,16 @@ export function parseCommandArgs(spec: CommandSpec, args: readonly string[]): Pa
     if (token.kind === "positional") operands.push(token.value);
     if (token.kind !== "option") continue;
     const { name, rawName, value, inlineValue } = token;
-    const option: OptionSpec | undefined = Object.hasOwn(options, name)
-      ? options[name as "help"]
-      : undefined;
+    const option = options.get(name);
     if (option === undefined) {
-      faults.push(unknownFlag(rawName, options));
-    } else if (option.value === undefined) {
-      if (value === undefined) given.set(name, [...given.get(name) ?? [], ""]);
-      else faults.push(`${rawName} takes no value`);
-    } else if (value === undefined || !inlineValue && /^-./.test(value)) {
+      faults.push(unknownFlag(rawName, options.keys()));
+    } else if (option.value === undefined && value !== undefined) {
+      faults.push(`${rawName} takes no value`);
+    } else if (option.value && (value === undefined || !inlineValue && /^-./.test(value))) {
       // "--name -x" is more likely a forgotten value than one that starts with a dash.
       faults.push(`${rawName} needs a value: ${rawName}=${option.value}`);
     } else {
-      given.set(name, [...given.get(name) ?? [], value]);
+      given.set(name, [...given.get(name) ?? [], value ?? ""]);
     }
   }
   if (given.has("help")) return "help";

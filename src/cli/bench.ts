@@ -1,5 +1,5 @@
 /** `fxfer bench`: sends a load to a running server and prints what it measured. @module */
-import { type Endpoint, parseEndpoint } from "../address.ts";
+import type { Endpoint } from "../address.ts";
 import {
   type LoadPlan,
   type LoadResult,
@@ -11,22 +11,26 @@ import {
   SCENARIOS,
   type Wire,
 } from "../bench/mod.ts";
-import { CODES, FxferError } from "../errors.ts";
+import { CODES } from "../errors.ts";
 import { onStop, type Output } from "../terminal/mod.ts";
 import { count, shorten, wrap } from "../text.ts";
-import { type CommandSpec, type ParsedArgs, usageError } from "./args.ts";
+import type { CommandSpec, ParsedArgs } from "./args.ts";
 import type { Command } from "./command.ts";
+import { mustConnect } from "./local.ts";
 
 const DEFAULT_FILES = 1000;
 const DEFAULT_SCENARIOS = "B,C,D1,D50,P";
 const DEFAULT_CONNECTIONS = 50;
+
+/** The words of --mode. */
+const MODES = ["stateless", "stateful", "both"] as const;
 
 const SPEC: CommandSpec = {
   name: "bench",
   summary: "Measure a running server with a load of small files",
   operands: { name: "HOST:PORT", min: 1, max: 1 },
   options: {
-    mode: { value: "MODE", help: "stateless, stateful or both (default both)" },
+    mode: { value: "MODE", words: MODES, help: "stateless, stateful or both (default both)" },
     scenarios: {
       value: "LIST",
       help: `Which ones, separated by commas (default ${DEFAULT_SCENARIOS})`,
@@ -42,12 +46,12 @@ const SPEC: CommandSpec = {
     json: { help: "Write one JSON object to standard output" },
   },
   details: [
-    "Scenarios: B 1 KiB files on one connection, each reply awaited; C 64 KiB files on many " +
-    "connections; D1 and D50 a connection for each 1 KiB file, 1 or 50 at a time (stateful: a " +
-    "session for each); P as B with 16 in flight; A one large file.",
-    "The server keeps every file, as it does with files of anybody. Its limits of connections and " +
+    "Scenarios: B sends 1 KiB files on one connection and awaits each reply; C 64 KiB files on many " +
+    "connections; D1 and D50 open a connection for each 1 KiB file, 1 or 50 at a time (stateful: a " +
+    "session for each); P is B with 16 files in flight; A sends one large file.",
+    "The server keeps every file, as it keeps those of any client. Its limits of connections and " +
     "sessions hold for this load too; what they refuse is counted under errors.",
-    "Load and server share the processors if they run on one machine.",
+    "On one machine the load takes processor time from the server that it measures.",
   ],
 };
 
@@ -64,41 +68,29 @@ interface BenchArgs {
 }
 
 function readBenchArgs(args: ParsedArgs): BenchArgs {
-  const faults: string[] = [];
-  const fault = (what: string, wanted: string, found: string) => {
-    faults.push(`${what}: wanted ${wanted}, found "${shorten(found, 40)}"`);
-  };
-  const target = args.operands[0]!;
-  const server = parseEndpoint(target);
-  if (server === undefined) fault("HOST:PORT", "such as 127.0.0.1:65432", target);
-
-  const mode = args.text("mode") ?? "both";
-  const modes = (["stateless", "stateful"] as const).filter((one) =>
-    mode === one || mode === "both"
-  );
-  if (modes.length === 0) fault("--mode", "stateless, stateful or both", mode);
-
+  const server = args.target();
+  const mode = args.word("mode", MODES) ?? "both";
   const scenarios: Scenario[] = [];
   for (const name of (args.text("scenarios") ?? DEFAULT_SCENARIOS).split(",")) {
     const scenario = SCENARIOS.find((one) => one.name === name.trim().toUpperCase());
     if (scenario !== undefined) scenarios.push(scenario);
-    else fault("--scenarios", `some of ${SCENARIOS.map(({ name }) => name)}`, name);
+    else args.reject("--scenarios", `some of ${SCENARIOS.map(({ name }) => name)}`, name);
   }
-  const number = (flag: string, standard: number, max: number): number => {
-    const text = args.text(flag) ?? String(standard);
-    const value = /^\d{1,6}$/.test(text) ? Number(text) : 0;
-    if (value < 1 || value > max) fault(`--${flag}`, `whole number 1 to ${max}`, text);
-    return value;
-  };
-  const files = number("files", DEFAULT_FILES, 100_000);
-  const connections = number("connections", DEFAULT_CONNECTIONS, 10_000);
-  if (faults.length > 0) throw usageError(faults, SPEC.name);
+  const number = (flag: string, max: number) =>
+    args.read(flag, `whole number 1 to ${max}`, (text) => {
+      const value = /^\d{1,6}$/.test(text) ? Number(text) : 0;
+      return value < 1 || value > max ? undefined : value;
+    });
+  const files = number("files", 100_000) ?? DEFAULT_FILES;
+  const connections = number("connections", 10_000) ?? DEFAULT_CONNECTIONS;
+  args.mustBeRight();
+  const modes: readonly Wire[] = mode === "both" ? ["stateless", "stateful"] : [mode];
   return { server: server!, modes, scenarios, files, connections };
 }
 
 async function runBench(args: ParsedArgs, { out, err }: Output): Promise<number> {
   const asked = readBenchArgs(args);
-  await checkReachable(asked.server);
+  await mustConnect(asked.server);
   const stop = new AbortController();
   using _signals = onStop(() => stop.abort());
 
@@ -124,18 +116,6 @@ async function runBench(args: ParsedArgs, { out, err }: Output): Promise<number>
   }
   if (stop.signal.aborted) return CODES.interrupted.exit;
   return Object.keys(errors).length > 0 ? CODES.some_failed.exit : 0;
-}
-
-/** @throws {FxferError} `connection_lost` if no server listens at the address. */
-async function checkReachable({ hostname, port }: Endpoint): Promise<void> {
-  try {
-    (await Deno.connect({ hostname, port })).close();
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new FxferError("connection_lost", `Cannot connect to ${hostname}:${port}: ${reason}`, {
-      cause,
-    });
-  }
 }
 
 async function measure(

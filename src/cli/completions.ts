@@ -15,7 +15,7 @@ const SHELLS: Readonly<Record<string, Script>> = {
 };
 
 /**
- * The command.
+ * `fxfer completions`, or the same command of another program.
  *
  * @param program The program's name, such as `fxfer`.
  * @param table Every command of the program, this one too.
@@ -28,9 +28,10 @@ export function completionsCommand(program: string, table: CommandTable): Comman
       operands: { name: "bash|zsh|fish", min: 1, max: 1, words: Object.keys(SHELLS) },
       options: {},
       details: [
-        `bash: source <(${program} completions bash)`,
-        `zsh: source <(${program} completions zsh)`,
-        `fish: ${program} completions fish | source`,
+        "To load them, for example in the start-up file of the shell:",
+        `  bash: source <(${program} completions bash)\n` +
+        `  zsh:  source <(${program} completions zsh)\n` +
+        `  fish: ${program} completions fish | source`,
       ],
     },
     run: async (args: ParsedArgs, { out }: Output) => {
@@ -48,7 +49,7 @@ const optionsOf = ({ options }: CommandSpec): (readonly [string, OptionSpec])[] 
 const flagsOf = (spec: CommandSpec): string[] => optionsOf(spec).map(([name]) => `--${name}`);
 const settings = (): string => [...SETTINGS.keys()].map((path) => `${path}=`).join(" ");
 
-/** The words to offer for a flag's value, if there are some; for other values files are offered. */
+/** The words to offer for the value of a flag; undefined where files are offered instead. */
 function valuesOf({ words, setting }: OptionSpec): string | undefined {
   const offered = words ?? SETTINGS.get(setting ?? "")?.kind.words ?? [];
   return offered.length === 0 ? undefined : offered.join(" ");
@@ -56,9 +57,9 @@ function valuesOf({ words, setting }: OptionSpec): string | undefined {
 
 function bashScript(program: string, specs: readonly CommandSpec[]): string {
   const fn = identifier(program);
-  const flags = specs.map((spec) => `    ${spec.name}) words="${flagsOf(spec).join(" ")}" ;;`);
+  const flags = specs.map((spec) => `    "${spec.name} -"*) words="${flagsOf(spec).join(" ")}" ;;`);
   const operands = specs.flatMap(({ name, operands }) =>
-    operands?.words === undefined ? [] : [`    ${name}) words="${operands.words.join(" ")}" ;;`]
+    operands?.words === undefined ? [] : [`    "${name} "*) words="${operands.words.join(" ")}" ;;`]
   );
   const values = specs.flatMap(({ name, options }) =>
     Object.entries(options).flatMap(([flag, option]) => {
@@ -66,35 +67,22 @@ function bashScript(program: string, specs: readonly CommandSpec[]): string {
       return words === undefined ? [] : [`    "${name} --${flag}") words="${words}" ;;`];
     })
   );
+  const commands = specs.map(({ name }) => name).join(" ");
   return `# ${program} completion for bash
 ${fn}() {
   local current="\${COMP_WORDS[COMP_CWORD]}" before="\${COMP_WORDS[COMP_CWORD-1]}" words=""
-  COMPREPLY=()
   if [ "$COMP_CWORD" -eq 1 ]; then
-    words="${specs.map(({ name }) => name).join(" ")} help --help --version"
-    COMPREPLY=($(compgen -W "$words" -- "$current"))
-    return
-  fi
-  case "\${COMP_WORDS[1]} $before" in
+    words="${commands} help --help --version"
+  else
+    case "\${COMP_WORDS[1]} $before" in
 ${values.join("\n")}
     *" --set") compopt -o nospace 2>/dev/null; words="${settings()}" ;;
-  esac
-  if [ -n "$words" ]; then
-    COMPREPLY=($(compgen -W "$words" -- "$current"))
-    return
-  fi
-  case "$current" in
-  -*)
-    case "\${COMP_WORDS[1]}" in
-${flags.join("\n")}
+    *) case "\${COMP_WORDS[1]} $current" in
+    "help "*) words="${[commands, ...topicNames(specs)].join(" ")}" ;;
+${[...flags, ...operands].join("\n")}
+    esac ;;
     esac
-    COMPREPLY=($(compgen -W "$words" -- "$current"))
-    return ;;
-  esac
-  case "\${COMP_WORDS[1]}" in
-    help) words="${[...specs.map(({ name }) => name), ...topicNames(specs)].join(" ")}" ;;
-${operands.join("\n")}
-  esac
+  fi
   if [ -n "$words" ]; then COMPREPLY=($(compgen -W "$words" -- "$current"))
   else COMPREPLY=($(compgen -f -- "$current")); fi
 }
@@ -102,7 +90,7 @@ complete -o filenames -F ${fn} ${program}
 `;
 }
 
-/** What `help` takes besides the commands; a topic may have the name of one. */
+/** The topics of `help` that do not share their name with a command. */
 function topicNames(specs: readonly CommandSpec[]): string[] {
   const commands = specs.map(({ name }) => name);
   return [...topicsFor(commands).keys()].filter((name) => !commands.includes(name));
@@ -111,7 +99,7 @@ function topicNames(specs: readonly CommandSpec[]): string[] {
 /** A shell function's name: `_fxfer_server`. */
 const identifier = (program: string): string => `_${program.replaceAll("-", "_")}`;
 
-/** Inside single quotes of a shell. */
+/** A text in the single quotes of a shell. */
 const quoted = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
 
 function zshScript(program: string, specs: readonly CommandSpec[]): string {

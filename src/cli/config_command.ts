@@ -1,5 +1,5 @@
 /** `fxfer config`: checks the configuration, or prints it with where each value came from. @module */
-import { type Config, configYaml, loadConfig, type LoadedConfig, SETTINGS } from "../config/mod.ts";
+import { type Config, configYaml, formatValue, loadConfig, SETTINGS } from "../config/mod.ts";
 import type { Output } from "../terminal/mod.ts";
 import { escapeControls } from "../text.ts";
 import { type ParsedArgs, usageError } from "./args.ts";
@@ -20,18 +20,12 @@ export const CONFIG_COMMAND: Command = {
     details: [
       "It takes the flags of fxfer serve and reads the same file. Passwords are not printed. Exit " +
       "code 1: there are faults, and each is named.",
-      "For a file to start from: fxfer config print --defaults > config.yaml",
+      "For a file to start from:",
+      "  fxfer config print --defaults > config.yaml",
     ],
   },
   run: runConfig,
 };
-
-/** A setting as `print` shows it. */
-interface Shown {
-  readonly path: string;
-  readonly value: unknown;
-  readonly origin: string;
-}
 
 async function runConfig(args: ParsedArgs, { out, err }: Output): Promise<number> {
   const [verb] = args.operands;
@@ -48,35 +42,28 @@ async function runConfig(args: ParsedArgs, { out, err }: Output): Promise<number
     out.line(args.has("json") ? JSON.stringify(summary) : `${where}: valid`);
     return 0;
   }
-  const shown = effective(loaded);
+  const { config, origins, file = "file" } = loaded;
+  const rows = [...origins].map(([path, origin]) => ({
+    path,
+    value: masked(path, valueAt(config, path)),
+    origin: origin === "file" ? file : origin,
+  }));
   if (args.has("json")) {
-    const values = shown.map(({ path, value, origin }) => [path, { value, origin }]);
+    const values = rows.map(({ path, value, origin }) => [path, { value, origin }]);
     out.line(escapeControls(JSON.stringify(Object.fromEntries(values))));
     return 0;
   }
-  const path = Math.max(...shown.map((line) => line.path.length));
-  const value = Math.max(...shown.map((line) => String(line.value).length));
-  for (const line of shown) {
-    const text = escapeControls(String(line.value));
-    out.line(`${line.path.padEnd(path)}  ${text.padEnd(value)}  ${line.origin}`);
+  const texts = rows.map(({ value }) => escapeControls(formatValue(value)));
+  const left = Math.max(...rows.map(({ path }) => path.length));
+  const middle = Math.max(...texts.map((text) => text.length));
+  for (const [index, { path, origin }] of rows.entries()) {
+    out.line(`${path.padEnd(left)}  ${texts[index]!.padEnd(middle)}  ${origin}`);
   }
   return 0;
 }
 
-/** The value of every setting, in the order of config.yaml. */
-function effective({ config, origins, file }: LoadedConfig): Shown[] {
-  return [...origins].map(([path, origin]) => ({
-    path,
-    value: masked(path, valueAt(config, path)),
-    origin: origin === "file" ? file ?? origin : origin,
-  }));
-}
-
-function valueAt(config: Config, path: string): unknown {
-  let at: unknown = config;
-  for (const key of path.split(".")) at = (at as Record<string, unknown>)[key];
-  return at;
-}
+const valueAt = (config: Config, path: string): unknown =>
+  path.split(".").reduce<unknown>((at, key) => (at as Record<string, unknown>)[key], config);
 
 /** A value without what may be secret: the user, the password and the query of a URL. */
 function masked(path: string, value: unknown): unknown {

@@ -1,7 +1,6 @@
 /** `fxfer conformance`: runs the checks of the conformance kit against any server. @module */
-import { type Endpoint, parseEndpoint } from "../address.ts";
+import type { Endpoint } from "../address.ts";
 import {
-  Broken,
   type Check,
   FRAME_CHECKS,
   NotOffered,
@@ -9,11 +8,12 @@ import {
   type ServerUnderTest,
   SESSION_CHECKS,
 } from "../conformance/mod.ts";
-import { FxferError, reasonOf } from "../errors.ts";
+import { reasonOf } from "../errors.ts";
 import { fit, type Output, pad, type Paint, paintOf } from "../terminal/mod.ts";
 import { count, escapeControls } from "../text.ts";
-import { type ParsedArgs, usageError } from "./args.ts";
+import type { ParsedArgs } from "./args.ts";
 import type { Command } from "./command.ts";
+import { mustConnect } from "./local.ts";
 
 /** `fxfer conformance`. */
 export const CONFORMANCE_COMMAND: Command = {
@@ -22,12 +22,12 @@ export const CONFORMANCE_COMMAND: Command = {
     summary: "Hold a server against the rules of the wire contract",
     operands: { name: "HOST:PORT", min: 1, max: 1 },
     options: {
-      json: { help: "Write one JSON object a rule, then the sum" },
+      json: { help: "Write one JSON object for each rule, then a summary" },
       quiet: { short: "q", help: "Show only the rules that are broken" },
     },
     details: [
-      "It stores some files of a few bytes. Each rule is tried on a connection of its own. Exit code " +
-      "0: every rule that applies was kept; 3: some were not.",
+      "The checks store some files of a few bytes. Each rule is tried on a connection of its own. Exit " +
+      "code 0: every rule that applies was kept; 3: some were not.",
     ],
   },
   run: runConformance,
@@ -45,15 +45,15 @@ interface CheckResult {
 const STYLE = { kept: "green", broken: "red", skipped: "yellow" } as const;
 
 async function runConformance(args: ParsedArgs, { out }: Output): Promise<number> {
-  const address = parseEndpoint(args.operands[0]!);
-  if (address === undefined) throw usageError(["wanted HOST:PORT"], "conformance");
+  const address = args.target()!;
+  args.mustBeRight();
+  await mustConnect(address);
   const paint = paintOf(out);
   const sessions = await offersSessions(address);
   const counts = { kept: 0, broken: 0, skipped: 0 };
   for (const check of [...FRAME_CHECKS, ...SESSION_CHECKS]) {
-    const result: CheckResult = check.stateful && !sessions
-      ? { ...titleOf(check), verdict: "skipped", seen: "no sessions are offered" }
-      : await runCheck(check, address);
+    const { rule, promise } = check;
+    const result: CheckResult = { rule, promise, ...await tryOut(check, address, sessions) };
     counts[result.verdict]++;
     if (args.has("quiet") && result.verdict !== "broken") continue;
     out.line(args.has("json") ? escapeControls(JSON.stringify(result)) : row(result, paint));
@@ -66,13 +66,7 @@ async function runConformance(args: ParsedArgs, { out }: Output): Promise<number
   return counts.broken === 0 ? 0 : 3;
 }
 
-const titleOf = ({ rule, promise }: Check) => ({ rule, promise });
-
-/**
- * Whether the server gives out sessions: asks for one, and ends it.
- *
- * @throws {FxferError} `connection_lost` if no server listens at the address.
- */
+/** Whether the server gives out sessions: asks for one, and ends it. */
 async function offersSessions(address: Endpoint): Promise<boolean> {
   try {
     using peer = await ProbeClient.open(address);
@@ -81,18 +75,18 @@ async function offersSessions(address: Endpoint): Promise<boolean> {
     const { id } = header.session;
     await peer.ask({ action: "disconnect", mode: "stateful", id, sequence: 1 });
     return true;
-  } catch (cause) {
-    if (cause instanceof Deno.errors.ConnectionRefused || cause instanceof Deno.errors.NotCapable) {
-      const { hostname, port } = address;
-      const message = `Cannot connect to ${hostname}:${port}: ${cause.message}`;
-      throw new FxferError("connection_lost", message, { cause });
-    }
+  } catch {
     return false;
   }
 }
 
 /** Runs one check, then closes every connection that it opened. */
-async function runCheck(check: Check, address: Endpoint): Promise<CheckResult> {
+async function tryOut(
+  check: Check,
+  address: Endpoint,
+  sessions: boolean,
+): Promise<Pick<CheckResult, "verdict" | "seen">> {
+  if (check.stateful && !sessions) return { verdict: "skipped", seen: "no sessions are offered" };
   const open: ProbeClient[] = [];
   const target: ServerUnderTest = {
     ...address,
@@ -103,11 +97,10 @@ async function runCheck(check: Check, address: Endpoint): Promise<CheckResult> {
     },
   };
   try {
-    return { ...titleOf(check), verdict: "kept", seen: await check.run(target) };
+    return { verdict: "kept", seen: await check.run(target) };
   } catch (error) {
     const verdict = error instanceof NotOffered ? "skipped" : "broken";
-    const seen = error instanceof Broken ? error.message : reasonOf(error);
-    return { ...titleOf(check), verdict, seen };
+    return { verdict, seen: reasonOf(error) };
   } finally {
     for (const peer of open) peer[Symbol.dispose]();
   }

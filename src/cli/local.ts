@@ -1,25 +1,30 @@
 /** What the program may do on this machine, asked without a prompt, and errors that say why not. @module */
+import { type Endpoint, formatEndpoint } from "../address.ts";
 import { FxferError, reasonOf } from "../errors.ts";
 
-async function granted(descriptor: Deno.PermissionDescriptor): Promise<boolean> {
-  const { state } = await Deno.permissions.query(descriptor);
-  return state === "granted";
-}
+const granted = async (descriptor: Deno.PermissionDescriptor): Promise<boolean> =>
+  (await Deno.permissions.query(descriptor)).state === "granted";
 
 /** Whether a path may be read. */
-export function readable(path: string): Promise<boolean> {
-  return granted({ name: "read", path });
-}
+export const readable = (path: string): Promise<boolean> => granted({ name: "read", path });
 
 /** Whether a path may be written. */
-export function writable(path: string): Promise<boolean> {
-  return granted({ name: "write", path });
-}
+export const writable = (path: string): Promise<boolean> => granted({ name: "write", path });
 
 /** Whether an address may be connected to, or listened on. */
 export function reachable(hostname: string, port: number): Promise<boolean> {
   const host = hostname.includes(":") ? `[${hostname}]` : hostname;
   return granted({ name: "net", host: `${host}:${port}` });
+}
+
+/** Connects once and closes. @throws {FxferError} `connection_lost` if no server listens there. */
+export async function mustConnect(server: Endpoint): Promise<void> {
+  try {
+    (await Deno.connect(server)).close();
+  } catch (cause) {
+    const message = `Cannot connect to ${formatEndpoint(server)}: ${reasonOf(cause)}`;
+    throw new FxferError("connection_lost", message, { cause });
+  }
 }
 
 /**
@@ -33,6 +38,20 @@ export function localError(
   reason: string = reasonOf(cause),
 ): FxferError {
   return new FxferError("local_io", `Cannot ${action}: ${reason}`, { cause });
+}
+
+/**
+ * What to do with a failed promise: `open(path).catch(cannot("read it"))` throws that error.
+ *
+ * @param reasonFor Gives the reason in words for some causes.
+ */
+export function cannot(
+  action: string,
+  reasonFor: (cause: unknown) => string | undefined = () => undefined,
+): (cause: unknown) => never {
+  return (cause) => {
+    throw localError(action, cause, reasonFor(cause));
+  };
 }
 
 /**

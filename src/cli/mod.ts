@@ -14,8 +14,6 @@ import { createOutput, type Output } from "../terminal/mod.ts";
 import type { CommandTable } from "./command.ts";
 import { runProgram } from "./program.ts";
 
-export type { Output, Sink, TextStream } from "../terminal/mod.ts";
-
 const COMMANDS: CommandTable = {
   serve: async () => (await import("./serve.ts")).SERVE_COMMAND,
   send: async () => (await import("./send/command.ts")).SEND_COMMAND,
@@ -37,9 +35,6 @@ const COMMANDS: CommandTable = {
  * @param output Where text goes; default standard output and standard error.
  * @returns The exit code: the command's, or that of the error's code in errors.ts.
  */
-export function run(
-  args: readonly string[],
-  output: Output = createOutput(),
-): Promise<number> {
+export function run(args: readonly string[], output: Output = createOutput()): Promise<number> {
   return runProgram({ name: "fxfer", commands: COMMANDS }, args, output);
 }

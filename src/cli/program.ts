@@ -1,4 +1,5 @@
 /** Finds the command, reads its flags, runs it, and turns errors into exit codes. @module */
+import { omitUndefined } from "../omit_undefined.ts";
 import type { Output } from "../terminal/mod.ts";
 import { shorten, suggest } from "../text.ts";
 import { parseCommandArgs, usageError } from "./args.ts";
@@ -8,20 +9,20 @@ import { topicsFor } from "./help/topics.ts";
 import { reportError } from "./report.ts";
 import { unfitRuntime, versionText } from "./version.ts";
 
-/** Which program it is: fxfer with everything, or one that is made for a role. */
+/** A program: fxfer with all commands, or one with the commands of a role. */
 export interface Program {
-  /** What it is called. */
+  /** The name by which the user calls the program. */
   readonly name: string;
   readonly commands: CommandTable;
-  /** A sentence that says what it may do, where that is less than everything. */
+  /** For a program with few permissions: a sentence that names them, without full stop. */
   readonly limits?: string;
 }
 
-/** Loads a command; `others` are words that could have been meant as well. */
+/** Loads a command; `others` are further words that a mistyped `name` may mean. */
 function find(
   { name: program, commands: table }: Program,
   name: string,
-  others: Iterable<string> = ["help"],
+  others: Iterable<string> = ["help", "--help", "--version"],
 ): Promise<Command> {
   if (Object.hasOwn(table, name)) return table[name]!();
   const near = suggest(name, [...Object.keys(table), ...others]);
@@ -100,9 +101,6 @@ export async function runProgram(
     return await runCommand(program, args, output);
   } catch (error) {
     const { name, limits } = program;
-    return reportError(output.err, error, {
-      program: name,
-      ...(limits === undefined ? {} : { limits }),
-    });
+    return reportError(output.err, error, omitUndefined({ program: name, limits }));
   }
 }

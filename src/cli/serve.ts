@@ -1,14 +1,6 @@
 /** `fxfer serve`: its flags, and running the server until it is stopped. @module */
-import { Health, Readiness } from "../admin/mod.ts";
-import {
-  announce,
-  listen,
-  listenForHealth,
-  PORT_HINT,
-  serveWorkers,
-  wire,
-  workerCount,
-} from "../app/mod.ts";
+import { Readiness } from "../admin/mod.ts";
+import { announce, listen, listenForHealth, serveWorkers, wire, workerCount } from "../app/mod.ts";
 import { loadConfig, type LoadOptions } from "../config/mod.ts";
 import { Events } from "../events.ts";
 import { createLogger, logEvents } from "../log.ts";
@@ -67,13 +59,10 @@ async function runServe(args: ParsedArgs, output: Output): Promise<number> {
   }
   await using parts = await wire(config, log, events);
   const { host, port } = config.server;
-  await using server = listen(host, port, PORT_HINT, () => serve(parts.options));
+  await using server = listen(host, port, () => serve(parts.options));
   const { storage, store } = parts.options;
-  await using _health = listenForHealth(
-    config,
-    events,
-    (port) => new Health({ hostname: host, port }, new Readiness({ server, storage, store }, log)),
-  );
+  const readiness = new Readiness({ server, storage, store }, log);
+  await using _health = listenForHealth(config, events, readiness);
   const { label: tier, durability } = storage;
   announce({ ...server.addr, tier, durability }, config, events, log, output);
   using _signals = onStop((signal) => {

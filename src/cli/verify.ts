@@ -1,13 +1,13 @@
 /** `fxfer verify`: compares stored files with the manifest. @module */
-import { CODES, type FxferError } from "../errors.ts";
+import { CODES } from "../errors.ts";
 import { type VerifyFinding, verifyFolder, type VerifyVerdict } from "../storage/mod.ts";
 import { type Output, ProgressLine } from "../terminal/mod.ts";
 import { count, escapeControls, formatBytes } from "../text.ts";
 import type { ParsedArgs } from "./args.ts";
 import type { Command } from "./command.ts";
-import { localError, mustRead } from "./local.ts";
+import { cannot, localError, mustRead } from "./local.ts";
 
-/** What each verdict but `ok` means; `bad` ones say that an acknowledged file is lost or changed. */
+/** What each verdict but `ok` means; a `bad` one says that an acknowledged file is lost or changed. */
 const VERDICTS: Readonly<Record<Exclude<VerifyVerdict, "ok">, { text: string; bad: boolean }>> = {
   missing: { text: "listed, and not there", bad: true },
   changed: { text: "not the bytes that were stored", bad: true },
@@ -30,26 +30,14 @@ const isBad = ({ verdict }: VerifyFinding): boolean => verdict !== "ok" && VERDI
 
 /** @throws {FxferError} `local_io` if the folder cannot be verified. */
 async function checkFolder(folder: string): Promise<void> {
-  const refusal = (cause: unknown, reason?: string): FxferError =>
-    localError(`verify ${folder}`, cause, reason);
-  await mustRead(folder, `verify ${folder}`);
-  const info = await Deno.stat(folder).catch((cause) => {
-    const missing = cause instanceof Deno.errors.NotFound;
-    throw refusal(cause, missing ? "there is no such folder" : undefined);
-  });
-  if (!info.isDirectory) throw refusal(undefined, "it is no folder");
+  const action = `verify ${folder}`;
+  await mustRead(folder, action);
+  const missing = (cause: unknown) =>
+    cause instanceof Deno.errors.NotFound ? "there is no such folder" : undefined;
+  const info = await Deno.stat(folder).catch(cannot(action, missing));
+  if (!info.isDirectory) throw localError(action, undefined, "it is no folder");
   // Without a manifest nothing is known of the files, so "all well" would be wrong.
-  await Deno.lstat(`${folder}/${MANIFEST}`).catch((cause) => {
-    throw refusal(cause, `it has no ${MANIFEST}`);
-  });
-}
-
-async function* findings(folder: string): AsyncGenerator<VerifyFinding> {
-  try {
-    yield* verifyFolder(folder);
-  } catch (cause) {
-    throw localError(`verify ${folder}`, cause);
-  }
+  await Deno.lstat(`${folder}/${MANIFEST}`).catch(cannot(action, () => `it has no ${MANIFEST}`));
 }
 
 async function verify(args: ParsedArgs, { out, err }: Output): Promise<number> {
@@ -63,7 +51,7 @@ async function verify(args: ParsedArgs, { out, err }: Output): Promise<number> {
   let bad = 0;
   const progress = err.terminal && !quiet ? new ProgressLine(err, { label: folder }) : undefined;
   try {
-    for await (const finding of findings(folder)) {
+    for await (const finding of verifyFolder(folder)) {
       counts[finding.verdict]++;
       if (finding.verdict === "ok") bytes += finding.size ?? 0;
       if (isBad(finding)) bad++;
@@ -74,6 +62,8 @@ async function verify(args: ParsedArgs, { out, err }: Output): Promise<number> {
         out.line(describe(finding));
       }
     }
+  } catch (cause) {
+    throw localError(`verify ${folder}`, cause);
   } finally {
     progress?.stop();
   }
@@ -94,13 +84,13 @@ export const verifyCommand: Command = {
     summary: "Hash stored files again and compare them with the manifest",
     operands: { name: "DIR", min: 1, max: 1 },
     options: {
-      json: { help: "Write one JSON object a finding, then a summary" },
+      json: { help: "Write one JSON object for each finding, then a summary" },
       quiet: { short: "q", help: "Show only what is wrong" },
     },
     details: [
-      "Exit code 0: every file the manifest lists is as it was stored; 5: some are missing or " +
-      "changed, or the manifest has lines that are none. Files nobody listed and beginnings of " +
-      "files are shown and do no harm.",
+      "Exit code 0: every file that the manifest lists is as it was stored; 5: some are missing or " +
+      "changed, or some lines of the manifest cannot be read. Files that are not listed, and the " +
+      "beginnings of unfinished files, are shown and do no harm.",
     ],
   },
   run: verify,

@@ -9,10 +9,7 @@ export const OLDEST_DENO = "2.6.8";
 
 /** Whether a version of Deno is older than {@linkcode OLDEST_DENO}. */
 export function isOlder(deno: string): boolean {
-  const parts = (version: string) => version.split(".").map((part) => Number.parseInt(part, 10));
-  const [found, oldest] = [parts(deno), parts(OLDEST_DENO)];
-  const at = oldest.findIndex((part, index) => found[index] !== part);
-  return at >= 0 && found[at]! < oldest[at]!;
+  return deno.localeCompare(OLDEST_DENO, "en", { numeric: true }) < 0;
 }
 
 /** `fxfer 0.1.0 (Deno 2.9.6, linux x86_64)`. */
@@ -21,11 +18,7 @@ export function versionText(): string {
   return `fxfer ${FXFER_VERSION} (Deno ${Deno.version.deno}, ${os} ${arch})`;
 }
 
-/**
- * Why fxfer must not run on a version of Deno; undefined when it may.
- *
- * @param deno Such as `2.9.6`.
- */
+/** Why fxfer must not run on a version of Deno, such as `2.8.3`; undefined when it may. */
 export function unfitRuntime(deno: string): string | undefined {
   if (deno !== "2.8.3") return undefined;
   // denoland/deno#35292

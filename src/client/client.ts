@@ -1,4 +1,4 @@
-/** What programs see of the client: `connect` and the object that it returns. @module */
+/** The client as a program sees it: `connect` and the object that it returns. @module */
 import type { Endpoint } from "../address.ts";
 import { FxferError } from "../errors.ts";
 import { interrupted } from "./client_errors.ts";
@@ -16,13 +16,8 @@ import type {
 } from "./types.ts";
 import { V1Sender } from "./v1_sender.ts";
 
-/** What does the work behind a client: a {@linkcode SessionManager} or a {@linkcode V1Sender}. */
-interface Engine
-  extends Pick<Client, "mode" | "sessionId" | "token" | "address" | "terms" | "disconnect"> {
-  add(file: OutgoingFile): void;
-  abandon(file: OutgoingFile, error: FxferError): void;
-  stop(error: FxferError): Promise<void>;
-}
+/** What does the work behind a client. */
+type Engine = SessionManager | V1Sender;
 
 class ConnectedClient implements Client {
   readonly #engine: Engine;
@@ -78,9 +73,7 @@ class ConnectedClient implements Client {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#onEnd();
-    await this.#engine.stop(
-      new FxferError("interrupted", "Cannot send file: client is closed"),
-    );
+    await this.#engine.stop(new FxferError("interrupted", "Cannot send file: client is closed"));
   }
 }
 

@@ -1,8 +1,9 @@
 /** One TCP connection of a client: bytes out, replies in, closed at any moment. @module */
 import type { Endpoint } from "../address.ts";
-import { FxferError } from "../errors.ts";
+import { reasonOf } from "../errors.ts";
 import { type DecodeEvent, Decoder, type ReplyFrame } from "../protocol/mod.ts";
 import { within } from "../within.ts";
+import { lost } from "./client_errors.ts";
 
 /** Replies have a few hundred bytes each: one read takes all replies to a full window of requests. */
 const READ_BYTES = 16 * 1024;
@@ -13,11 +14,11 @@ const CONNECT_TIMEOUT_MS = 10_000;
 /** How long the server may take to close its side after the client has closed its own (S-DIS-2). */
 export const CLOSE_TIMEOUT_MS = 2000;
 
-/** One connection. The handshake, a connection runner or a V1 sender uses it, one at a time. */
+/** One connection, used by the handshake and then by a connection runner, or by a V1 sender. */
 export class ClientConnection {
-  /** When a byte last came in, by the clock handed in. */
+  /** When bytes last came in, by the clock handed in. */
   heardAt: number;
-  /** When a byte last went out. */
+  /** When bytes last went out. */
   sentAt: number;
   /** Whether any byte ever came in. */
   heard = false;
@@ -29,8 +30,8 @@ export class ClientConnection {
   #nextEvent = 0;
   #closed = false;
   /**
-   * Rejects every read and write under way when the connection is closed: on Deno 2.6 a write that is
-   * stuck does not end by itself then.
+   * The rejections of reads and writes under way. A close calls them all, because on Deno 2.6 the close
+   * does not end a write that is stuck.
    */
   readonly #pending = new Set<(reason: unknown) => void>();
 
@@ -40,11 +41,7 @@ export class ClientConnection {
     this.heardAt = this.sentAt = now();
   }
 
-  /**
-   * Connects.
-   *
-   * @throws {FxferError} `connection_lost` with its cause, also if `signal` ended it.
-   */
+  /** Connects. @throws {FxferError} `connection_lost` with its cause, also if `signal` ended it. */
   static async open(
     server: Endpoint,
     now: () => number,
@@ -53,17 +50,13 @@ export class ClientConnection {
     const timeout = new AbortController();
     const timer = setTimeout(() => timeout.abort(), CONNECT_TIMEOUT_MS);
     try {
-      const conn = await Deno.connect({
-        ...server,
-        signal: AbortSignal.any([signal, timeout.signal]),
-      });
+      const either = AbortSignal.any([signal, timeout.signal]);
+      const conn = await Deno.connect({ ...server, signal: either });
       conn.setNoDelay(true);
       return new ClientConnection(conn, now);
     } catch (cause) {
-      const why = cause instanceof Error ? cause.message : String(cause);
-      const reason = timeout.signal.aborted ? "no answer" : why;
-      const message = `Cannot connect to ${server.hostname}:${server.port}: ${reason}`;
-      throw new FxferError("connection_lost", message, { cause });
+      const reason = timeout.signal.aborted ? "no answer" : reasonOf(cause);
+      throw lost(`Cannot connect to ${server.hostname}:${server.port}: ${reason}`, cause);
     } finally {
       clearTimeout(timer);
     }
@@ -77,7 +70,7 @@ export class ClientConnection {
       }
       this.sentAt = this.#now();
     } catch (cause) {
-      throw lost("Cannot send", cause);
+      throw lost("Cannot send: the connection was lost", cause);
     }
   }
 
@@ -101,8 +94,8 @@ export class ClientConnection {
   }
 
   /**
-   * The next bytes as they came, valid until the next call; undefined at the end. Only for answers of
-   * version 1, and to wait for the end.
+   * The next bytes as they came, valid until the next call; undefined when the server has closed its
+   * side. Only for answers of version 1, and to wait for that close.
    */
   async read(): Promise<Uint8Array | undefined> {
     try {
@@ -112,7 +105,7 @@ export class ClientConnection {
       this.heardAt = this.#now();
       return this.#buffer.subarray(0, count);
     } catch (cause) {
-      throw lost("Cannot read reply", cause);
+      throw lost("Cannot read reply: the connection was lost", cause);
     }
   }
 
@@ -127,7 +120,7 @@ export class ClientConnection {
     const ended = this.closeWrite().then(async () => {
       while (await this.read() !== undefined);
     });
-    // A read that fails is an end as well: the server did not wait for the client's half to close.
+    // A read that fails is an end as well: the server has closed the connection on its own.
     await within(CLOSE_TIMEOUT_MS, ended.catch(() => {}));
     this.close();
   }
@@ -146,8 +139,4 @@ export class ClientConnection {
       operation.then(resolve, reject).finally(() => this.#pending.delete(reject));
     });
   }
-}
-
-function lost(what: string, cause: unknown): FxferError {
-  return new FxferError("connection_lost", `${what}: the connection was lost`, { cause });
 }

@@ -18,6 +18,11 @@ export function localError(error: unknown): FxferError {
   return new FxferError("local_io", "Cannot read source: it failed", { cause: error });
 }
 
+/** A connection was lost; another one may go on. */
+export function lost(message: string, cause?: unknown): FxferError {
+  return new FxferError("connection_lost", message, { cause });
+}
+
 /** Whether an error says only that a connection was lost. */
 export function isLost(error: unknown): error is FxferError {
   return error instanceof FxferError && error.code === "connection_lost";
@@ -25,10 +30,7 @@ export function isLost(error: unknown): error is FxferError {
 
 /** Any error that ended a connection, as `connection_lost`. */
 export function asLost(error: unknown): FxferError {
-  if (isLost(error)) return error;
-  return new FxferError("connection_lost", "Cannot go on: the connection is of no more use", {
-    cause: error,
-  });
+  return isLost(error) ? error : lost("Cannot go on: the connection is of no more use", error);
 }
 
 /** The program ended the client or gave a file up. */

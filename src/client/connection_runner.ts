@@ -1,15 +1,8 @@
-/**
- * Works one connection after its handshake, until it ends: a writer takes requests from the send
- * queue, a reader hands replies back to it, and a timer notices when the server has fallen silent. The
- * session manager makes a runner for each connection. Requests that are unanswered at the end stay in
- * the queue.
- *
- * @module
- */
-import { CODES, FxferError } from "../errors.ts";
+/** Works one connection for the session manager, from its handshake to its end. @module */
+import { CODES, type FxferError } from "../errors.ts";
 import type { ReplyBody } from "../protocol/mod.ts";
 import { type ClientConnection, CLOSE_TIMEOUT_MS } from "./client_connection.ts";
-import { asLost, isLost, localError } from "./client_errors.ts";
+import { asLost, isLost, localError, lost } from "./client_errors.ts";
 import type { ResolvedOptions } from "./options.ts";
 import {
   type ClientRequest,
@@ -19,7 +12,6 @@ import {
 } from "./requests.ts";
 import type { SendQueue } from "./send_queue.ts";
 import type { Transmitter } from "./transmitter.ts";
-import type { Wakeup } from "./wakeup.ts";
 
 /** What a runner works with. */
 export interface ConnectionRunnerParts extends Pick<ResolvedOptions, "now" | "emit"> {
@@ -28,16 +20,16 @@ export interface ConnectionRunnerParts extends Pick<ResolvedOptions, "now" | "em
   readonly transmitter: Transmitter;
   readonly session: RequestSession;
   readonly keepaliveMs: number;
-  /** Wakes the writer when the queue may have a request for it. */
-  readonly wakeup: Wakeup;
 }
 
-/** See the module's text. */
+/**
+ * A writer takes requests from the send queue, a reader hands the replies back to the queue, and a timer
+ * notices when the server has fallen silent. The session manager makes a runner for each connection.
+ * Requests that are unanswered at the connection's end stay in the queue.
+ */
 export class ConnectionRunner {
   readonly #parts: ConnectionRunnerParts;
   #end: ConnectionEnd | undefined;
-  /** When the network last took payload: as long as it does, the server is alive. */
-  #movedAt = 0;
   #silenceTimer: ReturnType<typeof setTimeout> | undefined;
   #closeTimer: ReturnType<typeof setTimeout> | undefined;
 
@@ -47,7 +39,7 @@ export class ConnectionRunner {
 
   /** Works the connection to its end. Never rejects. */
   async run(): Promise<ConnectionEnd> {
-    const { connection, wakeup } = this.#parts;
+    const { connection, queue } = this.#parts;
     this.#checkSilence();
     const writing = this.#write();
     await this.#read();
@@ -56,12 +48,12 @@ export class ConnectionRunner {
     // Only a client that is done ends its connection in order (S-DIS-2).
     if (this.#end!.kind === "closed") await connection.finish();
     else connection.close();
-    wakeup.wake();
+    queue.wake();
     await writing;
     return this.#end!;
   }
 
-  /** Ends the connection at once: what is unanswered can be sent again over another one. */
+  /** Ends the connection at once: unanswered requests can be sent again over another connection. */
   cut(error: FxferError): void {
     this.#endWith({ kind: "lost", error });
     this.#parts.connection.close();
@@ -69,7 +61,7 @@ export class ConnectionRunner {
 
   #endWith(end: ConnectionEnd): void {
     this.#end ??= end;
-    this.#parts.wakeup.wake();
+    this.#parts.queue.wake();
   }
 
   async #read(): Promise<void> {
@@ -77,9 +69,7 @@ export class ConnectionRunner {
     try {
       while (this.#end === undefined) {
         const reply = await connection.receive();
-        if (reply === undefined) {
-          throw new FxferError("connection_lost", "Cannot go on: the server closed the connection");
-        }
+        if (reply === undefined) throw lost("Cannot go on: the server closed the connection");
         const { header: { session: { action } }, body } = reply;
         const isNotice = action === "disconnect" && !this.#answersDisconnect(body);
         if (isNotice) {
@@ -101,49 +91,40 @@ export class ConnectionRunner {
   }
 
   async #write(): Promise<void> {
-    const { queue, wakeup } = this.#parts;
+    const { connection, queue } = this.#parts;
     try {
       while (this.#end === undefined) {
-        if (queue.done) return await this.#leave();
+        if (queue.done) {
+          // Without a session no disconnect is sent: the client only closes its half first (S-DIS-2).
+          this.#endWith({ kind: "closed", totals: undefined });
+          this.#closeSoon();
+          return await connection.closeWrite();
+        }
         const request = queue.take() ??
           (this.#heartbeatInMs() <= 0 ? queue.takeHeartbeat() : undefined);
         if (request !== undefined) await this.#send(request);
-        else await wakeup.sleep(Math.min(queue.heldForMs ?? Infinity, this.#heartbeatInMs()));
+        else await queue.sleep(Math.min(queue.heldForMs ?? Infinity, this.#heartbeatInMs()));
       }
     } catch (error) {
-      this.#writeFailed(error);
+      // A source failed in the middle of a frame: the frame cannot be completed on this connection.
+      if (!isLost(error)) return this.cut(asLost(error));
+      // The server may have sent a refusal before it stopped reading: the reader waits for it (S-TRF-8).
+      if (this.#end === undefined) this.#closeSoon();
     }
   }
 
-  /** Without a session no disconnect is sent: the client only closes its half first (S-DIS-2). */
-  async #leave(): Promise<void> {
-    const { connection } = this.#parts;
-    this.#endWith({ kind: "closed", totals: undefined });
-    this.#closeSoon();
-    await connection.closeWrite();
-  }
-
   async #send(request: ClientRequest): Promise<void> {
-    const { connection, transmitter, session, now } = this.#parts;
+    const { connection, transmitter, session } = this.#parts;
     if (request.kind !== "transfer") return await connection.write(encodeHead(session, request));
-    const moved = () => void (this.#movedAt = now());
-    moved();
     try {
-      await transmitter.send(connection, encodeHead(session, request), request, moved);
+      await transmitter.send(connection, encodeHead(session, request), request);
     } catch (error) {
       if (!isLost(error)) request.file.fail(localError(error));
       throw error;
     }
   }
 
-  #writeFailed(error: unknown): void {
-    // A source failed in the middle of a frame: the frame cannot be completed on this connection.
-    if (!isLost(error)) return this.cut(asLost(error));
-    // The server may have sent a refusal before it stopped reading: the reader waits for it (S-TRF-8).
-    if (this.#end === undefined) this.#closeSoon();
-  }
-
-  /** Closes the connection, and so ends the reader, if the server does not do it in time. */
+  /** Closes the connection, and so ends the reader, if the server does not close it in time. */
   #closeSoon(): void {
     this.#closeTimer = setTimeout(() => this.#parts.connection.close(), CLOSE_TIMEOUT_MS);
   }
@@ -156,18 +137,17 @@ export class ConnectionRunner {
   }
 
   /**
-   * The connection counts as lost when nothing came in and nothing went out for 1.5 keep-alive times.
+   * The connection counts as lost when no byte came in and no payload went out for 1.5 keep-alive times.
    * Without a session an idle connection may be silent.
    */
   #checkSilence(): void {
-    const { connection, keepaliveMs, now, queue, session } = this.#parts;
+    const { connection, transmitter, keepaliveMs, now, queue, session } = this.#parts;
     const replyIsDue = session.id !== null || queue.awaitsReplyTo("transfer");
-    const left = Math.max(connection.heardAt, this.#movedAt) + 1.5 * keepaliveMs - now();
-    if (left > 0 || !replyIsDue) {
-      const ms = Math.max(left, keepaliveMs / 4);
-      this.#silenceTimer = setTimeout(() => this.#checkSilence(), ms);
-      return;
+    const left = Math.max(connection.heardAt, transmitter.movedAt) + 1.5 * keepaliveMs - now();
+    if (left <= 0 && replyIsDue) {
+      return this.cut(lost("Cannot go on: nothing was heard from the server"));
     }
-    this.cut(new FxferError("connection_lost", "Cannot go on: nothing was heard from the server"));
+    const ms = Math.max(left, keepaliveMs / 4);
+    this.#silenceTimer = setTimeout(() => this.#checkSilence(), ms);
   }
 }

@@ -1,23 +1,13 @@
-/**
- * Which server the session manager connects to: the one that the program named, or the one that the
- * session has moved to. Pure.
- *
- * The word of a server alone moves a client nowhere. The client follows only to servers that the
- * program trusts, and to three in a row at most, so that two servers which send it to each other do not
- * keep it busy for ever. At the next server it shows the ticket that it was given for it, never the
- * token that it has for the last one.
- *
- * @module
- */
+/** Which server the session manager connects to, when a session has moved. Pure. @module */
 import { type Endpoint, formatEndpoint, parseEndpoint } from "../address.ts";
 import { FxferError } from "../errors.ts";
 import { NotVersion2 } from "./handshake.ts";
 import type { ConnectionEnd } from "./requests.ts";
 
-/** How often a client follows in a row before it gives up. */
+/** How many servers in a row a client follows to before it gives up. */
 const MAX_MOVES = 3;
 
-/** How a server answers before a session that was handed to it has arrived. */
+/** How a server answers before a session that another server handed over has arrived. */
 const NOT_ARRIVED: ReadonlySet<string> = new Set(["session_unknown", "unauthorized"]);
 
 /** What a refused connect means for where to connect next. */
@@ -26,12 +16,18 @@ export type Redirection =
   | { readonly kind: "followed"; readonly ticket: string | undefined }
   | Extract<ConnectionEnd, { readonly kind: "lost" | "fatal" }>;
 
-/** The server to connect to; see the module's text. */
+/**
+ * The server to connect to: the one that the program named, or the one that the session has moved to.
+ *
+ * A server alone cannot move a client. The client follows only to servers that the program trusts, and to
+ * three in a row at most, so that two servers cannot send a client back and forth for ever. The client
+ * shows each server the ticket that was given for that server, never the token of another server.
+ */
 export class CurrentServer {
   readonly #home: Endpoint;
   readonly #trusted: ReadonlySet<string>;
   #address: Endpoint;
-  /** How often the client has followed since a server had the session. */
+  /** How often the client has followed since it last found the session. */
   #moves = 0;
 
   /** @throws {RangeError} If one of `trusted` is not `host:port`. */
@@ -56,20 +52,14 @@ export class CurrentServer {
       return this.#follow(address, ticket);
     }
     if (this.#moves === 0) return undefined;
-    // The client may be faster than its session, and then tries again. It also tries again if the
-    // server seems not to speak version 2: no server sends a session to one that does not.
+    // A client that arrives before its session tries again. So does a client whose new server seems not
+    // to speak version 2, because sessions move only to servers that do.
     if (!NOT_ARRIVED.has(code) && !(error instanceof NotVersion2)) return undefined;
-    return {
-      kind: "lost",
-      error: new FxferError(
-        "use_another_server",
-        `Cannot go on: the session has not arrived at ${formatEndpoint(this.#address)}`,
-        { cause: error },
-      ),
-    };
+    const message = `Cannot go on: the session has not arrived at ${formatEndpoint(this.#address)}`;
+    return { kind: "lost", error: new FxferError("use_another_server", message, { cause: error }) };
   }
 
-  /** Makes the address that a server named the current one, unless something stands against it. */
+  /** Makes the address that a server named the current address, unless the client must not follow. */
   #follow(address: unknown, ticket: unknown): Redirection {
     const endpoint = typeof address === "string" ? parseEndpoint(address) : undefined;
     if (endpoint === undefined) return cannotFollow("the server names no usable address", {});

@@ -7,11 +7,10 @@ import type { Terms } from "./types.ts";
 const STREAM_FRAME_BYTES = 1024 * 1024;
 
 /**
- * The frame size for a file.
+ * The bytes of a file in one frame; Infinity if the file goes into one frame whatever its size.
  *
  * @param limits Undefined where the server stated none: then only the server can refuse the file.
  * @param size Of the file; undefined while unknown.
- * @returns Bytes; Infinity if the file goes into one frame whatever its size.
  * @throws {FxferError} `too_large` if the file is over a limit that the server stated.
  */
 export function frameSizeFor(
@@ -23,8 +22,6 @@ export function frameSizeFor(
   if (mode === "stateful") {
     const most = limits?.maxUploadSize ?? 0;
     if (most > 0 && (size ?? 0) > most) throw tooLarge(mode, most);
-    // As large as a checkpoint of the server: after a lost connection little is sent twice, and the
-    // replies show progress.
     const wanted = size === undefined ? STREAM_FRAME_BYTES : CHECKPOINT_BYTES;
     return Math.max(1, Math.min(request, wanted));
   }

@@ -1,12 +1,4 @@
-/**
- * Where the bytes of an outgoing file come from, frame by frame.
- *
- * A source of known size is divided into frames on a fixed grid, and is read again whenever a frame is
- * sent again. A source that can be read only once is gathered into chunks, one for each frame. A chunk
- * is kept until the server has answered its frame, so that at most a full window of chunks is in memory.
- *
- * @module
- */
+/** Where the bytes of an outgoing file come from, frame by frame. @module */
 import { FxferError } from "../errors.ts";
 import { localError } from "./client_errors.ts";
 import { blobSource, bytesSource } from "./source.ts";
@@ -19,19 +11,15 @@ export interface FrameSpan {
   readonly last: boolean;
 }
 
-/** The bytes of one outgoing file; see the module's text. */
-export interface FrameSource {
-  /** Bytes in all; undefined while unknown. */
-  readonly size: number | undefined;
+/** The bytes of one outgoing file. */
+export interface FrameSource extends Pick<Source, "size" | "read"> {
   /** The frame that starts at `offset`; undefined if `prepare` must be awaited first. */
   span(offset: number, frameSize: number): FrameSpan | undefined;
   /** Makes the frame at `offset` ready. */
   prepare(offset: number, frameSize: number): Promise<void>;
   /** Bytes that are in memory; undefined if they must be read. */
   view(offset: number, length: number): Uint8Array | undefined;
-  /** As {@linkcode Source.read}. */
-  read(into: Uint8Array, offset: number): Promise<number | null>;
-  /** The server has all bytes below `offset`: they are not asked for again. */
+  /** The server has all bytes below `offset`: the client does not ask for them again. */
   release(offset: number): void;
   /** As {@linkcode Source.changed}; absent means never. */
   readonly changed?: (() => Promise<boolean>) | undefined;
@@ -39,27 +27,27 @@ export interface FrameSource {
   close(reason?: unknown): void;
 }
 
-/**
- * A frame source for what the program gave to `send`.
- *
- * @throws {TypeError} If it is none of the kinds that can be sent.
- */
+/** A frame source for what a program gave to `send`. @throws {TypeError} If it cannot be sent. */
 export function frameSourceOf(input: SourceInput): FrameSource {
-  if (input instanceof Uint8Array) return new SizedFrameSource(bytesSource(input), input.length);
-  if (input instanceof Blob) return new SizedFrameSource(blobSource(input), input.size);
   if (input instanceof ReadableStream) return new GatheringFrameSource(streamReader(input));
-  if (typeof input?.read === "function") {
-    return input.size === undefined
-      ? new GatheringFrameSource(sourceReader(input))
-      : new SizedFrameSource(input, input.size);
+  const source = input instanceof Uint8Array
+    ? bytesSource(input)
+    : input instanceof Blob
+    ? blobSource(input)
+    : input;
+  if (typeof source?.read !== "function") {
+    throw new TypeError("Cannot send: source must be bytes, a Blob, a stream or a Source");
   }
-  throw new TypeError("Cannot send: source must be bytes, a Blob, a stream or a Source");
+  return source.size === undefined
+    ? new GatheringFrameSource(sourceReader(source))
+    : new SizedFrameSource(source, source.size);
 }
 
 function closedError(): FxferError {
   return new FxferError("interrupted", "Cannot read source: it was closed");
 }
 
+/** Divides a source of known size on a fixed grid, and reads it again when a frame is sent again. */
 class SizedFrameSource implements FrameSource {
   readonly size: number;
   readonly changed: (() => Promise<boolean>) | undefined;
@@ -76,8 +64,8 @@ class SizedFrameSource implements FrameSource {
   }
 
   span(offset: number, frameSize: number): FrameSpan {
-    // A frame that goes on in the middle of an earlier one ends where that one was to end: with the
-    // same end it is the same request (S-SEQ-1).
+    // A frame that starts in the middle of an earlier frame has the same end as the earlier frame, and so
+    // is the same request (S-SEQ-1).
     const end = Math.min(this.size, (Math.floor(offset / frameSize) + 1) * frameSize);
     return { end, last: end === this.size };
   }
@@ -107,12 +95,15 @@ interface OnceReader {
 }
 
 /** The bytes of one frame. */
-interface Chunk {
+interface Chunk extends FrameSpan {
   readonly start: number;
   readonly bytes: Uint8Array;
-  readonly last: boolean;
 }
 
+/**
+ * Gathers an input that can be read only once into chunks, one for each frame. A chunk is kept until the
+ * server has answered its frame, so that at most a full window of chunks is in memory.
+ */
 class GatheringFrameSource implements FrameSource {
   readonly size: undefined;
   readonly #reader: OnceReader;
@@ -129,7 +120,7 @@ class GatheringFrameSource implements FrameSource {
 
   span(offset: number): FrameSpan | undefined {
     const chunk = this.#find(offset);
-    return chunk && { end: chunk.start + chunk.bytes.length, last: chunk.last };
+    return chunk && { end: chunk.end, last: chunk.last };
   }
 
   async prepare(offset: number, frameSize: number): Promise<void> {
@@ -140,7 +131,7 @@ class GatheringFrameSource implements FrameSource {
     const parts: Uint8Array[] = [];
     let length = 0;
     for (;;) {
-      // Reads on also when the chunk is full: only what follows tells whether the chunk is the last.
+      // A full chunk is read past its end: only what follows tells whether the chunk is the last.
       while (this.#unused?.length === 0) this.#unused = await this.#next();
       if (this.#unused === undefined || length === frameSize) break;
       const part = this.#unused.subarray(0, frameSize - length);
@@ -154,8 +145,8 @@ class GatheringFrameSource implements FrameSource {
       bytes.set(part, at);
       at += part.length;
     }
-    this.#chunks.push({ start: this.#end, bytes, last: this.#unused === undefined });
     this.#end += length;
+    this.#chunks.push({ start: offset, end: this.#end, bytes, last: this.#unused === undefined });
   }
 
   async #next(): Promise<Uint8Array | undefined> {
@@ -183,9 +174,7 @@ class GatheringFrameSource implements FrameSource {
   }
 
   release(offset: number): void {
-    this.#chunks = this.#chunks.filter((chunk) =>
-      chunk.last || chunk.start + chunk.bytes.length > offset
-    );
+    this.#chunks = this.#chunks.filter(({ end, last }) => last || end > offset);
   }
 
   close(reason?: unknown): void {
@@ -195,8 +184,8 @@ class GatheringFrameSource implements FrameSource {
   }
 
   #find(offset: number): Chunk | undefined {
-    return this.#chunks.find(({ start, bytes, last }) =>
-      offset >= start && (offset < start + bytes.length || (last && offset === this.#end))
+    return this.#chunks.find(({ start, end, last }) =>
+      offset >= start && (offset < end || (last && offset === end))
     );
   }
 }
@@ -210,7 +199,7 @@ function streamReader(stream: ReadableStream<Uint8Array>): OnceReader {
       if (value instanceof Uint8Array) return value;
       throw new TypeError("Cannot send stream: a chunk is no Uint8Array");
     },
-    // Nobody needs the stream any more, so it does not matter whether it could be cancelled.
+    // No part of the client needs the stream any more: a cancel that fails does no harm.
     close: (reason) => void reader.cancel(reason).catch(() => {}),
   };
 }

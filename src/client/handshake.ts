@@ -5,15 +5,15 @@ import { omitUndefined } from "../omit_undefined.ts";
 import { type ConnectData, encodeRequest, type Mode, type ReplyFrame } from "../protocol/mod.ts";
 import { LATE, within } from "../within.ts";
 import { ClientConnection } from "./client_connection.ts";
-import { isLost, refusal } from "./client_errors.ts";
-import { resumptionOf, termsOf } from "./reply_fields.ts";
+import { isLost, lost, refusal } from "./client_errors.ts";
+import { resumptionOf, termsOf } from "./replies.ts";
 import type { Resumption } from "./requests.ts";
 import type { Client, ConnectOptions, Terms } from "./types.ts";
 
-/** A server that is silent for so long speaks version 1, if that is allowed (S-VER-5). */
+/** Where version 1 is allowed, a server that is silent for so long counts as version 1 (S-VER-5). */
 const V1_SILENCE_MS = 2000;
 
-/** Otherwise the reply may take longer, since the server's store may be slow. */
+/** Where version 1 is not allowed the reply may take longer, since the server's store may be slow. */
 const REPLY_TIMEOUT_MS = 10_000;
 
 /** What the client asks for in a connect. */
@@ -21,22 +21,21 @@ export interface HandshakeRequest extends ConnectData {
   /** null for a new session. */
   readonly id: string | null;
   readonly mode: Mode;
-  /** Whether a silent server may be taken for one of version 1. */
+  /** Whether the client may take a silent server for a version 1 server. */
   readonly allowV1: boolean;
 }
 
 /** What the server gave. */
 export interface HandshakeReply {
   readonly terms: Terms;
-  /** Undefined if the server serves this client without a session. */
-  readonly session: {
-    readonly id: string;
-    readonly token: string | undefined;
-    /** Undefined for a new session. */
-    readonly resumption: Resumption | undefined;
-  } | undefined;
-  /** Why there is no session although one was asked for. */
-  readonly degraded: string | undefined;
+  /** null if the server serves this client without a session. */
+  readonly sessionId: string | null;
+  /** The secret of a new session. */
+  readonly token?: string | undefined;
+  /** Only of a session that is resumed. */
+  readonly resumption?: Resumption | undefined;
+  /** Why there is no session although the client asked for one. */
+  readonly degraded?: string | undefined;
 }
 
 /** The server does not speak version 2 (S-VER-5). */
@@ -46,11 +45,7 @@ export class NotVersion2 extends FxferError {
   }
 }
 
-/**
- * What to ask for, by the program's options and by what the client knows of its session.
- *
- * @param attachedBefore Whether this client had a connection before: some options are only for the first.
- */
+/** What to ask for. Some options are only for a client that was not `attachedBefore` to any server. */
 export function handshakeRequest(
   options: ConnectOptions,
   { sessionId: id, token, mode }: Pick<Client, "sessionId" | "token"> & { readonly mode: Mode },
@@ -74,7 +69,7 @@ export function handshakeRequest(
 /**
  * Connects to a server and asks it for a session, or for its terms without one.
  *
- * @param signal An abort ends it at once, with the error of whatever was under way.
+ * @param signal An abort ends the handshake at once, with the error of the step that was under way.
  * @throws {FxferError} The server's code; `connection_lost`; {@linkcode NotVersion2}.
  */
 export async function openConnection(
@@ -102,31 +97,27 @@ async function shakeHands(
 ): Promise<HandshakeReply> {
   const withData = mode === "stateful" ? { data } : {};
   await connection.write(encodeRequest({ id, mode, sequence: 0, action: "connect", ...withData }));
-  const { header, body } = await firstReply(connection, allowV1);
+  const { header: { session: { id: sessionId } }, body } = await firstReply(connection, allowV1);
   if (CODES[body.code].class !== "success") throw refusal("Cannot connect", body);
   const terms = termsOf(body);
-  const { id: sessionId } = header.session;
   if (body.code === "ok" || sessionId === null) {
     const degraded = mode === "stateless" ? undefined : String(body.degraded ?? "mode_not_allowed");
-    return { terms, session: undefined, degraded };
+    return { terms, sessionId: null, degraded };
   }
   const token = typeof body.token === "string" ? body.token : undefined;
   const resumption = body.code === "session_resumed" ? resumptionOf(body) : undefined;
-  return { terms, session: { id: sessionId, token, resumption }, degraded: undefined };
+  return { terms, sessionId, token, resumption };
 }
 
 async function firstReply(connection: ClientConnection, allowV1: boolean): Promise<ReplyFrame> {
-  let reply: ReplyFrame | undefined | typeof LATE;
-  try {
-    reply = await within(allowV1 ? V1_SILENCE_MS : REPLY_TIMEOUT_MS, connection.receive());
-  } catch (cause) {
-    if (isLost(cause)) throw cause;
-    throw new NotVersion2(cause);
-  }
+  const answer = connection.receive().catch((cause) => {
+    throw isLost(cause) ? cause : new NotVersion2(cause);
+  });
+  const reply = await within(allowV1 ? V1_SILENCE_MS : REPLY_TIMEOUT_MS, answer);
   if (reply === LATE) {
-    const error = new FxferError("connection_lost", "Cannot connect: no answer");
+    const error = lost("Cannot connect: no answer");
     throw allowV1 && !connection.heard ? new NotVersion2(error) : error;
   }
   if (reply !== undefined) return reply;
-  throw new FxferError("connection_lost", "Cannot connect: the server closed the connection");
+  throw lost("Cannot connect: the server closed the connection");
 }

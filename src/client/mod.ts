@@ -4,22 +4,22 @@
  * ## The parts, in reading order
  *
  * ```text
- * types.ts, events.ts       what a program gives to the client, and what it gets
- * client.ts                 connect(): the door; its work is done by one of the next two
+ * types.ts                  what a program gives to the client, and what it gets
+ * client.ts                 connect(): the door; one of the next two does the work
  * session_manager.ts        keeps a session over one connection after another
  * v1_sender.ts              sends to a version 1 server: no session, nothing confirmed
- *   options.ts, retry.ts      the program's options with their defaults; the pauses between tries
+ *   options.ts                the program's options with their defaults; the pauses between tries
  *   current_server.ts         which server to connect to, when a session has moved
  *   handshake.ts              the first request of a connection, and its reply
  *   connection_runner.ts      works one connection: a writer, a reader, a watch for silence
  *     client_connection.ts      bytes out, replies in
  *     transmitter.ts            writes one frame
- *     wakeup.ts                 lets a loop sleep until there is work
  *   send_queue.ts             decides what is sent next and what a reply means; no I/O
- *     requests.ts               a request, the end of a connection, a resumption
- *     unanswered_requests.ts, sequence_numbers.ts, frame_size.ts, reply_outcome.ts, reply_fields.ts
+ *     requests.ts               the requests, and which of them have no reply yet
+ *     replies.ts                what a reply says, and what it means
+ *     sequence_numbers.ts, frame_size.ts
  *   outgoing_file.ts          one file: how much of it is sent, answered and hashed
- *     frame_source.ts, source.ts, file_digest.ts
+ *     frame_source.ts, source.ts
  *   client_errors.ts          the errors that the client makes itself
  * ```
  *
@@ -39,8 +39,8 @@
  * - **Unanswered frames are kept without their bytes.** A source of known size can be read again, so a
  *   client of any number of large files needs two buffers of memory. Only a stream's bytes are kept, at
  *   most one window of frames.
- * - **A frame has at most 8 MiB, as a checkpoint of the server.** One frame for a whole file would spare
- *   a few replies, but its progress would not be seen.
+ * - **A frame has at most 8 MiB, as a checkpoint of the server.** After a lost connection little is sent
+ *   twice, and the replies show progress. One frame for a whole file would only spare a few replies.
  * - **A file is read into 1 MiB buffers, each read awaited.** Piping the file's stream is a fifth slower
  *   (measured on loopback); synchronous reads are a tenth faster, but block the program on a slow disk.
  * - **After a refusal nothing new is sent until all replies are there.** To guess the next number at once
@@ -51,11 +51,12 @@
  * @module
  */
 export { connect } from "./client.ts";
-export type { ClientEvent } from "./events.ts";
-export { type Backoff, DEFAULT_BACKOFF, DEFAULT_RETRIES, retryDelay } from "./retry.ts";
+export { DEFAULT_BACKOFF, DEFAULT_RETRIES } from "./options.ts";
 export { fileSource } from "./source.ts";
 export type {
+  Backoff,
   Client,
+  ClientEvent,
   ConnectOptions,
   Progress,
   SendOptions,

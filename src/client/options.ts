@@ -1,8 +1,14 @@
 /** The options of a client that several of its parts need, checked and with their defaults. @module */
 import { silentLogger } from "../log.ts";
-import type { ClientEvent } from "./events.ts";
-import { backoffOf, DEFAULT_RETRIES, retryDelay } from "./retry.ts";
-import type { ConnectOptions } from "./types.ts";
+import type { Backoff, ClientEvent, ConnectOptions } from "./types.ts";
+
+/** The pauses that are used when none are given.
+ * @category Client */
+export const DEFAULT_BACKOFF: Backoff = { initialMs: 200, maxMs: 10_000 };
+
+/** Tries in a row without progress before a client gives up.
+ * @category Client */
+export const DEFAULT_RETRIES = 8;
 
 /** Made once for a client by {@linkcode resolveOptions}. */
 export interface ResolvedOptions {
@@ -30,12 +36,40 @@ export function resolveOptions(options: ConnectOptions): ResolvedOptions {
     emit: (event) => {
       if (log.enabled("debug")) {
         const { type, ...fields } = event;
-        // Who knows a session's id has half of what it takes to steal the session: 8 characters of it
-        // are enough for a log.
+        // A log has only 8 characters of a session's id: the whole id is half of what a thief needs.
         const short = "sessionId" in event ? { sessionId: event.sessionId?.slice(0, 8) } : {};
         log.debug(`client.${type}`, { ...fields, ...short });
       }
       options.onEvent?.(event);
     },
   };
+}
+
+/**
+ * The pause before the next try, in whole milliseconds: a random part, from none to all, of a step that
+ * doubles with each failure, added to the pause that the server asked for.
+ *
+ * @param failures Tries that failed in a row, 1 or more.
+ * @param random A number from 0 to 1.
+ * @param retryAfterMs The pause the server asked for; undefined if it did not.
+ */
+export function retryDelay(
+  failures: number,
+  backoff: Backoff,
+  random: number,
+  retryAfterMs = 0,
+): number {
+  // 2^31 ms is beyond any sensible maximum, and keeps the product finite.
+  const step = Math.min(backoff.maxMs, backoff.initialMs * 2 ** Math.min(31, failures - 1));
+  return Math.round(retryAfterMs + random * step);
+}
+
+/** Checks and completes the pauses a program gave. @throws {RangeError} If they cannot be used. */
+export function backoffOf(given: Partial<Backoff> = {}): Backoff {
+  const initialMs = given.initialMs ?? Math.min(DEFAULT_BACKOFF.initialMs, given.maxMs ?? Infinity);
+  const maxMs = given.maxMs ?? Math.max(DEFAULT_BACKOFF.maxMs, initialMs);
+  if (!(initialMs >= 0 && maxMs >= initialMs && maxMs < Infinity)) {
+    throw new RangeError("Cannot use backoff: 0 <= initialMs <= maxMs must hold");
+  }
+  return { initialMs, maxMs };
 }

@@ -1,16 +1,15 @@
-/**
- * One file that a program sends: how much of it is sent, answered and hashed, and at last its result.
- * The client makes one for each `send` call; the send queue or a V1 sender takes frames from it.
- *
- * @module
- */
+/** One file that a program sends, and the frames that carry it. @module */
+import { createHash } from "node:crypto";
 import { FxferError } from "../errors.ts";
 import { omitUndefined } from "../omit_undefined.ts";
-import { encodeV1Header, MAX_NAME_BYTES, type ReplyBody } from "../protocol/mod.ts";
+import {
+  encodeV1Header,
+  MAX_NAME_BYTES,
+  type ReplyBody,
+  type TransferData,
+} from "../protocol/mod.ts";
 import { localError, sourceChanged } from "./client_errors.ts";
-import { FileDigest } from "./file_digest.ts";
 import { type FrameSource, frameSourceOf } from "./frame_source.ts";
-import type { TransferFrame } from "./requests.ts";
 import type { SendOptions, SendResult, SourceInput } from "./types.ts";
 
 /** Bytes that are only hashed, not sent, are read in pieces of this size. */
@@ -19,7 +18,22 @@ const HASH_READ_BYTES = 1024 * 1024;
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 const SHA256 = /^[0-9a-f]{64}$/;
 
-/** See the module's text. */
+/** A request that sends the bytes of a file from `start` to `end`. */
+export interface TransferFrame {
+  readonly kind: "transfer";
+  readonly file: OutgoingFile;
+  /** 0 without a session. */
+  readonly sequence: number;
+  readonly start: number;
+  readonly end: number;
+  /** Kept with the frame, because a repeated request must have the same session data (S-SEQ-1). */
+  readonly data: TransferData;
+}
+
+/**
+ * How much of a file is sent, answered and hashed, and at last its result. The client makes one for each
+ * `send` call; the send queue or a V1 sender takes frames from it.
+ */
 export class OutgoingFile {
   readonly uploadId: string;
   readonly mimeType: string;
@@ -30,26 +44,29 @@ export class OutgoingFile {
   allSent = false;
   /** The server has all bytes below this offset. */
   acknowledged = 0;
-  /** How often a frame was refused since the server last took one. */
+  /** How many frames were refused since the server last took one. */
   refusals = 0;
-  /** Whether a frame of it was sent in this session, so that the server may have a part. */
+  /** Whether a frame of the file was sent in this session, so that the server may have a part. */
   sentInSession = false;
   /** Whether {@linkcode prepare} is under way. */
   preparing = false;
   /**
-   * Whether a frame's payload is being written. The payload is written to its end even if the result is
-   * decided meanwhile, since otherwise the connection could not go on: the source is closed after it.
+   * Whether a frame's payload is being written. Even if the result is decided meanwhile, the payload is
+   * written to its end, so that the connection can go on. The source is closed only after that.
    */
   sending = false;
-  readonly result: Promise<SendResult>;
+  readonly #result: PromiseWithResolvers<SendResult> = Promise.withResolvers();
+  readonly result: Promise<SendResult> = this.#result.promise;
 
   readonly #options: SendOptions;
-  readonly #result: PromiseWithResolvers<SendResult> = Promise.withResolvers();
-  readonly #digest = new FileDigest();
+  readonly #hash = createHash("sha256");
+  /** How many bytes from the start of the file are hashed. */
+  #hashed = 0;
+  #sha256: string | undefined;
   #attempts = 1;
   readonly #resumedFrom: number[] = [];
   #decided = false;
-  /** Whether the source may have changed since it was last looked at. */
+  /** Whether the source may have changed since the last look at it. */
   #unchecked = false;
 
   /** @throws {TypeError | RangeError} If an argument cannot be used. */
@@ -68,8 +85,7 @@ export class OutgoingFile {
     encodeV1Header({ mimeType: this.mimeType, size: 0 }); // throws if it is no media type
     this.source = frameSourceOf(input);
     this.#options = options;
-    this.result = this.#result.promise;
-    // The caller of send() gets the rejection. Until it waits for it, the rejection must not end the process.
+    // A rejection that comes before the caller of send() waits for the result must not end the process.
     this.result.catch(() => {});
   }
 
@@ -80,7 +96,7 @@ export class OutgoingFile {
 
   /** The next frame; undefined if {@linkcode prepare} must be called first. */
   nextFrame(frameSize: number, sequence: number): TransferFrame | undefined {
-    if (this.#unchecked || this.#digest.hashed < this.next || this.preparing) return undefined;
+    if (this.#unchecked || this.#hashed < this.next || this.preparing) return undefined;
     const start = this.next;
     const span = this.source.span(start, frameSize);
     if (span === undefined) return undefined;
@@ -113,7 +129,7 @@ export class OutgoingFile {
         if (await this.source.changed?.()) throw sourceChanged();
         this.#unchecked = false;
       }
-      if (this.#digest.hashed < this.next) await this.#hashUpTo(this.next);
+      if (this.#hashed < this.next) await this.#hashUpTo(this.next);
       if (!this.#decided) await this.source.prepare(this.next, frameSize);
     } catch (error) {
       this.fail(localError(error));
@@ -124,11 +140,11 @@ export class OutgoingFile {
 
   /** Hashes bytes that were handed to the network, and reports the progress. */
   bytesSent(bytes: Uint8Array, offset: number): void {
-    this.#digest.update(bytes, offset);
+    this.#updateDigest(bytes, offset);
     this.#report(offset + bytes.length);
   }
 
-  /** The payload of a frame was written, or writing it failed. */
+  /** The payload of a frame was written, or could not be. */
   doneSending(): void {
     this.sending = false;
     if (this.#decided) this.source.close();
@@ -155,9 +171,9 @@ export class OutgoingFile {
     this.#unchecked = this.sentInSession && this.source.changed !== undefined;
   }
 
-  /** As {@linkcode rewind}, because a resumed session has the file up to `offset`. */
+  /** Rewinds to `offset`, because a resumed session has the file up to there. */
   resume(offset: number): void {
-    // Also if an earlier run of the program sent the part: then this is the second attempt.
+    // This run is the second attempt also if an earlier run of the program sent the part.
     this.sentInSession = true;
     this.rewind(offset);
     if (this.#decided) return;
@@ -171,33 +187,26 @@ export class OutgoingFile {
     this.allSent = true;
     try {
       if (this.#wholeDigest() === undefined) await this.#hashUpTo(this.source.size ?? Infinity);
-      const sha256 = this.#digest.hex();
+      const sha256 = this.#digest();
       const { file, replayed = false, durability } = body;
       if (file !== undefined && file.sha256 !== sha256) {
-        throw new FxferError(
-          "checksum_mismatch",
-          "Cannot confirm file: the server stored other bytes than were sent",
-          { fields: { sha256, file } },
-        );
+        const message = "Cannot confirm file: the server stored other bytes than were sent";
+        throw new FxferError("checksum_mismatch", message, { fields: { sha256, file } });
       }
       const survives = typeof durability === "string" ? { durability } : {};
-      this.#finish({ file, confirmed: true, replayed, ...survives });
+      this.finish({ file, confirmed: true, replayed, ...survives });
     } catch (error) {
       this.fail(localError(error));
     }
   }
 
-  /** A version 1 server has taken the bytes; it says nothing that could be checked. */
-  finishUnconfirmed(): void {
-    this.#finish({ file: undefined, confirmed: false, replayed: false });
-  }
-
-  #finish(result: Omit<SendResult, "sha256" | "attempts" | "resumedFrom">): void {
+  /** The file is sent: resolves with what the server said of the file. */
+  finish(result: Omit<SendResult, "sha256" | "attempts" | "resumedFrom">): void {
     if (this.#decided) return;
     this.#decide();
     this.#result.resolve({
       ...result,
-      sha256: this.#digest.hex(),
+      sha256: this.#digest(),
       attempts: this.#attempts,
       resumedFrom: this.#resumedFrom,
     });
@@ -215,22 +224,35 @@ export class OutgoingFile {
     if (!this.sending) this.source.close(reason);
   }
 
+  /** Hashes the bytes at `offset`, which is at most `#hashed`, except those that are hashed already. */
+  #updateDigest(bytes: Uint8Array, offset: number): void {
+    const known = this.#hashed - offset;
+    if (known >= bytes.length) return;
+    this.#hash.update(known === 0 ? bytes : bytes.subarray(known));
+    this.#hashed = offset + bytes.length;
+  }
+
+  /** The digest as hex. After the first call no more bytes can be hashed. */
+  #digest(): string {
+    return this.#sha256 ??= this.#hash.digest("hex");
+  }
+
   /** The digest of the whole file, if its size is known and every byte is hashed. */
   #wholeDigest(): string | undefined {
-    return this.#digest.hashed === this.source.size ? this.#digest.hex() : undefined;
+    return this.#hashed === this.source.size ? this.#digest() : undefined;
   }
 
   async #hashUpTo(end: number): Promise<void> {
     const buffer = new Uint8Array(HASH_READ_BYTES);
-    while (this.#digest.hashed < end && !this.#decided) {
-      const at = this.#digest.hashed;
+    while (this.#hashed < end && !this.#decided) {
+      const at = this.#hashed;
       const wanted = buffer.subarray(0, Math.min(buffer.length, end - at));
       const count = await this.source.read(wanted, at);
       if (count === null) {
         if (end === Infinity) return;
         throw sourceChanged();
       }
-      this.#digest.update(buffer.subarray(0, count), at);
+      this.#updateDigest(buffer.subarray(0, count), at);
       this.source.release(at + count);
     }
   }

@@ -1,36 +1,36 @@
-/**
- * The files of a client and the requests that carry them: what is sent next, what is unanswered, and
- * what a reply means for both. These are the exactly-once rules (S-SEQ) from the client's side.
- *
- * The queue does no I/O. A connection runner takes requests from it, writes them, and hands the replies
- * back; the session manager tells it of new files and of each new connection. Frames without a reply are
- * kept as descriptions, without their bytes. If the server has not run one, the file makes a new frame
- * from the offset that the server names. If the server has run one and only the reply was lost, the frame
- * is repeated without its bytes, and the server answers from its record (S-SEQ-1).
- *
- * @module
- */
+/** Decides what a client sends next, and what each reply means: the exactly-once rules (S-SEQ). @module */
 import { CODES, type FxferError } from "../errors.ts";
 import { DEFAULT_MAX_INFLIGHT, type Mode, type ReplyBody } from "../protocol/mod.ts";
+import { within } from "../within.ts";
 import { refusal } from "./client_errors.ts";
 import { frameSizeFor, tooLarge } from "./frame_size.ts";
 import type { ResolvedOptions } from "./options.ts";
-import type { OutgoingFile } from "./outgoing_file.ts";
-import { totalsOf } from "./reply_fields.ts";
-import { connectionEndOf, endedBy, isSessionTaken, outcomeOf } from "./reply_outcome.ts";
-import type { ClientRequest, ConnectionEnd, Resumption, TransferFrame } from "./requests.ts";
+import type { OutgoingFile, TransferFrame } from "./outgoing_file.ts";
+import { connectionEndOf, endedBy, isSessionTaken, outcomeOf, totalsOf } from "./replies.ts";
+import {
+  type ClientRequest,
+  type ConnectionEnd,
+  type Resumption,
+  UnansweredRequests,
+} from "./requests.ts";
 import { SequenceNumbers } from "./sequence_numbers.ts";
 import type { Terms } from "./types.ts";
-import { UnansweredRequests } from "./unanswered_requests.ts";
 
-/** See the module's text. */
+/**
+ * The files of a client, and the requests that carry them. A connection runner takes requests from the
+ * queue, writes them, and hands the replies back; while there is no work the runner sleeps. The session
+ * manager tells the queue of new files and of each new connection.
+ *
+ * A frame without a reply is kept without its bytes. If the server has not run the frame, the file makes
+ * a new one from the offset that the server names. If the server has run the frame and only the reply was
+ * lost, the frame is repeated without its bytes, and the server answers from its record (S-SEQ-1).
+ */
 export class SendQueue {
-  /** Whether a frame was answered or the server has more of a file: the session manager resets it. */
+  /** Whether the server has taken more of any file since the session manager last reset this. */
   progressed = false;
   /** Whether the session is to be ended after the files. */
   closing = false;
   readonly #options: ResolvedOptions;
-  readonly #onNews: () => void;
   #mode: Mode = "stateful";
   #terms: Terms | undefined;
   /** Files without a result, in the order of their send calls. */
@@ -44,11 +44,28 @@ export class SendQueue {
   #heldUntil = 0;
   /** The file of which the server has a part; its offset is known only from a connect. */
   #openFile: Partial<NonNullable<Resumption["openFile"]>> | undefined;
+  /** Whether {@linkcode wake} was called since the last sleep. */
+  #woken = false;
+  #endSleep: (() => void) | undefined;
 
-  /** @param onNews Called when {@linkcode take} may give a request that it could not give before. */
-  constructor(options: ResolvedOptions, onNews: () => void) {
+  constructor(options: ResolvedOptions) {
     this.#options = options;
-    this.#onNews = onNews;
+  }
+
+  /** Ends the {@linkcode sleep} under way or else the next one; may be passed on as a callback. */
+  readonly wake = (): void => {
+    this.#woken = true;
+    this.#endSleep?.();
+  };
+
+  /** Lets the runner or the session manager sleep until there may be work, or at most `ms` milliseconds. */
+  async sleep(ms: number = Infinity): Promise<void> {
+    if (!this.#woken) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#endSleep = resolve;
+      await (ms === Infinity ? promise : within(ms, promise));
+    }
+    this.#woken = false;
   }
 
   /** Whether a request of this kind has no reply yet. */
@@ -61,17 +78,17 @@ export class SendQueue {
     return !this.closing && this.#firstFile() === undefined;
   }
 
-  /** Whether only the end of the session is left to ask for. */
+  /** Whether every file has its result, and the client only has to end the session. */
   get onlyClosing(): boolean {
     return this.closing && this.#firstFile() === undefined;
   }
 
-  /** Whether the client may leave: without a session there is no end to ask for. */
+  /** Whether the client may leave: every file has its result, and there is no session to end. */
   get done(): boolean {
     return this.#mode === "stateless" && this.onlyClosing;
   }
 
-  /** Milliseconds until new requests may be sent after a refusal; undefined when they may be now. */
+  /** Milliseconds until new requests may be sent after a refusal; undefined if they may be sent now. */
   get heldForMs(): number | undefined {
     const ms = this.#heldUntil - this.#options.now();
     return ms > 0 ? ms : undefined;
@@ -80,10 +97,10 @@ export class SendQueue {
   /** Adds a file behind the others. */
   add(file: OutgoingFile): void {
     this.#files.add(file);
-    // The server may have a part of it from an earlier run of the program.
+    // The server may have a part of the file from an earlier run of the program.
     const { uploadId, offset } = this.#openFile ?? {};
     if (uploadId === file.uploadId && offset !== undefined) this.#resume(file, offset);
-    this.#onNews();
+    this.wake();
   }
 
   /** Rejects every file. */
@@ -92,7 +109,7 @@ export class SendQueue {
     this.#files.clear();
   }
 
-  /** The first file that has no result and matches; files that were given up are taken out on the way. */
+  /** The first file that has no result and matches; takes out files that have a result on the way. */
   #firstFile(matches: (file: OutgoingFile) => boolean = () => true): OutgoingFile | undefined {
     // This does not walk the whole queue: only files that are sent and unanswered stand in front, and
     // the window bounds them.
@@ -102,7 +119,7 @@ export class SendQueue {
     }
   }
 
-  /** The next request to write; undefined while there is none or it must wait. */
+  /** The next request to write; undefined while there is none, or while requests must wait. */
   take(): ClientRequest | undefined {
     if (this.#unanswered.size >= (this.#terms?.maxInflight ?? DEFAULT_MAX_INFLIGHT)) return;
     const repeated = this.#unanswered.nextToRepeat();
@@ -115,15 +132,15 @@ export class SendQueue {
     }
   }
 
-  /** A heartbeat to write now. */
+  /** A heartbeat to write now: it repeats the last number that was given out (S-SEQ-3). */
   takeHeartbeat(): ClientRequest {
-    return this.#unanswered.add({ kind: "heartbeat", sequence: this.#numbers.last });
+    return this.#unanswered.add({ kind: "heartbeat", sequence: this.#numbers.next - 1 });
   }
 
   #takeFrame(file: OutgoingFile): ClientRequest | undefined {
     const stateful = this.#mode === "stateful";
     if (stateful && this.#openFile !== undefined && this.#openFile.uploadId !== file.uploadId) {
-      // A session has room for one unfinished file: the part of a file that was given up is dropped.
+      // A session has room for one unfinished file: the server must drop its part of another file.
       const { uploadId } = this.#openFile;
       this.#openFile = undefined;
       return this.#unanswered.add({ kind: "cancel", sequence: this.#numbers.take(), uploadId });
@@ -136,7 +153,7 @@ export class SendQueue {
     }
     const frame = file.nextFrame(frameSize, stateful ? this.#numbers.next : 0);
     if (frame === undefined) {
-      if (!file.preparing) file.prepare(frameSize).then(this.#onNews);
+      if (!file.preparing) file.prepare(frameSize).then(this.wake);
       return;
     }
     const { complete } = frame.data;
@@ -151,7 +168,7 @@ export class SendQueue {
   /** Gives a file up, so that the next one has its turn. */
   #giveUp(file: OutgoingFile, error: FxferError): undefined {
     file.fail(error);
-    this.#onNews();
+    this.wake();
   }
 
   /** Takes in a reply; replies come in the order of their requests. */
@@ -160,9 +177,9 @@ export class SendQueue {
     if (end !== undefined) return end;
     const request = this.#unanswered.shift();
     if (request === undefined) return endedBy(body);
-    this.#onNews();
+    this.wake();
     if (request.kind === "heartbeat") return;
-    // The requests behind a refused one are refused with it: that is not their files' fault.
+    // The server refuses all requests behind a refused one: those refusals do not count against files.
     const behindRefusal = this.#numbers.refused;
     if (this.#mode === "stateful") {
       this.#numbers.answered(request.sequence, body, this.#unanswered.allNumbersAnswered);
@@ -171,12 +188,12 @@ export class SendQueue {
     if (request.kind === "transfer") this.#transferAnswered(request, body, behindRefusal);
   }
 
-  /** Takes in a notice: the server closes the connection after it. */
+  /** Takes in a notice, after which the server closes the connection. */
   noticed(body: ReplyBody): ConnectionEnd {
     const end = endedBy(body);
     const { first } = this.#unanswered;
     if (end.kind === "lost" || isSessionTaken(body) || first?.kind !== "transfer") return end;
-    // The server could not read the first frame without a reply: its file is at fault (S-VER-6).
+    // The server could not read the first unanswered frame: the frame's file is at fault (S-VER-6).
     first.file.fail(refusal("Cannot send file", body));
     return endedBy(body, "lost");
   }
@@ -195,27 +212,18 @@ export class SendQueue {
     const { file, end } = frame;
     if (file.decided) return;
     const outcome = outcomeOf(frame, body, this.#mode);
-    switch (outcome.kind) {
-      case "acknowledged":
-      case "stored":
-        this.progressed = true;
-        file.acknowledge(end);
-        if (outcome.kind === "stored") this.#stored(file, body);
-        return;
-      case "again":
-        if (outcome.blockedBy !== undefined) this.#openFile = outcome.blockedBy;
-        if (behindRefusal) file.rewind(Math.min(outcome.offset, file.next));
-        else this.#sendAgain(file, outcome.offset, body);
-        return;
-      case "failed":
-        file.fail(outcome.error);
+    if (outcome.kind === "failed") return file.fail(outcome.error);
+    if (outcome.kind === "again") {
+      if (outcome.blockedBy !== undefined) this.#openFile = outcome.blockedBy;
+      if (!behindRefusal) return this.#sendAgain(file, outcome.offset, body);
+      return file.rewind(Math.min(outcome.offset, file.next));
     }
-  }
-
-  #stored(file: OutgoingFile, body: ReplyBody): void {
+    this.progressed = true;
+    file.acknowledge(end);
+    if (outcome.kind === "acknowledged") return;
     this.#files.delete(file);
     if (this.#openFile?.uploadId === file.uploadId) this.#openFile = undefined;
-    file.confirm(body).then(this.#onNews);
+    file.confirm(body).then(this.wake);
   }
 
   /** Sends from `offset` again, after a pause where the code asks for one. */

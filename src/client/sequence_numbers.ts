@@ -1,12 +1,4 @@
-/**
- * Gives out the sequence numbers of a session's requests (S-SEQ). Pure.
- *
- * The server runs requests strictly in order, so after one refusal it refuses all requests behind it.
- * The send queue then sends nothing new until every reply is there. The number to go on with is the one
- * that the server names, or it follows from the code of the refusal.
- *
- * @module
- */
+/** Gives out the sequence numbers of a session's requests (S-SEQ). Pure. @module */
 import { CODES } from "../errors.ts";
 import type { ReplyBody } from "../protocol/mod.ts";
 
@@ -19,20 +11,19 @@ const NUMBER_STAYS_FREE: ReadonlySet<string> = new Set([
   "too_large",
 ]);
 
-/** The sequence numbers of one session; see the module's text. */
+/**
+ * The sequence numbers of one session. The server runs requests strictly in order, so after one refusal
+ * the server refuses all later requests as well. When every reply is there, the client goes on with the
+ * number that the server named, or that follows from the code of the refusal.
+ */
 export class SequenceNumbers {
   #next = 1;
   /** After a refusal: the number that will be next once all replies are there. */
   #nextAfterRefusal: number | undefined;
 
-  /** Whether a request was refused and not all replies are there: nothing new may be sent. */
+  /** Whether a request was refused and not all replies are there: then nothing new may be sent. */
   get refused(): boolean {
     return this.#nextAfterRefusal !== undefined;
-  }
-
-  /** The last number given out: a heartbeat repeats it (S-SEQ-3). */
-  get last(): number {
-    return this.#next - 1;
   }
 
   /** The number that {@linkcode take} would give out. */
@@ -51,7 +42,7 @@ export class SequenceNumbers {
     this.#nextAfterRefusal = undefined;
   }
 
-  /** A request was answered; `allAnswered` says that no other one waits for its reply. */
+  /** A request was answered; `allAnswered` says that no other request waits for its reply. */
   answered(sequence: number, body: ReplyBody, allAnswered: boolean): void {
     const { code, expected } = body;
     if (CODES[code].class === "success" || body.replayed === true) {
@@ -61,9 +52,9 @@ export class SequenceNumbers {
     } else if (typeof expected === "number") {
       this.#nextAfterRefusal = expected;
     } else if (!this.refused) {
-      // Other codes do not say whether the number was used up. The higher guess is safe: a number that
-      // is too high is answered sequence_gap with the right one, while a number that is too low is that
-      // of another request, and its file would be lost.
+      // Other codes do not say whether the number was used up. The higher guess is safe: the server
+      // answers a number that is too high with sequence_gap and the right number. A number that is too
+      // low would be that of an earlier request, and the new request's file would be lost.
       const free = CODES[code].class === "retry" || NUMBER_STAYS_FREE.has(code);
       this.#nextAfterRefusal = free ? sequence : sequence + 1;
     }

@@ -1,15 +1,8 @@
-/**
- * Keeps a session alive over one connection after another: it connects, shakes hands, lets a connection
- * runner work until the connection ends, and connects again. It stops when the program closes the client,
- * when the server refuses for good, or after too many tries without progress. `connect` makes one.
- *
- * @module
- */
+/** Keeps a session over one connection after another. @module */
 import { type Endpoint, formatEndpoint } from "../address.ts";
 import { FxferError } from "../errors.ts";
 import type { Mode } from "../protocol/mod.ts";
 import { pause } from "../within.ts";
-import type { ClientConnection } from "./client_connection.ts";
 import { ConnectionRunner } from "./connection_runner.ts";
 import { CurrentServer } from "./current_server.ts";
 import { type HandshakeReply, handshakeRequest, NotVersion2, openConnection } from "./handshake.ts";
@@ -19,9 +12,12 @@ import type { ConnectionEnd } from "./requests.ts";
 import { SendQueue } from "./send_queue.ts";
 import { Transmitter } from "./transmitter.ts";
 import type { ConnectOptions, SessionTotals, Terms } from "./types.ts";
-import { Wakeup } from "./wakeup.ts";
 
-/** See the module's text. */
+/**
+ * Connects, shakes hands, lets a connection runner work until the connection ends, and connects again. It
+ * stops when the program closes the client, when the server refuses for good, or after too many tries
+ * without progress. `connect` makes one for each client.
+ */
 export class SessionManager {
   sessionId: string | null;
   token: string | undefined;
@@ -32,10 +28,8 @@ export class SessionManager {
   readonly #resolved: ResolvedOptions;
   readonly #server: CurrentServer;
   readonly #queue: SendQueue;
-  readonly #transmitter = new Transmitter();
+  readonly #transmitter: Transmitter;
   readonly #stop = new AbortController();
-  /** Wakes the writer of the runner, or the manager itself while there is no connection. */
-  readonly #wakeup = new Wakeup();
   readonly #firstConnect = Promise.withResolvers<void>();
   readonly #totals = Promise.withResolvers<SessionTotals | undefined>();
   #runner: ConnectionRunner | undefined;
@@ -57,8 +51,9 @@ export class SessionManager {
     this.sessionId = options.sessionId ?? null;
     this.token = options.token;
     this.mode = options.mode === "stateless" ? "stateless" : "stateful";
-    this.#queue = new SendQueue(this.#resolved, () => this.#wakeup.wake());
-    // Where the program waits for neither of these, a rejection must not end the process.
+    this.#queue = new SendQueue(this.#resolved);
+    this.#transmitter = new Transmitter(this.#resolved.now);
+    // A rejection must not end the process when the program does not wait for these promises.
     this.#totals.promise.catch(() => {});
     this.#firstConnect.promise.catch(() => {});
   }
@@ -68,11 +63,7 @@ export class SessionManager {
     return this.#server.address;
   }
 
-  /**
-   * Connects for the first time.
-   *
-   * @throws {FxferError} The server's code; the last error when the tries are used up; `interrupted`.
-   */
+  /** Connects for the first time. @throws {FxferError} The error that ended the client. */
   async start(): Promise<void> {
     this.#running = this.#run();
     try {
@@ -83,25 +74,25 @@ export class SessionManager {
     }
   }
 
-  /** Adds a file behind the others; its `result` tells what becomes of it. */
+  /** Adds a file behind the others; the file's `result` tells how it ended. */
   add(file: OutgoingFile): void {
     if (this.#over !== undefined) return file.fail(this.#over);
     this.#queue.add(file);
   }
 
-  /** The program gave a file up. In the middle of a frame the connection cannot be used any further. */
+  /** The program gave a file up. If that cuts a frame short, the connection is of no more use. */
   abandon(file: OutgoingFile, error: FxferError): void {
     const insideFrame = file.sending;
     file.fail(error);
     if (insideFrame) this.#runner?.cut(error);
-    this.#wakeup.wake();
+    this.#queue.wake();
   }
 
   /** Ends the session after the files under way (S-DIS-1). */
   async disconnect(): Promise<SessionTotals | undefined> {
     if (this.#over !== undefined) throw this.#over;
     this.#queue.closing = true;
-    this.#wakeup.wake();
+    this.#queue.wake();
     const totals = await this.#totals.promise;
     await this.#running;
     return totals;
@@ -120,7 +111,7 @@ export class SessionManager {
     this.#totals.reject(this.#over);
     this.#stop.abort();
     this.#runner?.cut(this.#over);
-    this.#wakeup.wake();
+    this.#queue.wake();
   }
 
   async #run(): Promise<void> {
@@ -136,16 +127,16 @@ export class SessionManager {
         }
       }
     } catch (error) {
-      // Nothing above is expected to throw. If it does, callers must not wait for ever.
+      // No step above is expected to throw. If one does, callers must not wait for ever.
       this.#end(new FxferError("internal_error", "Cannot go on: client failed", { cause: error }));
     }
   }
 
-  /** Makes one connection and works it to its end; undefined: decide anew what to do. */
+  /** Makes one connection and works it to its end. Undefined: the next round decides what to do. */
   async #oneConnection(): Promise<ConnectionEnd | undefined> {
     if (this.#queue.done) return { kind: "closed", totals: undefined };
     if (this.#needsNoConnection) {
-      await this.#wakeup.sleep();
+      await this.#queue.sleep();
       return undefined;
     }
     this.#gaveUp = false;
@@ -157,9 +148,22 @@ export class SessionManager {
         this.#stop.signal,
       );
       this.#attach(reply);
-      return await this.#work(connection, reply.terms);
+      this.#runner = new ConnectionRunner({
+        ...this.#resolved,
+        connection,
+        queue: this.#queue,
+        transmitter: this.#transmitter,
+        session: { id: this.sessionId, mode: this.mode },
+        keepaliveMs: reply.terms.keepaliveS * 1000,
+      });
+      const running = this.#runner.run();
+      // An event of the attach may have made the program close the client.
+      if (this.#over !== undefined) this.#runner.cut(this.#over);
+      return await running;
     } catch (error) {
       return this.#refused(error);
+    } finally {
+      this.#runner = undefined;
     }
   }
 
@@ -168,43 +172,22 @@ export class SessionManager {
     return this.#attached && this.#queue.idle && (this.#gaveUp || this.mode === "stateless");
   }
 
-  #attach({ terms, session, degraded }: HandshakeReply): void {
+  #attach({ terms, sessionId, token, resumption, degraded }: HandshakeReply): void {
     const { emit } = this.#resolved;
-    const resumption = session?.resumption;
     const resumed = resumption !== undefined;
     this.terms = terms;
     this.#attached = true;
     this.#server.arrived();
-    this.sessionId = session?.id ?? null;
+    this.sessionId = sessionId;
     // The token of a resumed session stays the same, and the reply does not repeat it.
-    this.token = session?.token ?? (resumed ? this.token : undefined);
-    if (session === undefined) this.mode = "stateless";
+    this.token = token ?? (resumed ? this.token : undefined);
+    if (sessionId === null) this.mode = "stateless";
     if (degraded !== undefined) emit({ type: "degraded", reason: degraded });
-    const { mode, sessionId } = this;
+    const { mode } = this;
     emit({ type: "connected", mode, sessionId, resumed });
     if (resumed) this.#queue.resumed(terms, resumption);
     else this.#queue.started(terms, mode);
     this.#firstConnect.resolve();
-  }
-
-  async #work(connection: ClientConnection, terms: Terms): Promise<ConnectionEnd> {
-    const { sessionId: id, mode } = this;
-    const { now, emit } = this.#resolved;
-    this.#runner = new ConnectionRunner({
-      connection,
-      queue: this.#queue,
-      transmitter: this.#transmitter,
-      session: { id, mode },
-      keepaliveMs: terms.keepaliveS * 1000,
-      wakeup: this.#wakeup,
-      now,
-      emit,
-    });
-    const running = this.#runner.run();
-    if (this.#over !== undefined) this.#runner.cut(this.#over);
-    const end = await running;
-    this.#runner = undefined;
-    return end;
   }
 
   /** What it means that no connection could be made; undefined: try another way at once. */
@@ -223,7 +206,7 @@ export class SessionManager {
     return { kind: fatal ? "fatal" : "lost", error };
   }
 
-  /** The server no longer has the session: the client asks for a new one, unless nothing is left to do. */
+  /** The server no longer has the session: the client asks for a new one, unless all is done. */
   #sessionLost(error: FxferError): ConnectionEnd | undefined {
     const { sessionId } = this;
     if (sessionId === null) return { kind: "fatal", error };

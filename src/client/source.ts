@@ -1,8 +1,8 @@
 /** The sources that the client makes itself: bytes in memory, a Blob, a file on disk. @module */
-import { FxferError } from "../errors.ts";
+import { FxferError, reasonOf } from "../errors.ts";
 import type { Source } from "./types.ts";
 
-/** Bytes in memory: never copied, so they must not change until the send is over. */
+/** Bytes in memory: they are never copied, so the program must not change them during the send. */
 export function bytesSource(bytes: Uint8Array): Source {
   return {
     size: bytes.length,
@@ -27,7 +27,7 @@ export function blobSource(blob: Blob): Source {
   };
 }
 
-/** A file on disk. It is open while it is read, and opens itself again after a close. */
+/** A file on disk. The file is open while it is read, and a read after a close opens it again. */
 class FileSource implements Source {
   readonly size: number | undefined;
   readonly #path: string;
@@ -39,7 +39,7 @@ class FileSource implements Source {
     this.#path = path;
     this.#file = file;
     this.#info = info;
-    // A pipe or device does not know its size: it is read to its end.
+    // A pipe or device does not know its size: the client reads to its end.
     this.size = info.isFile ? info.size : undefined;
   }
 
@@ -58,7 +58,7 @@ class FileSource implements Source {
     }
   }
 
-  /** Whether the size or the time of change is another than when the source was made. */
+  /** Whether the file has another size or time of change than when the source was made. */
   async changed(): Promise<boolean> {
     if (this.size === undefined) return false;
     try {
@@ -76,7 +76,7 @@ class FileSource implements Source {
 
   #open(): Deno.FsFile {
     if (this.#file === undefined) {
-      // Not awaited: during a wait the source could be closed, and would then stay open.
+      // Opened without a wait: a close during the wait would find no file yet, and leave it open.
       this.#file = Deno.openSync(this.#path);
       this.#position = 0;
     }
@@ -108,8 +108,6 @@ export async function fileSource(path: string): Promise<Source> {
 }
 
 function unreadable(path: string, cause: unknown): FxferError {
-  if (cause instanceof FxferError) return cause;
-  const reason = cause instanceof Error ? cause.message : String(cause);
-  const message = `Cannot read file ${JSON.stringify(path)}: ${reason}`;
+  const message = `Cannot read file ${JSON.stringify(path)}: ${reasonOf(cause)}`;
   return new FxferError("local_io", message, { cause });
 }

@@ -1,25 +1,22 @@
-/**
- * Sends files to a version 1 server: a connection for each file, no session, nothing confirmed (S-VER-5).
- * `connect` makes one in place of the session manager, if its caller allowed version 1.
- *
- * @module
- */
+/** Sends files to a version 1 server (S-VER-5). @module */
 import type { Endpoint } from "../address.ts";
 import { FxferError, isCode } from "../errors.ts";
 import { DEFAULT_MAX_REQUEST_SIZE, encodeV1Header } from "../protocol/mod.ts";
 import { LATE, within } from "../within.ts";
 import { ClientConnection } from "./client_connection.ts";
 import { localError } from "./client_errors.ts";
-import type { OutgoingFile } from "./outgoing_file.ts";
-import type { TransferFrame } from "./requests.ts";
+import type { OutgoingFile, TransferFrame } from "./outgoing_file.ts";
 import { Transmitter } from "./transmitter.ts";
 
-/** How long a server may take to store a file after its last byte: after that the client stops waiting. */
+/** How long the client waits for a server to store a file after the last byte. */
 const ANSWER_TIMEOUT_MS = 10_000;
-/** An answer is one line: a server that writes more than this sends none. */
+/** An answer is one line: the client reads no more than this. */
 const MAX_ANSWER_BYTES = 64 * 1024;
 
-/** Sends files one after the other; see the module's text. */
+/**
+ * Sends files one after the other: a connection for each, no session, nothing confirmed. `connect` makes
+ * one in place of the session manager, if its caller allowed version 1.
+ */
 export class V1Sender {
   readonly mode = "v1";
   readonly sessionId = null;
@@ -29,10 +26,12 @@ export class V1Sender {
   readonly address: Endpoint;
   readonly #now: () => number;
   readonly #stop = new AbortController();
-  readonly #transmitter = new Transmitter();
+  readonly #transmitter: Transmitter;
   /** Why nothing can be sent any more. */
   #over: FxferError | undefined;
+  /** Files without a result. */
   readonly #files = new Set<OutgoingFile>();
+  /** Resolves when the last of the files has its result. */
   #last: Promise<void> = Promise.resolve();
   /** The file that is being sent, and its connection. */
   #current: { readonly file: OutgoingFile; readonly connection: ClientConnection } | undefined;
@@ -40,9 +39,10 @@ export class V1Sender {
   constructor(address: Endpoint, now: () => number) {
     this.address = address;
     this.#now = now;
+    this.#transmitter = new Transmitter(now);
   }
 
-  /** Adds a file behind the others; its `result` tells what becomes of it. */
+  /** Adds a file behind the others; the file's `result` tells how it ended. */
   add(file: OutgoingFile): void {
     if (this.#over !== undefined) return file.fail(this.#over);
     this.#files.add(file);
@@ -79,12 +79,13 @@ export class V1Sender {
       this.#current = { file, connection };
       try {
         const head = encodeV1Header({ mimeType: file.mimeType, size: frame.end });
-        await this.#transmitter.send(connection, head, frame, () => {});
+        await this.#transmitter.send(connection, head, frame);
         await connection.closeWrite();
         const line = await answerOf(connection);
         if (line?.startsWith("ERROR")) throw refused(line);
         file.acknowledge(frame.end);
-        file.finishUnconfirmed();
+        // Whatever a version 1 server answers, the answer names nothing that could be checked.
+        file.finish({ file: undefined, confirmed: false, replayed: false });
       } finally {
         this.#current = undefined;
         connection.close();
@@ -107,22 +108,18 @@ async function wholeFile(file: OutgoingFile): Promise<TransferFrame | undefined>
   await file.prepare(limit);
   const frame = file.decided ? undefined : file.nextFrame(limit, 0);
   if (frame === undefined || frame.data.complete) return frame;
-  throw new FxferError(
-    "too_large",
-    `Cannot send file: of unknown size and over ${limit} bytes, which version 1 cannot carry`,
-    { fields: { limit } },
-  );
+  const what = `of unknown size and over ${limit} bytes, which version 1 cannot carry`;
+  throw new FxferError("too_large", `Cannot send file: ${what}`, { fields: { limit } });
 }
 
 /** The first line of the answer; undefined if no whole line came in time. */
 async function answerOf(connection: ClientConnection): Promise<string | undefined> {
   const reading = readText(connection);
   if (await within(ANSWER_TIMEOUT_MS, reading) === LATE) connection.close();
-  const text = await reading;
-  return text.includes("\n") ? text.slice(0, text.indexOf("\n")) : undefined;
+  return /^([^\n]*)\n/.exec(await reading)?.[1];
 }
 
-/** What the server sends until the connection ends. Never rejects. */
+/** The text that the server sends until the connection ends. Never rejects. */
 async function readText(connection: ClientConnection): Promise<string> {
   const decoder = new TextDecoder();
   let text = "";

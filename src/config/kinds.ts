@@ -1,5 +1,5 @@
 /**
- * How the values of settings are read. Each takes what YAML gives and also plain text, so that
+ * Readers for the values of settings. Each reader takes what YAML gives and also plain text, so that
  * `--set server.port=8080` means the same as the line in the file.
  *
  * @module
@@ -11,9 +11,9 @@ import { parseRedisUrl } from "./redis_url.ts";
 export type Range = readonly [min: number, max?: number];
 
 /** The sorts of text that the table names. */
-export type TextName = "host" | "folder" | "file_name" | "redis_url" | "network";
+export type TextName = "host" | "folder" | "file_name" | "redis_url";
 
-/** What the table says about the values of a setting: some words, values of one other sort, or both. */
+/** The values that a row of the table allows: some words, values of one other sort, or both. */
 export interface Values {
   readonly words?: readonly string[];
   readonly integer?: Range;
@@ -23,33 +23,33 @@ export interface Values {
   readonly bytes?: Range;
   readonly text?: TextName;
   /** As text, the items stand between commas. */
-  readonly list?: TextName;
+  readonly list?: "networks";
 }
 
-/** How values are read. */
+/** Reads values of one sort. */
 interface Reader {
-  /** What is wanted, in a few words: `seconds 0 to 86400`. */
+  /** The wanted values in a few words: `seconds 0 to 86400`. */
   readonly brief: string;
-  /** What follows it in a fault. */
+  /** What a fault adds to these words. */
   readonly example?: string;
-  /** Whether the value may hold a password: then it is neither echoed nor printed. */
+  /** Whether the value may hold a password: then faults do not repeat it, and it is printed masked. */
   readonly secret?: boolean;
-  /** The value; undefined when `raw` is not one that is wanted. */
+  /** The value that `raw` stands for; undefined when `raw` is not of this sort. */
   read(raw: unknown): unknown;
 }
 
-/** How a setting's value is read. */
+/** Reads the values of one setting. */
 export interface Kind extends Reader {
-  /** What is wanted, as faults say it. */
+  /** The wanted values as faults name them, with an example. */
   readonly wanted: string;
-  /** The words that are taken; none where any value is of another sort. */
+  /** The words that the setting takes; empty where it takes values of another sort only. */
   readonly words: readonly string[];
 }
 
-/** How the values are read that a row of the table describes. */
+/** The reader for the values that a row of the table allows. */
 export function kindOf(row: Values): Kind {
   const { words = [] } = row;
-  const other = otherThanWords(row);
+  const other = readerBesideWords(row);
   const brief = words.length > 2
     ? `one of ${words.join(", ")}`
     : [...words, ...(other === undefined ? [] : [other.brief])].join(" or ");
@@ -65,15 +65,18 @@ export function kindOf(row: Values): Kind {
   };
 }
 
-function otherThanWords({ integer, seconds, bytes, text, list }: Values): Reader | undefined {
+function readerBesideWords({ integer, seconds, bytes, text, list }: Values): Reader | undefined {
   if (integer !== undefined) return numbers("whole number", integer, readInteger);
-  if (seconds !== undefined) return numbers("seconds", seconds, readSeconds, '30, 0.5 or "5m"');
-  if (bytes !== undefined) return numbers("bytes", bytes, readBytes, '65536, "64k" or "10MiB"');
-  if (text !== undefined) return TEXTS[text];
-  return list === undefined ? undefined : listOf(TEXTS[list]);
+  if (seconds !== undefined) {
+    return numbers("seconds", seconds, readSeconds, ', for example 30, 0.5 or "5m"');
+  }
+  if (bytes !== undefined) {
+    return numbers("bytes", bytes, readBytes, ', for example 65536, "64k" or "10MiB"');
+  }
+  return list === undefined ? text && TEXTS[text] : NETWORKS;
 }
 
-/** `on` or `off`. YAML 1.1 reads these bare words as true and false, which count as the words. */
+/** `on` or `off`; true and false count as these words, because YAML 1.1 reads the words so. */
 export function readSwitch(raw: unknown): "on" | "off" | undefined {
   if (raw === false || raw === "off" || raw === "false") return "off";
   return raw === true || raw === "on" || raw === "true" ? "on" : undefined;
@@ -83,12 +86,12 @@ function numbers(
   noun: string,
   [min, max = Number.MAX_SAFE_INTEGER]: Range,
   readNumber: (raw: unknown) => number | undefined,
-  example?: string,
+  example = "",
 ): Reader {
   const range = max === Number.MAX_SAFE_INTEGER ? `${min} or more` : `${min} to ${max}`;
   return {
     brief: `${noun} ${range}`,
-    ...(example === undefined ? {} : { example: `, for example ${example}` }),
+    example,
     read(raw) {
       const value = readNumber(raw);
       return value !== undefined && value >= min && value <= max ? value : undefined;
@@ -100,19 +103,9 @@ function readInteger(raw: unknown): number | undefined {
   return whole(typeof raw === "string" && /^\d+$/.test(raw) ? Number(raw) : raw);
 }
 
-const SECONDS: ReadonlyMap<string, number> = new Map([
-  ["", 1],
-  ["ms", 0.001],
-  ["s", 1],
-  ["m", 60],
-  ["h", 3600],
-  ["d", 86400],
-]);
+const SECONDS = new Map(Object.entries({ "": 1, ms: 0.001, s: 1, m: 60, h: 3600, d: 86_400 }));
 
-/** Seconds from a number, or from text that may carry a unit, such as `500ms` and `5m`. */
-export function readSeconds(raw: unknown): number | undefined {
-  return inUnits(raw, SECONDS);
-}
+const readSeconds = (raw: unknown): number | undefined => inUnits(raw, SECONDS);
 
 const BYTES: ReadonlyMap<string, number> = new Map(
   ["k", "m", "g", "t"].flatMap((letter, index): [string, number][] => [
@@ -140,9 +133,10 @@ function inUnits(raw: unknown, units: ReadonlyMap<string, number>): number | und
   return digits === undefined || factor === undefined ? undefined : Number(digits) * factor;
 }
 
-const text = (brief: string, accept: (text: string) => boolean): Reader => ({
+/** Reads the text for which `accepts` gives anything true. */
+const text = (brief: string, accepts: (text: string) => unknown): Reader => ({
   brief,
-  read: (raw) => typeof raw === "string" && accept(raw) ? raw : undefined,
+  read: (raw) => typeof raw === "string" && accepts(raw) ? raw : undefined,
 });
 
 const TEXTS: Readonly<Record<TextName, Reader>> = {
@@ -153,33 +147,21 @@ const TEXTS: Readonly<Record<TextName, Reader>> = {
     (text) => /^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}$/.test(text),
   ),
   redis_url: {
-    ...text(
-      "a redis, redis+cluster or redis+sentinel URL",
-      (text) => parseRedisUrl(text) !== undefined,
-    ),
+    ...text("a redis, redis+cluster or redis+sentinel URL", parseRedisUrl),
     example: ", or one of these with rediss",
     secret: true,
   },
-  network: {
-    ...text(
-      "an IP address or a network as 10.0.0.0/8",
-      (text) => parseNetwork(text) !== undefined,
-    ),
-    example: ", for example [127.0.0.1, 10.0.0.0/8]",
-  },
 };
 
-function listOf(item: Reader): Reader {
-  return {
-    ...item,
-    brief: `a list of ${item.brief}`,
-    read(raw) {
-      const items = typeof raw === "string"
-        ? raw.split(",").map((text) => text.trim()).filter((text) => text !== "")
-        : raw;
-      if (!Array.isArray(items)) return undefined;
-      const values = items.map((value) => item.read(value));
-      return values.includes(undefined) ? undefined : Object.freeze(values);
-    },
-  };
-}
+const NETWORKS: Reader = {
+  brief: "a list of IP addresses or networks such as 10.0.0.0/8",
+  example: ", for example [127.0.0.1, 10.0.0.0/8]",
+  read(raw) {
+    const items: unknown = typeof raw === "string"
+      ? raw.split(",").map((text) => text.trim()).filter((text) => text !== "")
+      : raw;
+    const valid = Array.isArray(items) &&
+      items.every((item) => typeof item === "string" && parseNetwork(item));
+    return valid ? Object.freeze([...items]) : undefined;
+  },
+};

@@ -26,19 +26,13 @@ export interface ConfigFlag {
 
 /** What {@linkcode loadConfig} takes. */
 export interface LoadOptions {
-  /**
-   * The YAML file.
-   * @default {"config.yaml"}
-   */
+  /** The YAML file. @default {"config.yaml"} */
   readonly file?: string;
-  /**
-   * Whether the user named the file. Then it must be there; otherwise it may be absent.
-   * @default {false}
-   */
+  /** Whether the user named the file, so that its absence is an error. @default {false} */
   readonly explicit?: boolean;
   /** The settings of flags; of two for the same setting the later one counts. */
   readonly flags?: readonly ConfigFlag[];
-  /** `path=value` texts; later ones count before earlier ones, and all of them before `flags`. */
+  /** `path=value` texts, which count before `flags`; of two for one setting the later one counts. */
   readonly sets?: readonly string[];
 }
 
@@ -59,7 +53,10 @@ type Tree = Record<string, unknown>;
 /** An object without a prototype, so that `__proto__` is a key like others, and refused as unknown. */
 const newTree = (): Tree => Object.create(null);
 
-/** Sets the value at a path; a scalar on the way (`limits.rate: off`) is replaced by a mapping. */
+/**
+ * Sets the value at a path of `tree`, and copies the mappings on the way, so that `tree` may share
+ * them with the file. A scalar on the way (`limits.rate: off`) is replaced by a mapping.
+ */
 function assign(tree: Tree, path: string, value: unknown): void {
   const keys = path.split(".");
   const last = keys.pop()!;
@@ -68,12 +65,12 @@ function assign(tree: Tree, path: string, value: unknown): void {
     const next = at[key];
     at = at[key] = Object.assign(newTree(), isMapping(next) ? next : {});
   }
-  // "on" for a section with values keeps these values.
+  // A section that has values keeps them when it is switched on.
   if (isMapping(at[last]) && readSwitch(value) === "on") return;
   at[last] = value;
 }
 
-/** The value at a path; where a section is `on` or `off`, that word and the path of the section. */
+/** The value at a path; below a section that is `on` or `off`, that word and the section's path. */
 function lookUp(tree: Tree, path: string): { readonly path: string; readonly value: unknown } {
   const keys = path.split(".");
   let at: unknown = tree;
@@ -84,27 +81,17 @@ function lookUp(tree: Tree, path: string): { readonly path: string; readonly val
   return { path, value: at };
 }
 
-function clone(value: unknown): unknown {
-  if (!isMapping(value)) return value;
-  const copy = newTree();
-  for (const [key, inner] of Object.entries(value)) copy[key] = clone(inner);
-  return copy;
-}
-
-function readOverrides(options: LoadOptions, faults: ConfigFault[]): ConfigFlag[] {
-  const overrides: ConfigFlag[] = [...options.flags ?? []];
-  for (const text of options.sets ?? []) {
-    const equals = text.indexOf("=");
-    if (equals < 1) {
-      faults.push({
-        path: shorten(text, 60),
-        message: "wanted path=value, for example server.port=0",
-        source: "--set",
-      });
-      continue;
+/** The settings of the flags, then those of `--set`, where a text without a path is a fault. */
+function readOverrides({ flags = [], sets = [] }: LoadOptions, faults: ConfigFault[]) {
+  const overrides: ConfigFlag[] = [...flags];
+  for (const text of sets) {
+    const [, path, value] = /^([^=]+)=(.*)$/s.exec(text) ?? [];
+    if (path === undefined) {
+      const message = "wanted path=value, for example server.port=0";
+      faults.push({ path: shorten(text, 60), message, source: "--set" });
+    } else {
+      overrides.push({ path: path.trim(), value: value!.trim(), flag: "--set" });
     }
-    const path = text.slice(0, equals).trim();
-    overrides.push({ path, value: text.slice(equals + 1).trim(), flag: "--set" });
   }
   return overrides;
 }
@@ -116,46 +103,36 @@ async function parseYaml(text: string, file: string): Promise<unknown> {
     // The core schema has no dates and no binary data, only what JSON has, too.
     return yaml.load(text, { schema: yaml.CORE_SCHEMA });
   } catch (error) {
-    const { reason, mark } = error as {
+    const { reason = "cannot be read", mark } = error as {
       reason?: string;
       mark?: { line: number; column: number };
     };
     const where = mark === undefined ? "" : ` at line ${mark.line + 1}, column ${mark.column + 1}`;
-    throw configError([{
-      path: "",
-      message: `not valid YAML${where}: ${shorten(reason ?? "cannot be read", 200)}`,
-      source: file,
-    }]);
+    const message = `not valid YAML${where}: ${shorten(reason, 200)}`;
+    throw configError([{ path: "", message, source: file }]);
   }
 }
 
-/** The value of the file; undefined if there is none, or if it may not be read. */
+/** What the file holds; undefined where there is no file, or the program may not read it. */
 async function readFile(file: string, explicit: boolean, notes: string[]): Promise<unknown> {
+  const cannotRead = (reason: string, cause?: unknown) =>
+    new FxferError("local_io", `Cannot read configuration file ${file}: ${reason}`, { cause });
   const { state } = await Deno.permissions.query({ name: "read", path: file });
   if (state !== "granted") {
-    if (explicit) {
-      throw new FxferError(
-        "local_io",
-        `Cannot read configuration file ${file}: reading it is not permitted (--allow-read=${file})`,
-      );
-    }
-    notes.push(
-      `${file} was not looked at, reading it is not permitted (--allow-read=${file}): ` +
-        "the defaults are used",
-    );
+    const refusal = `reading it is not permitted (--allow-read=${file})`;
+    if (explicit) throw cannotRead(refusal);
+    notes.push(`${file} was not looked at, ${refusal}: the defaults are used`);
     return undefined;
   }
+  let text: string;
   try {
-    return await parseYaml(await Deno.readTextFile(file), file) ?? {};
+    text = await Deno.readTextFile(file);
   } catch (error) {
-    if (error instanceof FxferError) throw error;
-    if (error instanceof Deno.errors.NotFound && !explicit) return undefined;
     const missing = error instanceof Deno.errors.NotFound;
-    const reason = missing ? "there is no such file" : reasonOf(error);
-    throw new FxferError("local_io", `Cannot read configuration file ${file}: ${reason}`, {
-      cause: error,
-    });
+    if (missing && !explicit) return undefined;
+    throw cannotRead(missing ? "there is no such file" : reasonOf(error), error);
   }
+  return await parseYaml(text, file) ?? {};
 }
 
 /**
@@ -170,9 +147,8 @@ export async function loadConfig(options: LoadOptions = {}): Promise<LoadedConfi
   const notes: string[] = [];
   const fromFile = await readFile(file, options.explicit ?? false, notes);
 
-  const faults: ConfigFault[] = [];
-  for (const fault of configFaults(fromFile)) faults.push({ ...fault, source: file });
-  // Each is checked by itself, so that every fault is reported, also of a value that another replaces.
+  const faults: ConfigFault[] = configFaults(fromFile).map((fault) => ({ ...fault, source: file }));
+  // Each override is checked alone, because a later override may hide the fault of an earlier one.
   const overrides = readOverrides(options, faults);
   for (const { path, value, flag } of overrides) {
     const alone = newTree();
@@ -181,8 +157,7 @@ export async function loadConfig(options: LoadOptions = {}): Promise<LoadedConfi
   }
   if (faults.length > 0) throw configError(faults);
 
-  const fileTree = (clone(fromFile) ?? newTree()) as Tree;
-  const merged = clone(fileTree) as Tree;
+  const merged = Object.assign(newTree(), fromFile);
   const flagTree = newTree();
   for (const { path, value } of overrides) {
     assign(merged, path, value);

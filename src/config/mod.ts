@@ -9,28 +9,9 @@
  *
  * @module
  */
-export { type Kind, readBytes, readSeconds } from "./kinds.ts";
-export {
-  type Config,
-  isSection,
-  SCHEMA,
-  type Section,
-  type Setting,
-  SETTINGS,
-} from "./settings.ts";
-export {
-  type ConfigFault,
-  configFaults,
-  DEFAULT_CONFIG,
-  formatFault,
-  parseConfig,
-} from "./parse.ts";
-export {
-  type ConfigFlag,
-  type ConfigOrigin,
-  loadConfig,
-  type LoadedConfig,
-  type LoadOptions,
-} from "./load.ts";
+export { readBytes } from "./kinds.ts";
+export { type Config, isSection, SCHEMA, type Section, SETTINGS } from "./settings.ts";
+export { type ConfigFault, DEFAULT_CONFIG, formatFault, parseConfig } from "./parse.ts";
+export { type ConfigFlag, loadConfig, type LoadedConfig, type LoadOptions } from "./load.ts";
 export { parseRedisUrl, type RedisAddress, type RedisUrl } from "./redis_url.ts";
-export { configYaml, settingsReference } from "./reference.ts";
+export { configYaml, formatValue, settingsReference } from "./reference.ts";

@@ -1,4 +1,4 @@
-/** Makes a checked {@linkcode Config} of any value, or reports every fault at once. Pure. @module */
+/** Turns any value into a checked {@linkcode Config}, or reports every fault of it at once. Pure. @module */
 import { FxferError } from "../errors.ts";
 import { readSwitch } from "./kinds.ts";
 import { type Config, isSection, SCHEMA, type Section, SETTINGS } from "./settings.ts";
@@ -64,7 +64,7 @@ function readSection(
     const wanted = section.switchable ? "off or a mapping" : "a mapping";
     faults.push({ path, message: `wanted ${wanted}, found ${found(raw)}` });
   }
-  const given = !absent && isMapping(raw) ? raw : {};
+  const given = isMapping(raw) ? raw : {};
   const prefix = path === "" ? "" : `${path}.`;
   for (const key of Object.keys(given)) {
     if (Object.hasOwn(section.settings, key)) continue;
@@ -118,17 +118,14 @@ export function configFaults(input: unknown): ConfigFault[] {
   return faults;
 }
 
-/** The error for faults; its text has the first. */
+/** The error for faults, of which there is at least one; its message shows the first one. */
 export function configError(faults: readonly ConfigFault[]): FxferError {
   const more = faults.length > 1 ? ` (and ${faults.length - 1} more)` : "";
-  const first = faults[0] === undefined ? "" : `: ${formatFault(faults[0])}${more}`;
-  return new FxferError("config_invalid", `Cannot use configuration${first}`, {
-    fields: { faults },
-  });
+  const message = `Cannot use configuration: ${formatFault(faults[0]!)}${more}`;
+  return new FxferError("config_invalid", message, { fields: { faults } });
 }
 
 /** A fault as a line: `config.yaml: server.port: wanted …`. */
-export function formatFault(fault: ConfigFault): string {
-  const source = fault.source === undefined ? [] : [escapeControls(fault.source)];
-  return [...source, ...(fault.path === "" ? [] : [fault.path]), fault.message].join(": ");
+export function formatFault({ source = "", path, message }: ConfigFault): string {
+  return [escapeControls(source), path, message].filter((part) => part !== "").join(": ");
 }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { parseEndpoint } from "../address.ts";
 
 /** The address of a Redis or of a Sentinel. */
 export interface RedisAddress {
@@ -16,7 +17,7 @@ export interface RedisUrl {
   readonly kind: "server" | "cluster" | "sentinel";
   /** Whether every connection is encrypted (`rediss`). */
   readonly tls: boolean;
-  /** The server; or nodes of the Cluster; or Sentinels. One that answers is enough. */
+  /** The server; or nodes of the Cluster; or Sentinels. One of them that answers is enough. */
   readonly nodes: readonly RedisAddress[];
   readonly username: string | undefined;
   readonly password: string | undefined;
@@ -78,11 +79,8 @@ function several(text: string): RedisUrl | undefined {
 }
 
 function address(text: string, standard: number): RedisAddress | undefined {
-  const [, ipv6, name, digits] = /^(?:\[([\da-f:.]+)\]|([\w.-]+))(?::(\d{1,5}))?$/i.exec(text) ??
-    [];
-  const host = ipv6 ?? name;
-  const port = Number(digits ?? standard);
-  return host === undefined || port < 1 || port > 65535 ? undefined : { host, port };
+  const endpoint = parseEndpoint(/:\d+$/.test(text) ? text : `${text}:${standard}`);
+  return endpoint && { host: endpoint.hostname, port: endpoint.port };
 }
 
 function decoded(text: string): string | undefined {

@@ -2,8 +2,15 @@
 import { wrap } from "../text.ts";
 import { isSection, SCHEMA, type Section, SETTINGS } from "./settings.ts";
 
-/** The texts fit this many columns. */
-const WIDTH = 100;
+/** The columns of config.yaml, as of the other files of the repository. */
+const FILE_WIDTH = 100;
+/** The columns of the reference: those of a usual terminal. */
+const WIDTH = 80;
+
+/** A value as config.yaml, the help and `fxfer config print` show it; a list stands in brackets. */
+export function formatValue(value: unknown): string {
+  return Array.isArray(value) ? `[${value.join(", ")}]` : String(value);
+}
 
 /** The documentation of an entry as one paragraph. */
 const paragraph = ({ about, more = [] }: Pick<Section, "about" | "more">): string =>
@@ -24,15 +31,15 @@ export function configYaml(): string {
 function* yamlLines({ settings }: Section, prefix: string, indent: string): Generator<string> {
   for (const [key, entry] of Object.entries(settings)) {
     if (indent === "") yield "";
-    for (const line of wrap(paragraph(entry), WIDTH - indent.length - 2)) {
+    for (const line of wrap(paragraph(entry), FILE_WIDTH - indent.length - 2)) {
       yield `${indent}# ${line}`;
     }
     if (isSection(entry)) {
       yield `${indent}${key}:`;
       yield* yamlLines(entry, `${prefix}${key}.`, `${indent}  `);
     } else {
-      const value = Array.isArray(entry.default) ? `[${entry.default}]` : entry.default;
-      yield `${indent}${key}: ${value} # ${SETTINGS.get(prefix + key)!.kind.brief}`;
+      const { brief } = SETTINGS.get(prefix + key)!.kind;
+      yield `${indent}${key}: ${formatValue(entry.default)} # ${brief}`;
     }
   }
 }
@@ -41,7 +48,7 @@ function* yamlLines({ settings }: Section, prefix: string, indent: string): Gene
  * Every setting as plain text, in the order of config.yaml: its path, default and values, then what
  * it means.
  *
- * @returns Lines of at most 100 columns, without a line feed at the end.
+ * @returns Lines of at most 80 columns, without a line feed at the end.
  */
 export function settingsReference(): string {
   return [...referenceLines(SCHEMA, "")].join("\n").trimStart();
@@ -58,8 +65,8 @@ function* referenceLines(section: Section, prefix: string): Generator<string> {
     }
     const { kind, default: standard } = SETTINGS.get(path)!;
     yield "";
-    const value = Array.isArray(standard) ? `[${standard}]` : standard;
-    yield* wrap(`${path} = ${value} (${kind.brief})`, WIDTH - 2).map((line) => `  ${line}`);
-    for (const line of wrap(paragraph(entry), WIDTH - 4)) yield `    ${line}`;
+    const head = `${path} = ${formatValue(standard)} (${kind.brief})`;
+    yield* wrap(head, WIDTH - 2).map((line) => `  ${line}`);
+    yield* wrap(paragraph(entry), WIDTH - 4).map((line) => `    ${line}`);
   }
 }

@@ -7,13 +7,10 @@ type ValueOf<Entry> =
   | (Entry extends { readonly settings: infer Settings } ? ValuesOf<Settings> : never)
   | (Entry extends { readonly switchable: true } ? "off" : never)
   | (Entry extends { readonly words: readonly (infer Word)[] } ? Word : never)
-  | (Entry extends Numbers ? number : never)
+  | (Entry extends { readonly integer: Range } ? number : never)
+  | (Entry extends { readonly seconds: Range } | { readonly bytes: Range } ? number : never)
   | (Entry extends { readonly text: string } ? string : never)
   | (Entry extends { readonly list: string } ? readonly string[] : never);
-
-type Numbers = { readonly integer: Range } | { readonly seconds: Range } | {
-  readonly bytes: Range;
-};
 
 type ValuesOf<Entries> = { readonly [Key in keyof Entries]: ValueOf<Entries[Key]> };
 

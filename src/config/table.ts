@@ -76,7 +76,7 @@ export const TABLE = {
         ],
       },
       proxy_allow: {
-        list: "network",
+        list: "networks",
         default: [],
         about: "Load balancers that must say whose connections they forward",
       },

@@ -1,24 +1,47 @@
 /**
- * Which connection of this process holds which session, and the open files of sessions between two
- * connections.
+ * Which connection of this process holds which session, how the sessions are saved, and the open files
+ * of sessions between two connections.
  *
  * @module
  */
-import type { FxferError } from "../errors.ts";
+import { FxferError } from "../errors.ts";
 import type { Events, Rule, SessionEvent } from "../events.ts";
+import { describeError, type Logger } from "../log.ts";
 import { omitUndefined } from "../omit_undefined.ts";
 import type { SessionRecord } from "../session/mod.ts";
-import type { Upload } from "../storage/mod.ts";
-import { displacedBy, type KeptSession } from "./moved.ts";
-import { type Facts, tell } from "./tell.ts";
+import type { FileStorage, Upload } from "../storage/mod.ts";
+import type { SessionStore } from "../store/mod.ts";
+import {
+  displacedBy,
+  isTaken,
+  type KeptSession,
+  resync,
+  sameWork,
+  takenOver,
+} from "./kept_session.ts";
+import type { StatefulOptions } from "./stateful_options.ts";
+import { type Facts, tell, type Telling } from "./tell.ts";
 import type { ConnectionContext } from "./types.ts";
 
-/** One session held by one connection. */
+/** More lost races within one epoch than this mean a store that does not keep its contract. */
+const MAX_TRIES = 5;
+
+/** What connect, transfer, disconnect and the sweeper work with. */
+export interface SessionServices extends Telling {
+  readonly store: SessionStore;
+  readonly storage: FileStorage;
+  readonly options: StatefulOptions;
+  readonly attachments: Attachments;
+  readonly health: StoreHealth;
+  readonly events: Events;
+  readonly log: Logger;
+}
+
+/**
+ * One session held by one connection. Its saves are compare-and-set, fenced by the epoch (S-TAKE-2), and
+ * honest about saves whose outcome is unknown (S-DEG-2).
+ */
 export class Attachment {
-  /** The newest record this process knows. */
-  record: SessionRecord;
-  readonly context: ConnectionContext;
-  readonly #events: Events;
   /** The open file, when `record.upload` has one. */
   upload: Upload | undefined;
   /** A save failed and may or may not have been stored: load before anything is decided. */
@@ -27,36 +50,83 @@ export class Attachment {
   yielding = false;
   /** Another connection has the session: nothing more is saved from here (S-TAKE-2). */
   displaced = false;
-  /** Why, where that is known: what a frame under way is answered, too. */
-  reason: FxferError | undefined;
-  /** Settles when the connection has let go (S-TAKE-4). */
-  readonly released: Promise<void>;
-  /** Settles {@linkcode Attachment.released}. */
-  readonly release: () => void;
+  /** To be called when the connection has let go of the session. */
+  release!: () => void;
+  /** Resolved by `release` (S-TAKE-4). */
+  readonly released: Promise<void> = new Promise((resolve) => this.release = resolve);
+  /** What a frame under way is answered once the attachment is displaced, where that is known. */
+  #reason: FxferError | undefined;
 
+  /** @param record The newest record this process knows. */
   constructor(
-    record: SessionRecord,
-    context: ConnectionContext,
-    upload: Upload | undefined,
-    events: Events,
-  ) {
-    this.record = record;
-    this.context = context;
-    this.upload = upload;
-    this.#events = events;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.released = promise;
-    this.release = resolve;
+    readonly services: SessionServices,
+    public record: SessionRecord,
+    readonly context: ConnectionContext,
+  ) {}
+
+  /**
+   * Saves `change(record)` and makes it the attachment's record.
+   *
+   * @param judged Whether the change is right only for a record whose work stands where it did when the
+   * frame was judged. False for a lease and a detach, which are right for any.
+   * @returns The record that was changed.
+   * @throws {FxferError} `store_unavailable`: it may or may not have been stored, the attachment is
+   * stale. `sequence_gap`, `offset_mismatch`: the work stands elsewhere; nothing was saved. What
+   * `displacedBy()` makes: the session is no longer this connection's; nothing was saved, and the
+   * connection is told to stop.
+   */
+  async save(
+    change: (record: SessionRecord, now: number) => SessionRecord,
+    judged = true,
+  ): Promise<SessionRecord> {
+    const { store, health, options } = this.services;
+    if (this.stale) await this.#refreshJudged(judged);
+    for (let tries = 0; tries < MAX_TRIES; tries++) {
+      if (this.displaced) throw this.#reason ?? takenOver();
+      const before = this.record;
+      const next = change(before, options.now());
+      let saved: boolean;
+      try {
+        saved = await store.save(next);
+      } catch (error) {
+        this.stale = true;
+        health.failed(error);
+        throw error;
+      }
+      health.answered();
+      if (saved) {
+        this.record = next;
+        return before;
+      }
+      await this.#refreshJudged(judged);
+    }
+    throw new FxferError("store_unavailable", "Cannot save session: others keep writing it");
+  }
+
+  /** Loads the record anew, for a frame that is still to be judged; throws as {@linkcode Attachment.save} does. */
+  async refresh(): Promise<void> {
+    const held = this.record;
+    const kept = await this.services.store.load(held.id);
+    // After a disconnect that seemed to fail, its repetition is answered from the ring (S-SEQ-3).
+    const ended = kept?.endedAt !== null && kept?.ring.at(-1)?.reply.code !== "session_closed";
+    if (kept?.epoch !== held.epoch || isTaken(held, kept) || ended) throw this.displace(kept);
+    this.record = kept;
+    this.stale = false;
+  }
+
+  async #refreshJudged(judged: boolean): Promise<void> {
+    const before = this.record;
+    await this.refresh();
+    if (!judged || sameWork(before, this.record)) return;
+    const { id, lastSequence: sequence } = this.record;
+    const facts = { session: id.slice(0, 8), sequence, was: before.lastSequence };
+    this.context.log.warn("session.rejudged", facts);
+    throw resync(before, this.record);
   }
 
   /** Tells a step. @param before The record before the save that made the step true. */
-  tell<T extends SessionEvent>(
-    type: T,
-    rule: Rule,
-    before: SessionRecord,
-    facts: Facts<T>,
-  ): void {
-    tell(this.#events, type, rule, before, this.record, facts, this.context.connectionId);
+  tell<T extends SessionEvent>(type: T, rule: Rule, before: SessionRecord, facts: Facts<T>): void {
+    tell(this.services.events, type, rule, before, this.record, facts, this.context.connectionId);
   }
 
   /**
@@ -69,31 +139,33 @@ export class Attachment {
   displace(kept: KeptSession | undefined): FxferError {
     const { context, record: { id, epoch } } = this;
     this.displaced = true;
-    this.reason = displacedBy(epoch, kept);
-    context.interrupt(this.reason);
+    this.#reason = displacedBy(epoch, kept);
+    context.interrupt(this.#reason);
     const who = { connection: context.connectionId, session: id.slice(0, 8) };
     if (kept === undefined || kept.epoch < epoch) {
       context.log.warn("session.lost", { ...who, epoch, kept: kept?.epoch ?? "nothing" });
     } else {
       const facts = omitUndefined({ epoch: kept.epoch, moved: kept.moved?.address });
-      this.#events.emit({ type: "session.fenced", rule: "S-TAKE-2", ...who, ...facts });
+      this.services.events.emit({ type: "session.fenced", rule: "S-TAKE-2", ...who, ...facts });
     }
-    return this.reason;
+    return this.#reason;
   }
 }
 
 /** An open file that waits for its session's next connection. */
 export interface Parked {
   readonly upload: Upload;
-  /** The epoch it was written under: in any other it is not what the record speaks of. */
+  /** The epoch it was written under: a record with another epoch does not speak of this file. */
   readonly epoch: number;
 }
 
-/** See the module's text. */
+/** All that the connections of this process hold, and what waits for the next connection. */
 export class Attachments {
-  readonly #byId = new Map<string, Attachment>();
+  /** Which connection holds a session, by the session's id. */
+  readonly holders: Map<string, Attachment> = new Map();
+  /** The open files of sessions that no connection holds, by the ids of the sessions. */
+  readonly parked: Map<string, Parked> = new Map();
   readonly #byContext = new WeakMap<ConnectionContext, Attachment>();
-  readonly #parked = new Map<string, Parked>();
   readonly #turns = new Map<string, Promise<unknown>>();
 
   /** The attachment of a connection. */
@@ -101,20 +173,12 @@ export class Attachments {
     return this.#byContext.get(context);
   }
 
-  /** Who holds a session in this process. */
-  holder(id: string): Attachment | undefined {
-    return this.#byId.get(id);
-  }
-
-  /** All attachments, for a stop. */
-  all(): IterableIterator<Attachment> {
-    return this.#byId.values();
-  }
-
-  /** A connection holds the session from now on. */
+  /** A connection holds the session from now on, with the keep-alive time of the session. */
   add(attachment: Attachment): void {
-    this.#byId.set(attachment.record.id, attachment);
-    this.#byContext.set(attachment.context, attachment);
+    const { context, record } = attachment;
+    this.holders.set(record.id, attachment);
+    this.#byContext.set(context, attachment);
+    context.keepaliveMs = record.keepaliveMs;
   }
 
   /**
@@ -123,43 +187,20 @@ export class Attachments {
    */
   async remove(attachment: Attachment): Promise<void> {
     const { context, record: { id, epoch }, upload, displaced } = attachment;
-    if (this.#byId.get(id) === attachment) this.#byId.delete(id);
+    if (this.holders.get(id) === attachment) this.holders.delete(id);
     this.#byContext.delete(context);
     attachment.upload = undefined;
     attachment.displaced = true;
-    if (upload !== undefined && !displaced) this.park(id, upload, epoch);
+    if (upload !== undefined && !displaced) this.parked.set(id, { upload, epoch });
     attachment.release();
     if (displaced) await upload?.release();
   }
 
-  /** Keeps an open file for the next connection of its session. */
-  park(id: string, upload: Upload, epoch: number): void {
-    this.#parked.set(id, { upload, epoch });
-  }
-
-  /** The parked file of a session; it stays parked. */
-  parked(id: string): Parked | undefined {
-    return this.#parked.get(id);
-  }
-
   /** Takes a parked file out; the caller uses it or ends it. */
   unpark(id: string): Upload | undefined {
-    const upload = this.#parked.get(id)?.upload;
-    this.#parked.delete(id);
+    const upload = this.parked.get(id)?.upload;
+    this.parked.delete(id);
     return upload;
-  }
-
-  /** The sessions that have a parked file. */
-  parkedIds(): IterableIterator<string> {
-    return this.#parked.keys();
-  }
-
-  /** Every parked file, taken. */
-  *unparkAll(): Generator<Upload> {
-    for (const [id, { upload }] of this.#parked) {
-      this.#parked.delete(id);
-      yield upload;
-    }
   }
 
   /** Whether a connect to a session is under way in this process. */
@@ -168,8 +209,8 @@ export class Attachments {
   }
 
   /**
-   * Connects to one session come one after the other in this process. The wait is bounded by what a
-   * connect does: no lock outlives it (S-TAKE-6).
+   * Runs the connects to one session one after the other in this process. A connect waits for no longer
+   * than the ones before it take: no lock outlives a connect (S-TAKE-6).
    */
   async inTurn<T>(id: string, work: () => Promise<T>): Promise<T> {
     const before = this.#turns.get(id) ?? Promise.resolve();
@@ -180,5 +221,39 @@ export class Attachments {
     } finally {
       if (this.#turns.get(id) === mine) this.#turns.delete(id);
     }
+  }
+}
+
+/** Tells once when the store is lost, and once when it is back (S-DEG-2). */
+export class StoreHealth {
+  readonly #store: SessionStore;
+  readonly #events: Events;
+  #lost = false;
+
+  constructor(store: SessionStore, events: Events) {
+    this.#store = store;
+    this.#events = events;
+  }
+
+  /** To be called with the error of whatever needs the store: some of them mean that it is lost. */
+  failed(error: unknown): void {
+    if (this.#lost || !(error instanceof FxferError) || error.code !== "store_unavailable") return;
+    this.#lost = true;
+    const facts = { store: this.#store.kind, cause: describeError(error) };
+    this.#events.emit({ type: "store.lost", rule: "S-DEG-2", ...facts });
+  }
+
+  /** To be called when the store has stored something. */
+  answered(): void {
+    if (!this.#lost) return;
+    this.#lost = false;
+    this.#events.emit({ type: "store.back", rule: "S-DEG-2", store: this.#store.kind });
+  }
+
+  /** To be called when the store has let itself be read: a store that was lost must take writes, too. */
+  async read(): Promise<void> {
+    if (!this.#lost) return;
+    await this.#store.check?.();
+    this.answered();
   }
 }

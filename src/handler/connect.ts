@@ -1,7 +1,15 @@
-/** connect: a new session, a resumed one, or the fallback (S-CON, S-DEG-1). @module */
+/** connect: a new session, a resumed one, or the fallback (S-CON, S-DEG-1), and the terms told. @module */
+import { createHash, randomBytes } from "node:crypto";
 import { FxferError } from "../errors.ts";
 import type { Events } from "../events.ts";
-import type { ConnectData, ConnectRequest } from "../protocol/mod.ts";
+import {
+  CHECKPOINT_BYTES,
+  type ConnectData,
+  type ConnectRequest,
+  MAX_HEADER_BYTES,
+  MAX_SESSION_DATA_BYTES,
+  SUPPORTED_VERSIONS,
+} from "../protocol/mod.ts";
 import {
   type AttachInit,
   authorised,
@@ -9,41 +17,43 @@ import {
   FLAP_RETRY_MS,
   isFlapping,
   lifeOf,
+  type SessionRecord,
 } from "../session/mod.ts";
 import type { FileStorage } from "../storage/mod.ts";
-import { Attachment } from "./attachments.ts";
-import { base64url, hashToken, randomBytes } from "./secrets.ts";
-import type { SessionServices, StatefulOptions } from "./services.ts";
-import { sweep } from "./sweeper.ts";
+import { Attachment, type SessionServices } from "./attachments.ts";
+import type { StatefulOptions } from "./stateful_options.ts";
+import { sweep } from "./housekeeping.ts";
 import { checkAlive, closeOld, letGo, take, unknownSession } from "./takeover.ts";
-import { sessionTerms, statelessTerms } from "./terms.ts";
 import type { ConnectionContext, Reply } from "./types.ts";
 
-/** After this a client that found no room tries again. */
+/** After this time a client that found no room tries again. */
 const RETRY_MS = 1000;
 
 /** What a fallback is for: the session cannot be had now, and the client said that it can do without. */
-const DEGRADABLE: ReadonlySet<string> = new Set([
-  "busy",
-  "max_sessions",
-  "store_unavailable",
-  "mode_not_allowed",
-]);
+const DEGRADABLE = new Set(["busy", "max_sessions", "store_unavailable", "mode_not_allowed"]);
 
-/** Attaches the connection to a session, or throws why not. */
+/** Attaches the connection to a session; falls back if the client allows it, or throws why not. */
 export async function connect(
   services: SessionServices,
-  frame: ConnectRequest,
+  { header: { session: { id } }, data }: ConnectRequest,
   context: ConnectionContext,
 ): Promise<Reply> {
-  if (services.attachments.of(context) !== undefined) {
-    throw new FxferError("protocol_error", "Cannot connect: this connection has a session");
+  const { attachments, storage, health } = services;
+  try {
+    // S-CON-7: a connection has one session.
+    if (attachments.of(context) !== undefined) {
+      throw new FxferError("protocol_error", "Cannot connect: this connection has a session");
+    }
+    await storage.refresh?.(); // what other instances have stored (S-TRF-9)
+    const reply = id === null
+      ? await create(services, data, context)
+      : await attachments.inTurn(id, () => resume(services, id, data, context));
+    health.answered();
+    return reply;
+  } catch (error) {
+    health.failed(error);
+    return degrade(services, data, context, error);
   }
-  await services.storage.refresh?.(); // what other instances have stored (S-TRF-9)
-  const { header: { session: { id } }, data } = frame;
-  return id === null
-    ? await create(services, data, context)
-    : await services.attachments.inTurn(id, () => resume(services, id, data, context));
 }
 
 /** What it takes to fall back to service without a session.
@@ -61,23 +71,19 @@ export interface FallbackTerms {
 
 /** S-DEG-1: the answer to a connect that asked for a fallback; rethrows what it does not cover. */
 export function degrade(
-  services: FallbackTerms,
+  { storage, options, events }: FallbackTerms,
   data: ConnectData,
   { connectionId: connection }: ConnectionContext,
   error: unknown,
 ): Reply {
-  if (data.fallback !== "stateless" || services.options.offersStateless === false) throw error;
+  if (data.fallback !== "stateless" || options.offersStateless === false) throw error;
   if (!(error instanceof FxferError) || !DEGRADABLE.has(error.code)) throw error;
-  const { storage, options: { instance, maxRequestSize }, events } = services;
   const { code, limit } = error;
   if (limit !== undefined) events?.emit({ type: "limit.reached", connection, limit, code });
   events?.emit({ type: "connection.degraded", rule: "S-DEG-1", connection, code });
-  const terms = statelessTerms(storage, instance, maxRequestSize);
-  return {
-    body: { code: "ok", mode: "stateless", degraded: code, ...terms },
-    id: null,
-    mode: "stateless",
-  };
+  const terms = statelessTerms(storage, options);
+  const body = { code: "ok", mode: "stateless", degraded: code, ...terms } as const;
+  return { body, id: null, mode: "stateless" };
 }
 
 async function create(
@@ -85,19 +91,19 @@ async function create(
   data: ConnectData,
   context: ConnectionContext,
 ): Promise<Reply> {
-  const { options, store, events } = services;
+  const { attachments, options, store } = services;
   options.admitSession(context.clientAddress);
   await makeRoom(services);
-  const token = data.wantToken === true ? base64url(randomBytes(32)) : undefined;
+  const token = data.wantToken === true ? newSecret() : undefined;
   const record = createSession({
     id: crypto.randomUUID(),
-    tokenHash: token === undefined ? null : await hashToken(token),
+    tokenHash: token === undefined ? null : hashToken(token),
     ...attachInit(services, data, context),
   });
   // Of all that connect at once, and got here, the store lets in no more than there is room for.
   if (!(await store.save(record, options.maxSessions))) throw noRoom();
-  const attachment = new Attachment(record, context, undefined, events);
-  hold(services, attachment);
+  const attachment = new Attachment(services, record, context);
+  attachments.add(attachment);
   const facts = { address: context.clientAddress, secret: token !== undefined };
   attachment.tell("session.created", "S-CON-1", { ...record, state: "idle" }, facts);
   return {
@@ -136,10 +142,11 @@ async function resume(
   data: ConnectData,
   context: ConnectionContext,
 ): Promise<Reply> {
-  const { store, options } = services;
+  const { attachments, store, options } = services;
   const found = await store.load(id);
   if (found === undefined) throw unknownSession();
-  const tokenHash = data.token === undefined ? null : await hashToken(data.token);
+  // S-TAKE-1, S-CON-5: the newcomer is authorised first; a session notices nothing of a stranger.
+  const tokenHash = data.token === undefined ? null : hashToken(data.token);
   const shown = { tokenHash, clientAddress: context.clientAddress };
   if (!authorised(found, shown, options.ipBinding)) {
     throw new FxferError("unauthorized", "Cannot attach: not this session's client");
@@ -151,18 +158,14 @@ async function resume(
     return await create(services, data, context);
   }
   if (lifeOf(found, options.now()) === "attached" && isFlapping(found, options.now())) {
-    throw new FxferError(
-      "takeover_flapping",
-      "Cannot attach: the session changes hands too often",
-      {
-        fields: { retry_after_ms: FLAP_RETRY_MS },
-      },
-    );
+    const text = "Cannot attach: the session changes hands too often";
+    throw new FxferError("takeover_flapping", text, { fields: { retry_after_ms: FLAP_RETRY_MS } });
   }
   await letGo(services, id);
   const init = attachInit(services, data, context);
-  const { record, upload } = await take(services, id, init, context.connectionId);
-  hold(services, new Attachment(record, context, upload, services.events));
+  const attachment = await take(services, id, init, context);
+  attachments.add(attachment);
+  const { record } = attachment;
   return {
     body: {
       code: "session_resumed",
@@ -177,11 +180,6 @@ async function resume(
     },
     id,
   };
-}
-
-function hold(services: SessionServices, attachment: Attachment): void {
-  services.attachments.add(attachment);
-  attachment.context.keepaliveMs = attachment.record.keepaliveMs;
 }
 
 /** The terms agreed: a client may ask for less than the server's, not for more. */
@@ -200,3 +198,51 @@ function attachInit(
     expiryMs: least(data.sessionExpiryS, options.sessionTimeoutMs),
   };
 }
+
+type Terms = Readonly<Record<string, unknown>>;
+
+/** What a client without a session is told of the server (S-CON-6). */
+export function statelessTerms(
+  { label: tier, durability, find }: FileStorage,
+  { instance, maxRequestSize }: FallbackTerms["options"],
+): { readonly limits: Terms; readonly server: Terms } {
+  return {
+    limits: {
+      max_header: MAX_HEADER_BYTES,
+      max_session_data: MAX_SESSION_DATA_BYTES,
+      max_request_size: maxRequestSize,
+    },
+    server: {
+      instance,
+      tier,
+      durability,
+      versions: SUPPORTED_VERSIONS,
+      // S-TRF-9 cannot be kept without `find`: a retry may store a file twice.
+      ...(find === undefined ? { upload_ids: false } : {}),
+    },
+  };
+}
+
+/** What an attached client is told (S-CON-6). */
+function sessionTerms({ options, storage }: SessionServices, record: SessionRecord): Terms {
+  const { limits, server } = statelessTerms(storage, options);
+  return {
+    keepalive_s: record.keepaliveMs / 1000,
+    session_expiry_s: record.expiryMs / 1000,
+    max_inflight: options.maxInflight,
+    limits: {
+      ...limits,
+      max_upload_size: options.maxUploadSize,
+      checkpoint_bytes: CHECKPOINT_BYTES,
+    },
+    server,
+    challenge: newSecret(),
+  };
+}
+
+/** 256 random bits in base64url: a token, a challenge, a ticket. */
+export const newSecret = (): string => randomBytes(32).toString("base64url");
+
+/** The SHA-256 of a token as hex: all that the server keeps of the token (S-CON-1). */
+export const hashToken = (token: string): string =>
+  createHash("sha256").update(token).digest("hex");

@@ -12,12 +12,11 @@ export type {
   V1Request,
   V2Request,
 } from "./types.ts";
-export { StatelessHandler, type StatelessOptions } from "./stateless.ts";
-export { V1Handler } from "./v1.ts";
-export { degrade, type FallbackTerms } from "./connect.ts";
-export { finishIntent, tellFinished } from "./recovery.ts";
-export { base64url, hashToken, randomBytes } from "./secrets.ts";
-export { sweepOrphans } from "./orphan_sweep.ts";
+export { StatelessHandler, type StatelessOptions, V1Handler } from "./stateless.ts";
+export { degrade, type FallbackTerms, hashToken, newSecret } from "./connect.ts";
+export { afterIntent, finishFile, tellFinished } from "./recovery.ts";
+export { sweepOrphans } from "./housekeeping.ts";
+export { COMMIT_MS, MAX_TRIES } from "./takeover.ts";
 export { StatefulHandler } from "./stateful.ts";
 export { type Stored, tell, type Telling } from "./tell.ts";
-export { DEFAULT_STATEFUL_OPTIONS, type StatefulOptions } from "./services.ts";
+export { DEFAULT_STATEFUL_OPTIONS, type StatefulOptions } from "./stateful_options.ts";

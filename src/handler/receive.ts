@@ -1,69 +1,29 @@
-/** From a payload to storage: what the handlers that store whole files share. @module */
+/** From a frame to storage, and from storage to the reply: what all handlers share. @module */
 import { FxferError } from "../errors.ts";
-import type { Events } from "../events.ts";
-import type { ReplyBody } from "../protocol/mod.ts";
-import { checkDigest, type FileStorage, type PutSpec, type StoredFile } from "../storage/mod.ts";
-import type { Telling } from "./tell.ts";
-import type { ConnectionContext, Payload } from "./types.ts";
+import type { ReplyBody, TransferRequest } from "../protocol/mod.ts";
+import type { FileStorage, PutSpec, StoredFile } from "../storage/mod.ts";
 
-/** What it takes to store whole files and to tell of them. */
-export interface WholeParts extends Telling {
-  readonly storage: FileStorage;
-  readonly events: Events;
-}
-
-/**
- * Stores one whole file, or nothing: on any failure what was received is removed (S-TRF-6). At once
- * if its bytes are here and storage can.
- *
- * @throws {FxferError} What the payload or the storage threw; `checksum_mismatch`.
- */
-export function storeWhole(
-  parts: WholeParts,
-  spec: PutSpec,
-  payload: Payload,
-  context: ConnectionContext,
-): StoredFile | Promise<StoredFile> {
-  const bytes = payload.whole();
-  return bytes === undefined || bytes instanceof Promise
-    ? storeArriving(parts, spec, payload, bytes, context)
-    : parts.storage.put(spec, bytes, payload.crowded);
-}
-
-async function storeArriving(
-  { storage, events }: WholeParts,
-  spec: PutSpec,
-  payload: Payload,
-  whole: Promise<Uint8Array | undefined> | undefined,
-  { connectionId: connection }: ConnectionContext,
-): Promise<StoredFile> {
-  const bytes = await whole;
-  if (bytes !== undefined) return storage.put(spec, bytes, payload.crowded);
-
-  const upload = await storage.begin(spec);
-  events.emit({ type: "transfer.begun", rule: "S-TRF-1", connection });
-  let writing: void | Promise<void> = undefined;
-  try {
-    for (let bytes = await payload.next(); bytes !== undefined; bytes = await payload.next()) {
-      await writing;
-      writing = started(upload.write(bytes));
-    }
-    await writing;
-    const sealed = await upload.seal();
-    checkDigest(spec.sha256, sealed.sha256);
-    return await upload.publish();
-  } catch (error) {
-    await Promise.allSettled([writing]);
-    await upload.discard();
-    events.emit({ type: "transfer.dropped", rule: "S-TRF-6", connection, reason: "failed" });
-    throw error;
-  }
-}
-
-/** A write that goes on while more is read; it is awaited later, and must not be unhandled until then. */
+/** Lets a write go on while more is read. The caller awaits it later; its failure waits for that. */
 export function started(writing: void | Promise<void>): void | Promise<void> {
   writing?.catch(() => {});
   return writing;
+}
+
+/** What storage is told of the file of a frame; `session` names the frame if it belongs to one. */
+export function specOf(
+  { header, data }: TransferRequest,
+  clientAddress: string,
+  session?: PutSpec["session"],
+): PutSpec {
+  return {
+    mimeType: header.mimeType,
+    reserve: data.length ?? header.size,
+    clientAddress,
+    ...(session === undefined ? {} : { session }),
+    ...(data.name === undefined ? {} : { name: data.name }),
+    ...(data.uploadId === undefined ? {} : { uploadId: data.uploadId }),
+    ...(data.sha256 === undefined ? {} : { sha256: data.sha256 }),
+  };
 }
 
 /** The `ok` of S-TRF-7. */

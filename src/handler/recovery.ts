@@ -1,12 +1,12 @@
 /**
- * What a new holder of a session finds and puts right: an open file to go on with, an intent that
- * was not brought to its end (S-SEQ-5), a session whose time is over.
+ * What a new holder of a session finds and puts right: an open file to go on with, and an intent that
+ * was not brought to its end (S-SEQ-5).
  *
  * A commit writes in this order: intent (store), final name and manifest line (storage), reply and
- * sequence (store). A crash, or a store lost, between two of them leaves an intent in the record.
- * Then the file decides: whole under its final name, or able to get it, the commit is brought to
- * its end and a retry of the frame is answered from memory; else the intent is dropped and the
- * frame runs again. Either way there is one file.
+ * sequence (store). If the server crashes or the store is lost between two of them, an intent stays in
+ * the record. Then the file decides. If it is whole under its final name, or can get that name, the
+ * commit is brought to its end, and a retry of the frame is answered from memory; if not, the intent is
+ * dropped, and the frame runs again. Either way there is one file.
  *
  * Only the connection that has raised the epoch touches files: of two that resume at once, the loser
  * must not cut what the winner is writing. A file of this process stays parked until the record that
@@ -17,27 +17,23 @@
 import { FxferError } from "../errors.ts";
 import type { Events } from "../events.ts";
 import { omitUndefined } from "../omit_undefined.ts";
+import type { ReplyBody } from "../protocol/mod.ts";
 import {
   dropIntent,
   dropUpload,
   execute,
-  expire,
   type Intent,
   type SessionRecord,
+  type UploadRecord,
 } from "../session/mod.ts";
 import type { FileSpec, FileStorage, StoredFile, Upload } from "../storage/mod.ts";
+import type { Attachment, SessionServices } from "./attachments.ts";
 import { storedReply } from "./receive.ts";
-import type { SessionServices, StatefulOptions } from "./services.ts";
+import type { StatefulOptions } from "./stateful_options.ts";
 import { lastPart, stepBetween, tell, tellFile, type Telling } from "./tell.ts";
 
-/** A saved record, with the open file that belongs to it. */
-export interface Restored {
-  readonly record: SessionRecord;
-  readonly upload: Upload | undefined;
-}
-
 /**
- * The file parked in this process, if the record speaks of it, and no other process has written the session
+ * The file parked in this process, if the record names it, and no other process has written the session
  * since: the record has the file's epoch, or one more by an attach of this process whose save seemed to
  * have failed.
  */
@@ -45,7 +41,7 @@ export async function parkedFile(
   { attachments, options }: SessionServices,
   { id, epoch, instance, upload, intent }: SessionRecord,
 ): Promise<Upload | undefined> {
-  const parked = attachments.parked(id);
+  const parked = attachments.parked.get(id);
   if (parked === undefined) return undefined;
   const named = (intent ?? upload)?.temporaryPath ?? parked.upload.temporaryPath;
   if (named === parked.upload.temporaryPath) {
@@ -59,8 +55,8 @@ export async function parkedFile(
 }
 
 /**
- * The same version of a record, with what came after the last checkpoint: it is here all the same,
- * and was flushed when its connection ended, so the offset goes up (S-TRF-4).
+ * The same version of a record, with the offset of the parked file (S-TRF-4): the bytes after the last
+ * checkpoint are durable as well, because they were flushed when their connection ended.
  */
 export function resumedAt(record: SessionRecord, parked: Upload | undefined): SessionRecord {
   const { upload, intent } = record;
@@ -69,82 +65,65 @@ export function resumedAt(record: SessionRecord, parked: Upload | undefined): Se
 }
 
 /**
- * What an attached connection goes on with.
+ * Gives an attachment the file it goes on with.
  *
- * @param record As saved: the session is this process's.
+ * @param attachment Its record is saved: the session is this process's.
  * @param parked The open file, if it is in this process.
  * @param contended Whether another process may still be writing to the file.
- * @param connection The number of the connection that attached, for events.
  */
 export async function restore(
-  services: SessionServices,
-  record: SessionRecord,
+  attachment: Attachment,
   parked: Upload | undefined,
   contended: boolean,
-  connection: number,
-): Promise<Restored> {
-  const { attachments, options, storage, events } = services;
+): Promise<void> {
+  const { services, record, context: { connectionId } } = attachment;
+  const { attachments, options, storage } = services;
   const { id, upload: known, intent } = record;
   if (intent !== null) {
-    const { next, stored } = await finishIntent(services, record, intent, parked);
-    const restored = await keep(services, next, undefined);
-    tellFinished(services, record, next, stored, connection);
-    return restored;
+    const stored = await finishFile(storage, intent, parked);
+    await keep(attachment, afterIntent(services, record, intent, stored));
+    return tellFinished(services, record, attachment.record, stored, connectionId);
   }
   if (known === null) {
     attachments.unpark(id);
-    await parked?.discard();
-    return { record, upload: undefined };
+    return await parked?.discard();
   }
   if (parked !== undefined) {
     attachments.unpark(id);
-    return { record, upload: parked };
+    attachment.upload = parked;
+    return;
   }
-  const upload = await storage.partials?.reopen({
-    temporaryPath: known.temporaryPath,
-    finalPath: known.finalPath,
-    offset: known.offset,
-    spec: specOf(record),
-    contended,
-  });
+  const { temporaryPath, finalPath, offset } = known;
+  const file = { temporaryPath, finalPath, offset, spec: specOf(record), contended };
+  const upload = await storage.partials?.reopen(file);
   if (upload === undefined) {
-    const next = dropUpload(record, options.now());
-    const restored = await keep(services, next, undefined);
-    tell(events, "transfer.dropped", "S-TRF-4", record, next, { reason: "lost" }, connection);
-    return restored;
+    await keep(attachment, dropUpload(record, options.now()));
+    return attachment.tell("transfer.dropped", "S-TRF-4", record, { reason: "lost" });
   }
-  const { temporaryPath } = upload;
-  if (temporaryPath === known.temporaryPath) return { record, upload };
+  attachment.upload = upload;
+  if (upload.temporaryPath === temporaryPath) return;
   // The upload is a copy: a former holder that still runs may go on writing to the first file.
   await upload.checkpoint();
-  const version = record.version + 1;
-  const copied = await keep(
-    services,
-    { ...record, version, upload: { ...known, temporaryPath } },
-    upload,
-  );
+  const copy = { ...known, temporaryPath: upload.temporaryPath };
+  await keep(attachment, { ...record, version: record.version + 1, upload: copy });
   await storage.partials?.remove(known);
-  return copied;
 }
 
 /** Saves what was put right; the session may have changed hands once more. */
-async function keep(
-  { attachments, store }: SessionServices,
-  record: SessionRecord,
-  upload: Upload | undefined,
-): Promise<Restored> {
+async function keep(attachment: Attachment, record: SessionRecord): Promise<void> {
+  const { attachments, store } = attachment.services;
   let saved = false;
   try {
     saved = await store.save(record);
   } finally {
     // The saved record may not name this copy; the orphan sweep removes it if so.
-    if (!saved) await upload?.release();
+    if (!saved) await attachment.upload?.release();
   }
   if (!saved) {
     throw new FxferError("session_taken_over", "Cannot attach: another connection was faster");
   }
   attachments.unpark(record.id);
-  return { record, upload };
+  attachment.record = record;
 }
 
 /** What storage was told when the file was begun. */
@@ -161,14 +140,14 @@ function specOf({ id, clientAddress, upload }: SessionRecord): FileSpec {
 /**
  * Gives an intent's file its final name, if it has not got it yet.
  *
- * @param upload The file, if this process still has it; asking it twice does nothing twice.
- * @return Undefined when it can never have it: it is gone, or its upload id names another file.
+ * @param upload The file, if this process still has it open.
+ * @returns Undefined when the file can never have it: it is gone, or its upload id names another file.
  * @throws {FxferError} When storage cannot do it now.
  */
 export async function finishFile(
-  { storage }: Pick<IntentParts, "storage">,
+  storage: FileStorage,
   intent: Intent,
-  upload: Upload | undefined,
+  upload?: Upload,
 ): Promise<StoredFile | undefined> {
   if (upload === undefined) {
     // Asked twice: a former holder that still runs may rename the file while the first call looks for it.
@@ -189,43 +168,39 @@ export interface IntentParts extends Telling {
   readonly events: Events;
 }
 
-/**
- * Brings the intent of a session to its end (S-SEQ-5). To be called only by the one who has raised the
- * session's epoch.
- *
- * @param record In a state in which it could be served.
- * @param upload The file, if this process still has it.
- * @returns The record one version on, to be saved, and the file if there is one.
- */
-export async function finishIntent(
-  parts: IntentParts,
-  record: SessionRecord,
-  intent: Intent,
-  upload?: Upload,
-): Promise<{ readonly next: SessionRecord; readonly stored: StoredFile | undefined }> {
-  const stored = await finishFile(parts, intent, upload);
-  return { next: afterIntent(parts, record, intent, stored), stored };
-}
-
 /** The record one version on, with its intent fulfilled, or dropped when nothing was stored. */
 export function afterIntent(
-  services: IntentParts,
+  { storage, options }: IntentParts,
   record: SessionRecord,
   intent: Intent,
   stored: StoredFile | undefined,
 ): SessionRecord {
-  const now = services.options.now();
-  if (stored === undefined) return dropFile(record, now);
+  if (stored === undefined) return dropFile(record, options.now());
+  const reply = storedReply(stored, storage.durability, record.upload?.uploadId);
+  return executed(options, record, intent, reply, null, stored);
+}
+
+/** The record one version on, after a frame that left `upload` open or has finished `file`. */
+export function executed(
+  options: IntentParts["options"],
+  record: SessionRecord,
+  { sequence, fingerprint }: Pick<Intent, "sequence" | "fingerprint">,
+  reply: ReplyBody,
+  upload: UploadRecord | null,
+  file: StoredFile | undefined,
+  input: "transfer" | "disconnect" = "transfer",
+): SessionRecord {
+  const isNew = file?.replayed === false;
   return execute(record, {
-    sequence: intent.sequence,
-    fingerprint: intent.fingerprint,
-    reply: storedReply(stored, services.storage.durability, record.upload?.uploadId),
-    upload: null,
-    storedBytes: stored.replayed ? 0 : stored.size,
-    storedFiles: stored.replayed ? 0 : 1,
-    maxInflight: services.options.maxInflight,
-    now,
-    input: "transfer",
+    sequence,
+    fingerprint,
+    reply,
+    upload,
+    storedBytes: isNew ? file.size : 0,
+    storedFiles: isNew ? 1 : 0,
+    maxInflight: options.maxInflight,
+    now: options.now(),
+    input,
   });
 }
 
@@ -242,45 +217,11 @@ export function tellFinished(
     const facts = { sequence, reason: "lost" } as const;
     return tell(parts.events, "transfer.dropped", "S-SEQ-5", before, after, facts, connection);
   }
-  const step = { ...omitUndefined({ connection }), ...stepBetween(before, after), sequence };
-  const file = lastPart(stored.path);
-  tellFile(parts, stored, specOf(before), { ...step, file, recovered: true });
+  const step = { ...stepBetween(before, after, connection), sequence, file: lastPart(stored.path) };
+  tellFile(parts, stored, specOf(before), { ...step, recovered: true });
 }
 
-/** The record one version on, without its open file and what was to happen to it. */
+/** The record one version on, without its open file and the intent for it. */
 export function dropFile(record: SessionRecord, now: number): SessionRecord {
   return { ...dropIntent(dropUpload(record, now), now), version: record.version + 1 };
-}
-
-/**
- * Removes the partial file of a session that has ended. A file that had got its final name before a
- * crash keeps it, and gets its line in the manifest.
- *
- * @param record As it was while it lived; without an open file if another instance has ended it.
- * @param ended As it is now.
- */
-export async function removePartial(
-  services: SessionServices,
-  record: SessionRecord,
-  ended: SessionRecord,
-): Promise<void> {
-  const { attachments, storage, events } = services;
-  const { id, upload, intent } = record;
-  const parked = attachments.unpark(id);
-  if (parked !== undefined) await parked.discard();
-  else if (upload !== null) await storage.partials?.remove(upload);
-  if (intent !== null) {
-    tellFinished(services, record, ended, await storage.recover?.(intent));
-  } else if (upload !== null) {
-    tell(events, "transfer.dropped", "S-TRF-4", ended, ended, { reason: "ended" });
-  }
-}
-
-/** Writes down that a session expired and removes its partial file; another's write in between wins (S-CLK-3). */
-export async function endExpired(services: SessionServices, record: SessionRecord): Promise<void> {
-  const { store, options, events } = services;
-  const expired = expire(record, options.now());
-  if (!(await store.save(expired))) return;
-  tell(events, "session.expired", "S-CLK-1", record, expired, {});
-  await removePartial(services, record, expired);
 }

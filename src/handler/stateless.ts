@@ -1,15 +1,11 @@
-/**
- * Stateless mode: every request stands alone, and any instance can serve it.
- *
- * @module
- */
+/** Requests that stand alone, in stateless mode and by version 1: any instance can serve them. @module */
 import { FxferError } from "../errors.ts";
 import { Events } from "../events.ts";
 import { DEFAULT_MAX_REQUEST_SIZE, type TransferRequest } from "../protocol/mod.ts";
-import type { FileStorage, PutSpec, StoredFile } from "../storage/mod.ts";
-import { storedBefore, storedReply, storeWhole, type WholeParts } from "./receive.ts";
+import { checkDigest, type FileStorage, type PutSpec, type StoredFile } from "../storage/mod.ts";
+import { statelessTerms } from "./connect.ts";
+import { specOf, started, storedBefore, storedReply } from "./receive.ts";
 import { tellFile, type Telling } from "./tell.ts";
-import { statelessTerms } from "./terms.ts";
 import type { ConnectionContext, Payload, Reply, Request, RequestHandler } from "./types.ts";
 
 /** Terms of stateless mode.
@@ -43,8 +39,7 @@ export interface StatelessOptions extends Telling {
  */
 export class StatelessHandler implements RequestHandler {
   readonly #parts: WholeParts;
-  readonly #maxRequestSize: number;
-  readonly #instance: string;
+  readonly #terms: { readonly instance: string; readonly maxRequestSize: number };
   /** Connections for which storage was asked what others have stored. */
   readonly #refreshed = new WeakSet<ConnectionContext>();
 
@@ -54,10 +49,9 @@ export class StatelessHandler implements RequestHandler {
    * @param storage Where the files go; the caller disposes of it.
    */
   constructor(storage: FileStorage, options: StatelessOptions = {}) {
-    const { events = new Events(), maxRequestSize, instance, ...rest } = options;
-    this.#parts = { storage, events, ...rest };
-    this.#maxRequestSize = maxRequestSize ?? DEFAULT_MAX_REQUEST_SIZE;
-    this.#instance = instance ?? "fxfer";
+    const { instance = "fxfer", maxRequestSize = DEFAULT_MAX_REQUEST_SIZE, ...rest } = options;
+    this.#parts = { storage, events: new Events(), ...rest };
+    this.#terms = { instance, maxRequestSize };
   }
 
   /** Stores a file, or answers a sign of life. */
@@ -73,15 +67,10 @@ export class StatelessHandler implements RequestHandler {
         return { body: { code: "pong" } };
       case "disconnect":
         return { body: { code: "session_closed" }, close: true };
-      case "connect":
-        return {
-          body: {
-            code: "ok",
-            mode: "stateless",
-            ...statelessTerms(this.#parts.storage, this.#instance, this.#maxRequestSize),
-          },
-          id: null,
-        };
+      case "connect": {
+        const terms = statelessTerms(this.#parts.storage, this.#terms);
+        return { body: { code: "ok", mode: "stateless", ...terms }, id: null };
+      }
     }
   }
 
@@ -90,31 +79,36 @@ export class StatelessHandler implements RequestHandler {
     payload: Payload,
     context: ConnectionContext,
   ): Reply | Promise<Reply> {
-    const started = performance.now();
-    const { header: { mimeType, size }, data } = frame;
+    const begun = performance.now();
+    const { header: { size }, data } = frame;
     const { connectionId: connection } = context;
-    checkAlone(frame);
-    if (size > this.#maxRequestSize) {
+    const { maxRequestSize } = this.#terms;
+    // S-TRF-1: a file in parts needs a server that remembers the parts; the length, if told, is the payload's.
+    if (data.offset !== 0) {
+      const text = "Cannot store file: without a session it starts at 0";
+      throw new FxferError("offset_mismatch", text, { fields: { offset: 0 } });
+    }
+    if (!data.complete || data.cancel) {
+      throw new FxferError("mode_not_allowed", "Cannot store part of a file: that needs a session");
+    }
+    if (data.length !== undefined && data.length !== size) {
+      const text = "Cannot store file: size is not its length";
+      throw new FxferError("length_mismatch", text, { fields: { length: size } });
+    }
+    if (size > maxRequestSize) {
       throw new FxferError("too_large", "Cannot store file: larger than max_request_size", {
-        fields: { limit: this.#maxRequestSize },
+        fields: { limit: maxRequestSize },
         limit: "max_request_size",
       });
     }
-    const spec: PutSpec = {
-      mimeType,
-      reserve: size,
-      clientAddress: context.clientAddress,
-      ...(data.name === undefined ? {} : { name: data.name }),
-      ...(data.uploadId === undefined ? {} : { uploadId: data.uploadId }),
-      ...(data.sha256 === undefined ? {} : { sha256: data.sha256 }),
-    };
+    const spec = specOf(frame, context.clientAddress);
     const file = data.uploadId === undefined
       ? storeWhole(this.#parts, spec, payload, context)
       : this.#storeOnce(spec, payload, context);
     const answer = (file: StoredFile): Reply => {
       const { events, onStored } = this.#parts;
       if (onStored || file.replayed || events.wants("transfer.stored")) {
-        const ms = Math.round(performance.now() - started);
+        const ms = Math.round(performance.now() - begun);
         tellFile(this.#parts, file, spec, { connection, path: file.path, ms });
       }
       return { body: storedReply(file, this.#parts.storage.durability, data.uploadId) };
@@ -139,19 +133,92 @@ export class StatelessHandler implements RequestHandler {
   }
 }
 
-/** A file in parts needs a server that remembers the parts; the length, if told, is the payload's. */
-function checkAlone({ header, data }: TransferRequest): void {
-  if (data.offset !== 0) {
-    throw new FxferError("offset_mismatch", "Cannot store file: without a session it starts at 0", {
-      fields: { offset: 0 },
-    });
+/**
+ * Stores v1 files as `received_<random>.<ext>`. When the client is told about them is the
+ * connection's business (S-VER-3).
+ * @category Server
+ */
+export class V1Handler implements RequestHandler {
+  readonly #parts: WholeParts;
+  readonly #maxRequestSize: number;
+
+  /**
+   * Serves into one storage folder.
+   *
+   * @param storage Where the files go; the caller disposes of it.
+   */
+  constructor(storage: FileStorage, options: Omit<StatelessOptions, "instance"> = {}) {
+    const { maxRequestSize = DEFAULT_MAX_REQUEST_SIZE, ...rest } = options;
+    this.#parts = { storage, events: new Events(), ...rest };
+    this.#maxRequestSize = maxRequestSize;
   }
-  if (!data.complete || data.cancel) {
-    throw new FxferError("mode_not_allowed", "Cannot store part of a file: that needs a session");
+
+  /** Stores one file. */
+  async handle(request: Request, context: ConnectionContext): Promise<Reply> {
+    const { mimeType, size } = request.version === 1 ? request.frame : request.frame.header;
+    if (size > this.#maxRequestSize) {
+      throw new FxferError("too_large", "Cannot store file: larger than max_request_size", {
+        limit: "max_request_size",
+      });
+    }
+    const spec = { mimeType, reserve: size, clientAddress: context.clientAddress };
+    const file = await storeWhole(this.#parts, spec, request.payload, context);
+    const facts = { connection: context.connectionId, path: file.path, version: 1 } as const;
+    tellFile(this.#parts, file, spec, facts);
+    return { body: storedReply(file, this.#parts.storage.durability) };
   }
-  if (data.length !== undefined && data.length !== header.size) {
-    throw new FxferError("length_mismatch", "Cannot store file: size is not its length", {
-      fields: { length: header.size },
-    });
+}
+
+/** What it takes to store whole files and to tell of them. */
+interface WholeParts extends Telling {
+  readonly storage: FileStorage;
+  readonly events: Events;
+}
+
+/**
+ * Stores one whole file, or nothing: on any failure what was received is removed (S-TRF-6). At once
+ * if its bytes are here and storage can.
+ *
+ * @throws {FxferError} What the payload or the storage threw; `checksum_mismatch`.
+ */
+function storeWhole(
+  parts: WholeParts,
+  spec: PutSpec,
+  payload: Payload,
+  context: ConnectionContext,
+): StoredFile | Promise<StoredFile> {
+  const bytes = payload.whole();
+  return bytes === undefined || bytes instanceof Promise
+    ? storeArriving(parts, spec, payload, bytes, context)
+    : parts.storage.put(spec, bytes, payload.crowded);
+}
+
+async function storeArriving(
+  { storage, events }: WholeParts,
+  spec: PutSpec,
+  payload: Payload,
+  whole: Promise<Uint8Array | undefined> | undefined,
+  { connectionId: connection }: ConnectionContext,
+): Promise<StoredFile> {
+  const bytes = await whole;
+  if (bytes !== undefined) return storage.put(spec, bytes, payload.crowded);
+
+  const upload = await storage.begin(spec);
+  events.emit({ type: "transfer.begun", rule: "S-TRF-1", connection });
+  let writing: void | Promise<void> = undefined;
+  try {
+    for (let bytes = await payload.next(); bytes !== undefined; bytes = await payload.next()) {
+      await writing;
+      writing = started(upload.write(bytes));
+    }
+    await writing;
+    const sealed = await upload.seal();
+    checkDigest(spec.sha256, sealed.sha256);
+    return await upload.publish();
+  } catch (error) {
+    await Promise.allSettled([writing]);
+    await upload.discard();
+    events.emit({ type: "transfer.dropped", rule: "S-TRF-6", connection, reason: "failed" });
+    throw error;
   }
 }

@@ -1,12 +1,12 @@
 /**
  * How a session changes hands, and whether it still can (S-TAKE, S-CLK-1).
  *
- * Who writes first: the newcomer is authorised; the holder is told to stop and lets go after what it
- * is committing is saved; then the newcomer's record, one epoch up, is saved by compare-and-set; only
- * then does it touch the open file, and only then is it told where to go on. A holder that does not
- * let go within 2 s finds its epoch lost at its next save; one in another process is told through the
- * store (see fencing.ts). It may be asleep, and write on for a moment when it wakes: so the newcomer
- * goes on in a copy of its file.
+ * The order: the newcomer is authorised; the holder is told to stop, and lets go once what it is
+ * committing is saved; the newcomer's record, one epoch up, is saved by compare-and-set; only then does
+ * the newcomer touch the open file, and only then is it told where to go on. A holder that does not let
+ * go within 2 s finds its epoch lost at its next save. A holder in another process is told through the
+ * store (see housekeeping.ts). If that process was asleep, it may go on writing for a moment when it
+ * wakes, so the newcomer goes on in a copy of the file.
  *
  * @module
  */
@@ -14,17 +14,9 @@ import { FxferError } from "../errors.ts";
 import { omitUndefined } from "../omit_undefined.ts";
 import { attach, type AttachInit, close, lifeOf, type SessionRecord } from "../session/mod.ts";
 import { within } from "../within.ts";
-import { movedAway } from "./moved.ts";
-import {
-  endExpired,
-  parkedFile,
-  removePartial,
-  restore,
-  type Restored,
-  resumedAt,
-} from "./recovery.ts";
-import type { SessionServices } from "./services.ts";
-import { renewHeld } from "./sweeper.ts";
+import { Attachment, type SessionServices } from "./attachments.ts";
+import { expireUnlessHeld, removePartial } from "./housekeeping.ts";
+import { parkedFile, restore, resumedAt } from "./recovery.ts";
 import { tell, totalsOf } from "./tell.ts";
 import type { ConnectionContext } from "./types.ts";
 
@@ -32,10 +24,10 @@ import type { ConnectionContext } from "./types.ts";
 const RELEASE_MS = 2000;
 
 /** How long a holder in another process may take to end the commit it has announced. */
-const COMMIT_MS = 250;
+export const COMMIT_MS = 250;
 
 /** More lost races than this mean a store that does not keep its contract. */
-const MAX_TRIES = 100;
+export const MAX_TRIES = 100;
 
 /** What an id that means nothing is answered with. */
 export function unknownSession(): FxferError {
@@ -57,13 +49,15 @@ export async function checkAlive(services: SessionServices, record: SessionRecor
     case "forgotten":
       throw unknownSession();
     case "expired":
-      if (record.endedAt === null) {
-        if (await renewHeld(services, record.id)) return;
-        await endExpired(services, record);
-      }
+      if (record.endedAt === null && await expireUnlessHeld(services, record)) return;
       // falls through
     case "closed":
-      if (record.moved !== undefined) throw movedAway(record.moved);
+      if (record.moved !== undefined) {
+        // Only here is the ticket told: this client has shown what the session's own client shows.
+        const { address, ticket } = record.moved;
+        const text = "Cannot attach: the session has moved";
+        throw new FxferError("use_another_server", text, { fields: { address, ticket } });
+      }
       throw new FxferError("session_expired", "Cannot attach: the session has ended", {
         fields: { state: life },
       });
@@ -72,7 +66,7 @@ export async function checkAlive(services: SessionServices, record: SessionRecor
 
 /** S-TAKE-3, S-TAKE-4: tells the holder in this process to stop, and waits until it has, 2 s at most. */
 export async function letGo({ attachments }: SessionServices, id: string): Promise<void> {
-  const holder = attachments.holder(id);
+  const holder = attachments.holders.get(id);
   if (holder === undefined) return;
   holder.yielding = true;
   holder.context.interrupt(
@@ -87,47 +81,43 @@ export async function take(
   services: SessionServices,
   id: string,
   init: AttachInit,
-  connection: number,
-): Promise<Restored> {
-  const { attachments, store, events } = services;
+  context: ConnectionContext,
+): Promise<Attachment> {
+  const { attachments, store, log } = services;
   let waited = false;
   for (let tries = 0; tries < MAX_TRIES; tries++) {
     const loaded = await store.load(id);
     if (loaded === undefined) throw unknownSession();
     await checkAlive(services, loaded);
-    if (!waited && loaded.intent !== null && isElsewhere(services, loaded)) {
+    // Another process holds the session, or did when it was last heard of.
+    const elsewhere = loaded.instance !== null && loaded.instance !== init.instance;
+    if (!waited && loaded.intent !== null && elsewhere) {
       waited = true;
       await new Promise((resolve) => setTimeout(resolve, COMMIT_MS));
       continue;
     }
     const parked = await parkedFile(services, loaded);
     const taken = resumedAt(attach(loaded, init), parked);
-    // Under this epoch it is found again if the save is taken for lost.
-    if (parked !== undefined) attachments.park(id, parked, loaded.epoch);
+    // If the save seems to fail but was stored, parkedFile() finds the file again by this epoch.
+    if (parked !== undefined) attachments.parked.set(id, { upload: parked, epoch: loaded.epoch });
     if (!(await store.save(taken))) continue;
-    if (parked !== undefined) attachments.park(id, parked, taken.epoch);
-    const { epoch, lastSequence: sequence, upload } = taken;
-    const offset = omitUndefined({ offset: upload?.offset });
-    const facts = { epoch, sequence, ...offset, address: init.clientAddress };
+    if (parked !== undefined) attachments.parked.set(id, { upload: parked, epoch: taken.epoch });
+    const attachment = new Attachment(services, taken, context);
+    const { epoch, lastSequence: sequence, upload, clientAddress: address } = taken;
+    const facts = omitUndefined({ epoch, sequence, offset: upload?.offset, address });
     if (lifeOf(loaded, init.now) === "attached") {
-      tell(events, "session.taken_over", "S-TAKE-2", loaded, taken, facts, connection);
-    } else tell(events, "session.resumed", "S-CON-2", loaded, taken, facts, connection);
-    if (loaded.instance !== init.instance) announce(services, taken);
-    return await restore(services, taken, parked, isElsewhere(services, loaded), connection);
+      attachment.tell("session.taken_over", "S-TAKE-2", loaded, facts);
+    } else attachment.tell("session.resumed", "S-CON-2", loaded, facts);
+    if (loaded.instance !== init.instance) {
+      // S-TAKE-3: other processes are told. The newcomer does not wait, because its save is what counts.
+      store.announce?.(id, epoch).catch((cause) => {
+        log.warn("takeover.unannounced", { session: id.slice(0, 8), cause });
+      });
+    }
+    await restore(attachment, parked, elsewhere);
+    return attachment;
   }
   throw new FxferError("store_unavailable", "Cannot attach: others keep writing the session");
-}
-
-/** Whether another process holds it, or did when it was last heard of. */
-function isElsewhere({ options }: SessionServices, { instance }: SessionRecord): boolean {
-  return instance !== null && instance !== options.instance;
-}
-
-/** S-TAKE-3: tells other processes. The newcomer does not wait for it, because its save is what counts. */
-function announce({ store, log }: SessionServices, { id, epoch }: SessionRecord): void {
-  store.announce?.(id, epoch).catch((cause) => {
-    log.warn("takeover.unannounced", { session: id.slice(0, 8), cause });
-  });
 }
 
 /** S-CON-3: ends a session because its client wants a clean start. */

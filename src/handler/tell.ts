@@ -26,10 +26,15 @@ export interface Telling {
 /** What is told of a step besides who made it. */
 export type Facts<T extends SessionEvent> = Omit<EventFacts[T], keyof SessionStep>;
 
-/** Who a step is of, and where it leads. */
-export function stepBetween(before: SessionRecord, after: SessionRecord): SessionStep {
+/** Which session made a step, on which connection, and from which state to which. */
+export function stepBetween(
+  before: SessionRecord,
+  after: SessionRecord,
+  connection?: number,
+): SessionStep {
   const [from, to] = [STATE_NAMES[before.state], STATE_NAMES[after.state]];
-  return { session: after.id.slice(0, 8), from, to };
+  const step = { session: after.id.slice(0, 8), from, to };
+  return connection === undefined ? step : { connection, ...step };
 }
 
 /** Tells a step of a session that has gone from one record to another. */
@@ -43,7 +48,7 @@ export function tell<T extends SessionEvent>(
   connection?: number,
 ): void {
   if (!events.wants(type)) return;
-  const step = { ...omitUndefined({ connection }), ...stepBetween(before, after) };
+  const step = stepBetween(before, after, connection);
   events.emit({ type, rule, ...step, ...facts } as unknown as Parameters<Events["emit"]>[0]);
 }
 

@@ -4,10 +4,10 @@
  * The order of writes, and what a crash between two of them leaves:
  *
  * 1. upload opened (store), bytes (storage), checkpoints (storage, then store): a partial file and
- *    an offset that is durable; the frame goes on from there. See incoming.ts.
- * 2. sealed (storage), intent (store), published (storage): see commit.ts and recovery.ts.
- * 3. executed (store): the commit. Only after it is the reply sent, so a lost reply is asked for
- *    again and answered from the ring.
+ *    an offset that is durable; the frame goes on from there. See open_file.ts.
+ * 2. sealed (storage), intent (store), published (storage): see recovery.ts.
+ * 3. executed (store): the commit. Only after it is the reply sent, so a client whose reply was lost
+ *    asks again and is answered from the ring.
  *
  * The store first hears of a small file, which is wholly in memory, by its intent: a crash before that
  * leaves bytes that no record names, and the frame runs again. At level `process`, with a store that dies
@@ -15,55 +15,47 @@
  *
  * @module
  */
+import { CODES, FxferError } from "../errors.ts";
 import type { ReplyBody, TransferRequest } from "../protocol/mod.ts";
-import { authMethodOf, fingerprint, judge } from "../session/mod.ts";
-import { admit } from "./admission.ts";
+import {
+  authMethodOf,
+  fingerprint,
+  intend,
+  intendWhole,
+  judge,
+  type SessionRecord,
+  type UploadRecord,
+} from "../session/mod.ts";
+import type { SealedFile, StoredFile, Upload } from "../storage/mod.ts";
 import type { Attachment } from "./attachments.ts";
-import { acknowledge, commit, commitFailure, commitFile, publish, publishWhole } from "./commit.ts";
-import { abandon, finishPending, open, receive, specOf, type TransferRun } from "./incoming.ts";
-import { storedBefore } from "./receive.ts";
-import type { SessionServices } from "./services.ts";
+import {
+  abandon,
+  failUpload,
+  finishPending,
+  open,
+  receive,
+  recordOf,
+  type TransferRun,
+} from "./open_file.ts";
+import { executed } from "./recovery.ts";
+import { specOf, storedBefore, storedReply } from "./receive.ts";
+import type { StatefulOptions } from "./stateful_options.ts";
+import { lastPart, stepBetween, tellFile } from "./tell.ts";
 import type { Payload, Reply } from "./types.ts";
 
 /** Runs, repeats or refuses one transfer frame. */
 export async function transfer(
-  services: SessionServices,
   attachment: Attachment,
   request: TransferRequest,
   payload: Payload,
 ): Promise<Reply> {
-  await finishPending(services, attachment);
-  const print = fingerprintOf(request, attachment);
-  const { sequence } = request.header.session;
-  const verdict = judge(attachment.record, sequence, print);
-  if (verdict.kind === "replay") {
-    attachment.tell("transfer.replayed", "S-SEQ-1", attachment.record, { sequence });
-    return { body: verdict.reply as ReplyBody };
-  }
-  if (verdict.kind === "refuse") throw verdict.error;
+  const { storage, store, options } = attachment.services;
+  const { header, data } = request;
+  const { sequence } = header.session;
+  await finishPending(attachment);
 
-  const run: TransferRun = { services, attachment, request, fingerprint: print };
-  const { data, header } = request;
-  if (data.cancel) return await cancel(run);
-  admit(services.options, attachment.record, request);
-  const found = storedBefore(services.storage, data.uploadId, data.sha256);
-  const before = found instanceof Promise ? await found : found;
-  if (before !== undefined) {
-    await abandon(attachment);
-    return await commitFile(run, before);
-  }
-  if (attachment.record.upload === null && data.complete) {
-    const bytes = await wholeOf(payload);
-    if (bytes !== undefined) return await store(run, bytes, payload.crowded);
-  }
-  const upload = attachment.upload ?? await open(run);
-  upload.reserve(data.offset + header.size);
-  await receive(run, upload, payload);
-  return data.complete ? await publish(run, upload) : await acknowledge(run, upload);
-}
-
-function fingerprintOf({ header, data }: TransferRequest, { record }: Attachment): string {
-  return fingerprint({
+  // S-SEQ-1: a frame that has run is answered from memory; a number that is not the next is refused.
+  const print = fingerprint({
     action: data.cancel ? "cancel" : "transfer",
     uploadId: data.uploadId,
     name: data.name,
@@ -72,40 +64,220 @@ function fingerprintOf({ header, data }: TransferRequest, { record }: Attachment
     sha256: data.sha256,
     complete: data.complete,
     end: data.offset + header.size,
-    principal: authMethodOf(record),
+    principal: authMethodOf(attachment.record),
   });
-}
-
-/** Undefined: the payload is too large or did not arrive in one go, and has to be streamed. */
-async function wholeOf(payload: Payload): Promise<Uint8Array | undefined> {
-  try {
-    const gathered = payload.whole();
-    return gathered instanceof Promise ? await gathered : gathered;
-  } catch {
-    // The connection is being cut: streaming keeps what has arrived, and meets the same error.
-    return undefined;
+  const verdict = judge(attachment.record, sequence, print);
+  if (verdict.kind === "refuse") throw verdict.error;
+  if (verdict.kind === "replay") {
+    attachment.tell("transfer.replayed", "S-SEQ-1", attachment.record, { sequence });
+    return { body: verdict.reply as ReplyBody };
   }
-}
 
-/** A file that is wholly in memory: in as few steps as what the store outlives allows. */
-async function store(
-  run: TransferRun,
-  bytes: Uint8Array,
-  crowded: boolean | undefined,
-): Promise<Reply> {
-  const { services: { storage, store } } = run;
-  if (store.persistent || storage.durability !== "process") return await publishWhole(run, bytes);
+  const { id, clientAddress } = attachment.record;
+  const spec = specOf(request, clientAddress, { id, sequence });
+  const run = { attachment, request, sequence, fingerprint: print, spec };
+  if (data.cancel) {
+    await abandon(attachment);
+    return await commit(run, { code: "partial", offset: 0, cancelled: true });
+  }
+
+  // S-TRF-1, S-TRF-2: the frame fits the open file and the limits.
+  admit(options, attachment.record, request);
+
+  // S-TRF-9: a file whose upload id and digest are known is stored already.
+  const found = storedBefore(storage, data.uploadId, data.sha256);
+  const before = found instanceof Promise ? await found : found;
+  if (before !== undefined) {
+    await abandon(attachment);
+    return await commitFile(run, before);
+  }
+
+  // A file that is wholly in memory takes as few steps as the promises of store and storage allow.
+  let bytes: Uint8Array | undefined;
+  if (attachment.record.upload === null && data.complete) {
+    try {
+      const whole = payload.whole();
+      bytes = whole instanceof Promise ? await whole : whole;
+    } catch {
+      // The connection is being cut: receive() keeps what has arrived, and meets the same error.
+    }
+  }
+  if (bytes !== undefined && !store.persistent && storage.durability === "process") {
+    try {
+      const stored = storage.put(spec, bytes, payload.crowded);
+      return await commitFile(run, stored instanceof Promise ? await stored : stored);
+    } catch (error) {
+      // S-SEQ-2: a wrong digest uses the number up, so its reply is kept; any other error leaves it free.
+      if (!(error instanceof FxferError) || error.code !== "checksum_mismatch") throw error;
+      return await commit(run, { ...error.fields, code: error.code });
+    }
+  }
+
+  let { upload } = attachment;
+  if (bytes !== undefined) {
+    upload = await storage.begin(spec);
+    attachment.upload = upload;
+    try {
+      await upload.write(bytes);
+    } catch (error) {
+      await abandon(attachment);
+      throw error;
+    }
+  } else {
+    upload ??= await open(run);
+    upload.reserve(data.offset + header.size); // S-TRF-3
+    await receive(run, upload, payload);
+  }
+  if (data.complete) return await publish(run, upload);
+
+  // S-TRF-4: a part that is not the last is acknowledged when its bytes are durable.
+  let offset: number;
   try {
-    const stored = storage.put(specOf(run), bytes, crowded);
-    const file = stored instanceof Promise ? await stored : stored;
-    return await commitFile(run, file);
+    offset = await upload.checkpoint();
   } catch (error) {
-    return await commitFailure(run, error);
+    return await failUpload(attachment, error);
+  }
+  const { upload: known } = attachment.record;
+  if (known === null) throw new TypeError("Cannot acknowledge part: nothing is open");
+  const length = data.length === undefined ? {} : { length: data.length };
+  return await commit(run, { code: "partial", offset }, { ...known, offset, sequence, ...length });
+}
+
+/**
+ * Checks a transfer frame against the session's open file and the limits, before its payload is read.
+ *
+ * @throws {FxferError} `too_large`, `offset_mismatch` with the right `offset`, `length_mismatch`,
+ * `quota_exceeded`: nothing was written, and the sequence does not advance.
+ */
+function admit(
+  { maxRequestSize, maxUploadSize, sessionQuota }: StatefulOptions,
+  { upload: open, totalBytes }: SessionRecord,
+  { header: { size }, data }: TransferRequest,
+): void {
+  if (size > maxRequestSize) {
+    throw new FxferError("too_large", "Cannot take frame: larger than max_request_size", {
+      fields: { limit: maxRequestSize },
+      limit: "max_request_size",
+    });
+  }
+  const offset = open?.offset ?? 0;
+  if (data.offset !== offset || (open !== null && data.uploadId !== open.uploadId)) {
+    throw new FxferError("offset_mismatch", `Cannot take frame: the durable offset is ${offset}`, {
+      fields: { offset, upload_id: open?.uploadId ?? null },
+    });
+  }
+  const end = data.offset + size;
+  // A length may be told late, as stdin's is, but only once.
+  const length = data.length ?? open?.length;
+  const otherLength = length !== (open?.length ?? length);
+  if (otherLength || (length !== undefined && (end > length || (data.complete && end < length)))) {
+    const text = "Cannot take frame: it does not fit the file's length";
+    const fields = { length: open?.length ?? length ?? null };
+    throw new FxferError("length_mismatch", text, { fields });
+  }
+  const least = Math.max(length ?? 0, end);
+  if (maxUploadSize > 0 && least > maxUploadSize) {
+    throw new FxferError("too_large", "Cannot take file: larger than max_upload_size", {
+      fields: { limit: maxUploadSize },
+      limit: "max_upload_size",
+    });
+  }
+  if (sessionQuota > 0 && totalBytes + least > sessionQuota) {
+    throw new FxferError("quota_exceeded", "Cannot take file: the session's quota is used up", {
+      fields: { limit: sessionQuota },
+      limit: "session_quota",
+    });
   }
 }
 
-/** Drops the partial file because the client asked for it. */
-async function cancel(run: TransferRun): Promise<Reply> {
-  await abandon(run.attachment);
-  return await commit(run, { code: "partial", offset: 0, cancelled: true });
+/** S-SEQ-5: a file whose bytes are all here is sealed, announced, published and committed, in this order. */
+async function publish(run: TransferRun, upload: Upload): Promise<Reply> {
+  const { attachment, request: { data }, sequence } = run;
+  const { storage } = attachment.services;
+  let sealed: SealedFile;
+  let before: StoredFile | undefined;
+  try {
+    sealed = await upload.seal();
+    const found = storedBefore(storage, data.uploadId, sealed.sha256);
+    before = found instanceof Promise ? await found : found;
+  } catch (error) {
+    return await failUpload(attachment, error);
+  }
+  // S-TRF-5: a wrong digest uses the number up, as above.
+  if (data.sha256 !== undefined && data.sha256 !== sealed.sha256) {
+    await abandon(attachment);
+    return await commit(run, { sha256: sealed.sha256, code: "checksum_mismatch" });
+  }
+  if (before !== undefined) {
+    await abandon(attachment); // nothing new to announce
+    return await commitFile(run, before);
+  }
+  const intent = { ...sealed, sequence, fingerprint: run.fingerprint };
+  let known: SessionRecord;
+  try {
+    known = await attachment.save((record, now) =>
+      record.upload === null // a whole file from memory: the store hears of it now
+        ? intendWhole(record, recordOf(run, upload), intent, now)
+        : intend(record, intent, now)
+    );
+  } catch (error) {
+    // A file that the store has not heard of is removed. When the attachment is stale, the store may
+    // have the intent, and then finishPending() publishes the file.
+    if (attachment.record.upload === null && !attachment.stale) await abandon(attachment);
+    throw error;
+  }
+  attachment.tell("transfer.announced", "S-SEQ-5", known, { sequence, bytes: sealed.size });
+  // If a step fails from here on, finishPending() or the next connect brings the intent to its end.
+  const file = await upload.publish();
+  const reply = await commitFile(run, file);
+  attachment.upload = undefined;
+  return reply;
+}
+
+/** The commit of a file that is stored, now or before. */
+function commitFile(run: TransferRun, file: StoredFile): Promise<Reply> {
+  const { durability } = run.attachment.services.storage;
+  return commit(run, storedReply(file, durability, run.request.data.uploadId), null, file);
+}
+
+/** The commit: sequence, reply, and the file still open or just finished, saved before the reply is sent. */
+async function commit(
+  run: TransferRun,
+  body: ReplyBody,
+  upload: UploadRecord | null = null,
+  file?: StoredFile,
+): Promise<Reply> {
+  const { attachment } = run;
+  const before = await attachment.save((record) =>
+    executed(attachment.services.options, record, run, body, upload, file)
+  );
+  tellCommit(run, before, body, file);
+  return { body };
+}
+
+/** Tells what a frame that ran has brought. */
+function tellCommit(
+  { attachment, sequence, spec }: TransferRun,
+  before: SessionRecord,
+  { code }: ReplyBody,
+  file?: StoredFile,
+): void {
+  const { services, record, context: { connectionId } } = attachment;
+  if (record.upload !== null) {
+    const { offset } = record.upload;
+    return attachment.tell("transfer.checkpointed", "S-TRF-4", before, { sequence, offset });
+  }
+  if (before.upload !== null && file?.replayed !== false) {
+    const reason = file !== undefined ? "known" : code === "partial" ? "cancelled" : "failed";
+    attachment.tell("transfer.dropped", "S-TRF-4", before, { sequence, reason });
+  }
+  if (file !== undefined) {
+    if (file.replayed || services.onStored || services.events.wants("transfer.stored")) {
+      const facts = { ...stepBetween(before, record, connectionId), sequence };
+      tellFile(services, file, spec, { ...facts, file: lastPart(file.path) });
+    }
+  } else if (code !== "partial") {
+    const facts = { sequence, code, reason: CODES[code].message };
+    attachment.tell("transfer.refused", "S-TRF-5", before, facts);
+  }
 }

@@ -33,9 +33,8 @@ export interface Payload {
   whole(): Uint8Array | undefined | Promise<Uint8Array | undefined>;
   /**
    * The next bytes, valid until the next call but one, so that they can be written while more are
-   * awaited; undefined at the end. Throws `incomplete` when the
-   * peer ends first, `stalled` or `too_slow` by the clocks, and whatever
-   * {@linkcode ConnectionContext.interrupt} was called with.
+   * awaited; undefined at the end. Throws `incomplete` when the peer ends first, `stalled` or
+   * `too_slow` by the clocks, and whatever {@linkcode ConnectionContext.interrupt} was called with.
    */
   next(): Promise<Uint8Array | undefined>;
 }

@@ -4,10 +4,13 @@ import { formatEndpoint, parseEndpoint } from "../address.ts";
 import { FxferError } from "../errors.ts";
 import { Events, type ServerEvent } from "../events.ts";
 import {
-  base64url,
-  finishIntent,
+  afterIntent,
+  COMMIT_MS,
+  DEFAULT_STATEFUL_OPTIONS,
+  finishFile,
   hashToken,
-  randomBytes,
+  MAX_TRIES,
+  newSecret,
   tell,
   tellFinished,
 } from "../handler/mod.ts";
@@ -15,15 +18,6 @@ import { authMethodOf, depart, departing, type SessionRecord } from "../session/
 import type { FileStorage } from "../storage/mod.ts";
 import type { SessionStore } from "../store/mod.ts";
 import { HAND_OVER_MS, type HandOver, MAX_HAND_OVER_MS, sealHandOver } from "./hand_over.ts";
-
-/** How long the server that holds the session may take to end the commit it has announced. */
-const COMMIT_MS = 250;
-
-/** How many replies a session keeps where its server has not said it. */
-const MAX_INFLIGHT = 16;
-
-/** More lost races than this mean a store that does not keep its contract. */
-const MAX_TRIES = 100;
 
 /** What {@linkcode exportSession} needs.
  * @category Migration */
@@ -108,7 +102,7 @@ export async function exportSession(options: ExportOptions): Promise<ExportedSes
     ...rest,
     upload: partial === null ? null : left.upload,
     // The target gets neither the token nor what would show that one is right.
-    tokenHash: await hashToken(moved!.ticket),
+    tokenHash: hashToken(moved!.ticket),
     principal: authMethodOf(left),
   };
   const issuedAt = now();
@@ -125,7 +119,8 @@ export async function exportSession(options: ExportOptions): Promise<ExportedSes
 
 /** The source lets go first: its record says where the session went, and no commit is half done. */
 async function leave(options: ExportOptions, to: string): Promise<SessionRecord> {
-  const { store, storage, id, now = Date.now, maxInflight = MAX_INFLIGHT } = options;
+  const { store, storage, id, now = Date.now, maxInflight = DEFAULT_STATEFUL_OPTIONS.maxInflight } =
+    options;
   const events = new Events();
   if (options.onEvent !== undefined) events.subscribe(options.onEvent);
   const parts = { storage, options: { maxInflight, now }, events };
@@ -138,8 +133,9 @@ async function leave(options: ExportOptions, to: string): Promise<SessionRecord>
     if (departing(loaded, to, now())) {
       if (loaded.intent === null) return loaded;
       // S-SEQ-5: the file of a commit that was begun gets its name here, or the frame runs again there.
+      const stored = await finishFile(storage, loaded.intent);
       const servable = { ...loaded, state: "active" } as const;
-      const { next, stored } = await finishIntent(parts, servable, loaded.intent);
+      const next = afterIntent(parts, servable, loaded.intent, stored);
       const { state, instance, endedAt } = loaded;
       const finished = { ...next, state, instance, endedAt };
       if (!(await store.save(finished))) continue;
@@ -151,7 +147,7 @@ async function leave(options: ExportOptions, to: string): Promise<SessionRecord>
       await new Promise((resolve) => setTimeout(resolve, COMMIT_MS));
       continue;
     }
-    const ticket = base64url(randomBytes(32));
+    const ticket = newSecret();
     const left = depart(loaded, { address: to, ticket }, now());
     if (!(await store.save(left))) continue;
     const facts = { address: to, epoch: left.epoch };

@@ -1,4 +1,10 @@
-/** What is said of a session that changes servers, and what must hold before it is believed. @module */
+/**
+ * What is said of a session that changes servers: how it is sealed into one line, and what must hold
+ * before it is believed.
+ *
+ * @module
+ */
+import { Buffer } from "node:buffer";
 import { FxferError } from "../errors.ts";
 import {
   type Check,
@@ -9,7 +15,6 @@ import {
   type SessionRecord,
   UPLOAD,
 } from "../session/mod.ts";
-import { seal, unseal } from "./seal.ts";
 
 /** How long a hand-over can be used, in milliseconds; after it the session is exported again. */
 export const HAND_OVER_MS = 600_000;
@@ -59,12 +64,10 @@ export async function openHandOver(
   }
   const over = !(now < expiresAt && expiresAt - issuedAt <= MAX_HAND_OVER_MS);
   if (over || issuedAt > now + CLOCK_SKEW_MS) {
-    throw new FxferError(
-      "session_expired",
-      over
-        ? "Cannot import session: its time is over, export it again"
-        : "Cannot import session: it comes from the future, compare the clocks",
-    );
+    const text = over
+      ? "its time is over, export it again"
+      : "it comes from the future, compare the clocks";
+    throw new FxferError("session_expired", `Cannot import session: ${text}`);
   }
   const field = faultOf(session, partial);
   if (field !== undefined) {
@@ -77,7 +80,7 @@ export async function openHandOver(
 
 const digest = matches(/^[0-9a-f]{64}$/);
 
-/** Who sealed it is trusted, but may run another version: what a server relies on is looked at. */
+/** The sealing server is trusted, but may run another version: the fields that are relied on are checked. */
 const SESSION: Readonly<Partial<Record<keyof SessionRecord, Check>>> = {
   id: matches(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/),
   epoch: count,
@@ -100,10 +103,74 @@ const SESSION: Readonly<Partial<Record<keyof SessionRecord, Check>>> = {
 
 /** The first field that is not as it should be; undefined when all are. */
 function faultOf(session: unknown, partial: HandOver["partial"]): string | undefined {
-  const own = faultIn(session, SESSION);
-  if (own !== undefined) return own;
+  const fault = faultIn(session, SESSION);
+  if (fault !== undefined) return fault;
   const { upload } = session as SessionRecord;
   if (partial === null) return upload === null ? undefined : "upload";
-  const inside = faultIn(upload, UPLOAD) ?? faultIn(partial, { size: count, sha256: digest });
-  return inside ?? (partial.size === upload?.offset ? undefined : "offset");
+  const other = partial.size === upload?.offset ? undefined : "offset";
+  return faultIn(upload, UPLOAD) ?? faultIn(partial, { size: count, sha256: digest }) ?? other;
 }
+
+/** What every sealed session begins with: it names the form, so another one can follow. */
+const PREFIX = "fxfer-session.1";
+
+const LINE = /^fxfer-session\.1\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]{43})$/;
+
+/** As many bytes as a SHA-256 has: a shorter secret would be easier to guess than the code. */
+export const MIN_SECRET_BYTES = 32;
+
+/**
+ * The key both servers share, for {@linkcode exportSession} and {@linkcode importSession}.
+ *
+ * @param secret At least 32 bytes, random ones.
+ * @throws {RangeError} If it is shorter.
+ *
+ * @example
+ * ```ts
+ * import { importMigrationKey } from "../../mod.ts";
+ *
+ * const key = await importMigrationKey(crypto.getRandomValues(new Uint8Array(32)));
+ * console.assert(key.extractable === false);
+ * ```
+ * @category Migration
+ */
+export async function importMigrationKey(secret: Uint8Array): Promise<CryptoKey> {
+  if (secret.length < MIN_SECRET_BYTES) {
+    throw new RangeError(`Cannot use key: it needs ${MIN_SECRET_BYTES} bytes or more`);
+  }
+  const algorithm = { name: "HMAC", hash: "SHA-256" };
+  return await crypto.subtle.importKey("raw", secret.slice(), algorithm, false, ["sign", "verify"]);
+}
+
+/** A text as one sealed line, without line feed. */
+export async function seal(text: string, key: CryptoKey): Promise<string> {
+  const signed = `${PREFIX}.${base64url(new TextEncoder().encode(text))}`;
+  const mac = await crypto.subtle.sign("HMAC", key, new TextEncoder().encode(signed));
+  return `${signed}.${base64url(new Uint8Array(mac))}`;
+}
+
+/**
+ * The text of a sealed line.
+ *
+ * @throws {FxferError} `malformed_header` if it is none; `unauthorized` if it was changed, or sealed
+ * with another key.
+ */
+export async function unseal(line: string, key: CryptoKey): Promise<string> {
+  const [, body, mac] = LINE.exec(line) ?? [];
+  // The last character has two spare bits: of the ways to write one code only the usual one is right.
+  if (body === undefined || mac === undefined || base64url(fromBase64url(mac)) !== mac) {
+    throw new FxferError("malformed_header", "Cannot import session: this is no exported session");
+  }
+  const signed = new TextEncoder().encode(line.slice(0, -mac.length - 1));
+  // The time that the comparison takes does not tell how much of a wrong code was right.
+  if (!await crypto.subtle.verify("HMAC", key, new Uint8Array(fromBase64url(mac)), signed)) {
+    throw new FxferError(
+      "unauthorized",
+      "Cannot import session: it was changed on the way, or exported with another key",
+    );
+  }
+  return new TextDecoder().decode(fromBase64url(body));
+}
+
+const base64url = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64url");
+const fromBase64url = (text: string): Uint8Array => Buffer.from(text, "base64url");

@@ -6,8 +6,12 @@ import { omitUndefined } from "../omit_undefined.ts";
 import { arrive, type SessionRecord, type UploadRecord } from "../session/mod.ts";
 import type { FileStorage, Upload } from "../storage/mod.ts";
 import type { SessionStore } from "../store/mod.ts";
-import { BlobReader } from "./blob_reader.ts";
 import { type HandOver, openHandOver } from "./hand_over.ts";
+
+/** The longest line that is read. A record with a thousand kept replies takes about 2 MiB. */
+const MAX_LINE_BYTES = 8 * 1024 * 1024;
+
+type Reader = ReadableStreamDefaultReader<Uint8Array>;
 
 /** What {@linkcode importSession} needs.
  * @category Migration */
@@ -73,16 +77,30 @@ export async function importSession(
   if (!store.persistent) {
     throw new TypeError("Cannot import session: the store dies with this process");
   }
-  await using reader = new BlobReader(blob);
-  const line = await reader.line();
+  const reader = blob.getReader();
+  await using _end = { [Symbol.asyncDispose]: () => reader.cancel().catch(() => {}) };
+  const [line, rest] = await readLine(reader);
   const address = formatEndpoint(endpoint);
   const { session, partial } = await openHandOver(line, key, { address, now: now() });
   // Before anything is written: most of what is refused is refused here.
   arrive(session, await store.load(session.id), null, now());
   const upload = storage.partials !== undefined && partial !== null
-    ? await carry(storage, session, partial, reader)
+    ? await carry(storage, session, partial, rest, reader)
     : null;
-  await settleIn(options, session, upload);
+  // One save makes the session this server's. Before it only a file was written that no record names.
+  const kept = await store.load(session.id);
+  try {
+    if (!(await store.save(arrive(session, kept, upload, now())))) {
+      throw new FxferError("replay_detected", "Cannot import session: another import was faster");
+    }
+  } catch (error) {
+    // After store_unavailable the session may be in the store, and needs the file; if not, it is swept.
+    const sure = error instanceof FxferError && error.code === "replay_detected";
+    if (sure && upload !== null) await storage.partials?.remove(upload);
+    throw error;
+  }
+  // The open file of an earlier stay here is of no use any more.
+  if (kept?.upload) await storage.partials?.remove(kept.upload);
   return { id: session.id, partialBytes: upload?.offset ?? 0 };
 }
 
@@ -91,7 +109,8 @@ async function carry(
   storage: FileStorage,
   { id, clientAddress, upload: known }: SessionRecord,
   { size, sha256 }: NonNullable<HandOver["partial"]>,
-  reader: BlobReader,
+  rest: Uint8Array,
+  reader: Reader,
 ): Promise<UploadRecord> {
   const { openedBy, mimeType, name, uploadId, length } = known!;
   const file: Upload = await storage.begin({
@@ -103,9 +122,16 @@ async function carry(
   });
   try {
     const hash = createHash("sha256");
-    for await (const bytes of reader.bytes(size)) {
+    let arrived: Uint8Array | undefined = rest;
+    for (let left = size; left > 0;) {
+      if (arrived === undefined) {
+        throw new FxferError("incomplete", "Cannot import session: bytes of its file are missing");
+      }
+      const bytes = arrived.subarray(0, left);
+      left -= bytes.length;
       hash.update(bytes);
       await file.write(bytes);
+      if (left > 0) arrived = (await reader.read()).value;
     }
     if (hash.digest("hex") !== sha256) {
       throw new FxferError("checksum_mismatch", "Cannot import session: its file has changed");
@@ -120,23 +146,23 @@ async function carry(
   }
 }
 
-/** Makes the session this server's, in one save: before it only a file was written that no record names. */
-async function settleIn(
-  { store, storage, now = Date.now }: ImportOptions,
-  session: SessionRecord,
-  upload: UploadRecord | null,
-): Promise<void> {
-  const kept = await store.load(session.id);
-  try {
-    if (!(await store.save(arrive(session, kept, upload, now())))) {
-      throw new FxferError("replay_detected", "Cannot import session: another import was faster");
+/**
+ * The line of a blob, and what has arrived of the bytes behind it.
+ *
+ * @throws {FxferError} `malformed_header` if no line ends within 8 MiB.
+ */
+async function readLine(reader: Reader): Promise<[line: string, rest: Uint8Array]> {
+  const decoder = new TextDecoder();
+  let line = "";
+  for (let size = 0; size <= MAX_LINE_BYTES;) {
+    const { value: bytes } = await reader.read();
+    if (bytes === undefined) break;
+    const end = bytes.indexOf(10);
+    if (end >= 0) {
+      return [line + decoder.decode(bytes.subarray(0, end)), bytes.subarray(end + 1)];
     }
-  } catch (error) {
-    // A store that cannot tell may have it: then the file is needed, and else it is swept.
-    const sure = error instanceof FxferError && error.code === "replay_detected";
-    if (sure && upload !== null) await storage.partials?.remove(upload);
-    throw error;
+    size += bytes.length;
+    line += decoder.decode(bytes, { stream: true });
   }
-  // Of an earlier stay.
-  if (kept?.upload) await storage.partials?.remove(kept.upload);
+  throw new FxferError("malformed_header", "Cannot import session: this is no exported session");
 }

@@ -10,8 +10,8 @@
  * blob = "fxfer-session.1." payload "." mac LF [ bytes ]
  * ```
  *
- * - `payload`: base64url of one JSON object: the address of the target, the times between which it
- *   holds, the session's record as it left (sequence, kept replies, totals, terms, open file), and size
+ * - `payload`: base64url of one JSON object: the address of the target, from when and until when the
+ *   blob can be used, the session's record as it left (sequence, kept replies, totals, terms, open file), and size
  *   and SHA-256 of the bytes.
  * - `mac`: base64url of the HMAC-SHA-256 over all that stands before it, with a secret both servers have
  *   in a file. What is signed are the characters of the line themselves, and nothing of them is read
@@ -19,9 +19,9 @@
  * - `bytes`: the open file up to its durable offset, as much as its record promises. They follow the
  *   line and are not inside it, so a file of any size streams through constant memory; the line vouches
  *   for their digest. Where the storage of the source cannot read partial files, or that of the target
- *   cannot reopen them (capability `partials`), the session goes without: the client is told at its connect
- *   that no file is open, and sends it from its start. Nothing is lost, only sent again. Bytes beyond the durable
- *   offset stay behind and are sent again too.
+ *   cannot reopen them (capability `partials`), the session goes without its file: the client is told at
+ *   its connect that no file is open, and sends the file from its start. Nothing is lost, only sent again.
+ *   Bytes beyond the durable offset stay behind and are sent again too.
  *
  * Files stored before the move stay at the source, and kept replies go on naming them by the paths they
  * have there.
@@ -38,17 +38,17 @@
  *
  * | step | a crash after it leaves |
  * | --- | --- |
- * | 1. source, one save: epoch up, state closed, `moved` with address and ticket | nobody serves the session. Whoever held it finds its saves refused. The same export goes on from here: same epoch, same ticket |
+ * | 1. source, one save: epoch up, state closed, `moved` with address and ticket | no server serves the session. The connection that held it finds its saves refused. The same export goes on from here: same epoch, same ticket |
  * | 2. source: a commit that had been announced is brought to its end (S-SEQ-5), one save | the same, with no commit left open |
  * | 3. the blob is written | the same. Half a blob is refused by its signature, its size or its digest. Export again |
  * | 4. target: the bytes into a file that no session names | the same; the file is swept, the blob can be used again |
  * | 5. target, one save: the session, detached, epoch up | the target serves it |
  *
- * Between 1 and 5 nobody serves the session; its client keeps trying. If 5 never comes, it is lost: the
- * client is told `session_unknown` and starts over, under the same upload ids. There is no way to
+ * Between 1 and 5 no server serves the session; its client keeps trying. If step 5 never comes, the
+ * session is lost: the client is told `session_unknown` and starts over, under the same upload ids. There is no way to
  * take step 1 back at the source, because the source cannot know whether step 5 has happened; the way
  * back is the way forth: the target imports, and exports to the source. A blob whose target is gone for
- * good may be imported at the source itself *in the target's name* (`--as`): who says so vouches that
+ * good may be imported at the source itself *in the target's name* (`--as`): the operator vouches that
  * the target has not imported it and never will.
  *
  * ## The client, and what it shows where
@@ -59,7 +59,7 @@
  * the source, by no way: neither the blob nor the client takes it to the target. At the target the
  * ticket is the session's token from then on, also for a session that had none: its client may have
  * another address there. The source keeps the ticket as it is, in its store, for as long as it answers
- * with it: it opens nothing at the source.
+ * with it; the ticket opens nothing at the source.
  *
  * A connection attached at the time of step 1 gets the notice `use_another_server` with the `address` at
  * its next save, or within a second; its client connects again and gets the ticket. What it had sent
@@ -71,4 +71,4 @@ export { exportSession } from "./export.ts";
 export type { ExportedSession, ExportOptions } from "./export.ts";
 export { importSession } from "./import.ts";
 export type { ImportedSession, ImportOptions } from "./import.ts";
-export { importMigrationKey, MIN_SECRET_BYTES } from "./seal.ts";
+export { importMigrationKey, MIN_SECRET_BYTES } from "./hand_over.ts";

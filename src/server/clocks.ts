@@ -1,6 +1,6 @@
 /**
- * The clocks of a connection (S-CLK) as one pure rule, judged by one ticker for all connections:
- * no timer is set and cleared for each read.
+ * The clocks of a connection (S-CLK) as one pure rule. The server asks it for all connections in one
+ * interval: no timer is set and cleared for each read.
  *
  * @module
  */
@@ -25,10 +25,7 @@ export const RATE_GRACE_MS = 10_000;
 /** The minimum rate is an average over this long. */
 export const RATE_WINDOW_MS = 30_000;
 
-/**
- * What a connection waits for. `handshake`: its first header. `busy`: not for its peer's bytes, so
- * no clock runs, and none is charged for that time afterwards.
- */
+/** What a connection waits for. `handshake`: its first header. `busy`: not for bytes, so no clock runs. */
 export type Waiting = "handshake" | "idle" | "header" | "payload" | "busy";
 
 /** What the clocks look at; times by one monotonic clock, in milliseconds. */
@@ -39,9 +36,9 @@ export interface ClockView {
   readonly headerSince: number;
   /** Since when bytes are waited for and none has come. */
   readonly quietSince: number;
-  /** The rate window: when it began and how many bytes it brought. */
+  /** When the rate window began, and how many bytes it brought. */
   readonly windowAt: number;
-  readonly windowBytes: number;
+  readonly received: number;
   readonly keepaliveMs: number;
 }
 
@@ -61,53 +58,15 @@ export function expiredClock(view: ClockView, limits: ClockLimits, now: number):
       if (over(view.quietSince, limits.stallMs)) return "stalled";
       const window = now - view.windowAt;
       if (limits.minRate === 0 || window < RATE_WINDOW_MS) return undefined;
-      return view.windowBytes < limits.minRate * (window / 1000) ? "too_slow" : undefined;
+      return view.received < limits.minRate * (window / 1000) ? "too_slow" : undefined;
     }
     case "busy":
       return undefined;
   }
 }
 
-/** Something that looks at its clocks when told the time. */
-export interface Ticking {
-  /** Called every {@linkcode Ticker} interval with `performance.now()`. */
-  tick(now: number): void;
-}
-
-/** One interval for all connections of a server; it runs only while there are any. */
-export class Ticker {
-  readonly #all = new Set<Ticking>();
-  readonly #intervalMs: number;
-  #timer: ReturnType<typeof setInterval> | undefined;
-
-  /** @param limits The shortest clock decides how often they are looked at: 20 to 250 ms. */
-  constructor(limits: ClockLimits) {
-    const shortest = Math.min(
-      ...[limits.handshakeMs, limits.headerMs, limits.stallMs].filter((ms) => ms > 0),
-      2500,
-    );
-    this.#intervalMs = Math.max(20, Math.min(250, shortest / 10));
-  }
-
-  /** From now on `item` is told the time. */
-  add(item: Ticking): void {
-    this.#all.add(item);
-    this.#timer ??= setInterval(() => this.#tick(performance.now()), this.#intervalMs);
-  }
-
-  /** No longer. The interval goes on to its next turn: a client that comes back finds it running. */
-  remove(item: Ticking): void {
-    this.#all.delete(item);
-  }
-
-  #tick(now: number): void {
-    if (this.#all.size === 0) return this.stop();
-    for (const each of this.#all) each.tick(now);
-  }
-
-  /** Ends the interval; the next {@linkcode Ticker.add} begins another. */
-  stop(): void {
-    clearInterval(this.#timer);
-    this.#timer = undefined;
-  }
+/** How often the clocks are looked at, in milliseconds: the shortest one decides, from 20 to 250. */
+export function tickMs({ handshakeMs, headerMs, stallMs }: ClockLimits): number {
+  const running = [handshakeMs, headerMs, stallMs].filter((ms) => ms > 0);
+  return Math.max(20, Math.min(250, ...running.map((ms) => ms / 10)));
 }

@@ -14,22 +14,15 @@ import type { Events } from "../events.ts";
 import type { ConnectionContext, Reply, Request, RequestHandler } from "../handler/mod.ts";
 import type { Logger } from "../log.ts";
 import { omitUndefined } from "../omit_undefined.ts";
-import {
-  encodeReply,
-  MAX_DRAIN_BYTES,
-  MAX_DRAIN_MS,
-  type ReplyBody,
-  type ReplyHeader,
-} from "../protocol/mod.ts";
+import { encodeReply, type ReplyBody, type ReplyHeader } from "../protocol/mod.ts";
+import { LATE, within } from "../within.ts";
 import type { BufferPools } from "./buffers.ts";
-import { type ClockLimits, expiredClock, RATE_WINDOW_MS, type Ticking } from "./clocks.ts";
+import { type ClockLimits, expiredClock, RATE_WINDOW_MS } from "./clocks.ts";
 import { type Head, Input } from "./input.ts";
-import { Output } from "./output.ts";
-import { isPeerGone } from "./peer_gone.ts";
+import { Output, type V1Ack, V1Results } from "./output.ts";
 import type { Arrival } from "./proxy_gate.ts";
-import { Reader, type Workload } from "./reader.ts";
+import { isPeerGone, Reader } from "./reader.ts";
 import { refusalOf, refusedOf } from "./refusal.ts";
-import { type V1Ack, V1Results } from "./v1_results.ts";
 
 /** What all connections of one server share. */
 export interface ConnectionSettings {
@@ -38,29 +31,36 @@ export interface ConnectionSettings {
   readonly keepaliveMs: number;
   readonly v1Ack: V1Ack;
   readonly pools: BufferPools;
-  readonly workload: Workload;
+  /** Counts the connections that do not wait for bytes. */
+  readonly workload: { busy: number };
   readonly events: Events;
   /** Called once, when a connection is closed and its handler knows. */
   closed(connection: Connection): void;
 }
 
-/** Codes of the clocks that end a request under way: they answer it, the others are notices. */
+/** Interruptions that end the request under way with a reply; for all others the peer gets a notice. */
 const ENDS_REQUEST: ReadonlySet<string> = new Set(["stalled", "too_slow", "incomplete"]);
 
 /** The header of a frame that answers no request. */
-const NOTICE: ReplyHeader = { id: null, mode: "stateless", sequence: 0, action: "disconnect" };
+export const NOTICE: ReplyHeader = {
+  id: null,
+  mode: "stateless",
+  sequence: 0,
+  action: "disconnect",
+};
 
 /** For how long a displaced connection may take what its peer had sent: the notice is due within 250 ms. */
 const TAKEOVER_GRACE_MS = 100;
 
-/** A write that has not moved for this long after the goodbye is given up. */
+/** How long the last write after an interruption may take: the peer may not read. */
 const GOODBYE_MS = 250;
 
 /** See the module's text. */
-export class Connection implements ConnectionContext, Ticking {
+export class Connection implements ConnectionContext {
   readonly connectionId: number;
   readonly clientAddress: string;
   readonly log: Logger;
+  readonly acceptedAt: number = performance.now();
   keepaliveMs: number;
 
   readonly #conn: Deno.TcpConn;
@@ -74,7 +74,6 @@ export class Connection implements ConnectionContext, Ticking {
   #interruption: FxferError | undefined;
   #stopping: FxferError | undefined;
   #requests = 0;
-  readonly #acceptedAt: number = performance.now();
 
   constructor(
     conn: Deno.TcpConn,
@@ -90,13 +89,12 @@ export class Connection implements ConnectionContext, Ticking {
     this.#conn = conn;
     this.#settings = settings;
     this.#output = new Output(conn);
-    this.#v1Results = new V1Results(settings.v1Ack);
+    this.#v1Results = new V1Results(settings.v1Ack, this.#output);
     this.#reader = new Reader(conn, this.#output, settings.workload);
     this.#input = new Input(this.#reader, settings.pools);
     if (bytes !== undefined) this.#input.take(bytes);
   }
 
-  /** @inheritdoc */
   interrupt(error: FxferError): void {
     if (this.#interruption !== undefined) return;
     this.#interruption = error;
@@ -110,33 +108,25 @@ export class Connection implements ConnectionContext, Ticking {
     if (this.#input.payloadDone && this.#input.waiting !== "busy") this.interrupt(notice);
   }
 
-  /** Ends it without a word: it did not end by itself. */
+  /** Closes the socket, so that a connection that does not end by itself ends. */
   abort(): void {
-    this.#close();
+    this.#conn[Symbol.dispose]();
   }
 
-  /** @inheritdoc */
+  /** Looks at the clocks. @param now By `performance.now()`. */
   tick(now: number): void {
-    const input = this.#input;
-    const { stallMs } = this.#settings.clocks;
-    if (stallMs > 0 && this.#output.writingSince > 0 && now - this.#output.writingSince > stallMs) {
+    const { clocks } = this.#settings;
+    const { writingSince } = this.#output;
+    if (clocks.stallMs > 0 && writingSince > 0 && now - writingSince > clocks.stallMs) {
       return this.interrupt(new FxferError("stalled", "Cannot send reply: the peer does not read"));
     }
-    const code = expiredClock(
-      {
-        waiting: input.waiting,
-        acceptedAt: this.#acceptedAt,
-        headerSince: input.headerSince,
-        quietSince: this.#reader.quietSince,
-        windowAt: input.windowAt,
-        windowBytes: this.#reader.received,
-        keepaliveMs: this.keepaliveMs,
-      },
-      this.#settings.clocks,
-      now,
-    );
+    const { acceptedAt, keepaliveMs } = this;
+    const { waiting, headerSince, windowAt } = this.#input;
+    const { quietSince, received } = this.#reader;
+    const view = { waiting, acceptedAt, headerSince, quietSince, keepaliveMs, windowAt, received };
+    const code = expiredClock(view, clocks, now);
     if (code !== undefined) return this.interrupt(new FxferError(code));
-    if (now - input.windowAt >= RATE_WINDOW_MS) input.startRateWindow(now);
+    if (now - windowAt >= RATE_WINDOW_MS) this.#input.startRateWindow(now);
   }
 
   /** Serves the connection to its end. Never rejects. */
@@ -148,15 +138,13 @@ export class Connection implements ConnectionContext, Ticking {
     try {
       await this.#serve();
     } catch (error) {
-      notice = error instanceof FxferError ? error : undefined;
-      if (notice === undefined && !isPeerGone(error)) {
-        this.log.error("connection.failed", { cause: error });
-      }
+      if (error instanceof FxferError) notice = error;
+      else this.#failed(error);
     }
     try {
       await this.#settings.handler.closed?.(this);
-    } catch (error) {
-      this.log.error("connection.failed", { cause: error });
+    } catch (cause) {
+      this.log.error("connection.failed", { cause });
     }
     this.#reader.done();
     await this.#goodbye(notice);
@@ -169,6 +157,11 @@ export class Connection implements ConnectionContext, Ticking {
     this.#settings.closed(this);
   }
 
+  /** Logs an error that is none of the peer's doing. */
+  #failed(cause: unknown): void {
+    if (!isPeerGone(cause)) this.log.error("connection.failed", { cause });
+  }
+
   /** Serves request after request: returns when the peer ends, throws the notice when the server does. */
   async #serve(): Promise<void> {
     for (;;) {
@@ -176,21 +169,23 @@ export class Connection implements ConnectionContext, Ticking {
       const head = this.#input.bufferedHead() ?? await this.#input.head();
       if (head === undefined) return;
       if (head.type === "fault") throw head.error;
-      const more = await this.#serveOne(head);
-      if (!more) return;
+      if (!await this.#serveOne(head)) return;
       if (this.#output.full) await this.#output.flush();
     }
   }
 
   /** One request and its reply; false when the connection ends with it. */
   async #serveOne(head: Exclude<Head, { type: "fault" }>): Promise<boolean> {
-    // A first reply leaves at once; only a later one could be held back until it is acknowledged.
+    // The system sends a first reply at once; a later one it could hold back until that is acknowledged.
     if (++this.#requests === 2) this.#conn.setNoDelay(true);
     const payload = this.#input;
     const request: Request = head.type === "request"
       ? { version: 2, frame: head.request, payload }
       : { version: 1, frame: head.header, payload };
-    if (request.version === 2) this.#last = echoOf(request.frame);
+    if (request.version === 2) {
+      const { id, mode, sequence, action } = request.frame.header.session;
+      this.#last = { id, mode, sequence, action };
+    }
 
     let reply: Reply;
     let failure: unknown;
@@ -202,7 +197,8 @@ export class Connection implements ConnectionContext, Ticking {
       // A client that lost its session (S-TAKE-2) is told by one notice, not by this reply as well.
       if (error instanceof FxferError && error.code === "session_taken_over") throw error;
       if (this.#interruption !== undefined && !ENDS_REQUEST.has(this.#interruption.code)) {
-        throw sameCode(error, this.#interruption) ? error : this.#interruption;
+        const same = error instanceof FxferError && error.code === this.#interruption.code;
+        throw same ? error : this.#interruption;
       }
       reply = { body: this.#refuse(error, request) };
     }
@@ -212,7 +208,9 @@ export class Connection implements ConnectionContext, Ticking {
       throw this.#interruption;
     }
     if (reply.close === true || reply.body.code === "protocol_error") return false; // S-VER-6
-    return payload.payloadDone || await this.#drain();
+    if (payload.payloadDone) return true;
+    await this.#output.flush(); // S-TRF-8: the reply first, then what was refused is read away
+    return await payload.discardPayload();
   }
 
   /** The reply to a request that failed, or without one a notice. */
@@ -222,20 +220,12 @@ export class Connection implements ConnectionContext, Ticking {
   }
 
   #answer(request: Request, { body, id, mode }: Reply): void {
-    if (request.version === 2) {
-      const header = this.#last;
-      if (id !== undefined || mode !== undefined) {
-        this.#last = { ...header, id: id ?? null, mode: mode ?? header.mode };
-      }
-      return this.#output.add(encodeReply(this.#last, body));
+    if (request.version === 1) return this.#v1Results.add(body);
+    const header = this.#last;
+    if (id !== undefined || mode !== undefined) {
+      this.#last = { ...header, id: id ?? null, mode: mode ?? header.mode };
     }
-    this.#v1Results.add(body, this.#output);
-  }
-
-  /** S-TRF-8: the reply first, then what was refused is read away; true when all of it was. */
-  async #drain(): Promise<boolean> {
-    await this.#output.flush();
-    return await this.#input.discardPayload(MAX_DRAIN_BYTES, MAX_DRAIN_MS);
+    this.#output.add(encodeReply(this.#last, body));
   }
 
   /** The last frame, the closing of the writing half, reading to EOF, close (S-DIS-2, S-TRF-8). */
@@ -243,56 +233,26 @@ export class Connection implements ConnectionContext, Ticking {
     try {
       if (this.#input.version === 1) {
         // Nothing is written before EOF has been read (S-VER-3).
-        await this.#reader.linger(MAX_DRAIN_BYTES, MAX_DRAIN_MS);
-        this.#v1Results.finish(notice, this.#output);
+        await this.#reader.linger();
+        this.#v1Results.finish(notice);
       } else if (notice !== undefined) {
         const header: ReplyHeader = { ...this.#last, action: "disconnect" };
         this.#output.add(encodeReply(header, this.#refuse(notice)));
       }
       // A write that is stuck can be neither finished nor taken back, and closeWrite would wait for it.
       if (this.#output.broken) return;
-      await this.#flushLast();
+      const sending = Promise.resolve(this.#output.flush());
+      if (this.#interruption === undefined) await sending;
+      else if (await within(GOODBYE_MS, sending) === LATE) return;
       // The peer has ended and all of it was read, so closing cannot reset the connection.
       if (this.#reader.ended) return;
       await this.#conn.closeWrite();
-      await this.#reader.linger(MAX_DRAIN_BYTES, MAX_DRAIN_MS);
+      await this.#reader.linger();
     } catch (error) {
-      if (!isPeerGone(error) && !(error instanceof FxferError)) {
-        this.log.error("connection.failed", { cause: error });
-      }
+      if (!(error instanceof FxferError)) this.#failed(error);
     } finally {
-      this.#close();
+      this.#input.release();
+      this.#conn[Symbol.dispose]();
     }
   }
-
-  /** After an interruption the last write gets little time, because the peer may not read. */
-  async #flushLast(): Promise<void> {
-    const timer = this.#interruption === undefined ? undefined : setTimeout(
-      () => this.#output.interrupt(new FxferError("stalled")),
-      GOODBYE_MS,
-    );
-    try {
-      await this.#output.flush();
-    } finally {
-      clearTimeout(timer);
-    }
-  }
-
-  #close(): void {
-    this.#input.release();
-    try {
-      this.#conn.close();
-    } catch {
-      // Closed already.
-    }
-  }
-}
-
-function echoOf(frame: { readonly header: { readonly session: ReplyHeader } }): ReplyHeader {
-  const { id, mode, sequence, action } = frame.header.session;
-  return { id, mode, sequence, action };
-}
-
-function sameCode(error: unknown, other: FxferError): error is FxferError {
-  return error instanceof FxferError && error.code === other.code;
 }

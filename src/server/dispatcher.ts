@@ -51,11 +51,7 @@ export class Dispatcher implements RequestHandler {
   readonly #routes: Routes;
   readonly #fallback: FallbackTerms;
 
-  /**
-   * Chooses among handlers; the caller disposes of them.
-   *
-   * @param fallback For a client that allows to be served without a session.
-   */
+  /** Chooses among handlers, which the caller disposes of. @param fallback For clients that allow one. */
   constructor(routes: Routes, fallback: FallbackTerms) {
     this.#routes = routes;
     this.#fallback = fallback;

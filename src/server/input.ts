@@ -1,18 +1,16 @@
 /**
  * The reading half of a connection: bytes to frames, and the payload of the frame under way.
  *
- * Views handed out live until the next read but one, and a read happens only when the handler asks:
- * back-pressure is TCP's own.
+ * The bytes handed out are valid until the next read but one. The server reads only when the handler
+ * asks: back-pressure is TCP's own.
  *
  * @module
  */
 import { FxferError } from "../errors.ts";
 import type { Payload } from "../handler/mod.ts";
-import { type DecodeEvent, Decoder } from "../protocol/mod.ts";
-import { type BufferPools, GATHER_BUFFER_BYTES } from "./buffers.ts";
+import { type DecodeEvent, Decoder, MAX_DRAIN_BYTES, MAX_DRAIN_MS } from "../protocol/mod.ts";
+import { type BufferPools, GATHER_BUFFER_BYTES, ReadBuffers } from "./buffers.ts";
 import { RATE_GRACE_MS, type Waiting } from "./clocks.ts";
-import { asIncomplete, incomplete, throwIncomplete } from "./incomplete.ts";
-import { ReadBuffers } from "./read_buffers.ts";
 import type { Reader } from "./reader.ts";
 
 /** What begins a frame, or ends all framing. */
@@ -27,6 +25,8 @@ const NOTHING = new Uint8Array(0);
 export class Input implements Payload {
   /** Bytes of the payload under way. */
   size = 0;
+  /** Whether that payload has been taken to its end. */
+  payloadDone = true;
 
   readonly #reader: Reader;
   readonly #buffers: ReadBuffers;
@@ -37,11 +37,9 @@ export class Input implements Payload {
   /** What `whole` had gathered when it gave up. */
   #gathered: Uint8Array = NOTHING;
   #failure: unknown;
-  #payloadDone = true;
   /** The last read filled its buffer: more is waiting, so the next one may be larger. */
   #filled = false;
 
-  // What the clocks look at.
   #heads = 0;
   /** When the wait for the rest of a header began; 0 while none has begun. */
   headerSince = 0;
@@ -58,15 +56,10 @@ export class Input implements Payload {
     return this.#decoder.version;
   }
 
-  /** Whether the payload of the last frame has been taken to its end. */
-  get payloadDone(): boolean {
-    return this.#payloadDone;
-  }
-
-  /** What it waits for right now. */
+  /** What this connection waits for right now. */
   get waiting(): Waiting {
     if (!this.#reader.waiting) return "busy";
-    if (!this.#payloadDone) return "payload";
+    if (!this.payloadDone) return "payload";
     if (this.#heads === 0) return "handshake";
     return this.#decoder.headerStarted ? "header" : "idle";
   }
@@ -75,18 +68,9 @@ export class Input implements Payload {
   bufferedHead(): Head | undefined {
     while (this.#at < this.#events.length) {
       const event = this.#events[this.#at++]!;
-      switch (event.type) {
-        case "request":
-          return this.#begin(event, event.request.header.size);
-        case "v1":
-          return this.#begin(event, event.header.size);
-        case "fault":
-          return event;
-        case "payload":
-        case "end":
-        case "reply":
-          break;
-      }
+      if (event.type === "request") return this.#begin(event, event.request.header.size);
+      if (event.type === "v1") return this.#begin(event, event.header.size);
+      if (event.type === "fault") return event;
     }
     return undefined;
   }
@@ -110,29 +94,27 @@ export class Input implements Payload {
     this.headerSince = 0;
     this.#gathered = NOTHING;
     this.#failure = undefined;
-    this.#payloadDone = size === 0;
+    this.payloadDone = size === 0;
     this.startRateWindow(this.#reader.lastByteAt + RATE_GRACE_MS);
     return head;
   }
 
-  /** @inheritdoc */
   get crowded(): boolean {
-    return this.#reader.crowded;
+    return this.#reader.workload.busy > 1;
   }
 
-  /** @inheritdoc */
   whole(): Uint8Array | undefined | Promise<Uint8Array | undefined> {
     if (this.size === 0) return NOTHING;
     const event = this.#events[this.#at];
     if (event?.type === "payload" && event.bytes.length === this.size) {
       this.#at += 2; // the payload and its end
-      this.#payloadDone = true;
+      this.payloadDone = true;
       return event.bytes;
     }
     return this.size > GATHER_BUFFER_BYTES ? undefined : this.#gather();
   }
 
-  /** Reads straight into one buffer, up to the payload's end and not beyond. */
+  /** Reads straight into one buffer, up to the payload's end and not beyond; see {@linkcode Payload.whole}. */
   async #gather(): Promise<Uint8Array | undefined> {
     const event = this.#events[this.#at++];
     const begun = event?.type === "payload" ? event.bytes : NOTHING;
@@ -152,14 +134,13 @@ export class Input implements Payload {
       }
     } catch (error) {
       this.#gathered = buffer.subarray(0, filled);
-      this.#failure = asIncomplete(error);
+      this.#failure = incomplete(error);
       throw this.#failure;
     }
-    this.#payloadDone = true;
+    this.payloadDone = true;
     return buffer.subarray(0, filled);
   }
 
-  /** @inheritdoc */
   async next(): Promise<Uint8Array | undefined> {
     if (this.#gathered.length > 0) {
       const bytes = this.#gathered;
@@ -167,11 +148,11 @@ export class Input implements Payload {
       return bytes;
     }
     if (this.#failure !== undefined) throw this.#failure;
-    while (!this.#payloadDone) {
+    while (!this.payloadDone) {
       if (this.#at < this.#events.length) {
         const event = this.#events[this.#at++]!;
         if (event.type === "payload") return event.bytes;
-        this.#payloadDone = event.type === "end";
+        this.payloadDone = event.type === "end";
       } else {
         const buffer = this.#buffers.forPayload(this.#decoder.payloadRemaining);
         if (!this.#took(buffer, await this.#read(buffer).catch(throwIncomplete))) {
@@ -182,7 +163,8 @@ export class Input implements Payload {
     return undefined;
   }
 
-  // Two steps and no async function around them: each costs a waiting connection 400 bytes.
+  // Callers await this and then call `#took`: an async function around both would cost each waiting
+  // connection 400 bytes.
   #read(buffer: Uint8Array<ArrayBuffer>): Promise<number | null> {
     if (this.headerSince === 0 && this.#decoder.headerStarted) this.headerSince = performance.now();
     return this.#reader.read(buffer);
@@ -196,22 +178,17 @@ export class Input implements Payload {
     return true;
   }
 
-  /** Decodes what was read; also what came with a proxy's header, before the first read. */
+  /** Decodes bytes that were read, or that came with a proxy's header before the first read. */
   take(bytes: Uint8Array): void {
     this.#events = this.#decoder.push(bytes);
     this.#at = 0;
   }
 
-  /**
-   * Reads the rest of a refused payload away (S-TRF-8).
-   *
-   * @return Whether it got to the payload's end within the limits.
-   */
-  async discardPayload(maxBytes: number, maxMs: number): Promise<boolean> {
-    let left = maxBytes;
-    if (this.#failure !== undefined) return false;
-    const deadline = performance.now() + maxMs;
-    const timer = setTimeout(() => this.#reader.cancel(new FxferError("stalled")), maxMs);
+  /** Reads the rest of a refused payload away (S-TRF-8): true at its end, false if a limit came first. */
+  async discardPayload(): Promise<boolean> {
+    let left = MAX_DRAIN_BYTES;
+    const deadline = performance.now() + MAX_DRAIN_MS;
+    const timer = setTimeout(() => this.#reader.cancel(new FxferError("stalled")), MAX_DRAIN_MS);
     try {
       for (;;) {
         const bytes = await this.next();
@@ -236,4 +213,17 @@ export class Input implements Payload {
   release(): void {
     this.#buffers.release(this.#reader.busy);
   }
+}
+
+/** The error for a payload that ends before its end; a socket that fails inside it is such an end (S-TRF-6). */
+function incomplete(cause?: unknown): FxferError {
+  if (cause instanceof FxferError) return cause;
+  // Offset 0 says that nothing is kept; a handler that keeps something states its own offset.
+  const fields = { offset: 0 };
+  const message = "Cannot receive payload: the peer ended before its end";
+  return new FxferError("incomplete", message, { fields, cause });
+}
+
+function throwIncomplete(error: unknown): never {
+  throw incomplete(error);
 }

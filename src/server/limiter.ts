@@ -1,35 +1,21 @@
-/**
- * Rate limits for each address: connections a second, session creations a minute.
- *
- * @module
- */
+/** Rate limits for each address: connections a second, session creations a minute. @module */
 import { FxferError } from "../errors.ts";
 
-/** At most this many addresses are remembered; the one longest unseen is forgotten first. */
+/** So many addresses are remembered at most; the address that was unseen longest is forgotten first. */
 const MAX_ADDRESSES = 10_000;
-
-interface Bucket {
-  tokens: number;
-  at: number;
-}
 
 /** One token bucket for each key: `burst` at once, refilled with `perSecond`. */
 export class TokenBuckets {
   readonly #perMs: number;
   readonly #burst: number;
-  readonly #buckets = new Map<string, Bucket>();
+  readonly #buckets = new Map<string, { tokens: number; at: number }>();
 
   constructor(perSecond: number, burst: number) {
     this.#perMs = perSecond / 1000;
     this.#burst = burst;
   }
 
-  /**
-   * Takes a token.
-   *
-   * @param now Milliseconds of a monotonic clock.
-   * @return 0 when there was one, else the milliseconds until there is.
-   */
+  /** Takes a token at `now`, in milliseconds; returns 0, or how long to wait until there is a token. */
   take(key: string, now: number): number {
     const bucket = this.#buckets.get(key) ?? { tokens: this.#burst, at: now };
     bucket.tokens = Math.min(this.#burst, bucket.tokens + (now - bucket.at) * this.#perMs);

@@ -1,31 +1,47 @@
-/** What `serve` takes, and what holds where nothing is said. @module */
+/** What `serve` takes, and the defaults. @module */
 import type { Events, ServerEvent } from "../events.ts";
 import {
+  type ConnectionContext,
   DEFAULT_STATEFUL_OPTIONS,
   type RequestHandler,
   type StatefulOptions,
   type Stored,
   type Telling,
+  type V1Request,
+  type V2Request,
 } from "../handler/mod.ts";
 import type { Logger } from "../log.ts";
 import type { FileStorage } from "../storage/mod.ts";
 import type { SessionStore } from "../store/mod.ts";
-import type { Authorize } from "./authorize.ts";
 import type { ClockLimits } from "./clocks.ts";
-import type { V1Ack } from "./v1_results.ts";
-import type { ConnectionCount } from "./connection_count.ts";
 import type { ServerMode } from "./dispatcher.ts";
 import type { RateLimits } from "./limiter.ts";
+import type { V1Ack } from "./output.ts";
 import type { DegradeAbove } from "./overload.ts";
 import type { ProxyOptions } from "./proxy_gate.ts";
+import type { ConnectionCount } from "./server.ts";
+
+/** A request whose payload is still unread.
+ * @category Server */
+export type UnreadRequest = Omit<V1Request, "payload"> | Omit<V2Request, "payload">;
+
+/**
+ * Says whether a request may be served; `false`, or a promise of it, means no. To answer with another
+ * code than `unauthorized` it throws an {@linkcode FxferError}.
+ * @category Server
+ */
+export type Authorize = (
+  request: UnreadRequest,
+  context: ConnectionContext,
+) => boolean | void | Promise<boolean | void>;
 
 /** What `serve` takes. Durations in milliseconds, sizes in bytes.
  * @category Server */
 export interface ServeOptions {
   /**
-   * Where files go; the caller disposes of it after the server has stopped. While the server runs,
-   * partial files that no session of `store` speaks of are removed from it once nobody has written to
-   * them for ten minutes: servers that share a storage share a store.
+   * Where files go; the caller disposes of it after the server has stopped. Servers that share a
+   * storage share a store: while a server runs, it removes the partial files that no session of `store`
+   * speaks of and that have not been written to for ten minutes.
    */
   readonly storage: FileStorage;
   /** Remembers sessions; needed unless the mode is `stateless`. The caller disposes of it. */
@@ -38,16 +54,11 @@ export interface ServeOptions {
   readonly mode?: ServerMode;
   /** Open connections at most. @default {100} */
   readonly maxConnections?: number;
-  /**
-   * Counts the connections of other servers on the port, too: `maxConnections` then holds for all.
-   *
-   * @default it holds for this server
-   */
+  /** Counts the connections of all servers on the port: `maxConnections` then holds for all together. */
   readonly connectionCount?: ConnectionCount;
   /**
    * Lets other servers listen on the same address and port; Linux spreads the connections over them.
-   * Needs Deno's `--unstable-net`, or `"unstable": ["net"]` in the deno.json of the program.
-   *
+   * Needs Deno's `--unstable-net`, or `"unstable": ["net"]` in the program's deno.json.
    * @default {false}
    */
   readonly reusePort?: boolean;
@@ -69,14 +80,12 @@ export interface ServeOptions {
   /**
    * The proxies that say whose connections they forward (PROXY protocol): from these addresses the
    * header is required, and the address it names is the client's for all purposes.
-   *
-   * @default nobody is believed
+   * @default no proxy is believed
    */
   readonly proxy?: ProxyOptions;
   /**
-   * Above these new sessions give way to stateless service (S-DEG-1): who allows a fallback gets it,
-   * with `degraded: "busy"`, and others `busy`. 0 for never.
-   *
+   * Above these limits new sessions give way to stateless service (S-DEG-1): a client that allows a
+   * fallback gets it, with `degraded: "busy"`, any other is answered `busy`. 0 for never.
    * @default never
    */
   readonly degradeAbove?: Partial<DegradeAbove>;
@@ -85,31 +94,29 @@ export interface ServeOptions {
   /** When a v1 client is told about its files. @default {"eof"} */
   readonly v1Ack?: V1Ack;
   /**
-   * Wraps what serves the requests, to change requests or answers. What it returns hands on the calls
-   * of `closed`, too.
+   * Wraps the built-in handler, to change requests or answers. The handler it returns passes on the
+   * calls of `closed`, too.
    */
   readonly handler?: (builtIn: RequestHandler) => RequestHandler;
   /**
    * Asked before each request is served, whatever its mode, action and version, and before any of its
    * payload is read. A request that is not allowed is answered `unauthorized` and changes nothing.
-   *
    * @default all are served
    */
   readonly authorize?: Authorize;
-  /** Called with everything that happens, as it happens. What it throws is logged, no more. */
+  /** Called with everything that happens, as it happens. An error that it throws is only logged. */
   readonly onEvent?: (event: ServerEvent) => unknown;
   /**
-   * Called once for each file that was stored, after its commit; what was stored before and is only
-   * sent again is no new file. The answer does not wait for a promise that it returns. What it throws
-   * is logged and changes no answer.
+   * Called once for each file that was stored, after its commit; a file that was stored before and is
+   * only sent again is no new file. The answer does not wait for a promise that this function returns,
+   * and an error that it throws is only logged.
    */
   readonly onStored?: (stored: Stored) => unknown;
   /** Where the lines of the log go. @default nowhere */
   readonly log?: Logger;
   /**
-   * Where events are told, for a program that listens to several parts at one place. Then that program
-   * writes their lines ({@linkcode logEvents}), and tells `server.listening` itself.
-   *
+   * Where events are told, for a program that listens to several parts at one place. That program then
+   * writes their lines of the log ({@linkcode logEvents}), and tells `server.listening` itself.
    * @default a place of its own
    */
   readonly events?: Events;
@@ -117,7 +124,7 @@ export interface ServeOptions {
   readonly signal?: AbortSignal;
 }
 
-/** The clocks of a connection where nothing else is said.
+/** The default clocks of a connection.
  * @category Server */
 export const DEFAULT_CLOCKS: ClockLimits = {
   handshakeMs: 10_000,
@@ -126,19 +133,16 @@ export const DEFAULT_CLOCKS: ClockLimits = {
   minRate: 1024,
 };
 
-/** The rate limits where nothing else is said.
+/** The default rate limits.
  * @category Server */
 export const DEFAULT_RATE: RateLimits = { connectionsPerSecond: 200, sessionsPerMinute: 600 };
 
-/** The other numbers where nothing else is said.
+/** The other defaults; {@linkcode ServeOptions} says what they are.
  * @category Server */
-export const DEFAULT_SERVER: {
-  readonly hostname: string;
-  readonly port: number;
-  readonly maxConnections: number;
-  readonly drainTimeoutMs: number;
-  readonly maxRequestSize: number;
-} = {
+export const DEFAULT_SERVER: Pick<
+  Required<ServeOptions>,
+  "hostname" | "port" | "maxConnections" | "drainTimeoutMs" | "maxRequestSize"
+> = {
   hostname: "127.0.0.1",
   port: 65432,
   maxConnections: 100,

@@ -4,8 +4,10 @@
  *
  * @module
  */
+import { CODES, type FxferError } from "../errors.ts";
+import { encodeV1Results, type ReplyBody, type V1Result } from "../protocol/mod.ts";
 
-/** More than this is sent at once: a client that never reads must not fill our memory. */
+/** Above this, replies are sent at once: a client that never reads must not fill our memory. */
 const MAX_WAITING_BYTES = 65536;
 
 /** See the module's text. */
@@ -33,13 +35,11 @@ export class Output {
     this.#waitingBytes += frame.length;
   }
 
-  /** Sends what waits; undefined when nothing does. Rejects when the peer is gone or by {@linkcode Output.interrupt}. */
+  /** Sends what waits; undefined when nothing does. Rejects when the peer is gone, or by an interruption. */
   flush(): Promise<void> | undefined {
     if (this.#waitingBytes === 0) return undefined;
-    const bytes = this.#waiting.length === 1 ? this.#waiting[0]! : concat(
-      this.#waiting,
-      this.#waitingBytes,
-    );
+    const parts = this.#waiting;
+    const bytes = parts.length === 1 ? parts[0]! : concat(parts, this.#waitingBytes);
     this.#waiting = [];
     this.#waitingBytes = 0;
     return this.#write(bytes);
@@ -61,7 +61,7 @@ export class Output {
     }
   }
 
-  /** Ends the wait of a write that does not get on; what it had sent of a frame cannot be taken back. */
+  /** Ends the wait for a write under way; the part of a frame that it has sent cannot be taken back. */
   interrupt(reason: unknown): void {
     if (this.#rejectWrite === undefined) return;
     this.#interruption ??= reason;
@@ -82,4 +82,48 @@ function concat(parts: readonly Uint8Array[], length: number): Uint8Array {
     at += part.length;
   }
   return whole;
+}
+
+/** When a v1 client is told about its files (S-VER-3): `each` loses files of clients that never read.
+ * @category Server */
+export type V1Ack = "eof" | "each" | "never";
+
+/** Results kept for the end of a connection; of more, only the failures and a count. */
+const MAX_RESULTS = 65_536;
+
+/** What a v1 client is told about its files, and when (S-VER-3). */
+export class V1Results {
+  readonly #ack: V1Ack;
+  readonly #output: Output;
+  readonly #kept: V1Result[] = [];
+  #more = 0;
+
+  constructor(ack: V1Ack, output: Output) {
+    this.#ack = ack;
+    this.#output = output;
+  }
+
+  /** One file was stored or refused. */
+  add(body: ReplyBody): void {
+    const result: V1Result = body.file !== undefined
+      ? { ok: true, path: body.file.path }
+      : { ok: false, text: CODES[body.code].message };
+    if (this.#ack === "each") {
+      this.#output.add(new TextEncoder().encode(result.ok ? "OK\n" : `ERROR ${result.text}\n`));
+    } else if (this.#ack === "eof") {
+      if (result.ok && this.#kept.length >= MAX_RESULTS) this.#more++;
+      else this.#kept.push(result);
+    }
+  }
+
+  /** To be called once EOF was read, and not before. @param notice What ended the connection. */
+  finish(notice: FxferError | undefined): void {
+    if (this.#ack !== "eof") return;
+    if (this.#more > 0) this.#kept.push({ ok: true, path: `and ${this.#more} more` });
+    // A fault of the peer gets a line; a clock that ran out, or a stop of the server, is not about a file.
+    if (notice !== undefined && (notice.class === "fatal" || notice.code === "incomplete")) {
+      this.#kept.push({ ok: false, text: CODES[notice.code].message });
+    }
+    if (this.#kept.length > 0) this.#output.add(encodeV1Results(this.#kept));
+  }
 }

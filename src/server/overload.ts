@@ -2,8 +2,8 @@
  * Whether the server has more to do than it should: then new sessions give way to stateless service,
  * which costs less and needs nothing to be remembered (S-DEG-1). Sessions that exist go on.
  *
- * Two things are looked at: how many sessions are alive, and how late the event loop is. Both let
- * go below where they took hold, so that the server does not go to and fro.
+ * Two numbers are judged: how many sessions are alive, and how late the event loop is. A number over its
+ * limit counts as over until it has fallen well below it, so that the server does not go to and fro.
  *
  * @module
  */
@@ -25,7 +25,7 @@ const INTERVAL_MS = 100;
 /** Lateness is averaged over about this long: one slow turn is not yet a load. */
 const WINDOW_MS = 1000;
 
-/** Over its limit a number counts as over until it has fallen to this part of the limit. */
+/** The parts of the limits to which the numbers must fall. */
 const SESSIONS_BACK = 0.9;
 const DELAY_BACK = 0.5;
 
@@ -38,7 +38,8 @@ export class Overload implements Disposable {
   readonly #events: Events;
   readonly #timer: ReturnType<typeof setInterval> | undefined;
   #measuredAt: number;
-  #delayMs = 0;
+  /** How late the event loop is, in milliseconds. */
+  delayMs = 0;
   #late = false;
   #crowded = false;
 
@@ -52,37 +53,24 @@ export class Overload implements Disposable {
       : undefined;
   }
 
-  /** How late the event loop is, in milliseconds. */
-  get delayMs(): number {
-    return this.#delayMs;
-  }
-
-  /** Called every 100 ms; what it is late by is what all other work is late by. */
+  /** Called every 100 ms: as late as this call is, all other work is. */
   measure(now: number): void {
     const elapsed = Math.max(0, now - this.#measuredAt);
     this.#measuredAt = now;
     const late = Math.max(0, elapsed - INTERVAL_MS);
-    this.#delayMs += (late - this.#delayMs) * (1 - Math.exp(-elapsed / WINDOW_MS));
+    this.delayMs += (late - this.delayMs) * (1 - Math.exp(-elapsed / WINDOW_MS));
     const { eventLoopDelayMs: limit } = this.#limits;
-    if (limit === 0 || this.#late === this.#delayMs > limit * (this.#late ? DELAY_BACK : 1)) return;
-    this.#late = !this.#late;
-    this.#tell(this.#late, "event_loop_delay_ms", Math.round(this.#delayMs), limit);
+    const over = limit > 0 && this.delayMs > limit * (this.#late ? DELAY_BACK : 1);
+    if (over !== this.#late) this.#tell(over, "event_loop_delay_ms", this.delayMs, limit);
+    this.#late = over;
   }
 
-  /**
-   * Admits a new session.
-   *
-   * @param live Sessions alive without it.
-   * @throws {FxferError} `busy` with `retry_after_ms`.
-   */
+  /** Admits a new session beside `live` others, or throws `busy` with `retry_after_ms`. */
   admit(live: number): void {
     const { sessions: limit } = this.#limits;
-    if (
-      limit > 0 && this.#crowded !== (this.#crowded ? live > limit * SESSIONS_BACK : live >= limit)
-    ) {
-      this.#crowded = !this.#crowded;
-      this.#tell(this.#crowded, "sessions", live, limit);
-    }
+    const over = limit > 0 && (this.#crowded ? live > limit * SESSIONS_BACK : live >= limit);
+    if (over !== this.#crowded) this.#tell(over, "sessions", live, limit);
+    this.#crowded = over;
     if (!this.#crowded && !this.#late) return;
     throw new FxferError("busy", "Cannot create session: the server is above degrade_above", {
       fields: { retry_after_ms: RETRY_MS },
@@ -90,12 +78,10 @@ export class Overload implements Disposable {
     });
   }
 
-  #tell(over: boolean, what: string, value: number, limit: number): void {
-    this.#events.emit(
-      over
-        ? { type: "server.degraded", rule: "S-DEG-1", above: what, value, limit }
-        : { type: "server.recovered", rule: "S-DEG-1", below: what, value, limit },
-    );
+  #tell(over: boolean, what: string, exact: number, limit: number): void {
+    const facts = { rule: "S-DEG-1", value: Math.round(exact), limit } as const;
+    if (over) this.#events.emit({ type: "server.degraded", above: what, ...facts });
+    else this.#events.emit({ type: "server.recovered", below: what, ...facts });
   }
 
   [Symbol.dispose](): void {

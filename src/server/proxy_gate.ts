@@ -1,26 +1,26 @@
 /**
- * The door for connections that come from a proxy: they say whose they are before anything else.
+ * The door for connections that come from a proxy, which says first whose connection it forwards.
  *
- * Only addresses of the allow-list are believed, and from them the header is required: else a client
- * that reaches the proxy's machine could say of itself what it likes. From everywhere else it is no
+ * The header is believed from the addresses of the allow-list only, and required from them: else a client
+ * that reaches the proxy's machine could claim any address. From everywhere else a PROXY header is no
  * part of the protocol, and the decoder refuses it like any other first line that is no header.
  *
  * @module
  */
 import { inNetworks, type Network, parseNetwork } from "../address.ts";
 import { FxferError } from "../errors.ts";
-import { MAX_V2_BYTES, ProxyParser, type ProxyVersions } from "./proxy_protocol.ts";
+import { MAX_V2_BYTES, parseProxyHeader, type ProxyVersions } from "./proxy_protocol.ts";
 
 /** Which proxies are believed.
  * @category Server */
 export interface ProxyOptions {
-  /** The versions of the PROXY protocol that are taken. */
+  /** The versions of the PROXY protocol that are accepted. */
   readonly versions: ProxyVersions;
   /** The proxies: addresses, or networks as `10.0.0.0/8`. */
   readonly allow: readonly string[];
 }
 
-/** A proxy sends its header with the connection: longer is a fault or an attack. */
+/** How long a header may take: a proxy sends it at once, so more time is a fault or an attack. */
 const HEADER_MS = 5000;
 
 /** What is known of a connection before its first frame.
@@ -28,7 +28,7 @@ const HEADER_MS = 5000;
 export interface Arrival {
   /** The client's address. */
   readonly address: string;
-  /** The client's bytes that came with the proxy's. */
+  /** The client's first bytes, if they came with the proxy's header. */
   readonly bytes?: Uint8Array;
 }
 
@@ -40,9 +40,8 @@ export class ProxyGate {
   readonly #headerMs: number;
 
   /**
-   * Believes the proxies of a list.
+   * Believes the proxies of a list. @param headerMs How long the header may take.
    *
-   * @param headerMs How long the header may take.
    * @throws {RangeError} An entry of `allow` is no address and no network.
    */
   constructor(options: ProxyOptions, headerMs: number = HEADER_MS) {
@@ -63,26 +62,25 @@ export class ProxyGate {
   /**
    * Reads the header.
    *
-   * @return Undefined when the peer ended before it was whole: a health check, or a change of mind.
-   * @throws {FxferError} `protocol_error` where there is none; `handshake_timeout`; what `signal` was
-   * aborted with. A read may still be pending then.
+   * @return Undefined when the peer ended before the header was whole, as a health check does.
+   * @throws {FxferError} `protocol_error` where there is no header; `handshake_timeout`; the reason of
+   * `signal`. A read may still be pending then.
    */
   async read(conn: Deno.TcpConn, signal: AbortSignal): Promise<Arrival | undefined> {
     signal.throwIfAborted();
-    const parser = new ProxyParser(this.#versions);
     const buffer = new Uint8Array(MAX_V2_BYTES);
-    const over = Promise.withResolvers<never>();
-    const late = () => over.reject(new FxferError("handshake_timeout"));
-    const timer = setTimeout(late, this.#headerMs);
-    const stop = () => over.reject(signal.reason);
-    signal.addEventListener("abort", stop, { once: true });
+    const { promise: over, reject } = Promise.withResolvers<never>();
+    const timer = setTimeout(() => reject(new FxferError("handshake_timeout")), this.#headerMs);
+    const stop = () => reject(signal.reason);
+    signal.addEventListener("abort", stop);
     try {
-      for (;;) {
-        const reading = conn.read(buffer);
+      for (let filled = 0;;) {
+        const reading = conn.read(buffer.subarray(filled));
         reading.catch(() => {}); // it may fail after the race below is over
-        const count = await Promise.race([reading, over.promise]);
+        const count = await Promise.race([reading, over]);
         if (count === null) return undefined;
-        const result = parser.push(buffer.subarray(0, count));
+        filled += count;
+        const result = parseProxyHeader(buffer.subarray(0, filled), this.#versions);
         if (result.type === "fault") {
           throw new FxferError("protocol_error", `Cannot take connection: ${result.reason}`);
         }

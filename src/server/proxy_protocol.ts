@@ -2,22 +2,22 @@
  * The PROXY protocol, versions 1 and 2: what a proxy says of the connection it forwards, before the
  * client's first byte. Pure: bytes in, an address out.
  *
- * Read strictly, because what it says decides who may attach to a session: a line or a header that is
- * not exactly what the specification allows is a fault, and so is an address that is not one of IPv4
+ * The parser is strict, because the address decides who may attach to a session: a line or a header that
+ * is not exactly what the specification allows is a fault, and so is an address that is not one of IPv4
  * or IPv6 over TCP.
  *
  * @module
  */
 import { formatAddress, parseAddress } from "../address.ts";
 
-/** Which versions are taken.
+/** Which versions are accepted.
  * @category Server */
 export type ProxyVersions = "v1" | "v2" | "any";
 
-/** A version 1 line, in bytes with its CR LF: the longest that the specification allows. */
+/** The longest version 1 line, in bytes with its CR LF. */
 export const MAX_V1_BYTES = 107;
 
-/** A version 2 header, in bytes: addresses take 52, and the rest is certificates and the like that nobody reads here. */
+/** The longest version 2 header, in bytes: addresses take 52; certificates and the like are skipped. */
 export const MAX_V2_BYTES = 2048;
 
 const V1_START = new TextEncoder().encode("PROXY ");
@@ -31,46 +31,22 @@ const V2_FIXED = 16;
 const CR = 13;
 const LF = 10;
 
-/** What the bytes so far come to. */
+/** What the bytes so far are. */
 export type ProxyResult =
-  /** The header is not whole yet. */
+  /** The beginning of a header. */
   | { readonly type: "more" }
   /**
-   * It is. `address` is the client's, undefined where the proxy speaks for itself (LOCAL, UNKNOWN);
-   * `rest` is what came after it, the client's own bytes.
+   * A header, with `rest`, the client's own bytes after it. `address` is the client's, undefined where
+   * the proxy speaks for itself (LOCAL, UNKNOWN).
    */
   | { readonly type: "header"; readonly address: string | undefined; readonly rest: Uint8Array }
-  /** There is none, or not one of these; final. */
+  /** No header, or none of these versions. */
   | { readonly type: "fault"; readonly reason: string };
 
 const MORE: ProxyResult = { type: "more" };
 
-/** Reads one header, in whatever pieces it comes. */
-export class ProxyParser {
-  readonly #versions: ProxyVersions;
-  #bytes: Uint8Array = new Uint8Array(0);
-  #result: ProxyResult = MORE;
-
-  constructor(versions: ProxyVersions) {
-    this.#versions = versions;
-  }
-
-  /**
-   * Takes the next bytes, which the caller may reuse. The first result that is not `more` is the
-   * last: what is pushed after it is not looked at.
-   */
-  push(bytes: Uint8Array): ProxyResult {
-    if (this.#result.type !== "more") return this.#result;
-    const all = new Uint8Array(this.#bytes.length + bytes.length);
-    all.set(this.#bytes);
-    all.set(bytes, this.#bytes.length);
-    this.#bytes = all;
-    this.#result = parse(all, this.#versions);
-    return this.#result;
-  }
-}
-
-function parse(bytes: Uint8Array, versions: ProxyVersions): ProxyResult {
+/** Reads one header from all bytes so far, at most {@linkcode MAX_V2_BYTES} while it is `more`. */
+export function parseProxyHeader(bytes: Uint8Array, versions: ProxyVersions): ProxyResult {
   if (bytes.length === 0) return MORE;
   // The first byte tells the versions apart; a wrong one is refused without waiting for more.
   if (versions !== "v2" && startsLike(bytes, V1_START)) return parseV1(bytes);
@@ -79,9 +55,7 @@ function parse(bytes: Uint8Array, versions: ProxyVersions): ProxyResult {
 }
 
 function startsLike(bytes: Uint8Array, start: Uint8Array): boolean {
-  const length = Math.min(bytes.length, start.length);
-  for (let i = 0; i < length; i++) if (bytes[i] !== start[i]) return false;
-  return true;
+  return bytes.subarray(0, start.length).every((byte, i) => byte === start[i]);
 }
 
 function parseV1(bytes: Uint8Array): ProxyResult {
@@ -131,14 +105,11 @@ function parseV2(bytes: Uint8Array): ProxyResult {
   const rest = bytes.subarray(V2_FIXED + length);
   if (local) return { type: "header", address: undefined, rest };
   const source = bytes.subarray(V2_FIXED, V2_FIXED + (family === 0x11 ? 4 : 16));
-  return { type: "header", address: formatAddress(groupsOf(source)), rest };
-}
-
-/** The groups of an address in network order. */
-function groupsOf(bytes: Uint8Array): number[] {
-  const groups: number[] = bytes.length === 4 ? [0, 0, 0, 0, 0, 0xffff] : [];
-  for (let i = 0; i < bytes.length; i += 2) groups.push(bytes[i]! * 256 + bytes[i + 1]!);
-  return groups;
+  const group = (_: unknown, i: number) => source[2 * i]! * 256 + source[2 * i + 1]!;
+  const address = family === 0x11
+    ? source.join(".")
+    : formatAddress(Array.from({ length: 8 }, group));
+  return { type: "header", address, rest };
 }
 
 function fault(reason: string): ProxyResult {

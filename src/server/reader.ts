@@ -2,74 +2,52 @@
  * Reads of one socket that can be interrupted: the caller stops waiting, and a read that the kernel has
  * not finished stays pending.
  *
- * It reads with `conn.read` into the caller's buffers (never `conn.readable`: at its end Deno closes
- * the connection, and a half-closed peer gets no reply).
+ * A reader calls `conn.read` with the caller's buffers, and never uses `conn.readable`: at its end Deno
+ * closes the connection, and a half-closed peer gets no reply.
  *
  * @module
  */
 import type { FxferError } from "../errors.ts";
+import { MAX_DRAIN_BYTES, MAX_DRAIN_MS } from "../protocol/mod.ts";
 import { LATE, within } from "../within.ts";
+import type { Output } from "./output.ts";
 
-/** How long a read may take whose bytes are said to be here: a turn or two of the event loop. */
+/** How long a read takes at most if its bytes are here already: a turn or two of the event loop. */
 const GRACE_READ_MS = 10;
 
-/** What is thrown away is read in pieces of this size. */
+/** Bytes that are thrown away are read in pieces of this size. */
 const LINGER_BUFFER_BYTES = 65536;
-
-/** The replies that wait to be sent: before a read waits for the peer, the peer gets its replies. */
-export interface Flushing {
-  /** Sends it; undefined when there is nothing. */
-  flush(): Promise<void> | undefined;
-}
-
-/** What the connections of one server have in hand. */
-export interface Workload {
-  /** Connections that do not wait for bytes: their peers wait for them. */
-  busy: number;
-}
 
 /** See the module's text. Calls come one at a time; only {@linkcode Reader.interrupt} may come at any time. */
 export class Reader {
   readonly #conn: Deno.Conn;
-  readonly #output: Flushing;
-  readonly #workload: Workload;
-  #eof = false;
+  readonly #output: Output;
   #interruption: FxferError | undefined;
   #graceUntil = 0;
   #reject: ((reason: unknown) => void) | undefined;
   /** The read the kernel still owns a buffer of, also after an interruption. */
   #pending: Promise<number | null> | undefined;
 
+  /**
+   * Counts the connections of the server that do not wait for bytes: their peers wait for the server.
+   * This one counts until {@linkcode Reader.done}, except while a read waits.
+   */
+  readonly workload: { busy: number };
+  /** Whether the peer has sent its last byte. */
+  ended = false;
   /** When the last byte came in, by `performance.now()`. */
   lastByteAt: number = performance.now();
-  /** When the read under way began: no byte has come since, and none was asked for before. */
+  /** When the read under way began: no byte has come since. */
   quietSince: number = this.lastByteAt;
   /** Bytes that came in since the rate window began, which sets it to 0. */
   received = 0;
 
-  /**
-   * @param output Is flushed before each read.
-   * @param workload Counts this connection until {@linkcode Reader.done}, except while it waits.
-   */
-  constructor(
-    conn: Deno.Conn,
-    output: Flushing,
-    workload: Workload = { busy: 0 },
-  ) {
+  /** @param output Is flushed before each read: the peer gets its replies before a read waits for it. */
+  constructor(conn: Deno.Conn, output: Output, workload: { busy: number } = { busy: 0 }) {
     this.#conn = conn;
     this.#output = output;
-    this.#workload = workload;
+    this.workload = workload;
     workload.busy++;
-  }
-
-  /** Whether other connections have work in hand too. */
-  get crowded(): boolean {
-    return this.#workload.busy > 1;
-  }
-
-  /** Whether the peer has sent its last byte. */
-  get ended(): boolean {
-    return this.#eof;
   }
 
   /** Whether a read waits for bytes. */
@@ -83,11 +61,11 @@ export class Reader {
   }
 
   /**
-   * One read; null at the end. What waits to be sent is sent at the same time, and must be gone
-   * before the bytes are looked at: a peer that does not read is not read from either.
+   * One read; null at the end. The replies that wait are sent at the same time, and must be gone before
+   * the bytes are looked at: from a peer that does not read, the server does not read either.
    */
   read(buffer: Uint8Array): Promise<number | null> {
-    if (this.#eof) return Promise.resolve(null);
+    if (this.ended) return Promise.resolve(null);
     const flushing = this.#output.flush();
     const reading = this.#start(buffer);
     if (flushing === undefined) return reading;
@@ -103,20 +81,19 @@ export class Reader {
     return new Promise<number | null>((resolve, reject) => {
       this.#reject = reject;
       this.#pending = this.#conn.read(buffer);
-      this.#workload.busy--;
+      this.workload.busy--;
       this.#pending.then((n) => {
-        this.#workload.busy++;
+        this.workload.busy++;
         this.#reject = undefined;
         this.#pending = undefined;
-        if (n === null) {
-          this.#eof = true;
-        } else {
+        if (n === null) this.ended = true;
+        else {
           this.lastByteAt = performance.now();
           this.received += n;
         }
         resolve(n);
       }, (error) => {
-        this.#workload.busy++;
+        this.workload.busy++;
         reject(error);
       });
       if (this.#interruption !== undefined) this.#rejectUnlessHere();
@@ -126,8 +103,8 @@ export class Reader {
   /**
    * Ends the wait for bytes: a pending or later read throws `error`.
    *
-   * @param graceMs For this long, bytes that are here already are still taken: the first moment
-   * without any ends it. What a peer had sent before its connection broke is not sent again.
+   * @param graceMs For this long, bytes that have arrived already are still read, until a moment comes
+   * without any: a peer whose connection broke does not send them again.
    */
   interrupt(error: FxferError, graceMs = 0): void {
     if (this.#interruption !== undefined) return;
@@ -136,7 +113,7 @@ export class Reader {
     this.#rejectUnlessHere();
   }
 
-  /** Ends the wait: at once, or in a moment if nothing has come by then. */
+  /** Ends the wait: at once, or during the grace time after a moment in which no bytes come. */
   #rejectUnlessHere(): void {
     const reject = this.#reject;
     if (reject === undefined) return;
@@ -150,18 +127,18 @@ export class Reader {
     this.#reject?.(reason);
   }
 
-  /** No request is served any more. To be called once; then only {@linkcode Reader.linger}. */
+  /** To be called once, after the last request; then only {@linkcode Reader.linger} may be called. */
   done(): void {
-    this.#workload.busy--;
+    this.workload.busy--;
   }
 
-  /** Reads and throws away until the peer ends, within the limits; never throws. To be called last. */
-  async linger(maxBytes: number, maxMs: number): Promise<void> {
-    if (this.#eof) return;
+  /** Reads and throws away until the peer ends (S-TRF-8); never throws. To be called last. */
+  async linger(): Promise<void> {
+    if (this.ended) return;
     const buffer = new Uint8Array(LINGER_BUFFER_BYTES);
-    const end = performance.now() + maxMs;
+    const end = performance.now() + MAX_DRAIN_MS;
     try {
-      for (let left = maxBytes; left >= 0;) {
+      for (let left = MAX_DRAIN_BYTES; left >= 0;) {
         this.#pending ??= this.#conn.read(buffer);
         const n = await within(end - performance.now(), this.#pending);
         if (n === null || n === LATE) return;
@@ -172,4 +149,14 @@ export class Reader {
       // The peer reset the connection: there is nothing left to wait for.
     }
   }
+}
+
+/** Whether an error of a socket means that the peer is gone, which is its right and not logged. */
+export function isPeerGone(error: unknown): boolean {
+  return error instanceof Deno.errors.ConnectionReset ||
+    error instanceof Deno.errors.BrokenPipe ||
+    error instanceof Deno.errors.ConnectionAborted ||
+    error instanceof Deno.errors.NotConnected ||
+    error instanceof Deno.errors.BadResource ||
+    error instanceof Deno.errors.Interrupted;
 }

@@ -1,4 +1,4 @@
-/** Where errors become replies, and refusals are told: the one place. @module */
+/** The one place where errors become replies, and refusals become events. @module */
 import { type Code, CODES, FxferError } from "../errors.ts";
 import type { Events, Rule } from "../events.ts";
 import type { Request } from "../handler/mod.ts";
@@ -6,7 +6,7 @@ import { describeError, type Logger } from "../log.ts";
 import { omitUndefined } from "../omit_undefined.ts";
 import type { ReplyBody } from "../protocol/mod.ts";
 
-/** What is refused. */
+/** What is refused: the beginning of the event that tells it. */
 export type Refused =
   | { readonly type: "connection.refused"; readonly address: string }
   | { readonly type: "request.refused"; readonly connection: number }
@@ -41,8 +41,8 @@ const RULES: Readonly<Partial<Record<Code, Rule>>> = {
 };
 
 /**
- * The reply to a request that failed. What is no {@linkcode FxferError}, or has a code that never
- * travels, is `internal_error`, and is logged with its cause.
+ * The reply to a request that failed. An error that is no {@linkcode FxferError}, or whose code never
+ * travels, becomes `internal_error` and is logged with its cause.
  */
 export function refusalOf(
   error: unknown,

@@ -1,4 +1,5 @@
 /** Puts a server together from its parts. @module */
+import { FxferError } from "../errors.ts";
 import { call, Events } from "../events.ts";
 import {
   DEFAULT_STATEFUL_OPTIONS,
@@ -11,10 +12,15 @@ import {
 } from "../handler/mod.ts";
 import { logEvents, silentLogger } from "../log.ts";
 import { omitUndefined } from "../omit_undefined.ts";
-import { authorizing } from "./authorize.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { RateLimiter } from "./limiter.ts";
-import { DEFAULT_CLOCKS, DEFAULT_RATE, DEFAULT_SERVER, type ServeOptions } from "./options.ts";
+import {
+  type Authorize,
+  DEFAULT_CLOCKS,
+  DEFAULT_RATE,
+  DEFAULT_SERVER,
+  type ServeOptions,
+} from "./options.ts";
 import { Overload } from "./overload.ts";
 import { ProxyGate } from "./proxy_gate.ts";
 import { Server } from "./server.ts";
@@ -75,30 +81,30 @@ import { Server } from "./server.ts";
  * @category Server
  */
 export function serve(options: ServeOptions): Server {
-  const { storage, store, onStored } = options;
-  const log = options.log ?? silentLogger;
+  const { hostname, port, maxConnections, drainTimeoutMs, maxRequestSize, rate, v1Ack, log } = {
+    ...DEFAULT_SERVER,
+    ...{ rate: DEFAULT_RATE, v1Ack: "eof", log: silentLogger } as const,
+    ...omitUndefined(options),
+  };
+  const { storage, store, onStored, signal } = options;
   const mode = options.mode ?? (store === undefined ? "stateless" : "dual");
   if (mode !== "stateless" && store === undefined) {
     throw new TypeError(`Cannot serve: ${mode} mode needs a session store`);
   }
-  const { rate = DEFAULT_RATE, maxRequestSize = DEFAULT_SERVER.maxRequestSize } = options;
   const limiter = rate === "off" ? undefined : new RateLimiter(rate);
-  const proxy = options.proxy === undefined ? undefined : new ProxyGate(options.proxy);
+  const proxy = options.proxy && new ProxyGate(options.proxy);
   const instance = options.stateful?.instance ?? crypto.randomUUID().slice(0, 8);
   const keepaliveMs = options.stateful?.keepaliveMs ?? DEFAULT_STATEFUL_OPTIONS.keepaliveMs;
 
-  // Before whatever has to be stopped again: it may fail.
-  const listener = Deno.listen({
-    hostname: options.hostname ?? DEFAULT_SERVER.hostname,
-    port: options.port ?? DEFAULT_SERVER.port,
-    // Not even named otherwise: Deno ends a program that names it without --unstable-net.
-    ...(options.reusePort === true ? { reusePort: true } : {}),
-  });
+  // Before all else that has to be stopped again, because listening may fail. A program that names
+  // reusePort at all is ended by Deno if it runs without --unstable-net.
+  const listener = Deno.listen({ hostname, port, ...(options.reusePort && { reusePort: true }) });
   const failed = (cause: unknown) => log.error("listener.failed", { cause });
   const events = options.events ?? new Events(failed);
-  const telling: Telling = onStored === undefined
-    ? { events }
-    : { events, onStored: (stored) => call(onStored, stored, failed) };
+  const telling: Telling = {
+    events,
+    ...(onStored && { onStored: (stored) => call(onStored, stored, failed) }),
+  };
   if (options.events === undefined) logEvents(events, log);
   if (options.onEvent !== undefined) events.subscribe(options.onEvent);
   const owned = new AsyncDisposableStack();
@@ -106,26 +112,24 @@ export function serve(options: ServeOptions): Server {
   const overload = owned.use(
     new Overload({ sessions: 0, eventLoopDelayMs: 0, ...options.degradeAbove }, events),
   );
+  const terms = { instance, maxRequestSize };
   const stateful = mode === "stateless" || store === undefined ? undefined : owned.use(
     new StatefulHandler(store, storage, {
       ...options.stateful,
       ...telling,
-      instance,
-      maxRequestSize,
+      ...terms,
       offersStateless: mode !== "stateful",
       admitSession: (address) => limiter?.admitSession(address),
       admitLoad: (live) => overload.admit(live),
     }, log),
   );
-  const terms = { instance, maxRequestSize };
-  const routes = {
+  const builtIn = new Dispatcher({
     stateful,
     stateless: mode === "stateful"
       ? undefined
       : new StatelessHandler(storage, { ...terms, ...telling }),
     v1: options.v1 === false ? undefined : new V1Handler(storage, { maxRequestSize, ...telling }),
-  };
-  const builtIn = new Dispatcher(routes, { storage, options: terms, events });
+  }, { storage, options: terms, events });
   let handler: RequestHandler = builtIn;
   try {
     if (options.handler !== undefined) handler = options.handler(builtIn);
@@ -134,32 +138,33 @@ export function serve(options: ServeOptions): Server {
     void owned.disposeAsync();
     throw error;
   }
-  const server = new Server(
-    listener,
-    options.authorize === undefined ? handler : authorizing(handler, options.authorize),
-    {
-      maxConnections: options.maxConnections ?? DEFAULT_SERVER.maxConnections,
-      count: options.connectionCount,
-      drainTimeoutMs: options.drainTimeoutMs ?? DEFAULT_SERVER.drainTimeoutMs,
-      clocks: { ...DEFAULT_CLOCKS, ...options.clocks },
-      keepaliveMs,
-      v1Ack: options.v1Ack ?? "eof",
-      limiter,
-      proxy,
-      events,
-    },
-    log,
-    owned,
-  );
+  if (options.authorize !== undefined) handler = authorizing(handler, options.authorize);
+  const clocks = { ...DEFAULT_CLOCKS, ...options.clocks };
+  const limits = { maxConnections, count: options.connectionCount, limiter, clocks, keepaliveMs };
+  const settings = { ...limits, drainTimeoutMs, v1Ack, proxy, events };
+  const server = new Server(listener, handler, settings, log, owned);
   if (options.events === undefined) {
-    const { hostname, port } = server.addr;
     const { label: tier, durability } = storage;
+    const { hostname, port } = server.addr;
     const sessions = omitUndefined({ sessions: stateful && store?.kind });
     events.emit({ type: "server.listening", hostname, port, mode, tier, durability, ...sessions });
   }
   const stop = () => void server.shutdown();
-  if (options.signal?.aborted) stop();
-  options.signal?.addEventListener("abort", stop, { once: true });
-  server.finished.then(() => options.signal?.removeEventListener("abort", stop));
+  if (signal?.aborted) stop();
+  signal?.addEventListener("abort", stop, { once: true });
+  server.finished.then(() => signal?.removeEventListener("abort", stop));
   return server;
+}
+
+/** Asks `authorize` before every request that `handler` would serve. */
+function authorizing(handler: RequestHandler, authorize: Authorize): RequestHandler {
+  return {
+    async handle(request, context) {
+      if (await authorize(request, context) === false) {
+        throw new FxferError("unauthorized", "Cannot serve request: it is not allowed here");
+      }
+      return await handler.handle(request, context);
+    },
+    closed: (context) => handler.closed?.(context),
+  };
 }

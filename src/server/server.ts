@@ -1,25 +1,30 @@
-/**
- * The server: a listener, its connections, their clocks and limits, and a graceful stop.
- *
- * @module
- */
+/** A listener, its connections, their clocks and limits, and a graceful stop. @module */
 import { FxferError } from "../errors.ts";
 import { Events } from "../events.ts";
 import type { RequestHandler } from "../handler/mod.ts";
 import { type Logger, silentLogger } from "../log.ts";
-import { encodeReply, MAX_DRAIN_BYTES, MAX_DRAIN_MS } from "../protocol/mod.ts";
+import { encodeReply } from "../protocol/mod.ts";
 import { LATE, within } from "../within.ts";
-import { acceptAll } from "./acceptor.ts";
-import { createBufferPools } from "./buffers.ts";
-import { type ClockLimits, Ticker } from "./clocks.ts";
-import { Connection, type ConnectionSettings } from "./connection.ts";
-import type { ConnectionCount } from "./connection_count.ts";
+import { BufferPools } from "./buffers.ts";
+import { type ClockLimits, tickMs } from "./clocks.ts";
+import { Connection, type ConnectionSettings, NOTICE } from "./connection.ts";
 import type { RateLimiter } from "./limiter.ts";
-import { isPeerGone } from "./peer_gone.ts";
+import { Output, type V1Ack } from "./output.ts";
 import type { Arrival, ProxyGate } from "./proxy_gate.ts";
-import { Reader } from "./reader.ts";
+import { isPeerGone, Reader } from "./reader.ts";
 import { refusalOf } from "./refusal.ts";
-import type { V1Ack } from "./v1_results.ts";
+
+/**
+ * Counts the open connections of servers that listen on one port, so that `maxConnections` holds for
+ * all of them together. Two that accept at the same instant may both find the last place free.
+ * @category Server
+ */
+export interface ConnectionCount {
+  /** Open connections of all servers. */
+  readonly total: number;
+  /** Says that this server has one more, or one less. */
+  add(change: 1 | -1): void;
+}
 
 /** How a server treats its connections.
  * @category Server */
@@ -38,52 +43,52 @@ export interface ServerSettings {
   readonly v1Ack: V1Ack;
   /** Absent: no rate limits. */
   readonly limiter?: RateLimiter | undefined;
-  /** Absent: nobody speaks the PROXY protocol. */
+  /** Absent: no address may speak the PROXY protocol. */
   readonly proxy?: ProxyGate | undefined;
   /** Where events are told. @default nowhere */
   readonly events?: Events;
 }
 
-/** At most this many refused connections are let read their refusal at a time; more are just closed. */
+/** So many refused connections may read their refusal at a time; more are just closed. */
 const MAX_REFUSING = 64;
 
 /** What a refused or stopped client waits before it comes back, in milliseconds. */
 const RETRY_MS = 1000;
 
-/** Once the drain time is over a connection has this long to say so and go. */
+/** Once the drain time is over, each connection has this long to send its notice and to close. */
 const LAST_MS = 3000;
+
+/** The pause after a failed accept: a few connections end meanwhile and give their handles back. */
+const ACCEPT_PAUSE_MS = 50;
 
 /** A running server; see the module's text.
  * @category Server */
 export class Server implements AsyncDisposable {
   /** Where it listens: with port 0, the port it was given. */
   readonly addr: Deno.NetAddr;
+  readonly #end = Promise.withResolvers<void>();
   /** Settles when it has stopped and every connection is closed. Never rejects. */
-  readonly finished: Promise<void>;
+  readonly finished: Promise<void> = this.#end.promise;
 
   readonly #listener: Deno.TcpListener;
   readonly #settings: ServerSettings;
   readonly #shared: ConnectionSettings;
-  readonly #ticker: Ticker;
   readonly #log: Logger;
   readonly #events: Events;
   readonly #owned: AsyncDisposable | undefined;
   readonly #connections = new Set<Connection>();
-  /** Ends the wait for the last connection, if anybody waits. */
+  /** Tells all connections the time. */
+  readonly #clock: ReturnType<typeof setInterval>;
+  /** Ends the wait of a stop for the last connection. */
   #emptied: () => void = () => {};
-  /** Open connections, those included whose proxy has not said yet whose they are. */
+  /** Open connections, also those whose proxy has not named the client yet. */
   #openNow = 0;
   readonly #stopping = new AbortController();
   readonly #refusals = new Set<Promise<void>>();
   #accepted = 0;
   #stopped: Promise<void> | undefined;
-  readonly #finish: () => void;
 
-  /**
-   * Starts accepting.
-   *
-   * @param owned What is disposed of when the last connection is closed.
-   */
+  /** Starts accepting. @param owned What is disposed of when the last connection is closed. */
   constructor(
     listener: Deno.TcpListener,
     handler: RequestHandler,
@@ -96,23 +101,17 @@ export class Server implements AsyncDisposable {
     this.addr = listener.addr as Deno.NetAddr;
     this.#settings = settings;
     this.#log = log;
-    this.#ticker = new Ticker(settings.clocks);
-    const { clocks, keepaliveMs, v1Ack, events = new Events() } = settings;
-    this.#events = events;
+    this.#events = settings.events ?? new Events();
     this.#shared = {
+      ...settings,
       handler,
-      clocks,
-      keepaliveMs,
-      v1Ack,
-      pools: createBufferPools(),
+      events: this.#events,
+      pools: new BufferPools(),
       workload: { busy: 0 },
-      events,
       closed: (connection) => this.#closed(connection),
     };
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.finished = promise;
-    this.#finish = resolve;
-    acceptAll(listener, (conn) => this.#take(conn), log);
+    this.#clock = setInterval(() => this.#tick(), tickMs(settings.clocks));
+    void this.#accept();
   }
 
   /** Connections open now. */
@@ -125,9 +124,28 @@ export class Server implements AsyncDisposable {
     this.#settings.count?.add(change);
   }
 
-  /** Whether it was told to stop: from then on it is not ready for anybody (S-DRN-1). */
+  /** Whether the server was told to stop: from then on it is not ready for new connections (S-DRN-1). */
   get stopping(): boolean {
     return this.#stopped !== undefined;
+  }
+
+  /** Accepts until the listener is closed. A `for await` over it would end for good at the first EMFILE. */
+  async #accept(): Promise<void> {
+    for (let failures = 0;;) {
+      try {
+        this.#take(await this.#listener.accept());
+        failures = 0;
+      } catch (error) {
+        if (error instanceof Deno.errors.BadResource || error instanceof Deno.errors.Interrupted) {
+          return; // closed
+        }
+        // A peer that was gone before it was accepted says nothing about the next one.
+        if (isPeerGone(error)) continue;
+        // EMFILE and the like: said once, not twenty times a second.
+        if (failures++ === 0) this.#log.warn("accept.failed", { cause: error });
+        await new Promise((resolve) => setTimeout(resolve, ACCEPT_PAUSE_MS));
+      }
+    }
   }
 
   #take(conn: Deno.TcpConn): void {
@@ -147,17 +165,17 @@ export class Server implements AsyncDisposable {
     }
   }
 
-  /** A proxy says first whose connection it is; until then it is counted, and nothing else. Never rejects. */
+  /** Learns from a proxy whose connection this is; until then the connection only counts. Never rejects. */
   async #takeProxied(conn: Deno.TcpConn, proxy: ProxyGate): Promise<void> {
     this.#counted(1);
-    const reading = proxy.read(conn, this.#stopping.signal).finally(() => this.#counted(-1));
+    const { signal } = this.#stopping;
     try {
-      const arrival = await reading;
-      this.#stopping.signal.throwIfAborted();
-      if (arrival === undefined) shut(conn);
+      const arrival = await proxy.read(conn, signal).finally(() => this.#counted(-1));
+      signal.throwIfAborted();
+      if (arrival === undefined) conn[Symbol.dispose]();
       else this.#open(conn, arrival);
     } catch (error) {
-      if (isPeerGone(error)) shut(conn);
+      if (isPeerGone(error)) conn[Symbol.dispose]();
       else this.#refuse(conn, error);
     }
   }
@@ -169,14 +187,17 @@ export class Server implements AsyncDisposable {
       return this.#refuse(conn, error, arrival.address);
     }
     const connection = new Connection(conn, ++this.#accepted, arrival, this.#shared, this.#log);
-    this.#ticker.add(connection);
     this.#connections.add(connection);
     this.#counted(1);
     void connection.run();
   }
 
+  #tick(): void {
+    const now = performance.now();
+    for (const connection of this.#connections) connection.tick(now);
+  }
+
   #closed(connection: Connection): void {
-    this.#ticker.remove(connection);
     this.#connections.delete(connection);
     this.#counted(-1);
     if (this.#connections.size === 0) this.#emptied();
@@ -192,23 +213,24 @@ export class Server implements AsyncDisposable {
   async #tell(conn: Deno.TcpConn, error: unknown, address: string): Promise<void> {
     const refused = { type: "connection.refused", address } as const;
     const body = refusalOf(error, refused, { log: this.#log, events: this.#events });
-    const notice = { id: null, mode: "stateless", sequence: 0, action: "disconnect" } as const;
+    const output = new Output(conn);
     try {
       if (this.#refusals.size >= MAX_REFUSING) return;
-      await conn.write(encodeReply(notice, body));
+      output.add(encodeReply(NOTICE, body));
+      await output.flush();
       await conn.closeWrite();
-      await new Reader(conn, { flush: () => undefined }).linger(MAX_DRAIN_BYTES, MAX_DRAIN_MS);
+      await new Reader(conn, output).linger();
     } catch {
-      // It left before it was told.
+      // The client left before it was told.
     } finally {
-      shut(conn);
+      conn[Symbol.dispose]();
     }
   }
 
   /**
    * Stops gracefully (S-DRN-1): no new connection, a notice at each frame boundary, payloads under
-   * way go on for the drain time and are then checkpointed. Settles when all is closed; calling
-   * it again returns the same promise.
+   * way go on for the drain time and are then checkpointed. Settles when all is closed; a second call
+   * returns the same promise.
    */
   shutdown(): Promise<void> {
     this.#stopped ??= this.#stop();
@@ -233,12 +255,12 @@ export class Server implements AsyncDisposable {
     }
     await Promise.all(this.#refusals); // 2 s at most
     await this.#owned?.[Symbol.asyncDispose]();
-    this.#ticker.stop();
+    clearInterval(this.#clock);
     this.#events.emit({ type: "server.stopped", rule: "S-DRN-1" });
-    this.#finish();
+    this.#end.resolve();
   }
 
-  /** Waits until no connection is open, for so long at most; whether none is. */
+  /** Waits at most `ms` until no connection is open; whether none is. */
   async #allClosed(ms: number): Promise<boolean> {
     if (this.#connections.size === 0) return true;
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -249,13 +271,5 @@ export class Server implements AsyncDisposable {
   /** {@linkcode Server.shutdown}. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.shutdown();
-  }
-}
-
-function shut(conn: Deno.Conn): void {
-  try {
-    conn.close();
-  } catch {
-    // Closed already.
   }
 }

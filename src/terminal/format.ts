@@ -1,30 +1,26 @@
 /** Log events as lines, for people and as JSON. Pure. @module */
 import { describeError, formatJson, type LogEvent } from "../log.ts";
 import { escapeControls } from "../text.ts";
+import { paintOf } from "./colour.ts";
 
 function formatValue(value: unknown): string {
-  if (typeof value === "string") {
-    return /^[\w.:/@+-]+$/.test(value) ? value : escapeControls(JSON.stringify(value));
-  }
-  if (value instanceof Error) return escapeControls(JSON.stringify(describeError(value)));
-  if (typeof value === "object" && value !== null) return escapeControls(JSON.stringify(value));
-  return String(value);
+  if (typeof value === "string" && /^[\w.:/@+-]+$/.test(value)) return value;
+  if (typeof value !== "string" && typeof value !== "object") return String(value);
+  return escapeControls(JSON.stringify(value instanceof Error ? describeError(value) : value));
 }
 
-const DIM = "\x1b[2m";
-const RESET = "\x1b[0m";
-const LEVEL_COLOUR = { debug: DIM, info: "\x1b[32m", warn: "\x1b[33m", error: "\x1b[31m" } as const;
+const LEVEL_STYLE = { debug: "dim", info: "green", warn: "yellow", error: "red" } as const;
 
 /**
  * A log event as one line for people: `2026-01-02T03:04:05.678Z info  transfer.stored bytes=3`.
  * Its fields are escaped, so that they cannot end the line, colour it or turn its direction.
  */
 export function formatText(event: LogEvent, colour = false): string {
-  const paint = (style: string, text: string) => colour ? `${style}${text}${RESET}` : text;
+  const paint = paintOf({ colour });
   const fields = Object.entries(event.fields).filter(([, value]) => value !== undefined)
-    .map(([key, value]) => ` ${paint(DIM, escapeControls(key) + "=")}${formatValue(value)}`);
-  return paint(DIM, escapeControls(event.time)) + " " +
-    paint(LEVEL_COLOUR[event.level], event.level.padEnd(5)) + " " +
+    .map(([key, value]) => ` ${paint("dim", escapeControls(key) + "=")}${formatValue(value)}`);
+  return paint("dim", escapeControls(event.time)) + " " +
+    paint(LEVEL_STYLE[event.level], event.level.padEnd(5)) + " " +
     escapeControls(event.event) + fields.join("");
 }
 

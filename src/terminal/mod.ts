@@ -4,9 +4,8 @@
  *
  * @module
  */
-export { type Paint, paintOf, type Style } from "./colour.ts";
-export { formatJsonLine, formatText } from "./format.ts";
-export { createOutput, logSink, type Output, type Sink, type TextStream } from "./output.ts";
-export { ProgressLine, type ProgressOptions } from "./progress.ts";
+export { type Paint, paintOf } from "./colour.ts";
+export { createOutput, logSink, type Output, type TextStream } from "./output.ts";
+export { ProgressLine } from "./progress.ts";
 export { onStop } from "./signals.ts";
-export { displayWidth, fit, pad } from "./width.ts";
+export { fit, pad } from "./width.ts";

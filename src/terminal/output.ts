@@ -27,20 +27,6 @@ export interface TextStreamOptions {
 const encoder = new TextEncoder();
 const ERASE = "\r\x1b[K";
 
-/** The status line of a terminal. Each write erases it, and draws it again below what it wrote. */
-class StatusLine {
-  #text = "";
-
-  set(text: string, write: (text: string) => void): void {
-    this.#text = text;
-    write(ERASE + text);
-  }
-  around(write: (text: string) => void, text: string): void {
-    if (this.#text === "") write(text);
-    else write(ERASE + text + this.#text);
-  }
-}
-
 /** Standard output or standard error, line by line. */
 export class TextStream {
   /** Whether the stream goes to a terminal. */
@@ -49,7 +35,8 @@ export class TextStream {
   readonly colour: boolean;
   readonly #sink: Sink;
   readonly #columns: () => number;
-  readonly #status: StatusLine;
+  /** The status line. Each write erases it, and draws it again below what it wrote. */
+  readonly #status: { text: string };
   #broken = false;
 
   /**
@@ -62,7 +49,7 @@ export class TextStream {
     this.terminal = sink.isTerminal();
     this.colour = this.terminal && (options.colour ?? false);
     this.#columns = options.columns ?? (() => 80);
-    this.#status = this.terminal && screen?.terminal ? screen.#status : new StatusLine();
+    this.#status = this.terminal && screen?.terminal ? screen.#status : { text: "" };
   }
 
   /** The width of the terminal; 80 where there is none. */
@@ -72,33 +59,28 @@ export class TextStream {
 
   /** Writes a line. The caller escapes control characters in text from other programs. */
   line(text: string): void {
-    this.#status.around((text) => this.#write(text), `${text}\n`);
+    const status = this.#status.text;
+    this.#write(status === "" ? `${text}\n` : `${ERASE}${text}\n${status}`);
   }
 
   /** Shows `text` as the bottom line until the next call; empty removes it. Terminals only. */
   status(text: string): void {
-    if (this.terminal) this.#status.set(text, (text) => this.#write(text));
+    if (!this.terminal) return;
+    this.#status.text = text;
+    this.#write(ERASE + text);
   }
 
   #write(text: string): void {
-    if (this.#broken) return;
-    const bytes = encoder.encode(text);
-    try {
-      for (let at = 0; at < bytes.length;) at += this.#writeSome(bytes.subarray(at));
-    } catch {
-      // EPIPE, or the terminal is gone: nothing that is written can be read any more.
-      this.#broken = true;
-    }
-  }
-
-  #writeSome(bytes: Uint8Array): number {
-    try {
-      return this.#sink.writeSync(bytes);
-    } catch (error) {
-      // Another program made the pipe non-blocking: wait 2 ms for its reader, then try again.
-      if (!(error instanceof Deno.errors.WouldBlock)) throw error;
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2);
-      return 0;
+    let rest = encoder.encode(text);
+    while (rest.length > 0 && !this.#broken) {
+      try {
+        rest = rest.subarray(this.#sink.writeSync(rest));
+      } catch (error) {
+        // EPIPE, or the terminal is gone: nothing that is written can be read any more.
+        this.#broken = !(error instanceof Deno.errors.WouldBlock);
+        // Another program made the pipe non-blocking: wait 2 ms for its reader, then try again.
+        if (!this.#broken) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2);
+      }
     }
   }
 }
@@ -130,16 +112,15 @@ export function createOutput(): Output {
 
 /** A sink for `createLogger` that writes each event as one line. Never throws. */
 export function logSink(stream: TextStream, format: "text" | "json"): (event: LogEvent) => void {
+  const formatLine = (event: LogEvent) =>
+    format === "json" ? formatJsonLine(event) : formatText(event, stream.colour);
   return (event) => {
     let line: string;
     try {
-      line = format === "json" ? formatJsonLine(event) : formatText(event, stream.colour);
+      line = formatLine(event);
     } catch (error) {
       // A field that JSON cannot hold (a bigint, a circle) must not lose the event or end the program.
-      const fields = { unloggable: String(error) };
-      line = format === "json"
-        ? formatJsonLine({ ...event, fields })
-        : formatText({ ...event, fields }, stream.colour);
+      line = formatLine({ ...event, fields: { unloggable: String(error) } });
     }
     stream.line(line);
   };

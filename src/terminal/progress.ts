@@ -43,13 +43,12 @@ const SHORTEST_BAR = 6;
 function facts(state: ProgressState): string[] {
   const share = percent(state);
   const bytes = formatBytes(state.bytes);
-  const left = timeLeft(state);
   return [
-    ...(share === undefined ? [] : [`${String(share).padStart(3)}%`]),
+    share === undefined ? undefined : `${String(share).padStart(3)}%`,
     state.total === undefined ? bytes : `${bytes} / ${formatBytes(state.total)}`,
-    ...(state.rate === undefined ? [] : [formatRate(state.rate)]),
-    ...(left === undefined ? [] : [left]),
-  ];
+    state.rate === undefined ? undefined : formatRate(state.rate),
+    timeLeft(state),
+  ].filter((fact) => fact !== undefined);
 }
 
 /**
@@ -163,12 +162,7 @@ export class ProgressLine {
 
   #state(): ProgressState {
     const { total } = this.#options;
-    return omitUndefined({
-      label: this.#label,
-      bytes: this.#bytes,
-      total,
-      rate: this.#meter.rate,
-    });
+    return omitUndefined({ label: this.#label, bytes: this.#bytes, total, rate: this.#meter.rate });
   }
 
   /** Says how many bytes were sent; the first call says where a resumed transfer goes on. */
@@ -181,8 +175,8 @@ export class ProgressLine {
     const share = percent(this.#state()) ?? 0;
     if (this.#stream.terminal) {
       if (since < REDRAW_MS) return;
-      // One column less: a full last column makes some terminals wrap.
-      this.#stream.status(renderProgress(this.#state(), this.#stream.columns - 1));
+      // Three columns less: the ^C that a terminal echoes, and a full last column, make lines wrap.
+      this.#stream.status(renderProgress(this.#state(), this.#stream.columns - 3));
     } else {
       const step = Math.floor(share / 10) > Math.floor(this.#shownPercent / 10);
       if (since < SILENCE_MS && !(step && since >= STEP_MS)) return;

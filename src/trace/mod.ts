@@ -1,17 +1,10 @@
 /**
- * What happens to sessions, step by step, in words and with the rule behind each step: for those who look
- * at what a server does. It listens to events and to nothing else, so it cannot guess.
+ * The trace: what happens to sessions, step by step, in words and with the rule behind each step. It
+ * listens to events and to nothing else, so it cannot guess.
  *
  * @module
  */
-import type {
-  Attach,
-  Events,
-  EventType,
-  ServerEvent,
-  SessionEvent,
-  SessionStep,
-} from "../events.ts";
+import type { Attach, Events, ServerEvent, SessionEvent, SessionStep } from "../events.ts";
 import type { Logger } from "../log.ts";
 import { omitUndefined } from "../omit_undefined.ts";
 
@@ -27,7 +20,7 @@ const DROPPED: Readonly<Record<ServerEvent<"transfer.dropped">["reason"], string
   ended: "its session has ended",
 };
 
-/** What happened, in words. */
+/** A sentence for each event that can belong to a session. */
 const WORDS: { readonly [K in SessionEvent]: (event: ServerEvent<K>) => string } = {
   "session.created": ({ address, secret }) =>
     `a new session for ${address}${secret ? ", with a secret" : ""}`,
@@ -57,11 +50,7 @@ const WORDS: { readonly [K in SessionEvent]: (event: ServerEvent<K>) => string }
   "transfer.dropped": ({ reason }) => `the file under way is dropped: ${DROPPED[reason]}`,
 };
 
-/** The words of an event; undefined for one that belongs to no session. */
-const wordsOf = (event: ServerEvent): string | undefined =>
-  (WORDS as Partial<Record<EventType, (event: ServerEvent) => string>>)[event.type]?.(event);
-
-/** `Active`, or `Active → Detached`; a new session comes all the way from Idle. */
+/** `Active`, or `Active → Detached`; a new session has come all the way from Idle. */
 function stateOf({ from, to }: Partial<SessionStep>): string {
   if (from === undefined || to === undefined) return "unchanged";
   if (from === "Idle") return `Idle → Connected → ${to}`;
@@ -73,7 +62,8 @@ export function traceEvents(events: Events, log: Logger): Disposable {
   return events.subscribe((event) => {
     const { session, rule, worker, ...step } = event as ServerEvent & Partial<SessionStep>;
     if (session === undefined) return;
-    const words = { state: stateOf(step), rule, step: wordsOf(event) };
-    log.info("session.step", { ...omitUndefined({ worker }), session, ...words });
+    const words = (WORDS as Record<string, (event: ServerEvent) => string>)[event.type]!(event);
+    const state = stateOf(step);
+    log.info("session.step", { ...omitUndefined({ worker }), session, state, rule, step: words });
   }, (type) => type in WORDS);
 }

@@ -6,6 +6,7 @@ import { commandHelp } from "../../src/cli/help.ts";
 import { runProgram } from "../../src/cli/program.ts";
 import { SEND } from "../../src/cli/send/args.ts";
 import { SERVE } from "../../src/cli/serve.ts";
+import { SESSION } from "../../src/cli/session/args.ts";
 import { FXFER_VERSION, isOlder, unfitRuntime, versionText } from "../../src/cli/version.ts";
 import { parseConfig } from "../../src/config/mod.ts";
 import { CODES, FxferError } from "../../src/errors.ts";
@@ -107,11 +108,16 @@ Deno.test("help COMMAND, COMMAND --help and COMMAND -h show its flags", pure, as
 });
 
 Deno.test("every help fits 80 columns and shows every flag", pure, () => {
-  for (const spec of [SERVE, SEND, CHAOS, COPY]) {
+  for (const spec of [SERVE, SEND, SESSION, CHAOS, COPY]) {
     const help = commandHelp(spec);
     for (const line of help.split("\n")) assert(line.length <= 80, line);
     for (const flag of Object.keys(spec.options)) assert.match(help, new RegExp(` --${flag} `));
   }
+});
+
+Deno.test("the usage has an ellipsis only where any number of operands may follow", pure, () => {
+  assert.match(commandHelp(SEND), /^Usage: fxfer send \[FLAG…\] FILE…$/m);
+  assert.match(commandHelp(SESSION), /^Usage: fxfer session \[FLAG…\] export ID \| import FILE$/m);
 });
 
 Deno.test("wrap() keeps every word, also one longer than the line", pure, () => {
@@ -142,6 +148,7 @@ Deno.test("an unknown command or flag gets a did-you-mean and exit code 1", pure
     [["help", "wier"], "fxfer: Unknown command wier, did you mean wire? (see fxfer --help)\n"],
     [["wier"], "fxfer: Unknown command wier (see fxfer --help)\n"],
     [["--bogus"], "fxfer: Unknown flag --bogus (see fxfer --help)\n"],
+    [["--verison"], "fxfer: Unknown flag --verison, did you mean --version? (see fxfer --help)\n"],
     [["\u001b[2J"], "fxfer: Unknown command \\u001b[2J (see fxfer --help)\n"],
     [
       ["copy", "--prot", "1"],

@@ -7,7 +7,6 @@ import { resolveOptions } from "../../src/client/options.ts";
 import { OutgoingFile } from "../../src/client/outgoing_file.ts";
 import { SendQueue } from "../../src/client/send_queue.ts";
 import { Transmitter } from "../../src/client/transmitter.ts";
-import { Wakeup } from "../../src/client/wakeup.ts";
 import { code, pattern } from "./scripted_peer.ts";
 
 function lost(): FxferError {
@@ -61,7 +60,7 @@ Deno.test("ConnectionRunner reads the reply that stands behind a failed write (S
   };
   const connection = new BrokenPipe(reply);
   const options = resolveOptions({ retries: 1, backoff: { initialMs: 1, maxMs: 1 } });
-  const queue = new SendQueue(options, () => {});
+  const queue = new SendQueue(options);
   queue.started(undefined, "stateless");
   const file = new OutgoingFile(pattern(10), {});
   queue.add(file);
@@ -69,10 +68,9 @@ Deno.test("ConnectionRunner reads the reply that stands behind a failed write (S
     ...options,
     connection: connection as unknown as ClientConnection,
     queue,
-    transmitter: new Transmitter(),
+    transmitter: new Transmitter(options.now),
     session: { id: null, mode: "stateless" },
     keepaliveMs: 30_000,
-    wakeup: new Wakeup(),
   });
   const running = runner.run();
   await assert.rejects(file.result, code("too_large"));

@@ -17,7 +17,7 @@ function after(...replies: ReplyBody[]): number | undefined {
 
 pure("numbers start at 1 and rise (S-SEQ-4)", () => {
   const numbers = new SequenceNumbers();
-  assert.deepEqual([numbers.take(), numbers.take(), numbers.last], [1, 2, 2]);
+  assert.deepEqual([numbers.take(), numbers.take(), numbers.next], [1, 2, 3]);
   assert.equal(after({ code: "ok" }, { code: "partial" }), 3);
 });
 

@@ -198,7 +198,7 @@ Deno.test("lists are lists, or text with commas, and every item counts", pure, (
   for (const bad of [["10.0.0.0/33"], ["::1", 7], ["::1", null], "proxy.example", 7, [["::1"]]]) {
     assert.match(
       linesOf(at("server.proxy_allow", bad))[0] ?? "",
-      /^server\.proxy_allow: wanted a list of an IP address or a network as 10\.0\.0\.0\/8, /,
+      /^server\.proxy_allow: wanted a list of IP addresses or networks such as 10\.0\.0\.0\/8, /,
       String(bad),
     );
   }

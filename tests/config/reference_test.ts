@@ -20,10 +20,9 @@ Deno.test("the reference shows path, default, values and meaning of every settin
   }
 });
 
-Deno.test("the reference and config.yaml fit 100 columns", pure, () => {
-  for (const line of `${settingsReference()}\n${configYaml()}`.split("\n")) {
-    assert.ok(line.length <= 100, line);
-  }
+Deno.test("the reference fits 80 columns, and config.yaml 100", pure, () => {
+  for (const line of settingsReference().split("\n")) assert.ok(line.length <= 80, line);
+  for (const line of configYaml().split("\n")) assert.ok(line.length <= 100, line);
 });
 
 Deno.test("every setting has a meaning, in sentences without their full stops", pure, () => {

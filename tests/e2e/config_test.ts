@@ -20,7 +20,9 @@ Deno.test("fxfer config print shows every value and where it came from", async (
   assert.deepEqual(shown["server.mode"], { value: "stateful", origin: "flag" });
   assert.deepEqual(shown["limits.min_rate"], { value: 1024, origin: "flag" });
   assert.deepEqual(shown["server.host"], { value: "127.0.0.1", origin: "default" });
-  const text = await fxfer(args, { cwd: folder.path });
+  const list = ["--set", "server.proxy_allow=::1,10.0.0.0/8"];
+  const text = await fxfer([...args, ...list], { cwd: folder.path });
+  assert.match(text.out, /^server\.proxy_allow +\[::1, 10\.0\.0\.0\/8\] +flag$/m);
   assert.match(text.out, /^server\.port {10,}7000 +config\.yaml$/m);
   assert.equal(text.out.trimEnd().split("\n").length, SETTINGS.size);
 });

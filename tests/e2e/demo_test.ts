@@ -56,7 +56,7 @@ Deno.test("WireView counts a frame's own bytes apart from the file's, however th
   );
   for (const step of [1, 7, 10_000]) {
     const seen: string[] = [];
-    const view = new WireView(({ frame, overhead }) => seen.push(`${frame.kind} ${overhead}`));
+    const view = new WireView(({ frame, overhead }) => seen.push(`${frame.type} ${overhead}`));
     const up = new Uint8Array(2 * (head.length + 5));
     for (const at of [0, head.length + 5]) {
       up.set(head, at);

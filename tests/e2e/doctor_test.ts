@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { checkRuntime } from "../../src/cli/doctor/system_checks.ts";
+import { checkRuntime } from "../../src/cli/doctor/checks.ts";
 import { fxfer } from "../helpers/fxfer.ts";
 import { FLAGS_W } from "../helpers/program.ts";
 import { mkfifo } from "../helpers/ran.ts";
@@ -112,6 +112,6 @@ Deno.test("fxfer doctor finds storage that is a file or cannot be written", asyn
 });
 
 Deno.test("a runtime that must not be used is a problem", { permissions: "none" }, () => {
-  assert.equal(checkRuntime("2.8.3")[0]!.level, "problem");
-  assert.equal(checkRuntime("2.9.6")[0]!.level, "ok");
+  assert.equal(checkRuntime("2.8.3").level, "problem");
+  assert.equal(checkRuntime("2.9.6").level, "ok");
 });

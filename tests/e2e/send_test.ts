@@ -211,6 +211,8 @@ for (const signal of ["SIGINT", "SIGKILL"] as const) {
     await net.events.wait(({ type }) => type === "fault", "the stall");
     // What is still in the sockets dies with the client: only what the server has read is kept.
     await received(server.storage, 16 * MIB, 20_000);
+    // Without its reply the small file would be sent again, and the server would drop the part of the big
+    // one: a session has room for one unfinished file.
     await first.output.wait((line) => JSON.parse(line).code === "ok", "the reply to a.txt");
     first.kill(signal);
     const { code, out, err } = await first.ended;

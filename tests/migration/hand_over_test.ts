@@ -3,11 +3,13 @@ import type { FxferError } from "../../src/errors.ts";
 import {
   HAND_OVER_MS,
   type HandOver,
+  importMigrationKey,
   MAX_HAND_OVER_MS,
   openHandOver,
+  seal,
   sealHandOver,
+  unseal,
 } from "../../src/migration/hand_over.ts";
-import { importMigrationKey, seal, unseal } from "../../src/migration/seal.ts";
 import { code } from "../helpers/errors.ts";
 import { sample } from "../session/samples.ts";
 

@@ -8,7 +8,7 @@ const VIEW: ClockView = {
   headerSince: 0,
   quietSince: 0,
   windowAt: 0,
-  windowBytes: 0,
+  received: 0,
   keepaliveMs: 2000,
 };
 
@@ -43,7 +43,7 @@ const TABLE: readonly (readonly [name: string, Partial<ClockView>, well: number,
     ],
     [
       "a payload of under 1 KiB/s",
-      { waiting: "payload", quietSince: 29_999, windowAt: 0, windowBytes: 30 * 1024 - 1 },
+      { waiting: "payload", quietSince: 29_999, windowAt: 0, received: 30 * 1024 - 1 },
       29_999,
       "too_slow",
     ],
@@ -68,7 +68,7 @@ Deno.test({
     for (let at = 0; at < 10 * 3_600_000; at += 30_000) {
       const now = at + 30_000;
       const view = { ...VIEW, waiting: "payload", quietSince: now - 1, windowAt: at } as const;
-      assert.equal(expiredClock({ ...view, windowBytes: 30 * 1024 }, LIMITS, now), undefined);
+      assert.equal(expiredClock({ ...view, received: 30 * 1024 }, LIMITS, now), undefined);
     }
   },
 });

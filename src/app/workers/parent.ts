@@ -10,18 +10,15 @@
  *
  * @module
  */
-import { Health } from "../../admin/mod.ts";
 import type { Config } from "../../config/mod.ts";
 import { FxferError } from "../../errors.ts";
 import type { Events } from "../../events.ts";
 import type { LogEvent, Logger } from "../../log.ts";
 import { onStop, type Output } from "../../terminal/mod.ts";
-import { announce, listen, listenForHealth, PORT_HINT } from "../listening.ts";
-import type { StartWorker } from "./messages.ts";
-import { configOfWorker } from "./plan.ts";
+import { announce, listen, listenForHealth } from "../listening.ts";
 import { Pool, type WorkerEvents, type WorkerHandle } from "./pool.ts";
 import { createSharedMemory, reclaim } from "./shared_memory.ts";
-import { WORKER_MODULE } from "./worker.ts";
+import { type StartWorker, WORKER_MODULE } from "./worker.ts";
 
 /** A stop is bounded by the drain time and by what each worker needs to say goodbye. */
 const GOODBYE_MS = 15_000;
@@ -31,7 +28,7 @@ export interface ParentOptions {
   readonly config: Config;
   /** 2 or more. */
   readonly workers: number;
-  /** Whether somebody listens to more events than the log has lines for. */
+  /** Whether the workers tell all events, and not only those that the log has lines for. */
   readonly trace: boolean;
   readonly sink: (event: LogEvent) => void;
   readonly log: Logger;
@@ -44,10 +41,14 @@ export interface ParentOptions {
 export async function serveWorkers(options: ParentOptions): Promise<number> {
   const { config, workers, trace: allEvents, sink, log, events, output } = options;
   await mayReadItself();
-  const { host: hostname, port, drain_timeout } = config.server;
-  using held = port === 0 ? pickPort(hostname) : await checkPort(hostname, port);
+  const { host: hostname, port: wanted, drain_timeout } = config.server;
+  // A free port is held until the workers listen, so that no other program gets it meanwhile.
+  using held = wanted === 0
+    ? listen(hostname, 0, () => Deno.listen({ hostname, port: 0, reusePort: true }))
+    : await checkPort(hostname, wanted);
+  const port = held?.addr.port ?? wanted;
   const shared = createSharedMemory(workers);
-  const start = { type: "start", config: configOfWorker(config, held.port, workers) } as const;
+  const start = { type: "start", config: configOfWorker(config, port, workers) } as const;
   const pool = new Pool({
     workers,
     spawn: (worker, life) =>
@@ -63,14 +64,10 @@ export async function serveWorkers(options: ParentOptions): Promise<number> {
   });
   try {
     const listening = await Promise.race([pool.listening, pool.finished]);
-    held[Symbol.dispose]();
+    held?.close();
     if (listening === undefined) return 0; // told to stop before it had begun
-    await using _health = listenForHealth(
-      config,
-      events,
-      (port) => new Health({ hostname, port }, pool),
-    );
-    announce({ ...listening, port: held.port, workers }, config, events, log, output);
+    await using _health = listenForHealth(config, events, pool);
+    announce({ ...listening, port, workers }, config, events, log, output);
     if (listening.uploadIdsApart === true) {
       // S-TRF-9 in part: what another worker has stored cannot be read here.
       log.warn("workers.upload_ids_apart", { needs: "--allow-read=<storage folder>" });
@@ -81,6 +78,59 @@ export async function serveWorkers(options: ParentOptions): Promise<number> {
     pool.stop();
     await pool.finished.catch(() => {});
   }
+}
+
+/**
+ * How many workers there will be on this machine.
+ *
+ * @throws {FxferError} `config_invalid` when they could not serve as one server.
+ */
+export function workerCount(
+  { server, stateful }: Config,
+  { os, cores }: { readonly os: string; readonly cores: number },
+): number {
+  if (server.workers === "auto" && os !== "linux") return 1;
+  const count = server.workers === "auto" ? cores : server.workers;
+  if (count === 1) return 1;
+  if (os !== "linux") {
+    throw refusal(count, "only Linux spreads connections over them; set it to 1 or auto");
+  }
+  if (server.mode !== "stateless" && stateful.persistence === "memory") {
+    throw refusal(
+      count,
+      "with sessions they need a store they can share; set stateful.persistence to sqlite or redis, " +
+        "or server.mode to stateless",
+    );
+  }
+  return count;
+}
+
+function refusal(count: number, why: string): FxferError {
+  return new FxferError(
+    "config_invalid",
+    `Cannot use configuration: server.workers is ${count}, and ${why}`,
+  );
+}
+
+/**
+ * The configuration of each of `count` workers on `port`. The connections of an address fall on all
+ * workers, so each allows its part of the rates; together they allow about what is set. Everything else
+ * is counted together (shared_memory.ts, the session store) or holds for one connection or session.
+ */
+export function configOfWorker(config: Config, port: number, count: number): Config {
+  const { rate } = config.limits;
+  const part = (value: number) => Math.max(1, Math.ceil(value / count));
+  return {
+    ...config,
+    server: { ...config.server, port, workers: 1 },
+    limits: {
+      ...config.limits,
+      rate: rate === "off" ? "off" : {
+        connections_per_second: part(rate.connections_per_second),
+        sessions_per_minute: part(rate.sessions_per_minute),
+      },
+    },
+  };
 }
 
 /** Workers load the program's modules anew, which Deno allows only to those who may read them. */
@@ -95,49 +145,21 @@ async function mayReadItself(): Promise<void> {
   );
 }
 
-/** A port for all workers. */
-interface HeldPort extends Disposable {
-  readonly port: number;
-}
-
-/** A free port, held until the workers listen, so that no other program gets it meanwhile. */
-function pickPort(hostname: string): HeldPort {
-  const start = () => Deno.listen({ hostname, port: 0, reusePort: true });
-  const listener = listen(hostname, 0, PORT_HINT, start);
-  let held = true;
-  return {
-    port: (listener.addr as Deno.NetAddr).port,
-    [Symbol.dispose]() {
-      if (held) listener.close();
-      held = false;
-    },
-  };
-}
-
 /**
- * Makes sure that no other program serves a port: a second fxfer with workers would get a part of the first
- * one's connections without a word. Asked by a connection, because a listener of the parent's own
- * would look to clients like the server that is not there yet. What else is wrong with the port the
- * workers find out.
+ * Makes sure that no other program serves a port: a second fxfer with workers would silently get a part of
+ * the first one's connections. Asks by a connection, because a listener of the parent's own would look to
+ * clients like the server that is not there yet. What else is wrong with the port the workers find out.
  */
-async function checkPort(hostname: string, port: number): Promise<HeldPort> {
-  let conn: Deno.TcpConn | undefined;
-  try {
-    conn = await Deno.connect({ hostname, port });
-  } catch {
-    // As it should be.
-  }
-  conn?.close();
+async function checkPort(hostname: string, port: number): Promise<undefined> {
+  using conn = await Deno.connect({ hostname, port }).catch(() => undefined);
   // Without a listener the system may connect a port with itself.
-  if (conn !== undefined && conn.localAddr.port !== port) {
-    listen(hostname, port, PORT_HINT, () => {
-      throw new Deno.errors.AddrInUse();
-    });
-  }
-  return { port, [Symbol.dispose]() {} };
+  if (conn === undefined || conn.localAddr.port === port) return;
+  listen(hostname, port, () => {
+    throw new Deno.errors.AddrInUse();
+  });
 }
 
-/** Starts a thread with a module that obeys the messages of messages.ts. */
+/** Starts a thread with a module that obeys the messages of the parent. */
 export function spawnWorker(
   module: string,
   start: StartWorker,
@@ -146,7 +168,7 @@ export function spawnWorker(
   const worker = new Worker(module, { type: "module", name: `fxfer ${start.worker}` });
   worker.onmessage = ({ data }) => events.message(data);
   worker.onerror = (event) => {
-    event.preventDefault(); // else it would be the parent's own
+    event.preventDefault(); // else the error would end the parent
     events.died(event.message);
   };
   worker.postMessage(start);

@@ -1,9 +1,9 @@
 /**
  * The workers of one server: started together, started again when one dies, stopped together.
  *
- * A worker is told to start and answers `listening` or `refused`. One that dies is started again
- * after a pause, but only so often: after that the others go on without it, and when none is left the
- * server has failed.
+ * A worker is told to start and answers `listening` or `refused`. A worker that dies is started again
+ * after a pause. If it dies too often, the others go on without it; when none is left, the server has
+ * failed.
  *
  * @module
  */
@@ -11,11 +11,10 @@ import type { ReadyState } from "../../admin/mod.ts";
 import { FxferError } from "../../errors.ts";
 import type { Events } from "../../events.ts";
 import type { LogEvent } from "../../log.ts";
-import { omitUndefined } from "../../omit_undefined.ts";
 import { LATE, within } from "../../within.ts";
-import type { FromWorker, Listening, ToWorker } from "./messages.ts";
+import type { FromWorker, Listening, ToWorker } from "./worker.ts";
 
-/** A worker as the pool sees it; it hears nothing more of it after `terminate`. */
+/** A worker as the pool sees it; after `terminate` the pool hears nothing more of it. */
 export interface WorkerHandle {
   post(message: ToWorker): void;
   terminate(): void;
@@ -49,32 +48,38 @@ export interface PoolOptions {
 const MAX_DEATHS = 5;
 const DEATHS_WINDOW_MS = 60_000;
 
-/** A worker that has not answered by then hangs. */
+/** A worker that takes longer to answer hangs. */
 const CHECK_MS = 2000;
 
-interface Slot {
+/** The place of one worker, and of the workers that are started for it when it dies. */
+class Slot {
   readonly worker: number;
-  state: "starting" | "serving" | "dead" | "stopped";
+  state: "starting" | "serving" | "dead" | "stopped" = "starting";
   handle: WorkerHandle | undefined;
-  /** When it died, lately. */
-  deaths: number[];
+  /** When its workers died, within the window. */
+  deaths: number[] = [];
+  /** The pause before the next start. */
   again: ReturnType<typeof setTimeout> | undefined;
-  checks: Map<number, (state: ReadyState) => void>;
+  /** The questions that wait for an answer. */
+  readonly checks = new Map<number, (state: ReadyState) => void>();
+
+  constructor(worker: number) {
+    this.worker = worker;
+  }
 }
 
-const STOPPING: ReadyState = { ready: false, reason: "stopping" };
 const HANGING: ReadyState = { ready: false, reason: "workers" };
 
 /** See the module's text. */
 export class Pool {
-  /** Settles when all listen for the first time, if they are let; rejects when one of them cannot. */
-  readonly listening: Promise<Listening>;
-  /** Settles when all have stopped; rejects with `internal_error` when none is left. */
-  readonly finished: Promise<void>;
   readonly #options: PoolOptions;
   readonly #slots: Slot[] = [];
   readonly #listen = Promise.withResolvers<Listening>();
   readonly #finish = Promise.withResolvers<void>();
+  /** Settles when all listen for the first time, rejects when a worker cannot; pending after a stop. */
+  readonly listening: Promise<Listening> = this.#listen.promise;
+  /** Settles when all have stopped; rejects with `internal_error` when none is left. */
+  readonly finished: Promise<void> = this.#finish.promise;
   #begun = false;
   #stopping = false;
   #late: ReturnType<typeof setTimeout> | undefined;
@@ -82,34 +87,20 @@ export class Pool {
 
   constructor(options: PoolOptions) {
     this.#options = options;
-    this.listening = this.#listen.promise;
-    this.finished = this.#finish.promise;
-    for (const { promise } of [this.#listen, this.#finish] as { promise: Promise<unknown> }[]) {
-      promise.catch(() => {}); // whoever waits for it hears of it
-    }
+    // A rejection is for those who wait; without any it must not end the process.
+    this.listening.catch(() => {});
+    this.finished.catch(() => {});
     for (let worker = 1; worker <= options.workers; worker++) {
-      const slot: Slot = {
-        worker,
-        state: "starting",
-        handle: undefined,
-        deaths: [],
-        again: undefined,
-        checks: new Map(),
-      };
+      const slot = new Slot(worker);
       this.#slots.push(slot);
       this.#start(slot);
     }
   }
 
-  /** Whether it was told to stop. */
-  get stopping(): boolean {
-    return this.#stopping;
-  }
-
-  /** Ready when every worker is: the system goes on giving connections to one that hangs. */
+  /** Ready when every worker is: the system goes on giving connections to a worker that hangs. */
   async check(): Promise<ReadyState> {
-    if (this.#stopping) return STOPPING;
-    // One that is away gets no connections: the others do its work meanwhile.
+    if (this.#stopping) return { ready: false, reason: "stopping" };
+    // A worker that is away gets no connections: the others do its work meanwhile.
     const asked = this.#slots.filter(({ state }) => state === "serving");
     const states = await Promise.all(asked.map((slot) => this.#ask(slot)));
     return states.find(({ ready }) => !ready) ?? states[0] ?? HANGING;
@@ -154,8 +145,7 @@ export class Pool {
       case "listening":
         if (slot.state === "starting") slot.state = "serving";
         events.emit({ type: this.#begun ? "worker.back" : "worker.started", worker });
-        if (this.#begun) return;
-        if (this.#slots.every(({ state }) => state === "serving")) {
+        if (!this.#begun && this.#slots.every(({ state }) => state === "serving")) {
           this.#begun = true;
           this.#listen.resolve(message);
         }
@@ -181,17 +171,12 @@ export class Pool {
     const often = slot.deaths.length;
     const again = this.#begun && !this.#stopping && often <= MAX_DEATHS;
     const pause = (this.#options.pauseMs ?? 100) * 2 ** (often - 1);
-    this.#options.events.emit({
-      type: "worker.died",
-      worker: slot.worker,
-      reason,
-      ...omitUndefined({ again_ms: again ? pause : undefined }),
-    });
+    const facts = { worker: slot.worker, reason, ...(again && { again_ms: pause }) };
+    this.#options.events.emit({ type: "worker.died", ...facts });
     if (!this.#begun) {
       this.#listen.reject(new FxferError("internal_error", `Cannot start worker: ${reason}`));
     }
-    if (again) slot.again = setTimeout(() => this.#start(slot), pause);
-    else slot.again = undefined;
+    slot.again = again ? setTimeout(() => this.#start(slot), pause) : undefined;
     this.#settle();
   }
 
@@ -211,7 +196,7 @@ export class Pool {
     this.#settle();
   }
 
-  /** Looks whether this was the end. */
+  /** Settles `finished` if this was the end. */
   #settle(): void {
     const gone = ({ state, again }: Slot) => state === "dead" && again === undefined;
     if (this.#stopping) {

@@ -1,6 +1,6 @@
 /**
- * What the workers count together, in memory that all of them see. Each has places of its own, so
- * that what a worker held can be given back when it dies.
+ * What the workers count together, in memory that all of them see. Each worker has places of its own, so
+ * that what it held can be given back when it dies.
  *
  * @module
  */
@@ -9,10 +9,10 @@ import type { BudgetLedger } from "../../storage/mod.ts";
 
 /** Made by the parent and sent to each worker. */
 export interface SharedMemory {
-  /** An Int32 for each worker: its open connections. */
-  readonly connections: SharedArrayBuffer;
-  /** BigInt64: bytes stored or promised, whether they were counted yet, then each worker's promises. */
-  readonly budget: SharedArrayBuffer;
+  /** The open connections of each worker. */
+  readonly connections: Int32Array<SharedArrayBuffer>;
+  /** Bytes stored or promised, whether they were counted yet, then the promises of each worker. */
+  readonly budget: BigInt64Array<SharedArrayBuffer>;
 }
 
 const TOTAL = 0;
@@ -22,15 +22,14 @@ const PROMISES = 2;
 /** Memory for so many workers. */
 export function createSharedMemory(workers: number): SharedMemory {
   return {
-    connections: new SharedArrayBuffer(workers * Int32Array.BYTES_PER_ELEMENT),
-    budget: new SharedArrayBuffer((PROMISES + workers) * BigInt64Array.BYTES_PER_ELEMENT),
+    connections: new Int32Array(new SharedArrayBuffer(4 * workers)),
+    budget: new BigInt64Array(new SharedArrayBuffer(8 * (PROMISES + workers))),
   };
 }
 
 /** Gives back what a worker that died held; its files stay. */
-export function reclaim(memory: SharedMemory, worker: number): void {
-  Atomics.store(new Int32Array(memory.connections), worker - 1, 0);
-  const budget = new BigInt64Array(memory.budget);
+export function reclaim({ connections, budget }: SharedMemory, worker: number): void {
+  Atomics.store(connections, worker - 1, 0);
   Atomics.sub(budget, TOTAL, Atomics.exchange(budget, PROMISES + worker - 1, 0n));
 }
 
@@ -41,17 +40,14 @@ export class SharedConnectionCount implements ConnectionCount {
 
   /** @param worker Counted from 1. */
   constructor(memory: SharedMemory, worker: number) {
-    this.#open = new Int32Array(memory.connections);
+    this.#open = memory.connections;
     this.#place = worker - 1;
   }
 
   get total(): number {
-    let total = 0;
-    for (let place = 0; place < this.#open.length; place++) {
-      total += Atomics.load(this.#open, place);
-    }
-    return total;
+    return this.#open.reduce((sum, _, place) => sum + Atomics.load(this.#open, place), 0);
   }
+
   add(change: 1 | -1): void {
     Atomics.add(this.#open, this.#place, change);
   }
@@ -64,12 +60,12 @@ export class SharedBudgetLedger implements BudgetLedger {
 
   /** @param worker Counted from 1. */
   constructor(memory: SharedMemory, worker: number) {
-    this.#bytes = new BigInt64Array(memory.budget);
+    this.#bytes = memory.budget;
     this.#promises = PROMISES + worker - 1;
   }
 
   begin(stored: number): void {
-    // Who comes later has seen files that were counted when they were stored.
+    // A worker that starts later finds files that were counted when they were stored.
     if (Atomics.exchange(this.#bytes, COUNTED, 1n) === 0n) this.add(stored);
   }
 

@@ -1,35 +1,68 @@
 /**
- * One worker: a server of its own, with its own event loop, on the port of all. The log and what the
- * parent wants to know go to it as messages; nothing is written to the terminal here.
+ * One worker: a server of its own, with its own event loop, on the port of all. Log lines, events and
+ * answers go to the parent as messages; a worker writes nothing to the terminal.
  *
  * @module
  */
-import { Readiness } from "../../admin/mod.ts";
-import { FxferError } from "../../errors.ts";
-import { Events } from "../../events.ts";
+import { Readiness, type ReadyState } from "../../admin/mod.ts";
+import type { Config } from "../../config/mod.ts";
+import { type Code, FxferError } from "../../errors.ts";
+import { type EventFacts, Events, type ServerEvent } from "../../events.ts";
 import { createLogger, describeError, isLogged, type LogEvent } from "../../log.ts";
-import { serve, type Server } from "../../server/mod.ts";
-import { listen, PORT_HINT } from "../listening.ts";
-import { type Parts, wire } from "../parts.ts";
-import type { FromWorker, StartWorker, ToWorker } from "./messages.ts";
-import { SharedBudgetLedger, SharedConnectionCount } from "./shared_memory.ts";
+import { serve } from "../../server/mod.ts";
+import { listen } from "../listening.ts";
+import { wire } from "../parts.ts";
+import { SharedBudgetLedger, SharedConnectionCount, type SharedMemory } from "./shared_memory.ts";
 
-/**
- * The address of this module. The parent imports it for that: so `deno compile` sees the module and
- * embeds it.
- */
+/** The address of this module. As the parent imports it, `deno compile` sees the module and embeds it. */
 export const WORKER_MODULE: string = import.meta.url;
 
-/** What a worker is to itself; absent from the types of the main thread. */
+/** The first message: everything a worker needs to serve. */
+export interface StartWorker {
+  readonly type: "start";
+  /** Counted from 1. */
+  readonly worker: number;
+  /** Its `server.port` is the port to share, `limits.rate` the worker's part. */
+  readonly config: Config;
+  /** Whether the parent wants all events, or those that the level of the log lets through. */
+  readonly allEvents: boolean;
+  readonly shared: SharedMemory;
+}
+
+/** What the parent says. */
+export type ToWorker =
+  | StartWorker
+  /** Asks whether it is ready; answered by `checked`. */
+  | { readonly type: "check"; readonly check: number }
+  /** Stop gracefully (S-DRN-1); answered by `stopped`. */
+  | { readonly type: "stop" };
+
+/** Where a worker listens, and what its storage promises. */
+export interface Listening
+  extends Pick<EventFacts["server.listening"], "hostname" | "tier" | "durability"> {
+  /** True when it does not learn which upload ids the other workers have stored. */
+  readonly uploadIdsApart?: boolean;
+}
+
+/** What a worker says. */
+export type FromWorker =
+  | { readonly type: "listening" } & Listening
+  /** It cannot start, and why. */
+  | { readonly type: "refused"; readonly code: Code; readonly message: string }
+  | { readonly type: "event"; readonly event: ServerEvent }
+  /** A line of the log that no event stands behind. */
+  | { readonly type: "log"; readonly event: LogEvent }
+  | { readonly type: "checked"; readonly check: number; readonly state: ReadyState }
+  | { readonly type: "stopped" };
+
+/** The global scope of a worker, which is absent from the types of the main thread. */
 interface Scope {
   onmessage: ((event: MessageEvent<ToWorker>) => void) | null;
   postMessage(message: FromWorker): void;
 }
 
-/** What runs once it has started. */
-interface Running {
-  readonly server: Server;
-  readonly parts: Parts;
+/** A worker that has started; its disposal stops it gracefully. */
+interface Running extends AsyncDisposable {
   readonly readiness: Readiness;
 }
 
@@ -47,12 +80,9 @@ function obey(scope: Scope): void {
         scope.postMessage({ type: "checked", check: message.check, state });
         break;
       }
-      case "stop": {
-        const started = await running;
-        await started?.server.shutdown();
-        await started?.parts[Symbol.asyncDispose]();
+      case "stop":
+        await (await running)?.[Symbol.asyncDispose]();
         scope.postMessage({ type: "stopped" });
-      }
     }
   };
   // A rejection ends the worker, and the parent hears of it.
@@ -76,23 +106,15 @@ async function start(
     );
     const { host, port } = config.server;
     const connectionCount = new SharedConnectionCount(shared, worker);
-    const server = listen(
-      host,
-      port,
-      PORT_HINT,
-      () => serve({ ...parts.options, reusePort: true, connectionCount }),
-    );
-    const { storage, store } = parts.options;
-    const { label: tier, durability, refresh } = storage;
-    opened.move();
-    scope.postMessage({
-      type: "listening",
-      hostname: server.addr.hostname,
-      tier,
-      durability,
-      uploadIdsApart: refresh === undefined,
-    });
-    return { server, parts, readiness: new Readiness({ server, storage, store }, log) };
+    const options = { ...parts.options, reusePort: true, connectionCount };
+    const server = opened.use(listen(host, port, () => serve(options)));
+    const { hostname } = server.addr;
+    const { storage, store } = options;
+    const { label: tier, durability } = storage;
+    const uploadIdsApart = storage.refresh === undefined;
+    scope.postMessage({ type: "listening", hostname, tier, durability, uploadIdsApart });
+    const readiness = new Readiness({ server, storage, store }, log);
+    return Object.assign(opened.move(), { readiness });
   } catch (error) {
     if (!(error instanceof FxferError)) throw error;
     scope.postMessage({ type: "refused", code: error.code, message: error.message });
@@ -100,14 +122,11 @@ async function start(
   }
 }
 
-/** An error, and what else is no plain data, goes as its text. Never throws, as a sink must not. */
+/** Sends a line of the log, errors and what else is no plain data as text. A sink: it never throws. */
 function post(scope: Scope, event: LogEvent): void {
-  const fields = Object.fromEntries(
-    Object.entries(event.fields).map(([key, value]) => [
-      key,
-      value instanceof Error ? describeError(value) : value,
-    ]),
-  );
+  const plain = (value: unknown) => value instanceof Error ? describeError(value) : value;
+  const entries = Object.entries(event.fields).map(([key, value]) => [key, plain(value)]);
+  const fields = Object.fromEntries(entries);
   try {
     scope.postMessage({ type: "log", event: { ...event, fields } });
   } catch (error) {

@@ -1,10 +1,9 @@
 /** The flags of `fxfer chaos`, checked and made into a plan for the proxy. Pure. @module */
 import { type Endpoint, parseEndpoint, parseListenEndpoint } from "../../address.ts";
-import type { ConnectionPlan, Direction, Fault, FaultKind } from "../../chaos/mod.ts";
-import { SETTINGS } from "../../config/mod.ts";
+import type { ConnectionPlan, Fault, FaultKind } from "../../chaos/mod.ts";
+import { readBytes, SETTINGS } from "../../config/mod.ts";
 import { omitUndefined } from "../../omit_undefined.ts";
-import { shorten } from "../../text.ts";
-import { type CommandSpec, type OptionSpec, type ParsedArgs, usageError } from "../args.ts";
+import type { CommandSpec, OptionSpec, ParsedArgs } from "../args.ts";
 
 /** Where the proxy listens if `--listen` names no host. */
 const LOCAL = "127.0.0.1";
@@ -17,6 +16,9 @@ const FAULTS: Readonly<Record<string, { readonly kind: FaultKind; readonly help:
   stall: { kind: "stall", help: "Forward nothing for a time, or for ever without :TIME" },
   "black-hole": { kind: "black-hole", help: "Swallow everything from there on" },
 };
+
+/** The words of --direction. */
+const WAYS = ["up", "down", "both"] as const;
 
 const faultOptions: Readonly<Record<string, OptionSpec>> = Object.fromEntries(
   Object.entries(FAULTS).map(([name, { kind, help }]) => [name, {
@@ -36,18 +38,19 @@ export const CHAOS: CommandSpec = {
     ...faultOptions,
     direction: {
       value: "WAY",
-      words: ["up", "down", "both"],
+      words: WAYS,
       help: "Which way is treated: up (to the server), down or both (default up)",
     },
     first: { value: "N", help: "Treat only the first N connections, the others go through" },
     chunk: { value: "BYTES", help: "Forward pieces of at most this size" },
     delay: { value: "TIME", help: "Wait before each piece" },
-    json: { help: "Write one JSON object an event" },
+    json: { help: "Write one JSON object for each event" },
   },
   details: [
-    "Faults strike each treated connection at exactly that many forwarded bytes. BYTES may have a " +
-    "unit (64k, 10MiB), TIME too (500ms, 2s).",
-    "For example: fxfer chaos --listen 7000 --to 127.0.0.1:65432 --reset 5MiB --first 3",
+    "A fault strikes each treated connection when exactly that many bytes were forwarded. BYTES may " +
+    "have a unit (64k, 10MiB), and so may TIME (500ms, 2s).",
+    "For example, to reset the first three connections in the middle of a file:",
+    "  fxfer chaos --listen 7000 --to 127.0.0.1:65432 --reset 5MiB --first 3",
   ],
 };
 
@@ -60,48 +63,38 @@ export interface ChaosArgs {
   readonly json: boolean;
 }
 
-const bytes = (text: string) => SETTINGS.get("storage.budget")!.kind.read(text) as number;
+/** Seconds of at most a day, as this setting takes them; text may carry a unit. */
 const seconds = (text: string) => SETTINGS.get("server.drain_timeout")!.kind.read(text) as number;
 
-/**
- * Checks the flags of `fxfer chaos`.
- *
- * @throws {FxferError} `usage` with every fault at once.
- */
+/** Checks the flags of `fxfer chaos`. @throws {FxferError} `usage` with every fault at once. */
 export function readChaosArgs(args: ParsedArgs): ChaosArgs {
-  const wrong: string[] = [];
-  const read = <T>(flag: string, wanted: string, reader: (text: string) => T | undefined) => {
-    const text = args.text(flag);
-    const value = text === undefined ? undefined : reader(text);
-    if (text !== undefined && value === undefined) {
-      wrong.push(`--${flag}: wanted ${wanted}, found "${shorten(text, 40)}"`);
-    }
-    return value;
-  };
   const positive = (text: string) => /^[1-9]\d{0,8}$/.test(text) ? Number(text) : undefined;
-
-  const listen = read("listen", "a port or host:port", (text) => parseListenEndpoint(text, LOCAL));
-  const to = read("to", "host:port", parseEndpoint);
-  if (!args.has("to")) wrong.push("--to is missing: --to=HOST:PORT");
-  const way = read("direction", "up, down or both", (text) => WAYS[text]) ?? WAYS.up!;
-  const first = read("first", "a whole number of 1 or more", positive) ?? Infinity;
-  const chunk = read("chunk", "bytes, 1 or more", (text) => bytes(text) || undefined);
-  const delay = read("delay", "a time such as 10ms", seconds);
+  const toListen = (text: string) => parseListenEndpoint(text, LOCAL);
+  const listen = args.read("listen", "a port or host:port", toListen);
+  const to = args.read("to", "host:port", parseEndpoint);
+  if (!args.has("to")) args.fault("--to is missing: --to=HOST:PORT");
+  const way = args.word("direction", WAYS) ?? "up";
+  const first = args.read("first", "a whole number of 1 or more", positive) ?? Infinity;
+  const chunk = args.read("chunk", "bytes, 1 or more", (text) => readBytes(text) || undefined);
+  const delay = args.read("delay", "a time such as 10ms", seconds);
 
   const faults: Fault[] = [];
   for (const [flag, { kind }] of Object.entries(FAULTS)) {
     for (const text of args.list(flag)) {
       const fault = readFault(kind, text);
       if (fault !== undefined) faults.push(fault);
-      else wrong.push(`--${flag}: wanted bytes such as 5MiB, found "${shorten(text, 40)}"`);
+      else args.reject(`--${flag}`, "bytes such as 5MiB", text);
     }
   }
   faults.sort((a, b) => a.after - b.after);
-  if (wrong.length > 0) throw usageError(wrong, CHAOS.name);
+  args.mustBeRight();
 
   const delayMs = delay === undefined ? undefined : delay * 1000;
   const rules = omitUndefined({ faults, chunk, delayMs });
-  const plan: ConnectionPlan = Object.fromEntries(way.map((direction) => [direction, rules]));
+  const plan: ConnectionPlan = {
+    ...(way === "down" ? {} : { up: rules }),
+    ...(way === "up" ? {} : { down: rules }),
+  };
   return {
     listen: listen ?? { hostname: LOCAL, port: 0 },
     to: to!,
@@ -110,16 +103,10 @@ export function readChaosArgs(args: ParsedArgs): ChaosArgs {
   };
 }
 
-const WAYS: Readonly<Record<string, readonly Direction[]>> = {
-  up: ["up"],
-  down: ["down"],
-  both: ["up", "down"],
-};
-
 /** `BYTES`, for a stall also `BYTES:TIME`. */
 function readFault(kind: FaultKind, text: string): Fault | undefined {
   const [position, time, ...rest] = text.split(":");
-  const after = bytes(position!);
+  const after = readBytes(position!);
   if (after === undefined || rest.length > 0) return undefined;
   if (time === undefined) return { after, kind };
   const pause = seconds(time);

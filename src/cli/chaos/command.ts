@@ -1,62 +1,38 @@
 /** `fxfer chaos`: the fault proxy as a program. @module */
-import type { Endpoint } from "../../address.ts";
 import { FaultProxy, type ProxyEvent } from "../../chaos/mod.ts";
-import { FxferError } from "../../errors.ts";
 import { onStop, type Output } from "../../terminal/mod.ts";
 import { formatBytes } from "../../text.ts";
 import type { ParsedArgs } from "../args.ts";
 import type { Command } from "../command.ts";
+import { cannot } from "../local.ts";
 import { CHAOS, readChaosArgs } from "./args.ts";
 
 /** `fxfer chaos`. */
 export const CHAOS_COMMAND: Command = { spec: CHAOS, run: runChaos };
 
 async function runChaos(args: ParsedArgs, { out }: Output): Promise<number> {
-  const { listen, to, plan, json } = readChaosArgs(args);
-  const tell = (event: ProxyEvent | Listening) =>
-    out.line(json ? JSON.stringify(event) : inWords(event));
-  await using proxy = await open(listen, to, plan, tell);
-  tell({ type: "listening", hostname: listen.hostname, port: proxy.port, to });
+  const { listen: { hostname, port }, to, plan, json } = readChaosArgs(args);
+  const tell = (event: object, words: string) => out.line(json ? JSON.stringify(event) : words);
+  const onEvent = (event: ProxyEvent) => tell(event, inWords(event));
+  await using proxy = await FaultProxy.listen({ hostname, port, target: to, plan, onEvent })
+    .catch(cannot(`listen on ${hostname}:${port}`));
+  tell(
+    { type: "listening", hostname, port: proxy.port, to },
+    `listening on ${hostname}:${proxy.port}, to ${to.hostname}:${to.port}`,
+  );
   const stopped = Promise.withResolvers<void>();
   using _signals = onStop(() => stopped.resolve());
   await stopped.promise;
   return 0;
 }
 
-/** The first line of output: the proxy listens. */
-interface Listening extends Endpoint {
-  readonly type: "listening";
-  readonly to: Endpoint;
-}
-
-async function open(
-  { hostname, port }: Endpoint,
-  target: Endpoint,
-  plan: ReturnType<typeof readChaosArgs>["plan"],
-  onEvent: (event: ProxyEvent) => void,
-): Promise<FaultProxy> {
-  try {
-    return await FaultProxy.listen({ hostname, port, target, plan, onEvent });
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new FxferError("local_io", `Cannot listen on ${hostname}:${port}: ${reason}`, { cause });
+function inWords(event: ProxyEvent): string {
+  const connection = `connection ${event.connection}`;
+  if (event.type === "open") return `${connection}: open`;
+  if (event.type === "closed") {
+    return `${connection}: closed, ${formatBytes(event.up)} up, ${formatBytes(event.down)} down`;
   }
-}
-
-function inWords(event: ProxyEvent | Listening): string {
-  switch (event.type) {
-    case "listening":
-      return `listening on ${event.hostname}:${event.port}, to ${event.to.hostname}:${event.to.port}`;
-    case "open":
-      return `connection ${event.connection}: open`;
-    case "fault": {
-      const { kind, after, ms } = event.fault;
-      const time = ms === undefined ? "" : ` for ${ms} ms`;
-      return `connection ${event.connection}: ${kind} after ${formatBytes(after)} ` +
-        `${event.direction}${time}`;
-    }
-    case "closed":
-      return `connection ${event.connection}: closed, ${formatBytes(event.up)} up, ` +
-        `${formatBytes(event.down)} down`;
-  }
+  const { kind, after, ms } = event.fault;
+  const time = ms === undefined ? "" : ` for ${ms} ms`;
+  return `${connection}: ${kind} after ${formatBytes(after)} ${event.direction}${time}`;
 }

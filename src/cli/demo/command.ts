@@ -4,21 +4,28 @@
  *
  * @module
  */
+import type { Endpoint } from "../../address.ts";
+import { FaultProxy } from "../../chaos/mod.ts";
 import { connect, type SendResult, type SessionTotals } from "../../client/mod.ts";
+import { serve } from "../../server/mod.ts";
+import { DiskStorage } from "../../storage/mod.ts";
+import { MemorySessionStore } from "../../store/mod.ts";
 import { type Output, type Paint, paintOf, type TextStream } from "../../terminal/mod.ts";
 import { count, formatBytes, formatDuration, wrap } from "../../text.ts";
 import type { ParsedArgs } from "../args.ts";
 import type { Command } from "../command.ts";
+import { cannot } from "../local.ts";
 import { frameHeading, frameLine, shortId } from "./frame_line.ts";
-import { largeSample, type Sample, SMALL } from "./samples.ts";
-import { type DemoServer, startDemoServer } from "./demo_server.ts";
-import { storedLines } from "./stored.ts";
+import { largeSample, type Sample, SMALL, storedLines } from "./samples.ts";
 import { WireView } from "./wire_view.ts";
+
+/** Small, so that a file of a few MiB comes in several frames. */
+const REQUEST_BYTES = 1024 * 1024;
 
 /** After this many bytes the connection breaks: in the middle of the third of four frames. */
 const CUT_AFTER = 2_600_000;
 
-/** Slowed down, because on one machine all bytes would be under way before the server has any. */
+/** Holds bytes back: on one machine all of them would be under way before the server has any. */
 const SLOW = { chunk: 64 * 1024, delayMs: 2 } as const;
 
 /** `fxfer demo`. */
@@ -38,15 +45,18 @@ export const DEMO_COMMAND: Command = {
 async function runDemo(_args: ParsedArgs, { out }: Output): Promise<number> {
   const paint = paintOf(out);
   const page = new Page(out, paint);
-  await using server = await startDemoServer();
-  page.title(`fxfer demo: a server on 127.0.0.1:${server.port}, a client, a bad network`);
+  await using folder = await makeFolder();
+  await using storage = await DiskStorage.open(folder.path);
+  await using store = new MemorySessionStore();
+  await using server = serve({ storage, store, port: 0, maxRequestSize: REQUEST_BYTES });
+  page.title(`fxfer demo: a server on 127.0.0.1:${server.addr.port}, a client, a bad network`);
 
   page.title("1  Stateless: every request stands alone");
   page.text(
     "No memory on either side. A frame is one line of JSON, then the bytes of the file. If the " +
       "connection breaks, the file starts over.",
   );
-  const alone = await sendStateless(server, page);
+  const alone = await sendStateless(server.addr, page);
 
   const photo = largeSample();
   page.title("2  Stateful: the session outlives the connection");
@@ -54,10 +64,10 @@ async function runDemo(_args: ParsedArgs, { out }: Output): Promise<number> {
     `The same wire, and a session. ${photo.name} comes in frames of 1 MiB, numbered from 1. In the ` +
       "middle of the third the network resets the connection.",
   );
-  const session = await sendStateful(server, page, photo);
+  const session = await sendStateful(server.addr, page, photo);
 
   page.title("3  What is stored");
-  const lines = await storedLines(server.folder, [...SMALL, photo], paint);
+  const lines = await storedLines(folder.path, [...SMALL, photo], paint);
   for (const line of lines) page.line(line);
 
   page.title("4  What the session cost, and what it saved");
@@ -65,6 +75,13 @@ async function runDemo(_args: ParsedArgs, { out }: Output): Promise<number> {
   page.line("");
   page.text("Nothing is left behind. Next: fxfer serve, and fxfer send FILE");
   return 0;
+}
+
+/** A temporary folder, which is removed in the end. @throws {FxferError} `local_io`. */
+async function makeFolder(): Promise<AsyncDisposable & { readonly path: string }> {
+  const path = await Deno.makeTempDir({ prefix: "fxfer_demo_" })
+    .catch(cannot("make a temporary folder"));
+  return { path, [Symbol.asyncDispose]: () => Deno.remove(path, { recursive: true }) };
 }
 
 /** Writes titles and paragraphs of at most 80 columns. */
@@ -90,10 +107,10 @@ class Page {
   }
 }
 
-async function sendStateless(server: DemoServer, page: Page): Promise<WireView> {
+async function sendStateless(target: Endpoint, page: Page): Promise<WireView> {
   page.line(frameHeading(page.paint));
   const view = new WireView((seen) => page.line(frameLine(seen, page.paint)));
-  await using proxy = await server.startProxy(() => ({}), view.feed, () => {});
+  await using proxy = await FaultProxy.listen({ target, onBytes: view.feed });
   await using client = await connect({ port: proxy.port, mode: "stateless" });
   for (const { name, mimeType, bytes } of SMALL) await client.send(bytes, { name, mimeType });
   await client.disconnect();
@@ -108,21 +125,22 @@ interface SessionResult {
   readonly id: string | null;
 }
 
-async function sendStateful(server: DemoServer, page: Page, photo: Sample): Promise<SessionResult> {
+async function sendStateful(target: Endpoint, page: Page, photo: Sample): Promise<SessionResult> {
   const { paint } = page;
   page.line(frameHeading(paint));
   const view = new WireView((seen) => page.line(frameLine(seen, paint)));
-  await using proxy = await server.startProxy(
-    (connection) =>
-      connection === 0
-        ? { up: { ...SLOW, faults: [{ after: CUT_AFTER, kind: "reset" }] } }
-        : { up: SLOW },
-    view.feed,
-    (connection) => {
-      const through = formatBytes(view.payloadOf(connection));
+  await using proxy = await FaultProxy.listen({
+    target,
+    plan: (connection) => ({
+      up: { ...SLOW, faults: connection === 0 ? [{ after: CUT_AFTER, kind: "reset" }] : [] },
+    }),
+    onBytes: view.feed,
+    onEvent(event) {
+      if (event.type !== "fault") return;
+      const through = formatBytes(view.payloadOf(event.connection));
       page.line(paint("yellow", `  ✂ reset: ${through} of the file were through`));
     },
-  );
+  });
   await using client = await connect({ port: proxy.port, backoff: { initialMs: 50 } });
   const { name, mimeType, bytes } = photo;
   const result = await client.send(bytes, { name, mimeType });

@@ -16,7 +16,7 @@ export function frameHeading(paint: Paint): string {
 
 /** One frame as a line. */
 export function frameLine({ frame, overhead }: SeenFrame, paint: Paint): string {
-  const [arrow, word, detail, size] = frame.kind === "request"
+  const [arrow, word, detail, size] = frame.type === "request"
     ? [paint("cyan", "→"), ...requestWords(frame.request)] as const
     : [paint("green", "←"), ...replyWords(frame.reply)] as const;
   const own = paint("dim", `${overhead} B`.padStart(NUMBER));

@@ -1,4 +1,7 @@
-/** The files that the demo sends. Pure. @module */
+/** The files that the demo sends, and what of them the server has stored. @module */
+import { createHash } from "node:crypto";
+import { pad, type Paint } from "../../terminal/mod.ts";
+import { formatBytes } from "../../text.ts";
 
 /** One sample file. */
 export interface Sample {
@@ -35,4 +38,46 @@ export const SMALL: readonly Sample[] = [
 /** A file of 4 MiB, large enough to be cut in the middle. */
 export function largeSample(): Sample {
   return { name: "photo.png", mimeType: "image/png", bytes: noise(4 * 1024 * 1024) };
+}
+
+const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
+
+/** The folder as a tree, a line for each entry; a file that equals no sample is marked. */
+export async function storedLines(
+  folder: string,
+  samples: readonly Sample[],
+  paint: Paint,
+): Promise<string[]> {
+  const names = new Map(samples.map(({ name, bytes }) => [sha256(bytes), name]));
+  const lines: string[] = [];
+  const walk = async (dir: string, indent: string): Promise<void> => {
+    const entries = await Array.fromAsync(Deno.readDir(dir));
+    entries.sort((a, b) => a.name < b.name ? -1 : 1);
+    for (const { name, isDirectory } of entries) {
+      if (name.startsWith(".")) continue;
+      if (isDirectory) {
+        lines.push(`${indent}${name}/`);
+        await walk(`${dir}/${name}`, `${indent}  `);
+        continue;
+      }
+      // A random name is shown without its middle, which would fill half the line.
+      const short = name.replace(/([0-9a-f]{8})[0-9a-f]{16}(?=[0-9a-f]{8}\.)/, "$1…");
+      const facts = name === "commits.jsonl"
+        ? "the manifest: a line for each file"
+        : comparison(await Deno.readFile(`${dir}/${name}`), names, paint);
+      lines.push(`${indent}${pad(short, 37 - indent.length)}${facts}`);
+    }
+  };
+  await walk(folder, "  ");
+  return lines;
+}
+
+function comparison(bytes: Uint8Array, names: ReadonlyMap<string, string>, paint: Paint): string {
+  const digest = sha256(bytes);
+  const name = names.get(digest);
+  const equal = name === undefined
+    ? paint("red", "not what was sent")
+    : `${paint("green", "=")} ${name}`;
+  const size = formatBytes(bytes.length).padStart(8);
+  return `${size}${paint("dim", `  sha256 ${digest.slice(0, 8)}…`)}  ${equal}`;
 }

@@ -5,14 +5,11 @@
  * @module
  */
 import type { Direction } from "../../chaos/mod.ts";
-import { Decoder, type ReplyFrame, type RequestFrame } from "../../protocol/mod.ts";
+import { type DecodeEvent, Decoder } from "../../protocol/mod.ts";
 
 /** One frame that was forwarded. */
 export interface SeenFrame {
-  readonly connection: number;
-  readonly frame:
-    | { readonly kind: "request"; readonly request: RequestFrame }
-    | { readonly kind: "reply"; readonly reply: ReplyFrame };
+  readonly frame: Extract<DecodeEvent, { readonly type: "request" | "reply" }>;
   /** Bytes of header, LF and session data. */
   readonly overhead: number;
 }
@@ -21,7 +18,7 @@ export interface SeenFrame {
 export interface WireTotals {
   /** Frames in both directions. */
   readonly frames: number;
-  /** Bytes of them that belong to no file. */
+  /** Bytes of frames that belong to no file. */
   readonly overhead: number;
   /** Bytes of files. */
   readonly payload: number;
@@ -40,13 +37,9 @@ export class WireView {
   /** Takes forwarded bytes. */
   readonly feed = (connection: number, direction: Direction, bytes: Uint8Array): void => {
     const key = `${connection} ${direction}`;
-    let stream = this.#streams.get(key);
-    if (stream === undefined) {
-      stream = new Stream(direction === "up" ? "server" : "client", (frame, overhead) => {
-        this.#onFrame({ connection, frame, overhead });
-      });
-      this.#streams.set(key, stream);
-    }
+    const stream = this.#streams.get(key) ??
+      new Stream(direction === "up" ? "server" : "client", this.#onFrame);
+    this.#streams.set(key, stream);
     stream.feed(bytes);
   };
 
@@ -67,21 +60,19 @@ export class WireView {
   }
 }
 
-type OnFrame = (frame: SeenFrame["frame"], overhead: number) => void;
-
 /** One direction of one connection. */
 class Stream {
   frames = 0;
   overhead = 0;
   payload = 0;
   readonly #decoder: Decoder;
-  readonly #onFrame: OnFrame;
+  readonly #onFrame: (seen: SeenFrame) => void;
   /** Bytes of the current frame that belong to no file, so far. */
-  #own = 0;
-  /** Bytes of a file that still belong to the current frame. */
-  #owed = 0;
+  #frameOverhead = 0;
+  /** Bytes of a file that the current frame still has to bring. */
+  #payloadLeft = 0;
 
-  constructor(role: "server" | "client", onFrame: OnFrame) {
+  constructor(role: "server" | "client", onFrame: (seen: SeenFrame) => void) {
     this.#decoder = new Decoder({ role });
     this.#onFrame = onFrame;
   }
@@ -89,33 +80,26 @@ class Stream {
   feed(bytes: Uint8Array): void {
     for (let at = 0; at < bytes.length;) {
       // Outside payloads one byte at a time, to know exactly where the payload begins.
-      const length = this.#owed > 0 ? Math.min(this.#owed, bytes.length - at) : 1;
+      const length = this.#payloadLeft > 0 ? Math.min(this.#payloadLeft, bytes.length - at) : 1;
       this.#push(bytes.subarray(at, at + length));
       at += length;
     }
   }
 
   #push(bytes: Uint8Array): void {
-    if (this.#owed > 0) {
-      this.#owed -= bytes.length;
+    if (this.#payloadLeft > 0) {
+      this.#payloadLeft -= bytes.length;
       this.payload += bytes.length;
     } else {
-      this.#own += bytes.length;
+      this.#frameOverhead += bytes.length;
       this.overhead += bytes.length;
     }
     for (const event of this.#decoder.push(bytes)) {
-      if (event.type === "request") {
-        this.#owed = event.request.header.size;
-        this.#seen({ kind: "request", request: event.request });
-      } else if (event.type === "reply") {
-        this.#seen({ kind: "reply", reply: event.reply });
-      }
+      if (event.type !== "request" && event.type !== "reply") continue;
+      if (event.type === "request") this.#payloadLeft = event.request.header.size;
+      this.frames++;
+      this.#onFrame({ frame: event, overhead: this.#frameOverhead });
+      this.#frameOverhead = 0;
     }
-  }
-
-  #seen(frame: SeenFrame["frame"]): void {
-    this.frames++;
-    this.#onFrame(frame, this.#own);
-    this.#own = 0;
   }
 }

@@ -5,56 +5,50 @@ import { count, escapeControls, wrap } from "../../text.ts";
 import type { ParsedArgs } from "../args.ts";
 import type { Command } from "../command.ts";
 import { CONFIG_OPTIONS, loadOptions } from "../config_flags.ts";
-import { type Finding, Findings } from "./finding.ts";
-import { checkStorage } from "./storage_check.ts";
-import { checkStore } from "./store_check.ts";
-import { checkOpenFiles, checkPermissions, checkPort, checkRuntime } from "./system_checks.ts";
+import { checkRuntime, CHECKS, type Finding, note, ok } from "./checks.ts";
 
 /** `fxfer doctor`. */
 export const DOCTOR_COMMAND: Command = {
   spec: {
     name: "doctor",
-    summary: "Look whether a server would do its job here",
-    options: { ...CONFIG_OPTIONS, json: { help: "Write one JSON object a finding" } },
+    summary: "Check whether a server would do its job here",
+    options: { ...CONFIG_OPTIONS, json: { help: "Write one JSON object for each finding" } },
     details: [
-      "It takes the flags of fxfer serve, changes nothing and starts nothing: runtime, permissions, " +
-      "configuration, storage, open files, port, session store. Exit code 1: there are problems.",
+      "It takes the flags of fxfer serve and looks at runtime, permissions, configuration, storage, " +
+      "open files, port and session store. It changes nothing and starts nothing. Exit code 1: there " +
+      "are problems.",
     ],
   },
   run: runDoctor,
 };
 
-const MARKS = {
-  ok: { text: "ok", style: "green" },
-  note: { text: "note", style: "yellow" },
-  problem: { text: "PROBLEM", style: "red" },
-} as const;
+const STYLE = { ok: "green", note: "yellow", problem: "red" } as const;
 
 async function runDoctor(args: ParsedArgs, { out }: Output): Promise<number> {
   const paint = paintOf(out);
   const counts = { ok: 0, note: 0, problem: 0 };
-  const show = (finding: Finding) => {
-    counts[finding.level]++;
-    if (args.has("json")) return out.line(escapeControls(JSON.stringify(finding)));
-    const { text, style } = MARKS[finding.level];
-    const head = `${paint(style, text.padEnd(8))} ${finding.check.padEnd(13)} `;
-    const words = finding.advice === undefined
-      ? finding.text
-      : `${finding.text} (${finding.advice})`;
-    const [first, ...more] = wrap(escapeControls(words), 57);
+  const show = (check: string, { level, ...finding }: Finding) => {
+    counts[level]++;
+    if (args.has("json")) {
+      return out.line(escapeControls(JSON.stringify({ level, check, ...finding })));
+    }
+    const mark = level === "problem" ? "PROBLEM" : level;
+    const head = `${paint(STYLE[level], mark.padEnd(8))} ${check.padEnd(13)} `;
+    const advice = finding.advice === undefined ? "" : ` (${finding.advice})`;
+    const [first, ...more] = wrap(escapeControls(finding.text + advice), 57);
     out.line(head + first!);
     for (const line of more) out.line(" ".repeat(23) + line);
   };
 
-  checkRuntime(Deno.version.deno).forEach(show);
+  show("runtime", checkRuntime(Deno.version.deno));
   // With a faulty configuration nothing else can be checked: the error names every fault.
   const { config, file, notes } = await loadConfig(loadOptions(args));
-  const found = new Findings("configuration");
-  for (const note of notes) found.note(note);
-  if (notes.length === 0) found.ok(file === undefined ? "the defaults" : `${file} is valid`);
-  found.list.forEach(show);
-  for (const check of [checkPermissions, checkStorage, checkOpenFiles, checkPort, checkStore]) {
-    (await check(config)).forEach(show);
+  for (const text of notes) show("configuration", note(text));
+  if (notes.length === 0) {
+    show("configuration", ok(file === undefined ? "the defaults" : `${file} is valid`));
+  }
+  for (const [name, check] of Object.entries(CHECKS)) {
+    for (const finding of await check(config)) show(name, finding);
   }
 
   if (!args.has("json")) {

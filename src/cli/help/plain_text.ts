@@ -7,10 +7,10 @@
  */
 import { wrap } from "../../text.ts";
 
-/** Wide enough for a sentence, narrow enough for half a screen. */
-const WIDTH = 80;
+/** Columns of the help: wide enough for a sentence, narrow enough for half a screen. */
+export const WIDTH = 80;
 
-/** A last column that is narrower than this makes a table of a few words a line: a list reads better. */
+/** With a narrower last column a table has a few words a line, and is written as a list instead. */
 const NARROWEST_COLUMN = 24;
 
 const HEADING = /^(#+) +(.*)/;
@@ -34,7 +34,7 @@ export function moduleText(source: string): string {
 export function plainText(markdown: string, width: number = WIDTH): string {
   const lines = markdown.trim().split("\n");
   const out: string[] = [];
-  /** The lines from `at` on that belong together; `at` moves behind them. */
+  /** Takes the lines from `at` on that belong together, and moves `at` behind them. */
   const take = (belongs: (line: string) => boolean): string[] => {
     const start = at;
     while (at < lines.length && belongs(lines[at]!)) at++;
@@ -69,7 +69,7 @@ export function plainText(markdown: string, width: number = WIDTH): string {
 const startsBlock = (line: string): boolean =>
   [HEADING, FENCE, ROW, ITEM].some((pattern) => pattern.test(line));
 
-/** A paragraph or a list item; what follows an item's first line stands under its words. */
+/** A paragraph or a list item; the further lines of an item stand under the words of its first one. */
 function paragraph(lines: readonly string[], width: number): string[] {
   const [first] = lines as [string];
   const marker = ITEM.exec(first)?.[0] ?? /^ */.exec(first)![0];
@@ -101,20 +101,25 @@ function table(lines: readonly string[], width: number): string[] {
   const widths = head.map((_, column) =>
     Math.max(...[head, ...rows].map((row) => row[column]!.length))
   );
-  const before = widths.slice(0, -1).reduce((sum, width) => sum + width + 2, 2);
-  const last = widths.at(-1)!;
-  if (width - before < Math.min(last, NARROWEST_COLUMN)) {
+  const room = width - widths.slice(0, -1).reduce((sum, width) => sum + width + 2, 2);
+  const last = Math.min(widths.at(-1)!, room);
+  if (room < Math.min(widths.at(-1)!, NARROWEST_COLUMN)) {
     return rows.flatMap((row) => listed(head, row, width));
   }
-  const columns = (row: readonly string[]): string[] => {
-    const left = row.slice(0, -1).map((cell, index) => cell.padEnd(widths[index]! + 2)).join("");
-    return wrap(row.at(-1)!, width - before).map((line, index) =>
-      `  ${index === 0 ? left : " ".repeat(before - 2)}${line}`.trimEnd()
-    );
-  };
-  const rule = [...widths.slice(0, -1), Math.min(last, width - before)].map((w) => "-".repeat(w));
+  const rule = [...widths.slice(0, -1), last].map((width) => "-".repeat(width));
   const named = head.some((name) => name !== "");
-  return [...(named ? [head, rule] : []), ...rows].flatMap(columns);
+  return columns([...(named ? [head, rule] : []), ...rows], width);
+}
+
+/** Rows in columns, indented by two; the last column is wrapped so that `width` is kept. */
+export function columns(rows: readonly (readonly string[])[], width: number = WIDTH): string[] {
+  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
+  return rows.flatMap((row) => {
+    const left = row.slice(0, -1).map((cell, column) => cell.padEnd(widths[column]! + 2)).join("");
+    return wrap(row.at(-1)!, width - left.length - 2).map((line, index) =>
+      `  ${index === 0 ? left : " ".repeat(left.length)}${line}`.trimEnd()
+    );
+  });
 }
 
 /** One row of a table as an item of a list: its first cell, and under it the others by their names. */

@@ -9,8 +9,23 @@
  * @module
  */
 import { settingsReference } from "../../config/mod.ts";
-import { exitCodesText } from "./exit_codes.ts";
+import { CODES } from "../../errors.ts";
 import { moduleText, plainText } from "./plain_text.ts";
+
+/** Each exit code of the program in a few words. */
+export const EXIT_CODES: ReadonlyMap<number, string> = new Map([
+  [0, "all is well"],
+  [1, "wrong usage or configuration"],
+  [2, "tried again until the tries were used up; can be resumed"],
+  [3, "refused by the server"],
+  [4, "not authorised"],
+  [5, "the bytes are not what they should be"],
+  [6, "sent to a version 1 server that confirms nothing"],
+  [7, "another connection took the session over"],
+  [8, "a local file cannot be used"],
+  [9, "some files were not stored"],
+  [130, "interrupted; can be resumed"],
+]);
 
 /** One topic. */
 export interface Topic {
@@ -27,6 +42,24 @@ type TextModule = Promise<{ readonly default: string }>;
 const page = async (file: TextModule): Promise<string> => plainText((await file).default);
 const contract = async (file: TextModule): Promise<string> =>
   plainText(moduleText((await file).default));
+
+/** `fxfer help exit-codes`: under each exit code the codes of errors and replies that lead to it. */
+function exitCodesText(): string {
+  const codes = Object.entries(CODES);
+  const left = Math.max(...codes.map(([code]) => code.length)) + 2;
+  const sections = [...EXIT_CODES].flatMap(([exit, meaning]) => [
+    `\n${exit}  ${meaning}`,
+    ...codes.filter(([, spec]) => spec.exit === exit)
+      .map(([code, { message }]) => `  ${code.padEnd(left)}${message}`),
+  ]);
+  return [plainText(EXIT_CODES_INTRO), ...sections].join("\n");
+}
+
+const EXIT_CODES_INTRO = `\
+# Exit codes
+
+Under each exit code are the codes of errors and replies that lead to it. After an exit that can be
+resumed, the same command goes on where it was.`;
 
 const CONFIG = `\
 # Settings

@@ -3,13 +3,18 @@ import { parseEndpoint } from "../../address.ts";
 import { DEFAULT_RETRIES } from "../../client/mod.ts";
 import { readBytes, SETTINGS } from "../../config/mod.ts";
 import { omitUndefined } from "../../omit_undefined.ts";
-import { type CommandSpec, type ParsedArgs, usageError, valueFault } from "../args.ts";
-import { MEDIA_TYPE } from "./media_type.ts";
+import type { CommandSpec, ParsedArgs } from "../args.ts";
+
+/** The operand that means standard input. */
+export const STDIN = "-";
+
+/** The form that a media type must have to stand in a header (S-FRM-5). */
+export const MEDIA_TYPE: RegExp = /^[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+$/;
 
 /** The folder of the journals, in the current folder; it is removed with its last journal. */
 const DEFAULT_STATE = ".fxfer";
 
-/** How `fxfer send` chooses between a session and none. */
+/** The words of --mode. */
 const MODES = ["auto", "stateful", "stateless"] as const;
 
 /** The flags of `fxfer send`. */
@@ -83,72 +88,47 @@ export interface SendArgs {
   readonly quiet: boolean;
 }
 
-/**
- * Checks the flags of `fxfer send`.
- *
- * @throws {FxferError} `usage` with every fault at once.
- */
+/** Checks the flags of `fxfer send`. @throws {FxferError} `usage` with every fault at once. */
 export function readSendArgs(args: ParsedArgs): SendArgs {
-  const faults: string[] = [];
-  const fault = (flag: string, wanted: string, found: string) => {
-    faults.push(`--${flag}: ${valueFault(wanted, found)}`);
-  };
-
   const setting = (flag: string, path: string): unknown => {
     const { kind, default: standard } = SETTINGS.get(path)!;
-    const text = args.text(flag);
-    const value = text === undefined ? standard : kind.read(text);
-    if (value === undefined) fault(flag, kind.wanted, text!);
-    return value ?? standard;
+    return args.read(flag, kind.wanted, kind.read) ?? standard;
   };
   const host = setting("host", "server.host") as string;
   const port = setting("port", "server.port") as number;
-  if (port === 0) fault("port", "the port of a server", "0");
+  if (port === 0) args.reject("--port", "the port of a server", "0");
 
-  const modeText = args.text("mode") ?? "auto";
-  const mode = MODES.find((word) => word === modeText);
-  if (mode === undefined) fault("mode", "auto, stateful or stateless", modeText);
-  const retries = args.text("retries") ?? String(DEFAULT_RETRIES);
-  if (!/^\d{1,4}$/.test(retries)) fault("retries", "whole number 0 to 9999", retries);
-
-  const rate = args.text("limit-rate");
-  const limitRate = rate === undefined ? undefined : readBytes(rate);
-  if (rate !== undefined && !limitRate) fault("limit-rate", "bytes a second such as 500k", rate);
+  const mode = args.word("mode", MODES) ?? "auto";
+  const digits = (text: string) => /^\d{1,4}$/.test(text) ? Number(text) : undefined;
+  const retries = args.read("retries", "whole number 0 to 9999", digits) ?? DEFAULT_RETRIES;
+  const rate = (text: string) => readBytes(text) || undefined;
+  const limitRate = args.read("limit-rate", "bytes a second such as 500k", rate);
 
   const trust = args.list("trust");
   for (const server of trust) {
-    if (parseEndpoint(server) === undefined) fault("trust", "host:port", server);
+    if (parseEndpoint(server) === undefined) args.reject("--trust", "host:port", server);
   }
 
+  const files = args.operands;
   const name = args.text("name");
-  if (name !== undefined && args.operands.length > 1) {
-    faults.push("--name names one file, and there are several");
+  if (name !== undefined && files.length > 1) {
+    args.fault("--name names one file, and there are several");
   }
-  if (name === "") fault("name", "a name", name);
-  const type = args.text("type");
-  if (type !== undefined && !MEDIA_TYPE.test(type)) {
-    fault("type", "a media type such as image/png", type);
+  if (name === "") args.reject("--name", "a name", name);
+  const mediaType = (text: string) => MEDIA_TYPE.test(text) ? text : undefined;
+  const type = args.read("type", "a media type such as image/png", mediaType);
+  if (files.filter((file) => file === STDIN).length > 1) {
+    args.fault("- is standard input and can be sent once");
   }
-  if (args.operands.filter((file) => file === "-").length > 1) {
-    faults.push("- is standard input and can be sent once");
-  }
-  if (args.operands.includes("")) faults.push("FILE is empty");
-  if (faults.length > 0) throw usageError(faults, SEND.name);
+  if (files.includes("")) args.fault("FILE is empty");
+  args.mustBeRight();
 
   return omitUndefined({
-    files: args.operands,
-    host,
-    port,
-    mode: mode!,
-    name,
-    type,
+    ...{ files, host, port, mode, name, type, retries, trust, limitRate },
     allowV1: args.has("allow-v1"),
-    retries: Number(retries),
-    trust,
     recursive: args.has("recursive"),
-    limitRate,
     state: args.text("state") ?? DEFAULT_STATE,
-    stateAsked: args.text("state") !== undefined,
+    stateAsked: args.has("state"),
     trace: args.has("trace"),
     json: args.has("json"),
     quiet: args.has("quiet"),

@@ -19,10 +19,8 @@ export function clientStep(event: ClientEvent): Step {
       return { rule: "S-DEG-1", words: `no session (${event.reason}): stateless from here on` };
     case "connection_lost":
       return { rule: "S-DIS-1", words: `Active → Detached: ${event.error.message}` };
-    case "retrying": {
-      const { attempt, delayMs, code } = event;
-      return { rule: "retry", words: `${code}: try ${attempt} in ${delayMs} ms` };
-    }
+    case "retrying":
+      return { rule: "retry", words: `${event.code}: try ${event.attempt} in ${event.delayMs} ms` };
     case "moved":
       return { rule: "retry", words: `the session has moved: it goes on at ${event.address}` };
     case "resumed":

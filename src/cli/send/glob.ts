@@ -1,8 +1,4 @@
-/**
- * Patterns such as `*.png` or `logs/**`, for shells that do not expand them.
- *
- * @module
- */
+/** Patterns such as `*.png` or `logs/**`, for shells that do not expand them. @module */
 
 /** Whether a text is a pattern. The caller first looks for a file of that very name. */
 export function isGlob(text: string): boolean {
@@ -50,7 +46,9 @@ export async function expandGlob(pattern: string): Promise<string[]> {
     }
     if (part === "**" && !last) await walk(folder, at + 1);
     const matches = part === "**" ? /^/ : partPattern(part);
-    for (const { name, isDirectory } of await entriesOf(folder === "" ? "." : folder)) {
+    // A folder that does not exist or may not be read has no entries.
+    const entries = await Array.fromAsync(Deno.readDir(folder || ".")).catch(() => []);
+    for (const { name, isDirectory } of entries) {
       if (name.startsWith(".") && !part.startsWith(".")) continue;
       if (part === "**" && isDirectory) await walk(path(name), at);
       else if (!matches.test(name)) continue;
@@ -65,13 +63,4 @@ export async function expandGlob(pattern: string): Promise<string[]> {
 async function addFile(path: string, found: Set<string>): Promise<void> {
   const info = await Deno.stat(path).catch(() => undefined);
   if (info?.isFile) found.add(path);
-}
-
-/** The entries of a folder; none where it does not exist or may not be read. */
-async function entriesOf(folder: string): Promise<Deno.DirEntry[]> {
-  try {
-    return await Array.fromAsync(Deno.readDir(folder));
-  } catch {
-    return [];
-  }
 }

@@ -2,23 +2,23 @@
  * The journal: what a killed `fxfer send` needs to go on, one file in the state folder for each
  * command line.
  *
- * It has lines of JSON, each written whole: the session, a file's upload id, a file's result. The
- * same command finds the journal again, goes on in the same session, skips what is stored, and lets
- * the server say how much it has of the rest. A file that was changed in between starts over. Only
- * its owner may read the journal, because it holds the session's secret. It is removed when nothing
- * is left to do.
+ * The journal has lines of JSON, each written whole: the session, a file's upload id, a file's result.
+ * The same command finds the journal again, goes on in the same session, skips what is stored, and
+ * lets the server say how much it has of the rest. A file that was changed in between starts over.
+ * Only its owner may read the journal, because it holds the session's secret. It is removed when
+ * nothing is left to do.
  *
  * @module
  */
 import { createHash } from "node:crypto";
 import { resolve } from "node:path";
 import { formatEndpoint } from "../../address.ts";
-import type { Client, SendResult } from "../../client/mod.ts";
+import type { Client, ConnectOptions, SendResult } from "../../client/mod.ts";
 import { omitUndefined } from "../../omit_undefined.ts";
 import { within } from "../../within.ts";
 import { localError, readable, writable } from "../local.ts";
-import type { SendArgs } from "./args.ts";
-import { type FileToSend, STDIN } from "./plan.ts";
+import { type SendArgs, STDIN } from "./args.ts";
+import type { FileToSend } from "./plan.ts";
 
 /** An older journal is thrown away: by then servers have forgotten the session. */
 const MAX_AGE_MS = 7 * 24 * 3600 * 1000;
@@ -33,13 +33,7 @@ interface FileEntry {
   result?: SendResult;
 }
 
-/** The session of an earlier run, as `connect` takes it. */
-export interface EarlierSession {
-  readonly sessionId?: string;
-  readonly token?: string;
-}
-
-/** The journal of one command line; see the module's text. */
+/** The journal of one command line. */
 export class Journal implements Disposable {
   /** Seconds for which the server keeps the session of this run; absent without a session. */
   expiryS: number | undefined;
@@ -48,7 +42,7 @@ export class Journal implements Disposable {
   readonly #file: Deno.FsFile | undefined;
   readonly #entries = new Map<string, FileEntry>();
   readonly #changed: string[] = [];
-  #session: EarlierSession = {};
+  #session: Pick<ConnectOptions, "sessionId" | "token"> = {};
   #finished = false;
 
   private constructor({ host, port }: SendArgs, path?: string, file?: Deno.FsFile) {
@@ -95,7 +89,7 @@ export class Journal implements Disposable {
   }
 
   /** The session of the earlier run; empty where there is none. */
-  get session(): EarlierSession {
+  get session(): Pick<ConnectOptions, "sessionId" | "token"> {
     return this.#session;
   }
 
@@ -124,9 +118,9 @@ export class Journal implements Disposable {
   }
 
   /**
-   * Writes down the session of a client. The session of a client that followed it to another server
-   * is not written down: a later run asks the first server, which knows where the session is, and
-   * no other server gets its secret.
+   * Writes down the session of a client, unless the client has followed the session to another
+   * server: a later run asks the first server, which knows where the session is, and shows the
+   * session's secret to no other server.
    */
   sessionOpened({ sessionId, token, terms, address }: Client): void {
     this.expiryS = sessionId === null ? undefined : terms?.sessionExpiryS;
@@ -210,7 +204,7 @@ async function openFile(folder: string, path: string): Promise<Deno.FsFile> {
   }
 }
 
-/** How long to wait for a lock on a Deno that cannot just try it, in milliseconds. */
+/** How long to wait for a lock where Deno has no tryLock, in milliseconds. */
 const LOCK_MS = 500;
 
 /** Takes the lock of a journal; false when another program has it. */

@@ -13,7 +13,7 @@
  * @module
  */
 import type { ClientEvent, Progress, SendResult } from "../../client/mod.ts";
-import { CODES, type FxferError } from "../../errors.ts";
+import type { FxferError } from "../../errors.ts";
 import type { Output } from "../../terminal/mod.ts";
 import { escapeControls } from "../../text.ts";
 import { reportError } from "../report.ts";
@@ -23,36 +23,29 @@ import type { SendReport, Summary } from "./report.ts";
 /** Between two `progress` events of a file, in milliseconds. */
 const PROGRESS_MS = 1000;
 
-/** Writes events as JSON; see the module's text. */
+/** Writes events as JSON. */
 export class JsonReport implements SendReport {
   readonly #output: Output;
   readonly #several: boolean;
   readonly #quiet: boolean;
-  readonly #now: () => number;
   /** When the last `start` or `progress` of each file under way was written. */
   readonly #writtenAt = new Map<FileToSend, number>();
 
   /** @param several Whether there are several files, and so a summary. */
-  constructor(
-    output: Output,
-    several: boolean,
-    quiet: boolean,
-    now: () => number = () => performance.now(),
-  ) {
+  constructor(output: Output, several: boolean, quiet: boolean) {
     this.#output = output;
     this.#several = several;
     this.#quiet = quiet;
-    this.#now = now;
   }
 
   started(target: FileToSend): void {
-    this.#writtenAt.set(target, this.#now());
+    this.#writtenAt.set(target, performance.now());
     const { label: file, size } = target;
     if (!this.#quiet) this.#line({ event: "start", file, size });
   }
 
   progress(target: FileToSend, { sent, acked, total }: Progress): void {
-    const now = this.#now();
+    const now = performance.now();
     if (this.#quiet || now - (this.#writtenAt.get(target) ?? -Infinity) < PROGRESS_MS) return;
     this.#writtenAt.set(target, now);
     this.#line({ event: "progress", file: target.label, sent, acked, total });
@@ -85,8 +78,8 @@ export class JsonReport implements SendReport {
 
   failed(target: FileToSend, error: FxferError): void {
     this.#writtenAt.delete(target);
-    const { code, message } = error;
-    this.#line({ event: "failed", file: target.label, code, exit: CODES[code].exit, message });
+    const { code, exit, message } = error;
+    this.#line({ event: "failed", file: target.label, code, exit, message });
     // Also in words, for a person who does not see standard output.
     reportError(this.#output.err, error);
   }
@@ -97,13 +90,8 @@ export class JsonReport implements SendReport {
 
   end({ stored, unconfirmed, failed, bytes, seconds, exit }: Summary): void {
     if (!this.#several || this.#quiet) return;
-    this.#line({
-      event: "summary",
-      ...{ stored, unconfirmed, failed },
-      bytes,
-      seconds: Math.round(seconds * 1000) / 1000,
-      exit,
-    });
+    const rounded = Math.round(seconds * 1000) / 1000;
+    this.#line({ event: "summary", stored, unconfirmed, failed, bytes, seconds: rounded, exit });
   }
 
   /** Fields that are undefined are left out, as JSON has no such value. */

@@ -1,14 +1,13 @@
 /** Makes the list of files to send from the operands, before anything is connected. @module */
-import { basename, join } from "node:path";
+import { basename, extname, join } from "node:path";
 import type { FxferError } from "../../errors.ts";
 import { omitUndefined } from "../../omit_undefined.ts";
-import { localError, mustRead, readable } from "../local.ts";
-import type { SendArgs } from "./args.ts";
+import { cannot, localError, mustRead, readable } from "../local.ts";
+import { MEDIA_TYPE, type SendArgs, STDIN } from "./args.ts";
 import { expandGlob, isGlob } from "./glob.ts";
-import { loadTypes, type TypeTable, UNKNOWN_TYPE } from "./media_type.ts";
 
-/** The operand that means standard input. */
-export const STDIN = "-";
+/** The media type of files that the table does not know. */
+const UNKNOWN_TYPE = "application/octet-stream";
 
 /** One file to send. */
 export interface FileToSend {
@@ -19,12 +18,28 @@ export interface FileToSend {
   /** The name that the server gets; absent for standard input without `--name`. */
   readonly name?: string;
   readonly mimeType: string;
-  /** Bytes; absent where they are known only at the end: of a pipe, of a device. */
+  /** Bytes; absent for a pipe or a device, whose size is known only at its end. */
   readonly size?: number;
   /** When it was changed, in milliseconds; absent where `size` is. */
   readonly mtime?: number;
   /** Why it cannot be sent. */
   readonly error?: FxferError;
+}
+
+/** The media type for a file's name. */
+type TypeTable = (name: string) => string;
+
+/** Loads the table of mime-db: about 20 ms that only a command which sends files by name spends. */
+async function loadTypes(): Promise<TypeTable> {
+  const { default: { lookup } } = await import("npm:mime-types@3.0.2") as {
+    default: { lookup(name: string): string | false };
+  };
+  return (name) => {
+    // For the name "c" without a dot, the table would give the type of C source.
+    const found = extname(name) !== "" && lookup(name);
+    // The table comes from a package, and the type goes into a header: check its form.
+    return found !== false && MEDIA_TYPE.test(found) ? found : UNKNOWN_TYPE;
+  };
 }
 
 /** Looks at every file once. A file that cannot be sent is a target with an error. */
@@ -59,7 +74,8 @@ class Planner {
 
   async #addPath(path: string, name: string): Promise<void> {
     try {
-      const info = await statFile(path);
+      await mustRead(path);
+      const info = await Deno.stat(path).catch(cannot(`read ${path}`, whyUnreadable));
       if (!info.isDirectory) return void this.targets.push(this.#target(path, name, info));
       if (!this.#asked.recursive) {
         throw localError(`read ${path}`, undefined, "it is a folder, -r sends what is in it");
@@ -72,12 +88,8 @@ class Planner {
 
   /** Every file below a folder, by name. Symlinks are not followed; devices and pipes are left out. */
   async #addFolder(folder: string, name: string): Promise<void> {
-    let entries: Deno.DirEntry[];
-    try {
-      entries = await Array.fromAsync(Deno.readDir(folder));
-    } catch (cause) {
-      throw unreadable(folder, cause);
-    }
+    const entries = await Array.fromAsync(Deno.readDir(folder))
+      .catch(cannot(`read ${folder}`, whyUnreadable));
     entries.sort((a, b) => a.name < b.name ? -1 : 1);
     for (const entry of entries) {
       const path = join(folder, entry.name);
@@ -107,21 +119,8 @@ async function exists(path: string): Promise<boolean> {
   return await Deno.lstat(path).then(() => true, () => false);
 }
 
-/** @throws {FxferError} `local_io` with a reason that the user can act on. */
-async function statFile(path: string): Promise<Deno.FileInfo> {
-  await mustRead(path);
-  try {
-    return await Deno.stat(path);
-  } catch (cause) {
-    throw unreadable(path, cause);
-  }
-}
-
-function unreadable(path: string, cause: unknown): FxferError {
-  const reason = cause instanceof Deno.errors.NotFound
-    ? "there is no such file"
-    : cause instanceof Deno.errors.PermissionDenied
-    ? "you may not read it"
-    : undefined;
-  return localError(`read ${path}`, cause, reason);
+/** The reason in words that the user can act on. */
+function whyUnreadable(cause: unknown): string | undefined {
+  if (cause instanceof Deno.errors.NotFound) return "there is no such file";
+  return cause instanceof Deno.errors.PermissionDenied ? "you may not read it" : undefined;
 }

@@ -1,21 +1,16 @@
-/** What a report of `fxfer send` is told; there is one as text and one as JSON. @module */
+/** What the reports of `fxfer send` have in common: one writes text, the other JSON. @module */
 import type { ClientEvent, Progress, SendResult } from "../../client/mod.ts";
 import type { FxferError } from "../../errors.ts";
 import type { FileToSend } from "./plan.ts";
+import type { Tally } from "./tally.ts";
 
 /** How the whole command ended. */
-export interface Summary {
-  readonly stored: number;
-  readonly unconfirmed: number;
-  readonly failed: number;
-  /** Bytes of the stored and the unconfirmed files. */
-  readonly bytes: number;
+export interface Summary
+  extends Pick<Tally, "stored" | "unconfirmed" | "failed" | "bytes" | "exit"> {
   readonly seconds: number;
-  /** The exit code. */
-  readonly exit: number;
 }
 
-/** Is told what happens, in order. */
+/** Tells the user what happens; each method is called when it happens. */
 export interface SendReport {
   /** A file begins. */
   started(target: FileToSend): void;

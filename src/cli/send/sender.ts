@@ -1,8 +1,9 @@
 /**
  * Sends files over one client: in order, as many under way at a time as the server's window takes.
  *
- * After a refusal that is about one file the others go on. One that is about all of them (the server
- * is away, another connection took the session over, the user pressed Ctrl-C) ends the sending.
+ * After a refusal that concerns one file, the other files go on. A refusal that concerns all files
+ * (the server is away, another connection took the session over, the user pressed Ctrl-C) ends the
+ * sending.
  *
  * @module
  */
@@ -19,12 +20,13 @@ import {
 import { type Code, FxferError } from "../../errors.ts";
 import { omitUndefined } from "../../omit_undefined.ts";
 import { localError } from "../local.ts";
+import { STDIN } from "./args.ts";
 import type { Journal } from "./journal.ts";
-import { type FileToSend, STDIN } from "./plan.ts";
+import type { FileToSend } from "./plan.ts";
 import type { SendReport } from "./report.ts";
 import { Tally } from "./tally.ts";
 
-/** Refusals that are about one file: the next one may still be stored. */
+/** Refusals that concern one file: the next file may still be stored. */
 const OF_ONE_FILE: ReadonlySet<Code> = new Set([
   "local_io",
   "source_changed",
@@ -173,7 +175,7 @@ class Sender {
   }
 }
 
-/** Whatever was thrown, as an error with a code. Without one it is about the file, such as its name. */
+/** What was thrown, as an error with a code; an error without one concerns the file or its name. */
 function codedError(error: unknown, { label }: FileToSend): FxferError {
   if (error instanceof FxferError) return untrusted(error) ?? error;
   return localError(`send ${label}`, error);

@@ -1,4 +1,4 @@
-/** Counts the results of the files, and makes the exit code of them. Pure. @module */
+/** Counts the results of the files, and derives the exit code from them. Pure. @module */
 import { type Code, CODES } from "../../errors.ts";
 
 /** The results of all files. */

@@ -13,10 +13,10 @@ import { reportError } from "../report.ts";
 import type { FileToSend } from "./plan.ts";
 import type { SendReport, Summary } from "./report.ts";
 
-/** No rate is shown for a shorter time: it would be noise. */
+/** For a shorter time no rate is shown, because it would mean nothing. */
 const MIN_RATE_SECONDS = 0.5;
 
-/** Writes text; see the module's text. */
+/** Writes text. */
 export class TextReport implements SendReport {
   readonly #output: Output;
   readonly #quiet: boolean;

@@ -1,7 +1,7 @@
 /** `fxfer session`: its flags, and what they ask for. @module */
 import { parseEndpoint } from "../../address.ts";
 import { omitUndefined } from "../../omit_undefined.ts";
-import { type CommandSpec, type ParsedArgs, usageError, valueFault } from "../args.ts";
+import type { CommandSpec, ParsedArgs } from "../args.ts";
 import { CONFIG_OPTIONS } from "../config_flags.ts";
 
 const { config, storage, persistence, "redis-url": redisUrl, set } = CONFIG_OPTIONS;
@@ -29,14 +29,17 @@ export const SESSION: CommandSpec = {
   details: [
     "Run export where the session is and import where it goes to, each with the configuration of its " +
     "server, which may be running. ID may be cut to its first 8 characters, FILE may be - for standard " +
-    "input. For example: fxfer session export 1b2c3d4e --to b.example:65432 --key-file key | " +
-    "ssh b.example fxfer session import - --as b.example:65432 --key-file key",
-    "From the export on, the first server sends the session's client to the second, which it follows if " +
-    "it was told to (fxfer send --trust). A part of a file goes along. An exported session can be " +
-    "imported once, within 10 minutes; after that, export it again.",
-    "To take a session back, import it where it went to and export it from there. If that server is " +
-    "gone for good and has not imported it: import it at the first server, --as the other.",
-    "For a key: head -c 32 /dev/urandom | base64 > key; chmod 600 key",
+    "input. For example:",
+    "  fxfer session export 1b2c3d4e --to b.example:65432 --key-file key |\n" +
+    "    ssh b.example fxfer session import - --as b.example:65432 --key-file key",
+    "From the export on, the first server sends the session's client to the second one. The client " +
+    "follows if it was told to trust that server (fxfer send --trust), and a part of a file goes " +
+    "along. An exported session can be imported once, within 10 minutes; after that, export it again.",
+    "To take a session back, import it at the second server and export it from there. If the second " +
+    "server is gone for good and has not imported it, import it at the first one, with the second " +
+    "server's address after --as.",
+    "To make a key:",
+    "  head -c 32 /dev/urandom | base64 > key; chmod 600 key",
   ],
 };
 
@@ -65,34 +68,23 @@ export type SessionArgs =
 /** The id of a session, or its first 8 characters or more. */
 const ID = /^[0-9a-f]{8}(-|$)[0-9a-f-]{0,27}$/;
 
-/**
- * Checks the flags.
- *
- * @throws {FxferError} `usage` with every fault at once.
- */
+/** Checks the flags. @throws {FxferError} `usage` with every fault at once. */
 export function readSessionArgs(args: ParsedArgs): SessionArgs {
-  const faults: string[] = [];
   const [verb, operand] = args.operands as [SessionArgs["verb"], string];
   for (const flag of verb === "export" ? ["as"] : ["to", "out"]) {
-    if (args.has(flag)) faults.push(`--${flag} is not a flag of ${verb}`);
+    if (args.has(flag)) args.fault(`--${flag} is not a flag of ${verb}`);
   }
-  for (const flag of ["to", "as"]) {
-    const text = args.text(flag);
-    if (text !== undefined && parseEndpoint(text) === undefined) {
-      faults.push(`--${flag}: ${valueFault("host:port", text)}`);
-    }
-  }
+  const endpoint = (text: string) => parseEndpoint(text) && text;
+  const to = args.read("to", "host:port", endpoint);
+  const as = args.read("as", "host:port", endpoint);
   const keyFile = args.text("key-file");
-  if (keyFile === undefined) faults.push("--key-file is missing: --key-file=FILE");
-  const to = args.text("to");
+  if (keyFile === undefined) args.fault("--key-file is missing: --key-file=FILE");
   if (verb === "export") {
-    if (to === undefined) faults.push("--to is missing: --to=HOST:PORT");
-    if (!ID.test(operand)) {
-      faults.push(`ID: ${valueFault("a session's id or its beginning", operand)}`);
-    }
+    if (!args.has("to")) args.fault("--to is missing: --to=HOST:PORT");
+    if (!ID.test(operand)) args.reject("ID", "a session's id or its beginning", operand);
   }
-  if (faults.length > 0) throw usageError(faults, SESSION.name);
+  args.mustBeRight();
   return verb === "export"
     ? omitUndefined({ verb, keyFile: keyFile!, id: operand, to: to!, out: args.text("out") })
-    : omitUndefined({ verb, keyFile: keyFile!, file: operand, as: args.text("as") });
+    : omitUndefined({ verb, keyFile: keyFile!, file: operand, as });
 }

@@ -11,7 +11,7 @@ import { escapeControls, formatBytes, formatDuration } from "../../text.ts";
 import { type ParsedArgs, usageError } from "../args.ts";
 import type { Command } from "../command.ts";
 import { loadOptions } from "../config_flags.ts";
-import { localError } from "../local.ts";
+import { cannot } from "../local.ts";
 import { readSessionArgs, SESSION, type SessionArgs } from "./args.ts";
 import { openBlob, openSink, readKey } from "./files.ts";
 
@@ -45,11 +45,7 @@ async function runExport(
   const exported = await exportSession({ store, storage, key, id, to: asked.to, maxInflight });
   const say = (text: string) => output.err.line(`fxfer: ${escapeControls(text)}`);
   say(`session ${id.slice(0, 8)} is no longer served here: its client is sent to ${exported.to}`);
-  try {
-    await sink.write(exported.blob);
-  } catch (cause) {
-    throw localError("write session, export it again", cause);
-  }
+  await sink.write(exported.blob).catch(cannot("write session, export it again"));
   const { partialBytes, expiresAt } = exported;
   const part = partialBytes > 0 ? `, with ${formatBytes(partialBytes)} of an open file` : "";
   const seconds = Math.round((expiresAt - Date.now()) / 1000);
@@ -78,7 +74,7 @@ function ownAddress({ server: { host, port } }: Config): string {
   throw usageError(["--as is missing: --as=HOST:PORT, as clients reach this server"], SESSION.name);
 }
 
-/** The whole id for the first characters of one, which is what logs show. */
+/** The whole id of the session whose id begins with these characters: logs show only those. */
 async function fullId(store: SessionStore, id: string): Promise<string> {
   if (id.length === 36) return id;
   const found: string[] = [];

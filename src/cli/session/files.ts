@@ -2,10 +2,7 @@
 import { FxferError } from "../../errors.ts";
 import { importMigrationKey, MIN_SECRET_BYTES } from "../../migration/mod.ts";
 import type { Output } from "../../terminal/mod.ts";
-import { localError, mustRead, writable } from "../local.ts";
-
-/** The operand that means standard input. */
-const STDIN = "-";
+import { cannot, localError, mustRead, writable } from "../local.ts";
 
 /**
  * Reads the key from a file. White space at the end is cut off: editors and `echo` add some.
@@ -15,24 +12,16 @@ const STDIN = "-";
 export async function readKey(path: string): Promise<CryptoKey> {
   const action = `use key file ${path}`;
   await mustRead(path, action);
-  const secret = await readSecret(path, action);
+  using file = await Deno.open(path, { read: true }).catch(cannot(action));
+  const { mode } = await file.stat().catch(cannot(action));
+  if (mode !== null && (mode & 0o077) !== 0) {
+    throw localError(action, undefined, "others than its owner may use it (chmod 600)");
+  }
+  const secret = await new Response(file.readable).bytes().catch(cannot(action));
   let end = secret.length;
   while (end > 0 && secret[end - 1]! <= 0x20) end--;
   if (end >= MIN_SECRET_BYTES) return await importMigrationKey(secret.subarray(0, end));
   throw localError(action, undefined, `it needs ${MIN_SECRET_BYTES} bytes or more`);
-}
-
-async function readSecret(path: string, action: string): Promise<Uint8Array> {
-  try {
-    using file = await Deno.open(path, { read: true });
-    const { mode } = await file.stat();
-    if (mode === null || (mode & 0o077) === 0) {
-      return new Uint8Array(await new Response(file.readable).arrayBuffer());
-    }
-  } catch (cause) {
-    throw localError(action, cause);
-  }
-  throw localError(action, undefined, "others than its owner may use it (chmod 600)");
 }
 
 /** What an exported session is written to. Dispose of it in any case. */
@@ -61,12 +50,10 @@ export async function openSink(path: string | undefined, { out }: Output): Promi
     const reason = `it is not permitted (--allow-write=${path})`;
     throw localError(`write ${path}`, undefined, reason);
   }
-  const file = await Deno.open(path, { write: true, createNew: true, mode: 0o600 }).catch(
-    (cause) => {
-      const exists = cause instanceof Deno.errors.AlreadyExists;
-      throw localError(`write ${path}`, cause, exists ? "it exists" : undefined);
-    },
-  );
+  const exists = (cause: unknown) =>
+    cause instanceof Deno.errors.AlreadyExists ? "it exists" : undefined;
+  const file = await Deno.open(path, { write: true, createNew: true, mode: 0o600 })
+    .catch(cannot(`write ${path}`, exists));
   let whole = false;
   return {
     async write(blob) {
@@ -84,13 +71,9 @@ export async function openSink(path: string | undefined, { out }: Output): Promi
   };
 }
 
-/** The bytes of an exported session. @throws {FxferError} `local_io`. */
+/** The bytes of an exported session; `-` is standard input. @throws {FxferError} `local_io`. */
 export async function openBlob(path: string): Promise<ReadableStream<Uint8Array>> {
-  if (path === STDIN) return Deno.stdin.readable;
+  if (path === "-") return Deno.stdin.readable;
   await mustRead(path);
-  try {
-    return (await Deno.open(path, { read: true })).readable;
-  } catch (cause) {
-    throw localError(`read ${path}`, cause);
-  }
+  return (await Deno.open(path, { read: true }).catch(cannot(`read ${path}`))).readable;
 }

@@ -1,5 +1,5 @@
 /** A worker that listens like those of the server, and dies when it is asked whether it is ready. */
-import type { FromWorker, ToWorker } from "../../../src/app/workers/messages.ts";
+import type { FromWorker, ToWorker } from "../../../src/app/workers/worker.ts";
 
 const scope = globalThis as unknown as {
   onmessage: (event: MessageEvent<ToWorker>) => void;

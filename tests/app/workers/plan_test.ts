@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { configOfWorker, workerCount } from "../../../src/app/workers/plan.ts";
+import { configOfWorker, workerCount } from "../../../src/app/workers/parent.ts";
 import { parseConfig } from "../../../src/config/mod.ts";
 import { pure } from "../../helpers/pure.ts";
 

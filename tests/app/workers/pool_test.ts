@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
-import { configOfWorker } from "../../../src/app/workers/plan.ts";
-import type { FromWorker, ToWorker } from "../../../src/app/workers/messages.ts";
+import type { FromWorker, ToWorker } from "../../../src/app/workers/worker.ts";
 import { Pool, type WorkerEvents } from "../../../src/app/workers/pool.ts";
-import { spawnWorker } from "../../../src/app/workers/parent.ts";
+import { configOfWorker, spawnWorker } from "../../../src/app/workers/parent.ts";
 import { createSharedMemory } from "../../../src/app/workers/shared_memory.ts";
 import { DEFAULT_CONFIG } from "../../../src/config/mod.ts";
 import { FxferError } from "../../../src/errors.ts";

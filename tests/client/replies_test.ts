@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type Code, CODES } from "../../src/errors.ts";
 import type { ReplyBody } from "../../src/protocol/mod.ts";
-import { outcomeOf } from "../../src/client/reply_outcome.ts";
+import { outcomeOf } from "../../src/client/replies.ts";
 import { pure } from "../helpers/pure.ts";
 
 const id = "3f8e1f2a-6f0a-4a52-9c0b-3a6d5c1e9f10";

@@ -1,14 +1,20 @@
-/**
- * What a reply means, by the class of its code: for the file whose frame it answers, and for the whole
- * connection. The send queue asks for both. Pure.
- *
- * @module
- */
+/** What replies say, and what they mean for a file and for the connection. Pure. @module */
 import { CODES, type FxferError } from "../errors.ts";
-import type { Mode, ReplyBody } from "../protocol/mod.ts";
+import {
+  CHECKPOINT_BYTES,
+  DEFAULT_MAX_INFLIGHT,
+  DEFAULT_MAX_REQUEST_SIZE,
+  type Mode,
+  type ReplyBody,
+} from "../protocol/mod.ts";
 import { refusal } from "./client_errors.ts";
 import { tooLarge } from "./frame_size.ts";
-import type { ConnectionEnd, TransferFrame } from "./requests.ts";
+import type { TransferFrame } from "./outgoing_file.ts";
+import type { ConnectionEnd, Resumption } from "./requests.ts";
+import type { SessionTotals, Terms } from "./types.ts";
+
+/** The keep-alive of a server that states none. */
+const DEFAULT_KEEPALIVE_S = 30;
 
 /** After these codes the client has to connect again before it can send anything else. */
 const NEEDS_CONNECT: ReadonlySet<string> = new Set([
@@ -19,7 +25,52 @@ const NEEDS_CONNECT: ReadonlySet<string> = new Set([
   "use_another_server",
 ]);
 
-/** Whether the session is no longer this client's (S-TAKE-5). */
+/** The terms in the reply to a connect (S-CON-6). A field of another type counts as not stated. */
+export function termsOf(body: ReplyBody): Terms {
+  const limits = record(body.limits);
+  return {
+    keepaliveS: count(body.keepalive_s, DEFAULT_KEEPALIVE_S),
+    sessionExpiryS: count(body.session_expiry_s, 0),
+    maxInflight: count(body.max_inflight, DEFAULT_MAX_INFLIGHT) || 1,
+    limits: {
+      maxRequestSize: count(limits.max_request_size, DEFAULT_MAX_REQUEST_SIZE),
+      maxUploadSize: count(limits.max_upload_size, 0),
+      checkpointBytes: count(limits.checkpoint_bytes, CHECKPOINT_BYTES),
+    },
+    server: record(body.server),
+    ...(typeof body.challenge === "string" ? { challenge: body.challenge } : {}),
+  };
+}
+
+/** What the reply to a connect says of a resumed session (S-CON-2). */
+export function resumptionOf(body: ReplyBody): Resumption {
+  const { upload_id: id, offset } = record(body.upload);
+  const uploadId = typeof id === "string" ? id : undefined;
+  return {
+    nextSequence: count(body.next_sequence, 1),
+    openFile: typeof offset === "number" ? { uploadId, offset } : undefined,
+  };
+}
+
+/** What the reply to a disconnect says of the whole session (S-DIS-1). */
+export function totalsOf({ files, bytes, messages, duration_ms }: ReplyBody): SessionTotals {
+  return {
+    files: count(files, 0),
+    bytes: count(bytes, 0),
+    messages: count(messages, 0),
+    durationMs: count(duration_ms, 0),
+  };
+}
+
+function record(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null ? value as Record<string, unknown> : {};
+}
+
+function count(value: unknown, absent: number): number {
+  return typeof value === "number" && value >= 0 ? value : absent;
+}
+
+/** Whether another connection took the session over, or the session was revoked (S-TAKE-5). */
 export function isSessionTaken({ code }: ReplyBody): boolean {
   return code === "session_taken_over" || code === "session_revoked";
 }
@@ -38,13 +89,13 @@ export function endedBy(
   return { kind, error: refusal("Cannot go on with session", body) };
 }
 
-/** What a reply means for the file of the frame that it answers. */
+/** What becomes of the file of a frame. */
 export type ReplyOutcome =
   /** The server has all bytes up to the frame's end. */
   | { readonly kind: "acknowledged" }
   /** The whole file is stored. */
   | { readonly kind: "stored" }
-  /** The file goes on from `offset`; `blockedBy` is another file whose part must be dropped first. */
+  /** The file is sent again from `offset`. `blockedBy` is another file whose part must go first. */
   | {
     readonly kind: "again";
     readonly offset: number;
@@ -75,8 +126,8 @@ export function outcomeOf(
       if (code === "checksum_mismatch") break;
       if (code === "offset_mismatch") return fromRightOffset(file.uploadId, body);
       if (code === "replay_too_old") {
-        // The frame ran, but its reply is no longer kept. A file that it ended starts over, and the
-        // server recognises its upload id (S-TRF-9).
+        // The frame ran, but the server no longer keeps its reply. If the frame ended its file, the file
+        // starts over, and the server recognises the upload id (S-TRF-9).
         return data.complete ? { kind: "again", offset: 0 } : { kind: "acknowledged" };
       }
       return { kind: "again", offset: start };

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { backoffOf, DEFAULT_BACKOFF, retryDelay } from "../../src/client/retry.ts";
+import { backoffOf, DEFAULT_BACKOFF, retryDelay } from "../../src/client/options.ts";
 import { pure } from "../helpers/pure.ts";
 
 pure("retryDelay() doubles with each failure up to the longest pause", () => {

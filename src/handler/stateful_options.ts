@@ -1,12 +1,6 @@
-/** What the parts of the stateful handler share. @module */
-import type { Events } from "../events.ts";
-import type { Logger } from "../log.ts";
+/** The terms of stateful mode. @module */
 import { DEFAULT_MAX_INFLIGHT, DEFAULT_MAX_REQUEST_SIZE } from "../protocol/mod.ts";
 import type { IpBinding } from "../session/mod.ts";
-import type { FileStorage } from "../storage/mod.ts";
-import type { SessionStore } from "../store/mod.ts";
-import type { Attachments } from "./attachments.ts";
-import type { SessionWriter } from "./session_writer.ts";
 import type { Telling } from "./tell.ts";
 
 /** Terms of stateful mode. Durations in milliseconds, sizes in bytes.
@@ -32,7 +26,7 @@ export interface StatefulOptions extends Telling {
   readonly ipBinding: IpBinding;
   /** Admits the creation of a session or throws `rate_limited`. */
   readonly admitSession: (clientAddress: string) => void;
-  /** Admits one more session than so many alive, or throws `busy`. */
+  /** Is told how many sessions are alive, and admits one more or throws `busy`. */
   readonly admitLoad: (live: number) => void;
   /** Whether there is a stateless mode to fall back to (S-DEG-1). */
   readonly offersStateless: boolean;
@@ -40,7 +34,7 @@ export interface StatefulOptions extends Telling {
   readonly now: () => number;
 }
 
-/** What holds where nothing else is said; the numbers of the documented configuration.
+/** What holds where an option is absent: the numbers of the documented configuration.
  * @category Server */
 export const DEFAULT_STATEFUL_OPTIONS: StatefulOptions = {
   instance: "fxfer",
@@ -57,14 +51,3 @@ export const DEFAULT_STATEFUL_OPTIONS: StatefulOptions = {
   offersStateless: true,
   now: Date.now,
 };
-
-/** What connect, transfer, disconnect and the sweeper work with. */
-export interface SessionServices extends Telling {
-  readonly store: SessionStore;
-  readonly storage: FileStorage;
-  readonly options: StatefulOptions;
-  readonly attachments: Attachments;
-  readonly writer: SessionWriter;
-  readonly events: Events;
-  readonly log: Logger;
-}

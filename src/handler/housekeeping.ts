@@ -1,0 +1,265 @@
+/**
+ * What a server does without being asked: it finds out which sessions another instance has taken over
+ * (S-TAKE-3), ends sessions that have expired, forgets old tombstones, and removes partial files that no
+ * session names. Clients depend on the first alone: a connect decides whether a session lives by its
+ * record and the time (S-CLK-1).
+ *
+ * @module
+ */
+import { FxferError } from "../errors.ts";
+import type { Events } from "../events.ts";
+import type { Logger } from "../log.ts";
+import { expire, lifeOf, renewLease, type SessionRecord } from "../session/mod.ts";
+import type { FileStorage } from "../storage/mod.ts";
+import type { SessionStore } from "../store/mod.ts";
+import { tellFinished } from "./recovery.ts";
+import type { Attachment, SessionServices } from "./attachments.ts";
+import { isTaken, type KeptSession } from "./kept_session.ts";
+import { tell } from "./tell.ts";
+
+/** Between two looks at the epochs of the sessions held here, in milliseconds (S-TAKE-3). */
+const LOOK_MS = 1000;
+
+/** How many records such a look asks for at once. */
+const LOADS = 32;
+
+/** Between two sweeps of the sessions, in milliseconds. */
+const SWEEP_MS = 5000;
+
+/** Between two sweeps of partial files, in milliseconds: files that were too young are old by then. */
+const ORPHANS_MS = 660_000;
+
+/** The pause after a sweep of partial files that could not ask the store, in milliseconds. */
+const ORPHANS_RETRY_MS = 5000;
+
+/** Runs `work`, which must not fail, again and again, one run after the other, until disposed. */
+function every(ms: number, work: () => Promise<void>): AsyncDisposable {
+  let running: Promise<void> | undefined;
+  const timer = setInterval(() => running ??= work().finally(() => running = undefined), ms);
+  return {
+    async [Symbol.asyncDispose]() {
+      clearInterval(timer);
+      await running;
+    },
+  };
+}
+
+/**
+ * Watches for takeovers by other instances until disposed: by their announcements while they arrive, else
+ * by looking once a second. The next save of a session would find out as well; this is for a connection
+ * that saves nothing for a while. A store that dies with the process has no other instance.
+ */
+export function watchTakeovers(services: SessionServices): AsyncDisposable {
+  const { attachments: { holders, parked }, store, log } = services;
+  const watching = new AsyncDisposableStack();
+  const watch = store.watch?.(async (id, epoch) => {
+    try {
+      if (!holders.has(id) && !parked.has(id)) return;
+      // An announcement says that a session is elsewhere; the record says where.
+      const kept = await store.load(id).catch(() => undefined);
+      await fence(services, kept !== undefined && kept.epoch >= epoch ? kept : { id, epoch });
+    } catch (cause) {
+      log.warn("fence.failed", { cause });
+    }
+  });
+  if (watch !== undefined) watching.use(watch);
+  if (!store.persistent) return watching;
+  watching.use(every(LOOK_MS, async () => {
+    if (watch !== undefined && watch.hearing?.() !== false) return;
+    const held = [...holders.values()];
+    for (let at = 0; at < held.length; at += LOADS) {
+      const some = held.slice(at, at + LOADS).map((holder) => lookAt(services, holder));
+      const settled = await Promise.allSettled(some);
+      // The store is away: the next request that needs it is refused.
+      if (settled.every(({ status }) => status === "rejected")) return;
+    }
+  }));
+  return watching;
+}
+
+/** Compares a session that is held here with its record. A store that knows less than before has lost data. */
+async function lookAt(services: SessionServices, holder: Attachment): Promise<void> {
+  const { record: { id, epoch } } = holder;
+  const kept = await services.store.load(id);
+  if (services.attachments.holders.get(id) !== holder || holder.displaced) return;
+  if (kept === undefined || kept.epoch < epoch) holder.displace(kept);
+  else await fence(services, kept);
+}
+
+/**
+ * Lets go of a session that has a newer epoch elsewhere: its connection is told and saves nothing
+ * more, its open file is closed. The bytes stay: they are the new holder's.
+ */
+async function fence({ attachments }: SessionServices, kept: KeptSession): Promise<void> {
+  const { id, epoch } = kept;
+  const holder = attachments.holders.get(id);
+  if (holder !== undefined && !holder.displaced && isTaken(holder.record, kept)) {
+    holder.displace(kept);
+  }
+  const parked = attachments.parked.get(id);
+  if (parked === undefined || parked.epoch >= epoch || attachments.changing(id)) return;
+  await attachments.unpark(id)?.release();
+}
+
+/** Sweeps every 5 s until disposed. */
+export function sweepRegularly(services: SessionServices): AsyncDisposable {
+  const { health, log } = services;
+  return every(SWEEP_MS, async () => {
+    try {
+      await sweep(services);
+      await health.read().catch(() => {});
+    } catch (cause) {
+      health.failed(cause);
+      log.warn("sweep.failed", { cause });
+    }
+  });
+}
+
+/**
+ * One pass over the store. A session that cannot be dealt with is told of, and stops no other.
+ *
+ * @throws {FxferError} What the store throws at the list, or at two sessions in a row: then it is away.
+ */
+export async function sweep(services: SessionServices): Promise<void> {
+  const { attachments, store, log } = services;
+  const parked = new Set(attachments.parked.keys());
+  let failed = false;
+  const attempt = async (id: string, work: Promise<void>) => {
+    try {
+      await work;
+      failed = false;
+    } catch (cause) {
+      if (failed && cause instanceof FxferError && cause.code === "store_unavailable") throw cause;
+      failed = true;
+      log.warn("session.unswept", { session: id.slice(0, 8), cause });
+    }
+  };
+  for await (const record of store.list(store.forgetsEnded ? "live" : "all")) {
+    parked.delete(record.id);
+    await attempt(record.id, sweepSession(services, record));
+  }
+  for (const id of parked) await attempt(id, sweepParked(services, id));
+}
+
+async function sweepSession(services: SessionServices, record: SessionRecord): Promise<void> {
+  const { attachments, store, options, events } = services;
+  // Finds the takeovers whose announcement was lost.
+  if (record.instance !== options.instance) await fence(services, record);
+  const life = lifeOf(record, options.now());
+  if (life === "attached" || life === "detached") return;
+  if (record.endedAt === null) return void await expireUnlessHeld(services, record);
+  // Another process may have ended the session: then the file parked here is of no use any more.
+  // A session that has moved keeps its bytes: its hand-over may have to be written down again.
+  if (record.moved === undefined && attachments.parked.has(record.id)) {
+    await removePartial(services, record, record);
+  }
+  if (life !== "forgotten") return;
+  // S-CLK-3: an ended record is never written again, so it cannot have come back to life.
+  await store.delete(record.id);
+  tell(events, "session.forgotten", "S-CON-4", record, { ...record, state: "forgotten" }, {});
+}
+
+/** Looks at a session that has a file open here, and was not in the list. */
+async function sweepParked(services: SessionServices, id: string): Promise<void> {
+  const { attachments, store } = services;
+  const record = await store.load(id);
+  if (record !== undefined) return await sweepSession(services, record);
+  // The store has lost the record. The file is closed, and the sweep of partial files removes it.
+  if (!attachments.changing(id)) await attachments.unpark(id)?.release();
+}
+
+/**
+ * Ends a session whose time is over and removes its partial file; if another process writes the
+ * record in between, that write wins (S-CLK-3). Where a connection of this process holds the session,
+ * the lease is renewed instead: a quiet connection, in a payload that stands still, may outlive its
+ * lease, but expiry runs from detach only.
+ *
+ * @returns Whether the session lives on.
+ */
+export async function expireUnlessHeld(
+  services: SessionServices,
+  record: SessionRecord,
+): Promise<boolean> {
+  const { attachments, store, options, events } = services;
+  const holder = attachments.holders.get(record.id);
+  if (holder !== undefined && !holder.displaced) {
+    const before = await holder.save(renewLease, false);
+    holder.tell("session.renewed", "S-CLK-4", before, {});
+    return true;
+  }
+  const expired = expire(record, options.now());
+  if (await store.save(expired)) {
+    tell(events, "session.expired", "S-CLK-1", record, expired, {});
+    await removePartial(services, record, expired);
+  }
+  return false;
+}
+
+/**
+ * Removes the partial file of a session that has ended. A file that had got its final name before a
+ * crash keeps it, and gets its line in the manifest.
+ *
+ * @param record As it was while it lived; without an open file if another instance has ended it.
+ * @param ended As it is now.
+ */
+export async function removePartial(
+  services: SessionServices,
+  record: SessionRecord,
+  ended: SessionRecord,
+): Promise<void> {
+  const { attachments, storage, events } = services;
+  const { id, upload, intent } = record;
+  const parked = attachments.unpark(id);
+  if (parked !== undefined) await parked.discard();
+  else if (upload !== null) await storage.partials?.remove(upload);
+  if (intent !== null) {
+    tellFinished(services, record, ended, await storage.recover?.(intent));
+  } else if (upload !== null) {
+    tell(events, "transfer.dropped", "S-TRF-4", ended, ended, { reason: "ended" });
+  }
+}
+
+/**
+ * Removes the partial files that no session names, at once and then every 11 minutes, in the background.
+ *
+ * Young files stay, because another server on the folder may be receiving them. Intents (S-SEQ-5) are
+ * left to the session's next holder, at its connect or expiry: a start cannot tell a crashed server's
+ * intent from one that another server is carrying out just now, and to settle that one as well would
+ * list the file twice. While the store is away nothing is removed, and the sweep is tried again.
+ *
+ * @param store The sessions that may name files in this storage; absent: there are none.
+ * @returns Ends it, after a sweep that is under way.
+ */
+export function sweepOrphans(
+  storage: FileStorage,
+  store: SessionStore | undefined,
+  events: Events,
+  log: Logger,
+): AsyncDisposable {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let over = false;
+  const attempt = async () => {
+    let wait = ORPHANS_MS;
+    try {
+      const live = new Set<string>();
+      for await (const { upload, intent } of store?.list() ?? []) {
+        if (upload !== null) live.add(upload.temporaryPath);
+        if (intent !== null) live.add(intent.temporaryPath);
+      }
+      const removed = await storage.sweep?.((temporaryPath) => live.has(temporaryPath)) ?? 0;
+      if (removed > 0) events.emit({ type: "storage.swept", removed });
+    } catch (cause) {
+      wait = ORPHANS_RETRY_MS;
+      log.warn("sweep.postponed", { retry_ms: wait, cause });
+    }
+    if (!over) timer = setTimeout(() => running = attempt(), wait);
+  };
+  let running = storage.sweep === undefined ? Promise.resolve() : attempt();
+  return {
+    async [Symbol.asyncDispose]() {
+      over = true;
+      clearTimeout(timer);
+      await running;
+    },
+  };
+}
