@@ -46,7 +46,7 @@ export function displacedBy(held: number, kept: KeptSession | undefined): FxferE
     return new FxferError("not_connected", text);
   }
   if (kept.moved !== undefined) {
-    // Without the ticket, which is told in the answer to a new connect alone.
+    // The ticket is left out: only the reply to a new connect tells it.
     const fields = { address: kept.moved.address };
     return new FxferError("use_another_server", "Cannot go on: the session has moved", { fields });
   }
