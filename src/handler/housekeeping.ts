@@ -166,7 +166,7 @@ async function sweepParked(services: SessionServices, id: string): Promise<void>
   const record = await store.load(id);
   if (record !== undefined) return await sweepSession(services, record);
   // The store has lost the record. The file is closed, and the sweep of partial files removes it.
-  if (!attachments.changing(id)) await attachments.unpark(id)?.release();
+  if (!attachments.isConnecting(id)) await attachments.unpark(id)?.release();
 }
 
 /**
