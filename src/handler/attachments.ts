@@ -1,6 +1,6 @@
 /**
- * Which connection of this process holds which session, how the sessions are saved, and the open files
- * of sessions between two connections.
+ * Which connection of this process holds which session, how a connection saves its session, and the open
+ * files of sessions that wait for their next connection.
  *
  * @module
  */
@@ -8,23 +8,23 @@ import { FxferError } from "../errors.ts";
 import type { Events, Rule, SessionEvent } from "../events.ts";
 import type { Logger } from "../log.ts";
 import { omitUndefined } from "../omit_undefined.ts";
-import { isAttached, type SessionRecord } from "../session/mod.ts";
+import type { SessionRecord } from "../session/mod.ts";
 import type { FileStorage, StoredFile, Upload } from "../storage/mod.ts";
 import type { SessionStore } from "../store/mod.ts";
 import {
   displacedBy,
-  endedByOther,
+  isTaken,
   type KeptSession,
   resync,
   sameWork,
   takenOver,
-} from "./moved.ts";
+} from "./kept_session.ts";
 import type { StatefulOptions } from "./stateful_options.ts";
 import type { StoreHealth } from "./store_health.ts";
 import { type Facts, tell, type Telling } from "./tell.ts";
 import type { ConnectionContext } from "./types.ts";
 
-/** More lost races within one epoch than this mean a store that does not keep its contract. */
+/** If more saves in a row than this lose within one epoch, the store does not keep its contract. */
 const MAX_TRIES = 5;
 
 /** What connect, transfer, disconnect and the sweeper work with. */
@@ -39,30 +39,30 @@ export interface SessionServices extends Telling {
 }
 
 /**
- * One session held by one connection. Its saves are compare-and-set, fenced by the epoch (S-TAKE-2), and
- * honest about saves whose outcome is unknown (S-DEG-2).
+ * One session held by one connection. A save is compare-and-set and is refused under an older epoch
+ * (S-TAKE-2). After a save whose outcome is unknown, the record is loaded before it is used (S-DEG-2).
  */
 export class Attachment {
   /** The open file, when `record.upload` has one. */
   upload: Upload | undefined;
   /** The commit of the record's intent, which took longer than a connect waits for it. */
   finishing: Promise<StoredFile | undefined> | undefined;
-  /** A save failed and may or may not have been stored: load before anything is decided. */
+  /** Whether a save failed that may have been stored: the record must be loaded before it is used. */
   stale = false;
-  /** Another connection waits for this one to let go: finish what is being committed, then stop. */
+  /** Whether another connection waits for this one, which finishes its commit under way and then stops. */
   yielding = false;
-  /** Another connection has the session: nothing more is saved from here (S-TAKE-2). */
+  /** Whether another connection has the session: then this one saves nothing more (S-TAKE-2). */
   displaced = false;
   /**
-   * A file is published that no intent announces: a newcomer waits for its commit, however long it takes,
-   * because it would find neither.
+   * Whether a file is published that no intent announces: a newcomer waits for its commit, however long it
+   * takes, because it would find neither.
    */
   committing = false;
   /** To be called when the connection has let go of the session. */
   release!: () => void;
   /** Resolved by `release` (S-TAKE-4). */
   readonly released: Promise<void> = new Promise((resolve) => this.release = resolve);
-  /** What a frame under way is answered once the attachment is displaced, where that is known. */
+  /** The error for a frame under way when the attachment is displaced, where that is known. */
   #reason: FxferError | undefined;
 
   /** @param record The newest record this process knows. */
@@ -73,23 +73,22 @@ export class Attachment {
   ) {}
 
   /**
-   * Saves `change(record)` and makes it the attachment's record. A save that is refused looks at the record
-   * in the store; moved.ts has what follows from it.
+   * Saves `change(record)` and makes it the attachment's record.
    *
    * @param judged Whether the change is right only for a record whose work stands where it did when the
-   * frame was judged. False for a lease or a detach, which are right for any.
+   * frame was judged. False for a lease and a detach, which are right for any.
    * @returns The record that was changed.
    * @throws {FxferError} `store_unavailable`: it may or may not have been stored, the attachment is
    * stale. `sequence_gap`, `offset_mismatch`: the work stands elsewhere; nothing was saved. What
-   * `displacedBy()` says: the session is no longer this connection's; nothing was saved and the connection
-   * is told to stop.
+   * `displacedBy()` makes: the session is no longer this connection's; nothing was saved, and the
+   * connection is told to stop.
    */
   async save(
     change: (record: SessionRecord, now: number) => SessionRecord,
     judged = true,
   ): Promise<SessionRecord> {
     const { store, health, options } = this.services;
-    if (this.stale) await this.#refreshSame(judged);
+    if (this.stale) await this.#refreshJudged(judged);
     for (let tries = 0; tries < MAX_TRIES; tries++) {
       this.mustHold();
       const before = this.record;
@@ -107,39 +106,34 @@ export class Attachment {
         this.record = next;
         return before;
       }
-      await this.#refreshSame(judged);
+      await this.#refreshJudged(judged);
     }
     throw new FxferError("store_unavailable", "Cannot save session: others keep writing it");
   }
 
-  /**
-   * Loads the record anew: to be called before a frame is judged.
-   *
-   * @throws {FxferError} `store_unavailable`, and what `displacedBy()` says.
-   */
+  /** Loads the record anew, for a frame that is still to be judged; throws as {@linkcode Attachment.save} does. */
   async refresh(): Promise<void> {
     this.record = await this.#kept();
     this.stale = false;
   }
 
   async #kept(): Promise<SessionRecord> {
-    const { id, epoch, instance } = this.record;
-    const kept = await this.services.store.load(id);
-    // Epochs of two histories may be equal, if the store has lost one of them; then the process tells.
-    const elsewhere = kept !== undefined && isAttached(kept.state) && kept.instance !== instance;
-    if (kept?.epoch !== epoch || elsewhere || endedByOther(kept)) throw this.displace(kept);
+    const held = this.record;
+    const kept = await this.services.store.load(held.id);
+    // After a disconnect that seemed to fail, its repetition is answered from the ring (S-SEQ-3).
+    const ended = kept?.endedAt !== null && kept?.ring.at(-1)?.reply.code !== "session_closed";
+    if (kept?.epoch !== held.epoch || isTaken(held, kept) || ended) throw this.displace(kept);
     return kept;
   }
 
-  async #refreshSame(judged: boolean): Promise<void> {
-    const { record: before, context } = this;
+  async #refreshJudged(judged: boolean): Promise<void> {
+    const before = this.record;
     await this.refresh();
-    const { record: kept } = this;
-    if (!judged || sameWork(before, kept)) return;
-    const { id, lastSequence: sequence } = kept;
+    if (!judged || sameWork(before, this.record)) return;
+    const { id, lastSequence: sequence } = this.record;
     const facts = { session: id.slice(0, 8), sequence, was: before.lastSequence };
-    context.log.warn("session.rejudged", facts);
-    throw resync(before, kept);
+    this.context.log.warn("session.rejudged", facts);
+    throw resync(before, this.record);
   }
 
   /** Whether half of the lease is gone (S-CLK-4). */
@@ -197,7 +191,7 @@ export class Attachment {
 /** An open file that waits for its session's next connection. */
 export interface Parked {
   readonly upload: Upload;
-  /** The epoch it was written under: a record with another epoch does not speak of this file. */
+  /** The epoch under which the file was written: a record with another epoch does not name this file. */
   readonly epoch: number;
 }
 
@@ -246,7 +240,7 @@ export class Attachments {
   }
 
   /** Whether a connect to a session is under way in this process. */
-  changing(id: string): boolean {
+  isConnecting(id: string): boolean {
     return this.#turns.has(id);
   }
 

@@ -14,26 +14,26 @@ import type { FileStorage } from "../storage/mod.ts";
 import type { SessionStore } from "../store/mod.ts";
 import { finishFile, tellFinished } from "./recovery.ts";
 import type { Attachment, SessionServices } from "./attachments.ts";
-import type { KeptSession } from "./moved.ts";
+import { isTaken, type KeptSession } from "./kept_session.ts";
 import { tell } from "./tell.ts";
 
-/** Between two looks at the epochs of the sessions held here, in milliseconds (S-TAKE-3). */
+/** How often the epochs of the sessions held here are compared with the store, in milliseconds (S-TAKE-3). */
 const LOOK_MS = 1000;
 
-/** How many records are asked for at once. */
+/** How many records such a look asks for at once. */
 const LOADS = 32;
 
 /** Between two sweeps of the sessions, in milliseconds. */
 const SWEEP_MS = 5000;
 
-/** Between two sweeps of partial files, in milliseconds: files that were too young are old by then. */
+/** Between two sweeps of partial files, in milliseconds: longer than the 10 minutes for which a young file stays. */
 const ORPHANS_MS = 660_000;
 
 /** The pause after a sweep of partial files that could not ask the store, in milliseconds. */
 const ORPHANS_RETRY_MS = 5000;
 
 /** Runs `work`, which must not fail, again and again, one run after the other, until disposed. */
-function every(ms: number, work: () => Promise<void>): AsyncDisposable {
+function repeatEvery(ms: number, work: () => Promise<void>): AsyncDisposable {
   let running: Promise<void> | undefined;
   const timer = setInterval(() => running ??= work().finally(() => running = undefined), ms);
   return {
@@ -45,12 +45,14 @@ function every(ms: number, work: () => Promise<void>): AsyncDisposable {
 }
 
 /**
- * Watches for takeovers by other instances until disposed: by their announcements while the store carries
- * them, else by looking once a second. The next save of a session would find out as well; this is for a
- * connection that saves nothing for a while. A store that dies with the process has no other instance.
+ * Watches for takeovers by other instances until disposed: by their announcements while these arrive, else
+ * by a look into the store once a second. A session's next save would find a takeover too, but a
+ * connection may save nothing for a while. No other instance can use a store that is not persistent, so
+ * such a store is not looked into.
  */
 export function watchTakeovers(services: SessionServices): AsyncDisposable {
   const { attachments: { holders, parked }, store, log } = services;
+  const watching = new AsyncDisposableStack();
   const watch = store.watch?.(async (id, epoch) => {
     try {
       if (!holders.has(id) && !parked.has(id)) return;
@@ -61,60 +63,52 @@ export function watchTakeovers(services: SessionServices): AsyncDisposable {
       log.warn("fence.failed", { cause });
     }
   });
-  const looking = new AsyncDisposableStack();
-  if (watch !== undefined) looking.use(watch);
-  if (store.persistent) {
-    looking.use(every(LOOK_MS, async () => {
-      if (watch !== undefined && watch.hearing?.() !== false) return;
-      const held = [...holders.values()];
-      for (let at = 0; at < held.length; at += LOADS) {
-        const some = held.slice(at, at + LOADS).map((holder) => lookAt(services, holder));
-        const settled = await Promise.allSettled(some);
-        // The store is away: the next request that needs it is refused.
-        if (settled.every(({ status }) => status === "rejected")) return;
-      }
-    }));
-  }
-  return looking;
+  if (watch !== undefined) watching.use(watch);
+  if (!store.persistent) return watching;
+  watching.use(repeatEvery(LOOK_MS, async () => {
+    if (watch !== undefined && watch.hearing?.() !== false) return;
+    const held = [...holders.values()];
+    for (let at = 0; at < held.length; at += LOADS) {
+      const some = held.slice(at, at + LOADS).map((holder) => lookAt(services, holder));
+      const settled = await Promise.allSettled(some);
+      // The store is away: the next request that needs it is refused.
+      if (settled.every(({ status }) => status === "rejected")) return;
+    }
+  }));
+  return watching;
 }
 
-/** Compares a session that is held here with its record. */
+/** Compares a session that is held here with its record. A store that knows less than before has lost data. */
 async function lookAt(services: SessionServices, holder: Attachment): Promise<void> {
   const { record: { id, epoch } } = holder;
   const kept = await services.store.load(id);
-  // A store that knows less than it did when it was asked has lost data.
   if (services.attachments.holders.get(id) !== holder || holder.displaced) return;
   if (kept === undefined || kept.epoch < epoch) holder.displace(kept);
   else await fence(services, kept);
 }
 
 /**
- * Lets go of a session that has a newer epoch elsewhere: its connection is told and saves nothing
- * more, its open file is closed. The bytes stay: they are the new holder's.
- *
- * @param kept The session as the store has it.
+ * Lets go of a session that has a newer epoch in the store: its connection is told and saves nothing
+ * more, its open file is closed. The bytes of the file stay, because they belong to the new holder.
  */
 async function fence({ attachments }: SessionServices, kept: KeptSession): Promise<void> {
-  const { id, epoch, instance = null } = kept;
+  const { id, epoch } = kept;
   const holder = attachments.holders.get(id);
-  if (holder !== undefined && !holder.displaced) {
-    const { record: held } = holder;
-    // Epochs of two histories may be equal, if the store has lost one of them; then the process tells.
-    const twin = held.epoch === epoch && instance !== null && instance !== held.instance;
-    if (held.epoch < epoch || twin) holder.displace(kept);
+  if (holder !== undefined && !holder.displaced && isTaken(holder.record, kept)) {
+    holder.displace(kept);
   }
   const parked = attachments.parked.get(id);
-  if (parked === undefined || parked.epoch >= epoch || attachments.changing(id)) return;
+  if (parked === undefined || parked.epoch >= epoch || attachments.isConnecting(id)) return;
   await attachments.unpark(id)?.release();
 }
 
 /** Sweeps every 5 s until disposed. */
 export function sweepRegularly(services: SessionServices): AsyncDisposable {
   const { health, log } = services;
-  return every(SWEEP_MS, async () => {
+  return repeatEvery(SWEEP_MS, async () => {
     try {
       await sweep(services);
-      await health.proveBack();
+      await health.read().catch(() => {});
     } catch (cause) {
       health.failed(cause);
       log.warn("sweep.failed", { cause });
@@ -123,12 +117,12 @@ export function sweepRegularly(services: SessionServices): AsyncDisposable {
 }
 
 /**
- * One pass over the store. A record that cannot be dealt with is told of, and stops no other.
+ * One pass over the store. A session that cannot be dealt with is told of, and stops no other.
  *
- * @throws {FxferError} What the store throws at the list, or at two records in a row: then it is away.
+ * @throws {FxferError} What the store throws at the list, or at two sessions in a row: then it is away.
  */
 export async function sweep(services: SessionServices): Promise<void> {
-  const { attachments, store } = services;
+  const { attachments, store, log } = services;
   const parked = new Set(attachments.parked.keys());
   let failed = false;
   const attempt = async (id: string, work: Promise<void>) => {
@@ -138,35 +132,23 @@ export async function sweep(services: SessionServices): Promise<void> {
     } catch (cause) {
       if (failed && cause instanceof FxferError && cause.code === "store_unavailable") throw cause;
       failed = true;
-      services.log.warn("session.unswept", { session: id.slice(0, 8), cause });
+      log.warn("session.unswept", { session: id.slice(0, 8), cause });
     }
   };
   for await (const record of store.list(store.forgetsEnded ? "live" : "all")) {
     parked.delete(record.id);
-    await attempt(record.id, sweepRecord(services, record));
+    await attempt(record.id, sweepSession(services, record));
   }
   for (const id of parked) await attempt(id, sweepParked(services, id));
 }
 
-/** Looks at a session that has a file open here, and was not in the list. */
-async function sweepParked(services: SessionServices, id: string): Promise<void> {
-  const { attachments, store } = services;
-  const record = await store.load(id);
-  if (record !== undefined) return await sweepRecord(services, record);
-  // The store has lost the record. The file is closed, and the orphan sweep removes it.
-  if (!attachments.changing(id)) await attachments.unpark(id)?.release();
-}
-
-async function sweepRecord(services: SessionServices, record: SessionRecord): Promise<void> {
+async function sweepSession(services: SessionServices, record: SessionRecord): Promise<void> {
   const { attachments, store, options, events } = services;
-  // An announcement that was lost is found here.
+  // Finds the takeovers whose announcement was lost.
   if (record.instance !== options.instance) await fence(services, record);
   const life = lifeOf(record, options.now());
   if (life === "attached" || life === "detached") return;
-  if (record.endedAt === null) {
-    await expireUnlessHeld(services, record);
-    return;
-  }
+  if (record.endedAt === null) return void await expireUnlessHeld(services, record);
   // Another process may have ended the session: then the file parked here is of no use any more.
   // A session that has moved keeps its bytes: its hand-over may have to be written down again.
   if (record.moved === undefined && attachments.parked.has(record.id)) {
@@ -176,6 +158,15 @@ async function sweepRecord(services: SessionServices, record: SessionRecord): Pr
   // S-CLK-3: an ended record is never written again, so it cannot have come back to life.
   await store.delete(record.id);
   tell(events, "session.forgotten", "S-CON-4", record, { ...record, state: "forgotten" }, {});
+}
+
+/** Looks at a session that has a file open here, and was not in the list. */
+async function sweepParked(services: SessionServices, id: string): Promise<void> {
+  const { attachments, store } = services;
+  const record = await store.load(id);
+  if (record !== undefined) return await sweepSession(services, record);
+  // The store has lost the record. The file is closed, and the sweep of partial files removes it.
+  if (!attachments.isConnecting(id)) await attachments.unpark(id)?.release();
 }
 
 /**
@@ -209,8 +200,8 @@ export async function expireUnlessHeld(
  * Removes the partial file of a session that has ended. A file that had got its final name before a
  * crash keeps it, and gets its line in the manifest.
  *
- * @param record As it was while it lived; without an open file if another instance has ended it.
- * @param ended As it is now.
+ * @param record The record before the end; it names no open file if another instance ended the session.
+ * @param ended The record now.
  */
 export async function removePartial(
   services: SessionServices,
@@ -233,12 +224,12 @@ export async function removePartial(
  * Removes the partial files that no session names, at once and then every 11 minutes, in the background.
  *
  * Young files stay, because another server on the folder may be receiving them. Intents (S-SEQ-5) are
- * left to the session's next holder, at its connect or expiry: a start cannot tell a crashed server's
- * intent from one that another server is carrying out just now, and to settle that one as well would
- * list the file twice. While the store is away nothing is removed, and the sweep is tried again.
+ * left to the session's next connect or its expiry: this sweep cannot tell a crashed server's intent from
+ * one that another server is carrying out now, and if both carried it out, the file would be listed twice.
+ * While the store is away nothing is removed, and the sweep is tried again.
  *
- * @param store The sessions that may name files in this storage; absent: there are none.
- * @returns Ends it, after a sweep that is under way.
+ * @param store Has the sessions that may name files in this storage; absent where there are no sessions.
+ * @returns To be disposed of: ends the sweeps, and waits for one that is under way.
  */
 export function sweepOrphans(
   storage: FileStorage,

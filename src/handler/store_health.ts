@@ -15,7 +15,7 @@ export class StoreHealth {
     this.#events = events;
   }
 
-  /** To be called with the error of whatever needs the store: some of them mean that it is lost. */
+  /** To be called with each error of work that needs the store: `store_unavailable` means that it is lost. */
   failed(error: unknown): void {
     if (this.#lost || !(error instanceof FxferError) || error.code !== "store_unavailable") return;
     this.#lost = true;
@@ -23,21 +23,17 @@ export class StoreHealth {
     this.#events.emit({ type: "store.lost", rule: "S-DEG-2", ...facts });
   }
 
-  /** To be called when the store has answered. */
+  /** To be called when the store has stored something. */
   answered(): void {
     if (!this.#lost) return;
     this.#lost = false;
     this.#events.emit({ type: "store.back", rule: "S-DEG-2", store: this.#store.kind });
   }
 
-  /** Tells that the store is back, if it was lost and takes writes again: a list may be read without. */
-  async proveBack(): Promise<void> {
+  /** To be called when the store has let itself be read: a store that was lost must take writes, too. */
+  async read(): Promise<void> {
     if (!this.#lost) return;
-    try {
-      await this.#store.check?.();
-      this.answered();
-    } catch {
-      // It is still lost.
-    }
+    await this.#store.check?.();
+    this.answered();
   }
 }

@@ -1,5 +1,5 @@
 /**
- * transfer in a session: exactly once, resumable (S-SEQ, S-TRF).
+ * The action `transfer` in a session: exactly once, resumable (S-SEQ, S-TRF).
  *
  * The module's text of this folder has the table of an open file: who may do what, and what a crash leaves.
  * The store first hears of a small file, which is wholly in memory, by its intent.
@@ -23,13 +23,13 @@ import {
   abandon,
   failUpload,
   finishPending,
-  open,
-  receive,
+  openFile,
+  receivePayload,
   recordOf,
   type TransferRun,
 } from "./open_file.ts";
 import { executed } from "./recovery.ts";
-import { specOf, storedBefore, storedReply } from "./receive.ts";
+import { specOf, storedBefore, storedReply } from "./storing.ts";
 import type { StatefulOptions } from "./stateful_options.ts";
 import { lastPart, stepBetween, tellFile } from "./tell.ts";
 import type { Payload, Reply } from "./types.ts";
@@ -86,7 +86,7 @@ export async function transfer(
       bytes = whole instanceof Promise ? await whole : whole;
       isSlow = bytes === undefined && whole !== undefined;
     } catch {
-      // The connection is being cut: receive() keeps what has arrived, and meets the same error.
+      // The connection is being cut: receivePayload() keeps what has arrived, and meets the same error.
     }
   }
   if (bytes !== undefined && !store.persistent && storage.durability === "process") {
@@ -117,9 +117,9 @@ export async function transfer(
       throw error;
     }
   } else {
-    upload ??= await open(run);
+    upload ??= await openFile(run);
     upload.reserve(data.offset + header.size); // S-TRF-3
-    await receive(run, upload, payload, isSlow);
+    await receivePayload(run, upload, payload, isSlow);
   }
   if (data.complete) return await publish(run, upload);
 
@@ -160,7 +160,7 @@ function admit(
     });
   }
   const end = data.offset + size;
-  // A length may be told late, as stdin's is, but only once.
+  // The length may be told by a later frame, as that of standard input is, but does not change after that.
   const length = data.length ?? open?.length;
   const otherLength = length !== (open?.length ?? length);
   if (otherLength || (length !== undefined && (end > length || (data.complete && end < length)))) {
@@ -249,7 +249,7 @@ async function commit(
   return { body };
 }
 
-/** Tells what a frame that ran has brought. */
+/** Tells what became of a frame that ran. */
 function tellCommit(
   { attachment, sequence, spec }: TransferRun,
   before: SessionRecord,

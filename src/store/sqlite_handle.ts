@@ -32,12 +32,13 @@ const MAX_PAUSE_MS = 16;
 /** A file that could not be opened again is left alone for this long, in milliseconds. */
 const REOPEN_MS = 500;
 
-/** A look at the names holds for this long, in milliseconds: 1 is enough to make looking cost nothing. */
-const LOOK_MS = 1;
+/** A look at the name of the index holds for this long, in milliseconds: no data is in it. */
+const LOOK_MS = 50;
 
 /** Runs queries on the file; see the module's text. `Q` is the prepared queries of the store. */
 export class SqliteHandle<Q> {
-  readonly #path: string;
+  /** The file, and what SQLite keeps beside it while the file is open: the journal, and its index. */
+  readonly #paths: readonly [file: string, journal: string, index: string];
   readonly #options: SqliteSessionStoreOptions;
   readonly #prepare: (db: DatabaseSync) => Q;
   readonly #log: Logger;
@@ -59,7 +60,7 @@ export class SqliteHandle<Q> {
     options: SqliteSessionStoreOptions,
     prepare: (db: DatabaseSync) => Q,
   ) {
-    this.#path = path;
+    this.#paths = [path, `${path}-wal`, `${path}-shm`];
     this.#options = options;
     this.#prepare = prepare;
     this.#log = options.log ?? silentLogger;
@@ -114,11 +115,8 @@ export class SqliteHandle<Q> {
   /** The queries, if the names still stand for what was opened; else closes it. */
   #inPlace(): Q | undefined {
     if (this.#open === undefined) return undefined;
-    const now = performance.now();
     const { db, queries, identity } = this.#open;
-    if (now - this.#lookedAt < LOOK_MS) return queries;
-    this.#lookedAt = now;
-    if (FILES.every((file, i) => identityOf(this.#path + file) === identity[i])) return queries;
+    if (this.#isInPlace(identity)) return queries;
     this.#open = undefined;
     try {
       // A file that was moved away gets all that was saved in it.
@@ -127,8 +125,17 @@ export class SqliteHandle<Q> {
       // It may be locked, or damaged.
     }
     db.close();
-    if (identityOf(this.#path) !== identity[0]) this.#removeJournal(identity);
+    if (identityOf(this.#paths[0]) !== identity[0]) this.#removeJournal(identity);
     return undefined;
+  }
+
+  #isInPlace([file, journal, index]: readonly string[]): boolean {
+    const paths = this.#paths;
+    if (identityOf(paths[0]) !== file || identityOf(paths[1]) !== journal) return false;
+    const now = performance.now();
+    if (now - this.#lookedAt < LOOK_MS) return true;
+    this.#lookedAt = now;
+    return identityOf(paths[2]) === index;
   }
 
   /**
@@ -136,8 +143,7 @@ export class SqliteHandle<Q> {
    * take its content for the newest of the file that stands there now.
    */
   #removeJournal(identity: readonly string[]): void {
-    for (const [i, file] of FILES.entries()) {
-      const path = this.#path + file;
+    for (const [i, path] of this.#paths.entries()) {
       if (i === 0 || identity[i] === "" || identityOf(path) !== identity[i]) continue;
       try {
         Deno.removeSync(path);
@@ -161,12 +167,11 @@ export class SqliteHandle<Q> {
   }
 
   async #openFile(options: SqliteSessionStoreOptions): Promise<Q> {
-    const db = await openDatabase(this.#path, options);
+    const db = await openDatabase(this.#paths[0], options);
     try {
       if (this.#disposed) throw new TypeError("Cannot use session store: it is closed");
       const queries = this.#prepare(db);
-      const identity = FILES.map((file) => identityOf(this.#path + file));
-      this.#open = { db, queries, identity };
+      this.#open = { db, queries, identity: this.#paths.map(identityOf) };
       this.#reopening = undefined;
       return queries;
     } catch (error) {
@@ -184,9 +189,6 @@ export class SqliteHandle<Q> {
     await this.#reopening?.catch(() => {});
   }
 }
-
-/** The file, and what SQLite keeps beside it while the file is open: the journal, and the journal's index. */
-const FILES = ["", "-wal", "-shm"];
 
 /** Which file a name stands for at this moment; empty for none, or where the permission covers no look. */
 function identityOf(path: string): string {

@@ -1,5 +1,5 @@
 /**
- * What a connection is told that finds another record of its session in the store than its own.
+ * What a save that was refused finds in the store, and what becomes of the holder of the session:
  *
  * - Nothing, or a smaller epoch: the store has lost data (Redis without persistence was restarted, a file
  *   was restored from a backup). The connection is told to connect again, and is closed.
@@ -14,19 +14,28 @@
  * @module
  */
 import { FxferError } from "../errors.ts";
-import type { SessionRecord } from "../session/mod.ts";
+import { isAttached, type SessionRecord } from "../session/mod.ts";
 
-/** The session of a holder as the store has it: all of it, or what an announcement says. */
+/** A session as the store has it: its record, or what an announcement says. */
 export type KeptSession =
   & Pick<SessionRecord, "id" | "epoch">
-  & Partial<Pick<SessionRecord, "moved" | "state" | "instance">>;
+  & Partial<Pick<SessionRecord, "instance" | "moved" | "state">>;
+
+/**
+ * Whether the session has another holder than the record says. Epochs of two histories may be equal, if
+ * the store has lost one of them; then the process tells.
+ */
+export function isTaken({ epoch, instance }: SessionRecord, kept: KeptSession): boolean {
+  if (kept.epoch !== epoch) return kept.epoch > epoch;
+  const attached = kept.state !== undefined && isAttached(kept.state);
+  return attached && kept.instance !== instance;
+}
 
 /**
  * What a connection is told that no longer holds its session (S-TAKE-2).
  *
  * @param held The epoch under which it had the session.
- * @param kept The session as the store has it; undefined if the store does not know it any more. A smaller
- * epoch than the connection's means that the store has lost data: there the connection never attached.
+ * @param kept Undefined if the store does not know the session any more.
  */
 export function displacedBy(held: number, kept: KeptSession | undefined): FxferError {
   if (kept === undefined) {
@@ -37,45 +46,35 @@ export function displacedBy(held: number, kept: KeptSession | undefined): FxferE
     return new FxferError("not_connected", text);
   }
   if (kept.moved !== undefined) {
-    return new FxferError("use_another_server", "Cannot go on: the session has moved", {
-      // The ticket comes with the answer to a new connect.
-      fields: { address: kept.moved.address },
-    });
+    // The ticket is left out: only the reply to a new connect tells it.
+    const fields = { address: kept.moved.address };
+    return new FxferError("use_another_server", "Cannot go on: the session has moved", { fields });
   }
   if (kept.state === "expired") {
-    return new FxferError("session_expired", "Cannot go on: the session has expired", {
-      fields: { state: kept.state },
-    });
+    const fields = { state: kept.state };
+    return new FxferError("session_expired", "Cannot go on: the session has expired", { fields });
   }
   return takenOver();
 }
 
 /** What a connection is told whose session another connection has. */
 export function takenOver(): FxferError {
-  return new FxferError(
-    "session_taken_over",
-    "Cannot change session: another connection has taken it over",
-  );
+  const text = "Cannot change session: another connection has taken it over";
+  return new FxferError("session_taken_over", text);
 }
 
 /** Whether what was judged by one record is right for the other. The offset of the open file may differ. */
 export function sameWork(one: SessionRecord, other: SessionRecord): boolean {
-  return one.lastSequence === other.lastSequence &&
+  return one.lastSequence === other.lastSequence && one.endedAt === other.endedAt &&
     one.upload?.temporaryPath === other.upload?.temporaryPath &&
-    one.intent?.temporaryPath === other.intent?.temporaryPath && one.endedAt === other.endedAt;
+    one.intent?.temporaryPath === other.intent?.temporaryPath;
 }
 
 /** The answer to a frame that was judged by a record which is not there any more: where the session stands. */
-export function resync(before: SessionRecord, { lastSequence, upload }: SessionRecord): FxferError {
+export function resync(judged: SessionRecord, { lastSequence, upload }: SessionRecord): FxferError {
   const text = "Cannot change session: it stands elsewhere by now";
-  return lastSequence === before.lastSequence
-    ? new FxferError("offset_mismatch", text, {
-      fields: { offset: upload?.offset ?? 0, upload_id: upload?.uploadId ?? null },
-    })
-    : new FxferError("sequence_gap", text, { fields: { expected: lastSequence + 1 } });
-}
-
-/** Our own disconnect, taken for lost and asked for again, is answered from the ring (S-SEQ-3). */
-export function endedByOther(record: SessionRecord): boolean {
-  return record.endedAt !== null && record.ring.at(-1)?.reply.code !== "session_closed";
+  const fields = lastSequence === judged.lastSequence
+    ? { offset: upload?.offset ?? 0, upload_id: upload?.uploadId ?? null }
+    : { expected: lastSequence + 1 };
+  return new FxferError("offset" in fields ? "offset_mismatch" : "sequence_gap", text, { fields });
 }
