@@ -71,9 +71,8 @@ export class Attachment {
    * frame was judged. False for a lease and a detach, which are right for any.
    * @returns The record that was changed.
    * @throws {FxferError} `store_unavailable`: it may or may not have been stored, the attachment is
-   * stale. `sequence_gap`, `offset_mismatch`: the work stands elsewhere; nothing was saved. What
-   * `displacedBy()` makes: the session is no longer this connection's; nothing was saved, and the
-   * connection is told to stop.
+   * stale. `sequence_gap`: the work stands elsewhere; nothing was saved. What `displacedBy()` makes: the
+   * session is no longer this connection's; nothing was saved, and the connection is told to stop.
    */
   async save(
     change: (record: SessionRecord, now: number) => SessionRecord,
@@ -110,7 +109,8 @@ export class Attachment {
     // After a disconnect that seemed to fail, its repetition is answered from the ring (S-SEQ-3).
     const ended = kept?.endedAt !== null && kept?.ring.at(-1)?.reply.code !== "session_closed";
     if (kept?.epoch !== held.epoch || isTaken(held, kept) || ended) throw this.displace(kept);
-    this.record = kept;
+    // Another save of this process may have been stored since the record was loaded.
+    if (this.record === held) this.record = kept;
     this.stale = false;
   }
 
@@ -121,7 +121,7 @@ export class Attachment {
     const { id, lastSequence: sequence } = this.record;
     const facts = { session: id.slice(0, 8), sequence, was: before.lastSequence };
     this.context.log.warn("session.rejudged", facts);
-    throw resync(before, this.record);
+    throw resync(this.record);
   }
 
   /** Tells a step. @param before The record before the save that made the step true. */
