@@ -79,9 +79,8 @@ export class Attachment {
    * frame was judged. False for a lease and a detach, which are right for any.
    * @returns The record that was changed.
    * @throws {FxferError} `store_unavailable`: it may or may not have been stored, the attachment is
-   * stale. `sequence_gap`, `offset_mismatch`: the work stands elsewhere; nothing was saved. What
-   * `displacedBy()` makes: the session is no longer this connection's; nothing was saved, and the
-   * connection is told to stop.
+   * stale. `sequence_gap`: the work stands elsewhere; nothing was saved. What `displacedBy()` makes: the
+   * session is no longer this connection's; nothing was saved, and the connection is told to stop.
    */
   async save(
     change: (record: SessionRecord, now: number) => SessionRecord,
@@ -113,7 +112,10 @@ export class Attachment {
 
   /** Loads the record anew, for a frame that is still to be judged; throws as {@linkcode Attachment.save} does. */
   async refresh(): Promise<void> {
-    this.record = await this.#kept();
+    const held = this.record;
+    const kept = await this.#kept();
+    // Another save of this process may have been stored since the record was loaded.
+    if (this.record === held) this.record = kept;
     this.stale = false;
   }
 
@@ -133,7 +135,7 @@ export class Attachment {
     const { id, lastSequence: sequence } = this.record;
     const facts = { session: id.slice(0, 8), sequence, was: before.lastSequence };
     this.context.log.warn("session.rejudged", facts);
-    throw resync(before, this.record);
+    throw resync(this.record);
   }
 
   /** Whether half of the lease is gone (S-CLK-4). */

@@ -70,11 +70,9 @@ export function sameWork(one: SessionRecord, other: SessionRecord): boolean {
     one.intent?.temporaryPath === other.intent?.temporaryPath;
 }
 
-/** The answer to a frame that was judged by a record which is not there any more: where the session stands. */
-export function resync(judged: SessionRecord, { lastSequence, upload }: SessionRecord): FxferError {
-  const text = "Cannot change session: it stands elsewhere by now";
-  const fields = lastSequence === judged.lastSequence
-    ? { offset: upload?.offset ?? 0, upload_id: upload?.uploadId ?? null }
-    : { expected: lastSequence + 1 };
-  return new FxferError("offset" in fields ? "offset_mismatch" : "sequence_gap", text, { fields });
+/** The answer to a frame that was judged by a record which is not there any more: which number comes next. */
+export function resync({ lastSequence }: SessionRecord): FxferError {
+  return new FxferError("sequence_gap", "Cannot change session: it stands elsewhere by now", {
+    fields: { expected: lastSequence + 1 },
+  });
 }
