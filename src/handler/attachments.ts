@@ -70,7 +70,7 @@ export class Attachment {
     const { store, health, options } = this.services;
     if (this.stale) await this.refresh();
     for (let tries = 0; tries < MAX_TRIES; tries++) {
-      if (this.displaced) throw this.#reason ?? displacedBy();
+      this.permit();
       const before = this.record;
       const next = change(before, options.now());
       let saved: boolean;
@@ -91,6 +91,11 @@ export class Attachment {
     }
     throw new FxferError("store_unavailable", "Cannot save session: others keep writing it");
   }
+
+  /** Throws once another connection has the session: for what must not be published then (S-TAKE-2). */
+  readonly permit = (): void => {
+    if (this.displaced) throw this.#reason ?? displacedBy();
+  };
 
   /** Loads the record anew; throws as {@linkcode Attachment.save} does. */
   async refresh(): Promise<void> {

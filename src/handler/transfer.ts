@@ -74,7 +74,8 @@ export async function transfer(
   }
 
   const { id, clientAddress } = attachment.record;
-  const spec = specOf(request, clientAddress, { id, sequence });
+  const { permit } = attachment;
+  const spec = { ...specOf(request, clientAddress, { id, sequence }), permit };
   const run = { attachment, request, sequence, fingerprint: print, spec };
   if (data.cancel) {
     await abandon(attachment);

@@ -7,7 +7,8 @@
  */
 import type { Claim } from "./claims.ts";
 import type { DiskParts, ReadingParts } from "./disk_parts.ts";
-import { encodeEntry } from "./manifest_lines.ts";
+import type { Position } from "./manifest.ts";
+import { formatEntry } from "./manifest_lines.ts";
 import { folderOf } from "./naming.ts";
 import type { FileSpec, StoredFile } from "./types.ts";
 
@@ -19,7 +20,7 @@ export interface WholeFile {
   readonly size: number;
   readonly sha256: string;
   /** Where the line begins and ends, once it is written; at level `durable` its flush may have failed. */
-  listed?: readonly [start: number, end: number];
+  listed?: Position | undefined;
 }
 
 /**
@@ -31,6 +32,7 @@ export interface WholeFile {
  */
 export function commitNow(parts: DiskParts, file: WholeFile, claim?: Claim): StoredFile {
   const { temporaryPath, finalPath } = file;
+  file.spec.permit?.();
   const line = lineOf(parts, file);
   (claim ?? parts.reading?.claims.own)?.write(line);
   parts.folder.giveFinalName(temporaryPath, finalPath);
@@ -59,6 +61,7 @@ export async function commitDurably(
 ): Promise<StoredFile> {
   if (file.listed === undefined) {
     const { temporaryPath, finalPath } = file;
+    file.spec.permit?.();
     const line = lineOf(parts, file);
     claim.write(line);
     const before = [manifest.file, manifest.follow()] as const;
@@ -70,9 +73,8 @@ export async function commitDurably(
     parts.folder.giveFinalName(temporaryPath, finalPath);
     try {
       await syncFolders(parts, finalPath);
-      const start = listedMeanwhile();
-      if (start === undefined) append(parts, file, line);
-      else file.listed = [start, start + line.length];
+      file.listed = listedMeanwhile();
+      if (file.listed === undefined) append(parts, file, line);
     } catch (error) {
       if (listedMeanwhile() === undefined) {
         parts.folder.takeFinalNameBack(temporaryPath, finalPath);
@@ -92,18 +94,17 @@ export async function syncFolders(parts: DiskParts, path: string): Promise<void>
   await Promise.all(waits);
 }
 
-/** The line, with its LF, that a file gets now. */
+/** The line, without its LF, that a file gets now. */
 export function lineOf(
   { now }: DiskParts,
   { spec, finalPath: path, size, sha256 }: WholeFile,
-): Uint8Array {
-  return encodeEntry({ ...spec, path, size, sha256, time: now() });
+): string {
+  return formatEntry({ ...spec, path, size, sha256, time: now() });
 }
 
 /** Adds the line of a file that has its final name, and counts its bytes. */
-export function append(parts: DiskParts, file: WholeFile, line: Uint8Array): void {
-  const start = parts.manifest.append(line, file.finalPath);
-  file.listed = [start, start + line.length];
+export function append(parts: DiskParts, file: WholeFile, line: string): void {
+  file.listed = parts.manifest.append(line, file.finalPath);
   parts.budget.add(file.size);
 }
 

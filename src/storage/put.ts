@@ -5,6 +5,7 @@ import { commitNow, type WholeFile } from "./commit.ts";
 import { creation, type DiskParts, nameFile, removeQuietly } from "./disk_parts.ts";
 import { checkDigest } from "./digest.ts";
 import { asStorageError, isAbsent, isTaken } from "./io_errors.ts";
+import type { Position } from "./manifest.ts";
 import { claimLater, claimNow } from "./once.ts";
 import type { PutSpec, StoredFile } from "./types.ts";
 import { replayOf } from "./upload_index.ts";
@@ -98,7 +99,7 @@ class SmallFile implements WholeFile {
   readonly temporaryPath: string;
   readonly finalPath: string;
   sha256 = "";
-  listed?: readonly [start: number, end: number];
+  listed?: Position | undefined;
   readonly #parts: DiskParts;
   /** Whether this object has made the file under the temporary name. */
   #made = false;

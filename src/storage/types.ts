@@ -44,6 +44,11 @@ export interface FileSpec {
   readonly reserve: number;
   /** The address of the sender, to be kept with the file. */
   readonly clientAddress?: string;
+  /**
+   * Throws if the caller may not publish any more, because another has taken its session over (S-TAKE-2).
+   * The storage calls it in the synchronous step in which it gives the file its final name.
+   */
+  readonly permit?: () => void;
 }
 
 /** What {@linkcode FileStorage.put} takes besides the bytes.
