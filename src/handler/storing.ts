@@ -31,7 +31,7 @@ export function storedReply(file: StoredFile, durability: string, uploadId?: str
   return {
     code: "ok",
     file: { path: file.path, size: file.size, sha256: file.sha256, mime_type: file.mimeType },
-    durability: file.durability ?? durability,
+    durability,
     ...(uploadId === undefined ? {} : { upload_id: uploadId }),
     ...(file.replayed ? { replayed: true } : {}),
   };

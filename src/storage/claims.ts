@@ -3,24 +3,31 @@
  *
  * A claim is a small file in `.claims` whose lock its holder has, and in which the holder writes the line of
  * the file that it is about to publish. The system lets go of the lock when the holder dies, and keeps it
- * while the holder stands still. So a claim without a holder tells what a dead process was about to do, and
- * that nobody will go on with it (S-MAN-2).
+ * while the holder stands still. So a line in a claim without a holder tells what a dead process was about
+ * to do, and that nobody else will go on with it (S-MAN-2).
  *
- * Each process has a claim of its own for files without an upload id, because it publishes them one at a
- * time. A file with an upload id, and each file at level `durable`, has a claim of its own. The name of the
- * claim for an upload id is made from the id, so that two tries under way meet at it (S-TRF-11).
+ * Upload ids share 4,096 claims that stay, because to make and remove a file for each upload takes more time
+ * than all the rest of the claim. Two tries with one id meet at the same claim (S-TRF-11); two ids that
+ * happen to share a claim wait for each other. Files without an id have claims with a random name: one for
+ * all that a process publishes in synchronous steps, and one for each at level `durable`.
  *
  * @module
  */
 import { FxferError } from "../errors.ts";
 import type { StorageFolder } from "./folder.ts";
-import { isAbsent, isTaken, storageFull } from "./io_errors.ts";
+import { hashName } from "./hash_table.ts";
+import { storageFull, unlessAbsent } from "./io_errors.ts";
 import { tryLock } from "./locks.ts";
-import { type ManifestEntry, readEntryAt } from "./manifest_lines.ts";
+import { encodeLine, LF, type ManifestEntry, readEntryAt } from "./manifest_lines.ts";
 import type { RandomHex } from "./naming.ts";
 
 /** The folder of the claims in the storage folder. */
 const CLAIMS = ".claims";
+
+const HOW = { read: true, write: true, mode: 0o640 };
+
+/** The claim of an upload id. */
+const pathOf = (uploadId: string) => `${CLAIMS}/${hashName(uploadId).slice(0, 3)}`;
 
 /** A claim that this process holds. */
 export class Claim {
@@ -30,17 +37,19 @@ export class Claim {
   /** Whether an earlier holder died and has left a line. */
   readonly left: boolean;
 
-  constructor(folder: StorageFolder, path: string, file: Deno.FsFile, left: boolean) {
+  constructor(folder: StorageFolder, path: string, file: Deno.FsFile) {
     this.#folder = folder;
     this.#path = path;
     this.#file = file;
-    this.left = left;
+    const first = new Uint8Array(1);
+    this.left = file.readSync(first) === 1 && first[0] !== LF;
   }
 
-  /** Writes down the line, with its LF, of the file that is about to get its final name. */
-  write(line: Uint8Array): void {
+  /** Writes down the line, without its LF, of the file that is about to get its final name. */
+  write(line: string): void {
+    const bytes = encodeLine(line);
     this.#file.seekSync(0, Deno.SeekMode.Start);
-    if (this.#file.writeSync(line) === line.length) return;
+    if (this.#file.writeSync(bytes) === bytes.length) return;
     throw storageFull("Cannot claim final name", "no room left");
   }
 
@@ -59,13 +68,14 @@ export class Claim {
     this.#file.close();
   }
 
-  /** Removes the claim: what it was taken for is done, or will never be. */
+  /** Lets go of the claim: what it was taken for is done, or will never be. */
   end(): void {
     try {
-      // Whoever has opened the file already gets its lock next, and finds it removed.
-      this.#folder.remove(this.#path);
+      // A claim with a random name is for this once.
+      if (this.#path.length > `${CLAIMS}/fff`.length) this.#folder.remove(this.#path);
+      else this.write(""); // an LF in place of its first byte: the line is done
     } catch {
-      // The next holder finds what is done already.
+      // The next holder finds that the line is done.
     }
     this.#file.close();
   }
@@ -86,62 +96,66 @@ export class Claims {
 
   /** A claim that nobody else asks for. */
   fresh(): Claim {
-    return this.take(this.#randomHex(16))!;
+    const path = `${CLAIMS}/${this.#randomHex(16)}`;
+    const file = this.#make(path);
+    tryLock(file);
+    return new Claim(this.#folder, path, file);
   }
 
-  /** Takes the claim with a name of 16 hex digits; undefined while another has it. */
-  take(name: string): Claim | undefined {
-    const path = `${CLAIMS}/${name}.claim`;
-    for (;;) {
-      const file = this.#open(path);
-      if (tryLock(file) === false) {
-        file.close();
-        return undefined;
-      }
-      const { nlink, size } = file.statSync();
-      if (nlink !== 0) return new Claim(this.#folder, path, file, size > 0);
-      file.close(); // its last holder has just removed it
-    }
-  }
-
-  /** Makes or opens a file; createNew follows no planted link. */
-  #open(path: string): Deno.FsFile {
-    const how = { read: true, write: true, mode: 0o640 };
-    const at = this.#folder.at(path);
-    for (;;) {
-      try {
-        return this.#folder.withFolders(path, () => Deno.openSync(at, { ...how, createNew: true }));
-      } catch (error) {
-        if (!isTaken(error)) throw error;
-      }
-      if (this.#folder.kind(path)?.isFile === false) {
-        throw new FxferError("local_io", "Cannot use storage: a claim in it is a link or a folder");
-      }
-      try {
-        return Deno.openSync(at, how);
-      } catch (error) {
-        if (!isAbsent(error)) throw error; // removed meanwhile
-      }
-    }
-  }
-
-  /** The line in a claim that another has, as far as it can be read. */
-  peek(name: string): ManifestEntry | undefined {
-    if (this.#folder.kind(`${CLAIMS}/${name}.claim`)?.isFile !== true) return undefined;
+  /** Takes the claim of an upload id; undefined while another has it. */
+  take(uploadId: string): Claim | undefined {
+    const path = pathOf(uploadId);
+    let file: Deno.FsFile | undefined;
     try {
-      using file = Deno.openSync(this.#folder.at(`${CLAIMS}/${name}.claim`), { read: true });
-      return readEntryAt(file, 0);
-    } catch {
-      return undefined;
+      file = this.#open(path) ?? this.#make(path);
+    } catch (error) {
+      file = this.#open(path); // another process has made it meanwhile
+      if (file === undefined) throw error;
+    }
+    return this.#hold(path, file);
+  }
+
+  /** What another process, which has the claim of an upload id, is about to publish. */
+  peek(uploadId: string): ManifestEntry | undefined {
+    using file = this.#open(pathOf(uploadId));
+    return file === undefined ? undefined : readEntryAt(file, 0);
+  }
+
+  /** Takes, one after the other, the claims in which dead processes have left something. */
+  async *left(): AsyncGenerator<Claim> {
+    const names = Deno.readDir(this.#folder.at(CLAIMS));
+    for await (const { name } of names) {
+      const path = `${CLAIMS}/${name}`;
+      const file = /^[0-9a-f]{3,16}$/.test(name) ? this.#open(path) : undefined;
+      const claim = file === undefined ? undefined : this.#hold(path, file);
+      if (claim?.left === false && name.length === 3) claim.leave();
+      else if (claim !== undefined) yield claim;
     }
   }
 
-  /** Takes, one after the other, the claims whose holders have died. */
-  async *left(): AsyncGenerator<Claim> {
-    for await (const { name } of Deno.readDir(this.#folder.at(CLAIMS))) {
-      const [, id] = /^([0-9a-f]{16})\.claim$/.exec(name) ?? [];
-      const claim = id === undefined ? undefined : this.take(id);
-      if (claim !== undefined) yield claim;
+  #hold(path: string, file: Deno.FsFile): Claim | undefined {
+    if (tryLock(file) !== false) return new Claim(this.#folder, path, file);
+    file.close();
+    return undefined;
+  }
+
+  /** A planted link is not followed. */
+  #make(path: string): Deno.FsFile {
+    const at = this.#folder.at(path);
+    return this.#folder.withFolders(path, () => Deno.openSync(at, { ...HOW, createNew: true }));
+  }
+
+  /** Undefined if there is no such file. A planted link, FIFO or folder is refused. */
+  #open(path: string): Deno.FsFile | undefined {
+    const info = this.#folder.kind(path);
+    if (info === undefined) return undefined;
+    if (!info.isFile) {
+      throw new FxferError("local_io", "Cannot use storage: a claim in it is a link or a folder");
+    }
+    try {
+      return Deno.openSync(this.#folder.at(path), HOW);
+    } catch (error) {
+      return unlessAbsent(error);
     }
   }
 }

@@ -7,7 +7,8 @@
  */
 import type { Claim } from "./claims.ts";
 import type { DiskParts, ReadingParts } from "./disk_parts.ts";
-import { encodeEntry } from "./manifest_lines.ts";
+import type { Position } from "./manifest.ts";
+import { formatEntry } from "./manifest_lines.ts";
 import { folderOf } from "./naming.ts";
 import type { FileSpec, MayPublish, StoredFile } from "./types.ts";
 
@@ -23,7 +24,7 @@ export interface WholeFile {
   /** Whether it has its final name, without the line that belongs to it. */
   named?: boolean;
   /** Where the line begins and ends, once it is written; at level `durable` its flush may have failed. */
-  listed?: readonly [start: number, end: number];
+  listed?: Position | undefined;
 }
 
 /**
@@ -93,9 +94,8 @@ export async function commitDurably(
     try {
       await syncFolders(parts, finalPath);
       mayPublish?.(); // else the line is the next holder's work
-      const start = listedMeanwhile();
-      if (start === undefined) append(parts, file, line);
-      else file.listed = [start, start + line.length];
+      file.listed = listedMeanwhile();
+      if (file.listed === undefined) append(parts, file, line);
     } catch (error) {
       if (listedMeanwhile() === undefined) takeNameBack(parts, file);
       throw error;
@@ -113,18 +113,17 @@ export async function syncFolders(parts: DiskParts, path: string): Promise<void>
   await Promise.all(waits);
 }
 
-/** The line, with its LF, that a file gets now. */
+/** The line, without its LF, that a file gets now. */
 export function lineOf(
   { now }: DiskParts,
   { spec, finalPath: path, size, sha256 }: WholeFile,
-): Uint8Array {
-  return encodeEntry({ ...spec, path, size, sha256, time: now() });
+): string {
+  return formatEntry({ ...spec, path, size, sha256, time: now() });
 }
 
 /** Adds the line of a file that has its final name, and counts its bytes. */
-export function append(parts: DiskParts, file: WholeFile, line: Uint8Array): void {
-  const start = parts.manifest.append(line, file.finalPath);
-  file.listed = [start, start + line.length];
+export function append(parts: DiskParts, file: WholeFile, line: string): void {
+  file.listed = parts.manifest.append(line, file.finalPath);
   parts.budget.add(file.size);
 }
 

@@ -18,7 +18,7 @@ function hash(text: string): void {
   low >>>= 0;
 }
 
-/** The 64-bit hash of a text, as 16 hex digits. */
+/** The hash of a text, as 16 hex digits. */
 export function hashName(text: string): string {
   hash(text);
   return high.toString(16).padStart(8, "0") + low.toString(16).padStart(8, "0");

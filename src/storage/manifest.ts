@@ -12,6 +12,7 @@
 import { FxferError } from "../errors.ts";
 import type { StorageFolder } from "./folder.ts";
 import { storageFull } from "./io_errors.ts";
+import { encodeLine } from "./manifest_lines.ts";
 
 /** The manifest's name in the storage folder. */
 export const MANIFEST = "commits.jsonl";
@@ -19,12 +20,12 @@ export const MANIFEST = "commits.jsonl";
 /** Appends to the manifest. */
 export interface Manifest {
   /**
-   * Appends the line, with its LF, of the file under a final path. When it returns, the line survives the
+   * Appends the line, given without its LF, of the file under a final path. When it returns, the line survives the
    * end of the process.
    *
-   * @returns The position of the line's first byte.
+   * @returns Where the line begins and ends.
    */
-  append(line: Uint8Array, path: string): number;
+  append(line: string, path: string): Position;
   /** Looks where the path of the manifest leads now, and throws if no line can be appended there. */
   check(): void;
   /** Flushes all lines written so far to the disk. */
@@ -33,52 +34,12 @@ export interface Manifest {
   close(): void;
 }
 
-/** A line with its LF, and the path it is of. */
-export interface Line {
-  readonly bytes: Uint8Array;
-  readonly path: string;
-}
-
-/** Lines of the last second: whoever removes the manifest meanwhile does not take them along. */
-export class RecentLines {
-  readonly #now: () => number;
-  #since = 0;
-  #lines: Line[] = [];
-
-  constructor(now: () => number) {
-    this.#now = now;
-  }
-
-  add(line: Line): void {
-    const now = this.#now();
-    if (now - this.#since >= 1000 || now < this.#since) {
-      this.#since = now;
-      this.#lines = [];
-    }
-    this.#lines.push(line);
-  }
-
-  /** All of them; they are forgotten now. */
-  take(): Line[] {
-    const lines = this.#lines;
-    this.#lines = [];
-    return lines;
-  }
-}
-
-/** The bytes of a line, after a line feed where the file may end inside another one. */
-export function afterTear(torn: boolean, line: Uint8Array): Uint8Array {
-  if (!torn) return line;
-  const bytes = new Uint8Array(line.length + 1);
-  bytes[0] = 10;
-  bytes.set(line, 1);
-  return bytes;
-}
+/** Where a line stands: the position of its first byte, and the one after its LF. */
+export type Position = readonly [start: number, end: number];
 
 /** On a regular file a write is cut short only when the disk is full. */
-export function mustBeWhole(written: number, bytes: Uint8Array): void {
-  if (written === bytes.length) return;
-  throw storageFull("Cannot write manifest", "no room left");
+export function manifestFull(): FxferError {
+  return storageFull("Cannot write manifest", "no room left");
 }
 
 /** Something else than a regular file has the manifest's name. */
@@ -100,22 +61,24 @@ export function notRegular(cause?: unknown): FxferError {
 export class WriteOnlyManifest implements Manifest {
   readonly #fs: typeof import("node:fs");
   readonly #folder: StorageFolder;
-  readonly #recent: RecentLines;
+  /** Lines of the last second: whoever removes the manifest meanwhile does not take them along. */
+  #recent: string[] = [];
+  #recentSince = 0;
   #handle: number;
   #inode: number;
   /** Where the file ended after the last line of this process. */
   #end = 0;
 
   /** Opens or makes the manifest of a folder. */
-  constructor(fs: typeof import("node:fs"), folder: StorageFolder, now: () => number) {
+  constructor(fs: typeof import("node:fs"), folder: StorageFolder) {
     this.#fs = fs;
     this.#folder = folder;
-    this.#recent = new RecentLines(now);
     ({ handle: this.#handle, inode: this.#inode } = this.#open());
   }
 
   #open(): { handle: number; inode: number; size: number } {
-    const { constants: { O_APPEND, O_CREAT, O_WRONLY, O_NONBLOCK }, ...fs } = this.#fs;
+    const fs = this.#fs;
+    const { O_APPEND, O_CREAT, O_WRONLY, O_NONBLOCK } = fs.constants;
     // Windows has no FIFOs in folders, and no O_NONBLOCK.
     const flags = O_WRONLY | O_CREAT | O_APPEND | (O_NONBLOCK ?? 0);
     let handle: number;
@@ -140,23 +103,29 @@ export class WriteOnlyManifest implements Manifest {
       if (inode === this.#inode) return size;
       this.#inode = inode;
       if (this.#fs.fstatSync(former).nlink > 0) return size;
-      return this.#recent.take().reduce((end, { bytes }) => this.#write(bytes, end), size);
+      return this.#recent.reduce((end, line) => this.#write(line, end)[1], size);
     } finally {
       this.#fs.closeSync(former);
     }
   }
 
-  append(bytes: Uint8Array, path: string): number {
-    const end = this.#write(bytes, this.#follow());
-    this.#recent.add({ bytes, path });
-    return end - bytes.length;
+  append(line: string): Position {
+    const position = this.#write(line, this.#follow());
+    const now = performance.now();
+    if (now - this.#recentSince > 1000) {
+      this.#recentSince = now;
+      this.#recent = [];
+    }
+    this.#recent.push(line);
+    return position;
   }
 
-  /** Writes a line at the end, which is at `size`, and returns where it ends now. */
-  #write(bytes: Uint8Array, size: number): number {
-    const written = afterTear(size > 0 && size !== this.#end, bytes);
-    mustBeWhole(this.#fs.writeSync(this.#handle, written), written);
-    return this.#end = size + written.length;
+  /** Writes a line at the end, which is at `size`. */
+  #write(line: string, size: number): Position {
+    const bytes = encodeLine(line, size > 0 && size !== this.#end);
+    if (this.#fs.writeSync(this.#handle, bytes) !== bytes.length) throw manifestFull();
+    this.#end = size + bytes.length;
+    return [size, this.#end];
   }
 
   check(): void {

@@ -11,7 +11,7 @@ export interface ManifestEntry
   readonly time: number;
 }
 
-/** The line with its LF. JSON escapes line feeds inside of texts, so an entry is always one line. */
+/** The line without its LF. JSON escapes line feeds inside of texts, so an entry is always one line. */
 export function formatEntry(entry: ManifestEntry): string {
   return JSON.stringify({
     path: entry.path,
@@ -24,14 +24,29 @@ export function formatEntry(entry: ManifestEntry): string {
     sequence: entry.session?.sequence,
     upload_id: entry.uploadId,
     client: entry.clientAddress,
-  }) + "\n";
+  });
 }
 
-const encoder = new TextEncoder();
+/** Ends a line. */
+export const LF = 10;
 
-/** The line with its LF, as bytes. */
-export function encodeEntry(entry: ManifestEntry): Uint8Array {
-  return encoder.encode(formatEntry(entry));
+const encoder = new TextEncoder();
+let buffer = new Uint8Array([LF, ...new Uint8Array(4095)]);
+
+/**
+ * The bytes of a line, its LF added, valid until the next call.
+ *
+ * @param afterTear Whether a line feed comes before it, because the file may end inside another line.
+ */
+export function encodeLine(line: string, afterTear = false): Uint8Array {
+  const most = 3 * line.length + 2;
+  if (most > buffer.length) {
+    buffer = new Uint8Array(most);
+    buffer[0] = LF;
+  }
+  const { written } = encoder.encodeInto(line, buffer.subarray(1));
+  buffer[written + 1] = LF;
+  return buffer.subarray(afterTear ? 0 : 1, written + 2);
 }
 
 /** The entry of a line; undefined if the line is malformed. Whoever uses the path must check it. */
@@ -110,7 +125,7 @@ export function* readLines(
     const base = position - rest.length;
     position += count;
     let at = 0;
-    for (let lf = bytes.indexOf(10); lf >= 0 && start < until; lf = bytes.indexOf(10, at)) {
+    for (let lf = bytes.indexOf(LF); lf >= 0 && start < until; lf = bytes.indexOf(LF, at)) {
       const end = base + lf + 1;
       const whole = at > 0 || !overlong;
       const text = whole ? decoder.decode(bytes.subarray(at, lf)) : undefined;

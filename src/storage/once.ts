@@ -5,21 +5,24 @@
  * @module
  */
 import { FxferError } from "../errors.ts";
+import { LATE, within } from "../within.ts";
 import type { Claim } from "./claims.ts";
 import { append, remember, syncFolders, type WholeFile } from "./commit.ts";
 import { digestOf } from "./digest.ts";
 import type { DiskParts, ReadingParts } from "./disk_parts.ts";
-import { hashName } from "./hash_table.ts";
-import { encodeEntry } from "./manifest_lines.ts";
+import { formatEntry } from "./manifest_lines.ts";
 import { isFinalPath } from "./naming.ts";
-import { LATE, within } from "../within.ts";
 import type { SealedFile, StoredFile } from "./types.ts";
 
 /** How long a try waits for another one with its upload id, in milliseconds. */
 const WAIT_MS = 2000;
 
-/** How long the flush of a file that is finished for another may take, in milliseconds. */
-const FLUSH_WAIT_MS = 1500;
+/**
+ * So long a recovered commit waits for the flush of its folders, in milliseconds: one that hangs is often the
+ * reason why the commit was cut short. Then the file itself is flushed once more, and with it the journal
+ * (ext4, XFS, Btrfs) that has its name.
+ */
+const FLUSH_MS = 1000;
 
 /** The pause between two looks whether the other one has ended, in milliseconds. */
 const PAUSE_MS = 5;
@@ -29,7 +32,7 @@ const PAUSE_MS = 5;
  * the id up in the same synchronous step, and ends the claim.
  */
 export function claimNow({ known, claims }: ReadingParts, uploadId: string): Claim | undefined {
-  const claim = claims.take(hashName(uploadId));
+  const claim = claims.take(uploadId);
   if (claim === undefined) return undefined;
   let ready = false;
   try {
@@ -55,13 +58,12 @@ export async function claimLater(
   finalPath?: string,
 ): Promise<Claim | undefined> {
   const { claims, known } = reading;
-  const name = hashName(uploadId);
   const until = performance.now() + WAIT_MS;
   for (;;) {
-    let claim = claims.take(name);
+    let claim = claims.take(uploadId);
     if (claim?.left) {
       await finishLeft(parts, reading, claim);
-      claim = claims.take(name);
+      claim = claims.take(uploadId);
     }
     if (claim !== undefined) {
       try {
@@ -72,7 +74,7 @@ export async function claimLater(
         throw error;
       }
     }
-    if (finalPath !== undefined && claims.peek(name)?.path === finalPath) return undefined;
+    if (finalPath !== undefined && claims.peek(uploadId)?.path === finalPath) return undefined;
     if (performance.now() > until) {
       throw new FxferError(
         "busy",
@@ -130,9 +132,6 @@ async function finishLeft(
 /**
  * Sees to it that a whole file under its final name has its line and is flushed as by its commit.
  *
- * Somebody waits for it who may have waited long already: its connection was displaced because a flush
- * hangs. So a flush that does not end is not waited for, and the result says at which level the file is.
- *
  * @param time When it was committed, in milliseconds since the epoch.
  */
 export async function listWhole(
@@ -143,29 +142,20 @@ export async function listWhole(
 ): Promise<StoredFile> {
   const { finalPath: path, size, sha256, spec } = file;
   const durable = parts.durability === "durable";
-  let isLate = durable && await isFlushLate(parts, syncFolders(parts, path), path);
+  if (durable && await within(FLUSH_MS, syncFolders(parts, path)) === LATE) {
+    using handle = await Deno.open(parts.folder.at(path), { read: true });
+    await parts.flush.contents(handle, "durable");
+  }
   await known.refresh();
   const isListed = spec.uploadId === undefined
     ? manifest.positionOf(path) !== undefined
     : known.get(spec.uploadId)?.path === path;
   if (!isListed) {
-    append(parts, file, encodeEntry({ ...spec, path, size, sha256, time }));
+    append(parts, file, formatEntry({ ...spec, path, size, sha256, time }));
     parts.log.info("storage.recovered", { path, size });
   }
-  isLate ||= durable && await isFlushLate(parts, parts.manifestSync.sync(""), path);
-  const stored = remember(parts, file);
-  return isLate ? { ...stored, durability: "data" } : stored;
-}
-
-async function isFlushLate(
-  { log }: DiskParts,
-  flush: Promise<void>,
-  path: string,
-): Promise<boolean> {
-  if (await within(FLUSH_WAIT_MS, flush) !== LATE) return false;
-  log.warn("storage.flush_hangs", { path });
-  flush.catch((cause) => log.warn("storage.unflushed", { path, cause }));
-  return true;
+  if (durable) await parts.manifestSync.sync("");
+  return remember(parts, file);
 }
 
 /** Whether all bytes of a sealed file stand under a path. */

@@ -86,9 +86,9 @@ export async function openParts(path: string, options: DiskStorageOptions): Prom
     folder.make();
     if (tier === "RW") {
       const learn = durability === "durable" ? () => manifestSync.sync("") : undefined;
-      reading = openReading(folder, now, randomHex, learn, log);
+      reading = openReading(folder, randomHex, learn, log);
     }
-    manifest = reading?.manifest ?? new WriteOnlyManifest(fs, folder, now);
+    manifest = reading?.manifest ?? new WriteOnlyManifest(fs, folder);
   } catch (error) {
     if (error instanceof FxferError) throw error;
     const reason = error instanceof Error ? error.message : String(error);
@@ -138,12 +138,11 @@ export function closeParts({ manifest, reading }: DiskParts): void {
 /** Opens what takes permission to read. It follows a manifest that was moved, and a folder that was replaced (S-MAN-3). */
 function openReading(
   folder: StorageFolder,
-  now: () => number,
   randomHex: RandomHex,
   flushManifest: (() => Promise<void>) | undefined,
   log: Logger,
 ): ReadingParts {
-  const manifest = new ReadableManifest(folder, now);
+  const manifest = new ReadableManifest(folder);
   let claims: Claims;
   try {
     claims = new Claims(folder, randomHex);
@@ -162,8 +161,8 @@ function openReading(
       claims.own = claims.fresh();
     }
     known.switch(same);
-    return same;
   };
+  manifest.lost = (cause) => log.warn("storage.manifest_lost", { cause });
   return { manifest, known, claims };
 }
 

@@ -5,6 +5,7 @@ import { commitNow, type WholeFile } from "./commit.ts";
 import { creation, type DiskParts, nameFile, removeQuietly } from "./disk_parts.ts";
 import { checkDigest } from "./digest.ts";
 import { asStorageError, isAbsent, isTaken } from "./io_errors.ts";
+import type { Position } from "./manifest.ts";
 import { claimLater, claimNow } from "./once.ts";
 import type { MayPublish, PutSpec, StoredFile } from "./types.ts";
 import { replayOf } from "./upload_index.ts";
@@ -102,7 +103,7 @@ class SmallFile implements WholeFile {
   readonly finalPath: string;
   sha256 = "";
   named?: boolean;
-  listed?: readonly [start: number, end: number];
+  listed?: Position | undefined;
   readonly #parts: DiskParts;
   /** Whether this object has made the file under the temporary name. */
   #made = false;

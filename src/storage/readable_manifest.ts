@@ -2,36 +2,46 @@
 import { FxferError } from "../errors.ts";
 import type { StorageFolder } from "./folder.ts";
 import { share, tryLock } from "./locks.ts";
-import {
-  afterTear,
-  type Line,
-  MANIFEST,
-  type Manifest,
-  mustBeWhole,
-  notRegular,
-  RecentLines,
-} from "./manifest.ts";
-import { entryOf, readLines } from "./manifest_lines.ts";
+import { MANIFEST, type Manifest, manifestFull, notRegular, type Position } from "./manifest.ts";
+import { encodeLine, entryOf, LF, readLines } from "./manifest_lines.ts";
+
+/**
+ * While lines follow each other, the path is looked at so often, in milliseconds: a look takes 2 µs, which is
+ * too much for each small file. Lines written since the last look are kept, and written again if the next
+ * one finds another file.
+ */
+const LOOK_MS = 1;
+
+/** After the last line comes one more look, in milliseconds. */
+const LAST_LOOK_MS = 200;
+
+/** A line without its LF, and the path it is of. */
+interface Line {
+  readonly line: string;
+  readonly path: string;
+}
 
 /** The manifest of tier RW, which can also be read. */
 export class ReadableManifest implements Manifest {
   readonly #folder: StorageFolder;
-  readonly #recent: RecentLines;
+  /** What was written since the last look. */
+  #unverified: Line[] = [];
   #file: Deno.FsFile;
   /** What the open file is, to be compared with what the path leads to. */
   #info: Deno.FileInfo;
   /** The end of the last line that this process has found to be whole. */
   #end = 0;
-  /**
-   * Called when the path has led to another file, with the handle of the former one, which it may keep.
-   * Returns whether the storage folder is still the same.
-   */
-  switched: (former: Deno.FsFile) => boolean = () => true;
+  #lookedAt = -Infinity;
+  #lastLook: ReturnType<typeof setTimeout> | undefined;
+  /** Called when the path has led to another file. It closes the handle of the former one when it likes. */
+  switched: (former: Deno.FsFile) => void = (former) => former.close();
+
+  /** Called where the manifest could not be looked for after its last line. */
+  lost: (cause: unknown) => void = () => {};
 
   /** Opens or makes the manifest of a folder. */
-  constructor(folder: StorageFolder, now: () => number) {
+  constructor(folder: StorageFolder) {
     this.#folder = folder;
-    this.#recent = new RecentLines(now);
     this.#file = openToRead(folder);
     this.#info = this.#file.statSync();
   }
@@ -43,8 +53,13 @@ export class ReadableManifest implements Manifest {
 
   /** Looks at the path, opens the manifest that is there if it is another one, and returns its size. */
   follow(): number {
-    if (!this.#folder.holds(MANIFEST, this.#info)) this.#switch();
-    return this.#size();
+    const { ino, dev } = this.#info;
+    const info = this.#folder.kind(MANIFEST);
+    const same = info !== undefined && info.ino === ino && info.dev === dev;
+    if (!same) this.#switch();
+    if (this.#unverified.length > 0) this.#unverified = [];
+    this.#lookedAt = performance.now();
+    return same ? info.size : this.#size();
   }
 
   #size(): number {
@@ -53,58 +68,76 @@ export class ReadableManifest implements Manifest {
 
   #switch(): void {
     const file = openToRead(this.#folder);
-    const former = this.#file;
     // Whoever waits for a flush of an earlier line will flush the new file only.
-    former.syncDataSync();
-    const removed = former.statSync().nlink === 0;
+    this.#file.syncDataSync();
+    const former = this.#file;
     this.#file = file;
     this.#info = file.statSync();
     this.#end = 0;
-    const lines = this.#recent.take();
-    if (!this.switched(former) || !removed) return;
-    for (const line of lines) this.#write(line);
+    this.switched(former);
+    for (const { line, path } of this.#unverified) {
+      if (this.#folder.kind(path) !== undefined) this.#write(line, this.#size());
+    }
   }
 
-  append(bytes: Uint8Array, path: string): number {
-    const { file } = this;
-    this.follow();
-    if (file !== this.#file && this.#folder.kind(path) === undefined) {
-      throw new FxferError("internal_error", "Cannot list file: its folder was replaced");
+  append(line: string, path: string): Position {
+    let before = this.#end;
+    if (performance.now() - this.#lookedAt >= LOOK_MS) {
+      const { file } = this;
+      before = this.follow();
+      if (file !== this.#file && this.#folder.kind(path) === undefined) {
+        throw new FxferError("internal_error", "Cannot list file: its folder was replaced");
+      }
     }
-    const line = { bytes, path };
-    const position = this.#write(line);
-    this.#recent.add(line);
+    const position = this.#write(line, before);
+    this.#unverified.push({ line, path });
+    this.#lastLook ??= setTimeout(() => this.#look(), LAST_LOOK_MS);
     return position;
   }
 
-  #write({ bytes, path }: Line): number {
+  #look(): void {
+    this.#lastLook = undefined;
+    try {
+      this.follow();
+    } catch (error) {
+      this.lost(error);
+    }
+  }
+
+  /** @param before Where the file ended when this process last looked. */
+  #write(line: string, before: number): Position {
     for (;;) {
-      const before = this.#size();
-      const written = afterTear(before !== this.#end && !this.#endsWhole(before), bytes);
-      mustBeWhole(this.#file.writeSync(written), written);
-      const after = before + written.length;
-      if (this.#size() === after) {
-        this.#end = after;
-        return after - bytes.length;
+      const bytes = encodeLine(line, before !== this.#end && !this.#endsWhole(before));
+      if (this.#file.writeSync(bytes) !== bytes.length) {
+        this.#lookedAt = -Infinity;
+        throw manifestFull();
       }
-      // Another process has written meanwhile. If it tore its line, this one may be glued to that.
-      const position = this.positionOf(path, before);
-      if (position !== undefined) return position;
+      // In append mode the position is the end of these bytes now, whoever has written before and after.
+      const end = this.#file.seekSync(0, Deno.SeekMode.Current);
+      const start = end - bytes.length;
+      if (start === this.#end || bytes[0] === LF || this.#endsWhole(start)) {
+        this.#end = end;
+        return [bytes[0] === LF ? start + 1 : start, end];
+      }
+      before = end; // another process has torn its line just before, and this one is glued to it
     }
   }
 
   #endsWhole(end: number): boolean {
+    if (end === 0) return true;
     const last = new Uint8Array(1);
     this.#file.seekSync(end - 1, Deno.SeekMode.Start);
     this.#file.readSync(last);
-    return last[0] === 10;
+    return last[0] === LF;
   }
 
-  /** The position of the first line, from `from` on, that is of this final path. */
-  positionOf(path: string, from = 0): number | undefined {
+  /** Where the first line, from `from` on, stands that is of this final path. */
+  positionOf(path: string, from = 0): Position | undefined {
     const beginning = `{"path":"${path}"`;
     for (const line of readLines(this.#file, from)) {
-      if (line.text?.startsWith(beginning) && entryOf(line) !== undefined) return line.start;
+      if (line.text?.startsWith(beginning) && entryOf(line) !== undefined) {
+        return [line.start, line.end];
+      }
     }
     return undefined;
   }
@@ -131,6 +164,10 @@ export class ReadableManifest implements Manifest {
   }
 
   close(): void {
+    if (this.#lastLook !== undefined) {
+      clearTimeout(this.#lastLook);
+      this.#look();
+    }
     this.#file.close();
   }
 }

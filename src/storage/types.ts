@@ -66,8 +66,6 @@ export interface StoredFile {
   readonly mimeType: string;
   /** True when the file was stored before, under the same upload id, and nothing was stored now. */
   readonly replayed: boolean;
-  /** The level that this file has reached, where that is less than the storage's: a folder's flush hangs. */
-  readonly durability?: Durability;
 }
 
 /** A partial file, as a session record remembers it.
