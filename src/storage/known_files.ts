@@ -5,7 +5,6 @@
  * @module
  */
 import type { Logger } from "../log.ts";
-import type { ReadingParts } from "./disk_parts.ts";
 import type { StorageFolder } from "./folder.ts";
 import { HashTable } from "./hash_table.ts";
 import { entryOf, type ManifestEntry, type RawLine, readLines } from "./manifest_lines.ts";
@@ -127,7 +126,7 @@ export class KnownFiles implements UploadIndex {
  * @returns The bytes of the listed files, each counted once; 0 unless they are counted.
  */
 export async function readKnownFiles(
-  { manifest, known }: Pick<ReadingParts, "manifest" | "known">,
+  { manifest, known }: { readonly manifest: ReadableManifest; readonly known: KnownFiles },
   folder: StorageFolder,
   log: Logger,
   countBytes: boolean,

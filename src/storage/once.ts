@@ -48,7 +48,8 @@ export function claimNow({ known, claims }: ReadingParts, uploadId: string): Cla
  * middle, what it was about to do is finished first.
  *
  * @param finalPath For a commit that goes on after another holder of its session: a claim for this very path
- * is that holder's. It does not stand in the way, and the result is undefined.
+ * is that holder's, and does not stand in the way.
+ * @returns Undefined where no claim is needed: the file is listed by now, or `finalPath` says so.
  * @throws {FxferError} `busy` when the other try did not come to its end.
  */
 export async function claimLater(
@@ -74,6 +75,8 @@ export async function claimLater(
         throw error;
       }
     }
+    await known.refresh();
+    if (known.get(uploadId) !== undefined) return undefined;
     if (finalPath !== undefined && claims.peek(uploadId)?.path === finalPath) return undefined;
     if (performance.now() > until) {
       throw new FxferError(
