@@ -74,7 +74,7 @@ export class KnownFiles implements UploadIndex {
    */
   refresh(): Promise<void> | undefined {
     if (this.#reading === undefined) {
-      const size = this.#manifest.follow();
+      const size = this.#manifest.follow(true);
       const unread = size - this.#index.readTo;
       if (unread === 0) return undefined;
       if (this.#flush === undefined && unread > 0 && unread <= SLICE_BYTES) {
@@ -100,22 +100,23 @@ export class KnownFiles implements UploadIndex {
     await this.#flush?.();
     const index = this.#index;
     while (index === this.#index && index.readTo < size) {
-      const from = index.readTo;
-      this.#learn(Math.min(size, from + (each ? START_SLICE_BYTES : SLICE_BYTES)), each);
-      if (index.readTo === from) break; // half a line, which is still being written
+      const slice = each === undefined ? SLICE_BYTES : START_SLICE_BYTES;
+      if (!this.#learn(Math.min(size, index.readTo + slice), each)) break;
       await new Promise((resolve) => setTimeout(resolve, 0));
     }
   }
 
-  #learn(until: number, each?: EachLine): void {
+  /** Returns false when it has come to half a line, which may still be being written. */
+  #learn(until: number, each?: EachLine): boolean {
     const index = this.#index;
     for (const line of readLines(index.file, index.readTo, until)) {
       const entry = each || line.text?.includes('"upload_id"') ? entryOf(line) : undefined;
       each?.(line, entry);
-      if (line.torn) return;
+      if (line.torn) return false;
       if (entry !== undefined) index.set(entry, line.start);
       index.readTo = line.end;
     }
+    return true;
   }
 }
 

@@ -130,9 +130,9 @@ export async function openParts(path: string, options: DiskStorageOptions): Prom
 
 /** Closes what a storage holds open besides its uploads. */
 export function closeParts({ manifest, reading }: DiskParts): void {
-  reading?.claims.own.end();
+  manifest.close(); // it may still find that the folder or the manifest is another one
   reading?.known.close();
-  manifest.close();
+  reading?.claims.own.end();
 }
 
 /** Opens what takes permission to read. It follows a manifest that was moved, and a folder that was replaced (S-MAN-3). */

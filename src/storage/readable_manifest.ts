@@ -51,14 +51,18 @@ export class ReadableManifest implements Manifest {
     return this.#file;
   }
 
-  /** Looks at the path, opens the manifest that is there if it is another one, and returns its size. */
-  follow(): number {
+  /**
+   * Looks at the path, opens the manifest that is there if it is another one, and returns its size.
+   *
+   * @param believe Whether a line that comes right after needs no look of its own.
+   */
+  follow(believe = false): number {
     const { ino, dev } = this.#info;
     const info = this.#folder.kind(MANIFEST);
     const same = info !== undefined && info.ino === ino && info.dev === dev;
     if (!same) this.#switch();
     if (this.#unverified.length > 0) this.#unverified = [];
-    this.#lookedAt = performance.now();
+    if (believe) this.#lookedAt = performance.now();
     return same ? info.size : this.#size();
   }
 
@@ -84,7 +88,7 @@ export class ReadableManifest implements Manifest {
     let before = this.#end;
     if (performance.now() - this.#lookedAt >= LOOK_MS) {
       const { file } = this;
-      before = this.follow();
+      before = this.follow(true);
       if (file !== this.#file && this.#folder.kind(path) === undefined) {
         throw new FxferError("internal_error", "Cannot list file: its folder was replaced");
       }

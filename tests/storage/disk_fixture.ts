@@ -24,6 +24,11 @@ export async function diskFixture(options: DiskStorageOptions): Promise<DiskFixt
     files: async () =>
       (await listFiles(folder)).filter((path) => !/^(commits\.jsonl$|\.claims\/)/.test(path)),
     lines: () => readManifest(folder),
+    async another() {
+      const other = await DiskStorage.open(folder, options);
+      opened.push(other);
+      return other;
+    },
     async restart() {
       for (const storage of opened) await storage[Symbol.asyncDispose]();
       const fresh = await DiskStorage.open(folder, options);
