@@ -175,21 +175,22 @@ Deno.test("publish() and put() ask in the step that publishes whether they still
     await using dir = await TempDir.make();
     await using storage = await DiskStorage.open(dir.path, { durability });
     let displaced = false;
-    const permit = () => {
+    const mayPublish = () => {
       if (displaced) throw new Error("displaced");
     };
-    const upload = await storage.begin({ ...spec, permit });
+    const upload = await storage.begin(spec);
     await upload.write(utf8("hello"));
     await upload.seal();
     const many = new Uint8Array(20_000);
     const written = storage.put(
-      { ...spec, permit, session: { ...session, sequence: 5 } },
+      { ...spec, session: { ...session, sequence: 5 } },
       many,
       true,
+      mayPublish,
     );
     displaced = true;
     await assert.rejects(async () => await written, code("internal_error"));
-    await assert.rejects(() => upload.publish(), code("internal_error"));
+    await assert.rejects(() => upload.publish(mayPublish), code("internal_error"));
     await upload.discard();
     assert.deepEqual([await listStored(dir.path), await readManifest(dir.path)], [[], []]);
   }
