@@ -47,9 +47,10 @@ export function listenForHealth(
   { server: { health_port, host } }: Config,
   events: Events,
   readiness: Pick<Readiness, "check">,
+  log: Logger,
 ): Health | undefined {
   if (health_port === "off") return undefined;
-  const start = () => new Health({ hostname: host, port: health_port }, readiness);
+  const start = () => new Health({ hostname: host, port: health_port }, readiness, log);
   const health = listen(host, health_port, start, "--set server.health_port=0");
   const { hostname, port } = health.addr;
   events.emit({ type: "health.listening", hostname, port });

@@ -62,7 +62,7 @@ async function runServe(args: ParsedArgs, output: Output): Promise<number> {
   await using server = listen(host, port, () => serve(parts.options));
   const { storage, store } = parts.options;
   const readiness = new Readiness({ server, storage, store }, log);
-  await using _health = listenForHealth(config, events, readiness);
+  await using _health = listenForHealth(config, events, readiness, log);
   const { label: tier, durability } = storage;
   announce({ ...server.addr, tier, durability }, config, events, log, output);
   using _signals = onStop((signal) => {

@@ -1,4 +1,5 @@
 /** A listener, its connections, their clocks and limits, and a graceful stop. @module */
+import { acceptEach } from "../accept.ts";
 import { FxferError } from "../errors.ts";
 import { Events } from "../events.ts";
 import type { RequestHandler } from "../handler/mod.ts";
@@ -58,9 +59,6 @@ const RETRY_MS = 1000;
 /** Once the drain time is over, each connection has this long to send its notice and to close. */
 const LAST_MS = 3000;
 
-/** The pause after a failed accept: a few connections end meanwhile and give their handles back. */
-const ACCEPT_PAUSE_MS = 50;
-
 /** A running server; see the module's text.
  * @category Server */
 export class Server implements AsyncDisposable {
@@ -111,7 +109,7 @@ export class Server implements AsyncDisposable {
       closed: (connection) => this.#closed(connection),
     };
     this.#clock = setInterval(() => this.#tick(), tickMs(settings.clocks));
-    void this.#accept();
+    void acceptEach(listener, (conn) => this.#take(conn), log);
   }
 
   /** Connections open now. */
@@ -127,25 +125,6 @@ export class Server implements AsyncDisposable {
   /** Whether the server was told to stop: from then on it is not ready for new connections (S-DRN-1). */
   get stopping(): boolean {
     return this.#stopped !== undefined;
-  }
-
-  /** Accepts until the listener is closed. A `for await` over it would end for good at the first EMFILE. */
-  async #accept(): Promise<void> {
-    for (let failures = 0;;) {
-      try {
-        this.#take(await this.#listener.accept());
-        failures = 0;
-      } catch (error) {
-        if (error instanceof Deno.errors.BadResource || error instanceof Deno.errors.Interrupted) {
-          return; // closed
-        }
-        // A peer that was gone before it was accepted says nothing about the next one.
-        if (isPeerGone(error)) continue;
-        // EMFILE and the like: said once, not twenty times a second.
-        if (failures++ === 0) this.#log.warn("accept.failed", { cause: error });
-        await new Promise((resolve) => setTimeout(resolve, ACCEPT_PAUSE_MS));
-      }
-    }
   }
 
   #take(conn: Deno.TcpConn): void {
