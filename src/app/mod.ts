@@ -4,6 +4,7 @@
  *
  * @module
  */
+export { keepServing } from "./guard.ts";
 export { announce, listen, listenForHealth } from "./listening.ts";
 export { openSessions, serveOptions, type Sessions, wire } from "./parts.ts";
 export { serveWorkers, workerCount } from "./workers/parent.ts";

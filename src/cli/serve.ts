@@ -1,11 +1,19 @@
 /** `fxfer serve`: its flags, and running the server until it is stopped. @module */
 import { Readiness } from "../admin/mod.ts";
-import { announce, listen, listenForHealth, serveWorkers, wire, workerCount } from "../app/mod.ts";
+import {
+  announce,
+  keepServing,
+  listen,
+  listenForHealth,
+  serveWorkers,
+  wire,
+  workerCount,
+} from "../app/mod.ts";
 import { loadConfig, type LoadOptions } from "../config/mod.ts";
 import { Events } from "../events.ts";
-import { createLogger, logEvents } from "../log.ts";
+import { createLogger, logEvents, type Logger } from "../log.ts";
 import { serve } from "../server/mod.ts";
-import { logSink, onStop, type Output } from "../terminal/mod.ts";
+import { logSink, onHangup, onStop, type Output } from "../terminal/mod.ts";
 import { traceEvents } from "../trace/mod.ts";
 import type { CommandSpec, ParsedArgs } from "./args.ts";
 import type { Command } from "./command.ts";
@@ -24,7 +32,8 @@ export const SERVE: CommandSpec = {
     "Defaults come first, then the configuration file, then flags and --set. The file is read only " +
     "where reading it is permitted.",
     "SIGTERM and SIGINT end it gracefully: uploads under way get server.drain_timeout seconds, then " +
-    "they are cut and can be resumed. A second signal ends it at once.",
+    "they are cut and can be resumed. A second signal ends it at once. SIGHUP, after the file behind " +
+    "standard error was renamed, makes the log go on in a new one (on Linux, with --allow-read).",
   ],
 };
 
@@ -44,6 +53,8 @@ async function runServe(args: ParsedArgs, output: Output): Promise<number> {
   const sink = logSink(output.err, format);
   const log = createLogger(sink, level);
   for (const note of notes) log.info("config.note", { note });
+  using _guard = keepServing(log);
+  using _hangup = onHangup(() => reopenLog(output, log));
   const events = new Events((cause) => log.error("listener.failed", { cause }));
   logEvents(events, log);
   // --quiet does not hide the trace: it was asked for.
@@ -71,4 +82,13 @@ async function runServe(args: ParsedArgs, output: Output): Promise<number> {
   });
   await server.finished;
   return 0;
+}
+
+/** Where the log cannot be opened anew, it goes on where it is: in the file of the former name, say. */
+function reopenLog({ reopen }: Output, log: Logger): void {
+  try {
+    if (reopen?.()) log.info("log.reopened");
+  } catch (cause) {
+    log.warn("log.not_reopened", { cause });
+  }
 }

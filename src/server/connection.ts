@@ -52,6 +52,9 @@ export const NOTICE: ReplyHeader = {
 /** For how long a displaced connection may take what its peer had sent: the notice is due within 250 ms. */
 const TAKEOVER_GRACE_MS = 100;
 
+/** While the server stops, a client between two frames of a file may be silent for this long. */
+const BETWEEN_FRAMES_MS = 1000;
+
 /** How long the last write after an interruption may take: the peer may not read. */
 const GOODBYE_MS = 250;
 
@@ -74,6 +77,8 @@ export class Connection implements ConnectionContext {
   #interruption: FxferError | undefined;
   #stopping: FxferError | undefined;
   #requests = 0;
+  /** Whether the last frame left its file open: the next one goes on with it. */
+  #openFile = false;
 
   constructor(
     conn: Deno.TcpConn,
@@ -102,9 +107,13 @@ export class Connection implements ConnectionContext {
     this.#output.interrupt(error);
   }
 
-  /** Graceful stop (S-DRN-1): at the next frame boundary the notice is sent; a frame under way goes on. */
+  /**
+   * Graceful stop (S-DRN-1): at the next frame boundary the notice is sent; a frame under way goes on,
+   * and so does a file that takes several frames.
+   */
   stop(notice: FxferError): void {
     this.#stopping ??= notice;
+    if (this.#openFile) return;
     if (this.#input.payloadDone && this.#input.waiting !== "busy") this.interrupt(notice);
   }
 
@@ -123,6 +132,9 @@ export class Connection implements ConnectionContext {
     const { acceptedAt, keepaliveMs } = this;
     const { waiting, headerSince, windowAt } = this.#input;
     const { quietSince, received } = this.#reader;
+    if (this.#stopping !== undefined && waiting === "idle") {
+      if (now - quietSince > BETWEEN_FRAMES_MS) return this.interrupt(this.#stopping);
+    }
     const view = { waiting, acceptedAt, headerSince, quietSince, keepaliveMs, windowAt, received };
     const code = expiredClock(view, clocks, now);
     if (code !== undefined) return this.interrupt(new FxferError(code));
@@ -165,7 +177,7 @@ export class Connection implements ConnectionContext {
   /** Serves request after request: returns when the peer ends, throws the notice when the server does. */
   async #serve(): Promise<void> {
     for (;;) {
-      if (this.#stopping !== undefined) throw this.#stopping;
+      if (this.#stopping !== undefined && !this.#openFile) throw this.#stopping;
       const head = this.#input.bufferedHead() ?? await this.#input.head();
       if (head === undefined) return;
       if (head.type === "fault") throw head.error;
@@ -222,6 +234,7 @@ export class Connection implements ConnectionContext {
   #answer(request: Request, { body, id, mode }: Reply): void {
     if (request.version === 1) return this.#v1Results.add(body);
     const header = this.#last;
+    if (header.action === "transfer") this.#openFile = body.code === "partial";
     if (id !== undefined || mode !== undefined) {
       this.#last = { ...header, id: id ?? null, mode: mode ?? header.mode };
     }
