@@ -78,6 +78,9 @@ async function open(
   return Object.assign(opened.move(), { storage, store });
 }
 
+/** Names of the storage, in whose folder the database is: its list and its files. */
+const RESERVED = /^(commits\.jsonl|(received|file)_.*|session_[0-9a-f-]{36})$/i;
+
 async function openStore(
   { stateful, storage }: Config,
   opened: AsyncDisposableStack,
@@ -87,6 +90,13 @@ async function openStore(
     case "memory":
       return opened.use(new MemorySessionStore());
     case "sqlite":
+      if (RESERVED.test(stateful.sqlite_file)) {
+        throw new FxferError(
+          "config_invalid",
+          `Cannot use configuration: stateful.sqlite_file is ${stateful.sqlite_file}, a name that ` +
+            "the storage itself uses in its folder",
+        );
+      }
       return opened.use(
         await SqliteSessionStore.open(`${storage.path}/${stateful.sqlite_file}`, {
           flush: storage.durability === "durable",

@@ -37,11 +37,13 @@ export class StorageFolder {
     return `${this.root}/${path}`;
   }
 
-  /** Makes the storage folder (and `.incoming` in tier RW) if they are missing. */
+  /**
+   * Makes the storage folder (and `.incoming` in tier RW) if they are missing. The folder itself may be
+   * a link to one, because the operator has named it; what is in it may not.
+   */
   make(): void {
     this.#made.clear();
     Deno.mkdirSync(this.root, { recursive: true, mode: 0o750 });
-    this.#mustBeFolder(this.root);
     if (this.tier === "RW") this.#makeFolder(INCOMING);
   }
 

@@ -5,7 +5,7 @@
  * @module
  */
 import type { DatabaseSync } from "node:sqlite";
-import { FxferError } from "../errors.ts";
+import { FxferError, reasonOf } from "../errors.ts";
 
 /** "fxfr": tells fxfer, and the program file(1), that the database is fxfer's. */
 const APPLICATION_ID = 0x66786672;
@@ -84,9 +84,8 @@ export async function openDatabase(
   } catch (error) {
     db?.close();
     if (error instanceof FxferError) throw error;
-    throw new FxferError("store_unavailable", `Cannot open session store ${path}`, {
-      cause: error,
-    });
+    const message = `Cannot open session store ${path}: ${reasonOf(error)}`;
+    throw new FxferError("store_unavailable", message, { cause: error });
   }
 }
 
