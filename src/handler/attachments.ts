@@ -8,9 +8,10 @@ import { FxferError } from "../errors.ts";
 import type { Events, Rule, SessionEvent } from "../events.ts";
 import { describeError, type Logger } from "../log.ts";
 import { omitUndefined } from "../omit_undefined.ts";
-import type { Moved, SessionRecord } from "../session/mod.ts";
+import type { Moved, SessionRecord, Sight } from "../session/mod.ts";
 import type { FileStorage, Upload } from "../storage/mod.ts";
 import type { SessionStore } from "../store/mod.ts";
+import type { Clock } from "./clock.ts";
 import type { StatefulOptions } from "./stateful_options.ts";
 import { type Facts, tell, type Telling } from "./tell.ts";
 import type { ConnectionContext } from "./types.ts";
@@ -24,6 +25,12 @@ export interface SessionServices extends Telling {
   readonly storage: FileStorage;
   readonly options: StatefulOptions;
   readonly attachments: Attachments;
+  /** Absent where the time is handed in as an option. */
+  readonly clock?: Clock;
+  /** The time by the wall clock, which takeovers are counted by. */
+  readonly wallTime: () => number;
+  /** What the last sweep saw of sessions whose time seems to be over, by id. */
+  sights: ReadonlyMap<string, Sight>;
   readonly health: StoreHealth;
   readonly events: Events;
   readonly log: Logger;

@@ -155,7 +155,7 @@ async function resume(
     await closeOld(services, id, context);
     return await create(services, data, context);
   }
-  if (lifeOf(found, options.now()) === "attached" && isFlapping(found, options.now())) {
+  if (lifeOf(found, options.now()) === "attached" && isFlapping(found, services.wallTime())) {
     const text = "Cannot attach: the session changes hands too often";
     throw new FxferError("takeover_flapping", text, { fields: { retry_after_ms: FLAP_RETRY_MS } });
   }
@@ -182,7 +182,7 @@ async function resume(
 
 /** The terms agreed: a client may ask for less than the server's, not for more. */
 function attachInit(
-  { options }: SessionServices,
+  { options, wallTime }: SessionServices,
   data: ConnectData,
   context: ConnectionContext,
 ): AttachInit {
@@ -190,6 +190,7 @@ function attachInit(
     asked === undefined ? ours : Math.min(ours, Math.max(1, asked) * 1000);
   return {
     now: options.now(),
+    wallTime: wallTime(),
     clientAddress: context.clientAddress,
     instance: options.instance,
     keepaliveMs: least(data.keepaliveS, options.keepaliveMs),

@@ -8,7 +8,15 @@
  */
 import type { Events } from "../events.ts";
 import type { Logger } from "../log.ts";
-import { expire, lifeOf, renewLease, type SessionRecord } from "../session/mod.ts";
+import {
+  expire,
+  lifeOf,
+  look,
+  mayEnd,
+  renewLease,
+  type SessionRecord,
+  type Sight,
+} from "../session/mod.ts";
 import type { FileStorage } from "../storage/mod.ts";
 import type { SessionStore } from "../store/mod.ts";
 import { tellFinished } from "./recovery.ts";
@@ -97,6 +105,7 @@ export function sweepRegularly(services: SessionServices): AsyncDisposable {
   const { health, log } = services;
   return every(SWEEP_MS, async () => {
     try {
+      await services.clock?.follow(services.store);
       await sweep(services);
       health.answered();
     } catch (cause) {
@@ -108,13 +117,23 @@ export function sweepRegularly(services: SessionServices): AsyncDisposable {
 
 /** One pass over the store. Throws what the store throws. */
 export async function sweep(services: SessionServices): Promise<void> {
-  const { attachments, store, options, events } = services;
+  const { attachments, store, options, events, clock } = services;
+  const sights = new Map<string, Sight>();
+  const witness = { instance: options.instance, sharedClock: clock?.shared ?? true };
   for await (const record of store.list()) {
     // Finds the takeovers whose announcement was lost.
     if (record.instance !== options.instance) await fence(services, record);
-    const life = lifeOf(record, options.now());
-    if (life === "attached" || life === "detached") continue;
+    const now = options.now();
+    const life = lifeOf(record, now);
+    if (life === "attached" || life === "detached") {
+      // A connection in a payload that stands still saves nothing, and others see the lease run out.
+      if (life === "detached" && record.detachedAt === null) await renewHeld(services, record);
+      continue;
+    }
     if (record.endedAt === null) {
+      const sight = look(record, services.sights.get(record.id), now);
+      sights.set(record.id, sight);
+      if (!mayEnd(record, sight, { ...witness, now })) continue;
       await expireUnlessHeld(services, record);
       continue;
     }
@@ -128,6 +147,7 @@ export async function sweep(services: SessionServices): Promise<void> {
     await store.delete(record.id);
     tell(events, "session.forgotten", "S-CON-4", record, { ...record, state: "forgotten" }, {});
   }
+  services.sights = sights;
 }
 
 /**
@@ -142,19 +162,26 @@ export async function expireUnlessHeld(
   services: SessionServices,
   record: SessionRecord,
 ): Promise<boolean> {
-  const { attachments, store, options, events } = services;
-  const holder = attachments.holders.get(record.id);
-  if (holder !== undefined && !holder.displaced) {
-    const before = await holder.save(renewLease);
-    holder.tell("session.renewed", "S-CLK-4", before, {});
-    return true;
-  }
+  const { store, options, events } = services;
+  if (await renewHeld(services, record)) return true;
   const expired = expire(record, options.now());
   if (await store.save(expired)) {
     tell(events, "session.expired", "S-CLK-1", record, expired, {});
     await removePartial(services, record, expired);
   }
   return false;
+}
+
+/** Renews the lease of a session that a connection of this process holds; false where none does. */
+async function renewHeld(
+  { attachments }: SessionServices,
+  { id }: SessionRecord,
+): Promise<boolean> {
+  const holder = attachments.holders.get(id);
+  if (holder === undefined || holder.displaced) return false;
+  const before = await holder.save(renewLease);
+  holder.tell("session.renewed", "S-CLK-4", before, {});
+  return true;
 }
 
 /**

@@ -12,6 +12,7 @@ import { detach, fingerprint, judge, renewLease } from "../session/mod.ts";
 import type { FileStorage } from "../storage/mod.ts";
 import type { SessionStore } from "../store/mod.ts";
 import { type Attachment, Attachments, type SessionServices, StoreHealth } from "./attachments.ts";
+import { Clock } from "./clock.ts";
 import { connect } from "./connect.ts";
 import { sweepRegularly, watchTakeovers } from "./housekeeping.ts";
 import { abandon, finishPending } from "./open_file.ts";
@@ -45,16 +46,21 @@ export class StatefulHandler implements RequestHandler, AsyncDisposable {
     log: Logger = silentLogger,
   ) {
     const { events = new Events(), onStored } = options;
+    const clock = options.now === undefined ? new Clock() : undefined;
     this.#services = {
       store,
       storage,
-      options: { ...DEFAULT_STATEFUL_OPTIONS, ...options },
+      options: { ...DEFAULT_STATEFUL_OPTIONS, ...options, ...(clock && { now: clock.now }) },
       attachments: new Attachments(),
+      sights: new Map(),
+      wallTime: options.now ?? Date.now,
       health: new StoreHealth(store, events),
       events,
-      ...omitUndefined({ onStored }),
+      ...omitUndefined({ onStored, clock }),
       log,
     };
+    // The answer comes before that to the first request for a record.
+    void clock?.follow(store);
     this.#housekeeping.use(watchTakeovers(this.#services));
     this.#housekeeping.use(sweepRegularly(this.#services));
   }

@@ -30,7 +30,7 @@ export interface StatefulOptions extends Telling {
   readonly admitLoad: (live: number) => void;
   /** Whether there is a stateless mode to fall back to (S-DEG-1). */
   readonly offersStateless: boolean;
-  /** Milliseconds since the epoch; tests turn it. */
+  /** Milliseconds since the epoch, by a clock that all who share the store have. Tests turn it. */
   readonly now: () => number;
 }
 

@@ -201,3 +201,4 @@ export * from "./sequence.ts";
 export * from "./lifecycle.ts";
 export * from "./migration.ts";
 export * from "./authorise.ts";
+export * from "./witness.ts";

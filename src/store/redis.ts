@@ -61,6 +61,11 @@ const LOAD = redisScript(`
 return {redis.call('GET', KEYS[1]), redis.call('LRANGE', KEYS[2], 0, -1)}
 `);
 
+/** The time, by the clock of the one server that has the key. */
+const TIME = redisScript(`
+return redis.call('TIME')
+`);
+
 /** Records read at once by `list()`. */
 const PAGE = 32;
 
@@ -208,6 +213,16 @@ export class RedisSessionStore implements SessionStore {
         if (await begun) await subscriber.unsubscribe(channel, hear).catch(() => {});
       },
     };
+  }
+
+  /** The time of the Redis server; in a Cluster that of one node, the same for all who share the prefix. */
+  async now(): Promise<number> {
+    this.#check();
+    const [seconds, micros] = await this.#commands.script("read clock", TIME, [
+      "1",
+      `${this.#prefix}{clock}`,
+    ]) as string[];
+    return Number(seconds) * 1000 + Number(micros) / 1000;
   }
 
   get #channel(): string {

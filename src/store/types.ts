@@ -54,6 +54,11 @@ export interface SessionStore extends AsyncDisposable {
   /** Counts the sessions. It must be cheap: the server asks at each connect. */
   stats(): Promise<StoreStats>;
   /**
+   * Capability: the time in milliseconds since the epoch by a clock that all processes share. Absent:
+   * each has its own.
+   */
+  now?(): Promise<number>;
+  /**
    * Capability: tells every process that watches the store that a session has a new holder (S-TAKE-3).
    * The message should arrive within a second, and may be lost: what counts is the saved record with the
    * higher epoch. Absent: the former holder finds out when its next save returns false.
