@@ -4,6 +4,9 @@ import type { Logger } from "./log.ts";
 /** The pause after a failed accept: a few connections end meanwhile and give their handles back. */
 const ACCEPT_PAUSE_MS = 50;
 
+const { BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected } = Deno.errors;
+const PEER_GONE = [BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected];
+
 /**
  * Hands each connection to `take`, until the listener is closed. A `for await` over the listener would
  * end for good at the first EMFILE, and `Deno.serve` ends the process. Never rejects.
@@ -24,8 +27,7 @@ export async function acceptEach(
         return; // closed
       }
       // A peer that was gone before it was accepted says nothing about the next one.
-      const { ConnectionAborted, ConnectionReset } = Deno.errors;
-      if (error instanceof ConnectionAborted || error instanceof ConnectionReset) continue;
+      if (PEER_GONE.some((kind) => error instanceof kind)) continue;
       // EMFILE and the like: said once, not twenty times a second.
       if (failures++ === 0) log.warn("accept.failed", { cause: error });
       await new Promise((resolve) => setTimeout(resolve, ACCEPT_PAUSE_MS));
