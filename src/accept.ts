@@ -28,7 +28,7 @@ export async function acceptEach(
       }
       // A peer that was gone before it was accepted says nothing about the next one.
       if (PEER_GONE.some((kind) => error instanceof kind)) continue;
-      // EMFILE and the like: said once, not twenty times a second.
+      // EMFILE and the like: logged once, not twenty times a second.
       if (failures++ === 0) log.warn("accept.failed", { cause: error });
       await new Promise((resolve) => setTimeout(resolve, ACCEPT_PAUSE_MS));
     }

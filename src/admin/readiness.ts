@@ -32,7 +32,7 @@ export type ReadyState =
 /** An answer holds for this long: frequent probes must not make the server write to its disk all day. */
 const KEEP_MS = 1000;
 
-/** A part that takes longer to answer counts as away. */
+/** A part that takes longer to answer counts as not ready. */
 const PATIENCE_MS = 1500;
 
 const READY: ReadyState = { ready: true };
@@ -45,7 +45,7 @@ export class Readiness {
   #last: { readonly at: number; readonly state: Promise<ReadyState> } | undefined;
   #told: UnreadyReason | undefined;
 
-  /** Looks at these parts when asked. @param log Is told when the server is no longer ready and why, and when it is again. */
+  /** Looks at these parts when asked. @param log Has a line when the server is no longer ready, or is again. */
   constructor(parts: ReadinessParts, log: Logger = silentLogger) {
     this.#parts = parts;
     this.#log = log;
@@ -53,7 +53,7 @@ export class Readiness {
 
   /** Whether the server is ready, or why not. Never rejects. */
   check(): Promise<ReadyState> {
-    // At once, whatever was known a moment ago (S-DRN-1).
+    // A stop counts at once, although an earlier answer may still hold (S-DRN-1).
     if (this.#parts.server.stopping) return Promise.resolve({ ready: false, reason: "stopping" });
     const now = performance.now();
     if (this.#last === undefined || now - this.#last.at > KEEP_MS) {

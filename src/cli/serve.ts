@@ -5,8 +5,8 @@ import {
   keepServing,
   listen,
   listenForHealth,
+  openParts,
   serveWorkers,
-  wire,
   workerCount,
 } from "../app/mod.ts";
 import { loadConfig, type LoadOptions } from "../config/mod.ts";
@@ -19,7 +19,6 @@ import type { CommandSpec, ParsedArgs } from "./args.ts";
 import type { Command } from "./command.ts";
 import { CONFIG_OPTIONS, loadOptions } from "./config_flags.ts";
 
-/** The flags of `fxfer serve`. */
 export const SERVE: CommandSpec = {
   name: "serve",
   summary: "Receive files until stopped",
@@ -44,7 +43,6 @@ export function serveLoadOptions(args: ParsedArgs): LoadOptions {
   return args.has("quiet") ? { ...options, flags: [...options.flags, quiet] } : options;
 }
 
-/** `fxfer serve`. */
 export const SERVE_COMMAND: Command = { spec: SERVE, run: runServe };
 
 async function runServe(args: ParsedArgs, output: Output): Promise<number> {
@@ -68,7 +66,7 @@ async function runServe(args: ParsedArgs, output: Output): Promise<number> {
       return await serveWorkers({ config, workers, trace, sink, log, events, output });
     }
   }
-  await using parts = await wire(config, log, events);
+  await using parts = await openParts(config, log, events);
   const { host, port } = config.server;
   await using server = listen(host, port, () => serve(parts.options));
   const { storage, store } = parts.options;

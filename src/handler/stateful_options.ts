@@ -10,7 +10,7 @@ export interface StatefulOptions extends Telling {
   readonly instance: string;
   /** How long a detached session is kept (E). A client may ask for less. */
   readonly sessionTimeoutMs: number;
-  /** Live sessions, attached and detached. */
+  /** How many sessions may live, attached and detached. */
   readonly maxSessions: number;
   /** Keep-alive (K). A client may ask for less. */
   readonly keepaliveMs: number;
@@ -30,11 +30,11 @@ export interface StatefulOptions extends Telling {
   readonly admitLoad: (live: number) => void;
   /** Whether there is a stateless mode to fall back to (S-DEG-1). */
   readonly offersStateless: boolean;
-  /** Milliseconds since the epoch, by a clock that all who share the store have. Tests turn it. */
+  /** Milliseconds since the epoch, by a clock that all servers of the store share. */
   readonly now: () => number;
 }
 
-/** What holds where an option is absent: the numbers of the documented configuration.
+/** The defaults: those of the documented configuration.
  * @category Server */
 export const DEFAULT_STATEFUL_OPTIONS: StatefulOptions = {
   instance: "fxfer",

@@ -4,8 +4,8 @@
  *     bytes -> protocol -> dispatcher -> handler -> session + store / storage -> reply -> protocol -> bytes
  *              decode      choose        act        remember     / keep                  encode
  *
- * One request at a time, in order, one reply each. Whatever happens here stays here: no error of one
- * connection reaches another or the process.
+ * A connection serves one request at a time, in order, with one reply each. No error of a connection
+ * reaches another connection or ends the process.
  *
  * @module
  */
@@ -34,7 +34,7 @@ export interface ConnectionSettings {
   /** Counts the connections that do not wait for bytes. */
   readonly workload: { busy: number };
   readonly events: Events;
-  /** Called once, when a connection is closed and its handler knows. */
+  /** Called once, when a connection is closed and its handler was told. */
   closed(connection: Connection): void;
 }
 
@@ -49,7 +49,7 @@ export const NOTICE: ReplyHeader = {
   action: "disconnect",
 };
 
-/** For how long a displaced connection may take what its peer had sent: the notice is due within 250 ms. */
+/** For so long a displaced connection still reads what its peer has sent; its notice is due within 250 ms. */
 const TAKEOVER_GRACE_MS = 100;
 
 /** While the server stops, a client between two frames of a file may be silent for this long. */
@@ -58,7 +58,7 @@ const BETWEEN_FRAMES_MS = 1000;
 /** How long the last write after an interruption may take: the peer may not read. */
 const GOODBYE_MS = 250;
 
-/** See the module's text. */
+/** One connection; see the module's text. */
 export class Connection implements ConnectionContext {
   readonly connectionId: number;
   readonly clientAddress: string;
@@ -72,7 +72,7 @@ export class Connection implements ConnectionContext {
   readonly #input: Input;
   readonly #output: Output;
   readonly #v1Results: V1Results;
-  /** The header of the last request: a notice names its session. */
+  /** The header of the last request, which a notice repeats. */
   #last: ReplyHeader = NOTICE;
   #interruption: FxferError | undefined;
   #stopping: FxferError | undefined;
@@ -97,7 +97,7 @@ export class Connection implements ConnectionContext {
     this.#v1Results = new V1Results(settings.v1Ack, this.#output);
     this.#reader = new Reader(conn, this.#output, settings.workload);
     this.#input = new Input(this.#reader, settings.pools);
-    if (bytes !== undefined) this.#input.take(bytes);
+    if (bytes !== undefined) this.#input.decode(bytes);
   }
 
   interrupt(error: FxferError): void {
@@ -108,8 +108,8 @@ export class Connection implements ConnectionContext {
   }
 
   /**
-   * Graceful stop (S-DRN-1): at the next frame boundary the notice is sent; a frame under way goes on,
-   * and so does a file that takes several frames.
+   * Stops gracefully (S-DRN-1): a frame under way goes on, and so does a file that takes several frames.
+   * The notice is sent after it.
    */
   stop(notice: FxferError): void {
     this.#stopping ??= notice;
@@ -122,7 +122,7 @@ export class Connection implements ConnectionContext {
     this.#conn[Symbol.dispose]();
   }
 
-  /** Looks at the clocks. @param now By `performance.now()`. */
+  /** Interrupts the connection if one of its clocks has run out. @param now By `performance.now()`. */
   tick(now: number): void {
     const { clocks } = this.#settings;
     const { writingSince } = this.#output;
@@ -151,7 +151,7 @@ export class Connection implements ConnectionContext {
       await this.#serve();
     } catch (error) {
       if (error instanceof FxferError) notice = error;
-      else this.#failed(error);
+      else this.#logFailure(error);
     }
     try {
       await this.#settings.handler.closed?.(this);
@@ -169,12 +169,12 @@ export class Connection implements ConnectionContext {
     this.#settings.closed(this);
   }
 
-  /** Logs an error that is none of the peer's doing. */
-  #failed(cause: unknown): void {
+  /** Logs an error, unless it only says that the peer is gone. */
+  #logFailure(cause: unknown): void {
     if (!isPeerGone(cause)) this.log.error("connection.failed", { cause });
   }
 
-  /** Serves request after request: returns when the peer ends, throws the notice when the server does. */
+  /** Serves request after request. Returns if the peer ends; throws the notice if the server ends. */
   async #serve(): Promise<void> {
     for (;;) {
       if (this.#stopping !== undefined && !this.#openFile) throw this.#stopping;
@@ -188,7 +188,8 @@ export class Connection implements ConnectionContext {
 
   /** One request and its reply; false when the connection ends with it. */
   async #serveOne(head: Exclude<Head, { type: "fault" }>): Promise<boolean> {
-    // The system sends a first reply at once; a later one it could hold back until that is acknowledged.
+    // The system sends a first reply at once, but would hold a later one back until the peer has
+    // acknowledged the first.
     if (++this.#requests === 2) this.#conn.setNoDelay(true);
     const payload = this.#input;
     const request: Request = head.type === "request"
@@ -206,7 +207,7 @@ export class Connection implements ConnectionContext {
       reply = answer instanceof Promise ? await answer : answer;
     } catch (error) {
       failure = error;
-      // A client that lost its session (S-TAKE-2) is told by one notice, not by this reply as well.
+      // A client that lost its session (S-TAKE-2) gets one notice, and not this reply as well.
       if (error instanceof FxferError && error.code === "session_taken_over") throw error;
       if (this.#interruption !== undefined && !ENDS_REQUEST.has(this.#interruption.code)) {
         const same = error instanceof FxferError && error.code === this.#interruption.code;
@@ -225,7 +226,7 @@ export class Connection implements ConnectionContext {
     return await payload.discardPayload();
   }
 
-  /** The reply to a request that failed, or without one a notice. */
+  /** The body of the reply to a request that failed; without a request, that of a notice. */
   #refuse(error: unknown, request?: Request): ReplyBody {
     const { events } = this.#settings;
     return refusalOf(error, refusedOf(this.connectionId, request), { log: this.log, events });
@@ -262,7 +263,7 @@ export class Connection implements ConnectionContext {
       await this.#conn.closeWrite();
       await this.#reader.linger();
     } catch (error) {
-      if (!(error instanceof FxferError)) this.#failed(error);
+      if (!(error instanceof FxferError)) this.#logFailure(error);
     } finally {
       this.#input.release();
       this.#conn[Symbol.dispose]();

@@ -1,4 +1,12 @@
-/** The server: sockets in, replies out. @module */
+/**
+ * The server: accepts connections, reads requests from their sockets, lets a handler of handler/ answer each
+ * of them, and writes the replies. It also keeps the clocks and limits of connections, and stops gracefully.
+ *
+ *     serve.ts (puts all of it together) -> server.ts (listener, stop) -> connection.ts (one client)
+ *       -> reader.ts, input.ts (bytes to requests) -> dispatcher.ts (which handler) -> output.ts (replies)
+ *
+ * @module
+ */
 export { type ClockLimits } from "./clocks.ts";
 export { type V1Ack } from "./output.ts";
 export { Dispatcher, type Routes, type ServerMode } from "./dispatcher.ts";

@@ -17,7 +17,7 @@ import { refusalOf } from "./refusal.ts";
 
 /**
  * Counts the open connections of servers that listen on one port, so that `maxConnections` holds for
- * all of them together. Two that accept at the same instant may both find the last place free.
+ * all of them together. Two servers that accept at the same instant may both take the last place.
  * @category Server
  */
 export interface ConnectionCount {
@@ -50,7 +50,7 @@ export interface ServerSettings {
   readonly events?: Events;
 }
 
-/** So many refused connections may read their refusal at a time; more are just closed. */
+/** At most so many clients are told at a time why they are refused; further connections are just closed. */
 const MAX_REFUSING = 64;
 
 /** What a refused or stopped client waits before it comes back, in milliseconds. */
@@ -59,7 +59,7 @@ const RETRY_MS = 1000;
 /** Once the drain time is over, each connection has this long to send its notice and to close. */
 const LAST_MS = 3000;
 
-/** A running server; see the module's text.
+/** A running server.
  * @category Server */
 export class Server implements AsyncDisposable {
   /** Where it listens: with port 0, the port it was given. */
@@ -75,9 +75,9 @@ export class Server implements AsyncDisposable {
   readonly #events: Events;
   readonly #owned: AsyncDisposable | undefined;
   readonly #connections = new Set<Connection>();
-  /** Tells all connections the time. */
+  /** Makes all connections look at their clocks. */
   readonly #clock: ReturnType<typeof setInterval>;
-  /** Ends the wait of a stop for the last connection. */
+  /** Called when the last connection has closed; a stop waits for it. */
   #emptied: () => void = () => {};
   /** Open connections, also those whose proxy has not named the client yet. */
   #openNow = 0;
@@ -109,7 +109,7 @@ export class Server implements AsyncDisposable {
       closed: (connection) => this.#closed(connection),
     };
     this.#clock = setInterval(() => this.#tick(), tickMs(settings.clocks));
-    void acceptEach(listener, (conn) => this.#take(conn), log);
+    void acceptEach(listener, (conn) => this.#admit(conn), log);
   }
 
   /** Connections open now. */
@@ -117,7 +117,7 @@ export class Server implements AsyncDisposable {
     return this.#openNow;
   }
 
-  #counted(change: 1 | -1): void {
+  #count(change: 1 | -1): void {
     this.#openNow += change;
     this.#settings.count?.add(change);
   }
@@ -127,7 +127,7 @@ export class Server implements AsyncDisposable {
     return this.#stopped !== undefined;
   }
 
-  #take(conn: Deno.TcpConn): void {
+  #admit(conn: Deno.TcpConn): void {
     const { proxy, maxConnections, count } = this.#settings;
     try {
       if ((count?.total ?? this.#openNow) >= maxConnections) {
@@ -144,12 +144,12 @@ export class Server implements AsyncDisposable {
     }
   }
 
-  /** Learns from a proxy whose connection this is; until then the connection only counts. Never rejects. */
+  /** Reads from a proxy whose connection it forwards, then opens that connection. Never rejects. */
   async #takeProxied(conn: Deno.TcpConn, proxy: ProxyGate): Promise<void> {
-    this.#counted(1);
+    this.#count(1);
     const { signal } = this.#stopping;
     try {
-      const arrival = await proxy.read(conn, signal).finally(() => this.#counted(-1));
+      const arrival = await proxy.read(conn, signal).finally(() => this.#count(-1));
       signal.throwIfAborted();
       if (arrival === undefined) conn[Symbol.dispose]();
       else this.#open(conn, arrival);
@@ -167,7 +167,7 @@ export class Server implements AsyncDisposable {
     }
     const connection = new Connection(conn, ++this.#accepted, arrival, this.#shared, this.#log);
     this.#connections.add(connection);
-    this.#counted(1);
+    this.#count(1);
     void connection.run();
   }
 
@@ -178,18 +178,18 @@ export class Server implements AsyncDisposable {
 
   #closed(connection: Connection): void {
     this.#connections.delete(connection);
-    this.#counted(-1);
+    this.#count(-1);
     if (this.#connections.size === 0) this.#emptied();
   }
 
-  /** Refuses a connection; a stop waits until it has been told. */
+  /** Refuses a connection; a stop waits until the client was told. */
   #refuse(conn: Deno.TcpConn, error: unknown, address = conn.remoteAddr.hostname): void {
-    const told = this.#tell(conn, error, address).finally(() => this.#refusals.delete(told));
+    const told = this.#tellRefusal(conn, error, address).finally(() => this.#refusals.delete(told));
     this.#refusals.add(told);
   }
 
-  /** Tells a connection why it is not served, so that its client can read it (S-TRF-8). Never rejects. */
-  async #tell(conn: Deno.TcpConn, error: unknown, address: string): Promise<void> {
+  /** Tells a client why it is not served, closing so that it can read that (S-TRF-8). Never rejects. */
+  async #tellRefusal(conn: Deno.TcpConn, error: unknown, address: string): Promise<void> {
     const refused = { type: "connection.refused", address } as const;
     const body = refusalOf(error, refused, { log: this.#log, events: this.#events });
     const output = new Output(conn);
@@ -239,7 +239,7 @@ export class Server implements AsyncDisposable {
     this.#end.resolve();
   }
 
-  /** Waits at most `ms` until no connection is open; whether none is. */
+  /** Waits at most `ms` until no connection is open; false if some still are. */
   async #allClosed(ms: number): Promise<boolean> {
     if (this.#connections.size === 0) return true;
     const { promise, resolve } = Promise.withResolvers<void>();

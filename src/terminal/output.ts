@@ -22,7 +22,6 @@ export interface Sink {
   writeSync(bytes: Uint8Array): number;
   /** The same without holding the program up. Absent: the log is written by `writeSync`, too. */
   write?(bytes: Uint8Array): Promise<number>;
-  /** Whether the sink is a terminal. */
   isTerminal(): boolean;
 }
 

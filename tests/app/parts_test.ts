@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { wire } from "../../src/app/mod.ts";
+import { openParts } from "../../src/app/mod.ts";
 import { parseConfig } from "../../src/config/mod.ts";
 import { Events } from "../../src/events.ts";
 import { silentLogger } from "../../src/log.ts";
@@ -10,7 +10,7 @@ function open(path: string, sqlite_file = "sessions.db") {
     storage: { path },
     stateful: { persistence: "sqlite", sqlite_file },
   });
-  return wire(config, silentLogger, new Events(() => {}));
+  return openParts(config, silentLogger, new Events(() => {}));
 }
 
 for (const name of ["commits.jsonl", "Commits.jsonl", "received_1.bin"]) {
