@@ -126,7 +126,7 @@ export class TextStream {
     if (this.#posting || this.#pumping !== undefined) {
       this.#queue.push(text);
       this.#queued += text.length;
-      this.#pumping ??= this.#pump().finally(() => this.#pumping = undefined);
+      this.#pumping ??= this.#pump();
       return;
     }
     for (let rest = encoder.encode(text); rest.length > 0;) {
@@ -162,6 +162,8 @@ export class TextStream {
       this.#dropped = 0;
     }
     this.#queue = [];
+    // In the same step as the last look at the queue: a line that comes now begins anew.
+    this.#pumping = undefined;
   }
 
   /** Whether a failed write may be tried again at once. EPIPE: no write can be read any more. */

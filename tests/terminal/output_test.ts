@@ -275,3 +275,20 @@ Deno.test("a stream whose disk was full for a moment is not mute for good", pure
   stream.line("there");
   assert.equal(text, "there\n");
 });
+
+Deno.test(
+  "a line of the log is written without another one behind it, whenever it comes",
+  pure,
+  async () => {
+    const { sink, text } = background(({ length }) => Promise.resolve(length));
+    const log = createLogger(logSink(new TextStream(sink), "text"));
+    // The line comes this many turns after the one before it, also when the queue has just run empty.
+    for (let turns = 0; turns < 30; turns++) {
+      log.info("before");
+      for (let turn = 0; turn < turns; turn++) await undefined;
+      log.info(`event.${turns}`);
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      assert.match(text(), new RegExp(`event\\.${turns}\n$`));
+    }
+  },
+);
