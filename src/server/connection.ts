@@ -18,11 +18,13 @@ import { encodeReply, type ReplyBody, type ReplyHeader } from "../protocol/mod.t
 import { LATE, within } from "../within.ts";
 import type { BufferPools } from "./buffers.ts";
 import { type ClockLimits, expiredClock, RATE_WINDOW_MS } from "./clocks.ts";
+import type { Drain } from "./drain.ts";
 import { type Head, Input } from "./input.ts";
 import { Output, type V1Ack, V1Results } from "./output.ts";
 import type { Arrival } from "./proxy_gate.ts";
 import { isPeerGone, Reader } from "./reader.ts";
 import { refusalOf, refusedOf } from "./refusal.ts";
+import { TURN_FRAMES, TURN_MS, type Turns } from "./turns.ts";
 
 /** What all connections of one server share. */
 export interface ConnectionSettings {
@@ -33,6 +35,10 @@ export interface ConnectionSettings {
   readonly pools: BufferPools;
   /** Counts the connections that do not wait for bytes. */
   readonly workload: { busy: number };
+  /** Where connections wait that have had their turn. */
+  readonly turns: Turns;
+  /** Counts what is read away. */
+  readonly drain: Drain;
   readonly events: Events;
   /** Called once, when a connection is closed and its handler knows. */
   closed(connection: Connection): void;
@@ -164,12 +170,25 @@ export class Connection implements ConnectionContext {
 
   /** Serves request after request: returns when the peer ends, throws the notice when the server does. */
   async #serve(): Promise<void> {
-    for (;;) {
+    const { turns } = this.#settings;
+    let pass = turns.mark();
+    for (let frames = 0, since = this.acceptedAt;;) {
       if (this.#stopping !== undefined) throw this.#stopping;
       const head = this.#input.bufferedHead() ?? await this.#input.head();
       if (head === undefined) return;
       if (head.type === "fault") throw head.error;
-      if (!await this.#serveOne(head)) return;
+      const now = performance.now();
+      if (++frames > TURN_FRAMES || now - since > TURN_MS) {
+        // The event loop has gone round since the turn began: others were served meanwhile (S-FAIR-1).
+        if (turns.passes === pass) await turns.next();
+        [frames, since, pass] = [1, now, turns.mark()];
+      }
+      if (!await this.#serveOne(head)) {
+        // Whoever is displaced while a refused payload is read away is told as well.
+        const { code } = this.#interruption ?? {};
+        if (code !== undefined && !ENDS_REQUEST.has(code)) throw this.#interruption;
+        return;
+      }
       if (this.#output.full) await this.#output.flush();
     }
   }
@@ -210,7 +229,7 @@ export class Connection implements ConnectionContext {
     if (reply.close === true || reply.body.code === "protocol_error") return false; // S-VER-6
     if (payload.payloadDone) return true;
     await this.#output.flush(); // S-TRF-8: the reply first, then what was refused is read away
-    return await payload.discardPayload();
+    return await payload.discardPayload(this.#settings.drain);
   }
 
   /** The reply to a request that failed, or without one a notice. */
@@ -233,7 +252,7 @@ export class Connection implements ConnectionContext {
     try {
       if (this.#input.version === 1) {
         // Nothing is written before EOF has been read (S-VER-3).
-        await this.#reader.linger();
+        await this.#reader.linger(this.#settings.drain);
         this.#v1Results.finish(notice);
       } else if (notice !== undefined) {
         const header: ReplyHeader = { ...this.#last, action: "disconnect" };
@@ -247,7 +266,7 @@ export class Connection implements ConnectionContext {
       // The peer has ended and all of it was read, so closing cannot reset the connection.
       if (this.#reader.ended) return;
       await this.#conn.closeWrite();
-      await this.#reader.linger();
+      await this.#reader.linger(this.#settings.drain);
     } catch (error) {
       if (!(error instanceof FxferError)) this.#failed(error);
     } finally {

@@ -8,10 +8,12 @@
  */
 import { FxferError } from "../errors.ts";
 import type { Payload } from "../handler/mod.ts";
-import { type DecodeEvent, Decoder, MAX_DRAIN_BYTES, MAX_DRAIN_MS } from "../protocol/mod.ts";
+import { type DecodeEvent, Decoder, MAX_DRAIN_MS } from "../protocol/mod.ts";
 import { type BufferPools, GATHER_BUFFER_BYTES, ReadBuffers } from "./buffers.ts";
 import { RATE_GRACE_MS, type Waiting } from "./clocks.ts";
+import type { Drain } from "./drain.ts";
 import type { Reader } from "./reader.ts";
+import { TURN_FRAMES } from "./turns.ts";
 
 /** What begins a frame, or ends all framing. */
 export type Head = Exclude<DecodeEvent, { type: "payload" | "end" | "reply" }>;
@@ -34,6 +36,8 @@ export class Input implements Payload {
 
   #events: DecodeEvent[] = [];
   #at = 0;
+  /** What was read and is not decoded yet: no more frames at once than one turn serves (S-FAIR-1). */
+  #rest: Uint8Array = NOTHING;
   /** What `whole` had gathered when it gave up. */
   #gathered: Uint8Array = NOTHING;
   #failure: unknown;
@@ -66,13 +70,16 @@ export class Input implements Payload {
 
   /** The next head if its bytes are here already; to be asked before {@linkcode Input.head}. */
   bufferedHead(): Head | undefined {
-    while (this.#at < this.#events.length) {
-      const event = this.#events[this.#at++]!;
-      if (event.type === "request") return this.#begin(event, event.request.header.size);
-      if (event.type === "v1") return this.#begin(event, event.header.size);
-      if (event.type === "fault") return event;
+    for (;;) {
+      while (this.#at < this.#events.length) {
+        const event = this.#events[this.#at++]!;
+        if (event.type === "request") return this.#begin(event, event.request.header.size);
+        if (event.type === "v1") return this.#begin(event, event.header.size);
+        if (event.type === "fault") return event;
+      }
+      if (this.#rest.length === 0) return undefined;
+      this.take(this.#rest);
     }
-    return undefined;
   }
 
   /** The next head; undefined when the peer has ended between frames. */
@@ -141,7 +148,8 @@ export class Input implements Payload {
     return buffer.subarray(0, filled);
   }
 
-  async next(): Promise<Uint8Array | undefined> {
+  /** @param most No larger buffer is lent than this takes. */
+  async next(most: number = Infinity): Promise<Uint8Array | undefined> {
     if (this.#gathered.length > 0) {
       const bytes = this.#gathered;
       this.#gathered = NOTHING;
@@ -154,7 +162,7 @@ export class Input implements Payload {
         if (event.type === "payload") return event.bytes;
         this.payloadDone = event.type === "end";
       } else {
-        const buffer = this.#buffers.forPayload(this.#decoder.payloadRemaining);
+        const buffer = this.#buffers.forPayload(Math.min(most, this.#decoder.payloadRemaining));
         if (!this.#took(buffer, await this.#read(buffer).catch(throwIncomplete))) {
           throw incomplete();
         }
@@ -180,26 +188,30 @@ export class Input implements Payload {
 
   /** Decodes bytes that were read, or that came with a proxy's header before the first read. */
   take(bytes: Uint8Array): void {
-    this.#events = this.#decoder.push(bytes);
+    this.#events = this.#decoder.push(bytes, TURN_FRAMES);
     this.#at = 0;
+    this.#rest = bytes.subarray(this.#decoder.taken);
   }
 
   /** Reads the rest of a refused payload away (S-TRF-8): true at its end, false if a limit came first. */
-  async discardPayload(): Promise<boolean> {
-    let left = MAX_DRAIN_BYTES;
+  async discardPayload(drain: Drain): Promise<boolean> {
+    let left = drain.begin();
     const deadline = performance.now() + MAX_DRAIN_MS;
     const timer = setTimeout(() => this.#reader.cancel(new FxferError("stalled")), MAX_DRAIN_MS);
     try {
       for (;;) {
-        const bytes = await this.next();
+        await drain.ready(() => this.#reader.interrupted || performance.now() > deadline);
+        const bytes = await this.next(GATHER_BUFFER_BYTES);
         if (bytes === undefined) return true;
         left -= bytes.length;
+        drain.took(bytes.length);
         if (left < 0 || performance.now() > deadline) return false;
       }
     } catch {
       return false;
     } finally {
       clearTimeout(timer);
+      drain.end();
     }
   }
 

@@ -8,11 +8,13 @@ import { LATE, within } from "../within.ts";
 import { BufferPools } from "./buffers.ts";
 import { type ClockLimits, tickMs } from "./clocks.ts";
 import { Connection, type ConnectionSettings, NOTICE } from "./connection.ts";
+import { Drain } from "./drain.ts";
 import type { RateLimiter } from "./limiter.ts";
 import { Output, type V1Ack } from "./output.ts";
 import type { Arrival, ProxyGate } from "./proxy_gate.ts";
 import { isPeerGone, Reader } from "./reader.ts";
 import { refusalOf } from "./refusal.ts";
+import { Turns } from "./turns.ts";
 
 /**
  * Counts the open connections of servers that listen on one port, so that `maxConnections` holds for
@@ -108,6 +110,8 @@ export class Server implements AsyncDisposable {
       events: this.#events,
       pools: new BufferPools(),
       workload: { busy: 0 },
+      turns: new Turns(),
+      drain: new Drain(),
       closed: (connection) => this.#closed(connection),
     };
     this.#clock = setInterval(() => this.#tick(), tickMs(settings.clocks));
@@ -151,6 +155,8 @@ export class Server implements AsyncDisposable {
   #take(conn: Deno.TcpConn): void {
     const { proxy, maxConnections, count } = this.#settings;
     try {
+      // Accepted in the same turn of the event loop in which the stop began.
+      this.#stopping.signal.throwIfAborted();
       if ((count?.total ?? this.#openNow) >= maxConnections) {
         throw new FxferError("too_many_connections", "Cannot accept: max_connections are open", {
           fields: { retry_after_ms: RETRY_MS },
@@ -219,7 +225,7 @@ export class Server implements AsyncDisposable {
       output.add(encodeReply(NOTICE, body));
       await output.flush();
       await conn.closeWrite();
-      await new Reader(conn, output).linger();
+      await new Reader(conn, output).linger(this.#shared.drain);
     } catch {
       // The client left before it was told.
     } finally {
