@@ -262,6 +262,7 @@ export class Server implements AsyncDisposable {
     await Promise.all(this.#refusals); // 2 s at most
     await this.#owned?.[Symbol.asyncDispose]();
     clearInterval(this.#clock);
+    this.#shared.turns[Symbol.dispose]();
     this.#events.emit({ type: "server.stopped", rule: "S-DRN-1" });
     this.#end.resolve();
   }
