@@ -122,3 +122,14 @@ export function inNetworks(address: string, networks: readonly Network[]): boole
   return groups !== undefined &&
     networks.some((network) => samePrefix(groups, network.groups, network.bits));
 }
+
+/**
+ * Whom an address counts for where limits are shared out: an IPv4 address for itself, an IPv6 address for
+ * its /64, because one customer has a whole one. Text that is no address counts for itself.
+ */
+export function addressNetwork(address: string): string {
+  if (!address.includes(":")) return address;
+  const groups = parseAddress(address.split("%")[0]!);
+  if (groups === undefined || isV4(groups)) return groups ? formatAddress(groups) : address;
+  return `${formatAddress([...groups.slice(0, 4), 0, 0, 0, 0])}/64`;
+}

@@ -120,6 +120,10 @@ export function serveOptions(
       connectionsPerSecond: limits.rate.connections_per_second,
       sessionsPerMinute: limits.rate.sessions_per_minute,
     },
+    perAddress: omitUndefined({
+      connections: numberOf(limits.per_address.connections),
+      sessions: numberOf(limits.per_address.sessions),
+    }),
     maxRequestSize: stateless.max_request_size,
     stateful: {
       sessionTimeoutMs: ms(stateful.session_timeout),
@@ -139,6 +143,8 @@ export function serveOptions(
     v1Ack: versions.v1_ack,
   };
 }
+
+const numberOf = (limit: number | "off"): number | undefined => limit === "off" ? undefined : limit;
 
 function proxyOptions(
   { proxy_protocol, proxy_allow }: Config["server"],

@@ -22,9 +22,10 @@ import type { Drain } from "./drain.ts";
 import { type Head, Input } from "./input.ts";
 import { Output, type V1Ack, V1Results } from "./output.ts";
 import type { Arrival } from "./proxy_gate.ts";
+import type { Placed, Readiness } from "./places.ts";
 import { isPeerGone, Reader } from "./reader.ts";
 import { refusalOf, refusedOf } from "./refusal.ts";
-import { TURN_FRAMES, TURN_MS, type Turns } from "./turns.ts";
+import { LOOK_FRAMES, TURN_FRAMES, TURN_MS, type Turns } from "./turns.ts";
 
 /** What all connections of one server share. */
 export interface ConnectionSettings {
@@ -58,11 +59,14 @@ export const NOTICE: ReplyHeader = {
 /** For how long a displaced connection may take what its peer had sent: the notice is due within 250 ms. */
 const TAKEOVER_GRACE_MS = 100;
 
+/** A write that takes longer than this is stuck, in milliseconds: its peer does not read. */
+const STUCK_MS = 1000;
+
 /** How long the last write after an interruption may take: the peer may not read. */
 const GOODBYE_MS = 250;
 
 /** See the module's text. */
-export class Connection implements ConnectionContext {
+export class Connection implements ConnectionContext, Placed {
   readonly connectionId: number;
   readonly clientAddress: string;
   readonly log: Logger;
@@ -106,6 +110,18 @@ export class Connection implements ConnectionContext {
     this.#interruption = error;
     this.#reader.interrupt(error, error.code === "session_taken_over" ? TAKEOVER_GRACE_MS : 0);
     this.#output.interrupt(error);
+  }
+
+  /** See {@linkcode Placed}: inside a payload it never gives up its place, nor while it works. */
+  idle(now: number): { rank: Readiness; since: number } | undefined {
+    const { payloadDone, waiting, headerSince } = this.#input;
+    const { writingSince } = this.#output;
+    if (!payloadDone || this.#interruption !== undefined) return undefined;
+    if (waiting === "handshake") return { rank: 0, since: this.acceptedAt };
+    if (waiting === "idle") return { rank: 1, since: this.#reader.quietSince };
+    if (waiting === "header") return { rank: 2, since: headerSince };
+    const stuck = writingSince > 0 && now - writingSince > STUCK_MS;
+    return stuck ? { rank: 2, since: writingSince } : undefined;
   }
 
   /** Graceful stop (S-DRN-1): at the next frame boundary the notice is sent; a frame under way goes on. */
@@ -177,11 +193,14 @@ export class Connection implements ConnectionContext {
       const head = this.#input.bufferedHead() ?? await this.#input.head();
       if (head === undefined) return;
       if (head.type === "fault") throw head.error;
-      const now = performance.now();
-      if (++frames > TURN_FRAMES || now - since > TURN_MS) {
-        // The event loop has gone round since the turn began: others were served meanwhile (S-FAIR-1).
-        if (turns.passes === pass) await turns.next();
-        [frames, since, pass] = [1, now, turns.mark()];
+      const long = performance.now() - since > TURN_MS;
+      if (long || ++frames % LOOK_FRAMES === 0) {
+        // S-FAIR-1: others may have been served since this turn began, or it is time for that.
+        const over = long || frames === TURN_FRAMES;
+        if (over && turns.passes === pass) await turns.next();
+        if (over || turns.passes !== pass) {
+          [frames, since, pass] = [0, performance.now(), turns.mark()];
+        }
       }
       if (!await this.#serveOne(head)) {
         // Whoever is displaced while a refused payload is read away is told as well.

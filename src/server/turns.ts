@@ -7,10 +7,13 @@
  * @module
  */
 
-/** After so many frames a connection looks: 31 pass without a turn of others at most. */
-export const TURN_FRAMES = 16;
+/** After so many frames a connection looks. */
+export const LOOK_FRAMES = 8;
 
-/** After so long it looks as well, in milliseconds. */
+/** After so many without a turn of others it waits: with those before its first look, 31 at most. */
+export const TURN_FRAMES = 24;
+
+/** After so long it looks, and waits, as well; in milliseconds. */
 export const TURN_MS = 5;
 
 /** So many connections of the line go on at a time: together their turns take a few milliseconds. */
@@ -44,10 +47,11 @@ export class Turns implements Disposable {
 
   /**
    * Deno looks at the sockets while it waits: for a timer, which takes a millisecond or two, or for another
-   * thread, which takes some microseconds and so does not slow down a connection that is alone. (In a
-   * chain of setImmediate it does so once in 61 times.)
+   * thread, which takes some microseconds and so does not slow down a connection that is alone. In a
+   * chain of setImmediate it does so once in 61 times only, but goes round each time.
    */
   async #go(): Promise<void> {
+    await new Promise<void>((resolve) => setImmediate(resolve));
     await crypto.subtle.digest("SHA-256", NOTHING);
     while (this.#line.length > 0) {
       if (this.#line.length > 1) await new Promise((resolve) => setTimeout(resolve, 0));
