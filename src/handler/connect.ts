@@ -22,12 +22,9 @@ import {
 import type { FileStorage } from "../storage/mod.ts";
 import { Attachment, type SessionServices } from "./attachments.ts";
 import type { StatefulOptions } from "./stateful_options.ts";
-import { sweep } from "./housekeeping.ts";
+import { makeRoom } from "./room.ts";
 import { checkAlive, closeOld, letGo, take, unknownSession } from "./takeover.ts";
 import type { ConnectionContext, Reply } from "./types.ts";
-
-/** After this time a client that found no room tries again. */
-const RETRY_MS = 1000;
 
 /** What a fallback is for: the session cannot be had now, and the client said that it can do without. */
 const DEGRADABLE = new Set(["busy", "max_sessions", "store_unavailable", "mode_not_allowed"]);
@@ -93,7 +90,7 @@ async function create(
 ): Promise<Reply> {
   const { attachments, options, store } = services;
   options.admitSession(context.clientAddress);
-  await makeRoom(services);
+  await makeRoom(services, context.clientAddress);
   const token = data.wantToken === true ? newSecret() : undefined;
   const record = createSession({
     id: crypto.randomUUID(),
@@ -117,21 +114,6 @@ async function create(
     },
     id: record.id,
   };
-}
-
-async function makeRoom(services: SessionServices): Promise<void> {
-  const { store, options: { admitLoad, maxSessions } } = services;
-  let { live } = await store.stats();
-  if (live >= maxSessions) {
-    await sweep(services); // what has expired must not stand in the way of a new session
-    ({ live } = await store.stats());
-  }
-  admitLoad(live);
-  if (live < maxSessions) return;
-  throw new FxferError("max_sessions", "Cannot create session: max_sessions are alive", {
-    fields: { retry_after_ms: RETRY_MS },
-    limit: "max_sessions",
-  });
 }
 
 async function resume(

@@ -12,6 +12,8 @@ export interface StatefulOptions extends Telling {
   readonly sessionTimeoutMs: number;
   /** Live sessions, attached and detached. */
   readonly maxSessions: number;
+  /** Live sessions of one address, in IPv6 of one /64; absent for no limit but that of all. */
+  readonly maxSessionsPerAddress?: number | undefined;
   /** Keep-alive (K). A client may ask for less. */
   readonly keepaliveMs: number;
   /** Frames a client may have unanswered; as many replies are kept (R). */

@@ -79,7 +79,12 @@ export interface ServeOptions {
   readonly stateful?: Partial<
     Omit<
       StatefulOptions,
-      "admitSession" | "admitLoad" | "offersStateless" | "maxRequestSize" | keyof Telling
+      | "admitSession"
+      | "admitLoad"
+      | "offersStateless"
+      | "maxRequestSize"
+      | "maxSessionsPerAddress"
+      | keyof Telling
     >
   >;
   /**

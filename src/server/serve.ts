@@ -119,6 +119,7 @@ export function serve(options: ServeOptions): Server {
       ...telling,
       ...terms,
       offersStateless: mode !== "stateful",
+      maxSessionsPerAddress: options.perAddress?.sessions,
       admitSession: (address) => limiter?.admitSession(address),
       admitLoad: (live) => overload.admit(live),
     }, log),
