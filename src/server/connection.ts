@@ -25,7 +25,7 @@ import type { Arrival } from "./proxy_gate.ts";
 import type { Placed, Readiness } from "./places.ts";
 import { isPeerGone, Reader } from "./reader.ts";
 import { refusalOf, refusedOf } from "./refusal.ts";
-import { LOOK_FRAMES, TURN_FRAMES, TURN_MS, type Turns } from "./turns.ts";
+import { LOOK_FRAMES, LOOK_MS, type Turns } from "./turns.ts";
 
 /** What all connections of one server share. */
 export interface ConnectionSettings {
@@ -61,6 +61,9 @@ const TAKEOVER_GRACE_MS = 100;
 
 /** A write that takes longer than this is stuck, in milliseconds: its peer does not read. */
 const STUCK_MS = 1000;
+
+/** No pass of the event loop: the next look only begins to count. */
+const NEVER = -1;
 
 /** How long the last write after an interruption may take: the peer may not read. */
 const GOODBYE_MS = 250;
@@ -187,20 +190,17 @@ export class Connection implements ConnectionContext, Placed {
   /** Serves request after request: returns when the peer ends, throws the notice when the server does. */
   async #serve(): Promise<void> {
     const { turns } = this.#settings;
-    let pass = turns.mark();
-    for (let frames = 0, since = this.acceptedAt;;) {
+    for (let frames = 0, since = this.acceptedAt, pass = NEVER;;) {
       if (this.#stopping !== undefined) throw this.#stopping;
       const head = this.#input.bufferedHead() ?? await this.#input.head();
       if (head === undefined) return;
       if (head.type === "fault") throw head.error;
-      const long = performance.now() - since > TURN_MS;
-      if (long || ++frames % LOOK_FRAMES === 0) {
-        // S-FAIR-1: others may have been served since this turn began, or it is time for that.
-        const over = long || frames === TURN_FRAMES;
-        if (over && turns.passes === pass) await turns.next();
-        if (over || turns.passes !== pass) {
-          [frames, since, pass] = [0, performance.now(), turns.mark()];
-        }
+      if (++frames === LOOK_FRAMES || performance.now() - since > LOOK_MS) {
+        // S-FAIR-1: unless others could be served since the last look, it is time for that.
+        const alone = turns.passes === pass;
+        if (alone) await turns.next();
+        pass = alone ? NEVER : turns.mark();
+        [frames, since] = [0, performance.now()];
       }
       if (!await this.#serveOne(head)) {
         // Whoever is displaced while a refused payload is read away is told as well.

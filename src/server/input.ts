@@ -13,7 +13,7 @@ import { type BufferPools, GATHER_BUFFER_BYTES, ReadBuffers } from "./buffers.ts
 import { RATE_GRACE_MS, type Waiting } from "./clocks.ts";
 import type { Drain } from "./drain.ts";
 import type { Reader } from "./reader.ts";
-import { TURN_FRAMES } from "./turns.ts";
+import { LOOK_FRAMES } from "./turns.ts";
 
 /** What begins a frame, or ends all framing. */
 export type Head = Exclude<DecodeEvent, { type: "payload" | "end" | "reply" }>;
@@ -188,7 +188,7 @@ export class Input implements Payload {
 
   /** Decodes bytes that were read, or that came with a proxy's header before the first read. */
   take(bytes: Uint8Array): void {
-    this.#events = this.#decoder.push(bytes, TURN_FRAMES);
+    this.#events = this.#decoder.push(bytes, LOOK_FRAMES);
     this.#at = 0;
     this.#rest = bytes.subarray(this.#decoder.taken);
   }

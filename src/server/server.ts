@@ -280,7 +280,6 @@ export class Server implements AsyncDisposable {
     await this.#refusals.told();
     await this.#owned?.[Symbol.asyncDispose]();
     clearInterval(this.#clock);
-    this.#shared.turns[Symbol.dispose]();
     this.#events.emit({ type: "server.stopped", rule: "S-DRN-1" });
     this.#end.resolve();
   }

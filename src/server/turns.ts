@@ -1,20 +1,17 @@
 /**
  * Turns of the event loop (S-FAIR-1). Frames that lie in memory can be served one after the other without
  * a wait, and so can reads of bytes that are here already: then all other connections stand still. So each
- * connection looks every so many frames whether the sockets of all were looked at meanwhile, as happens
- * whenever a request waits for the disk, the store or the peer; if not, the connection waits in line.
+ * connection looks every so many frames whether the event loop has gone round since the look before, as it
+ * does whenever a request waits for the disk, the store or the peer; if not, the connection waits in line.
  *
  * @module
  */
 
-/** After so many frames a connection looks. */
-export const LOOK_FRAMES = 8;
+/** After so many frames a connection looks: so 32 are served at most without a turn of others. */
+export const LOOK_FRAMES = 16;
 
-/** After so many without a turn of others it waits: with those before its first look, 31 at most. */
-export const TURN_FRAMES = 24;
-
-/** After so long it looks, and waits, as well; in milliseconds. */
-export const TURN_MS = 5;
+/** After so long it looks as well, in milliseconds: so 5 ms pass at most, but for a longer frame. */
+export const LOOK_MS = 2.5;
 
 /** So many connections of the line go on at a time: together their turns take a few milliseconds. */
 const AT_A_TIME = 16;
@@ -24,25 +21,27 @@ const LOOKS = 4;
 
 const NOTHING = new Uint8Array(0);
 
-/** The line of one server. Dispose of it to stop its timer. */
-export class Turns implements Disposable {
+/** The line of one server. */
+export class Turns {
   #line: (() => void)[] = [];
   #gone = 0;
-  #mark: ReturnType<typeof setTimeout> | undefined;
-  /** Goes up when the sockets of all were looked at since {@linkcode Turns.mark} was called. */
+  #marked = false;
+  /** Goes up when the event loop has gone round since {@linkcode Turns.mark} was called. */
   passes = 0;
 
-  /** Says that a turn begins; gives `passes` as they are now. */
+  /** Begins to look whether the event loop goes round; gives `passes` as they are now. */
   mark(): number {
-    // Timers run when Deno looks at the sockets, and not before.
-    this.#mark ??= setTimeout(() => {
-      this.#mark = undefined;
-      this.passes++;
-    }, 0);
+    if (!this.#marked) {
+      this.#marked = true;
+      setImmediate(() => {
+        this.#marked = false;
+        this.passes++;
+      });
+    }
     return this.passes;
   }
 
-  /** Waits until the sockets of all were looked at, and those before in the line have had their turn. */
+  /** Waits until the event loop has gone round, and those before in the line have had their turn. */
   next(): Promise<void> {
     return new Promise((resolve) => {
       if (this.#line.push(resolve) === 1) void this.#go();
@@ -61,9 +60,5 @@ export class Turns implements Disposable {
       if (this.#line.length > 1) await new Promise((resolve) => setTimeout(resolve, 0));
       for (const go of this.#line.splice(0, AT_A_TIME)) go();
     }
-  }
-
-  [Symbol.dispose](): void {
-    clearTimeout(this.#mark);
   }
 }
