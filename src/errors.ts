@@ -113,7 +113,7 @@ export const CODES = {
   },
   session_revoked: { class: "fatal", message: "the session was revoked", exit: 4 },
 
-  // Never in a reply: only one side knows these.
+  // These are never in a reply: they happen on one side, and the other side is not told.
   connection_lost: { class: "local", message: "the connection was lost", exit: 2 },
   sent_unconfirmed: {
     class: "local",

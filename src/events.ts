@@ -1,20 +1,20 @@
 /**
- * The events of a server. The code in which something happens tells it here once, after it has become
- * true (a change of a session after its save), with the rule behind it. The log, `serve --trace`, the
- * parent of several workers, embedding programs and tests listen.
+ * The events of a server. The code in which something happens emits one event after it has happened (a
+ * change of a session: after its save), with the rule behind it. The log, `serve --trace`, the parent of
+ * several workers, embedding programs and tests listen to the events.
  *
  * An event is plain data that survives `postMessage`. It never holds a token, a key or payload bytes,
  * and it names a session by the first 8 characters of its id.
  *
- * Some lines of the log are no events: they help to find a fault, and nothing happened that a user could
- * tell. These are steps that failed and are tried again or done in another way (`accept.failed`,
+ * Some lines of the log are no events, because they only help to find a fault, and users notice nothing of
+ * what they tell. These are steps that failed and are tried again or done in another way (`accept.failed`,
  * `checkpoint.unsaved`, `fence.failed`, `sweep.postponed` …), errors that nobody foresaw
  * (`request.failed`, `connection.failed`), notes about the configuration, what storage repairs in its
  * folder, the links to Redis, and readiness, which is computed when a probe asks.
  *
  * To add an event: give it its facts in {@linkcode EventFacts}, and in src/log.ts its level if that is
- * not `info`; tell it where it happens; if it belongs to a session the compiler asks for its sentence in
- * src/trace. Where it is told for each file, ask {@linkcode Events.wants} first.
+ * not `info`; emit it where it happens; if it belongs to a session the compiler asks for its sentence in
+ * src/trace. If it is emitted for each file, call {@linkcode Events.wants} first.
  *
  * @module
  */
@@ -45,8 +45,8 @@ export type SessionStep = { connection?: number; session: string; from: StateNam
 export type TransferStep = Partial<SessionStep> & { sequence?: number };
 
 /**
- * A whole file: at `path`, or in the folder of its session as `file`; by version 1, or in so many `ms`.
- * `recovered`: its commit was cut short earlier, and brought to its end now.
+ * A file that is whole. Without a session it has its `path`, and `version` 1 or the time that it took in
+ * `ms`; in a session it has its name as `file`. `recovered`: its commit was cut short, and finished later.
  * @category Events
  */
 export type FileStep = TransferStep & {
@@ -57,11 +57,11 @@ export type FileStep = TransferStep & {
   recovered?: true;
 };
 
-/** A refusal: the code answered, the sentence behind it, which repeats no text of the peer, its cause.
+/** A refusal: the code of the reply, the reason as a sentence without any text of the peer, and the cause.
  * @category Events */
 export type Refusal = { connection?: number; code: Code; reason: string; cause?: string };
 
-/** An attach: its number, the last frame that ran, the bytes kept of an open file, the client's address.
+/** An attach: its epoch, the last number that ran, the bytes kept of an open file, the client's address.
  * @category Events */
 export type Attach = SessionStep & {
   epoch: number;
@@ -70,7 +70,7 @@ export type Attach = SessionStep & {
   address: string;
 };
 
-/** The facts of each event, by its name. Sizes are in bytes, what ends in `ms` in milliseconds.
+/** The facts of each event, by its name. Sizes are in bytes, fields whose name ends in `ms` in milliseconds.
  * @category Events */
 export type EventFacts = {
   /** A client's connection was accepted. */
@@ -81,7 +81,7 @@ export type EventFacts = {
   "connection.degraded": { connection: number; code: Code };
   /** A connection ended; `code` is that of the notice, if the server sent one. */
   "connection.closed": { connection: number; requests: number; code?: Code };
-  /** A connection was ended, or a request that is no transfer was refused. */
+  /** A request other than a transfer was refused, or the server has ended a connection. */
   "request.refused": Refusal;
   /** A new session; `secret` tells whether its client got one. */
   "session.created": SessionStep & { address: string; secret: boolean };
@@ -89,7 +89,7 @@ export type EventFacts = {
   "session.resumed": Attach;
   /** A second connection has taken the session from the attached one. */
   "session.taken_over": Attach;
-  /** The lease is longer: a heartbeat came, or the server knows that the connection is only quiet. */
+  /** The lease was renewed: a heartbeat came, or the server knows that the connection is only quiet. */
   "session.renewed": SessionStep;
   /** The connection is gone; the session expires after this time. */
   "session.detached": SessionStep & { expires_ms: number };
@@ -103,19 +103,19 @@ export type EventFacts = {
   "session.closed": SessionStep & { files: number; bytes: number; messages: number };
   /** The tombstone of an ended session was removed: its id means nothing any more. */
   "session.forgotten": SessionStep;
-  /** A file was opened for bytes that are still on their way; a file that is here at once is only stored. */
+  /** A file was opened for bytes that are on their way; a file whose bytes are all here is just stored. */
   "transfer.begun": TransferStep;
   /** The first `offset` bytes are kept, whatever becomes of the connection. */
   "transfer.checkpointed": TransferStep & { offset: number };
   /** The store knows that a finished file is about to get its final name. */
   "transfer.announced": TransferStep & { bytes: number };
-  /** A file is under its final name, and its session knows. */
+  /** A file is under its final name, and the record of its session says so. */
   "transfer.stored": FileStep & { bytes: number };
   /** Nothing ran again: a kept reply was sent (S-SEQ-1), or the upload id was known (S-TRF-9). */
   "transfer.replayed": FileStep;
   /** A transfer was refused. */
   "transfer.refused": Refusal & { session?: string; sequence?: number };
-  /** A partial file is gone, or the announced name of a file cannot be had. */
+  /** A partial file is gone, or a file could not get the final name that was announced. */
   "transfer.dropped": TransferStep & {
     reason: "cancelled" | "failed" | "known" | "lost" | "ended";
   };
@@ -123,15 +123,15 @@ export type EventFacts = {
   "store.lost": { store: string; cause: string };
   /** The session store answers again. */
   "store.back": { store: string };
-  /** Something was refused, with `code`, because of a limit: the name of its setting. */
+  /** A request or a connection was refused with `code`, because of the setting that `limit` names. */
   "limit.reached": { connection?: number; limit: string; code: Code };
   /** New sessions give way to stateless service: the number named by `above` is over its limit. */
   "server.degraded": { above: string; value: number; limit: number };
   /** New sessions are served again. */
   "server.recovered": { below: string; value: number; limit: number };
-  /** Partial files that no session speaks of were removed. */
+  /** Partial files that no session names were removed. */
   "storage.swept": { removed: number };
-  /** A server takes connections. What only its program knows, such as the folder, the program adds. */
+  /** A server takes connections. The program adds the facts that only it knows, such as the folder. */
   "server.listening": {
     hostname: string;
     port: number;
@@ -148,7 +148,7 @@ export type EventFacts = {
   "server.stopping": { connections: number };
   /** Every connection has ended. */
   "server.stopped": unknown;
-  /** The health answers can be asked for. */
+  /** The health listener takes connections. */
   "health.listening": { hostname: string; port: number };
   /** A worker listens for the first time. */
   "worker.started": { worker: number };
@@ -207,7 +207,7 @@ export class Events {
     this.#failed = failed;
   }
 
-  /** Whether a listener wants events of this type: to be asked where building an event would cost. */
+  /** Whether a listener wants events of this type; to be called before an event that is costly to make. */
   wants(type: EventType): boolean {
     for (const { wants } of this.#all) if (wants(type)) return true;
     return false;

@@ -1,9 +1,9 @@
 /**
- * What those who run a server look at: whether it is alive and ready, by HTTP, for load balancers and
- * container platforms. `/healthz` says 200 as long as the process answers at all, `/readyz` 200 or 503
- * by {@linkcode Readiness} (S-DRN-1).
+ * Answers over HTTP whether a server is alive and whether it is ready, for load balancers and container
+ * platforms. `/healthz` says 200 as long as the process answers at all, `/readyz` says 200 or 503 by
+ * {@linkcode Readiness} (S-DRN-1).
  *
- * The listener has a port of its own, so that it can be kept from the world; it tells only this state.
+ * The listener has a port of its own, so that a firewall can close it to clients. It tells nothing else.
  *
  * @module
  */
@@ -40,7 +40,7 @@ export type ReadyState =
 /** An answer holds for this long: frequent probes must not make the server write to its disk all day. */
 const KEEP_MS = 1000;
 
-/** A part that takes longer to answer counts as away. */
+/** A part that takes longer to answer counts as not ready. */
 const PATIENCE_MS = 1500;
 
 const READY: ReadyState = { ready: true };
@@ -53,7 +53,7 @@ export class Readiness {
   #last: { readonly at: number; readonly state: Promise<ReadyState> } | undefined;
   #told: UnreadyReason | undefined;
 
-  /** Looks at these parts when asked. @param log Is told when the server is no longer ready and why, and when it is again. */
+  /** Looks at these parts when asked. @param log Has a line when the server is no longer ready, or is again. */
   constructor(parts: ReadinessParts, log: Logger = silentLogger) {
     this.#parts = parts;
     this.#log = log;
@@ -61,7 +61,7 @@ export class Readiness {
 
   /** Whether the server is ready, or why not. Never rejects. */
   check(): Promise<ReadyState> {
-    // At once, whatever was known a moment ago (S-DRN-1).
+    // A stop counts at once, although an earlier answer may still hold (S-DRN-1).
     if (this.#parts.server.stopping) return Promise.resolve({ ready: false, reason: "stopping" });
     const now = performance.now();
     if (this.#last === undefined || now - this.#last.at > KEEP_MS) {
@@ -105,7 +105,7 @@ export interface HealthOptions {
 const HEADERS = {
   "content-type": "application/json",
   "cache-control": "no-store",
-  // A probe comes every few seconds: its connection, if kept, would keep the listener at the end.
+  // A connection that a probe kept open would delay the end of the listener.
   "connection": "close",
 };
 

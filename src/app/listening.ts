@@ -1,4 +1,4 @@
-/** What comes with every listener: errors that say what to change, and the line that says where. @module */
+/** Opens listeners, with errors that say what to change, and announces where they listen. @module */
 import { Health, type Readiness } from "../admin/mod.ts";
 import type { Config } from "../config/mod.ts";
 import { FxferError } from "../errors.ts";
@@ -7,7 +7,7 @@ import { isLogged, type Logger } from "../log.ts";
 import { omitUndefined } from "../omit_undefined.ts";
 import type { Output } from "../terminal/mod.ts";
 
-/** Listens by `start`, with errors that say what to change. @param hint What picks a free port. */
+/** Calls `start`, which listens; errors say what to change. @param hint The flag that picks a free port. */
 export function listen<T>(host: string, port: number, start: () => T, hint = "--port 0"): T {
   try {
     return start();
@@ -24,7 +24,7 @@ export function listen<T>(host: string, port: number, start: () => T, hint = "--
   }
 }
 
-/** Tells where a server listens and what it promises: the one line that must be seen. */
+/** Tells where a server listens and what it promises. */
 export function announce(
   { hostname, port, tier, durability, workers }: Omit<EventFacts["server.listening"], "mode">,
   { server: { mode, port: asked }, storage, stateful }: Config,
@@ -38,7 +38,7 @@ export function announce(
     ...{ hostname, port, mode, storage: storage.path, tier, durability },
     ...omitUndefined({ sessions, workers }),
   });
-  // Also where --quiet hides the log: with port 0 nobody else knows the port.
+  // The user cannot know a port that the system chose, so --quiet does not hide it.
   if (!isLogged("server.listening", log) && asked === 0) out.line(`${hostname}:${port}`);
 }
 

@@ -1,9 +1,9 @@
 /**
- * Puts the parts of a server together: opens what a configuration names, listens, and lets several
- * workers serve one port.
+ * From a checked configuration to a running server: opens the storage and the session store, listens,
+ * announces where, and lets several workers serve one port. The commands of cli/ call it.
  *
  * @module
  */
 export { announce, listen, listenForHealth } from "./listening.ts";
-export { openSessions, serveOptions, type Sessions, wire } from "./parts.ts";
+export { openParts, openSessions, serveOptions, type Sessions } from "./parts.ts";
 export { serveWorkers, workerCount } from "./workers/parent.ts";

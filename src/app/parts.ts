@@ -1,6 +1,6 @@
 /**
- * The composition root: makes the parts a configuration asks for, and is the only place that picks
- * a session store.
+ * Makes the storage, the session store and the options of `serve` that a configuration asks for. No
+ * other file picks a session store.
  *
  * @module
  */
@@ -19,13 +19,13 @@ import {
 } from "../store/mod.ts";
 import { connectRedis } from "../redis/mod.ts";
 
-/** What a server with sessions keeps, for a command that works beside it. */
+/** The store and the storage of a server with sessions, for a command that works beside the server. */
 export interface Sessions extends AsyncDisposable {
   readonly store: SessionStore;
   readonly storage: DiskStorage;
 }
 
-/** Seconds of the configuration as milliseconds of the library. */
+/** The configuration has seconds, the library takes milliseconds. */
 const ms = (seconds: number): number => seconds * 1000;
 
 /**
@@ -33,25 +33,25 @@ const ms = (seconds: number): number => seconds * 1000;
  * the result after the server has stopped.
  *
  * @param events Where the server and its program tell what happens.
- * @param budgetLedger Where other servers of this process share the folder and its budget.
+ * @param budgetLedger Given where other servers of this process share the folder and its budget.
  */
-export async function wire(
+export async function openParts(
   config: Config,
   log: Logger,
   events: Events,
   budgetLedger?: BudgetLedger,
 ): Promise<AsyncDisposable & { readonly options: ServeOptions }> {
   const { budget } = config.storage;
-  const kept = await open(config, log, omitUndefined({ budget, budgetLedger }));
+  const kept = await openStorageAndStore(config, log, omitUndefined({ budget, budgetLedger }));
   const { storage, store } = kept;
   const options = { ...serveOptions(config), ...omitUndefined({ store }), storage, log, events };
   return Object.assign(kept, { options });
 }
 
 /**
- * Opens what a server keeps, which may be running: nothing of it is recovered or swept.
+ * Opens the store and the storage of a server that may be running: nothing in them is recovered or swept.
  *
- * @throws {FxferError} `config_invalid` if nobody else can see its sessions.
+ * @throws {FxferError} `config_invalid` if the server has no sessions, or keeps them in its own memory.
  */
 export async function openSessions(config: Config, log: Logger): Promise<Sessions> {
   if (config.server.mode === "stateless" || config.stateful.persistence === "memory") {
@@ -61,11 +61,11 @@ export async function openSessions(config: Config, log: Logger): Promise<Session
         "stateful.persistence is sqlite or redis",
     );
   }
-  return await open(config, log) as Sessions;
+  return await openStorageAndStore(config, log) as Sessions;
 }
 
 /** Opens the storage, and the session store unless the mode is `stateless`. */
-async function open(
+async function openStorageAndStore(
   config: Config,
   log: Logger,
   options: Pick<DiskStorageOptions, "budget" | "budgetLedger"> = {},
@@ -99,7 +99,7 @@ async function openStore(
   }
 }
 
-/** The options of the library for a configuration: other names, and milliseconds for seconds. Pure. */
+/** Translates a configuration into options of the library. Pure. */
 export function serveOptions(
   config: Config,
 ): Omit<ServeOptions, "storage" | "store" | "log" | "events"> {

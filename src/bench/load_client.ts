@@ -47,7 +47,6 @@ export class LoadClient {
     this.#frames = new Frames(plan, this.#id);
   }
 
-  /** Writes the next frame. */
   async send(): Promise<void> {
     const frames = this.#frames!;
     await this.#write(frames.next());

@@ -59,7 +59,6 @@ export class FaultProxy implements AsyncDisposable {
     });
   }
 
-  /** Starts to listen. */
   static async listen(options: FaultProxyOptions): Promise<FaultProxy> {
     const proxy = new FaultProxy(options);
     await new Promise<void>((resolve, reject) => {
@@ -69,7 +68,6 @@ export class FaultProxy implements AsyncDisposable {
     return proxy;
   }
 
-  /** The port it listens on. */
   get port(): number {
     return (this.#server.address() as net.AddressInfo).port;
   }

@@ -11,7 +11,6 @@ import { FxferError } from "../errors.ts";
 import { omitUndefined } from "../omit_undefined.ts";
 import { shorten, suggest } from "../text.ts";
 
-/** One flag. */
 export interface OptionSpec {
   /** The name of its value in the help; absent for a flag without one. */
   readonly value?: string;
@@ -73,7 +72,6 @@ export class ParsedArgs {
     this.operands = operands;
   }
 
-  /** The values of a flag, in order. */
   list(name: string): readonly string[] {
     if (!Object.hasOwn(this.#spec.options, name)) {
       throw new RangeError(`Cannot read flag: ${this.#spec.name} has no --${name}`);
@@ -84,7 +82,6 @@ export class ParsedArgs {
   text(name: string): string | undefined {
     return this.list(name).at(-1);
   }
-  /** Whether a flag was given. */
   has(name: string): boolean {
     return this.list(name).length > 0;
   }
@@ -107,7 +104,6 @@ export class ParsedArgs {
   reject(what: string, wanted: string, found: string): undefined {
     this.fault(`${what}: ${valueFault(wanted, found)}`);
   }
-  /** Notes a fault. */
   fault(text: string): void {
     this.#faults.push(text);
   }

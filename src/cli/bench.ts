@@ -22,7 +22,6 @@ const DEFAULT_FILES = 1000;
 const DEFAULT_SCENARIOS = "B,C,D1,D50,P";
 const DEFAULT_CONNECTIONS = 50;
 
-/** The words of --mode. */
 const MODES = ["stateless", "stateful", "both"] as const;
 
 const SPEC: CommandSpec = {
@@ -55,7 +54,6 @@ const SPEC: CommandSpec = {
   ],
 };
 
-/** `fxfer bench`. */
 export const BENCH_COMMAND: Command = { spec: SPEC, run: runBench };
 
 /** What the flags ask for, checked. */

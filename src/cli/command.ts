@@ -13,7 +13,6 @@ export function loadAll(table: CommandTable): Promise<Command[]> {
   return Promise.all(Object.values(table).map((load) => load()));
 }
 
-/** One command. */
 export interface Command {
   /** Its name, flags, operands and help. */
   readonly spec: CommandSpec;

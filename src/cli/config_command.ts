@@ -6,7 +6,6 @@ import { type ParsedArgs, usageError } from "./args.ts";
 import type { Command } from "./command.ts";
 import { CONFIG_OPTIONS, loadOptions } from "./config_flags.ts";
 
-/** `fxfer config`. */
 export const CONFIG_COMMAND: Command = {
   spec: {
     name: "config",

@@ -15,7 +15,6 @@ import type { ParsedArgs } from "./args.ts";
 import type { Command } from "./command.ts";
 import { mustConnect } from "./local.ts";
 
-/** `fxfer conformance`. */
 export const CONFORMANCE_COMMAND: Command = {
   spec: {
     name: "conformance",

@@ -1,6 +1,13 @@
 /** `fxfer serve`: its flags, and running the server until it is stopped. @module */
 import { Readiness } from "../admin/mod.ts";
-import { announce, listen, listenForHealth, serveWorkers, wire, workerCount } from "../app/mod.ts";
+import {
+  announce,
+  listen,
+  listenForHealth,
+  openParts,
+  serveWorkers,
+  workerCount,
+} from "../app/mod.ts";
 import { loadConfig, type LoadOptions } from "../config/mod.ts";
 import { Events } from "../events.ts";
 import { createLogger, logEvents } from "../log.ts";
@@ -11,7 +18,6 @@ import type { CommandSpec, ParsedArgs } from "./args.ts";
 import type { Command } from "./command.ts";
 import { CONFIG_OPTIONS, loadOptions } from "./config_flags.ts";
 
-/** The flags of `fxfer serve`. */
 export const SERVE: CommandSpec = {
   name: "serve",
   summary: "Receive files until stopped",
@@ -35,7 +41,6 @@ export function serveLoadOptions(args: ParsedArgs): LoadOptions {
   return args.has("quiet") ? { ...options, flags: [...options.flags, quiet] } : options;
 }
 
-/** `fxfer serve`. */
 export const SERVE_COMMAND: Command = { spec: SERVE, run: runServe };
 
 async function runServe(args: ParsedArgs, output: Output): Promise<number> {
@@ -57,7 +62,7 @@ async function runServe(args: ParsedArgs, output: Output): Promise<number> {
       return await serveWorkers({ config, workers, trace, sink, log, events, output });
     }
   }
-  await using parts = await wire(config, log, events);
+  await using parts = await openParts(config, log, events);
   const { host, port } = config.server;
   await using server = listen(host, port, () => serve(parts.options));
   const { storage, store } = parts.options;

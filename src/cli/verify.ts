@@ -77,7 +77,6 @@ async function verify(args: ParsedArgs, { out, err }: Output): Promise<number> {
   return bad > 0 ? CODES.checksum_mismatch.exit : 0;
 }
 
-/** The command. */
 export const verifyCommand: Command = {
   spec: {
     name: "verify",

@@ -11,7 +11,6 @@ import { readSwitch } from "./kinds.ts";
 import { configError, type ConfigFault, configFaults, isMapping, parseConfig } from "./parse.ts";
 import { type Config, SETTINGS } from "./settings.ts";
 
-/** Where a value came from. */
 export type ConfigOrigin = "default" | "file" | "flag";
 
 /** A setting that a flag sets. */
@@ -38,7 +37,6 @@ export interface LoadOptions {
 
 /** A configuration, and where its values came from. */
 export interface LoadedConfig {
-  /** The checked configuration. */
   readonly config: Config;
   /** The file that was read; absent when none was. */
   readonly file?: string;

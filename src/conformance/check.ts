@@ -1,7 +1,6 @@
 /** What a check is, and how it says that a rule is broken. @module */
 import type { Answer, Json, ProbeClient } from "./probe_client.ts";
 
-/** A server under test. */
 export interface ServerUnderTest {
   readonly hostname: string;
   readonly port: number;

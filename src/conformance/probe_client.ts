@@ -68,7 +68,6 @@ export class ProbeClient implements Disposable {
     conn.setNoDelay();
   }
 
-  /** Opens a connection. */
   static async open(address: { hostname: string; port: number }): Promise<ProbeClient> {
     return new ProbeClient(await Deno.connect(address));
   }
@@ -79,7 +78,6 @@ export class ProbeClient implements Disposable {
     for (let at = 0; at < bytes.length;) at += await this.#conn.write(bytes.subarray(at));
   }
 
-  /** Sends a frame and reads its answer. */
   async ask(parts: Parts): Promise<Answer> {
     await this.send(frame(parts));
     return await this.answer();
@@ -122,7 +120,6 @@ export class ProbeClient implements Disposable {
     return await within(ms, this.#more()) === true;
   }
 
-  /** Closes the writing half. */
   async halfClose(): Promise<void> {
     await this.#conn.closeWrite();
   }

@@ -1,6 +1,6 @@
 /**
- * Which connection of this process holds which session, how the sessions are saved, and the open files
- * of sessions between two connections.
+ * Which connection of this process holds which session, how a connection saves its session, and the open
+ * files of sessions that wait for their next connection.
  *
  * @module
  */
@@ -15,7 +15,7 @@ import type { StatefulOptions } from "./stateful_options.ts";
 import { type Facts, tell, type Telling } from "./tell.ts";
 import type { ConnectionContext } from "./types.ts";
 
-/** More lost races within one epoch than this mean a store that does not keep its contract. */
+/** If more saves in a row than this lose within one epoch, the store does not keep its contract. */
 const MAX_TRIES = 5;
 
 /** What connect, transfer, disconnect and the sweeper work with. */
@@ -30,23 +30,23 @@ export interface SessionServices extends Telling {
 }
 
 /**
- * One session held by one connection. Its saves are compare-and-set, fenced by the epoch (S-TAKE-2), and
- * honest about saves whose outcome is unknown (S-DEG-2).
+ * One session held by one connection. A save is compare-and-set and is refused under an older epoch
+ * (S-TAKE-2). After a save whose outcome is unknown, the record is loaded before it is used (S-DEG-2).
  */
 export class Attachment {
   /** The open file, when `record.upload` has one. */
   upload: Upload | undefined;
-  /** A save failed and may or may not have been stored: load before anything is decided. */
+  /** Whether a save failed that may have been stored: the record must be loaded before it is used. */
   stale = false;
-  /** Another connection waits for this one to let go: finish what is being committed, then stop. */
+  /** Whether another connection waits for this one, which finishes its commit under way and then stops. */
   yielding = false;
-  /** Another connection has the session: nothing more is saved from here (S-TAKE-2). */
+  /** Whether another connection has the session: then this one saves nothing more (S-TAKE-2). */
   displaced = false;
   /** To be called when the connection has let go of the session. */
   release!: () => void;
   /** Resolved by `release` (S-TAKE-4). */
   readonly released: Promise<void> = new Promise((resolve) => this.release = resolve);
-  /** What a frame under way is answered once the attachment is displaced, where that is known. */
+  /** The error for a frame under way when the attachment is displaced, where that is known. */
   #reason: FxferError | undefined;
 
   /** @param record The newest record this process knows. */
@@ -131,7 +131,7 @@ function displacedBy(moved?: Moved): FxferError {
     const text = "Cannot change session: another connection has taken it over";
     return new FxferError("session_taken_over", text);
   }
-  // Without the ticket, which is told in the answer to a new connect alone.
+  // The ticket is left out: only the reply to a new connect tells it.
   const fields = { address: moved.address };
   return new FxferError("use_another_server", "Cannot go on: the session has moved", { fields });
 }
@@ -139,7 +139,7 @@ function displacedBy(moved?: Moved): FxferError {
 /** An open file that waits for its session's next connection. */
 export interface Parked {
   readonly upload: Upload;
-  /** The epoch it was written under: a record with another epoch does not speak of this file. */
+  /** The epoch under which the file was written: a record with another epoch does not name this file. */
   readonly epoch: number;
 }
 
@@ -188,7 +188,7 @@ export class Attachments {
   }
 
   /** Whether a connect to a session is under way in this process. */
-  changing(id: string): boolean {
+  isConnecting(id: string): boolean {
     return this.#turns.has(id);
   }
 
@@ -219,7 +219,7 @@ export class StoreHealth {
     this.#events = events;
   }
 
-  /** To be called with the error of whatever needs the store: some of them mean that it is lost. */
+  /** To be called with each error of work that needs the store: `store_unavailable` means that it is lost. */
   failed(error: unknown): void {
     if (this.#lost || !(error instanceof FxferError) || error.code !== "store_unavailable") return;
     this.#lost = true;

@@ -23,7 +23,7 @@ import type { FileStorage } from "../storage/mod.ts";
 import { Attachment, type SessionServices } from "./attachments.ts";
 import type { StatefulOptions } from "./stateful_options.ts";
 import { makeRoom } from "./room.ts";
-import { checkAlive, closeOld, letGo, take, unknownSession } from "./takeover.ts";
+import { checkAlive, closeOld, releaseHolder, takeSession, unknownSession } from "./takeover.ts";
 import type { ConnectionContext, Reply } from "./types.ts";
 
 /** What a fallback is for: the session cannot be had now, and the client said that it can do without. */
@@ -66,7 +66,7 @@ export interface FallbackTerms {
   readonly events?: Events;
 }
 
-/** S-DEG-1: the answer to a connect that asked for a fallback; rethrows what it does not cover. */
+/** S-DEG-1: the reply to a connect that allows a fallback; throws `error` again where that does not help. */
 export function degrade(
   { storage, options, events }: FallbackTerms,
   data: ConnectData,
@@ -125,7 +125,7 @@ async function resume(
   const { attachments, store, options } = services;
   const found = await store.load(id);
   if (found === undefined) throw unknownSession();
-  // S-TAKE-1, S-CON-5: the newcomer is authorised first; a session notices nothing of a stranger.
+  // S-TAKE-1, S-CON-5: the newcomer is authorised first, so that a stranger cannot disturb the session.
   const tokenHash = data.token === undefined ? null : hashToken(data.token);
   const shown = { tokenHash, clientAddress: context.clientAddress };
   if (!authorised(found, shown, options.ipBinding)) {
@@ -133,7 +133,7 @@ async function resume(
   }
   await checkAlive(services, found);
   if (data.clean === true) {
-    await letGo(services, id);
+    await releaseHolder(services, id);
     await closeOld(services, id, context);
     return await create(services, data, context);
   }
@@ -141,9 +141,9 @@ async function resume(
     const text = "Cannot attach: the session changes hands too often";
     throw new FxferError("takeover_flapping", text, { fields: { retry_after_ms: FLAP_RETRY_MS } });
   }
-  await letGo(services, id);
+  await releaseHolder(services, id);
   const init = attachInit(services, data, context);
-  const attachment = await take(services, id, init, context);
+  const attachment = await takeSession(services, id, init, context);
   attachments.add(attachment);
   const { record } = attachment;
   return {

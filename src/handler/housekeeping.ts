@@ -15,20 +15,20 @@ import { tellFinished } from "./recovery.ts";
 import type { SessionServices } from "./attachments.ts";
 import { tell } from "./tell.ts";
 
-/** Between two looks at the epochs of the sessions held here, in milliseconds (S-TAKE-3). */
+/** How often the epochs of the sessions held here are compared with the store, in milliseconds (S-TAKE-3). */
 const LOOK_MS = 1000;
 
 /** Between two sweeps of the sessions, in milliseconds. */
 const SWEEP_MS = 5000;
 
-/** Between two sweeps of partial files, in milliseconds: files that were too young are old by then. */
+/** Between two sweeps of partial files, in milliseconds: longer than the 10 minutes for which a young file stays. */
 const ORPHANS_MS = 660_000;
 
 /** The pause after a sweep of partial files that could not ask the store, in milliseconds. */
 const ORPHANS_RETRY_MS = 5000;
 
 /** Runs `work`, which must not fail, again and again, one run after the other, until disposed. */
-function every(ms: number, work: () => Promise<void>): AsyncDisposable {
+function repeatEvery(ms: number, work: () => Promise<void>): AsyncDisposable {
   let running: Promise<void> | undefined;
   const timer = setInterval(() => running ??= work().finally(() => running = undefined), ms);
   return {
@@ -41,9 +41,9 @@ function every(ms: number, work: () => Promise<void>): AsyncDisposable {
 
 /**
  * Watches for takeovers by other instances until disposed: by their announcements where the store
- * carries them, else by looking once a second. The next save of a session would find out as well; this
- * is for a connection that saves nothing for a while. A store that dies with the process has no other
- * instance.
+ * carries them, else by a look into the store once a second. A session's next save would find a takeover
+ * too, but a connection may save nothing for a while. No other instance can use a store that is not
+ * persistent, so such a store is not watched.
  */
 export function watchTakeovers(services: SessionServices): AsyncDisposable {
   const { attachments: { holders, parked }, store, log } = services;
@@ -60,7 +60,7 @@ export function watchTakeovers(services: SessionServices): AsyncDisposable {
     });
   }
   if (!store.persistent) return { [Symbol.asyncDispose]: () => Promise.resolve() };
-  return every(LOOK_MS, async () => {
+  return repeatEvery(LOOK_MS, async () => {
     try {
       for (const id of [...holders.keys()]) {
         const kept = await store.load(id);
@@ -73,8 +73,8 @@ export function watchTakeovers(services: SessionServices): AsyncDisposable {
 }
 
 /**
- * Lets go of a session that has a newer epoch elsewhere: its connection is told and saves nothing
- * more, its open file is closed. The bytes stay: they are the new holder's.
+ * Lets go of a session that has a newer epoch in the store: its connection is told and saves nothing
+ * more, its open file is closed. The bytes of the file stay, because they belong to the new holder.
  *
  * @param kept The session as the store has it.
  */
@@ -88,14 +88,14 @@ async function fence(
     holder.displace(kept);
   }
   const parked = attachments.parked.get(id);
-  if (parked === undefined || parked.epoch >= epoch || attachments.changing(id)) return;
+  if (parked === undefined || parked.epoch >= epoch || attachments.isConnecting(id)) return;
   await attachments.unpark(id)?.release();
 }
 
 /** Sweeps every 5 s until disposed. */
 export function sweepRegularly(services: SessionServices): AsyncDisposable {
   const { health, log } = services;
-  return every(SWEEP_MS, async () => {
+  return repeatEvery(SWEEP_MS, async () => {
     try {
       await sweep(services);
       health.answered();
@@ -161,8 +161,8 @@ export async function expireUnlessHeld(
  * Removes the partial file of a session that has ended. A file that had got its final name before a
  * crash keeps it, and gets its line in the manifest.
  *
- * @param record As it was while it lived; without an open file if another instance has ended it.
- * @param ended As it is now.
+ * @param record The record before the end; it names no open file if another instance ended the session.
+ * @param ended The record now.
  */
 export async function removePartial(
   services: SessionServices,
@@ -185,12 +185,12 @@ export async function removePartial(
  * Removes the partial files that no session names, at once and then every 11 minutes, in the background.
  *
  * Young files stay, because another server on the folder may be receiving them. Intents (S-SEQ-5) are
- * left to the session's next holder, at its connect or expiry: a start cannot tell a crashed server's
- * intent from one that another server is carrying out just now, and to settle that one as well would
- * list the file twice. While the store is away nothing is removed, and the sweep is tried again.
+ * left to the session's next connect or its expiry: this sweep cannot tell a crashed server's intent from
+ * one that another server is carrying out now, and if both carried it out, the file would be listed twice.
+ * While the store is away nothing is removed, and the sweep is tried again.
  *
- * @param store The sessions that may name files in this storage; absent: there are none.
- * @returns Ends it, after a sweep that is under way.
+ * @param store Has the sessions that may name files in this storage; absent where there are no sessions.
+ * @returns To be disposed of: ends the sweeps, and waits for one that is under way.
  */
 export function sweepOrphans(
   storage: FileStorage,

@@ -1,5 +1,12 @@
 /**
- * What serves requests: one contract, one handler for each way to serve.
+ * What a request does: the handlers between the connections of server/ and the session store and storage.
+ *
+ * types.ts is the contract of a handler: a connection hands it one request with its payload, and gets the
+ * reply. stateless.ts serves requests that stand alone, and version 1; stateful.ts serves sessions:
+ *
+ *     stateful.ts -> connect.ts (a new session, or takeover.ts and recovery.ts for an existing one)
+ *                 -> transfer.ts -> open_file.ts (a file that arrives in several frames)
+ *     attachments.ts (which connection holds which session), housekeeping.ts (sweeps, takeovers elsewhere)
  *
  * @module
  */

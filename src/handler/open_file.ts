@@ -1,8 +1,8 @@
 /**
- * The open file of a session: how it begins, grows, is cut, and ends without being stored.
+ * The open file of a session: how it begins, grows, is cut short, and ends without being stored.
  *
- * The record's offset may lag behind the file's while bytes come in or the store is away; between two
- * frames {@linkcode finishPending} makes them one again, so no byte is written twice or left out.
+ * While bytes come in, or the store is away, the offset in the record may be smaller than that of the file.
+ * {@linkcode finishPending} makes both equal before the next frame, so no byte is written twice or left out.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import { CHECKPOINT_BYTES, CHECKPOINT_MS, type TransferRequest } from "../protoc
 import { checkpoint, dropUpload, openUpload, type UploadRecord } from "../session/mod.ts";
 import type { PutSpec, Upload } from "../storage/mod.ts";
 import type { Attachment } from "./attachments.ts";
-import { started } from "./receive.ts";
+import { inBackground } from "./storing.ts";
 import { afterIntent, dropFile, finishFile, tellFinished } from "./recovery.ts";
 import type { Payload } from "./types.ts";
 
@@ -26,8 +26,8 @@ export interface TransferRun {
 }
 
 /**
- * Puts right what a failed save or a failed write left behind, before the next frame is judged: a
- * store that was lost in mid-commit is back, and the commit is brought to its end first.
+ * Puts right what a failed save or a failed write left behind, before the next frame is judged. If the
+ * store was lost in the middle of a commit and is back, the commit is brought to its end first.
  */
 export async function finishPending(attachment: Attachment): Promise<void> {
   if (attachment.stale) await attachment.refresh();
@@ -48,7 +48,7 @@ export async function finishPending(attachment: Attachment): Promise<void> {
 }
 
 /** Begins the file of a frame. */
-export async function open(run: TransferRun): Promise<Upload> {
+export async function openFile(run: TransferRun): Promise<Upload> {
   const { attachment, spec } = run;
   const upload = await attachment.services.storage.begin(spec);
   attachment.upload = upload;
@@ -77,7 +77,11 @@ export function recordOf({ request, sequence }: TransferRun, upload: Upload): Up
  *
  * @throws What cut the payload short, with the durable `offset`; what storage threw.
  */
-export async function receive(run: TransferRun, upload: Upload, payload: Payload): Promise<void> {
+export async function receivePayload(
+  run: TransferRun,
+  upload: Upload,
+  payload: Payload,
+): Promise<void> {
   const { attachment, request } = run;
   let end = request.data.offset;
   if (upload.offset !== end) throw new TypeError("Cannot receive: the file is at another offset");
@@ -96,7 +100,7 @@ export async function receive(run: TransferRun, upload: Upload, payload: Payload
     try {
       await writing;
       if (bytes !== undefined) {
-        writing = started(upload.write(bytes));
+        writing = inBackground(upload.write(bytes));
         end += bytes.length;
         const now = performance.now();
         if (end - since < CHECKPOINT_BYTES && now - at < CHECKPOINT_MS) continue;

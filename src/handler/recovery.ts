@@ -1,15 +1,15 @@
 /**
- * What a new holder of a session finds and puts right: an open file to go on with, and an intent that
- * was not brought to its end (S-SEQ-5).
+ * What a connection that has just got a session puts right: it reopens the open file, and brings a commit
+ * to its end that was cut short (S-SEQ-5).
  *
  * A commit writes in this order: intent (store), final name and manifest line (storage), reply and
  * sequence (store). If the server crashes or the store is lost between two of them, an intent stays in
- * the record. Then the file decides. If it is whole under its final name, or can get that name, the
+ * the record. Then the file decides: if it is whole under its final name, or can get that name, the
  * commit is brought to its end, and a retry of the frame is answered from memory; if not, the intent is
  * dropped, and the frame runs again. Either way there is one file.
  *
- * Only the connection that has raised the epoch touches files: of two that resume at once, the loser
- * must not cut what the winner is writing. A file of this process stays parked until the record that
+ * Only the connection that has raised the epoch touches files: if two resume at once, the slower one must
+ * not cut off what the faster one is writing. A file of this process stays parked until the record that
  * names it is saved, so that no open file is forgotten.
  *
  * @module
@@ -28,7 +28,7 @@ import {
 } from "../session/mod.ts";
 import type { FileSpec, FileStorage, StoredFile, Upload } from "../storage/mod.ts";
 import type { Attachment, SessionServices } from "./attachments.ts";
-import { storedReply } from "./receive.ts";
+import { storedReply } from "./storing.ts";
 import type { StatefulOptions } from "./stateful_options.ts";
 import { lastPart, stepBetween, tell, tellFile, type Telling } from "./tell.ts";
 
@@ -60,13 +60,13 @@ export function resumedAt(record: SessionRecord, parked: Upload | undefined): Se
 }
 
 /**
- * Gives an attachment the file it goes on with.
+ * Gives an attachment the open file of its session.
  *
- * @param attachment Its record is saved: the session is this process's.
- * @param parked The open file, if it is in this process.
+ * @param attachment Its record is saved, so the session belongs to this process.
+ * @param parked The open file, if this process still has it.
  * @param contended Whether another process may still be writing to the file.
  */
-export async function restore(
+export async function restoreFile(
   attachment: Attachment,
   parked: Upload | undefined,
   contended: boolean,
@@ -76,7 +76,7 @@ export async function restore(
   const { id, upload: known, intent } = record;
   if (intent !== null) {
     const stored = await finishFile(storage, intent, parked);
-    await keep(attachment, afterIntent(services, record, intent, stored));
+    await saveRepaired(attachment, afterIntent(services, record, intent, stored));
     return tellFinished(services, record, attachment.record, stored, connectionId);
   }
   if (known === null) {
@@ -92,7 +92,7 @@ export async function restore(
   const file = { temporaryPath, finalPath, offset, spec: specOf(record), contended };
   const upload = await storage.partials?.reopen(file);
   if (upload === undefined) {
-    await keep(attachment, dropUpload(record, options.now()));
+    await saveRepaired(attachment, dropUpload(record, options.now()));
     return attachment.tell("transfer.dropped", "S-TRF-4", record, { reason: "lost" });
   }
   attachment.upload = upload;
@@ -100,18 +100,18 @@ export async function restore(
   // The upload is a copy: a former holder that still runs may go on writing to the first file.
   await upload.checkpoint();
   const copy = { ...known, temporaryPath: upload.temporaryPath };
-  await keep(attachment, { ...record, version: record.version + 1, upload: copy });
+  await saveRepaired(attachment, { ...record, version: record.version + 1, upload: copy });
   await storage.partials?.remove(known);
 }
 
-/** Saves what was put right; the session may have changed hands once more. */
-async function keep(attachment: Attachment, record: SessionRecord): Promise<void> {
+/** Saves the repaired record, unless another connection has taken the session meanwhile. */
+async function saveRepaired(attachment: Attachment, record: SessionRecord): Promise<void> {
   const { attachments, store } = attachment.services;
   let saved = false;
   try {
     saved = await store.save(record);
   } finally {
-    // The saved record may not name this copy; the orphan sweep removes it if so.
+    // If no saved record names this copy, the orphan sweep removes it.
     if (!saved) await attachment.upload?.release();
   }
   if (!saved) {
@@ -156,14 +156,14 @@ export async function finishFile(
   }
 }
 
-/** What it takes to bring an intent to its end, and who hears of it. */
+/** What it takes to bring an intent to its end, and to tell of it. */
 export interface IntentParts extends Telling {
   readonly storage: FileStorage;
   readonly options: Pick<StatefulOptions, "maxInflight" | "now">;
   readonly events: Events;
 }
 
-/** The record one version on, with its intent fulfilled, or dropped when nothing was stored. */
+/** The next version of a record, with its intent fulfilled, or dropped when nothing was stored. */
 export function afterIntent(
   { storage, options }: IntentParts,
   record: SessionRecord,
@@ -175,7 +175,7 @@ export function afterIntent(
   return executed(options, record, intent, reply, null, stored);
 }
 
-/** The record one version on, after a frame that left `upload` open or has finished `file`. */
+/** The next version of a record, after a frame that left `upload` open or has finished `file`. */
 export function executed(
   options: IntentParts["options"],
   record: SessionRecord,
@@ -216,7 +216,7 @@ export function tellFinished(
   tellFile(parts, stored, specOf(before), { ...step, recovered: true });
 }
 
-/** The record one version on, without its open file and the intent for it. */
+/** The next version of a record, without its open file and the intent for it. */
 export function dropFile(record: SessionRecord, now: number): SessionRecord {
   return { ...dropIntent(dropUpload(record, now), now), version: record.version + 1 };
 }

@@ -26,7 +26,7 @@ const DISCONNECT = fingerprint(
   { action: "disconnect", mimeType: "", complete: true, end: 0, principal: "" },
 );
 
-/** Serves sessions; see the module's text. Dispose of it after the server has stopped.
+/** Serves sessions; see the text of its folder. Dispose of it after the server has stopped.
  * @category Server */
 export class StatefulHandler implements RequestHandler, AsyncDisposable {
   readonly #services: SessionServices;

@@ -10,7 +10,7 @@ export interface StatefulOptions extends Telling {
   readonly instance: string;
   /** How long a detached session is kept (E). A client may ask for less. */
   readonly sessionTimeoutMs: number;
-  /** Live sessions, attached and detached. */
+  /** How many sessions may live, attached and detached. */
   readonly maxSessions: number;
   /** Live sessions of one address, in IPv6 of one /64; absent for no limit but that of all. */
   readonly maxSessionsPerAddress?: number | undefined;
@@ -32,11 +32,11 @@ export interface StatefulOptions extends Telling {
   readonly admitLoad: (live: number) => void;
   /** Whether there is a stateless mode to fall back to (S-DEG-1). */
   readonly offersStateless: boolean;
-  /** Milliseconds since the epoch; tests turn it. */
+  /** The clock: milliseconds since the epoch. */
   readonly now: () => number;
 }
 
-/** What holds where an option is absent: the numbers of the documented configuration.
+/** The defaults: those of the documented configuration.
  * @category Server */
 export const DEFAULT_STATEFUL_OPTIONS: StatefulOptions = {
   instance: "fxfer",

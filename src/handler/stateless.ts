@@ -4,7 +4,7 @@ import { Events } from "../events.ts";
 import { DEFAULT_MAX_REQUEST_SIZE, type TransferRequest } from "../protocol/mod.ts";
 import { checkDigest, type FileStorage, type PutSpec, type StoredFile } from "../storage/mod.ts";
 import { statelessTerms } from "./connect.ts";
-import { specOf, started, storedBefore, storedReply } from "./receive.ts";
+import { inBackground, specOf, storedBefore, storedReply } from "./storing.ts";
 import { tellFile, type Telling } from "./tell.ts";
 import type { ConnectionContext, Payload, Reply, Request, RequestHandler } from "./types.ts";
 
@@ -83,7 +83,7 @@ export class StatelessHandler implements RequestHandler {
     const { header: { size }, data } = frame;
     const { connectionId: connection } = context;
     const { maxRequestSize } = this.#terms;
-    // S-TRF-1: a file in parts needs a server that remembers the parts; the length, if told, is the payload's.
+    // S-TRF-1: a file in parts needs a session; a length that is told must be that of the payload.
     if (data.offset !== 0) {
       const text = "Cannot store file: without a session it starts at 0";
       throw new FxferError("offset_mismatch", text, { fields: { offset: 0 } });
@@ -209,7 +209,7 @@ async function storeArriving(
   try {
     for (let bytes = await payload.next(); bytes !== undefined; bytes = await payload.next()) {
       await writing;
-      writing = started(upload.write(bytes));
+      writing = inBackground(upload.write(bytes));
     }
     await writing;
     const sealed = await upload.seal();

@@ -16,7 +16,7 @@ import { attach, type AttachInit, close, lifeOf, type SessionRecord } from "../s
 import { within } from "../within.ts";
 import { Attachment, type SessionServices } from "./attachments.ts";
 import { expireUnlessHeld, removePartial } from "./housekeeping.ts";
-import { parkedFile, restore, resumedAt } from "./recovery.ts";
+import { parkedFile, restoreFile, resumedAt } from "./recovery.ts";
 import { tell, totalsOf } from "./tell.ts";
 import type { ConnectionContext } from "./types.ts";
 
@@ -29,7 +29,7 @@ export const COMMIT_MS = 250;
 /** More lost races than this mean a store that does not keep its contract. */
 export const MAX_TRIES = 100;
 
-/** What an id that means nothing is answered with. */
+/** The error for an id that means nothing here (S-CON-4). */
 export function unknownSession(): FxferError {
   return new FxferError("session_unknown", "Cannot attach: no such session");
 }
@@ -53,7 +53,7 @@ export async function checkAlive(services: SessionServices, record: SessionRecor
       // falls through
     case "closed":
       if (record.moved !== undefined) {
-        // Only here is the ticket told: this client has shown what the session's own client shows.
+        // The ticket is told only here, because this client is authorised.
         const { address, ticket } = record.moved;
         const text = "Cannot attach: the session has moved";
         throw new FxferError("use_another_server", text, { fields: { address, ticket } });
@@ -65,7 +65,7 @@ export async function checkAlive(services: SessionServices, record: SessionRecor
 }
 
 /** S-TAKE-3, S-TAKE-4: tells the holder in this process to stop, and waits until it has, 2 s at most. */
-export async function letGo({ attachments }: SessionServices, id: string): Promise<void> {
+export async function releaseHolder({ attachments }: SessionServices, id: string): Promise<void> {
   const holder = attachments.holders.get(id);
   if (holder === undefined) return;
   holder.yielding = true;
@@ -77,7 +77,7 @@ export async function letGo({ attachments }: SessionServices, id: string): Promi
 }
 
 /** S-TAKE-2: one epoch up by compare-and-set, then the open file, with the offset that is true then. */
-export async function take(
+export async function takeSession(
   services: SessionServices,
   id: string,
   init: AttachInit,
@@ -114,7 +114,7 @@ export async function take(
         log.warn("takeover.unannounced", { session: id.slice(0, 8), cause });
       });
     }
-    await restore(attachment, parked, elsewhere);
+    await restoreFile(attachment, parked, elsewhere);
     return attachment;
   }
   throw new FxferError("store_unavailable", "Cannot attach: others keep writing the session");

@@ -11,7 +11,7 @@ export interface Stored
     Omit<StoredFile, "replayed">,
     Pick<FileSpec, "name" | "uploadId" | "session" | "clientAddress"> {}
 
-/** Who hears of what a handler does.
+/** Who is told what a handler does.
  * @category Server */
 export interface Telling {
   /** Where events are told. @default nowhere */
@@ -52,7 +52,7 @@ export function tell<T extends SessionEvent>(
   events.emit({ type, rule, ...step, ...facts } as unknown as Parameters<Events["emit"]>[0]);
 }
 
-/** Tells that a file is stored, or was before. To be called if anybody wants to know. */
+/** Tells that a file is stored, or was before. A caller on a hot path first asks whether a listener wants that. */
 export function tellFile(
   { events, onStored }: Telling & { readonly events: Events },
   { path, size: bytes, sha256, mimeType, replayed }: StoredFile,

@@ -1,5 +1,5 @@
 /**
- * transfer in a session: exactly once, resumable (S-SEQ, S-TRF).
+ * The action `transfer` in a session: exactly once, resumable (S-SEQ, S-TRF).
  *
  * The order of writes, and what a crash between two of them leaves:
  *
@@ -32,13 +32,13 @@ import {
   abandon,
   failUpload,
   finishPending,
-  open,
-  receive,
+  openFile,
+  receivePayload,
   recordOf,
   type TransferRun,
 } from "./open_file.ts";
 import { executed } from "./recovery.ts";
-import { specOf, storedBefore, storedReply } from "./receive.ts";
+import { specOf, storedBefore, storedReply } from "./storing.ts";
 import type { StatefulOptions } from "./stateful_options.ts";
 import { lastPart, stepBetween, tellFile } from "./tell.ts";
 import type { Payload, Reply } from "./types.ts";
@@ -99,7 +99,7 @@ export async function transfer(
       const whole = payload.whole();
       bytes = whole instanceof Promise ? await whole : whole;
     } catch {
-      // The connection is being cut: receive() keeps what has arrived, and meets the same error.
+      // The connection is being cut: receivePayload() keeps what has arrived, and meets the same error.
     }
   }
   if (bytes !== undefined && !store.persistent && storage.durability === "process") {
@@ -124,9 +124,9 @@ export async function transfer(
       throw error;
     }
   } else {
-    upload ??= await open(run);
+    upload ??= await openFile(run);
     upload.reserve(data.offset + header.size); // S-TRF-3
-    await receive(run, upload, payload);
+    await receivePayload(run, upload, payload);
   }
   if (data.complete) return await publish(run, upload);
 
@@ -167,7 +167,7 @@ function admit(
     });
   }
   const end = data.offset + size;
-  // A length may be told late, as stdin's is, but only once.
+  // The length may be told by a later frame, as that of standard input is, but does not change after that.
   const length = data.length ?? open?.length;
   const otherLength = length !== (open?.length ?? length);
   if (otherLength || (length !== undefined && (end > length || (data.complete && end < length)))) {
@@ -255,7 +255,7 @@ async function commit(
   return { body };
 }
 
-/** Tells what a frame that ran has brought. */
+/** Tells what became of a frame that ran. */
 function tellCommit(
   { attachment, sequence, spec }: TransferRun,
   before: SessionRecord,

@@ -15,7 +15,7 @@ import type { FxferError } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import type { ReplyBody, RequestFrame, V1Header } from "../protocol/mod.ts";
 
-/** The bytes after a header, pulled by the handler: back-pressure is TCP's own.
+/** The bytes after a header. The handler asks for them, so a slow handler slows its client down through TCP.
  * @category Server */
 export interface Payload {
   /** Bytes in all. */
@@ -27,8 +27,8 @@ export interface Payload {
    * already, else a promise. The bytes are valid until `handle` settles.
    *
    * Undefined (or a promise of it) means: use `next`, which then also returns what was gathered so
-   * far. So does a rejection: what arrived before it is still there for `next`, and after that
-   * `next` throws the same error. To be called before `next`, once.
+   * far. After a rejection, `next` returns what had arrived and then throws the same error. To be
+   * called once, before `next`.
    */
   whole(): Uint8Array | undefined | Promise<Uint8Array | undefined>;
   /**

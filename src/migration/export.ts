@@ -22,9 +22,9 @@ import { HAND_OVER_MS, type HandOver, MAX_HAND_OVER_MS, sealHandOver } from "./h
 /** What {@linkcode exportSession} needs.
  * @category Migration */
 export interface ExportOptions {
-  /** Of the session's server, which may be running: a store that outlives its process. */
+  /** The store of the session's server, which may be running. It must be persistent. */
   readonly store: SessionStore;
-  /** Of the same server. */
+  /** The storage of the same server. */
   readonly storage: FileStorage;
   /** The key both servers share; see {@linkcode importMigrationKey}. */
   readonly key: CryptoKey;
@@ -36,7 +36,7 @@ export interface ExportOptions {
   readonly validMs?: number;
   /** Replies the server keeps for a session, 1 or more. @default {16} */
   readonly maxInflight?: number;
-  /** Hears that the session has moved, and what became of its open commit. @default nobody does */
+  /** Called when the session has moved, and with what became of a commit that was cut short. */
   readonly onEvent?: (event: ServerEvent) => unknown;
   /** Milliseconds since the epoch, for tests. @default {Date.now} */
   readonly now?: () => number;
@@ -47,7 +47,7 @@ export interface ExportOptions {
 export interface ExportedSession {
   /** The session. */
   readonly id: string;
-  /** `host:port` of the server it is for, in its one form. */
+  /** `host:port` of the server it is for, in normal form. */
   readonly to: string;
   /** Until when it can be imported, in milliseconds since the epoch. */
   readonly expiresAt: number;
@@ -95,13 +95,13 @@ export async function exportSession(options: ExportOptions): Promise<ExportedSes
     throw new TypeError("Cannot export session: its store dies with its process");
   }
   const to = formatEndpoint(endpoint);
-  const left = await leave(options, to);
+  const left = await endAtSource(options, to);
   const partial = await digestOf(storage, left);
   const { moved, ...rest } = left;
   const session: SessionRecord = {
     ...rest,
     upload: partial === null ? null : left.upload,
-    // The target gets neither the token nor what would show that one is right.
+    // The target gets neither the token nor its hash.
     tokenHash: hashToken(moved!.ticket),
     principal: authMethodOf(left),
   };
@@ -117,8 +117,8 @@ export async function exportSession(options: ExportOptions): Promise<ExportedSes
   };
 }
 
-/** The source lets go first: its record says where the session went, and no commit is half done. */
-async function leave(options: ExportOptions, to: string): Promise<SessionRecord> {
+/** Ends the session at the source: its record says where the session went, and no commit is half done. */
+async function endAtSource(options: ExportOptions, to: string): Promise<SessionRecord> {
   const { store, storage, id, now = Date.now, maxInflight = DEFAULT_STATEFUL_OPTIONS.maxInflight } =
     options;
   const events = new Events();
@@ -132,7 +132,7 @@ async function leave(options: ExportOptions, to: string): Promise<SessionRecord>
     }
     if (departing(loaded, to, now())) {
       if (loaded.intent === null) return loaded;
-      // S-SEQ-5: the file of a commit that was begun gets its name here, or the frame runs again there.
+      // S-SEQ-5: a commit that was begun is finished here, or else its frame runs again at the target.
       const stored = await finishFile(storage, loaded.intent);
       const servable = { ...loaded, state: "active" } as const;
       const next = afterIntent(parts, servable, loaded.intent, stored);
@@ -152,14 +152,14 @@ async function leave(options: ExportOptions, to: string): Promise<SessionRecord>
     if (!(await store.save(left))) continue;
     const facts = { address: to, epoch: left.epoch };
     tell(events, "session.moved", "S-TAKE-2", loaded, left, facts);
-    // The save is what counts; an announcement that is lost is found by looking (S-TAKE-3).
+    // The save is what counts: other servers see it even if the announcement is lost (S-TAKE-3).
     await store.announce?.(id, left.epoch).catch(() => {});
     if (left.intent === null) return left;
   }
   throw new FxferError("store_unavailable", "Cannot export session: others keep writing it");
 }
 
-/** The bytes that can go along; null: there are none, and the client sends the file again. */
+/** Size and digest of the bytes that go along; null if none do, and the client sends the file again. */
 async function digestOf(
   storage: FileStorage,
   { upload }: SessionRecord,
@@ -182,6 +182,6 @@ async function* pieces(
 ): AsyncGenerator<Uint8Array> {
   yield new TextEncoder().encode(`${line}\n`);
   if (upload === null) return;
-  // A stream may hold a piece longer than storage lends it.
+  // The reader of the stream may keep a piece for longer than the storage leaves it unchanged.
   for await (const bytes of storage.partials!.read!(upload)) yield bytes.slice();
 }

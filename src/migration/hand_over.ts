@@ -1,6 +1,5 @@
 /**
- * What is said of a session that changes servers: how it is sealed into one line, and what must hold
- * before it is believed.
+ * The hand-over of a session as one signed line: how it is written, and what is checked before it is used.
  *
  * @module
  */
@@ -11,7 +10,7 @@ import type { SessionRecord } from "../session/mod.ts";
 /** How long a hand-over can be used, in milliseconds; after it the session is exported again. */
 export const HAND_OVER_MS = 600_000;
 
-/** The longest it may be made for: well under a tombstone's hour, which is what remembers its use. */
+/** The longest time a hand-over can be used: well under the hour of a tombstone, which remembers the use. */
 export const MAX_HAND_OVER_MS = 1_800_000;
 
 /** By how much the clocks of two servers may differ, in milliseconds. */
@@ -24,7 +23,7 @@ export interface HandOver {
   /** Milliseconds since the epoch, by the clock of the source. */
   readonly issuedAt: number;
   readonly expiresAt: number;
-  /** As it left, with the hash of the ticket in place of that of its token. */
+  /** The record as the session left, with the hash of the ticket in place of that of the token. */
   readonly session: SessionRecord;
   /** The bytes that follow the line; null when none do. */
   readonly partial: { readonly size: number; readonly sha256: string } | null;
@@ -40,7 +39,7 @@ export function sealHandOver(handOver: HandOver, key: CryptoKey): Promise<string
  *
  * @param address The server that reads, as clients reach it.
  * @throws {FxferError} `malformed_header`, `unauthorized` as `unseal`; `invalid_field` with `field` if
- * it is for another server, or its session is none; `session_expired` if its time is over.
+ * it is for another server, or a field of the session is wrong; `session_expired` if its time is over.
  */
 export async function openHandOver(
   line: string,
@@ -132,12 +131,12 @@ function faultIn(value: unknown, checks: Readonly<Record<string, Check>>): strin
   return Object.keys(checks).find((name) => !checks[name]!(fields[name]));
 }
 
-/** What every sealed session begins with: it names the form, so another one can follow. */
+/** Every sealed session begins with the name of its form. */
 const PREFIX = "fxfer-session.1";
 
 const LINE = /^fxfer-session\.1\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]{43})$/;
 
-/** As many bytes as a SHA-256 has: a shorter secret would be easier to guess than the code. */
+/** As many bytes as a SHA-256 has: a shorter secret would be easier to guess than a signature. */
 export const MIN_SECRET_BYTES = 32;
 
 /**
@@ -178,12 +177,12 @@ export async function seal(text: string, key: CryptoKey): Promise<string> {
  */
 export async function unseal(line: string, key: CryptoKey): Promise<string> {
   const [, body, mac] = LINE.exec(line) ?? [];
-  // The last character has two spare bits: of the ways to write one code only the usual one is right.
+  // The last character has two spare bits, so there are four ways to write one signature: one is accepted.
   if (body === undefined || mac === undefined || base64url(fromBase64url(mac)) !== mac) {
     throw new FxferError("malformed_header", "Cannot import session: this is no exported session");
   }
   const signed = new TextEncoder().encode(line.slice(0, -mac.length - 1));
-  // The time that the comparison takes does not tell how much of a wrong code was right.
+  // The time that the comparison takes does not tell how much of a wrong signature was right.
   if (!await crypto.subtle.verify("HMAC", key, new Uint8Array(fromBase64url(mac)), signed)) {
     throw new FxferError(
       "unauthorized",

@@ -16,9 +16,9 @@ type Reader = ReadableStreamDefaultReader<Uint8Array>;
 /** What {@linkcode importSession} needs.
  * @category Migration */
 export interface ImportOptions {
-  /** Of the server the session comes to, which may be running: a store that outlives its process. */
+  /** The store of the server that the session comes to, which may be running. It must be persistent. */
   readonly store: SessionStore;
-  /** Of the same server. */
+  /** The storage of the same server. */
   readonly storage: FileStorage;
   /** The key both servers share; see {@linkcode importMigrationKey}. */
   readonly key: CryptoKey;
@@ -45,7 +45,7 @@ export interface ImportedSession {
  * @throws {FxferError} `malformed_header`: this is no exported session; `unauthorized`: it was changed,
  * or exported with another key; `invalid_field`: it is for another server; `session_expired`: its time
  * is over; `replay_detected`: it was imported before; `incomplete`, `checksum_mismatch`: bytes are
- * missing or others; `storage_full`. After any of these nothing was imported; after
+ * missing or wrong; `storage_full`. After any of these nothing was imported; after
  * `store_unavailable` it may have been.
  * @throws {RangeError} If `address` is no `host:port`.
  *
@@ -53,7 +53,7 @@ export interface ImportedSession {
  * ```ts
  * import { DiskStorage, importMigrationKey, importSession, SqliteSessionStore } from "../../mod.ts";
  *
- * async function settle(folder: string, address: string, secret: Uint8Array): Promise<string> {
+ * async function receive(folder: string, address: string, secret: Uint8Array): Promise<string> {
  *   await using storage = await DiskStorage.open(folder);
  *   await using store = await SqliteSessionStore.open(`${folder}/sessions.db`);
  *   const key = await importMigrationKey(secret);
@@ -61,7 +61,7 @@ export interface ImportedSession {
  *   const { id } = await importSession(file.readable, { store, storage, key, address });
  *   return id;
  * }
- * console.assert(typeof settle === "function");
+ * console.assert(typeof receive === "function");
  * ```
  * @category Migration
  */
@@ -82,10 +82,10 @@ export async function importSession(
   const [line, rest] = await readLine(reader);
   const address = formatEndpoint(endpoint);
   const { session, partial } = await openHandOver(line, key, { address, now: now() });
-  // Before anything is written: most of what is refused is refused here.
+  // Checked before anything is written, and again at the save.
   arrive(session, await store.load(session.id), null, now());
   const upload = storage.partials !== undefined && partial !== null
-    ? await carry(storage, session, partial, rest, reader)
+    ? await receivePartial(storage, session, partial, rest, reader)
     : null;
   // One save makes the session this server's. Before it only a file was written that no record names.
   const kept = await store.load(session.id);
@@ -94,7 +94,7 @@ export async function importSession(
       throw new FxferError("replay_detected", "Cannot import session: another import was faster");
     }
   } catch (error) {
-    // After store_unavailable the session may be in the store, and needs the file; if not, it is swept.
+    // After store_unavailable the session may be in the store and need the file; if not, a sweep removes it.
     const sure = error instanceof FxferError && error.code === "replay_detected";
     if (sure && upload !== null) await storage.partials?.remove(upload);
     throw error;
@@ -104,8 +104,8 @@ export async function importSession(
   return { id: session.id, partialBytes: upload?.offset ?? 0 };
 }
 
-/** The bytes of the open file, into a file of this server. */
-async function carry(
+/** Writes the bytes of the open file into a partial file of this server. */
+async function receivePartial(
   storage: FileStorage,
   { id, clientAddress, upload: known }: SessionRecord,
   { size, sha256 }: NonNullable<HandOver["partial"]>,

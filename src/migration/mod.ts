@@ -15,10 +15,10 @@
  *   and SHA-256 of the bytes.
  * - `mac`: base64url of the HMAC-SHA-256 over all that stands before it, with a secret both servers have
  *   in a file. What is signed are the characters of the line themselves, and nothing of them is read
- *   before they are known to be right.
+ *   before the signature is known to be right.
  * - `bytes`: the open file up to its durable offset, as much as its record promises. They follow the
- *   line and are not inside it, so a file of any size streams through constant memory; the line vouches
- *   for their digest. Where the storage of the source cannot read partial files, or that of the target
+ *   line and are not inside it, so a file of any size streams through constant memory; the line has their
+ *   digest. Where the storage of the source cannot read partial files, or that of the target
  *   cannot reopen them (capability `partials`), the session goes without its file: the client is told at
  *   its connect that no file is open, and sends the file from its start. Nothing is lost, only sent again.
  *   Bytes beyond the durable offset stay behind and are sent again too.
@@ -45,18 +45,18 @@
  * | 5. target, one save: the session, detached, epoch up | the target serves it |
  *
  * Between 1 and 5 no server serves the session; its client keeps trying. If step 5 never comes, the
- * session is lost: the client is told `session_unknown` and starts over, under the same upload ids. There is no way to
- * take step 1 back at the source, because the source cannot know whether step 5 has happened; the way
- * back is the way forth: the target imports, and exports to the source. A blob whose target is gone for
- * good may be imported at the source itself *in the target's name* (`--as`): the operator vouches that
- * the target has not imported it and never will.
+ * session is lost: the client is told `session_unknown` and starts over, under the same upload ids. The
+ * source cannot take step 1 back, because it cannot know whether step 5 has happened. To take a session
+ * back, the target imports it and exports it to the source. A blob whose target is gone for good may be
+ * imported at the source itself *in the target's name* (`--as`): the operator vouches that the target has
+ * not imported it and never will.
  *
  * ## The client, and what it shows where
  *
  * Until its tombstone ends (an hour or the session's expiry, whichever is longer), the source answers
  * an authorised connect with `use_another_server`, the `address`, and a `ticket`: 256 random bits made for
  * this hand-over. The blob holds the ticket's hash in place of the token's. So the token never leaves
- * the source, by no way: neither the blob nor the client takes it to the target. At the target the
+ * the source: neither the blob nor the client takes it to the target. At the target the
  * ticket is the session's token from then on, also for a session that had none: its client may have
  * another address there. The source keeps the ticket as it is, in its store, for as long as it answers
  * with it; the ticket opens nothing at the source.

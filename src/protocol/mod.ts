@@ -21,8 +21,8 @@
  *
  * ```text
  * frame        = header LF [ session-data ] [ payload ]
- * header       = one JSON object in UTF-8, without BOM, at most 16384 bytes before the LF
- * session-data = exactly session.data_size bytes: one JSON object in UTF-8, at most 65536 bytes
+ * header       = one JSON object in UTF-8, at most 16384 bytes before the LF
+ * session-data = one JSON object in UTF-8, data_size bytes, at most 65536 bytes
  * payload      = exactly size bytes
  * ```
  *

@@ -6,13 +6,13 @@
  * @module
  */
 
-/** What an idle connection waits with: a header and a file of 1 KiB fit. */
+/** An idle connection has one buffer of this size: a header and a file of 1 KiB fit into it. */
 export const SMALL_BUFFER_BYTES = 2048;
 
 /** A file up to this size is gathered in memory and stored in one step. */
 export const GATHER_BUFFER_BYTES: number = 128 * 1024;
 
-/** What a large payload streams through: larger ones measured slower on a real disk. */
+/** A large payload goes through buffers of this size: larger ones were slower on a real disk. */
 const STREAM_BUFFER_BYTES = 1024 * 1024;
 
 type Buffer = Uint8Array<ArrayBuffer>;
@@ -30,7 +30,7 @@ class BufferPool {
     this.#keep = keep;
   }
 
-  /** Whether so many are lent that a connection that only might need one should do without. */
+  /** Whether as many are lent as are kept: then a connection gets one only if it surely needs it. */
   get scarce(): boolean {
     return this.#lent >= this.#keep;
   }
@@ -41,12 +41,12 @@ class BufferPool {
     return this.#free.pop() ?? new Uint8Array(this.#bytes);
   }
 
-  /** Takes a lent buffer off the count: it never comes back, as the kernel may still write into it. */
-  lose(): void {
+  /** Forgets a lent buffer, which is never used again because the kernel may still write into it. */
+  forget(): void {
     this.#lent--;
   }
 
-  /** Takes one back; the caller must not touch it again. */
+  /** Takes a buffer back; the caller must not touch it again. */
   giveBack(buffer: Buffer): void {
     this.#lent--;
     if (this.#free.length < this.#keep) this.#free.push(buffer);
@@ -60,15 +60,15 @@ export class BufferPools {
   readonly stream: BufferPool = new BufferPool(STREAM_BUFFER_BYTES, 16);
 }
 
-/** The buffers of one connection: which one is read into next, and which are still in use. */
+/** The buffers of one connection: chooses the buffer for each read, and knows which are still in use. */
 export class ReadBuffers {
   readonly #pools: BufferPools;
   readonly #small: Buffer;
-  /** What was read into last, if it was not the small one. */
+  /** The buffer of the last read, unless that is the small one. */
   #last: Buffer | undefined;
-  /** What was read into before that: its bytes may still be on their way to the disk. */
+  /** The buffer of the read before: its bytes may still be on their way to the disk. */
   #earlier: Buffer | undefined;
-  /** Holds a whole payload that had begun too near the end of another buffer, and was copied here. */
+  /** Has a whole payload whose beginning was copied here, because the rest did not fit behind it. */
   #copy: Buffer | undefined;
 
   constructor(pools: BufferPools) {
@@ -77,7 +77,7 @@ export class ReadBuffers {
   }
 
   /**
-   * For a header: between frames nothing that was handed out is in use.
+   * The buffer for a header. Between frames no bytes of earlier reads are in use.
    *
    * @param size Of the last payload: a file that was gathered is likely to be followed by another,
    * and then one read gets all of it.
@@ -99,7 +99,7 @@ export class ReadBuffers {
     return this.#last = gather.lend();
   }
 
-  /** For `remaining` bytes of a payload: two buffers in turns, one is filled while storage writes the other. */
+  /** The buffer for the next of `remaining` payload bytes: storage may still write the one before it. */
   forPayload(remaining: number): Buffer {
     const { gather, stream } = this.#pools;
     this.#giveBack(this.#earlier);
@@ -108,8 +108,8 @@ export class ReadBuffers {
   }
 
   /**
-   * For all `size` bytes of a payload, with those that are here already at its start: behind its
-   * header if there is room, else in a copy.
+   * Room for all `size` bytes of a payload. It begins with the bytes that are here already: they stay behind
+   * their header if the rest fits there too, and are copied into another buffer if not.
    */
   forWhole(begun: Uint8Array, size: number): Uint8Array {
     const end = begun.byteOffset + size;
@@ -126,7 +126,7 @@ export class ReadBuffers {
   release(busy: boolean): void {
     this.#giveBack(this.#earlier);
     for (const buffer of [this.#last, this.#copy, this.#small]) {
-      if (busy && buffer !== undefined) this.#poolOf(buffer).lose();
+      if (busy && buffer !== undefined) this.#poolOf(buffer).forget();
       else this.#giveBack(buffer);
     }
   }

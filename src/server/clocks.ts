@@ -1,6 +1,6 @@
 /**
- * The clocks of a connection (S-CLK) as one pure rule. The server asks it for all connections in one
- * interval: no timer is set and cleared for each read.
+ * The clocks of a connection (S-CLK) as one pure function. The server calls it for every connection at each
+ * tick of one timer, so that no read has to set and clear a timer of its own.
  *
  * @module
  */
@@ -9,9 +9,9 @@ import type { Code } from "../errors.ts";
 /** How long each clock runs, in milliseconds; 0 switches one off.
  * @category Server */
 export interface ClockLimits {
-  /** Accept to the first whole header. */
+  /** From accept to the first whole header. */
   readonly handshakeMs: number;
-  /** First byte of a header to its LF. */
+  /** From a header's first byte to its LF. */
   readonly headerMs: number;
   /** Since the last payload byte. */
   readonly stallMs: number;
@@ -19,22 +19,22 @@ export interface ClockLimits {
   readonly minRate: number;
 }
 
-/** A payload's first seconds are free: slow start, a cold disk at the sender. */
+/** The minimum rate does not count a payload's first 10 s: TCP starts slowly, and so may the sender's disk. */
 export const RATE_GRACE_MS = 10_000;
 
-/** The minimum rate is an average over this long. */
+/** The rate is measured over this time. */
 export const RATE_WINDOW_MS = 30_000;
 
-/** What a connection waits for. `handshake`: its first header. `busy`: not for bytes, so no clock runs. */
+/** What a connection waits for. `handshake`: for its first header. `busy`: for no bytes, so no clock runs. */
 export type Waiting = "handshake" | "idle" | "header" | "payload" | "busy";
 
-/** What the clocks look at; times by one monotonic clock, in milliseconds. */
+/** What decides whether a clock has run out; times by one monotonic clock, in milliseconds. */
 export interface ClockView {
   readonly waiting: Waiting;
   readonly acceptedAt: number;
-  /** Since when the rest of a header is waited for; 0 while none has begun. */
+  /** When the wait for the rest of a header began; 0 while no header has begun. */
   readonly headerSince: number;
-  /** Since when bytes are waited for and none has come. */
+  /** When the read under way began: no byte has come since. */
   readonly quietSince: number;
   /** When the rate window began, and how many bytes it brought. */
   readonly windowAt: number;
@@ -42,7 +42,7 @@ export interface ClockView {
   readonly keepaliveMs: number;
 }
 
-/** The code of the clock that has run out, or undefined. There is no clock for a payload's whole length (S-CLK-2). */
+/** The code of the clock that has run out, or undefined. No clock limits a whole payload (S-CLK-2). */
 export function expiredClock(view: ClockView, limits: ClockLimits, now: number): Code | undefined {
   const over = (since: number, ms: number) => ms > 0 && now - since > ms;
   switch (view.waiting) {
@@ -65,7 +65,7 @@ export function expiredClock(view: ClockView, limits: ClockLimits, now: number):
   }
 }
 
-/** How often the clocks are looked at, in milliseconds: the shortest one decides, from 20 to 250. */
+/** The time between two ticks in milliseconds, 20 to 250: a tenth of the shortest clock. */
 export function tickMs({ handshakeMs, headerMs, stallMs }: ClockLimits): number {
   const running = [handshakeMs, headerMs, stallMs].filter((ms) => ms > 0);
   return Math.max(20, Math.min(250, ...running.map((ms) => ms / 10)));

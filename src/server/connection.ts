@@ -4,8 +4,8 @@
  *     bytes -> protocol -> dispatcher -> handler -> session + store / storage -> reply -> protocol -> bytes
  *              decode      choose        act        remember     / keep                  encode
  *
- * One request at a time, in order, one reply each. Whatever happens here stays here: no error of one
- * connection reaches another or the process.
+ * A connection serves one request at a time, in order, with one reply each. No error of a connection
+ * reaches another connection or ends the process.
  *
  * @module
  */
@@ -41,7 +41,7 @@ export interface ConnectionSettings {
   /** Counts what is read away. */
   readonly drain: Drain;
   readonly events: Events;
-  /** Called once, when a connection is closed and its handler knows. */
+  /** Called once, when a connection is closed and its handler was told. */
   closed(connection: Connection): void;
 }
 
@@ -56,7 +56,7 @@ export const NOTICE: ReplyHeader = {
   action: "disconnect",
 };
 
-/** For how long a displaced connection may take what its peer had sent: the notice is due within 250 ms. */
+/** For so long a displaced connection still reads what its peer has sent; its notice is due within 250 ms. */
 const TAKEOVER_GRACE_MS = 100;
 
 /** A write that takes longer than this is stuck, in milliseconds: its peer does not read. */
@@ -82,7 +82,7 @@ export class Connection implements ConnectionContext, Placed {
   readonly #input: Input;
   readonly #output: Output;
   readonly #v1Results: V1Results;
-  /** The header of the last request: a notice names its session. */
+  /** The header of the last request, which a notice repeats. */
   #last: ReplyHeader = NOTICE;
   #interruption: FxferError | undefined;
   #stopping: FxferError | undefined;
@@ -105,7 +105,7 @@ export class Connection implements ConnectionContext, Placed {
     this.#v1Results = new V1Results(settings.v1Ack, this.#output);
     this.#reader = new Reader(conn, this.#output, settings.workload);
     this.#input = new Input(this.#reader, settings.pools);
-    if (bytes !== undefined) this.#input.take(bytes);
+    if (bytes !== undefined) this.#input.decode(bytes);
   }
 
   interrupt(error: FxferError): void {
@@ -138,7 +138,7 @@ export class Connection implements ConnectionContext, Placed {
     this.#conn[Symbol.dispose]();
   }
 
-  /** Looks at the clocks. @param now By `performance.now()`. */
+  /** Interrupts the connection if one of its clocks has run out. @param now By `performance.now()`. */
   tick(now: number): void {
     const { clocks } = this.#settings;
     const { writingSince } = this.#output;
@@ -164,7 +164,7 @@ export class Connection implements ConnectionContext, Placed {
       await this.#serve();
     } catch (error) {
       if (error instanceof FxferError) notice = error;
-      else this.#failed(error);
+      else this.#logFailure(error);
     }
     try {
       await this.#settings.handler.closed?.(this);
@@ -182,12 +182,12 @@ export class Connection implements ConnectionContext, Placed {
     this.#settings.closed(this);
   }
 
-  /** Logs an error that is none of the peer's doing. */
-  #failed(cause: unknown): void {
+  /** Logs an error, unless it only says that the peer is gone. */
+  #logFailure(cause: unknown): void {
     if (!isPeerGone(cause)) this.log.error("connection.failed", { cause });
   }
 
-  /** Serves request after request: returns when the peer ends, throws the notice when the server does. */
+  /** Serves request after request. Returns if the peer ends; throws the notice if the server ends. */
   async #serve(): Promise<void> {
     const { turns } = this.#settings;
     for (let frames = 0, since = this.acceptedAt, pass = NEVER;;) {
@@ -214,7 +214,8 @@ export class Connection implements ConnectionContext, Placed {
 
   /** One request and its reply; false when the connection ends with it. */
   async #serveOne(head: Exclude<Head, { type: "fault" }>): Promise<boolean> {
-    // The system sends a first reply at once; a later one it could hold back until that is acknowledged.
+    // The system sends a first reply at once, but would hold a later one back until the peer has
+    // acknowledged the first.
     if (++this.#requests === 2) this.#conn.setNoDelay(true);
     const payload = this.#input;
     const request: Request = head.type === "request"
@@ -232,7 +233,7 @@ export class Connection implements ConnectionContext, Placed {
       reply = answer instanceof Promise ? await answer : answer;
     } catch (error) {
       failure = error;
-      // A client that lost its session (S-TAKE-2) is told by one notice, not by this reply as well.
+      // A client that lost its session (S-TAKE-2) gets one notice, and not this reply as well.
       if (error instanceof FxferError && error.code === "session_taken_over") throw error;
       if (this.#interruption !== undefined && !ENDS_REQUEST.has(this.#interruption.code)) {
         const same = error instanceof FxferError && error.code === this.#interruption.code;
@@ -251,7 +252,7 @@ export class Connection implements ConnectionContext, Placed {
     return await payload.discardPayload(this.#settings.drain);
   }
 
-  /** The reply to a request that failed, or without one a notice. */
+  /** The body of the reply to a request that failed; without a request, that of a notice. */
   #refuse(error: unknown, request?: Request): ReplyBody {
     const { events } = this.#settings;
     return refusalOf(error, refusedOf(this.connectionId, request), { log: this.log, events });
@@ -287,7 +288,7 @@ export class Connection implements ConnectionContext, Placed {
       await this.#conn.closeWrite();
       await this.#reader.linger(this.#settings.drain);
     } catch (error) {
-      if (!(error instanceof FxferError)) this.#failed(error);
+      if (!(error instanceof FxferError)) this.#logFailure(error);
     } finally {
       this.#input.release();
       this.#conn[Symbol.dispose]();

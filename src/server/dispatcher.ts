@@ -1,4 +1,4 @@
-/** Chooses the handler by version and mode: the one place that knows the server's mode. @module */
+/** Chooses the handler of a request by version and mode; no other file asks for the server's mode. @module */
 import { FxferError } from "../errors.ts";
 import {
   type ConnectionContext,

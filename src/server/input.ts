@@ -1,8 +1,9 @@
 /**
- * The reading half of a connection: bytes to frames, and the payload of the frame under way.
+ * The reading half of a connection: makes requests of bytes, and hands out the payload of the request under
+ * way.
  *
- * The bytes handed out are valid until the next read but one. The server reads only when the handler
- * asks: back-pressure is TCP's own.
+ * Bytes that are handed out are valid until the next read but one. The server reads only when the handler
+ * asks for bytes, so TCP slows down a client that sends faster than its files are stored.
  *
  * @module
  */
@@ -15,7 +16,7 @@ import type { Drain } from "./drain.ts";
 import type { Reader } from "./reader.ts";
 import { LOOK_FRAMES } from "./turns.ts";
 
-/** What begins a frame, or ends all framing. */
+/** The event that begins a request, or the fault after which no request can be read any more. */
 export type Head = Exclude<DecodeEvent, { type: "payload" | "end" | "reply" }>;
 
 /** For how long a small file is gathered in memory before it is treated as a stream (S-TRF-4). */
@@ -23,17 +24,18 @@ const GATHER_MS = 1000;
 
 const NOTHING = new Uint8Array(0);
 
-/** See the module's text. Calls come one at a time. */
+/** Reads the requests of one connection. Calls come one at a time. */
 export class Input implements Payload {
   /** Bytes of the payload under way. */
   size = 0;
-  /** Whether that payload has been taken to its end. */
+  /** Whether the handler has taken that payload to its end. */
   payloadDone = true;
 
   readonly #reader: Reader;
   readonly #buffers: ReadBuffers;
   readonly #decoder = new Decoder();
 
+  /** What the decoder made of the last bytes; `#at` is the first event that was not handed out. */
   #events: DecodeEvent[] = [];
   #at = 0;
   /** What was read and is not decoded yet: no more frames at once than one turn serves (S-FAIR-1). */
@@ -41,13 +43,13 @@ export class Input implements Payload {
   /** What `whole` had gathered when it gave up. */
   #gathered: Uint8Array = NOTHING;
   #failure: unknown;
-  /** The last read filled its buffer: more is waiting, so the next one may be larger. */
+  /** Whether the last read filled its buffer, so that more bytes may be waiting. */
   #filled = false;
 
   #heads = 0;
   /** When the wait for the rest of a header began; 0 while none has begun. */
   headerSince = 0;
-  /** The rate window of the payload under way; `received` of the reader counts its bytes. */
+  /** When the rate window of the payload under way began; the reader's `received` counts its bytes. */
   windowAt = 0;
 
   constructor(reader: Reader, pools: BufferPools) {
@@ -55,7 +57,7 @@ export class Input implements Payload {
     this.#buffers = new ReadBuffers(pools);
   }
 
-  /** The wire version of this connection once its first header is there. */
+  /** The wire version of this connection; undefined before its first header. */
   get version(): 1 | 2 | undefined {
     return this.#decoder.version;
   }
@@ -68,7 +70,7 @@ export class Input implements Payload {
     return this.#decoder.headerStarted ? "header" : "idle";
   }
 
-  /** The next head if its bytes are here already; to be asked before {@linkcode Input.head}. */
+  /** The next head if its bytes are here already; to be called before {@linkcode Input.head}. */
   bufferedHead(): Head | undefined {
     for (;;) {
       while (this.#at < this.#events.length) {
@@ -78,7 +80,7 @@ export class Input implements Payload {
         if (event.type === "fault") return event;
       }
       if (this.#rest.length === 0) return undefined;
-      this.take(this.#rest);
+      this.decode(this.#rest);
     }
   }
 
@@ -88,7 +90,7 @@ export class Input implements Payload {
       const head = this.bufferedHead();
       if (head !== undefined) return head;
       const buffer = this.#buffers.forHead(this.size, this.#filled);
-      if (!this.#took(buffer, await this.#read(buffer))) {
+      if (!this.#decodeRead(buffer, await this.#read(buffer))) {
         const fault = this.#decoder.end();
         return fault?.type === "fault" ? fault : undefined;
       }
@@ -121,7 +123,7 @@ export class Input implements Payload {
     return this.size > GATHER_BUFFER_BYTES ? undefined : this.#gather();
   }
 
-  /** Reads straight into one buffer, up to the payload's end and not beyond; see {@linkcode Payload.whole}. */
+  /** Reads up to the payload's end, and not beyond, into one buffer; see {@linkcode Payload.whole}. */
   async #gather(): Promise<Uint8Array | undefined> {
     const event = this.#events[this.#at++];
     const begun = event?.type === "payload" ? event.bytes : NOTHING;
@@ -163,7 +165,7 @@ export class Input implements Payload {
         this.payloadDone = event.type === "end";
       } else {
         const buffer = this.#buffers.forPayload(Math.min(most, this.#decoder.payloadRemaining));
-        if (!this.#took(buffer, await this.#read(buffer).catch(throwIncomplete))) {
+        if (!this.#decodeRead(buffer, await this.#read(buffer).catch(throwIncomplete))) {
           throw incomplete();
         }
       }
@@ -171,7 +173,7 @@ export class Input implements Payload {
     return undefined;
   }
 
-  // Callers await this and then call `#took`: an async function around both would cost each waiting
+  // Callers await this and then call `#decodeRead`: an async function around both would cost each waiting
   // connection 400 bytes.
   #read(buffer: Uint8Array<ArrayBuffer>): Promise<number | null> {
     if (this.headerSince === 0 && this.#decoder.headerStarted) this.headerSince = performance.now();
@@ -179,15 +181,15 @@ export class Input implements Payload {
   }
 
   /** Decodes the `count` bytes of a read; false at the end. */
-  #took(buffer: Uint8Array<ArrayBuffer>, count: number | null): boolean {
+  #decodeRead(buffer: Uint8Array<ArrayBuffer>, count: number | null): boolean {
     if (count === null) return false;
     this.#filled = count === buffer.length;
-    this.take(buffer.subarray(0, count));
+    this.decode(buffer.subarray(0, count));
     return true;
   }
 
   /** Decodes bytes that were read, or that came with a proxy's header before the first read. */
-  take(bytes: Uint8Array): void {
+  decode(bytes: Uint8Array): void {
     this.#events = this.#decoder.push(bytes, LOOK_FRAMES);
     this.#at = 0;
     this.#rest = bytes.subarray(this.#decoder.taken);
@@ -215,19 +217,19 @@ export class Input implements Payload {
     }
   }
 
-  /** The rate window starts anew: called once the last one was long enough and fast enough. */
+  /** Begins a new rate window, at the start of a payload or after a window that was fast enough. */
   startRateWindow(now: number): void {
     this.windowAt = now;
     this.#reader.received = 0;
   }
 
-  /** Gives the lent buffers back; the last call. */
+  /** Gives the lent buffers back; nothing else is called after it. */
   release(): void {
     this.#buffers.release(this.#reader.busy);
   }
 }
 
-/** The error for a payload that ends before its end; a socket that fails inside it is such an end (S-TRF-6). */
+/** The error for a payload whose stream ended, or whose socket failed, before its end (S-TRF-6). */
 function incomplete(cause?: unknown): FxferError {
   if (cause instanceof FxferError) return cause;
   // Offset 0 says that nothing is kept; a handler that keeps something states its own offset.

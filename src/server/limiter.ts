@@ -2,7 +2,7 @@
 import { addressNetwork } from "../address.ts";
 import { FxferError } from "../errors.ts";
 
-/** So many addresses are remembered at most; the address that was unseen longest is forgotten first. */
+/** At most so many addresses are remembered; the address that was not seen for longest is forgotten first. */
 const MAX_ADDRESSES = 10_000;
 
 /** One token bucket for each key: `burst` at once, refilled with `perSecond`. */

@@ -1,5 +1,9 @@
 /**
- * The server: sockets in, replies out.
+ * The server: accepts connections, reads requests from their sockets, lets a handler of handler/ answer each
+ * of them, and writes the replies. It also keeps the clocks and limits of connections, and stops gracefully.
+ *
+ *     serve.ts (puts all of it together) -> server.ts (listener, stop) -> connection.ts (one client)
+ *       -> reader.ts, input.ts (bytes to requests) -> dispatcher.ts (which handler) -> output.ts (replies)
  *
  * - S-FAIR-1 One connection gets at most 32 frames or 5 ms before others are served; heads are read into
  *   small buffers. What is read away for refused connections is bounded in sum: 64 MiB a second for a server,

@@ -88,8 +88,8 @@ export interface ServeOptions {
     >
   >;
   /**
-   * The proxies that say whose connections they forward (PROXY protocol): from these addresses the
-   * header is required, and the address it names is the client's for all purposes.
+   * The proxies that say whose connections they forward (PROXY protocol): a connection from one of these
+   * addresses must begin with a PROXY header, and the address that the header names counts as the client's.
    * @default no proxy is believed
    */
   readonly proxy?: ProxyOptions;

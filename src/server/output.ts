@@ -1,16 +1,16 @@
 /**
- * The writing half of a connection. Replies wait here until the connection is about to wait for
- * bytes, so that the replies to a burst of pipelined frames leave in one write.
+ * The writing half of a connection. Replies are held back until the connection has no more bytes to work
+ * on, so that the replies to a burst of pipelined frames leave in one write.
  *
  * @module
  */
 import { CODES, type FxferError } from "../errors.ts";
 import { encodeV1Results, type ReplyBody, type V1Result } from "../protocol/mod.ts";
 
-/** Above this, replies are sent at once: a client that never reads must not fill our memory. */
+/** From so many bytes on, replies are sent at once: a client that never reads must not fill the memory. */
 const MAX_WAITING_BYTES = 65536;
 
-/** See the module's text. */
+/** Writes the replies of one connection. */
 export class Output {
   readonly #conn: Deno.Conn;
   #waiting: Uint8Array[] = [];
@@ -24,7 +24,7 @@ export class Output {
     this.#conn = conn;
   }
 
-  /** Whether so much waits that it should be flushed now. */
+  /** Whether so many bytes wait that they should be flushed now. */
   get full(): boolean {
     return this.#waitingBytes >= MAX_WAITING_BYTES;
   }
@@ -35,7 +35,7 @@ export class Output {
     this.#waitingBytes += frame.length;
   }
 
-  /** Sends what waits; undefined when nothing does. Rejects when the peer is gone, or by an interruption. */
+  /** Sends the replies that wait; undefined if none does. Rejects if the peer is gone, or when interrupted. */
   flush(): Promise<void> | undefined {
     if (this.#waitingBytes === 0) return undefined;
     const parts = this.#waiting;
@@ -88,7 +88,7 @@ function concat(parts: readonly Uint8Array[], length: number): Uint8Array {
  * @category Server */
 export type V1Ack = "eof" | "each" | "never";
 
-/** Results kept for the end of a connection; of more, only the failures and a count. */
+/** So many results are kept for the end of a connection; of later ones only the failures and a count. */
 const MAX_RESULTS = 65_536;
 
 /** What a v1 client is told about its files, and when (S-VER-3). */
@@ -103,7 +103,7 @@ export class V1Results {
     this.#output = output;
   }
 
-  /** One file was stored or refused. */
+  /** Takes the result of one file. */
   add(body: ReplyBody): void {
     const result: V1Result = body.file !== undefined
       ? { ok: true, path: body.file.path }
@@ -116,7 +116,7 @@ export class V1Results {
     }
   }
 
-  /** To be called once EOF was read, and not before. @param notice What ended the connection. */
+  /** Writes the results once the client's end was read. @param notice What ended the connection. */
   finish(notice: FxferError | undefined): void {
     if (this.#ack !== "eof") return;
     if (this.#more > 0) this.#kept.push({ ok: true, path: `and ${this.#more} more` });

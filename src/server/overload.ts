@@ -1,9 +1,10 @@
 /**
- * Whether the server has more to do than it should: then new sessions give way to stateless service,
- * which costs less and needs nothing to be remembered (S-DEG-1). Sessions that exist go on.
+ * Decides whether the server is too busy for new sessions: then a client gets stateless service instead,
+ * which costs less and remembers nothing (S-DEG-1). Sessions that exist go on.
  *
- * Two numbers are judged: how many sessions are alive, and how late the event loop is. A number over its
- * limit counts as over until it has fallen well below it, so that the server does not go to and fro.
+ * Two numbers are compared with their limits: how many sessions are alive, and how late the event loop is.
+ * A number that has been over its limit counts as over until it is well below the limit, so that the server
+ * does not change its mind all the time.
  *
  * @module
  */
@@ -19,20 +20,20 @@ export interface DegradeAbove {
   readonly eventLoopDelayMs: number;
 }
 
-/** How often lateness is measured: ten wake-ups a second are nothing. */
+/** How often lateness is measured: ten wake-ups a second cost nothing that could be noticed. */
 const INTERVAL_MS = 100;
 
 /** Lateness is averaged over about this long: one slow turn is not yet a load. */
 const WINDOW_MS = 1000;
 
-/** The parts of the limits to which the numbers must fall. */
+/** The fractions of its limit to which each number must fall before it no longer counts as over. */
 const SESSIONS_BACK = 0.9;
 const DELAY_BACK = 0.5;
 
 /** A client that can wait comes back after this long. */
 const RETRY_MS = 1000;
 
-/** See the module's text. Dispose of it to stop its timer. */
+/** Watches the load of one server. Dispose of it to stop its timer. */
 export class Overload implements Disposable {
   readonly #limits: DegradeAbove;
   readonly #events: Events;
@@ -53,7 +54,7 @@ export class Overload implements Disposable {
       : undefined;
   }
 
-  /** Called every 100 ms: as late as this call is, all other work is. */
+  /** Called every 100 ms: all other work of the thread is as late as this call. */
   measure(now: number): void {
     const elapsed = Math.max(0, now - this.#measuredAt);
     this.#measuredAt = now;

@@ -1,9 +1,9 @@
 /**
- * The door for connections that come from a proxy, which says first whose connection it forwards.
+ * Takes connections from proxies, which say in a PROXY header whose connection they forward.
  *
- * The header is believed from the addresses of the allow-list only, and required from them: else a client
- * that reaches the proxy's machine could claim any address. From everywhere else a PROXY header is no
- * part of the protocol, and the decoder refuses it like any other first line that is no header.
+ * Only a proxy on the allow-list is believed, so that no client can claim an address; and it must send the
+ * header, because without one its clients would all count as one address. From any other address a PROXY
+ * header is no part of the protocol, and the decoder refuses it like any other line that is no header.
  *
  * @module
  */
@@ -32,7 +32,7 @@ export interface Arrival {
   readonly bytes?: Uint8Array;
 }
 
-/** See the module's text.
+/** Reads the PROXY headers of connections from the proxies that are believed.
  * @category Server */
 export class ProxyGate {
   readonly #versions: ProxyVersions;

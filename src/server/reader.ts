@@ -19,19 +19,19 @@ const GRACE_READ_MS = 10;
 /** Where bytes go that are thrown away: all readers write over each other's. */
 const NOWHERE = new Uint8Array(65536);
 
-/** See the module's text. Calls come one at a time; only {@linkcode Reader.interrupt} may come at any time. */
+/** Reads one socket. Calls come one at a time; only {@linkcode Reader.interrupt} may come at any time. */
 export class Reader {
   readonly #conn: Deno.Conn;
   readonly #output: Output;
   #interruption: FxferError | undefined;
   #graceUntil = 0;
   #reject: ((reason: unknown) => void) | undefined;
-  /** The read the kernel still owns a buffer of, also after an interruption. */
+  /** The read whose buffer the kernel may still write into, also after an interruption. */
   #pending: Promise<number | null> | undefined;
 
   /**
    * Counts the connections of the server that do not wait for bytes: their peers wait for the server.
-   * This one counts until {@linkcode Reader.done}, except while a read waits.
+   * The connection of this reader counts until {@linkcode Reader.done}, except while a read waits.
    */
   readonly workload: { busy: number };
   /** Whether the peer has sent its last byte. */
@@ -40,7 +40,7 @@ export class Reader {
   lastByteAt: number = performance.now();
   /** When the read under way began: no byte has come since. */
   quietSince: number = this.lastByteAt;
-  /** Bytes that came in since the rate window began, which sets it to 0. */
+  /** Bytes that came in since the rate window began; {@linkcode Input.startRateWindow} sets it to 0. */
   received = 0;
 
   /** @param output Is flushed before each read: the peer gets its replies before a read waits for it. */
@@ -67,8 +67,8 @@ export class Reader {
   }
 
   /**
-   * One read; null at the end. The replies that wait are sent at the same time, and must be gone before
-   * the bytes are looked at: from a peer that does not read, the server does not read either.
+   * One read; null at the end. Replies that wait are sent at the same time, and the read settles only after
+   * they are gone: so the server reads no more from a peer that does not read.
    */
   read(buffer: Uint8Array): Promise<number | null> {
     if (this.ended) return Promise.resolve(null);
@@ -111,8 +111,8 @@ export class Reader {
   /**
    * Ends the wait for bytes: a pending or later read throws `error`.
    *
-   * @param graceMs For this long, bytes that have arrived already are still read, until a moment comes
-   * without any: a peer whose connection broke does not send them again.
+   * @param graceMs For at most this long, reads go on while bytes are here already: the peer has sent
+   * them and may not be able to send them again.
    */
   interrupt(error: FxferError, graceMs = 0): void {
     if (this.#interruption !== undefined) return;
@@ -121,7 +121,7 @@ export class Reader {
     this.#rejectUnlessHere();
   }
 
-  /** Ends the wait: at once, or during the grace time after a moment in which no bytes come. */
+  /** Ends the wait at once; within the grace time only if no bytes come in a moment. */
   #rejectUnlessHere(): void {
     const reject = this.#reject;
     if (reject === undefined) return;
@@ -130,7 +130,7 @@ export class Reader {
     this.#pending?.catch(() => {}).then(() => clearTimeout(timer));
   }
 
-  /** Ends the wait with `reason`; later reads are not touched. */
+  /** Ends the wait of a pending read with `reason`; later reads work as before. */
   cancel(reason: unknown): void {
     this.#reject?.(reason);
   }
@@ -163,7 +163,7 @@ export class Reader {
   }
 }
 
-/** Whether an error of a socket means that the peer is gone, which is its right and not logged. */
+/** Whether an error of a socket means that the peer is gone, which it may be at any time: it is not logged. */
 export function isPeerGone(error: unknown): boolean {
   return error instanceof Deno.errors.ConnectionReset ||
     error instanceof Deno.errors.BrokenPipe ||

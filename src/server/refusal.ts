@@ -1,4 +1,4 @@
-/** The one place where errors become replies, and refusals become events. @module */
+/** Makes replies of errors, and tells each refusal as an event. @module */
 import { type Code, CODES, FxferError } from "../errors.ts";
 import type { Events, Rule } from "../events.ts";
 import type { Request } from "../handler/mod.ts";
@@ -6,7 +6,7 @@ import { describeError, type Logger } from "../log.ts";
 import { omitUndefined } from "../omit_undefined.ts";
 import type { ReplyBody } from "../protocol/mod.ts";
 
-/** What is refused: the beginning of the event that tells it. */
+/** What is refused, as the beginning of the event that tells of it. */
 export type Refused =
   | { readonly type: "connection.refused"; readonly address: string }
   | { readonly type: "request.refused"; readonly connection: number }
@@ -17,7 +17,7 @@ export type Refused =
     readonly sequence?: number;
   };
 
-/** What is refused on a connection: a request, or without one the connection itself. */
+/** What is refused on a connection: the request, or the connection itself where no request is given. */
 export function refusedOf(connection: number, request?: Request): Refused {
   if (request?.version === 1) return { type: "transfer.refused", connection };
   if (request?.frame.action !== "transfer") return { type: "request.refused", connection };

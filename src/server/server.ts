@@ -18,7 +18,7 @@ import { Turns } from "./turns.ts";
 
 /**
  * Counts the open connections of servers that listen on one port, so that `maxConnections` holds for
- * all of them together. Two that accept at the same instant may both find the last place free.
+ * all of them together. Two servers that accept at the same instant may both take the last place.
  * @category Server
  */
 export interface ConnectionCount {
@@ -93,7 +93,7 @@ export class Server implements AsyncDisposable {
   readonly #places = new Places<Connection>();
   /** Tells all connections the time. */
   readonly #clock: ReturnType<typeof setInterval>;
-  /** Ends the wait of a stop for the last connection. */
+  /** Called when the last connection has closed; a stop waits for it. */
   #emptied: () => void = () => {};
   /** Places taken, also by those whose proxy has not named the client yet. */
   #openNow = 0;
@@ -138,7 +138,7 @@ export class Server implements AsyncDisposable {
     return this.#openNow;
   }
 
-  #counted(change: 1 | -1): void {
+  #count(change: 1 | -1): void {
     this.#openNow += change;
     this.#settings.count?.add(change);
   }
@@ -148,11 +148,11 @@ export class Server implements AsyncDisposable {
     return this.#stopped !== undefined;
   }
 
-  /** Accepts until the listener is closed. A `for await` over it would end for good at the first EMFILE. */
+  /** Accepts until the listener is closed. A `for await` over the listener would end at the first EMFILE. */
   async #accept(): Promise<void> {
     for (let failures = 0;;) {
       try {
-        this.#take(await this.#listener.accept());
+        this.#admit(await this.#listener.accept());
         failures = 0;
       } catch (error) {
         if (error instanceof Deno.errors.BadResource || error instanceof Deno.errors.Interrupted) {
@@ -160,14 +160,14 @@ export class Server implements AsyncDisposable {
         }
         // A peer that was gone before it was accepted says nothing about the next one.
         if (isPeerGone(error)) continue;
-        // EMFILE and the like: said once, not twenty times a second.
+        // EMFILE and the like: logged once, not twenty times a second.
         if (failures++ === 0) this.#log.warn("accept.failed", { cause: error });
         await new Promise((resolve) => setTimeout(resolve, ACCEPT_PAUSE_MS));
       }
     }
   }
 
-  #take(conn: Deno.TcpConn): void {
+  #admit(conn: Deno.TcpConn): void {
     const { proxy } = this.#settings;
     const address = conn.remoteAddr.hostname;
     if (!proxy?.covers(address)) return this.#open(conn, { address });
@@ -185,7 +185,7 @@ export class Server implements AsyncDisposable {
   }
 
   /** Admits a connection of this address to a place, which another one may have to give up. */
-  #admit(address: string): void {
+  #makeRoom(address: string): void {
     // A connection may have been accepted in the same turn of the event loop in which the stop began.
     this.#stopping.signal.throwIfAborted();
     const { limiter, maxPerAddress = Infinity } = this.#settings;
@@ -207,16 +207,16 @@ export class Server implements AsyncDisposable {
   }
 
   #vacate(connection: Connection): void {
-    if (this.#places.delete(connection)) this.#counted(-1);
+    if (this.#places.delete(connection)) this.#count(-1);
   }
 
-  /** Learns from a proxy whose connection this is; until then the connection only counts. Never rejects. */
+  /** Reads from a proxy whose connection it forwards, then opens that connection. Never rejects. */
   async #takeProxied(conn: Deno.TcpConn, proxy: ProxyGate): Promise<void> {
-    this.#counted(1);
+    this.#count(1);
     this.#unnamed++;
     try {
       const arrival = await proxy.read(conn, this.#stopping.signal).finally(() => {
-        this.#counted(-1);
+        this.#count(-1);
         this.#unnamed--;
       });
       if (arrival === undefined) conn[Symbol.dispose]();
@@ -229,14 +229,14 @@ export class Server implements AsyncDisposable {
 
   #open(conn: Deno.TcpConn, arrival: Arrival): void {
     try {
-      this.#admit(arrival.address);
+      this.#makeRoom(arrival.address);
     } catch (error) {
       return this.#refusals.add(conn, error, arrival.address);
     }
     const connection = new Connection(conn, ++this.#accepted, arrival, this.#shared, this.#log);
     this.#connections.add(connection);
     this.#places.add(connection);
-    this.#counted(1);
+    this.#count(1);
     void connection.run();
   }
 
@@ -284,7 +284,7 @@ export class Server implements AsyncDisposable {
     this.#end.resolve();
   }
 
-  /** Waits at most `ms` until no connection is open; whether none is. */
+  /** Waits at most `ms` until no connection is open; false if some still are. */
   async #allClosed(ms: number): Promise<boolean> {
     if (this.#connections.size === 0) return true;
     const { promise, resolve } = Promise.withResolvers<void>();

@@ -1,7 +1,7 @@
 /**
  * The session record: everything a server remembers about one session, as plain JSON-safe data.
- * Records are immutable: a change is a new record with `version` one higher. And what a session is at a
- * given time: its record and that time alone say so, whether or not the server has cleaned up (S-CLK-1).
+ * Records are immutable: a change is a new record with `version` one higher. {@linkcode lifeOf} says what
+ * a session is at a given time, by its record alone, whether or not the server has cleaned up (S-CLK-1).
  *
  * @module
  */

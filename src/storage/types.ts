@@ -111,7 +111,7 @@ export interface SealedFile {
  */
 export interface Upload {
   /**
-   * Where the bytes are until the file is published. The two paths are words of the storage: the caller
+   * Where the bytes are until the file is published. Only the storage interprets the two paths: the caller
    * keeps them in session records and hands them back unchanged.
    */
   readonly temporaryPath: string;

@@ -12,7 +12,6 @@ import { formatJsonLine, formatText } from "./format.ts";
 export interface Sink {
   /** Writes some of the bytes and returns how many. */
   writeSync(bytes: Uint8Array): number;
-  /** Whether the sink is a terminal. */
   isTerminal(): boolean;
 }
 

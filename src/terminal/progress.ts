@@ -12,7 +12,6 @@ import { displayWidth, fit } from "./width.ts";
 export interface ProgressState {
   /** The name of what is sent; not escaped yet. */
   readonly label: string;
-  /** Bytes so far. */
   readonly bytes: number;
   /** Bytes in all; absent while unknown. */
   readonly total?: number;

@@ -1,6 +1,6 @@
 /**
- * The main thread of a server with several workers. It serves nothing itself: it starts the workers,
- * writes what they log, hears the signals, and says for all whether they are ready.
+ * The main thread of a server with several workers. It serves no client itself: it starts the workers,
+ * writes what they log, stops them at a signal, and answers for all of them whether they are ready.
  *
  *     parent ──start, check, stop──> worker 1 … N     each with listener, storage and store of its own
  *            <──listening, log, …──                   on one port (SO_REUSEPORT): Linux picks who accepts
@@ -20,10 +20,10 @@ import { Pool, type WorkerEvents, type WorkerHandle } from "./pool.ts";
 import { createSharedMemory, reclaim } from "./shared_memory.ts";
 import { type StartWorker, WORKER_MODULE } from "./worker.ts";
 
-/** A stop is bounded by the drain time and by what each worker needs to say goodbye. */
+/** Besides the drain time, a stop may take this long: workers need it to close their connections. */
 const GOODBYE_MS = 15_000;
 
-/** What the parent is given. */
+/** What {@linkcode serveWorkers} works with. */
 export interface ParentOptions {
   readonly config: Config;
   /** 2 or more. */
@@ -32,7 +32,7 @@ export interface ParentOptions {
   readonly trace: boolean;
   readonly sink: (event: LogEvent) => void;
   readonly log: Logger;
-  /** Where what happens is told, in the parent and in the workers. */
+  /** Where the events of the parent and of the workers are told. */
   readonly events: Events;
   readonly output: Output;
 }
@@ -40,7 +40,7 @@ export interface ParentOptions {
 /** Serves with several workers until stopped; returns the exit code. */
 export async function serveWorkers(options: ParentOptions): Promise<number> {
   const { config, workers, trace: allEvents, sink, log, events, output } = options;
-  await mayReadItself();
+  await mustReadItself();
   const { host: hostname, port: wanted, drain_timeout } = config.server;
   // A free port is held until the workers listen, so that no other program gets it meanwhile.
   using held = wanted === 0
@@ -113,9 +113,9 @@ function refusal(count: number, why: string): FxferError {
 }
 
 /**
- * The configuration of each of `count` workers on `port`. The connections of an address fall on all
- * workers, so each allows its part of the rates; together they allow about what is set. Everything else
- * is counted together (shared_memory.ts, the session store) or holds for one connection or session.
+ * The configuration of each of `count` workers on `port`. The connections of one address are spread over
+ * all workers, so each worker allows its part of the rates. Every other limit is counted over all workers
+ * (shared_memory.ts, the session store), or holds for one connection or session.
  */
 export function configOfWorker(config: Config, port: number, count: number): Config {
   const { rate } = config.limits;
@@ -133,8 +133,8 @@ export function configOfWorker(config: Config, port: number, count: number): Con
   };
 }
 
-/** Workers load the program's modules anew, which Deno allows only to those who may read them. */
-async function mayReadItself(): Promise<void> {
+/** Makes sure that workers can load the program's modules, which takes the permission to read them. */
+async function mustReadItself(): Promise<void> {
   const path = new URL("../../", import.meta.url);
   if (path.protocol !== "file:") return;
   if ((await Deno.permissions.query({ name: "read", path })).state === "granted") return;
@@ -147,8 +147,8 @@ async function mayReadItself(): Promise<void> {
 
 /**
  * Makes sure that no other program serves a port: a second fxfer with workers would silently get a part of
- * the first one's connections. Asks by a connection, because a listener of the parent's own would look to
- * clients like the server that is not there yet. What else is wrong with the port the workers find out.
+ * the first one's connections. It tries to connect, because a listener of the parent would take connections
+ * before any worker can serve them. The workers find out what else is wrong with the port.
  */
 async function checkPort(hostname: string, port: number): Promise<undefined> {
   using conn = await Deno.connect({ hostname, port }).catch(() => undefined);
@@ -159,7 +159,7 @@ async function checkPort(hostname: string, port: number): Promise<undefined> {
   });
 }
 
-/** Starts a thread with a module that obeys the messages of the parent. */
+/** Starts a worker thread that runs a module such as {@linkcode WORKER_MODULE}. */
 export function spawnWorker(
   module: string,
   start: StartWorker,

@@ -14,7 +14,7 @@ import type { LogEvent } from "../../log.ts";
 import { LATE, within } from "../../within.ts";
 import type { FromWorker, Listening, ToWorker } from "./worker.ts";
 
-/** A worker as the pool sees it; after `terminate` the pool hears nothing more of it. */
+/** A worker as the pool sees it; after `terminate` the worker sends the pool nothing more. */
 export interface WorkerHandle {
   post(message: ToWorker): void;
   terminate(): void;
@@ -23,18 +23,18 @@ export interface WorkerHandle {
 /** What happens to a worker. */
 export interface WorkerEvents {
   message(message: FromWorker): void;
-  /** It is gone, and was not told to go. */
+  /** The worker has ended although nobody told it to stop. */
   died(reason: string): void;
 }
 
-/** How a pool works. */
+/** What a pool works with. */
 export interface PoolOptions {
   readonly workers: number;
   /** Makes a worker and tells it to start. @param worker Counted from 1. */
   readonly spawn: (worker: number, events: WorkerEvents) => WorkerHandle;
-  /** A worker has died: what it held can be given back. */
+  /** Called when a worker has died: gives back the connections and the room that the worker held. */
   readonly reclaim: (worker: number) => void;
-  /** Where the lines of the workers' logs go that no event stands behind. */
+  /** Takes the lines of the workers' logs that no event has caused. */
   readonly sink: (event: LogEvent) => void;
   /** Where the pool tells what happens to the workers, and what they tell. */
   readonly events: Events;
@@ -48,7 +48,7 @@ export interface PoolOptions {
 const MAX_DEATHS = 5;
 const DEATHS_WINDOW_MS = 60_000;
 
-/** A worker that takes longer to answer hangs. */
+/** A worker that takes longer to answer counts as hanging. */
 const CHECK_MS = 2000;
 
 /** The place of one worker, and of the workers that are started for it when it dies. */
@@ -56,11 +56,11 @@ class Slot {
   readonly worker: number;
   state: "starting" | "serving" | "dead" | "stopped" = "starting";
   handle: WorkerHandle | undefined;
-  /** When its workers died, within the window. */
+  /** When workers of this slot died, within the window. */
   deaths: number[] = [];
-  /** The pause before the next start. */
-  again: ReturnType<typeof setTimeout> | undefined;
-  /** The questions that wait for an answer. */
+  /** Runs until the next worker is started; undefined while none is to be started. */
+  restartTimer: ReturnType<typeof setTimeout> | undefined;
+  /** The readiness checks that wait for an answer. */
   readonly checks = new Map<number, (state: ReadyState) => void>();
 
   constructor(worker: number) {
@@ -70,24 +70,24 @@ class Slot {
 
 const HANGING: ReadyState = { ready: false, reason: "workers" };
 
-/** See the module's text. */
+/** The workers of one server; the module's text says how they live. */
 export class Pool {
   readonly #options: PoolOptions;
   readonly #slots: Slot[] = [];
   readonly #listen = Promise.withResolvers<Listening>();
   readonly #finish = Promise.withResolvers<void>();
-  /** Settles when all listen for the first time, rejects when a worker cannot; pending after a stop. */
+  /** Resolves when all workers listen for the first time; rejects when one cannot; pending after a stop. */
   readonly listening: Promise<Listening> = this.#listen.promise;
-  /** Settles when all have stopped; rejects with `internal_error` when none is left. */
+  /** Resolves when all workers have stopped; rejects with `internal_error` when none is left. */
   readonly finished: Promise<void> = this.#finish.promise;
   #begun = false;
   #stopping = false;
-  #late: ReturnType<typeof setTimeout> | undefined;
+  #stopTimer: ReturnType<typeof setTimeout> | undefined;
   #checks = 0;
 
   constructor(options: PoolOptions) {
     this.#options = options;
-    // A rejection is for those who wait; without any it must not end the process.
+    // A rejection must not end the process when no caller waits for these promises.
     this.listening.catch(() => {});
     this.finished.catch(() => {});
     for (let worker = 1; worker <= options.workers; worker++) {
@@ -97,26 +97,26 @@ export class Pool {
     }
   }
 
-  /** Ready when every worker is: the system goes on giving connections to a worker that hangs. */
+  /** Ready when every worker is, because the system goes on giving connections to a worker that hangs. */
   async check(): Promise<ReadyState> {
     if (this.#stopping) return { ready: false, reason: "stopping" };
-    // A worker that is away gets no connections: the others do its work meanwhile.
+    // A worker that has died is not asked: it gets no connections, and the others do its work meanwhile.
     const asked = this.#slots.filter(({ state }) => state === "serving");
     const states = await Promise.all(asked.map((slot) => this.#ask(slot)));
     return states.find(({ ready }) => !ready) ?? states[0] ?? HANGING;
   }
 
-  /** Stops all gracefully (S-DRN-1); calling it again changes nothing. */
+  /** Stops all workers gracefully (S-DRN-1); a second call changes nothing. */
   stop(): void {
     if (this.#stopping) return;
     this.#stopping = true;
-    this.#late = setTimeout(() => this.#cut(), this.#options.stopMs);
+    this.#stopTimer = setTimeout(() => this.#endHanging(), this.#options.stopMs);
     for (const slot of this.#slots) {
-      clearTimeout(slot.again);
+      clearTimeout(slot.restartTimer);
       if (slot.handle === undefined) slot.state = "stopped";
       slot.handle?.post({ type: "stop" });
     }
-    this.#settle();
+    this.#settleFinished();
   }
 
   #start(slot: Slot): void {
@@ -124,17 +124,17 @@ export class Pool {
     const { spawn } = this.#options;
     let over = false;
     const handle = spawn(slot.worker, {
-      message: (message) => over || this.#hear(slot, message),
+      message: (message) => over || this.#handleMessage(slot, message),
       died: (reason) => {
         if (over) return;
         over = true;
-        this.#bury(slot, reason);
+        this.#died(slot, reason);
       },
     });
     if (!over) slot.handle = handle;
   }
 
-  #hear(slot: Slot, message: FromWorker): void {
+  #handleMessage(slot: Slot, message: FromWorker): void {
     const { worker } = slot;
     const { events, sink } = this.#options;
     switch (message.type) {
@@ -151,19 +151,19 @@ export class Pool {
         }
         return;
       case "refused":
-        if (this.#begun) return this.#bury(slot, message.message);
+        if (this.#begun) return this.#died(slot, message.message);
         return this.#listen.reject(new FxferError(message.code, message.message));
       case "checked":
         slot.checks.get(message.check)?.(message.state);
         return;
       case "stopped":
         this.#end(slot, "stopped");
-        return this.#settle();
+        return this.#settleFinished();
     }
   }
 
-  /** A worker is dead: the pool goes on without it until it is back. */
-  #bury(slot: Slot, reason: string): void {
+  /** A worker has died: the pool goes on without it until another one is started in its slot. */
+  #died(slot: Slot, reason: string): void {
     this.#end(slot, this.#stopping ? "stopped" : "dead");
     this.#options.reclaim(slot.worker);
     const now = performance.now();
@@ -176,8 +176,8 @@ export class Pool {
     if (!this.#begun) {
       this.#listen.reject(new FxferError("internal_error", `Cannot start worker: ${reason}`));
     }
-    slot.again = again ? setTimeout(() => this.#start(slot), pause) : undefined;
-    this.#settle();
+    slot.restartTimer = again ? setTimeout(() => this.#start(slot), pause) : undefined;
+    this.#settleFinished();
   }
 
   #end(slot: Slot, state: "dead" | "stopped"): void {
@@ -187,21 +187,22 @@ export class Pool {
     for (const answer of slot.checks.values()) answer(HANGING);
   }
 
-  #cut(): void {
+  /** The stop takes too long: ends the workers that have not stopped. */
+  #endHanging(): void {
     for (const slot of this.#slots) {
       if (slot.state === "stopped") continue;
       this.#options.events.emit({ type: "worker.hangs", worker: slot.worker });
       this.#end(slot, "stopped");
     }
-    this.#settle();
+    this.#settleFinished();
   }
 
-  /** Settles `finished` if this was the end. */
-  #settle(): void {
-    const gone = ({ state, again }: Slot) => state === "dead" && again === undefined;
+  /** Settles `finished` if all workers have stopped, or if all are dead for good. */
+  #settleFinished(): void {
+    const gone = ({ state, restartTimer }: Slot) => state === "dead" && restartTimer === undefined;
     if (this.#stopping) {
       if (this.#slots.some(({ state }) => state !== "stopped")) return;
-      clearTimeout(this.#late);
+      clearTimeout(this.#stopTimer);
       this.#finish.resolve();
     } else if (this.#slots.every(gone)) {
       this.#finish.reject(new FxferError("internal_error", "Cannot go on: every worker has died"));

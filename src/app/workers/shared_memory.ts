@@ -1,6 +1,6 @@
 /**
- * What the workers count together, in memory that all of them see. Each worker has places of its own, so
- * that what it held can be given back when it dies.
+ * What the workers count together, in memory that all of them see. Each worker has places of its own
+ * there, so that the parent can give back what a worker held when the worker dies.
  *
  * @module
  */
@@ -11,15 +11,16 @@ import type { BudgetLedger } from "../../storage/mod.ts";
 export interface SharedMemory {
   /** The open connections of each worker. */
   readonly connections: Int32Array<SharedArrayBuffer>;
-  /** Bytes stored or promised, whether they were counted yet, then the promises of each worker. */
+  /** At `TOTAL` bytes stored or promised, at `COUNTED` 1 once stored files were counted, then promises. */
   readonly budget: BigInt64Array<SharedArrayBuffer>;
 }
 
 const TOTAL = 0;
 const COUNTED = 1;
+/** From here on, the bytes promised by each worker. */
 const PROMISES = 2;
 
-/** Memory for so many workers. */
+/** Makes the memory that a number of workers share. */
 export function createSharedMemory(workers: number): SharedMemory {
   return {
     connections: new Int32Array(new SharedArrayBuffer(4 * workers)),
@@ -27,7 +28,7 @@ export function createSharedMemory(workers: number): SharedMemory {
   };
 }
 
-/** Gives back what a worker that died held; its files stay. */
+/** Gives back the connections and promises of a worker that died; its files stay counted. */
 export function reclaim({ connections, budget }: SharedMemory, worker: number): void {
   Atomics.store(connections, worker - 1, 0);
   Atomics.sub(budget, TOTAL, Atomics.exchange(budget, PROMISES + worker - 1, 0n));
@@ -65,7 +66,7 @@ export class SharedBudgetLedger implements BudgetLedger {
   }
 
   begin(stored: number): void {
-    // A worker that starts later finds files that were counted when they were stored.
+    // Only the first worker counts the files that are there: later workers find the same files.
     if (Atomics.exchange(this.#bytes, COUNTED, 1n) === 0n) this.add(stored);
   }
 

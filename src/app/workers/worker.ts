@@ -1,6 +1,6 @@
 /**
- * One worker: a server of its own, with its own event loop, on the port of all. Log lines, events and
- * answers go to the parent as messages; a worker writes nothing to the terminal.
+ * One worker: a thread with a server and an event loop of its own, on the port that all workers share.
+ * Log lines, events and answers go to the parent as messages; a worker writes nothing to the terminal.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { type EventFacts, Events, type ServerEvent } from "../../events.ts";
 import { createLogger, describeError, isLogged, type LogEvent } from "../../log.ts";
 import { serve } from "../../server/mod.ts";
 import { listen } from "../listening.ts";
-import { wire } from "../parts.ts";
+import { openParts } from "../parts.ts";
 import { SharedBudgetLedger, SharedConnectionCount, type SharedMemory } from "./shared_memory.ts";
 
 /** The address of this module. As the parent imports it, `deno compile` sees the module and embeds it. */
@@ -22,41 +22,41 @@ export interface StartWorker {
   readonly type: "start";
   /** Counted from 1. */
   readonly worker: number;
-  /** Its `server.port` is the port to share, `limits.rate` the worker's part. */
+  /** The configuration of one worker, by `configOfWorker`. */
   readonly config: Config;
-  /** Whether the parent wants all events, or those that the level of the log lets through. */
+  /** Whether the parent wants all events, or only those that the level of the log lets through. */
   readonly allEvents: boolean;
   readonly shared: SharedMemory;
 }
 
-/** What the parent says. */
+/** The messages of the parent. */
 export type ToWorker =
   | StartWorker
-  /** Asks whether it is ready; answered by `checked`. */
+  /** Asks whether the worker is ready; answered by `checked`. */
   | { readonly type: "check"; readonly check: number }
-  /** Stop gracefully (S-DRN-1); answered by `stopped`. */
+  /** Tells the worker to stop gracefully (S-DRN-1); answered by `stopped`. */
   | { readonly type: "stop" };
 
 /** Where a worker listens, and what its storage promises. */
 export interface Listening
   extends Pick<EventFacts["server.listening"], "hostname" | "tier" | "durability"> {
-  /** True when it does not learn which upload ids the other workers have stored. */
+  /** True when a worker cannot learn which upload ids the other workers have stored. */
   readonly uploadIdsApart?: boolean;
 }
 
-/** What a worker says. */
+/** The messages of a worker. */
 export type FromWorker =
   | { readonly type: "listening" } & Listening
-  /** It cannot start, and why. */
+  /** The worker cannot start; the message says why. */
   | { readonly type: "refused"; readonly code: Code; readonly message: string }
   | { readonly type: "event"; readonly event: ServerEvent }
-  /** A line of the log that no event stands behind. */
+  /** A line of the log that no event has caused. */
   | { readonly type: "log"; readonly event: LogEvent }
   | { readonly type: "checked"; readonly check: number; readonly state: ReadyState }
   | { readonly type: "stopped" };
 
-/** The global scope of a worker, which is absent from the types of the main thread. */
-interface Scope {
+/** The global scope of a worker thread, which is absent from the types of the main thread. */
+interface WorkerScope {
   onmessage: ((event: MessageEvent<ToWorker>) => void) | null;
   postMessage(message: FromWorker): void;
 }
@@ -66,7 +66,7 @@ interface Running extends AsyncDisposable {
   readonly readiness: Readiness;
 }
 
-function obey(scope: Scope): void {
+function answerParent(scope: WorkerScope): void {
   let running: Promise<Running | undefined> = Promise.resolve(undefined);
   const handle = async (message: ToWorker): Promise<void> => {
     switch (message.type) {
@@ -85,15 +85,17 @@ function obey(scope: Scope): void {
         scope.postMessage({ type: "stopped" });
     }
   };
-  // A rejection ends the worker, and the parent hears of it.
+  // A rejection ends this thread, and the parent gets its error.
   scope.onmessage = ({ data }) => void handle(data);
 }
 
 async function start(
   { worker, config, allEvents, shared }: StartWorker,
-  scope: Scope,
+  scope: WorkerScope,
 ): Promise<Running | undefined> {
-  const log = createLogger((event) => post(scope, event), config.logging.level).child({ worker });
+  const log = createLogger((event) => postLine(scope, event), config.logging.level).child({
+    worker,
+  });
   const events = new Events((cause) => log.error("listener.failed", { cause }));
   events.subscribe(
     (event) => scope.postMessage({ type: "event", event }),
@@ -102,7 +104,7 @@ async function start(
   try {
     await using opened = new AsyncDisposableStack();
     const parts = opened.use(
-      await wire(config, log, events, new SharedBudgetLedger(shared, worker)),
+      await openParts(config, log, events, new SharedBudgetLedger(shared, worker)),
     );
     const { host, port } = config.server;
     const connectionCount = new SharedConnectionCount(shared, worker);
@@ -122,8 +124,8 @@ async function start(
   }
 }
 
-/** Sends a line of the log, errors and what else is no plain data as text. A sink: it never throws. */
-function post(scope: Scope, event: LogEvent): void {
+/** Sends a line of the log; errors and fields that cannot be sent become text. Never throws. */
+function postLine(scope: WorkerScope, event: LogEvent): void {
   const plain = (value: unknown) => value instanceof Error ? describeError(value) : value;
   const entries = Object.entries(event.fields).map(([key, value]) => [key, plain(value)]);
   const fields = Object.fromEntries(entries);
@@ -135,4 +137,4 @@ function post(scope: Scope, event: LogEvent): void {
   }
 }
 
-if ("WorkerGlobalScope" in globalThis) obey(globalThis as unknown as Scope);
+if ("WorkerGlobalScope" in globalThis) answerParent(globalThis as unknown as WorkerScope);

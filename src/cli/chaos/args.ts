@@ -17,7 +17,6 @@ const FAULTS: Readonly<Record<string, { readonly kind: FaultKind; readonly help:
   "black-hole": { kind: "black-hole", help: "Swallow everything from there on" },
 };
 
-/** The words of --direction. */
 const WAYS = ["up", "down", "both"] as const;
 
 const faultOptions: Readonly<Record<string, OptionSpec>> = Object.fromEntries(
@@ -28,7 +27,6 @@ const faultOptions: Readonly<Record<string, OptionSpec>> = Object.fromEntries(
   }]),
 );
 
-/** The flags of `fxfer chaos`. */
 export const CHAOS: CommandSpec = {
   name: "chaos",
   summary: "Forward connections and break them, to test clients and servers",

@@ -7,7 +7,6 @@ import type { Command } from "../command.ts";
 import { cannot } from "../local.ts";
 import { CHAOS, readChaosArgs } from "./args.ts";
 
-/** `fxfer chaos`. */
 export const CHAOS_COMMAND: Command = { spec: CHAOS, run: runChaos };
 
 async function runChaos(args: ParsedArgs, { out }: Output): Promise<number> {

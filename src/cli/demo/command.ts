@@ -28,7 +28,6 @@ const CUT_AFTER = 2_600_000;
 /** Holds bytes back: on one machine all of them would be under way before the server has any. */
 const SLOW = { chunk: 64 * 1024, delayMs: 2 } as const;
 
-/** `fxfer demo`. */
 export const DEMO_COMMAND: Command = {
   spec: {
     name: "demo",

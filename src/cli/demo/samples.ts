@@ -3,7 +3,6 @@ import { createHash } from "node:crypto";
 import { pad, type Paint } from "../../terminal/mod.ts";
 import { formatBytes } from "../../text.ts";
 
-/** One sample file. */
 export interface Sample {
   readonly name: string;
   readonly mimeType: string;

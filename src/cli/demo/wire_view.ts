@@ -20,7 +20,6 @@ export interface WireTotals {
   readonly frames: number;
   /** Bytes of frames that belong to no file. */
   readonly overhead: number;
-  /** Bytes of files. */
   readonly payload: number;
 }
 

@@ -15,9 +15,7 @@ import { isOlder, OLDEST_DENO, unfitRuntime } from "../version.ts";
 export interface Finding {
   /** `problem`: the server will not do its job; `note`: it will, with something to know. */
   readonly level: "ok" | "note" | "problem";
-  /** What the check saw. */
   readonly text: string;
-  /** What to do about it. */
   readonly advice?: string;
 }
 
@@ -32,7 +30,6 @@ export const note = (text: string, advice?: string): Finding =>
 const problem = (text: string, advice?: string): Finding =>
   omitUndefined({ level: "problem" as const, text, advice });
 
-/** The version of Deno. */
 export function checkRuntime(version: string): Finding {
   const unfit = unfitRuntime(version);
   if (unfit !== undefined) return problem(unfit);
@@ -96,7 +93,6 @@ async function openFileLimit(): Promise<number | undefined> {
   }
 }
 
-/** Whether the port is free. */
 async function checkPort({ server: { host, port } }: Config): Promise<Finding[]> {
   if (port === 0) return [ok("0: a free one is picked at the start")];
   if (!await reachable(host, port)) return [note("not looked at: no permission")];
@@ -112,7 +108,7 @@ async function checkPort({ server: { host, port } }: Config): Promise<Finding[]>
 
 /** Only this many entries are looked at. */
 const MAX_ENTRIES = 100_000;
-/** Of the entries that fxfer never makes, this many are named. */
+/** At most this many of the entries that fxfer never makes are named. */
 const MAX_NAMED = 5;
 
 /** Looks at the folder, and writes a file into it that is removed at once. */
@@ -197,7 +193,7 @@ async function checkStore({ server, stateful, storage }: Config): Promise<Findin
   }
 }
 
-/** Sends PING without the password to a server, Cluster node or Sentinel: each answers, if only to ask. */
+/** Sends PING without the password. A server, node or Sentinel answers even if it wants a password first. */
 async function checkNode({ host: hostname, port }: RedisAddress, tls: boolean): Promise<Finding> {
   const where = `redis at ${formatEndpoint({ hostname, port })}`;
   if (!await reachable(hostname, port)) {

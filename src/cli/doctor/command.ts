@@ -7,7 +7,6 @@ import type { Command } from "../command.ts";
 import { CONFIG_OPTIONS, loadOptions } from "../config_flags.ts";
 import { checkRuntime, CHECKS, type Finding, note, ok } from "./checks.ts";
 
-/** `fxfer doctor`. */
 export const DOCTOR_COMMAND: Command = {
   spec: {
     name: "doctor",

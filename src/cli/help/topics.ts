@@ -27,13 +27,11 @@ export const EXIT_CODES: ReadonlyMap<number, string> = new Map([
   [130, "interrupted; can be resumed"],
 ]);
 
-/** One topic. */
 export interface Topic {
   /** One line, without full stop. */
   readonly summary: string;
   /** The command that the topic is about; a program without this command does not have the topic. */
   readonly command?: string;
-  /** The whole text. */
   text(): string | Promise<string>;
 }
 

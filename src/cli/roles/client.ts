@@ -14,7 +14,6 @@ const COMMANDS: CommandTable = {
     (await import("../completions.ts")).completionsCommand("fxfer-client", COMMANDS),
 };
 
-/** The program. */
 export const CLIENT_PROGRAM: Program = {
   name: "fxfer-client",
   commands: COMMANDS,

@@ -17,7 +17,6 @@ const COMMANDS: CommandTable = {
     (await import("../completions.ts")).completionsCommand("fxfer-server", COMMANDS),
 };
 
-/** The program. */
 export const SERVER_PROGRAM: Program = {
   name: "fxfer-server",
   commands: COMMANDS,

@@ -6,7 +6,6 @@ import { CONFIG_OPTIONS } from "../config_flags.ts";
 
 const { config, storage, persistence, "redis-url": redisUrl, set } = CONFIG_OPTIONS;
 
-/** The flags of `fxfer session`. */
 export const SESSION: CommandSpec = {
   name: "session",
   summary: "Move a session to a server that has another store",

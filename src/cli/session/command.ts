@@ -15,7 +15,6 @@ import { cannot } from "../local.ts";
 import { readSessionArgs, SESSION, type SessionArgs } from "./args.ts";
 import { openBlob, openSink, readKey } from "./files.ts";
 
-/** `fxfer session`. */
 export const SESSION_COMMAND: Command = { spec: SESSION, run: runSession };
 
 /** Hosts that stand for every address of a machine; clients cannot connect to them. */

@@ -1,15 +1,15 @@
-/** From a frame to storage, and from storage to the reply: what all handlers share. @module */
+/** What all handlers need to store a file: what storage is told of it, and the reply. @module */
 import { FxferError } from "../errors.ts";
 import type { ReplyBody, TransferRequest } from "../protocol/mod.ts";
 import type { FileStorage, PutSpec, StoredFile } from "../storage/mod.ts";
 
-/** Lets a write go on while more is read. The caller awaits it later; its failure waits for that. */
-export function started(writing: void | Promise<void>): void | Promise<void> {
+/** Lets a write go on while the caller reads more. The caller awaits it later, and then gets its error. */
+export function inBackground(writing: void | Promise<void>): void | Promise<void> {
   writing?.catch(() => {});
   return writing;
 }
 
-/** What storage is told of the file of a frame; `session` names the frame if it belongs to one. */
+/** What storage is told of the file of a frame; `session` is given for a frame of a session. */
 export function specOf(
   { header, data }: TransferRequest,
   clientAddress: string,
@@ -38,8 +38,8 @@ export function storedReply(file: StoredFile, durability: string, uploadId?: str
 }
 
 /**
- * S-TRF-9: the first result of an upload id, when the sender says it is the same file. Without a
- * digest the bytes must be read before anyone can tell.
+ * S-TRF-9: the first result of an upload id, if the file stored then has this digest. Without a digest
+ * the result is undefined: only the bytes can tell whether the file is the same.
  *
  * @throws {FxferError} `sequence_reuse` if it is another file.
  */
