@@ -111,6 +111,7 @@ export {
   type SqliteSessionStoreOptions,
   type StoreStats,
   type TakeoverListener,
+  type TakeoverWatch,
 } from "./src/store/mod.ts";
 export {
   type BudgetLedger,
@@ -120,6 +121,7 @@ export {
   type FileSpec,
   type FileStorage,
   type Flush,
+  type MayPublish,
   type Naming,
   type PartialFile,
   type PartialFiles,
@@ -201,6 +203,7 @@ export {
   DEFAULT_BACKOFF,
   DEFAULT_RETRIES,
   fileSource,
+  type LostReason,
   type Progress,
   type SendOptions,
   type SendResult,

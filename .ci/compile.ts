@@ -27,8 +27,11 @@ export const BINARIES: readonly Binary[] = [
   {
     name: "fxfer",
     entry: "main.ts",
-    // No environment, no other programs, no native code.
-    permissions: ["--allow-net", "--allow-read", "--allow-write", "--allow-sys=statfs"],
+    // No other programs, no native code, and of the environment only what kind of terminal there is.
+    permissions: [
+      ...["--allow-net", "--allow-read", "--allow-write", "--allow-sys=statfs"],
+      "--allow-env=TERM",
+    ],
   },
   {
     name: "fxfer-server",
@@ -38,7 +41,7 @@ export const BINARIES: readonly Binary[] = [
   {
     name: "fxfer-client",
     entry: "src/cli/roles/client.ts",
-    permissions: ["--allow-net", "--allow-read", "--allow-write=.fxfer"],
+    permissions: ["--allow-net", "--allow-read", "--allow-write=.fxfer", "--allow-env=TERM"],
   },
 ];
 

@@ -82,13 +82,31 @@ export function parseListenEndpoint(text: string, hostname: string): Endpoint | 
 }
 
 function readEndpoint(text: string, lowestPort: number): Endpoint | undefined {
-  const [, v6, name, digits] =
-    /^(?:\[([0-9A-Fa-f.:]{2,45})\]|([A-Za-z0-9._-]{1,253})):(\d{1,5})$/.exec(text) ?? [];
+  const [, host, digits] = /^(\[.+\]|[^:[\]]+):(\d{1,5})$/.exec(text) ?? [];
   const port = Number(digits);
-  const groups = parseAddress(v6 ?? name ?? "");
-  if (!(port >= lowestPort && port <= 65535)) return undefined;
-  if (v6 !== undefined && groups === undefined) return undefined;
-  return { hostname: groups === undefined ? name!.toLowerCase() : formatAddress(groups), port };
+  const hostname = host === undefined ? undefined : parseHost(host);
+  if (hostname === undefined || !(port >= lowestPort && port <= 65535)) return undefined;
+  return { hostname, port };
+}
+
+/**
+ * A host as it is connected to, always the same: a name in lower case and ASCII, or an address, which may
+ * stand in brackets and have a zone (`fe80::1%eth0`). Undefined when the text can be neither, such as a
+ * host with a port.
+ */
+export function parseHost(text: string): string | undefined {
+  const [, bracketed] = /^\[(.*)\]$/.exec(text) ?? [];
+  const [, address, zone = ""] = /^([0-9A-Fa-f:.]+)(%[\w.~-]+)?$/.exec(bracketed ?? text) ?? [];
+  const groups = parseAddress(address ?? "");
+  if (groups !== undefined) return `${formatAddress(groups)}${zone}`;
+  // Digits alone are some port or other number, although the system would read an address into them.
+  const isName = /^[\p{L}\p{M}\p{N}_-]+(\.[\p{L}\p{M}\p{N}_-]+)*\.?$/u.test(text) &&
+    !/^\d+$/.test(text);
+  if (!isName || !URL.canParse(`http://${text}`)) return undefined;
+  const name = new URL(`http://${text}`).hostname;
+  return name.length <= 253 && name.split(".").every((label) => label.length <= 63)
+    ? name
+    : undefined;
 }
 
 /** An endpoint as text: two endpoints are the same server exactly when their texts are equal. */
@@ -121,4 +139,15 @@ export function inNetworks(address: string, networks: readonly Network[]): boole
   const groups = parseAddress(address.split("%")[0]!);
   return groups !== undefined &&
     networks.some((network) => samePrefix(groups, network.groups, network.bits));
+}
+
+/**
+ * Whom an address counts for where limits are shared out: an IPv4 address for itself, an IPv6 address for
+ * its /64, because one customer has a whole one. Text that is no address counts for itself.
+ */
+export function addressNetwork(address: string): string {
+  if (!address.includes(":")) return address;
+  const groups = parseAddress(address.split("%")[0]!);
+  if (groups === undefined || isV4(groups)) return groups ? formatAddress(groups) : address;
+  return `${formatAddress([...groups.slice(0, 4), 0, 0, 0, 0])}/64`;
 }

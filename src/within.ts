@@ -40,3 +40,23 @@ export async function pause(ms: number | undefined, signal: AbortSignal): Promis
   await (ms === undefined ? promise : within(ms, promise));
   signal.removeEventListener("abort", end);
 }
+
+/**
+ * Waits for a promise, but not beyond an abort. The work behind the promise is not stopped, and a
+ * rejection that comes after the abort is swallowed.
+ *
+ * @returns The promise's value.
+ * @throws The signal's reason if the abort came first; else what the promise was rejected with.
+ */
+export async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  promise.catch(() => {});
+  signal.throwIfAborted();
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const abort = () => reject(signal.reason);
+  signal.addEventListener("abort", abort);
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener("abort", abort);
+  }
+}

@@ -5,6 +5,7 @@ import {
   inNetworks,
   parseAddress,
   parseEndpoint,
+  parseHost,
   parseListenEndpoint,
   parseNetwork,
 } from "../src/address.ts";
@@ -109,5 +110,30 @@ Deno.test("parseListenEndpoint() takes a port alone for the given host, and port
   }
   for (const text of ["", "x", "65536", "a:", "a:65536", "-1", "::1:80", " 7000"]) {
     assert.equal(parseListenEndpoint(text, "127.0.0.1"), undefined, text);
+  }
+});
+
+Deno.test("parseHost() has one text for each host, and none for what can be no host", pure, () => {
+  const cases: readonly (readonly [string, string])[] = [
+    ["Files.Example", "files.example"],
+    ["files.example.", "files.example."],
+    ["a_b-1", "a_b-1"],
+    ["bücher.example", "xn--bcher-kva.example"],
+    ["127.0.0.1", "127.0.0.1"],
+    ["127.1", "127.0.0.1"],
+    ["[::1]", "::1"],
+    ["2001:DB8::0:1", "2001:db8::1"],
+    ["fe80::1%eth0", "fe80::1%eth0"],
+  ];
+  for (const [text, wanted] of cases) {
+    assert.equal(parseHost(text), wanted, text);
+    assert.equal(parseHost(wanted), wanted);
+  }
+  const none = ["", ".", "a..b", ".a", "a b", "a:1", "127.0.0.1:5000", "[::1]:1", "::g", "[a]"];
+  for (const text of [...none, "http://a", "a/b", "u@a", "a?b", "a#b", "a%41", "a\n", "5000"]) {
+    assert.equal(parseHost(text), undefined, text);
+  }
+  for (const text of ["999.1.1.1", "1.2.3.4.5", `${"a".repeat(64)}.b`, "a.".repeat(127) + "ab"]) {
+    assert.equal(parseHost(text), undefined, text);
   }
 });

@@ -11,7 +11,7 @@ import { listFiles } from "./helpers/files.ts";
 const ROOT = new URL("../", import.meta.url);
 
 /** The ground floor: open to all folders, and imports nothing but its own like. */
-const GROUND = ["errors", "log", "address", "text", "events", "within", "omit_undefined"];
+const GROUND = ["errors", "log", "address", "text", "events", "within", "omit_undefined", "accept"];
 
 /**
  * Which folder of src/ may import which; arrows only go down this list. A folder after a `?` may be

@@ -29,6 +29,8 @@ export interface StorageFixture extends AsyncDisposable {
   lines?(): Promise<Record<string, unknown>[]>;
   /** Disposes of `storage` and opens the same data as a new process would; missing where nothing stays. */
   restart?(): Promise<FileStorage>;
+  /** Opens the same data as another process would that runs at the same time; needed for `partials`. */
+  another?(): Promise<FileStorage>;
 }
 
 /** The capabilities of the contract; `read` is the optional part of `partials`. */
@@ -462,13 +464,14 @@ export function storageSuite(
       await one.write(bytes.subarray(0, 2000));
       const offset = await one.checkpoint();
       const { temporaryPath, finalPath } = one;
-      const other = await fixture.restart!();
+      const other = await fixture.another!();
       const partial = { temporaryPath, finalPath, spec: spec({ session: SESSION }), offset };
       const two = await other.partials!.reopen({ ...partial, contended: true });
       assert.ok(two !== undefined);
       assert.notEqual(two.temporaryPath, temporaryPath);
       assert.equal(two.offset, 2000);
       await two.write(bytes.subarray(2000));
+      await one.write(sample(4000));
       await other.partials!.remove({ temporaryPath });
       await two.seal();
       await assertStored(fixture, await two.publish(), bytes);
@@ -477,6 +480,28 @@ export function storageSuite(
     },
     {},
     "partials",
+  );
+
+  test(
+    "an upload goes on from its durable offset after a failed write (S-TRF-10)",
+    async (storage, fixture) => {
+      const bytes = sample(1000);
+      const one = await storage.begin(spec({ session: SESSION }));
+      await one.write(bytes.subarray(0, 400));
+      const offset = await one.checkpoint();
+      await refuses("storage_full", () => one.write(sample(1001)));
+      const { temporaryPath, finalPath } = one;
+      await one.release();
+      const partial = { temporaryPath, finalPath, spec: spec({ session: SESSION }), offset };
+      const two = await storage.partials!.reopen(partial);
+      assert.equal(two?.offset, 400);
+      await two.write(bytes.subarray(400));
+      await two.seal();
+      await assertStored(fixture, await two.publish(), bytes);
+    },
+    { budget: 1000 },
+    "partials",
+    "budget",
   );
 
   test(

@@ -14,7 +14,9 @@ import {
   renewLease,
   type SessionRecord,
 } from "../src/session/mod.ts";
+import type { LogEvent } from "../src/log.ts";
 import type { SessionStore } from "../src/store/mod.ts";
+import { unavailable } from "./helpers/errors.ts";
 import { sample, sampleId, sampleRun, sampleUpload, T0 } from "./session/samples.ts";
 
 /** A fresh, empty store; disposing the fixture removes all it left. */
@@ -22,10 +24,14 @@ export interface StoreFixture extends AsyncDisposable {
   readonly store: SessionStore;
   /** Opens the same data once more, as another process would; missing where that cannot be. */
   open?(): Promise<SessionStore>;
+  /** Changes the text of a kept record behind the store's back. */
+  damage?(id: string, change: (json: string) => string): Promise<void>;
+  /** What the store has told of damaged records. */
+  readonly told?: readonly LogEvent[];
 }
 
 /** What an implementation may declare not to do. */
-export type StoreGap = "shared" | "persistent";
+export type StoreGap = "shared" | "persistent" | "damage" | "check";
 
 /** Options of {@linkcode storeSuite}. */
 export interface StoreSuiteOptions {
@@ -117,6 +123,35 @@ export function storeSuite(
     assert.deepEqual({ version, messageCount }, { version: 101, messageCount: 100 });
   });
 
+  test("save() lets no more new records in than maxLive, of all that come at once", async (store) => {
+    const come = (from: number, count: number, maxLive: number) =>
+      Promise.all(Array.from({ length: count }, (_, n) => {
+        return store.save(sample({ id: sampleId(from + n) }), maxLive);
+      }));
+    const first = await come(0, 60, 5);
+    assert.equal(first.filter(Boolean).length, 5);
+    assert.deepEqual(await store.stats(), { live: 5, ended: 0 });
+    const inside = (await ids(store)).toSorted();
+    assert.equal(inside.length, 5, "those refused left nothing");
+    // A limit is for new records, and a session that ended makes room for one more.
+    const record = (await store.load(inside[0]!))!;
+    assert.ok(await store.save(renewLease(record, T0), 1));
+    assert.ok(await store.save(close(renewLease(record, T0), T0)));
+    assert.equal((await come(100, 20, 5)).filter(Boolean).length, 1);
+    assert.deepEqual(await come(200, 1, 0), [false]);
+    assert.deepEqual(await come(300, 1, 6), [true]);
+    assert.deepEqual(await store.stats(), { live: 6, ended: 1 });
+  });
+
+  test("save() keeps maxLive against another process, too", async (store, fixture) => {
+    await using other = await fixture.open!();
+    const saved = await Promise.all(Array.from({ length: 40 }, (_, n) => {
+      return (n % 2 === 0 ? store : other).save(sample({ id: sampleId(n) }), 7);
+    }));
+    assert.equal(saved.filter(Boolean).length, 7);
+    assert.deepEqual(await other.stats(), { live: 7, ended: 0 });
+  }, "shared");
+
   test("delete() forgets a record and does not mind an absent one", async (store) => {
     const record = sample();
     await store.delete(record.id);
@@ -166,6 +201,18 @@ export function storeSuite(
     await store.delete(records[2]!.id);
     await note();
     assert.deepEqual(counts, ["0+0", "3+0", "3+0", "3+0", "2+1", "2+0", "1+0"]);
+  });
+
+  test("list() of the live ones may leave tombstones out, and nothing else", async (store) => {
+    for (let n = 0; n < 10; n++) {
+      const record = sample({ id: sampleId(n) });
+      assert.ok(await store.save(record));
+      if (n % 2 === 0) assert.ok(await store.save(close(record, T0)));
+    }
+    const found = await Array.fromAsync(store.list("live"));
+    const live = found.filter(({ endedAt }) => endedAt === null).map(({ id }) => id);
+    assert.deepEqual(live.toSorted(), [1, 3, 5, 7, 9].map(sampleId));
+    assert.equal((await ids(store)).length, 10);
   });
 
   test("list() gives every record once", async (store) => {
@@ -275,6 +322,54 @@ export function storeSuite(
     }
   });
 
+  for (const [what, change] of Object.entries(DAMAGES)) {
+    test(
+      `list() sets a record aside that ${what}, tells it once, and goes on`,
+      async (store, at) => {
+        for (let n = 0; n < 6; n++) assert.ok(await store.save(sample({ id: sampleId(n) })));
+        const kept = execute(sample({ id: sampleId(2) }), sampleRun(1));
+        assert.ok(await store.save(kept));
+        await at.damage!(sampleId(2), change);
+        await assert.rejects(store.load(sampleId(2)), unavailable, "the store does not guess");
+        const others = [0, 1, 3, 4, 5].map(sampleId);
+        for (let walk = 0; walk < 3; walk++) {
+          assert.deepEqual((await ids(store)).toSorted(), others);
+        }
+        assert.deepEqual(await store.stats(), { live: 5, ended: 0 });
+        assert.equal(await store.load(sampleId(2)), undefined);
+        assert.equal(
+          await store.save(execute(kept, sampleRun(2))),
+          false,
+          "it has no past any more",
+        );
+        const [line, ...more] = at.told!;
+        assert.deepEqual([line!.event, line!.level, more.length], ["store.damaged", "warn", 0]);
+        assert.deepEqual([line!.fields.session, line!.fields.count], [sampleId(2).slice(0, 8), 1]);
+      },
+      "damage",
+    );
+  }
+
+  test("list() leaves a damaged record to a holder who saves it in time", async (store, at) => {
+    const record = sample();
+    assert.ok(await store.save(record));
+    await at.damage!(record.id, (json) => json.slice(0, -20));
+    const next = renewLease(record, T0 + 1);
+    assert.ok(await store.save(next));
+    assert.deepEqual(await ids(store), [record.id]);
+    assert.deepEqual(await store.load(record.id), next);
+    assert.deepEqual(at.told, []);
+  }, "damage");
+
+  test("check() proves that a session can be saved, and leaves nothing behind", async (store) => {
+    assert.ok(await store.save(sample()));
+    for (let i = 0; i < 3; i++) await store.check!();
+    assert.deepEqual(await store.stats(), { live: 1, ended: 0 });
+    assert.deepEqual(await ids(store), [sampleId(1)]);
+    await store[Symbol.asyncDispose]();
+    await assert.rejects(store.check!(), TypeError);
+  }, "check");
+
   test("refuses every call after dispose, and takes a second dispose", async (store) => {
     await store.save(sample());
     await store[Symbol.asyncDispose]();
@@ -312,6 +407,20 @@ export function storeSuite(
     assert.deepEqual(await again.stats(), { live: 1, ended: 0 });
   }, "persistent");
 }
+
+/** What can become of the text of a record. */
+const DAMAGES: Readonly<Record<string, (json: string) => string>> = {
+  "ends in the middle": (json) => json.slice(0, 100),
+  "is empty": () => "",
+  "has a control character in it": (json) => `${json.slice(0, 40)}\u0001${json.slice(41)}`,
+  "is JSON of another kind": () => "[1,2,3]",
+  "lacks a field": (json) => json.replace('"leaseUntil"', '"leaseUntin"'),
+  "has a number that is none": (json) => json.replace(/"epoch":\d+/, '"epoch":"1"'),
+  "has a state that nobody knows": (json) => json.replace(/"state":"\w+"/, '"state":"active!"'),
+  "has the id of another session": (json) => json.replace(sampleId(2), sampleId(3)),
+  "has another version than it was saved with": (json) =>
+    json.replace(/^(.*)"version":\d+/, (_, before) => `${before}"version": 1`),
+};
 
 function next(record: SessionRecord): number {
   return record.lastSequence + 1;

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { LATE, pause, within } from "../src/within.ts";
+import { LATE, pause, unlessAborted, within } from "../src/within.ts";
 
 const pure = { permissions: "none" } as const;
 
@@ -26,3 +26,22 @@ Deno.test("pause() lasts its time, or until an abort", pure, async () => {
   await Promise.all(pauses);
   await pause(60_000, abort.signal);
 });
+
+Deno.test(
+  "unlessAborted() gives what the promise gives, but an abort comes first",
+  pure,
+  async () => {
+    const abort = new AbortController();
+    assert.equal(await unlessAborted(Promise.resolve(7), abort.signal), 7);
+    await assert.rejects(
+      unlessAborted(Promise.reject(new Error("no")), abort.signal),
+      /^Error: no$/,
+    );
+    const { promise, reject } = Promise.withResolvers<never>();
+    const waiting = unlessAborted(promise, abort.signal);
+    abort.abort(new Error("enough"));
+    await assert.rejects(waiting, /^Error: enough$/);
+    await assert.rejects(unlessAborted(promise, abort.signal), /^Error: enough$/);
+    reject(new Error("a rejection that comes late ends nothing"));
+  },
+);

@@ -17,12 +17,25 @@ export function listen<T>(host: string, port: number, start: () => T, hint = "--
     if (cause instanceof Deno.errors.AddrInUse) {
       throw failure(`: port ${port} of ${host} is in use (${hint} picks a free one)`);
     }
-    if (cause instanceof Deno.errors.AddrNotAvailable || cause instanceof Deno.errors.NotCapable) {
-      throw failure(` on ${host} port ${port}: ${cause.message}`);
+    if (cause instanceof Deno.errors.PermissionDenied) {
+      throw failure(
+        ` on port ${port}: this user may not (ports below 1024 are for root, or for a program with ` +
+          `CAP_NET_BIND_SERVICE; ${hint} picks another one)`,
+      );
     }
+    // Deno has no class of its own for a name that cannot be looked up.
+    if (cause instanceof Error && /lookup address/.test(cause.message)) {
+      throw failure(` on ${host}: no address belongs to this name (server.host)`);
+    }
+    // What the system says of its own accord; a mistake of the program stays one.
+    if (isOfSystem(cause)) throw failure(` on ${host} port ${port}: ${cause.message}`);
     throw cause;
   }
 }
+
+const isOfSystem = (cause: unknown): cause is Error =>
+  cause instanceof Error &&
+  (cause.constructor === Error || Object.values(Deno.errors).some((kind) => cause instanceof kind));
 
 /** Tells where a server listens and what it promises. */
 export function announce(
@@ -47,9 +60,10 @@ export function listenForHealth(
   { server: { health_port, host } }: Config,
   events: Events,
   readiness: Pick<Readiness, "check">,
+  log: Logger,
 ): Health | undefined {
   if (health_port === "off") return undefined;
-  const start = () => new Health({ hostname: host, port: health_port }, readiness);
+  const start = () => new Health({ hostname: host, port: health_port }, readiness, log);
   const health = listen(host, health_port, start, "--set server.health_port=0");
   const { hostname, port } = health.addr;
   events.emit({ type: "health.listening", hostname, port });

@@ -78,6 +78,9 @@ async function openStorageAndStore(
   return Object.assign(opened.move(), { storage, store });
 }
 
+/** Names of the storage, in whose folder the database is: its list and its files. */
+const RESERVED = /^(commits\.jsonl|(received|file)_.*|session_[0-9a-f-]{36})$/i;
+
 async function openStore(
   { stateful, storage }: Config,
   opened: AsyncDisposableStack,
@@ -87,14 +90,22 @@ async function openStore(
     case "memory":
       return opened.use(new MemorySessionStore());
     case "sqlite":
+      if (RESERVED.test(stateful.sqlite_file)) {
+        throw new FxferError(
+          "config_invalid",
+          `Cannot use configuration: stateful.sqlite_file is ${stateful.sqlite_file}, a name that ` +
+            "the storage itself uses in its folder",
+        );
+      }
       return opened.use(
         await SqliteSessionStore.open(`${storage.path}/${stateful.sqlite_file}`, {
           flush: storage.durability === "durable",
+          log,
         }),
       );
     case "redis": {
       const { client, subscriber } = opened.use(await connectRedis(stateful.redis_url, log));
-      return opened.use(new RedisSessionStore(client, { subscriber }));
+      return opened.use(new RedisSessionStore(client, { subscriber, log }));
     }
   }
 }
@@ -120,6 +131,10 @@ export function serveOptions(
       connectionsPerSecond: limits.rate.connections_per_second,
       sessionsPerMinute: limits.rate.sessions_per_minute,
     },
+    perAddress: omitUndefined({
+      connections: numberOf(limits.per_address.connections),
+      sessions: numberOf(limits.per_address.sessions),
+    }),
     maxRequestSize: stateless.max_request_size,
     stateful: {
       sessionTimeoutMs: ms(stateful.session_timeout),
@@ -139,6 +154,8 @@ export function serveOptions(
     v1Ack: versions.v1_ack,
   };
 }
+
+const numberOf = (limit: number | "off"): number | undefined => limit === "off" ? undefined : limit;
 
 function proxyOptions(
   { proxy_protocol, proxy_allow }: Config["server"],

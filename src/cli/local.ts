@@ -63,3 +63,9 @@ export async function mustRead(path: string, action = `read ${path}`): Promise<v
   if (await readable(path)) return;
   throw localError(action, undefined, `reading it is not permitted (--allow-read=${path})`);
 }
+
+/** Why a path cannot be read, in words that the user can act on; undefined for other reasons. */
+export function whyUnreadable(cause: unknown): string | undefined {
+  if (cause instanceof Deno.errors.NotFound) return "there is no such file";
+  return cause instanceof Deno.errors.PermissionDenied ? "you may not read it" : undefined;
+}

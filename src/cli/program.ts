@@ -102,5 +102,7 @@ export async function runProgram(
   } catch (error) {
     const { name, limits } = program;
     return reportError(output.err, error, omitUndefined({ program: name, limits }));
+  } finally {
+    await output.err.flush();
   }
 }

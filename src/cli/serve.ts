@@ -2,6 +2,7 @@
 import { Readiness } from "../admin/mod.ts";
 import {
   announce,
+  keepServing,
   listen,
   listenForHealth,
   openParts,
@@ -10,9 +11,9 @@ import {
 } from "../app/mod.ts";
 import { loadConfig, type LoadOptions } from "../config/mod.ts";
 import { Events } from "../events.ts";
-import { createLogger, logEvents } from "../log.ts";
+import { createLogger, logEvents, type Logger } from "../log.ts";
 import { serve } from "../server/mod.ts";
-import { logSink, onStop, type Output } from "../terminal/mod.ts";
+import { logSink, onHangup, onStop, type Output } from "../terminal/mod.ts";
 import { traceEvents } from "../trace/mod.ts";
 import type { CommandSpec, ParsedArgs } from "./args.ts";
 import type { Command } from "./command.ts";
@@ -30,7 +31,8 @@ export const SERVE: CommandSpec = {
     "Defaults come first, then the configuration file, then flags and --set. The file is read only " +
     "where reading it is permitted.",
     "SIGTERM and SIGINT end it gracefully: uploads under way get server.drain_timeout seconds, then " +
-    "they are cut and can be resumed. A second signal ends it at once.",
+    "they are cut and can be resumed. A second signal ends it at once. SIGHUP, after the file behind " +
+    "standard error was renamed, makes the log go on in a new one (on Linux, with --allow-read).",
   ],
 };
 
@@ -49,6 +51,8 @@ async function runServe(args: ParsedArgs, output: Output): Promise<number> {
   const sink = logSink(output.err, format);
   const log = createLogger(sink, level);
   for (const note of notes) log.info("config.note", { note });
+  using _guard = keepServing(log);
+  using _hangup = onHangup(() => reopenLog(output, log));
   const events = new Events((cause) => log.error("listener.failed", { cause }));
   logEvents(events, log);
   // --quiet does not hide the trace: it was asked for.
@@ -67,7 +71,7 @@ async function runServe(args: ParsedArgs, output: Output): Promise<number> {
   await using server = listen(host, port, () => serve(parts.options));
   const { storage, store } = parts.options;
   const readiness = new Readiness({ server, storage, store }, log);
-  await using _health = listenForHealth(config, events, readiness);
+  await using _health = listenForHealth(config, events, readiness, log);
   const { label: tier, durability } = storage;
   announce({ ...server.addr, tier, durability }, config, events, log, output);
   using _signals = onStop((signal) => {
@@ -76,4 +80,13 @@ async function runServe(args: ParsedArgs, output: Output): Promise<number> {
   });
   await server.finished;
   return 0;
+}
+
+/** Where the log cannot be opened anew, it goes on where it is: in the file of the former name, say. */
+function reopenLog({ reopen }: Output, log: Logger): void {
+  try {
+    if (reopen?.()) log.info("log.reopened");
+  } catch (cause) {
+    log.warn("log.not_reopened", { cause });
+  }
 }

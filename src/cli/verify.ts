@@ -49,7 +49,7 @@ async function verify(args: ParsedArgs, { out, err }: Output): Promise<number> {
   const counts = { ok: 0, missing: 0, changed: 0, malformed: 0, torn: 0, extra: 0, partial: 0 };
   let bytes = 0;
   let bad = 0;
-  const progress = err.terminal && !quiet ? new ProgressLine(err, { label: folder }) : undefined;
+  const progress = err.redraws && !quiet ? new ProgressLine(err, { label: folder }) : undefined;
   try {
     for await (const finding of verifyFolder(folder)) {
       counts[finding.verdict]++;

@@ -1,8 +1,9 @@
 /** The client as a program sees it: `connect` and the object that it returns. @module */
-import type { Endpoint } from "../address.ts";
+import { type Endpoint, parseHost } from "../address.ts";
 import { FxferError } from "../errors.ts";
 import { interrupted } from "./client_errors.ts";
 import { NotVersion2 } from "./handshake.ts";
+import { type ResolvedOptions, resolveOptions } from "./options.ts";
 import { OutgoingFile } from "./outgoing_file.ts";
 import { SessionManager } from "./session_manager.ts";
 import type {
@@ -11,6 +12,7 @@ import type {
   SendOptions,
   SendResult,
   SessionTotals,
+  Source,
   SourceInput,
   Terms,
 } from "./types.ts";
@@ -21,11 +23,13 @@ type Engine = SessionManager | V1Sender;
 
 class ConnectedClient implements Client {
   readonly #engine: Engine;
+  readonly #emit: ResolvedOptions["emit"];
   readonly #onEnd: () => void;
 
   /** @param onEnd Called when the client is disconnected or closed. */
-  constructor(engine: Engine, onEnd: () => void) {
+  constructor(engine: Engine, emit: ResolvedOptions["emit"], onEnd: () => void) {
     this.#engine = engine;
+    this.#emit = emit;
     this.#onEnd = onEnd;
   }
 
@@ -46,7 +50,13 @@ class ConnectedClient implements Client {
   }
 
   async send(source: SourceInput, options: SendOptions = {}): Promise<SendResult> {
-    const file = new OutgoingFile(source, options);
+    let file: OutgoingFile;
+    try {
+      file = new OutgoingFile(source, options, this.#emit);
+    } catch (error) {
+      discard(source);
+      throw error;
+    }
     const { signal } = options;
     const abandon = () => this.#engine.abandon(file, interrupted(signal!.reason));
     signal?.addEventListener("abort", abandon);
@@ -77,14 +87,21 @@ class ConnectedClient implements Client {
   }
 }
 
+/** Frees what a program gave to a send that cannot be. */
+function discard(source: SourceInput): void {
+  if (source instanceof ReadableStream) source.cancel().catch(() => {});
+  else (source as Partial<Source> | undefined)?.close?.();
+}
+
 /**
  * Connects to a server. If the connection is lost later, the client connects again, and files under way
  * go on where the server has them.
  *
  * @returns A client; `await using` closes it and leaves its session to be resumed.
  * @throws {FxferError} The server's code if it refuses; `connection_lost` or the last `retry` code when
- * the tries are used up; `unsupported_version` from a version 1 server without `allowV1`;
- * `interrupted` by the signal.
+ * the tries are used up, with a {@linkcode LostReason} as its field `reason`, and at once for a name that
+ * no host has; `unsupported_version` from a version 1 server without `allowV1`, or a server of another
+ * kind; `local_io` if the program may not connect there; `interrupted` by the signal.
  * @throws {RangeError} If an option is out of its range.
  *
  * @example
@@ -105,13 +122,18 @@ class ConnectedClient implements Client {
  * @category Client
  */
 export async function connect(options: ConnectOptions = {}): Promise<Client> {
-  const { hostname = "127.0.0.1", port = 65432, signal, allowV1, onEvent } = options;
+  const { port = 65432, signal, allowV1 } = options;
+  const hostname = parseHost(options.hostname ?? "127.0.0.1");
+  if (hostname === undefined) {
+    throw new RangeError("Cannot connect: hostname must be a name or an address, without a port");
+  }
   if (!Number.isInteger(port) || port < 1 || port > 65535) {
     throw new RangeError("Cannot connect: port must be an integer from 1 to 65535");
   }
   if (signal?.aborted) throw interrupted(signal.reason);
   const address = { hostname, port };
-  const session = new SessionManager(options, address);
+  const resolved = resolveOptions(options);
+  const session = new SessionManager(options, resolved, address);
   let engine: Engine = session;
   const abort = () => void engine.stop(interrupted(signal!.reason));
   const unlisten = () => signal?.removeEventListener("abort", abort);
@@ -119,12 +141,12 @@ export async function connect(options: ConnectOptions = {}): Promise<Client> {
   try {
     await session.start();
   } catch (error) {
-    if (!(error instanceof NotVersion2) || allowV1 !== true) {
+    if (!(error instanceof NotVersion2) || error.isOther || allowV1 !== true) {
       unlisten();
       throw error;
     }
-    engine = new V1Sender(address, options.now ?? Date.now);
-    onEvent?.({ type: "connected", mode: "v1", sessionId: null, resumed: false });
+    engine = new V1Sender(address, resolved);
+    resolved.emit({ type: "connected", mode: "v1", sessionId: null, resumed: false });
   }
-  return new ConnectedClient(engine, unlisten);
+  return new ConnectedClient(engine, resolved.emit, unlisten);
 }

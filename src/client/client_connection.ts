@@ -1,15 +1,16 @@
 /** One TCP connection of a client: bytes out, replies in, closed at any moment. @module */
 import type { Endpoint } from "../address.ts";
-import { reasonOf } from "../errors.ts";
+import type { FxferError } from "../errors.ts";
 import { type DecodeEvent, Decoder, type ReplyFrame } from "../protocol/mod.ts";
 import { within } from "../within.ts";
 import { lost } from "./client_errors.ts";
+import { dial } from "./dial.ts";
 
 /** Replies have a few hundred bytes each: one read takes all replies to a full window of requests. */
 const READ_BYTES = 16 * 1024;
 
-/** A server that does not accept a connection within this time counts as away. */
-const CONNECT_TIMEOUT_MS = 10_000;
+/** How much of the first answer is kept, to tell another protocol by it. */
+const GREETING_BYTES = 64;
 
 /** How long the server may take to close its side after the client has closed its own (S-DIS-2). */
 export const CLOSE_TIMEOUT_MS = 2000;
@@ -20,22 +21,25 @@ export class ClientConnection {
   heardAt: number;
   /** When bytes last went out. */
   sentAt: number;
-  /** Whether any byte ever came in. */
-  heard = false;
+  /** The start of what came in first, a character for each byte; empty if nothing came in. */
+  greeting = "";
+  /** The server at the other end. */
+  readonly server: Endpoint;
   readonly #conn: Deno.TcpConn;
   readonly #now: () => number;
   readonly #decoder = new Decoder({ role: "client" });
   readonly #buffer = new Uint8Array(READ_BYTES);
   #events: DecodeEvent[] = [];
   #nextEvent = 0;
-  #closed = false;
+  readonly #closing = new AbortController();
   /**
-   * The rejections of reads and writes under way. A close calls them all, because on Deno 2.6 the close
-   * does not end a write that is stuck.
+   * The rejections of what is waited for. A close calls them all, because on Deno 2.6 the close does not
+   * end a write that is stuck, and nothing ends the read of a disk that does not answer.
    */
   readonly #pending = new Set<(reason: unknown) => void>();
 
-  private constructor(conn: Deno.TcpConn, now: () => number) {
+  private constructor(server: Endpoint, conn: Deno.TcpConn, now: () => number) {
+    this.server = server;
     this.#conn = conn;
     this.#now = now;
     this.heardAt = this.sentAt = now();
@@ -47,30 +51,23 @@ export class ClientConnection {
     now: () => number,
     signal: AbortSignal,
   ): Promise<ClientConnection> {
-    const timeout = new AbortController();
-    const timer = setTimeout(() => timeout.abort(), CONNECT_TIMEOUT_MS);
-    try {
-      const either = AbortSignal.any([signal, timeout.signal]);
-      const conn = await Deno.connect({ ...server, signal: either });
-      conn.setNoDelay(true);
-      return new ClientConnection(conn, now);
-    } catch (cause) {
-      const reason = timeout.signal.aborted ? "no answer" : reasonOf(cause);
-      throw lost(`Cannot connect to ${server.hostname}:${server.port}: ${reason}`, cause);
-    } finally {
-      clearTimeout(timer);
-    }
+    return new ClientConnection(server, await dial(server, signal), now);
+  }
+
+  /** Aborts when this end closes the connection. */
+  get closed(): AbortSignal {
+    return this.#closing.signal;
   }
 
   /** Writes all of `bytes`. @throws {FxferError} `connection_lost`. */
   async write(bytes: Uint8Array): Promise<void> {
     try {
       for (let at = 0; at < bytes.length;) {
-        at += await this.#untilClosed(this.#conn.write(at === 0 ? bytes : bytes.subarray(at)));
+        at += await this.untilClosed(this.#conn.write(at === 0 ? bytes : bytes.subarray(at)));
       }
       this.sentAt = this.#now();
     } catch (cause) {
-      throw lost("Cannot send: the connection was lost", cause);
+      throw lost("send to", this.server, "the connection was lost", { cause });
     }
   }
 
@@ -99,13 +96,15 @@ export class ClientConnection {
    */
   async read(): Promise<Uint8Array | undefined> {
     try {
-      const count = await this.#untilClosed(this.#conn.read(this.#buffer));
+      const count = await this.untilClosed(this.#conn.read(this.#buffer));
       if (count === null) return undefined;
-      this.heard = true;
       this.heardAt = this.#now();
-      return this.#buffer.subarray(0, count);
+      const bytes = this.#buffer.subarray(0, count);
+      const kept = bytes.subarray(0, GREETING_BYTES - this.greeting.length);
+      if (kept.length > 0) this.greeting += String.fromCharCode(...kept);
+      return bytes;
     } catch (cause) {
-      throw lost("Cannot read reply: the connection was lost", cause);
+      throw lost("read reply of", this.server, "the connection was lost", { cause });
     }
   }
 
@@ -127,16 +126,22 @@ export class ClientConnection {
 
   /** Closes at once; reads and writes under way fail. */
   close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
+    if (this.closed.aborted) return;
+    this.#closing.abort();
     this.#conn.close();
-    for (const reject of this.#pending) reject(new Deno.errors.BadResource("closed"));
+    for (const reject of this.#pending) reject(this.#closedError());
   }
 
-  #untilClosed<T extends number | null>(operation: Promise<T>): Promise<T> {
+  /** Waits for anything, but not beyond the close. @throws {FxferError} `connection_lost` by the close. */
+  untilClosed<T>(operation: Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
+      if (this.closed.aborted) reject(this.#closedError());
       this.#pending.add(reject);
       operation.then(resolve, reject).finally(() => this.#pending.delete(reject));
     });
+  }
+
+  #closedError(): FxferError {
+    return lost("use connection to", this.server, "it is closed");
   }
 }

@@ -53,9 +53,13 @@ export class ConnectionRunner {
     return this.#end!;
   }
 
-  /** Ends the connection at once: unanswered requests can be sent again over another connection. */
-  cut(error: FxferError): void {
-    this.#endWith({ kind: "lost", error });
+  /**
+   * Ends the connection at once: unanswered requests can be sent again over another connection.
+   *
+   * @param byClient As of a {@linkcode ConnectionEnd}.
+   */
+  cut(error: FxferError, byClient = false): void {
+    this.#endWith({ kind: "lost", error, byClient });
     this.#parts.connection.close();
   }
 
@@ -69,7 +73,9 @@ export class ConnectionRunner {
     try {
       while (this.#end === undefined) {
         const reply = await connection.receive();
-        if (reply === undefined) throw lost("Cannot go on: the server closed the connection");
+        if (reply === undefined) {
+          throw lost("go on with", connection.server, "it closed the connection");
+        }
         const { header: { session: { action } }, body } = reply;
         const isNotice = action === "disconnect" && !this.#answersDisconnect(body);
         if (isNotice) {
@@ -103,11 +109,12 @@ export class ConnectionRunner {
         const request = queue.take() ??
           (this.#heartbeatInMs() <= 0 ? queue.takeHeartbeat() : undefined);
         if (request !== undefined) await this.#send(request);
+        else if (queue.shortage !== undefined) return this.cut(queue.shortage);
         else await queue.sleep(Math.min(queue.heldForMs ?? Infinity, this.#heartbeatInMs()));
       }
     } catch (error) {
       // A source failed in the middle of a frame: the frame cannot be completed on this connection.
-      if (!isLost(error)) return this.cut(asLost(error));
+      if (!isLost(error)) return this.cut(asLost(error), true);
       // The server may have sent a refusal before it stopped reading: the reader waits for it (S-TRF-8).
       if (this.#end === undefined) this.#closeSoon();
     }
@@ -117,7 +124,8 @@ export class ConnectionRunner {
     const { connection, transmitter, session } = this.#parts;
     if (request.kind !== "transfer") return await connection.write(encodeHead(session, request));
     try {
-      await transmitter.send(connection, encodeHead(session, request), request);
+      if (await transmitter.send(connection, encodeHead(session, request), request)) return;
+      this.cut(lost("go on with", connection.server, "a file was touched in mid-frame"), true);
     } catch (error) {
       if (!isLost(error)) request.file.fail(localError(error));
       throw error;
@@ -145,7 +153,8 @@ export class ConnectionRunner {
     const replyIsDue = session.id !== null || queue.awaitsReplyTo("transfer");
     const left = Math.max(connection.heardAt, transmitter.movedAt) + 1.5 * keepaliveMs - now();
     if (left <= 0 && replyIsDue) {
-      return this.cut(lost("Cannot go on: nothing was heard from the server"));
+      const words = `nothing was heard of it for ${1.5 * keepaliveMs / 1000} s`;
+      return this.cut(lost("go on with", connection.server, words, { reason: "frozen" }));
     }
     const ms = Math.max(left, keepaliveMs / 4);
     this.#silenceTimer = setTimeout(() => this.#checkSilence(), ms);

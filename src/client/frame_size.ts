@@ -1,5 +1,5 @@
 /** How many bytes of a file go into one frame, and which files are too large to send. Pure. @module */
-import { FxferError } from "../errors.ts";
+import { CODES, FxferError, isCode } from "../errors.ts";
 import { CHECKPOINT_BYTES, DEFAULT_MAX_REQUEST_SIZE, type Mode } from "../protocol/mod.ts";
 import type { Terms } from "./types.ts";
 
@@ -36,4 +36,10 @@ export function tooLarge(mode: Mode, limit: unknown): FxferError {
   const advice = mode === "stateless" ? "; use stateful mode" : "";
   const message = `Cannot send file: it is over the server's limit${bytes}${advice}`;
   return new FxferError("too_large", message, known ? { fields: { limit } } : {});
+}
+
+/** Why files that need a session wait for one; undefined if the server will never have one to give. */
+export function shortageOf(code: string): FxferError | undefined {
+  if (!isCode(code) || CODES[code].class !== "retry") return undefined;
+  return new FxferError(code, `Cannot get a session: ${CODES[code].message}`);
 }

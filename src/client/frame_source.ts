@@ -1,8 +1,12 @@
 /** Where the bytes of an outgoing file come from, frame by frame. @module */
 import { FxferError } from "../errors.ts";
-import { localError } from "./client_errors.ts";
+import type { TransferData } from "../protocol/mod.ts";
+import { localError, sourceChanged } from "./client_errors.ts";
 import { blobSource, bytesSource } from "./source.ts";
 import type { Source, SourceInput } from "./types.ts";
+
+/** The first bytes of a frame are read before the frame begins, at most so many. */
+export const FIRST_BYTES: number = 64 * 1024;
 
 /** How far the frame goes that starts at an offset. */
 export interface FrameSpan {
@@ -11,14 +15,22 @@ export interface FrameSpan {
   readonly last: boolean;
 }
 
+/** The part of a file that one frame carries. */
+export interface FilePart {
+  readonly start: number;
+  readonly end: number;
+  /** Kept with the frame, because a repeated request must have the same session data (S-SEQ-1). */
+  readonly data: TransferData;
+}
+
 /** The bytes of one outgoing file. */
 export interface FrameSource extends Pick<Source, "size" | "read"> {
   /** The frame that starts at `offset`; undefined if `prepare` must be awaited first. */
   span(offset: number, frameSize: number): FrameSpan | undefined;
-  /** Makes the frame at `offset` ready. */
+  /** Makes the frame at `offset` ready: at least its first bytes are then in memory. */
   prepare(offset: number, frameSize: number): Promise<void>;
-  /** Bytes that are in memory; undefined if they must be read. */
-  view(offset: number, length: number): Uint8Array | undefined;
+  /** The bytes at `offset` that are in memory, at most `length`; none if they must be read. */
+  view(offset: number, length: number): Uint8Array;
   /** The server has all bytes below `offset`: the client does not ask for them again. */
   release(offset: number): void;
   /** As {@linkcode Source.changed}; absent means never. */
@@ -52,6 +64,10 @@ class SizedFrameSource implements FrameSource {
   readonly size: number;
   readonly changed: (() => Promise<boolean>) | undefined;
   readonly #source: Source;
+  /** The first bytes of the frame that was prepared last. */
+  #first = { at: 0, bytes: new Uint8Array() };
+  /** The read under way: the source has one at a time, even if nobody waits for the read any more. */
+  #reading: Promise<unknown> = Promise.resolve();
   #closed = false;
 
   constructor(source: Source, size: number) {
@@ -69,18 +85,34 @@ class SizedFrameSource implements FrameSource {
     const end = Math.min(this.size, (Math.floor(offset / frameSize) + 1) * frameSize);
     return { end, last: end === this.size };
   }
-  prepare(): Promise<void> {
-    return Promise.resolve();
+
+  async prepare(offset: number): Promise<void> {
+    // What was read for an earlier try is read again: the source may have other bytes by now.
+    if (offset === this.size || this.#source.view !== undefined) return;
+    const bytes = new Uint8Array(Math.min(FIRST_BYTES, this.size - offset));
+    const count = await this.read(bytes, offset);
+    if (count === null) throw sourceChanged();
+    this.#first = { at: offset, bytes: bytes.subarray(0, count) };
   }
-  view(offset: number, length: number): Uint8Array | undefined {
-    return this.#source.view?.(offset, length);
+
+  view(offset: number, length: number): Uint8Array {
+    const { at, bytes } = this.#first;
+    if (this.#source.view !== undefined) return this.#source.view(offset, length);
+    return offset < at ? bytes.subarray(0, 0) : bytes.subarray(offset - at, offset - at + length);
   }
-  async read(into: Uint8Array, offset: number): Promise<number | null> {
-    // Without this check a source that opens itself on a read would stay open.
-    if (this.#closed) throw closedError();
-    return await this.#source.read(into, offset);
+
+  read(into: Uint8Array, offset: number): Promise<number | null> {
+    const reading = this.#reading.then(() => {
+      // Without this check a source that opens itself on a read would stay open.
+      if (this.#closed) throw closedError();
+      return this.#source.read(into, offset);
+    });
+    this.#reading = reading.catch(() => {});
+    return reading;
   }
+
   release(): void {}
+
   close(): void {
     this.#closed = true;
     this.#source.close?.();

@@ -1,11 +1,11 @@
 /** Opens a connection, sends its first request, the connect, and reads the reply (S-CON). @module */
-import type { Endpoint } from "../address.ts";
+import { type Endpoint, formatEndpoint } from "../address.ts";
 import { CODES, FxferError } from "../errors.ts";
 import { omitUndefined } from "../omit_undefined.ts";
 import { type ConnectData, encodeRequest, type Mode, type ReplyFrame } from "../protocol/mod.ts";
 import { LATE, within } from "../within.ts";
 import { ClientConnection } from "./client_connection.ts";
-import { isLost, lost, refusal } from "./client_errors.ts";
+import { isLost, lost, type LostReason, refusal } from "./client_errors.ts";
 import { resumptionOf, termsOf } from "./replies.ts";
 import type { Resumption } from "./requests.ts";
 import type { Client, ConnectOptions, Terms } from "./types.ts";
@@ -38,10 +38,30 @@ export interface HandshakeReply {
   readonly degraded?: string | undefined;
 }
 
+/** How other servers begin what they say. */
+const OTHER_PROTOCOLS: readonly (readonly [RegExp, string])[] = [
+  [/^SSH-/, "an SSH server"],
+  [/^HTTP\/|^\s*<(!doctype|html|\?xml)/i, "a web server"],
+  // deno-lint-ignore no-control-regex
+  [/^[\x15\x16]\x03/, "a server that wants TLS"],
+  [/^220[ -]|^421[ -]|^\+OK|^\* /, "a mail or FTP server"],
+  [/^-[A-Z]+ /, "a Redis server"],
+];
+
 /** The server does not speak version 2 (S-VER-5). */
 export class NotVersion2 extends FxferError {
-  constructor(cause: unknown) {
-    super("unsupported_version", "Cannot connect: the server does not speak version 2", { cause });
+  /** Whether the server is known to be of another kind, so that it does not speak version 1 either. */
+  readonly isOther: boolean;
+
+  constructor({ server, greeting }: ClientConnection, cause: unknown) {
+    const place = formatEndpoint(server);
+    const [, other] = OTHER_PROTOCOLS.find(([pattern]) => pattern.test(greeting)) ?? [];
+    const words = other === undefined
+      ? "the server does not speak version 2 (is it an older one, or another kind?)"
+      : `this looks like ${other} (is the port right?)`;
+    const fields = { reason: "other_protocol" satisfies LostReason, server: place };
+    super("unsupported_version", `Cannot connect to ${place}: ${words}`, { fields, cause });
+    this.isOther = other !== undefined;
   }
 }
 
@@ -50,12 +70,13 @@ export function handshakeRequest(
   options: ConnectOptions,
   { sessionId: id, token, mode }: Pick<Client, "sessionId" | "token"> & { readonly mode: Mode },
   attachedBefore: boolean,
+  mayFallBack: boolean,
 ): HandshakeRequest {
   const { wantToken = true, keepaliveS, sessionExpiryS } = options;
   const clean = options.clean === true && !attachedBefore && id !== null;
   // The fallback is only for a client without a session: waiting for an earlier session is better.
-  const mayFallBack = (options.mode ?? "auto") === "auto" && id === null;
-  const fallback = mayFallBack ? "stateless" as const : undefined;
+  const fallBack = mayFallBack && (options.mode ?? "auto") === "auto" && id === null;
+  const fallback = fallBack ? "stateless" as const : undefined;
   return {
     id,
     mode,
@@ -81,6 +102,7 @@ export async function openConnection(
   const connection = await ClientConnection.open(server, now, signal);
   const close = () => connection.close();
   signal.addEventListener("abort", close);
+  if (signal.aborted) close();
   try {
     return { connection, reply: await shakeHands(connection, request) };
   } catch (error) {
@@ -98,7 +120,9 @@ async function shakeHands(
   const withData = mode === "stateful" ? { data } : {};
   await connection.write(encodeRequest({ id, mode, sequence: 0, action: "connect", ...withData }));
   const { header: { session: { id: sessionId } }, body } = await firstReply(connection, allowV1);
-  if (CODES[body.code].class !== "success") throw refusal("Cannot connect", body);
+  if (CODES[body.code].class !== "success") {
+    throw refusal(`Cannot connect to ${formatEndpoint(connection.server)}`, body);
+  }
   const terms = termsOf(body);
   if (body.code === "ok" || sessionId === null) {
     const degraded = mode === "stateless" ? undefined : String(body.degraded ?? "mode_not_allowed");
@@ -110,14 +134,17 @@ async function shakeHands(
 }
 
 async function firstReply(connection: ClientConnection, allowV1: boolean): Promise<ReplyFrame> {
-  const answer = connection.receive().catch((cause) => {
-    throw isLost(cause) ? cause : new NotVersion2(cause);
-  });
-  const reply = await within(allowV1 ? V1_SILENCE_MS : REPLY_TIMEOUT_MS, answer);
-  if (reply === LATE) {
-    const error = lost("Cannot connect: no answer");
-    throw allowV1 && !connection.heard ? new NotVersion2(error) : error;
-  }
-  if (reply !== undefined) return reply;
-  throw lost("Cannot connect: the server closed the connection");
+  const { server } = connection;
+  const answer = within(allowV1 ? V1_SILENCE_MS : REPLY_TIMEOUT_MS, connection.receive());
+  const reply = await answer.catch((cause: unknown) => cause as Error);
+  if (reply !== undefined && reply !== LATE && !(reply instanceof Error)) return reply;
+  // What is no reply comes whole or in part, from a server that goes on waiting or closes.
+  const isNoReply = reply instanceof Error && !isLost(reply);
+  const isOther = connection.greeting !== "" && !connection.greeting.startsWith("{");
+  const isSilent = allowV1 && reply === LATE && connection.greeting === "";
+  if (isNoReply || isOther || isSilent) throw new NotVersion2(connection, reply);
+  const words = reply === LATE
+    ? "it says nothing (is this an fxfer server, or does it stand still?)"
+    : "it closed the connection without an answer (is this an fxfer server?)";
+  throw lost("connect to", server, words, { reason: "no_answer", cause: reply });
 }

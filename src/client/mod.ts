@@ -13,20 +13,24 @@
  *   handshake.ts              the first request of a connection, and its reply
  *   connection_runner.ts      works one connection: a writer, a reader, a watch for silence
  *     client_connection.ts      bytes out, replies in
+ *       dial.ts                   tries all addresses of a server
  *     transmitter.ts            writes one frame
+ *       pace.ts                   how fast payload may go out
  *   send_queue.ts             decides what is sent next and what a reply means; no I/O
+ *     outgoing_files.ts         the files that have no result yet
  *     requests.ts               the requests, and which of them have no reply yet
  *     replies.ts                what a reply says, and what it means
  *     sequence_numbers.ts, frame_size.ts
  *   outgoing_file.ts          one file: how much of it is sent, answered and hashed
- *     frame_source.ts, source.ts
+ *     file_digest.ts, frame_source.ts, source.ts
  *   client_errors.ts          the errors that the client makes itself
  * ```
  *
  * ## How a file travels
  *
- * `send` makes an `OutgoingFile`, and the session manager puts it into the send queue. The runner's
- * writer takes the next frame from the queue, and the transmitter writes it from the file's source. The
+ * `send` makes an `OutgoingFile`, and the session manager puts it into the send queue. The queue has the
+ * file prepare its next frame: its first bytes are read, while heartbeats go on. The runner's writer then
+ * takes the frame from the queue, and the transmitter writes it from the file's source. The
  * runner's reader hands each reply to the queue. The queue acknowledges the frame, or rewinds the file to
  * the offset that the server names, or fails it. If the connection is lost, the session manager makes
  * another one, and the queue goes on where the server has the session. With the last reply the file
@@ -43,6 +47,14 @@
  *   twice, and the replies show progress. One frame for a whole file would only spare a few replies.
  * - **A file is read into 1 MiB buffers, each read awaited.** Piping the file's stream is a fifth slower
  *   (measured on loopback); synchronous reads are a tenth faster, but block the program on a slow disk.
+ * - **What is published is one state of the file.** Before its last bytes go out, the client looks whether
+ *   the file was touched. If it was, or if its parts were sent at different times, the digest of the whole
+ *   file goes with the last frame, and the server publishes nothing else. To send that digest always would
+ *   read the last frame of every file twice.
+ * - **No read is awaited inside a frame without its connection.** A disk that hangs costs the connection
+ *   when the server's stall clock runs out; the next try begins its frame when the disk answers.
+ * - **The rate is limited where bytes are written, in small pieces.** A source that is slowed down would
+ *   be silent for as long as a buffer takes, which is longer than the clocks of a server.
  * - **After a refusal nothing new is sent until all replies are there.** To guess the next number at once
  *   would save one round trip; a wrong guess could be the number of another request.
  * - **The server's pause is a floor, and jitter comes on top.** Clients that lost the same server at the
@@ -51,6 +63,7 @@
  * @module
  */
 export { connect } from "./client.ts";
+export type { LostReason } from "./client_errors.ts";
 export { DEFAULT_BACKOFF, DEFAULT_RETRIES } from "./options.ts";
 export { fileSource } from "./source.ts";
 export type {

@@ -1,5 +1,6 @@
 /** The options of a client that several of its parts need, checked and with their defaults. @module */
 import { silentLogger } from "../log.ts";
+import { Pace } from "./pace.ts";
 import type { Backoff, ClientEvent, ConnectOptions } from "./types.ts";
 
 /** The pauses that are used when none are given.
@@ -16,8 +17,10 @@ export interface ResolvedOptions {
   readonly retries: number;
   /** The pause before the next try, in milliseconds; see {@linkcode retryDelay}. */
   readonly retryDelayMs: (failures: number, retryAfterMs: number | undefined) => number;
-  /** Milliseconds. */
+  /** Milliseconds that only go up, whatever is done to the clock of the system. */
   readonly now: () => number;
+  /** How fast payload may go out; undefined for no limit. */
+  readonly pace: Pace | undefined;
   /** Tells the program of an event, and logs it. */
   readonly emit: (event: ClientEvent) => void;
 }
@@ -25,14 +28,19 @@ export interface ResolvedOptions {
 /** @throws {RangeError} If a number among the options cannot be used. */
 export function resolveOptions(options: ConnectOptions): ResolvedOptions {
   const { retries = DEFAULT_RETRIES, random = Math.random, log = silentLogger } = options;
+  const { limitRate, now = () => performance.now() } = options;
   const backoff = backoffOf(options.backoff);
   if (!Number.isInteger(retries) || retries < 0) {
     throw new RangeError("Cannot connect: retries must be an integer of 0 or more");
   }
+  if (limitRate !== undefined && !(limitRate > 0 && limitRate < Infinity)) {
+    throw new RangeError("Cannot connect: limitRate must be a number above 0");
+  }
   return {
     retries,
     retryDelayMs: (failures, retryAfterMs) => retryDelay(failures, backoff, random(), retryAfterMs),
-    now: options.now ?? Date.now,
+    now,
+    pace: limitRate === undefined ? undefined : new Pace(limitRate, now),
     emit: (event) => {
       if (log.enabled("debug")) {
         const { type, ...fields } = event;

@@ -1,34 +1,17 @@
 /** One file that a program sends, and the frames that carry it. @module */
-import { createHash } from "node:crypto";
 import { FxferError } from "../errors.ts";
 import { omitUndefined } from "../omit_undefined.ts";
-import {
-  encodeV1Header,
-  MAX_NAME_BYTES,
-  type ReplyBody,
-  type TransferData,
-} from "../protocol/mod.ts";
+import { encodeV1Header, MAX_NAME_BYTES, type ReplyBody } from "../protocol/mod.ts";
 import { localError, sourceChanged } from "./client_errors.ts";
-import { type FrameSource, frameSourceOf } from "./frame_source.ts";
-import type { SendOptions, SendResult, SourceInput } from "./types.ts";
+import { FileDigest } from "./file_digest.ts";
+import { type FilePart, type FrameSource, frameSourceOf, type FrameSpan } from "./frame_source.ts";
+import type { ClientEvent, SendOptions, SendResult, SourceInput } from "./types.ts";
 
-/** Bytes that are only hashed, not sent, are read in pieces of this size. */
-const HASH_READ_BYTES = 1024 * 1024;
+/** Of the last frame, at most so many bytes that are in memory are hashed before it is sent. */
+const HASH_FIRST_BYTES = 1024 * 1024;
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 const SHA256 = /^[0-9a-f]{64}$/;
-
-/** A request that sends the bytes of a file from `start` to `end`. */
-export interface TransferFrame {
-  readonly kind: "transfer";
-  readonly file: OutgoingFile;
-  /** 0 without a session. */
-  readonly sequence: number;
-  readonly start: number;
-  readonly end: number;
-  /** Kept with the frame, because a repeated request must have the same session data (S-SEQ-1). */
-  readonly data: TransferData;
-}
 
 /**
  * How much of a file is sent, answered and hashed, and at last its result. The client makes one for each
@@ -50,27 +33,35 @@ export class OutgoingFile {
   sentInSession = false;
   /** Whether {@linkcode prepare} is under way. */
   preparing = false;
+  /** Whether the file is too large for one request, and waits until the server has a session to give. */
+  needsSession = false;
   /**
    * Whether a frame's payload is being written. Even if the result is decided meanwhile, the payload is
    * written to its end, so that the connection can go on. The source is closed only after that.
    */
   sending = false;
+  /** Whether the server compares the digest that is sent; a version 1 server does not. */
+  serverCompares = true;
   readonly #result: PromiseWithResolvers<SendResult> = Promise.withResolvers();
   readonly result: Promise<SendResult> = this.#result.promise;
-
   readonly #options: SendOptions;
-  readonly #hash = createHash("sha256");
-  /** How many bytes from the start of the file are hashed. */
-  #hashed = 0;
-  #sha256: string | undefined;
+  readonly #emit: ((event: ClientEvent) => void) | undefined;
+  #digest = new FileDigest();
   #attempts = 1;
   readonly #resumedFrom: number[] = [];
   #decided = false;
-  /** Whether the source may have changed since the last look at it. */
-  #unchecked = false;
+  /** The frame at `next`, once it is prepared, and the frame size for which it is. */
+  #prepared: (FrameSpan & { readonly frameSize: number }) | undefined;
+  /** Whether the source was found to be touched, and to have all bytes that were sent before. */
+  #touched = false;
+  /** Whether the last frame says which digest the file must have. */
+  #announced = false;
+  /** Whether the server has stored the file: only its digest is still compared. */
+  #stored = false;
+  #startedOver = false;
 
   /** @throws {TypeError | RangeError} If an argument cannot be used. */
-  constructor(input: SourceInput, options: SendOptions) {
+  constructor(input: SourceInput, options: SendOptions, emit?: (event: ClientEvent) => void) {
     this.uploadId = options.uploadId ?? crypto.randomUUID();
     if (!UUID.test(this.uploadId)) {
       throw new TypeError("Cannot send: uploadId must be a lower-case UUID");
@@ -85,6 +76,7 @@ export class OutgoingFile {
     encodeV1Header({ mimeType: this.mimeType, size: 0 }); // throws if it is no media type
     this.source = frameSourceOf(input);
     this.#options = options;
+    this.#emit = emit;
     // A rejection that comes before the caller of send() waits for the result must not end the process.
     this.result.catch(() => {});
   }
@@ -94,43 +86,52 @@ export class OutgoingFile {
     return this.#decided;
   }
 
-  /** The next frame; undefined if {@linkcode prepare} must be called first. */
-  nextFrame(frameSize: number, sequence: number): TransferFrame | undefined {
-    if (this.#unchecked || this.#hashed < this.next || this.preparing) return undefined;
-    const start = this.next;
-    const span = this.source.span(start, frameSize);
-    if (span === undefined) return undefined;
-    const { end, last: complete } = span;
+  /** How far the next frame goes; undefined if {@linkcode prepare} must be called first. */
+  prepared(frameSize: number): FrameSpan | undefined {
+    return this.#prepared?.frameSize === frameSize ? this.#prepared : undefined;
+  }
+
+  /** What the next frame carries, as it was {@linkcode prepared}. */
+  nextPart({ end, last: complete }: FrameSpan): FilePart {
+    const { next: start, uploadId, source: { size: length } } = this;
+    this.#prepared = undefined;
     this.next = end;
     this.allSent = complete;
     this.sentInSession = true;
-    this.#unchecked = this.source.changed !== undefined;
+    const isAllHashed = this.#digest.length === (length ?? (complete ? end : undefined));
+    const sha256 = this.#options.sha256 ?? (isAllHashed ? this.#digest.hex() : undefined);
+    this.#announced = sha256 !== undefined;
     const data = omitUndefined({
-      uploadId: this.uploadId,
+      uploadId,
       name: this.#options.name,
       offset: start,
-      length: this.source.size,
+      length,
       complete,
-      sha256: this.#options.sha256 ?? this.#wholeDigest(),
+      sha256,
       cancel: false,
     });
-    return { kind: "transfer", file: this, sequence, start, end, data };
+    return { start, end, data };
   }
 
   /**
-   * Does what must be awaited before the next frame: looks whether the source has changed, hashes bytes
-   * that an earlier run of the program sent, and gathers the bytes of a frame. One call at a time. Never
-   * rejects: a failure rejects the file.
+   * Does what must be awaited before the next frame, so that a slow or hanging source stops nothing else:
+   * hashes bytes that an earlier run of the program sent, reads the first bytes of the frame, and looks
+   * whether the source has changed. One call at a time. Never rejects: a failure rejects the file.
    */
   async prepare(frameSize: number): Promise<void> {
     this.preparing = true;
+    this.#prepared = undefined;
+    const { next, source } = this;
+    const attempt = this.#attempts;
     try {
-      if (this.#unchecked) {
-        if (await this.source.changed?.()) throw sourceChanged();
-        this.#unchecked = false;
-      }
-      if (this.#hashed < this.next) await this.#hashUpTo(this.next);
-      if (!this.#decided) await this.source.prepare(this.next, frameSize);
+      await this.#hashUpTo(next);
+      if (!this.#decided) await source.prepare(next, frameSize);
+      const span = source.span(next, frameSize);
+      if (this.#decided || span === undefined) return;
+      if (span.last) await this.#prepareLast(span.end);
+      else if (next > 0 && !this.#touched) this.#touched = await this.#isTouched();
+      // The file may have been rewound meanwhile, because the connection was lost.
+      if (next === this.next && attempt === this.#attempts) this.#prepared = { ...span, frameSize };
     } catch (error) {
       this.fail(localError(error));
     } finally {
@@ -138,9 +139,53 @@ export class OutgoingFile {
     }
   }
 
+  /**
+   * With the last frame the server publishes the file. If the digest of the whole file goes with that
+   * frame, the server publishes nothing else (S-TRF-5). So it does for a file that is wholly in memory now,
+   * that was touched, or whose parts were sent at different times. The others are read only once.
+   */
+  async #prepareLast(end: number): Promise<void> {
+    const { source, next } = this;
+    this.#digest.update(source.view(next, Math.min(end - next, HASH_FIRST_BYTES)), next);
+    const needed = this.#digest.length < end && (this.#inParts || await source.changed?.());
+    if (needed) await this.#hashUpTo(end, true);
+    if (this.#digest.length === end) await this.#checkWhole();
+  }
+
+  /** Whether the file's bytes on the server may come from different times. */
+  get #inParts(): boolean {
+    return this.#attempts > 1 || this.#resumedFrom.length > 0;
+  }
+
+  /**
+   * Looks at the source once more before the last bytes of the file go out, which are at `offset`.
+   *
+   * @returns False if the frame must be cut short, because the source was touched: to read it all again
+   * takes longer than a server waits inside a frame. The next try does so before its last frame.
+   */
+  async mayEnd(bytes: Uint8Array, offset: number): Promise<boolean> {
+    this.#digest.update(bytes, offset);
+    if (this.serverCompares) return this.#announced || !await this.source.changed?.();
+    await this.#checkWhole();
+    return true;
+  }
+
+  /** All bytes are hashed: throws if the source was changed, and tells if it only grew. */
+  async #checkWhole(): Promise<void> {
+    const { uploadId, source, source: { size } } = this;
+    if (size === undefined || !await this.#isTouched()) return;
+    const grew = await source.read(new Uint8Array(1), size) !== null;
+    if (grew) this.#emit?.({ type: "grown", uploadId, size });
+  }
+
+  /** As {@linkcode FileDigest.isTouched}. */
+  #isTouched(): Promise<boolean> {
+    return this.#digest.isTouched(this.source, () => !this.#decided);
+  }
+
   /** Hashes bytes that were handed to the network, and reports the progress. */
   bytesSent(bytes: Uint8Array, offset: number): void {
-    this.#updateDigest(bytes, offset);
+    this.#digest.update(bytes, offset);
     this.#report(offset + bytes.length);
   }
 
@@ -162,13 +207,24 @@ export class OutgoingFile {
   /** The next frame starts at `offset`, whatever was sent before. */
   rewind(offset: number): void {
     const { size } = this.source;
-    if (this.#decided) return;
+    if (this.#decided || this.#stored) return;
     if (size !== undefined && offset > size) return this.fail(sourceChanged());
     if (this.sentInSession && (offset < this.next || this.allSent)) this.#attempts++;
     this.next = offset;
     this.acknowledged = Math.min(this.acknowledged, offset);
     this.allSent = false;
-    this.#unchecked = this.sentInSession && this.source.changed !== undefined;
+    this.#prepared = undefined;
+  }
+
+  /**
+   * Prepares to send all again, once, because the server's parts are not the source's (S-TRF-5). False if
+   * that would not help: the file was sent in one go, or can be read only once.
+   */
+  startOver(): boolean {
+    if (!this.#inParts || this.#startedOver || this.source.size === undefined) return false;
+    this.#startedOver = true;
+    this.#digest = new FileDigest();
+    return true;
   }
 
   /** Rewinds to `offset`, because a resumed session has the file up to there. */
@@ -176,7 +232,7 @@ export class OutgoingFile {
     // This run is the second attempt also if an earlier run of the program sent the part.
     this.sentInSession = true;
     this.rewind(offset);
-    if (this.#decided) return;
+    if (this.#decided || this.#stored) return;
     this.#resumedFrom.push(offset);
     this.acknowledge(offset);
   }
@@ -184,10 +240,11 @@ export class OutgoingFile {
   /** The server has stored the file: compares the digests and resolves. Never rejects. */
   async confirm(body: ReplyBody): Promise<void> {
     if (this.#decided) return;
+    this.#stored = true;
     this.allSent = true;
     try {
-      if (this.#wholeDigest() === undefined) await this.#hashUpTo(this.source.size ?? Infinity);
-      const sha256 = this.#digest();
+      await this.#hashUpTo(this.source.size ?? Infinity);
+      const sha256 = this.#digest.hex();
       const { file, replayed = false, durability } = body;
       if (file !== undefined && file.sha256 !== sha256) {
         const message = "Cannot confirm file: the server stored other bytes than were sent";
@@ -206,7 +263,7 @@ export class OutgoingFile {
     this.#decide();
     this.#result.resolve({
       ...result,
-      sha256: this.#digest(),
+      sha256: this.#digest.hex(),
       attempts: this.#attempts,
       resumedFrom: this.#resumedFrom,
     });
@@ -224,37 +281,12 @@ export class OutgoingFile {
     if (!this.sending) this.source.close(reason);
   }
 
-  /** Hashes the bytes at `offset`, which is at most `#hashed`, except those that are hashed already. */
-  #updateDigest(bytes: Uint8Array, offset: number): void {
-    const known = this.#hashed - offset;
-    if (known >= bytes.length) return;
-    this.#hash.update(known === 0 ? bytes : bytes.subarray(known));
-    this.#hashed = offset + bytes.length;
-  }
-
-  /** The digest as hex. After the first call no more bytes can be hashed. */
-  #digest(): string {
-    return this.#sha256 ??= this.#hash.digest("hex");
-  }
-
-  /** The digest of the whole file, if its size is known and every byte is hashed. */
-  #wholeDigest(): string | undefined {
-    return this.#hashed === this.source.size ? this.#digest() : undefined;
-  }
-
-  async #hashUpTo(end: number): Promise<void> {
-    const buffer = new Uint8Array(HASH_READ_BYTES);
-    while (this.#hashed < end && !this.#decided) {
-      const at = this.#hashed;
-      const wanted = buffer.subarray(0, Math.min(buffer.length, end - at));
-      const count = await this.source.read(wanted, at);
-      if (count === null) {
-        if (end === Infinity) return;
-        throw sourceChanged();
-      }
-      this.#updateDigest(buffer.subarray(0, count), at);
-      this.source.release(at + count);
-    }
+  /** Reads and hashes up to `end`; what was hashed is not needed again, unless it is kept to be sent. */
+  async #hashUpTo(end: number, keep = false): Promise<void> {
+    await this.#digest.readUpTo(end, this.source, (length) => {
+      if (!keep) this.source.release(length);
+      return !this.#decided;
+    });
   }
 
   #report(sent: number): void {

@@ -9,8 +9,7 @@ import {
 } from "../protocol/mod.ts";
 import { refusal } from "./client_errors.ts";
 import { tooLarge } from "./frame_size.ts";
-import type { TransferFrame } from "./outgoing_file.ts";
-import type { ConnectionEnd, Resumption } from "./requests.ts";
+import type { ConnectionEnd, Resumption, TransferFrame } from "./requests.ts";
 import type { SessionTotals, Terms } from "./types.ts";
 
 /** The keep-alive of a server that states none. */

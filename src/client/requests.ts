@@ -2,8 +2,17 @@
 import type { FxferError } from "../errors.ts";
 import { omitUndefined } from "../omit_undefined.ts";
 import { ACTIONS, encodeRequest, type RequestInit } from "../protocol/mod.ts";
-import type { OutgoingFile, TransferFrame } from "./outgoing_file.ts";
+import type { FilePart } from "./frame_source.ts";
+import type { OutgoingFile } from "./outgoing_file.ts";
 import type { SessionTotals } from "./types.ts";
+
+/** A request that sends the bytes of a file from `start` to `end`. */
+export interface TransferFrame extends FilePart {
+  readonly kind: "transfer";
+  readonly file: OutgoingFile;
+  /** 0 without a session. */
+  readonly sequence: number;
+}
 
 /** One request, as the send queue hands it to a connection. `cancel` drops a partial file. */
 export type ClientRequest =
@@ -34,7 +43,12 @@ export type ConnectionEnd =
   /** The session was ended as the program asked, or there was no session to end. */
   | { readonly kind: "closed"; readonly totals: SessionTotals | undefined }
   /** Another connection may go on where this one ended. */
-  | { readonly kind: "lost"; readonly error: FxferError }
+  | {
+    readonly kind: "lost";
+    readonly error: FxferError;
+    /** Whether this client ended it, for the sake of one file: then nothing is wrong with the server. */
+    readonly byClient?: boolean;
+  }
   /** No other connection would help: the client is over. */
   | { readonly kind: "fatal"; readonly error: FxferError };
 

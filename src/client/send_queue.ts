@@ -3,14 +3,16 @@ import { CODES, type FxferError } from "../errors.ts";
 import { DEFAULT_MAX_INFLIGHT, type Mode, type ReplyBody } from "../protocol/mod.ts";
 import { within } from "../within.ts";
 import { refusal } from "./client_errors.ts";
-import { frameSizeFor, tooLarge } from "./frame_size.ts";
+import { frameSizeFor, shortageOf, tooLarge } from "./frame_size.ts";
 import type { ResolvedOptions } from "./options.ts";
-import type { OutgoingFile, TransferFrame } from "./outgoing_file.ts";
+import type { OutgoingFile } from "./outgoing_file.ts";
+import { OutgoingFiles } from "./outgoing_files.ts";
 import { connectionEndOf, endedBy, isSessionTaken, outcomeOf, totalsOf } from "./replies.ts";
 import {
   type ClientRequest,
   type ConnectionEnd,
   type Resumption,
+  type TransferFrame,
   UnansweredRequests,
 } from "./requests.ts";
 import { SequenceNumbers } from "./sequence_numbers.ts";
@@ -33,13 +35,15 @@ export class SendQueue {
   readonly #options: ResolvedOptions;
   #mode: Mode = "stateful";
   #terms: Terms | undefined;
-  /** Files without a result, in the order of their send calls. */
-  readonly #files = new Set<OutgoingFile>();
+  /** Files without a result. */
+  readonly files: OutgoingFiles = new OutgoingFiles();
   readonly #unanswered = new UnansweredRequests();
   readonly #numbers = new SequenceNumbers();
   #disconnectRefusals = 0;
   /** The highest sequence number that the server has expected at a connect. */
   #highestNext = 1;
+  /** Why there is no session, if that may pass: then files that need one wait. */
+  #shortage: FxferError | undefined;
   /** Nothing new is sent before this time. */
   #heldUntil = 0;
   /** The file of which the server has a part; its offset is known only from a connect. */
@@ -75,17 +79,22 @@ export class SendQueue {
 
   /** Whether there is nothing to send and no session to end. */
   get idle(): boolean {
-    return !this.closing && this.#firstFile() === undefined;
+    return !this.closing && this.files.first() === undefined;
   }
 
   /** Whether every file has its result, and the client only has to end the session. */
   get onlyClosing(): boolean {
-    return this.closing && this.#firstFile() === undefined;
+    return this.closing && this.files.allDecided;
   }
 
   /** Whether the client may leave: every file has its result, and there is no session to end. */
   get done(): boolean {
     return this.#mode === "stateless" && this.onlyClosing;
+  }
+
+  /** Why this connection is of no more use: it has no session, and all that is left needs one. */
+  get shortage(): FxferError | undefined {
+    return this.#shortage !== undefined && this.files.allNeedSession ? this.#shortage : undefined;
   }
 
   /** Milliseconds until new requests may be sent after a refusal; undefined if they may be sent now. */
@@ -96,27 +105,11 @@ export class SendQueue {
 
   /** Adds a file behind the others. */
   add(file: OutgoingFile): void {
-    this.#files.add(file);
+    this.files.add(file);
     // The server may have a part of the file from an earlier run of the program.
     const { uploadId, offset } = this.#openFile ?? {};
     if (uploadId === file.uploadId && offset !== undefined) this.#resume(file, offset);
     this.wake();
-  }
-
-  /** Rejects every file. */
-  failAll(error: FxferError): void {
-    for (const file of this.#files) file.fail(error);
-    this.#files.clear();
-  }
-
-  /** The first file that has no result and matches; takes out files that have a result on the way. */
-  #firstFile(matches: (file: OutgoingFile) => boolean = () => true): OutgoingFile | undefined {
-    // This does not walk the whole queue: only files that are sent and unanswered stand in front, and
-    // the window bounds them.
-    for (const file of this.#files) {
-      if (file.decided) this.#files.delete(file);
-      else if (matches(file)) return file;
-    }
   }
 
   /** The next request to write; undefined while there is none, or while requests must wait. */
@@ -125,7 +118,8 @@ export class SendQueue {
     const repeated = this.#unanswered.nextToRepeat();
     if (repeated !== undefined) return this.#unanswered.add(repeated);
     if (this.#numbers.refused || this.heldForMs !== undefined) return;
-    const file = this.#firstFile((file) => !file.allSent);
+    const stateless = this.#mode === "stateless";
+    const file = this.files.first((file) => !file.allSent && !(stateless && file.needsSession));
     if (file !== undefined) return this.#takeFrame(file);
     if (this.onlyClosing && !this.done && this.#unanswered.size === 0) {
       return this.#unanswered.add({ kind: "disconnect", sequence: this.#numbers.take() });
@@ -149,25 +143,23 @@ export class SendQueue {
     try {
       frameSize = frameSizeFor(this.#mode, this.#terms?.limits, file.source.size);
     } catch (error) {
-      return this.#giveUp(file, error as FxferError);
+      return this.#tooLarge(file, error as FxferError);
     }
-    const frame = file.nextFrame(frameSize, stateful ? this.#numbers.next : 0);
-    if (frame === undefined) {
+    const span = file.prepared(frameSize);
+    if (span === undefined) {
       if (!file.preparing) file.prepare(frameSize).then(this.wake);
       return;
     }
-    const { complete } = frame.data;
-    if (!stateful && !complete) return this.#giveUp(file, tooLarge(this.#mode, frameSize));
-    if (stateful) {
-      this.#numbers.take();
-      this.#openFile = complete ? undefined : { uploadId: file.uploadId };
-    }
-    return this.#unanswered.add(frame);
+    if (!stateful && !span.last) return this.#tooLarge(file, tooLarge(this.#mode, frameSize));
+    if (stateful) this.#openFile = span.last ? undefined : { uploadId: file.uploadId };
+    const sequence = stateful ? this.#numbers.take() : 0;
+    return this.#unanswered.add({ kind: "transfer", file, sequence, ...file.nextPart(span) });
   }
 
-  /** Gives a file up, so that the next one has its turn. */
-  #giveUp(file: OutgoingFile, error: FxferError): undefined {
-    file.fail(error);
+  /** Gives a file up, or lets it wait for a session, so that the next one has its turn. */
+  #tooLarge(file: OutgoingFile, error: FxferError): undefined {
+    if (this.#mode === "stateless" && this.#shortage !== undefined) file.needsSession = true;
+    else file.fail(error);
     this.wake();
   }
 
@@ -212,6 +204,9 @@ export class SendQueue {
     const { file, end } = frame;
     if (file.decided) return;
     const outcome = outcomeOf(frame, body, this.#mode);
+    if (body.code === "checksum_mismatch" && file.startOver()) {
+      return this.#sendAgain(file, 0, body);
+    }
     if (outcome.kind === "failed") return file.fail(outcome.error);
     if (outcome.kind === "again") {
       if (outcome.blockedBy !== undefined) this.#openFile = outcome.blockedBy;
@@ -221,9 +216,8 @@ export class SendQueue {
     this.progressed = true;
     file.acknowledge(end);
     if (outcome.kind === "acknowledged") return;
-    this.#files.delete(file);
     if (this.#openFile?.uploadId === file.uploadId) this.#openFile = undefined;
-    file.confirm(body).then(this.wake);
+    this.files.stored(file, file.confirm(body)).then(this.wake);
   }
 
   /** Sends from `offset` again, after a pause where the code asks for one. */
@@ -250,7 +244,7 @@ export class SendQueue {
     this.#highestNext = nextSequence;
     this.#numbers.restart(nextSequence);
     this.#openFile = openFile;
-    for (const file of this.#files) {
+    for (const file of this.files) {
       if (openFile !== undefined && openFile.uploadId === file.uploadId) {
         this.#resume(file, openFile.offset);
       } else if (file.sentInSession && ran.get(file)?.data.complete !== true) {
@@ -265,17 +259,24 @@ export class SendQueue {
     this.#options.emit({ type: "resumed", uploadId: file.uploadId, offset });
   }
 
-  /** A new session, or none: unfinished files start over, under the same upload ids. */
-  started(terms: Terms | undefined, mode: Mode): void {
+  /**
+   * A new session, or none: unfinished files start over, under the same upload ids.
+   *
+   * @param degraded Why the server gave none, if the client asked for one.
+   */
+  started(terms: Terms | undefined, mode: Mode, degraded?: string): void {
     this.#unanswered.clear();
     this.#terms = terms;
     this.#mode = mode;
+    if (mode === "stateful") this.#shortage = undefined;
+    else if (degraded !== undefined) this.#shortage = shortageOf(degraded);
     this.#numbers.restart(1);
     this.#highestNext = 1;
     this.#openFile = undefined;
-    for (const file of this.#files) {
+    for (const file of this.files) {
       if (file.sentInSession) file.rewind(0);
       file.sentInSession = false;
+      if (mode === "stateful") file.needsSession = false;
     }
   }
 }

@@ -51,12 +51,14 @@ export class SequenceNumbers {
       }
     } else if (typeof expected === "number") {
       this.#nextAfterRefusal = expected;
-    } else if (!this.refused) {
+    } else {
       // Other codes do not say whether the number was used up. The higher guess is safe: the server
       // answers a number that is too high with sequence_gap and the right number. A number that is too
       // low would be that of an earlier request, and the new request's file would be lost.
       const free = CODES[code].class === "retry" || NUMBER_STAYS_FREE.has(code);
-      this.#nextAfterRefusal = free ? sequence : sequence + 1;
+      const guess = free ? sequence : sequence + 1;
+      if (!this.refused) this.#nextAfterRefusal = guess;
+      else if (!free) this.#nextAfterRefusal = Math.max(this.#nextAfterRefusal!, guess);
     }
     if (this.#nextAfterRefusal !== undefined && allAnswered) this.restart(this.#nextAfterRefusal);
   }

@@ -1,12 +1,13 @@
 /** Keeps a session over one connection after another. @module */
 import { type Endpoint, formatEndpoint } from "../address.ts";
 import { FxferError } from "../errors.ts";
+import { omitUndefined } from "../omit_undefined.ts";
 import type { Mode } from "../protocol/mod.ts";
 import { pause } from "../within.ts";
 import { ConnectionRunner } from "./connection_runner.ts";
 import { CurrentServer } from "./current_server.ts";
 import { type HandshakeReply, handshakeRequest, NotVersion2, openConnection } from "./handshake.ts";
-import { type ResolvedOptions, resolveOptions } from "./options.ts";
+import type { ResolvedOptions } from "./options.ts";
 import type { OutgoingFile } from "./outgoing_file.ts";
 import type { ConnectionEnd } from "./requests.ts";
 import { SendQueue } from "./send_queue.ts";
@@ -43,16 +44,16 @@ export class SessionManager {
   #over: FxferError | undefined;
   #running: Promise<void> | undefined;
 
-  /** @throws {RangeError} If a number among the options cannot be used. */
-  constructor(options: ConnectOptions, home: Endpoint) {
+  /** @throws {RangeError} If one of `trustedServers` is not `host:port`. */
+  constructor(options: ConnectOptions, resolved: ResolvedOptions, home: Endpoint) {
     this.#options = options;
-    this.#resolved = resolveOptions(options);
+    this.#resolved = resolved;
     this.#server = new CurrentServer(home, options.trustedServers ?? []);
     this.sessionId = options.sessionId ?? null;
     this.token = options.token;
     this.mode = options.mode === "stateless" ? "stateless" : "stateful";
-    this.#queue = new SendQueue(this.#resolved);
-    this.#transmitter = new Transmitter(this.#resolved.now);
+    this.#queue = new SendQueue(resolved);
+    this.#transmitter = new Transmitter(resolved.now, resolved.pace);
     // A rejection must not end the process when the program does not wait for these promises.
     this.#totals.promise.catch(() => {});
     this.#firstConnect.promise.catch(() => {});
@@ -84,7 +85,7 @@ export class SessionManager {
   abandon(file: OutgoingFile, error: FxferError): void {
     const insideFrame = file.sending;
     file.fail(error);
-    if (insideFrame) this.#runner?.cut(error);
+    if (insideFrame) this.#runner?.cut(error, true);
     this.#queue.wake();
   }
 
@@ -106,7 +107,7 @@ export class SessionManager {
 
   #end(error: FxferError): void {
     this.#over ??= error;
-    this.#queue.failAll(this.#over);
+    this.#queue.files.end(this.#over);
     this.#firstConnect.reject(this.#over);
     this.#totals.reject(this.#over);
     this.#stop.abort();
@@ -119,7 +120,7 @@ export class SessionManager {
       while (this.#over === undefined) {
         const end = await this.#oneConnection();
         if (end === undefined) continue;
-        if (end.kind === "lost") await this.#lost(end.error);
+        if (end.kind === "lost") await this.#lost(end);
         else if (end.kind === "fatal") this.#end(end.error);
         else {
           this.#totals.resolve(end.totals);
@@ -141,9 +142,17 @@ export class SessionManager {
     }
     this.#gaveUp = false;
     try {
+      // While a file waits for a session, the client asks for one again and again.
+      const mode = this.#queue.files.needSession ? "stateful" : this.mode;
+      const request = handshakeRequest(
+        this.#options,
+        { sessionId: this.sessionId, token: this.token, mode },
+        this.#attached,
+        !this.#queue.files.allNeedSession,
+      );
       const { connection, reply } = await openConnection(
         this.#server.address,
-        handshakeRequest(this.#options, this, this.#attached),
+        request,
         this.#resolved.now,
         this.#stop.signal,
       );
@@ -167,9 +176,11 @@ export class SessionManager {
     }
   }
 
-  /** Whether there is nothing to send, and no session that a connection would keep alive. */
+  /** Whether there is nothing to send now, and no session that a connection would keep alive. */
   get #needsNoConnection(): boolean {
-    return this.#attached && this.#queue.idle && (this.#gaveUp || this.mode === "stateless");
+    if (!this.#attached) return false;
+    const { idle, files } = this.#queue;
+    return this.mode === "stateless" ? idle || files.waitForSource : idle && this.#gaveUp;
   }
 
   #attach({ terms, sessionId, token, resumption, degraded }: HandshakeReply): void {
@@ -181,12 +192,13 @@ export class SessionManager {
     this.sessionId = sessionId;
     // The token of a resumed session stays the same, and the reply does not repeat it.
     this.token = token ?? (resumed ? this.token : undefined);
-    if (sessionId === null) this.mode = "stateless";
+    this.mode = sessionId === null ? "stateless" : "stateful";
     if (degraded !== undefined) emit({ type: "degraded", reason: degraded });
     const { mode } = this;
-    emit({ type: "connected", mode, sessionId, resumed });
+    const openUploadId = resumption?.openFile?.uploadId;
+    emit({ type: "connected", mode, sessionId, resumed, ...omitUndefined({ openUploadId }) });
     if (resumed) this.#queue.resumed(terms, resumption);
-    else this.#queue.started(terms, mode);
+    else this.#queue.started(terms, mode, degraded);
     this.#firstConnect.resolve();
   }
 
@@ -202,7 +214,9 @@ export class SessionManager {
     }
     if (redirection !== undefined) return redirection;
     if (code === "session_unknown" || code === "session_expired") return this.#sessionLost(error);
-    const fatal = error instanceof NotVersion2 ? !this.#attached : error.class === "fatal";
+    // A client that had a connection waits for its server; before that such a mistake is final at once.
+    const isMistake = error instanceof NotVersion2 || error.fields.reason === "not_found";
+    const fatal = isMistake ? !this.#attached : error.class === "fatal" || code === "local_io";
     return { kind: fatal ? "fatal" : "lost", error };
   }
 
@@ -218,30 +232,31 @@ export class SessionManager {
   }
 
   /** A connection was lost, or none could be made: waits before the next try, or gives up. */
-  async #lost(error: FxferError): Promise<void> {
+  async #lost({ error, byClient }: Extract<ConnectionEnd, { kind: "lost" }>): Promise<void> {
     if (this.#over !== undefined) return;
     const { retries, retryDelayMs, emit } = this.#resolved;
     emit({ type: "connection_lost", error });
-    if (this.#queue.done || this.#needsNoConnection) return;
+    if (byClient || this.#queue.done || this.#needsNoConnection) return;
     if (this.#queue.progressed) this.#failures = 0;
     this.#queue.progressed = false;
     if (++this.#failures > retries) return this.#giveUp(error);
     const { retry_after_ms: wanted } = error.fields;
     const delayMs = retryDelayMs(this.#failures, typeof wanted === "number" ? wanted : undefined);
-    emit({ type: "retrying", attempt: this.#failures, delayMs, code: error.code });
+    emit({ type: "retrying", attempt: this.#failures, delayMs, code: error.code, error });
     await pause(delayMs, this.#stop.signal);
   }
 
   /** The tries are used up: every file is rejected. A file that comes later has all tries again. */
   #giveUp(last: FxferError): void {
     const code = last.class === "retry" ? last.code : "connection_lost";
-    const error = new FxferError(code, `${last.message}; gave up after ${this.#failures} tries`, {
+    const tries = this.#failures === 1 ? "1 try" : `${this.#failures} tries`;
+    const error = new FxferError(code, `${last.message}; gave up after ${tries}`, {
       fields: { ...last.fields, tries: this.#failures },
       cause: last,
     });
     this.#failures = 0;
     if (!this.#attached || this.#queue.closing) return this.#end(error);
-    this.#queue.failAll(error);
+    this.#queue.files.failAll(error);
     this.#gaveUp = true;
   }
 }

@@ -1,6 +1,14 @@
 /** The sources that the client makes itself: bytes in memory, a Blob, a file on disk. @module */
 import { FxferError, reasonOf } from "../errors.ts";
+import { unlessAborted } from "../within.ts";
+import { interrupted } from "./client_errors.ts";
 import type { Source } from "./types.ts";
+
+/** The most that the system says of a file whose bytes it makes up as they are read. */
+const PAGE_BYTES = 4096;
+
+/** The times of a file go on in steps of up to 10 ms. */
+const TICK_MS = 20;
 
 /** Bytes in memory: they are never copied, so the program must not change them during the send. */
 export function bytesSource(bytes: Uint8Array): Source {
@@ -32,20 +40,25 @@ class FileSource implements Source {
   readonly size: number | undefined;
   readonly #path: string;
   readonly #info: Deno.FileInfo;
-  #file: Deno.FsFile | undefined;
+  /** Whether the file was changed so lately that another change may have the same time. */
+  readonly #isFresh: boolean;
+  #file: Promise<Deno.FsFile> | undefined;
   #position = 0;
 
-  constructor(path: string, file: Deno.FsFile, info: Deno.FileInfo) {
+  constructor(path: string, info: Deno.FileInfo, file?: Deno.FsFile) {
     this.#path = path;
-    this.#file = file;
     this.#info = info;
-    // A pipe or device does not know its size: the client reads to its end.
-    this.size = info.isFile ? info.size : undefined;
+    if (file !== undefined) this.#file = Promise.resolve(file);
+    // A pipe or device does not know its size: the client reads to its end. So it does where the system
+    // makes the bytes up as they are read, as in /proc and /sys, whatever size is said there.
+    const madeUp = info.size === 0 || (info.blocks === 0 && info.size <= PAGE_BYTES);
+    this.size = info.isFile && !madeUp ? info.size : undefined;
+    this.#isFresh = Math.abs(Date.now() - Number(info.mtime)) < TICK_MS;
   }
 
   async read(into: Uint8Array, offset: number): Promise<number | null> {
     try {
-      const file = this.#open();
+      const file = await this.#open();
       if (offset !== this.#position) {
         await file.seek(offset, Deno.SeekMode.Start);
         this.#position = offset;
@@ -58,49 +71,75 @@ class FileSource implements Source {
     }
   }
 
-  /** Whether the file has another size or time of change than when the source was made. */
+  /** Whether anything was done, or may have been done, to the file since the source was made. */
   async changed(): Promise<boolean> {
     if (this.size === undefined) return false;
+    if (this.#isFresh) return true;
     try {
-      const { size, mtime } = await this.#open().stat();
-      return size !== this.#info.size || mtime?.getTime() !== this.#info.mtime?.getTime();
+      const info = await (await this.#open()).stat();
+      return stampOf(info) !== stampOf(this.#info);
     } catch (cause) {
       throw unreadable(this.#path, cause);
     }
   }
 
   close(): void {
-    this.#file?.close();
+    // An open that is under way, and may hang, is closed when it ends.
+    this.#file?.then((file) => file.close(), () => {});
     this.#file = undefined;
   }
 
-  #open(): Deno.FsFile {
+  #open(): Promise<Deno.FsFile> {
     if (this.#file === undefined) {
-      // Opened without a wait: a close during the wait would find no file yet, and leave it open.
-      this.#file = Deno.openSync(this.#path);
+      this.#file = Deno.open(this.#path);
       this.#position = 0;
     }
     return this.#file;
   }
 }
 
+/** Equal as long as nothing was done to a file. A `ctime` cannot be set back; it has whole seconds. */
+function stampOf({ dev, ino, size, mtime, ctime }: Deno.FileInfo): string {
+  return [dev, ino, size, mtime?.getTime(), ctime?.getTime()].join();
+}
+
 /**
  * A file on disk as a source. It is opened at once, so that a file that cannot be read fails here, and
- * closed when its send is over. If its size or time of change differs between two tries, the send
- * rejects with `source_changed`.
+ * closed when its send is over. A pipe is opened by the first read, because that waits for a writer.
+ *
+ * If anything was done to the file meanwhile, the client reads again what it sent: other bytes reject the
+ * send with `source_changed`. Of a file that only grew, the bytes that it had here are sent.
  *
  * @param path Of a file, pipe or device; the program must be permitted to read it.
+ * @param options With a signal that ends the wait for a disk that does not answer.
  * @returns A source to hand to `send`, which closes it.
- * @throws {FxferError} `local_io` if it cannot be opened or is a folder.
+ * @throws {FxferError} `local_io` if it cannot be opened or is a folder; `interrupted` by the signal.
  * @category Client
  */
-export async function fileSource(path: string): Promise<Source> {
+export async function fileSource(
+  path: string,
+  options: { readonly signal?: AbortSignal } = {},
+): Promise<Source> {
+  const { signal } = options;
+  const opening = openSource(path);
+  if (signal === undefined) return await opening;
+  try {
+    return await unlessAborted(opening, signal);
+  } catch (error) {
+    opening.then((source) => source.close(), () => {});
+    throw signal.aborted ? interrupted(signal.reason) : error;
+  }
+}
+
+async function openSource(path: string): Promise<FileSource> {
   let file: Deno.FsFile | undefined;
   try {
+    const before = await Deno.stat(path);
+    if (before.isFifo) return new FileSource(path, before);
     file = await Deno.open(path);
     const info = await file.stat();
     if (info.isDirectory) throw new Deno.errors.IsADirectory("it is a folder");
-    return new FileSource(path, file, info);
+    return new FileSource(path, info, file);
   } catch (cause) {
     file?.close();
     throw unreadable(path, cause);

@@ -1,128 +1,117 @@
 /** Writes frames to a connection: the head of each, then its payload. @module */
 import type { ClientConnection } from "./client_connection.ts";
 import { sourceChanged } from "./client_errors.ts";
-import type { TransferFrame } from "./outgoing_file.ts";
+import { FIRST_BYTES } from "./frame_source.ts";
+import type { OutgoingFile } from "./outgoing_file.ts";
+import type { Pace } from "./pace.ts";
+import type { TransferFrame } from "./requests.ts";
 
 /** Larger buffers are slower on real disks, smaller ones cost more system calls. */
 const BUFFER_BYTES = 1024 * 1024;
 
-/** A payload up to this size is copied behind its head: one write instead of two. */
-const JOIN_BYTES = 64 * 1024;
-
 /**
  * Writes one frame at a time. A connection runner or a V1 sender calls `send` for each frame.
  *
- * A payload that must be read goes through two buffers in turns: while the network takes one buffer, the
- * client fills the next one from the source and hashes the first. So reading, writing and hashing overlap
- * on one thread, and a byte is copied only by the read itself.
+ * The first bytes of a frame are in memory before it begins, and go out with its head. What must be read
+ * goes through two buffers in turns: while the network takes one buffer, the source fills the other and
+ * the client hashes the first. So reading, writing and hashing overlap on one thread. What a read gives is
+ * written at once, however little: a slow disk is no silence for the server.
  */
 export class Transmitter {
   /** When a frame last began or the network last took payload: a sign that the server is alive. */
   movedAt = 0;
   readonly #now: () => number;
-  #current: Uint8Array | undefined;
-  #spare: Uint8Array | undefined;
+  readonly #pace: Pace | undefined;
+  #buffers: readonly (Uint8Array | undefined)[] = [];
 
-  constructor(now: () => number) {
+  /** @param pace How fast payload may go out; undefined for no limit. */
+  constructor(now: () => number, pace?: Pace) {
     this.#now = now;
+    this.#pace = pace;
   }
 
   /**
    * Writes a frame whole.
    *
    * @param head The bytes before the payload.
-   * @throws {FxferError} `connection_lost`, or what the source threw. After that the frame is cut short,
-   * and the connection cannot be used for another.
+   * @returns False if the frame is cut short because its file has to be looked at again first.
+   * @throws {FxferError} `connection_lost`, or what the source threw. Then the frame is cut short too, and
+   * the connection cannot be used for another.
    */
-  async send(connection: ClientConnection, head: Uint8Array, frame: TransferFrame): Promise<void> {
-    const { file, start, end } = frame;
+  async send(
+    connection: ClientConnection,
+    head: Uint8Array,
+    frame: TransferFrame,
+  ): Promise<boolean> {
+    const { file, start, end, data: { complete } } = frame;
+    const { source } = file;
     this.movedAt = this.#now();
     file.sending = true;
+    let at = start;
+    let before: Uint8Array | undefined = head;
+    let reading: Promise<Uint8Array> | undefined;
     try {
-      const payload = file.source.view(start, end - start);
-      if (payload === undefined) await this.#sendFromSource(connection, head, frame);
-      else await this.#sendFromMemory(connection, head, frame, payload);
+      do {
+        const most = at === start ? FIRST_BYTES : BUFFER_BYTES;
+        const part = reading === undefined
+          ? source.view(at, Math.min(most, end - at))
+          : await connection.untilClosed(reading);
+        const following = at + part.length;
+        const mustRead = following < end && source.view(following, 1).length === 0;
+        reading = mustRead ? this.#read(frame, following) : undefined;
+        // A rejection before the read is waited for must not end the process.
+        reading?.catch(() => {});
+        if (complete && following === end && at > start) {
+          if (!await connection.untilClosed(file.mayEnd(part, at))) return false;
+        }
+        await this.#write(connection, before, part, file, at);
+        before = undefined;
+        at = following;
+      } while (at < end);
+      return true;
     } finally {
+      // A buffer that is still being filled is not used again.
+      if (reading !== undefined) this.#buffers = [];
       file.doneSending();
     }
   }
 
-  async #sendFromSource(
-    connection: ClientConnection,
-    head: Uint8Array,
-    frame: TransferFrame,
-  ): Promise<void> {
-    const { file, end } = frame;
-    let current = this.#current ??= new Uint8Array(BUFFER_BYTES);
-    current.set(head);
-    let skip = head.length;
-    let at = frame.start;
-    let filled = skip + await fill(frame, current.subarray(skip), at);
-    for (;;) {
-      const part = current.subarray(skip, filled);
-      const following = at + part.length;
-      let reading: Promise<number> | undefined;
-      if (following < end) {
-        reading = fill(frame, this.#spare ??= new Uint8Array(BUFFER_BYTES), following);
-        // A rejection before the await below must not end the process.
-        reading.catch(() => {});
-      }
-      const written = connection.write(current.subarray(0, filled));
-      try {
-        file.bytesSent(part, at);
-        await written;
-      } catch (error) {
-        // The next frame must not use a buffer that is still being filled for this one.
-        await reading?.catch(() => {});
-        throw error;
-      }
-      this.movedAt = this.#now();
-      if (reading === undefined) return;
-      filled = await reading;
-      [this.#current, this.#spare] = [this.#spare, this.#current];
-      current = this.#current!;
-      at = following;
-      skip = 0;
-    }
+  /** The bytes that one read gives, in the buffer that is free. */
+  async #read({ file, end }: TransferFrame, offset: number): Promise<Uint8Array> {
+    const [inUse, free = new Uint8Array(BUFFER_BYTES)] = this.#buffers;
+    this.#buffers = [free, inUse];
+    const into = free.subarray(0, Math.min(BUFFER_BYTES, end - offset));
+    const count = await file.source.read(into, offset);
+    if (count === null) throw sourceChanged();
+    return into.subarray(0, count);
   }
 
-  async #sendFromMemory(
+  /** Writes a part of the payload, in one piece or at the pace; `head` goes before it. */
+  async #write(
     connection: ClientConnection,
-    head: Uint8Array,
-    { file, start }: TransferFrame,
-    payload: Uint8Array,
+    head: Uint8Array | undefined,
+    part: Uint8Array,
+    file: OutgoingFile,
+    offset: number,
   ): Promise<void> {
-    if (payload.length <= JOIN_BYTES) {
-      const joined = new Uint8Array(head.length + payload.length);
-      joined.set(head);
-      joined.set(payload, head.length);
-      file.bytesSent(payload, start);
-      await connection.write(joined);
-      this.movedAt = this.#now();
-      return;
-    }
-    await connection.write(head);
-    for (let at = 0; at < payload.length; at += BUFFER_BYTES) {
-      const part = payload.subarray(at, at + BUFFER_BYTES);
-      const written = connection.write(part);
-      file.bytesSent(part, start + at);
+    let at = 0;
+    do {
+      const piece = part.subarray(at, at + (this.#pace?.pieceBytes ?? part.length));
+      await this.#pace?.take(piece.length, connection.closed);
+      const written = connection.write(at === 0 && head ? joined(head, piece) : piece);
+      written.catch(() => {}); // a program's onProgress may throw before the await
+      file.bytesSent(piece, offset + at);
       await written;
       this.movedAt = this.#now();
-    }
+      at += piece.length;
+    } while (at < part.length);
   }
 }
 
-/** Fills `into` with the frame's bytes from `offset`, as far as the frame goes. */
-async function fill(frame: TransferFrame, into: Uint8Array, offset: number): Promise<number> {
-  const wanted = Math.min(into.length, frame.end - offset);
-  let filled = 0;
-  while (filled < wanted) {
-    const count = await frame.file.source.read(
-      filled === 0 && wanted === into.length ? into : into.subarray(filled, wanted),
-      offset + filled,
-    );
-    if (count === null) throw sourceChanged();
-    filled += count;
-  }
-  return filled;
+/** Two pieces in one write: the first bytes of a payload behind their head. */
+function joined(head: Uint8Array, bytes: Uint8Array): Uint8Array {
+  const both = new Uint8Array(head.length + bytes.length);
+  both.set(head);
+  both.set(bytes, head.length);
+  return both;
 }

@@ -15,17 +15,21 @@ export interface Source {
   /** Bytes in all; undefined if unknown: then the source is read once, to its end. */
   readonly size: number | undefined;
   /**
-   * Reads at most `into.length` bytes.
+   * Reads at most `into.length` bytes. The client goes on with its connection while it waits, and sends
+   * what a read gives at once.
    *
    * @param offset Where in the source, in bytes from its start.
    * @returns How many bytes were read, at least 1; null at the end.
    */
   read(into: Uint8Array, offset: number): Promise<number | null>;
-  /** Whether the bytes have changed since the first read; absent means never. */
+  /**
+   * Whether the bytes may have changed since the first read; absent means never. If so, the client reads
+   * again what it has sent, and publishes the file only if the bytes are the same.
+   */
   changed?(): Promise<boolean>;
   /** Bytes that are in memory already, which spares a copy. The caller does not change them. */
   view?(offset: number, length: number): Uint8Array;
-  /** Called when a send is over, also when it failed; a later read may open the source again. */
+  /** Called when a send is over, also when it failed at once; a later read may open the source again. */
   close?(): void;
 }
 
@@ -36,13 +40,14 @@ export type SourceInput = Uint8Array | Blob | ReadableStream<Uint8Array> | Sourc
 /** How a client connects.
  * @category Client */
 export interface ConnectOptions {
-  /** The server's name or address. @default {"127.0.0.1"} */
+  /** The server's name or address, without a port. @default {"127.0.0.1"} */
   readonly hostname?: string;
   /** 1 to 65535. @default {65432} */
   readonly port?: number;
   /**
    * `stateful`: in a session, files of any length, resumed after a lost connection. `stateless`: each
-   * file in one request. `auto`: stateful, or stateless if the server has no session to give (S-DEG-1).
+   * file in one request. `auto`: stateful, or stateless if the server has no session to give (S-DEG-1);
+   * files that are too large for one request wait for a session then, as long as `retries` allow.
    * @default {"auto"}
    */
   readonly mode?: "auto" | "stateful" | "stateless";
@@ -69,13 +74,15 @@ export interface ConnectOptions {
   readonly keepaliveS?: number;
   /** Session expiry to ask for, in whole seconds; the server decides. */
   readonly sessionExpiryS?: number;
+  /** Bytes of payload a second at most, above 0, over all files; undefined for no limit. */
+  readonly limitRate?: number;
   /** Ends the client at once: sends reject with `interrupted`, the session stays resumable. */
   readonly signal?: AbortSignal;
   /** Called with each event, in order; it must not throw. */
   readonly onEvent?: (event: ClientEvent) => void;
   /** Gets every event, at level debug. @default {silentLogger} */
   readonly log?: Logger;
-  /** Milliseconds, for tests. @default {Date.now} */
+  /** Milliseconds that only go up, for tests. @default {performance.now} */
   readonly now?: () => number;
   /** 0 to 1, for tests. @default {Math.random} */
   readonly random?: () => number;
@@ -93,28 +100,35 @@ export interface Backoff {
 /** What a client reports while it works. Durations are in milliseconds, offsets in bytes.
  * @category Client */
 export type ClientEvent =
-  /** Requests can be sent; `resumed` says that the session is an earlier one. */
+  /**
+   * Requests can be sent; `resumed` says that the session is an earlier one. If the server has a part of a
+   * file there, `openUploadId` names it: the part is dropped when another file is sent first.
+   */
   | {
     readonly type: "connected";
     readonly mode: "stateful" | "stateless" | "v1";
     readonly sessionId: string | null;
     readonly resumed: boolean;
+    readonly openUploadId?: string;
   }
   /** The server has no session to give: files are sent without one (S-DEG-1). */
   | { readonly type: "degraded"; readonly reason: string }
   /** The connection was lost or could not be made; another try follows unless this was the last. */
   | { readonly type: "connection_lost"; readonly error: FxferError }
-  /** The pause before the next try; `attempt` counts tries without progress from 1. */
+  /** The pause before the next try, and why; `attempt` counts tries without progress from 1. */
   | {
     readonly type: "retrying";
     readonly attempt: number;
     readonly delayMs: number;
     readonly code: Code;
+    readonly error: FxferError;
   }
   /** The session has moved to another trusted server, `address` as `host:port`: the client follows. */
   | { readonly type: "moved"; readonly address: string }
   /** A file goes on from the offset that the server has (S-CON-2). */
   | { readonly type: "resumed"; readonly uploadId: string; readonly offset: number }
+  /** A file grew while it was sent: the `size` bytes that it had when it was opened are sent. */
+  | { readonly type: "grown"; readonly uploadId: string; readonly size: number }
   /** The session ended on the server's side; unfinished files start over in a new one. */
   | { readonly type: "session_lost"; readonly sessionId: string; readonly code: Code }
   /** The server sent a notice: it closes the connection. */
@@ -214,7 +228,7 @@ export interface SessionTotals {
  * @category Client
  */
 export interface Client extends AsyncDisposable {
-  /** How files are sent now. A client that asked for `auto` may become stateless later. */
+  /** How files are sent now. A client that asked for `auto` may change between the first two. */
   readonly mode: "stateful" | "stateless" | "v1";
   /** The session's id; null without a session. */
   readonly sessionId: string | null;

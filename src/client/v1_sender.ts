@@ -5,7 +5,9 @@ import { DEFAULT_MAX_REQUEST_SIZE, encodeV1Header } from "../protocol/mod.ts";
 import { LATE, within } from "../within.ts";
 import { ClientConnection } from "./client_connection.ts";
 import { localError } from "./client_errors.ts";
-import type { OutgoingFile, TransferFrame } from "./outgoing_file.ts";
+import type { ResolvedOptions } from "./options.ts";
+import type { OutgoingFile } from "./outgoing_file.ts";
+import type { TransferFrame } from "./requests.ts";
 import { Transmitter } from "./transmitter.ts";
 
 /** How long the client waits for a server to store a file after the last byte. */
@@ -36,15 +38,16 @@ export class V1Sender {
   /** The file that is being sent, and its connection. */
   #current: { readonly file: OutgoingFile; readonly connection: ClientConnection } | undefined;
 
-  constructor(address: Endpoint, now: () => number) {
+  constructor(address: Endpoint, { now, pace }: Pick<ResolvedOptions, "now" | "pace">) {
     this.address = address;
     this.#now = now;
-    this.#transmitter = new Transmitter(now);
+    this.#transmitter = new Transmitter(now, pace);
   }
 
   /** Adds a file behind the others; the file's `result` tells how it ended. */
   add(file: OutgoingFile): void {
     if (this.#over !== undefined) return file.fail(this.#over);
+    file.serverCompares = false;
     this.#files.add(file);
     this.#last = this.#last.then(() => this.#send(file));
   }
@@ -76,6 +79,7 @@ export class V1Sender {
       const frame = await wholeFile(file);
       if (frame === undefined) return;
       const connection = await ClientConnection.open(this.address, this.#now, this.#stop.signal);
+      if (file.decided) return connection.close();
       this.#current = { file, connection };
       try {
         const head = encodeV1Header({ mimeType: file.mimeType, size: frame.end });
@@ -105,9 +109,11 @@ export class V1Sender {
 async function wholeFile(file: OutgoingFile): Promise<TransferFrame | undefined> {
   if (file.decided) return undefined;
   const limit = file.source.size === undefined ? DEFAULT_MAX_REQUEST_SIZE : Infinity;
-  await file.prepare(limit);
-  const frame = file.decided ? undefined : file.nextFrame(limit, 0);
-  if (frame === undefined || frame.data.complete) return frame;
+  // The program may give up a file whose source hangs.
+  await Promise.race([file.prepare(limit), file.result]);
+  const span = file.prepared(limit);
+  if (span === undefined) return undefined;
+  if (span.last) return { kind: "transfer", file, sequence: 0, ...file.nextPart(span) };
   const what = `of unknown size and over ${limit} bytes, which version 1 cannot carry`;
   throw new FxferError("too_large", `Cannot send file: ${what}`, { fields: { limit } });
 }

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { parseNetwork } from "../address.ts";
+import { parseHost, parseNetwork } from "../address.ts";
 import { parseRedisUrl } from "./redis_url.ts";
 
 /** The smallest and the largest number; without the second there is no largest. */
@@ -140,7 +140,10 @@ const text = (brief: string, accepts: (text: string) => unknown): Reader => ({
 });
 
 const TEXTS: Readonly<Record<TextName, Reader>> = {
-  host: text("an IP address or a host name", (text) => /^[A-Za-z0-9._:%-]{1,253}$/.test(text)),
+  host: {
+    brief: "an IP address or a host name",
+    read: (raw) => typeof raw === "string" ? parseHost(raw) : undefined,
+  },
   folder: text("a folder", (text) => text.trim() !== "" && !text.includes("\0")),
   file_name: text(
     "a plain file name of letters, digits, dot, dash and underscore",

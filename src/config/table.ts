@@ -220,6 +220,24 @@ export const TABLE = {
           },
         },
       },
+      per_address: {
+        about: "What one client address, in IPv6 one /64, may hold; off for no limit of its own",
+        more: ["Without these one may hold all, and gives way when others come"],
+        settings: {
+          connections: {
+            words: ["off"],
+            integer: [1, 100_000],
+            default: "off",
+            about: "Connections open at once",
+          },
+          sessions: {
+            words: ["off"],
+            integer: [1, 10_000_000],
+            default: "off",
+            about: "Sessions alive at once",
+          },
+        },
+      },
       min_rate: {
         bytes: [0],
         default: 1024,

@@ -6,12 +6,22 @@
  */
 import { FxferError } from "../errors.ts";
 import type { Events, Rule, SessionEvent } from "../events.ts";
-import { describeError, type Logger } from "../log.ts";
+import type { Logger } from "../log.ts";
 import { omitUndefined } from "../omit_undefined.ts";
-import type { Moved, SessionRecord } from "../session/mod.ts";
-import type { FileStorage, Upload } from "../storage/mod.ts";
+import type { SessionRecord, Sight } from "../session/mod.ts";
+import type { FileStorage, StoredFile, Upload } from "../storage/mod.ts";
 import type { SessionStore } from "../store/mod.ts";
+import type { Clock } from "./clock.ts";
+import {
+  displacedBy,
+  isTaken,
+  type KeptSession,
+  resync,
+  sameWork,
+  takenOver,
+} from "./kept_session.ts";
 import type { StatefulOptions } from "./stateful_options.ts";
+import type { StoreHealth } from "./store_health.ts";
 import { type Facts, tell, type Telling } from "./tell.ts";
 import type { ConnectionContext } from "./types.ts";
 
@@ -24,6 +34,12 @@ export interface SessionServices extends Telling {
   readonly storage: FileStorage;
   readonly options: StatefulOptions;
   readonly attachments: Attachments;
+  /** Absent where the time is handed in as an option. */
+  readonly clock?: Clock;
+  /** The time by the wall clock, which takeovers are counted by. */
+  readonly wallTime: () => number;
+  /** What the last sweep saw of sessions whose time seems to be over, by id. */
+  sights: ReadonlyMap<string, Sight>;
   readonly health: StoreHealth;
   readonly events: Events;
   readonly log: Logger;
@@ -36,12 +52,19 @@ export interface SessionServices extends Telling {
 export class Attachment {
   /** The open file, when `record.upload` has one. */
   upload: Upload | undefined;
+  /** The commit of the record's intent, which took longer than a connect waits for it. */
+  finishing: Promise<StoredFile | undefined> | undefined;
   /** Whether a save failed that may have been stored: the record must be loaded before it is used. */
   stale = false;
   /** Whether another connection waits for this one, which finishes its commit under way and then stops. */
   yielding = false;
   /** Whether another connection has the session: then this one saves nothing more (S-TAKE-2). */
   displaced = false;
+  /**
+   * Whether a file is published that no intent announces: a newcomer waits for its commit, however long it
+   * takes, because it would find neither.
+   */
+  committing = false;
   /** To be called when the connection has let go of the session. */
   release!: () => void;
   /** Resolved by `release` (S-TAKE-4). */
@@ -59,18 +82,21 @@ export class Attachment {
   /**
    * Saves `change(record)` and makes it the attachment's record.
    *
+   * @param judged Whether the change is right only for a record whose work stands where it did when the
+   * frame was judged. False for a lease and a detach, which are right for any.
    * @returns The record that was changed.
    * @throws {FxferError} `store_unavailable`: it may or may not have been stored, the attachment is
-   * stale. `session_taken_over` or, where the session went to another server, `use_another_server`:
-   * another epoch is in the store; nothing was saved and the connection is told to stop.
+   * stale. `sequence_gap`: the work stands elsewhere; nothing was saved. What `displacedBy()` makes: the
+   * session is no longer this connection's; nothing was saved, and the connection is told to stop.
    */
   async save(
     change: (record: SessionRecord, now: number) => SessionRecord,
+    judged = true,
   ): Promise<SessionRecord> {
     const { store, health, options } = this.services;
-    if (this.stale) await this.refresh();
+    if (this.stale) await this.#refreshJudged(judged);
     for (let tries = 0; tries < MAX_TRIES; tries++) {
-      if (this.displaced) throw this.#reason ?? displacedBy();
+      this.mustHold();
       const before = this.record;
       const next = change(before, options.now());
       let saved: boolean;
@@ -86,20 +112,61 @@ export class Attachment {
         this.record = next;
         return before;
       }
-      // The store has a newer version: with the same epoch it is an earlier save that seemed to fail.
-      await this.refresh();
+      await this.#refreshJudged(judged);
     }
     throw new FxferError("store_unavailable", "Cannot save session: others keep writing it");
   }
 
-  /** Loads the record anew; throws as {@linkcode Attachment.save} does. */
+  /** Loads the record anew, for a frame that is still to be judged; throws as {@linkcode Attachment.save} does. */
   async refresh(): Promise<void> {
-    const kept = await this.services.store.load(this.record.id);
+    const held = this.record;
+    const kept = await this.#kept();
+    // Another save of this process may have been stored since the record was loaded.
+    if (this.record === held) this.record = kept;
+    this.stale = false;
+  }
+
+  async #kept(): Promise<SessionRecord> {
+    const held = this.record;
+    const kept = await this.services.store.load(held.id);
     // After a disconnect that seemed to fail, its repetition is answered from the ring (S-SEQ-3).
     const ended = kept?.endedAt !== null && kept?.ring.at(-1)?.reply.code !== "session_closed";
-    if (kept?.epoch !== this.record.epoch || ended) throw this.displace(kept);
-    this.record = kept;
-    this.stale = false;
+    if (kept?.epoch !== held.epoch || isTaken(held, kept) || ended) throw this.displace(kept);
+    return kept;
+  }
+
+  async #refreshJudged(judged: boolean): Promise<void> {
+    const before = this.record;
+    await this.refresh();
+    if (!judged || sameWork(before, this.record)) return;
+    const { id, lastSequence: sequence } = this.record;
+    const facts = { session: id.slice(0, 8), sequence, was: before.lastSequence };
+    this.context.log.warn("session.rejudged", facts);
+    throw resync(this.record);
+  }
+
+  /** Whether half of the lease is gone (S-CLK-4). */
+  get leaseIsOld(): boolean {
+    const { leaseUntil, keepaliveMs } = this.record;
+    return leaseUntil - this.services.options.now() < keepaliveMs;
+  }
+
+  /** Throws what the client is told if another connection has the session: asked in the step that publishes. */
+  mustHold(): void {
+    if (this.displaced) throw this.#reason ?? takenOver();
+  }
+
+  /**
+   * What a frame that failed with `error` is answered: where another has the session, that and nothing
+   * else (S-NOT-1). Asks the store, because this process may have stood still.
+   */
+  async reasonFor(error: unknown): Promise<unknown> {
+    try {
+      await this.#kept();
+      return error;
+    } catch (cause) {
+      return this.displaced ? cause : error;
+    }
   }
 
   /** Tells a step. @param before The record before the save that made the step true. */
@@ -108,32 +175,26 @@ export class Attachment {
   }
 
   /**
-   * Another epoch is in the store (S-TAKE-2): the connection is told, and saves nothing more.
+   * The store has another epoch, or another holder (S-TAKE-2): the connection is told, and saves nothing
+   * more. That the store has lost data is logged as such: nobody has taken the session over.
    *
-   * @param kept The session as the store has it.
+   * @param kept The session as the store has it; undefined if it has none.
    * @returns What the connection is told.
    */
-  displace(kept: { readonly epoch: number; readonly moved?: Moved } | undefined): FxferError {
-    const { context, record: { id } } = this;
+  displace(kept: KeptSession | undefined): FxferError {
+    const { context, record: { id, epoch } } = this;
     this.displaced = true;
-    this.#reason = displacedBy(kept?.moved);
+    this.#reason = displacedBy(epoch, kept);
     context.interrupt(this.#reason);
-    const facts = omitUndefined({ epoch: kept?.epoch, moved: kept?.moved?.address });
     const who = { connection: context.connectionId, session: id.slice(0, 8) };
-    this.services.events.emit({ type: "session.fenced", rule: "S-TAKE-2", ...who, ...facts });
+    if (kept === undefined || kept.epoch < epoch) {
+      context.log.warn("session.lost", { ...who, epoch, kept: kept?.epoch ?? "nothing" });
+    } else {
+      const facts = omitUndefined({ epoch: kept.epoch, moved: kept.moved?.address });
+      this.services.events.emit({ type: "session.fenced", rule: "S-TAKE-2", ...who, ...facts });
+    }
     return this.#reason;
   }
-}
-
-/** What a displaced connection is told: where the session has moved, or that it was taken over. */
-function displacedBy(moved?: Moved): FxferError {
-  if (moved === undefined) {
-    const text = "Cannot change session: another connection has taken it over";
-    return new FxferError("session_taken_over", text);
-  }
-  // The ticket is left out: only the reply to a new connect tells it.
-  const fields = { address: moved.address };
-  return new FxferError("use_another_server", "Cannot go on: the session has moved", { fields });
 }
 
 /** An open file that waits for its session's next connection. */
@@ -205,32 +266,5 @@ export class Attachments {
     } finally {
       if (this.#turns.get(id) === mine) this.#turns.delete(id);
     }
-  }
-}
-
-/** Tells once when the store is lost, and once when it is back (S-DEG-2). */
-export class StoreHealth {
-  readonly #store: string;
-  readonly #events: Events;
-  #lost = false;
-
-  constructor({ kind }: SessionStore, events: Events) {
-    this.#store = kind;
-    this.#events = events;
-  }
-
-  /** To be called with each error of work that needs the store: `store_unavailable` means that it is lost. */
-  failed(error: unknown): void {
-    if (this.#lost || !(error instanceof FxferError) || error.code !== "store_unavailable") return;
-    this.#lost = true;
-    const facts = { store: this.#store, cause: describeError(error) };
-    this.#events.emit({ type: "store.lost", rule: "S-DEG-2", ...facts });
-  }
-
-  /** To be called when the store has answered. */
-  answered(): void {
-    if (!this.#lost) return;
-    this.#lost = false;
-    this.#events.emit({ type: "store.back", rule: "S-DEG-2", store: this.#store });
   }
 }

@@ -22,14 +22,11 @@ import {
 import type { FileStorage } from "../storage/mod.ts";
 import { Attachment, type SessionServices } from "./attachments.ts";
 import type { StatefulOptions } from "./stateful_options.ts";
-import { sweep } from "./housekeeping.ts";
+import { makeRoom, noRoom } from "./room.ts";
 import { checkAlive, closeOld, releaseHolder, takeSession, unknownSession } from "./takeover.ts";
 import type { ConnectionContext, Reply } from "./types.ts";
 
-/** After this time a client that found no room tries again. */
-const RETRY_MS = 1000;
-
-/** The codes after which a client that allows it is served without a session (S-DEG-1). */
+/** What a fallback is for: the session cannot be had now, and the client said that it can do without. */
 const DEGRADABLE = new Set(["busy", "max_sessions", "store_unavailable", "mode_not_allowed"]);
 
 /** Attaches the connection to a session; falls back if the client allows it, or throws why not. */
@@ -93,16 +90,15 @@ async function create(
 ): Promise<Reply> {
   const { attachments, options, store } = services;
   options.admitSession(context.clientAddress);
-  await makeRoom(services);
+  await makeRoom(services, context.clientAddress);
   const token = data.wantToken === true ? newSecret() : undefined;
   const record = createSession({
     id: crypto.randomUUID(),
     tokenHash: token === undefined ? null : hashToken(token),
     ...attachInit(services, data, context),
   });
-  if (!(await store.save(record))) {
-    throw new FxferError("store_unavailable", "Cannot create session: its id is in use");
-  }
+  // Of all that connect at once, and got here, the store lets in no more than there is room for.
+  if (!(await store.save(record, options.maxSessions))) throw noRoom("max_sessions");
   const attachment = new Attachment(services, record, context);
   attachments.add(attachment);
   const facts = { address: context.clientAddress, secret: token !== undefined };
@@ -117,21 +113,6 @@ async function create(
     },
     id: record.id,
   };
-}
-
-async function makeRoom(services: SessionServices): Promise<void> {
-  const { store, options: { admitLoad, maxSessions } } = services;
-  let { live } = await store.stats();
-  if (live >= maxSessions) {
-    await sweep(services); // what has expired must not stand in the way of a new session
-    ({ live } = await store.stats());
-  }
-  admitLoad(live);
-  if (live < maxSessions) return;
-  throw new FxferError("max_sessions", "Cannot create session: max_sessions are alive", {
-    fields: { retry_after_ms: RETRY_MS },
-    limit: "max_sessions",
-  });
 }
 
 async function resume(
@@ -155,13 +136,13 @@ async function resume(
     await closeOld(services, id, context);
     return await create(services, data, context);
   }
-  if (lifeOf(found, options.now()) === "attached" && isFlapping(found, options.now())) {
+  if (lifeOf(found, options.now()) === "attached" && isFlapping(found, services.wallTime())) {
     const text = "Cannot attach: the session changes hands too often";
     throw new FxferError("takeover_flapping", text, { fields: { retry_after_ms: FLAP_RETRY_MS } });
   }
-  await releaseHolder(services, id);
+  const hadHolder = await releaseHolder(services, id);
   const init = attachInit(services, data, context);
-  const attachment = await takeSession(services, id, init, context);
+  const attachment = await takeSession(services, id, init, context, hadHolder);
   attachments.add(attachment);
   const { record } = attachment;
   return {
@@ -182,7 +163,7 @@ async function resume(
 
 /** The terms agreed: a client may ask for less than the server's, not for more. */
 function attachInit(
-  { options }: SessionServices,
+  { options, wallTime }: SessionServices,
   data: ConnectData,
   context: ConnectionContext,
 ): AttachInit {
@@ -190,6 +171,7 @@ function attachInit(
     asked === undefined ? ours : Math.min(ours, Math.max(1, asked) * 1000);
   return {
     now: options.now(),
+    wallTime: wallTime(),
     clientAddress: context.clientAddress,
     instance: options.instance,
     keepaliveMs: least(data.keepaliveS, options.keepaliveMs),

@@ -8,6 +8,42 @@
  *                 -> transfer.ts -> open_file.ts (a file that arrives in several frames)
  *     attachments.ts (which connection holds which session), housekeeping.ts (sweeps, takeovers elsewhere)
  *
+ * ## The life of a file in a session
+ *
+ * The record in the store says in which state the file of a session is. It changes by compare-and-set alone,
+ * and only for the holder: the connection with the newest epoch (S-TAKE-2). Four rules follow:
+ *
+ * 1. A file is removed or dropped after the save that makes the record forget it, never before.
+ * 2. The holder asks whether it still holds the session in the same synchronous step in which it gives the
+ *    final name (`mustHold`). One that was displaced publishes nothing.
+ * 3. Once an intent is saved, what stands under its final name stays there: the holder and a newcomer may
+ *    both finish the commit, and both make the same file and the same line. A line that stands twice is one
+ *    file.
+ * 4. A state that cannot be finished has a way out: the bytes are gone, so the record forgets the file, and
+ *    the frame runs again.
+ *
+ * | state, by the record | on the disk | event: who may, in this order | a crash or a freeze in between |
+ * | --- | --- | --- | --- |
+ * | nothing | nothing | frame begins: the holder makes a partial file, saves `upload` | a partial file that no record names: the sweep removes it |
+ * | `upload` | a partial file, whole up to `offset` | bytes, 8 MiB or a second: the holder writes, flushes, saves `offset` | more bytes than `offset` says: they are cut off |
+ * | `upload` | the same | a write fails: the holder closes the file | it is opened again at `offset`, by this holder or the next |
+ * | `upload` | no file, or too short | next frame or connect: the holder saves that nothing is open | the same again |
+ * | `upload` | the same | cancel, wrong digest, known upload id: the holder saves the reply, removes the file | a partial file that no record names |
+ * | `upload` | a whole partial file | last byte: the holder seals, saves `intent` | still `upload`: the frame goes on at `offset` |
+ * | `intent` | a sealed partial file | the holder gives the final name; a newcomer does so by `recover` | still `intent`: whoever comes next |
+ * | `intent` | the final name, no line | holder or newcomer: flush, line | the same |
+ * | `intent` | the final name and its line | holder or newcomer: saves the reply | the newcomer finds the line, and saves the reply |
+ * | `intent` | neither name has the bytes | newcomer or next frame: saves that nothing is open | the same again |
+ * | nothing, reply kept | the final name and its line | the frame comes again: it is answered from memory | |
+ *
+ * A holder that froze and wakes up has an old epoch: its saves are refused, its rename finds no partial file,
+ * its failure makes it ask the store, and its client hears of the takeover (S-NOT-1). A flush that hangs keeps
+ * the holder, and no newcomer: that one waits 2 s for the holder, and the connect no longer than 1.5 s for the
+ * commit.
+ *
+ * At level `process`, with a store that dies with the process, a file that is wholly in memory has no intent:
+ * between `mustHold` and the saved reply a newcomer waits (`committing`). Nobody else could know of the file.
+ *
  * @module
  */
 export type {
@@ -22,7 +58,7 @@ export type {
 export { StatelessHandler, type StatelessOptions, V1Handler } from "./stateless.ts";
 export { degrade, type FallbackTerms, hashToken, newSecret } from "./connect.ts";
 export { afterIntent, finishFile, tellFinished } from "./recovery.ts";
-export { sweepOrphans } from "./housekeeping.ts";
+export { sweepOrphans } from "./orphan_sweep.ts";
 export { COMMIT_MS, MAX_TRIES } from "./takeover.ts";
 export { StatefulHandler } from "./stateful.ts";
 export { type Stored, tell, type Telling } from "./tell.ts";

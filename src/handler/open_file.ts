@@ -13,7 +13,7 @@ import { checkpoint, dropUpload, openUpload, type UploadRecord } from "../sessio
 import type { PutSpec, Upload } from "../storage/mod.ts";
 import type { Attachment } from "./attachments.ts";
 import { inBackground } from "./storing.ts";
-import { afterIntent, dropFile, finishFile, tellFinished } from "./recovery.ts";
+import { afterIntent, dropFile, finishFile, reopen, tellFinished } from "./recovery.ts";
 import type { Payload } from "./types.ts";
 
 /** One transfer frame under way. */
@@ -31,15 +31,25 @@ export interface TransferRun {
  */
 export async function finishPending(attachment: Attachment): Promise<void> {
   if (attachment.stale) await attachment.refresh();
-  const { services, record: { intent, upload: known }, upload } = attachment;
+  const { services, record: { intent, upload: known } } = attachment;
+  // A store that came back with an older state speaks of another file than the one that is open here.
+  const named = (intent ?? known)?.temporaryPath;
+  if (named !== undefined && attachment.upload?.temporaryPath !== named) await abandon(attachment);
+  const { upload } = attachment;
   if (intent !== null) {
-    const stored = await finishFile(services.storage, intent, upload);
+    const mayPublish = () => attachment.mustHold();
+    const { finishing } = attachment;
+    attachment.finishing = undefined;
+    const stored = await (finishing ??
+      finishFile(services.storage, attachment.record, upload, mayPublish));
     const before = await attachment.save((r) => afterIntent(services, r, intent, stored));
     await abandon(attachment); // what was published stays
     tellFinished(services, before, attachment.record, stored, attachment.context.connectionId);
   } else if (known === null) {
     if (upload !== undefined) await abandon(attachment);
   } else if (upload === undefined) {
+    attachment.upload = await reopen(services.storage, attachment.record, false); // see failUpload()
+    if (attachment.upload !== undefined) return;
     const before = await attachment.save(dropUpload);
     attachment.tell("transfer.dropped", "S-TRF-4", before, { reason: "lost" });
   } else if (upload.offset !== known.offset) {
@@ -72,42 +82,30 @@ export function recordOf({ request, sequence }: TransferRun, upload: Upload): Up
 }
 
 /**
- * Writes the payload into the file. The offset is saved every 8 MiB or second, and where the
- * connection is cut inside the payload: everything received is kept (S-TRF-4).
+ * Writes the payload into the file. The offset is saved every 8 MiB and, whether or not bytes come, every
+ * second; and where the connection is cut inside the payload: everything received is kept (S-TRF-4).
  *
- * @throws What cut the payload short, with the durable `offset`; what storage threw.
+ * @param isSlow Bytes were gathered for so long that they are to be saved at once.
+ * @throws {FxferError} What the payload or the storage threw. With `incomplete`, `stalled` and the like
+ * comes the `offset` to go on from.
  */
 export async function receivePayload(
   run: TransferRun,
   upload: Upload,
   payload: Payload,
+  isSlow: boolean,
 ): Promise<void> {
   const { attachment, request } = run;
   let end = request.data.offset;
   if (upload.offset !== end) throw new TypeError("Cannot receive: the file is at another offset");
-  let since = end;
-  let at = performance.now();
+  let saved = isSlow ? end - CHECKPOINT_BYTES : end;
   let writing: void | Promise<void> = undefined;
-  for (;;) {
-    let bytes: Uint8Array | undefined;
-    let cut: unknown;
-    try {
-      bytes = await payload.next();
-    } catch (error) {
-      cut = error;
-    }
+  let saving: Promise<unknown> | undefined;
+  const save = async (): Promise<number> => {
     let offset: number;
+    saved = end;
     try {
       await writing;
-      if (bytes !== undefined) {
-        writing = inBackground(upload.write(bytes));
-        end += bytes.length;
-        const now = performance.now();
-        if (end - since < CHECKPOINT_BYTES && now - at < CHECKPOINT_MS) continue;
-        since = end;
-        at = now;
-        await writing;
-      } else if (cut === undefined) return;
       offset = await upload.checkpoint();
     } catch (error) {
       return await failUpload(attachment, error);
@@ -119,11 +117,51 @@ export async function receivePayload(
       if (!(error instanceof FxferError) || error.code !== "store_unavailable") throw error;
       attachment.context.log.warn("checkpoint.unsaved", { offset, cause: error });
     }
-    if (cut instanceof FxferError) {
-      const { code, message, fields, cause } = cut;
-      throw new FxferError(code, message, { fields: { ...fields, offset }, cause });
+    return offset;
+  };
+  // While one save runs no other one begins, and nothing is written. One that failed stays, to be thrown.
+  const timer = setInterval(() => {
+    if (saving !== undefined || (end === saved && !attachment.leaseIsOld)) return;
+    saving = save().then(() => saving = undefined);
+    saving.catch(() => {});
+  }, CHECKPOINT_MS);
+  try {
+    for (;;) {
+      let bytes: Uint8Array | undefined;
+      let cut: unknown;
+      try {
+        bytes = await payload.next();
+      } catch (error) {
+        cut = error;
+      }
+      if (saving !== undefined) await saving;
+      if (bytes !== undefined) {
+        try {
+          await writing;
+          writing = inBackground(upload.write(bytes));
+          end += bytes.length;
+        } catch (error) {
+          return await failUpload(attachment, error);
+        }
+        if (end - saved >= CHECKPOINT_BYTES) await save();
+      } else if (cut === undefined) {
+        clearInterval(timer);
+        break;
+      } else if (cut instanceof FxferError) {
+        const { code, message, fields, cause } = cut;
+        throw new FxferError(code, message, { fields: { ...fields, offset: await save() }, cause });
+      } else {
+        await save();
+        throw cut;
+      }
     }
-    if (cut !== undefined) throw cut;
+  } finally {
+    clearInterval(timer);
+  }
+  try {
+    await writing;
+  } catch (error) {
+    return await failUpload(attachment, error);
   }
 }
 
@@ -134,20 +172,33 @@ async function saveOffset(attachment: Attachment, offset: number): Promise<void>
 }
 
 /**
- * A storage error is final for its file: what was received is dropped, so that the next try starts
- * at 0 and no offset is promised that may not be there.
+ * Storage could not write. What was durable before stays, and the next frame goes on from there
+ * (S-TRF-10), where storage can open the file again; elsewhere, and where the file itself is refused, it
+ * is dropped.
  *
- * @throws `error`, always.
+ * @throws `error`, always; with the durable `offset` if the file stays.
  */
 export async function failUpload(attachment: Attachment, error: unknown): Promise<never> {
+  const reason = await attachment.reasonFor(error);
+  if (attachment.displaced) throw reason; // what was received is another connection's
+  const { upload, record, services: { storage } } = attachment;
+  const refused = !(error instanceof FxferError) || error.class !== "retry";
+  if (!refused && record.upload !== null && storage.partials !== undefined) {
+    attachment.upload = undefined; // finishPending() opens it again
+    await upload?.release();
+    const { code, message, fields, cause } = error;
+    const { offset } = record.upload;
+    throw new FxferError(code, message, { fields: { ...fields, offset }, cause });
+  }
   try {
-    await abandon(attachment);
     const before = await attachment.save(dropFile);
+    await abandon(attachment); // only now: that save was the right to
     if (before.upload !== null) {
       attachment.tell("transfer.dropped", "S-TRF-4", before, { reason: "failed" });
     }
   } catch (cause) {
-    // finishPending() drops it before the next frame.
+    attachment.upload = undefined; // finishPending() opens or drops it before the next frame
+    await upload?.release();
     attachment.context.log.warn("upload.undropped", { cause });
   }
   throw error;

@@ -26,24 +26,33 @@ import {
   type SessionRecord,
   type UploadRecord,
 } from "../session/mod.ts";
-import type { FileSpec, FileStorage, StoredFile, Upload } from "../storage/mod.ts";
+import type { FileSpec, FileStorage, MayPublish, StoredFile, Upload } from "../storage/mod.ts";
+import { LATE, within } from "../within.ts";
 import type { Attachment, SessionServices } from "./attachments.ts";
 import { storedReply } from "./storing.ts";
 import type { StatefulOptions } from "./stateful_options.ts";
 import { lastPart, stepBetween, tell, tellFile, type Telling } from "./tell.ts";
 
+/** For how long a connect waits for the commit that its session has announced, in milliseconds. */
+const FINISH_MS = 1500;
+
 /**
- * The file parked in this process, if no other process has written the session since: the record has
- * the file's epoch, or one more by an attach of this process whose save seemed to have failed.
+ * The file parked in this process, if the record names it, and no other process has written the session
+ * since: the record has the file's epoch, or one more by an attach of this process whose save seemed to
+ * have failed.
  */
 export async function parkedFile(
   { attachments, options }: SessionServices,
-  { id, epoch, instance }: SessionRecord,
+  { id, epoch, instance, upload, intent }: SessionRecord,
 ): Promise<Upload | undefined> {
   const parked = attachments.parked.get(id);
-  if (parked === undefined || parked.epoch === epoch) return parked?.upload;
-  if (parked.epoch + 1 === epoch && instance === options.instance) return parked.upload;
-  // Another process has written since: the record names the file of that process.
+  if (parked === undefined) return undefined;
+  const named = (intent ?? upload)?.temporaryPath ?? parked.upload.temporaryPath;
+  if (named === parked.upload.temporaryPath) {
+    if (parked.epoch === epoch) return parked.upload;
+    if (parked.epoch + 1 === epoch && instance === options.instance) return parked.upload;
+  }
+  // Another process has written since, or the store has lost data: the record names another file.
   attachments.unpark(id);
   await parked.upload.release();
   return undefined;
@@ -75,7 +84,13 @@ export async function restoreFile(
   const { attachments, options, storage } = services;
   const { id, upload: known, intent } = record;
   if (intent !== null) {
-    const stored = await finishFile(storage, intent, parked);
+    const finishing = finishFile(storage, record, parked, () => attachment.mustHold());
+    const stored = await within(FINISH_MS, finishing);
+    if (stored === LATE) {
+      attachment.upload = attachments.unpark(id);
+      attachment.finishing = finishing; // finishPending() waits for it
+      return;
+    }
     await saveRepaired(attachment, afterIntent(services, record, intent, stored));
     return tellFinished(services, record, attachment.record, stored, connectionId);
   }
@@ -88,20 +103,29 @@ export async function restoreFile(
     attachment.upload = parked;
     return;
   }
-  const { temporaryPath, finalPath, offset } = known;
-  const file = { temporaryPath, finalPath, offset, spec: specOf(record), contended };
-  const upload = await storage.partials?.reopen(file);
+  const upload = await reopen(storage, record, contended);
   if (upload === undefined) {
     await saveRepaired(attachment, dropUpload(record, options.now()));
     return attachment.tell("transfer.dropped", "S-TRF-4", record, { reason: "lost" });
   }
   attachment.upload = upload;
-  if (upload.temporaryPath === temporaryPath) return;
+  if (upload.temporaryPath === known.temporaryPath) return;
   // The upload is a copy: a former holder that still runs may go on writing to the first file.
   await upload.checkpoint();
   const copy = { ...known, temporaryPath: upload.temporaryPath };
   await saveRepaired(attachment, { ...record, version: record.version + 1, upload: copy });
   await storage.partials?.remove(known);
+}
+
+/** Opens the partial file of a session at its durable offset; undefined when it is gone. */
+export async function reopen(
+  storage: FileStorage,
+  record: SessionRecord,
+  contended: boolean,
+): Promise<Upload | undefined> {
+  const { temporaryPath, finalPath, offset } = record.upload!;
+  const file = { temporaryPath, finalPath, offset, spec: specOf(record), contended };
+  return await storage.partials?.reopen(file);
 }
 
 /** Saves the repaired record, unless another connection has taken the session meanwhile. */
@@ -135,25 +159,29 @@ function specOf({ id, clientAddress, upload }: SessionRecord): FileSpec {
 /**
  * Gives an intent's file its final name, if it has not got it yet.
  *
- * @param upload The file, if this process still has it open.
+ * @param record Of the session; it has the intent.
+ * @param upload The file, if this process still has it open. @param mayPublish Whether it may publish.
  * @returns Undefined when the file can never have it: it is gone, or its upload id names another file.
  * @throws {FxferError} When storage cannot do it now.
  */
 export async function finishFile(
   storage: FileStorage,
-  intent: Intent,
+  record: SessionRecord,
   upload?: Upload,
+  mayPublish?: MayPublish,
 ): Promise<StoredFile | undefined> {
-  if (upload === undefined) {
-    // Asked twice: a former holder that still runs may rename the file while the first call looks for it.
-    return await storage.recover?.(intent) ?? await storage.recover?.(intent);
-  }
   try {
-    return await upload.publish();
+    if (upload !== undefined) return await upload.publish(mayPublish);
   } catch (error) {
     if (error instanceof FxferError && error.class === "fatal") return undefined;
-    throw error;
+    mayPublish?.();
+    if (storage.recover === undefined) throw error;
+    // What stands in the folder decides from here on: bytes that are gone never come back.
+    await upload?.release();
   }
+  // Asked twice: a former holder that still runs may rename the file while the first call looks for it.
+  const recover = () => storage.recover?.(record.intent!, specOf(record));
+  return await recover() ?? await recover();
 }
 
 /** What it takes to bring an intent to its end, and to tell of it. */

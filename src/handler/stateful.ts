@@ -11,12 +11,14 @@ import type { DisconnectRequest, HeartbeatRequest, ReplyBody } from "../protocol
 import { detach, fingerprint, judge, renewLease } from "../session/mod.ts";
 import type { FileStorage } from "../storage/mod.ts";
 import type { SessionStore } from "../store/mod.ts";
-import { type Attachment, Attachments, type SessionServices, StoreHealth } from "./attachments.ts";
+import { type Attachment, Attachments, type SessionServices } from "./attachments.ts";
+import { Clock } from "./clock.ts";
 import { connect } from "./connect.ts";
 import { sweepRegularly, watchTakeovers } from "./housekeeping.ts";
 import { abandon, finishPending } from "./open_file.ts";
 import { executed } from "./recovery.ts";
 import { DEFAULT_STATEFUL_OPTIONS, type StatefulOptions } from "./stateful_options.ts";
+import { StoreHealth } from "./store_health.ts";
 import { totalsOf } from "./tell.ts";
 import { transfer } from "./transfer.ts";
 import type { ConnectionContext, Reply, Request, RequestHandler } from "./types.ts";
@@ -45,16 +47,21 @@ export class StatefulHandler implements RequestHandler, AsyncDisposable {
     log: Logger = silentLogger,
   ) {
     const { events = new Events(), onStored } = options;
+    const clock = options.now === undefined ? new Clock() : undefined;
     this.#services = {
       store,
       storage,
-      options: { ...DEFAULT_STATEFUL_OPTIONS, ...options },
+      options: { ...DEFAULT_STATEFUL_OPTIONS, ...options, ...(clock && { now: clock.now }) },
       attachments: new Attachments(),
+      sights: new Map(),
+      wallTime: options.now ?? Date.now,
       health: new StoreHealth(store, events),
       events,
-      ...omitUndefined({ onStored }),
+      ...omitUndefined({ onStored, clock }),
       log,
     };
+    // The answer comes before that to the first request for a record.
+    void clock?.follow(store);
     this.#housekeeping.use(watchTakeovers(this.#services));
     this.#housekeeping.use(sweepRegularly(this.#services));
   }
@@ -93,8 +100,8 @@ export class StatefulHandler implements RequestHandler, AsyncDisposable {
         fields: { expected: record.lastSequence },
       });
     }
-    if (record.leaseUntil - this.#services.options.now() < record.keepaliveMs) {
-      const before = await attachment.save(renewLease);
+    if (attachment.leaseIsOld) {
+      const before = await attachment.save(renewLease, false);
       attachment.tell("session.renewed", "S-CLK-4", before, {});
     }
     return { body: { code: "pong", next_sequence: record.lastSequence + 1 } };
@@ -136,7 +143,7 @@ export class StatefulHandler implements RequestHandler, AsyncDisposable {
     try {
       const { record } = attachment;
       if (attachment.yielding || attachment.displaced || record.endedAt !== null) return;
-      const before = await attachment.save(detach);
+      const before = await attachment.save(detach, false);
       attachment.tell("session.detached", "S-DIS-1", before, { expires_ms: record.expiryMs });
     } catch (error) {
       // The lease runs out instead (S-CLK-4).

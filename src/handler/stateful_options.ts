@@ -12,6 +12,8 @@ export interface StatefulOptions extends Telling {
   readonly sessionTimeoutMs: number;
   /** How many sessions may live, attached and detached. */
   readonly maxSessions: number;
+  /** Live sessions of one address, in IPv6 of one /64; absent for no limit but that of all. */
+  readonly maxSessionsPerAddress?: number | undefined;
   /** Keep-alive (K). A client may ask for less. */
   readonly keepaliveMs: number;
   /** Frames a client may have unanswered; as many replies are kept (R). */
@@ -30,7 +32,7 @@ export interface StatefulOptions extends Telling {
   readonly admitLoad: (live: number) => void;
   /** Whether there is a stateless mode to fall back to (S-DEG-1). */
   readonly offersStateless: boolean;
-  /** The clock: milliseconds since the epoch. */
+  /** Milliseconds since the epoch, by a clock that all servers of the store share. */
   readonly now: () => number;
 }
 

@@ -40,8 +40,6 @@ export interface StatelessOptions extends Telling {
 export class StatelessHandler implements RequestHandler {
   readonly #parts: WholeParts;
   readonly #terms: { readonly instance: string; readonly maxRequestSize: number };
-  /** Connections for which storage was asked what others have stored. */
-  readonly #refreshed = new WeakSet<ConnectionContext>();
 
   /**
    * Serves from one storage folder.
@@ -122,12 +120,7 @@ export class StatelessHandler implements RequestHandler {
     payload: Payload,
     context: ConnectionContext,
   ): Promise<StoredFile> {
-    const { storage } = this.#parts;
-    if (!this.#refreshed.has(context)) {
-      this.#refreshed.add(context);
-      await storage.refresh?.(); // another instance may have stored it
-    }
-    const before = storedBefore(storage, spec.uploadId, spec.sha256);
+    const before = storedBefore(this.#parts.storage, spec.uploadId, spec.sha256);
     return (before instanceof Promise ? await before : before) ??
       await storeWhole(this.#parts, spec, payload, context);
   }

@@ -49,6 +49,13 @@ export function storedBefore(
   sha256: string | undefined,
 ): StoredFile | undefined | Promise<StoredFile | undefined> {
   if (uploadId === undefined || sha256 === undefined) return undefined;
+  const learning = storage.refresh?.(); // S-TRF-11: another process may have stored it
+  return learning === undefined
+    ? foundBefore(storage, uploadId, sha256)
+    : learning.then(() => foundBefore(storage, uploadId, sha256));
+}
+
+function foundBefore(storage: FileStorage, uploadId: string, sha256: string) {
   const before = storage.find?.(uploadId);
   return before instanceof Promise
     ? before.then((file) => replayOf(file, sha256))

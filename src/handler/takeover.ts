@@ -64,24 +64,38 @@ export async function checkAlive(services: SessionServices, record: SessionRecor
   }
 }
 
-/** S-TAKE-3, S-TAKE-4: tells the holder in this process to stop, and waits until it has, 2 s at most. */
-export async function releaseHolder({ attachments }: SessionServices, id: string): Promise<void> {
+/**
+ * S-TAKE-3, S-TAKE-4: tells the holder in this process to stop, and waits until it has, 2 s at most.
+ *
+ * @returns Whether there was one.
+ */
+export async function releaseHolder(
+  { attachments }: SessionServices,
+  id: string,
+): Promise<boolean> {
   const holder = attachments.holders.get(id);
-  if (holder === undefined) return;
+  if (holder === undefined) return false;
   holder.yielding = true;
   holder.context.interrupt(
     new FxferError("session_taken_over", "Cannot go on: another connection has the session"),
   );
   await within(RELEASE_MS, holder.released);
+  if (holder.committing) await holder.released;
   holder.displaced = true;
+  return true;
 }
 
-/** S-TAKE-2: one epoch up by compare-and-set, then the open file, with the offset that is true then. */
+/**
+ * S-TAKE-2: one epoch up by compare-and-set, then the open file, with the offset that is true then.
+ *
+ * @param hadHolder Whether a connection of this process has let go for it (S-TAKE-7).
+ */
 export async function takeSession(
   services: SessionServices,
   id: string,
   init: AttachInit,
   context: ConnectionContext,
+  hadHolder: boolean,
 ): Promise<Attachment> {
   const { attachments, store, log } = services;
   let waited = false;
@@ -97,7 +111,7 @@ export async function takeSession(
       continue;
     }
     const parked = await parkedFile(services, loaded);
-    const taken = resumedAt(attach(loaded, init), parked);
+    const taken = resumedAt(attach(loaded, init, elsewhere || hadHolder), parked);
     // If the save seems to fail but was stored, parkedFile() finds the file again by this epoch.
     if (parked !== undefined) attachments.parked.set(id, { upload: parked, epoch: loaded.epoch });
     if (!(await store.save(taken))) continue;

@@ -1,17 +1,8 @@
 /**
  * The action `transfer` in a session: exactly once, resumable (S-SEQ, S-TRF).
  *
- * The order of writes, and what a crash between two of them leaves:
- *
- * 1. upload opened (store), bytes (storage), checkpoints (storage, then store): a partial file and
- *    an offset that is durable; the frame goes on from there. See open_file.ts.
- * 2. sealed (storage), intent (store), published (storage): see recovery.ts.
- * 3. executed (store): the commit. Only after it is the reply sent, so a client whose reply was lost
- *    asks again and is answered from the ring.
- *
- * The store first hears of a small file, which is wholly in memory, by its intent: a crash before that
- * leaves bytes that no record names, and the frame runs again. At level `process`, with a store that dies
- * with the process, there is no intent either: nothing comes between publication and commit.
+ * The module's text of this folder has the table of an open file: who may do what, and what a crash leaves.
+ * The store first hears of a small file, which is wholly in memory, by its intent.
  *
  * @module
  */
@@ -76,10 +67,7 @@ export async function transfer(
   const { id, clientAddress } = attachment.record;
   const spec = specOf(request, clientAddress, { id, sequence });
   const run = { attachment, request, sequence, fingerprint: print, spec };
-  if (data.cancel) {
-    await abandon(attachment);
-    return await commit(run, { code: "partial", offset: 0, cancelled: true });
-  }
+  if (data.cancel) return await commit(run, { code: "partial", offset: 0, cancelled: true });
 
   // S-TRF-1, S-TRF-2: the frame fits the open file and the limits.
   admit(options, attachment.record, request);
@@ -87,29 +75,34 @@ export async function transfer(
   // S-TRF-9: a file whose upload id and digest are known is stored already.
   const found = storedBefore(storage, data.uploadId, data.sha256);
   const before = found instanceof Promise ? await found : found;
-  if (before !== undefined) {
-    await abandon(attachment);
-    return await commitFile(run, before);
-  }
+  if (before !== undefined) return await commitFile(run, before);
 
   // A file that is wholly in memory takes as few steps as the promises of store and storage allow.
   let bytes: Uint8Array | undefined;
+  let isSlow = false;
   if (attachment.record.upload === null && data.complete) {
     try {
       const whole = payload.whole();
       bytes = whole instanceof Promise ? await whole : whole;
+      isSlow = bytes === undefined && whole !== undefined;
     } catch {
       // The connection is being cut: receivePayload() keeps what has arrived, and meets the same error.
     }
   }
   if (bytes !== undefined && !store.persistent && storage.durability === "process") {
+    const mayPublish = () => {
+      attachment.mustHold();
+      attachment.committing = true;
+    };
     try {
-      const stored = storage.put(spec, bytes, payload.crowded);
+      const stored = storage.put(spec, bytes, payload.crowded, mayPublish);
       return await commitFile(run, stored instanceof Promise ? await stored : stored);
     } catch (error) {
       // S-SEQ-2: a wrong digest uses the number up, so its reply is kept; any other error leaves it free.
       if (!(error instanceof FxferError) || error.code !== "checksum_mismatch") throw error;
       return await commit(run, { ...error.fields, code: error.code });
+    } finally {
+      attachment.committing = false;
     }
   }
 
@@ -126,7 +119,7 @@ export async function transfer(
   } else {
     upload ??= await openFile(run);
     upload.reserve(data.offset + header.size); // S-TRF-3
-    await receivePayload(run, upload, payload);
+    await receivePayload(run, upload, payload, isSlow);
   }
   if (data.complete) return await publish(run, upload);
 
@@ -205,13 +198,9 @@ async function publish(run: TransferRun, upload: Upload): Promise<Reply> {
   }
   // S-TRF-5: a wrong digest uses the number up, as above.
   if (data.sha256 !== undefined && data.sha256 !== sealed.sha256) {
-    await abandon(attachment);
     return await commit(run, { sha256: sealed.sha256, code: "checksum_mismatch" });
   }
-  if (before !== undefined) {
-    await abandon(attachment); // nothing new to announce
-    return await commitFile(run, before);
-  }
+  if (before !== undefined) return await commitFile(run, before); // nothing new to announce
   const intent = { ...sealed, sequence, fingerprint: run.fingerprint };
   let known: SessionRecord;
   try {
@@ -228,10 +217,13 @@ async function publish(run: TransferRun, upload: Upload): Promise<Reply> {
   }
   attachment.tell("transfer.announced", "S-SEQ-5", known, { sequence, bytes: sealed.size });
   // If a step fails from here on, finishPending() or the next connect brings the intent to its end.
-  const file = await upload.publish();
-  const reply = await commitFile(run, file);
-  attachment.upload = undefined;
-  return reply;
+  let file: StoredFile;
+  try {
+    file = await upload.publish(() => attachment.mustHold());
+  } catch (error) {
+    throw await attachment.reasonFor(error);
+  }
+  return await commitFile(run, file);
 }
 
 /** The commit of a file that is stored, now or before. */
@@ -251,6 +243,8 @@ async function commit(
   const before = await attachment.save((record) =>
     executed(attachment.services.options, record, run, body, upload, file)
   );
+  // Only now: this save was the right to remove what was received. A file that is published stays.
+  if (upload === null && attachment.upload !== undefined) await abandon(attachment);
   tellCommit(run, before, body, file);
   return { body };
 }

@@ -133,7 +133,7 @@ async function endAtSource(options: ExportOptions, to: string): Promise<SessionR
     if (departing(loaded, to, now())) {
       if (loaded.intent === null) return loaded;
       // S-SEQ-5: a commit that was begun is finished here, or else its frame runs again at the target.
-      const stored = await finishFile(storage, loaded.intent);
+      const stored = await finishFile(storage, loaded);
       const servable = { ...loaded, state: "active" } as const;
       const next = afterIntent(parts, servable, loaded.intent, stored);
       const { state, instance, endedAt } = loaded;

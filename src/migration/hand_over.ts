@@ -5,7 +5,15 @@
  */
 import { Buffer } from "node:buffer";
 import { FxferError } from "../errors.ts";
-import type { SessionRecord } from "../session/mod.ts";
+import {
+  type Check,
+  count,
+  faultIn,
+  matches,
+  RING_ENTRY,
+  type SessionRecord,
+  UPLOAD,
+} from "../session/mod.ts";
 
 /** How long a hand-over can be used, in milliseconds; after it the session is exported again. */
 export const HAND_OVER_MS = 600_000;
@@ -69,14 +77,7 @@ export async function openHandOver(
   return { to, issuedAt, expiresAt, session, partial };
 }
 
-type Check = (value: unknown) => boolean;
-
-const count: Check = (value) => Number.isSafeInteger(value) && (value as number) >= 0;
-const matches = (pattern: RegExp): Check => (value) =>
-  typeof value === "string" && pattern.test(value);
 const digest = matches(/^[0-9a-f]{64}$/);
-const path = matches(/^[^\0]+$/);
-const orAbsent = (check: Check): Check => (value) => value === undefined || check(value);
 
 /** The sealing server is trusted, but may run another version: the fields that are relied on are checked. */
 const SESSION: Readonly<Partial<Record<keyof SessionRecord, Check>>> = {
@@ -89,7 +90,7 @@ const SESSION: Readonly<Partial<Record<keyof SessionRecord, Check>>> = {
   expiryMs: count,
   lastSequence: count,
   ring: (value) =>
-    Array.isArray(value) && value.every((entry) => faultIn(entry, ENTRY) === undefined),
+    Array.isArray(value) && value.every((entry) => faultIn(entry, RING_ENTRY) === undefined),
   intent: (value) => value === null,
   messageCount: count,
   totalBytes: count,
@@ -97,22 +98,6 @@ const SESSION: Readonly<Partial<Record<keyof SessionRecord, Check>>> = {
   // `moved` holds the ticket, which is for the client alone.
   moved: (value) => value === undefined,
   principal: matches(/^(token|address)$/),
-};
-
-const ENTRY: Readonly<Record<string, Check>> = {
-  sequence: count,
-  fingerprint: path,
-  reply: (value) => typeof (value as { code?: unknown } | null)?.code === "string",
-};
-
-const UPLOAD: Readonly<Record<string, Check>> = {
-  openedBy: count,
-  sequence: count,
-  uploadId: orAbsent(path),
-  offset: count,
-  length: orAbsent(count),
-  mimeType: path,
-  name: orAbsent((value) => typeof value === "string"),
 };
 
 /** The first field that is not as it should be; undefined when all are. */
@@ -123,12 +108,6 @@ function faultOf(session: unknown, partial: HandOver["partial"]): string | undef
   if (partial === null) return upload === null ? undefined : "upload";
   const other = partial.size === upload?.offset ? undefined : "offset";
   return faultIn(upload, UPLOAD) ?? faultIn(partial, { size: count, sha256: digest }) ?? other;
-}
-
-function faultIn(value: unknown, checks: Readonly<Record<string, Check>>): string | undefined {
-  if (typeof value !== "object" || value === null) return "record";
-  const fields = value as Readonly<Record<string, unknown>>;
-  return Object.keys(checks).find((name) => !checks[name]!(fields[name]));
 }
 
 /** Every sealed session begins with the name of its form. */

@@ -57,6 +57,7 @@ export class Decoder {
   #version: 1 | 2 | undefined;
   #header: FrameHeader | undefined;
   #remaining = 0;
+  #taken = 0;
 
   /**
    * Makes a decoder for one connection, to be used from its first byte on.
@@ -96,6 +97,11 @@ export class Decoder {
     return this.#remaining;
   }
 
+  /** How many bytes of the last chunk were looked at. */
+  get taken(): number {
+    return this.#taken;
+  }
+
   /** Whether the last frame is complete and no byte of the next one has arrived. */
   get atBoundary(): boolean {
     return this.#state === "header" && this.#partial.length === 0;
@@ -106,15 +112,21 @@ export class Decoder {
    *
    * @param chunk Only read. Payload events are views into it, so the caller may reuse it only after it
    * has dealt with them.
+   * @param maxFrames After so many whole frames the rest of the chunk is left: {@linkcode Decoder.taken}.
    * @returns What has become whole, in order; nothing after a fault.
    */
-  push(chunk: Uint8Array): DecodeEvent[] {
+  push(chunk: Uint8Array, maxFrames: number = Infinity): DecodeEvent[] {
     const events: DecodeEvent[] = [];
+    this.#taken = chunk.length;
     try {
-      for (let at = 0; at < chunk.length && this.#state !== "failed";) {
+      for (let at = 0, frames = 0; at < chunk.length && this.#state !== "failed";) {
         if (this.#state === "payload") at = this.#takePayload(chunk, at, events);
         else if (this.#state === "header") at = this.#takeHeader(chunk, at, events);
         else at = this.#takeData(chunk, at, events);
+        if (events.at(-1) === END && ++frames === maxFrames) {
+          this.#taken = at;
+          break;
+        }
       }
     } catch (error) {
       if (!(error instanceof FxferError)) throw error;

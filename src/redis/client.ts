@@ -3,8 +3,11 @@ import type { RedisUrl } from "../config/mod.ts";
 import { omitUndefined } from "../omit_undefined.ts";
 import type { RedisClient, RedisSubscriber } from "../store/mod.ts";
 
-/** A command without a reply for this long, in milliseconds, shows that its connection is dead. */
-export const DEAD_MS = 10_000;
+/**
+ * A command without a reply for this long, in milliseconds, shows that its connection is dead: longer than
+ * a slow Redis takes to answer, and short enough for a failover to take 5 s in all.
+ */
+export const DEAD_MS = 4000;
 
 /** How long a start waits for Redis before it goes on without, in milliseconds. */
 export const START_MS = 2000;
@@ -64,6 +67,20 @@ export function nodeOptions({ tls, username, password }: RedisUrl): NodeOptions 
     ...omitUndefined({ username, password }),
     socket: { connectTimeout: START_MS, reconnectStrategy: false, ...(tls && { tls }) },
   };
+}
+
+/**
+ * Whether an error says that the server which answers is a replica: it was the master once, or the name now
+ * leads elsewhere. Nothing was written, and nothing will be before there is a new connection. Inside a script
+ * Redis 6 puts the word into the middle of its text.
+ */
+export function isReplica(error: unknown): boolean {
+  return error instanceof Error && /(^|-)(READONLY|MASTERDOWN) /.test(error.message);
+}
+
+/** Whether Redis refuses something to this user: trying again does not help, nor does a new connection. */
+export function isForbidden(error: unknown): boolean {
+  return error instanceof Error && error.message.startsWith("NOPERM");
 }
 
 /** A word for what went wrong. The text of an error is not logged: it may hold addresses or a password. */

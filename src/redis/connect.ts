@@ -7,6 +7,8 @@ import { within } from "../within.ts";
 import {
   CONNECTION,
   DEAD_MS,
+  isForbidden,
+  isReplica,
   loadRedis,
   reasonOf,
   type RedisLink,
@@ -41,7 +43,7 @@ function unusable(): FxferError {
 
 async function connectServer(url: string, log: Logger): Promise<RedisLink> {
   const { createClient } = await loadRedis();
-  const make = (name: string): Client => {
+  const make = (name: string): Connection => {
     try {
       const client = createClient({
         url,
@@ -50,8 +52,7 @@ async function connectServer(url: string, log: Logger): Promise<RedisLink> {
         ...CONNECTION,
         socket: { connectTimeout: START_MS, reconnectStrategy: retryDelay },
       }) as Client;
-      logOutages(client, log.child({ connection: name }));
-      return client;
+      return new Connection(client, log.child({ connection: name }));
     } catch {
       // The error is not kept as the cause: its text may repeat the URL, and with it the password.
       throw unusable();
@@ -60,49 +61,73 @@ async function connectServer(url: string, log: Logger): Promise<RedisLink> {
   const commands = make("commands");
   const listening = make("takeovers");
   // The package itself goes on trying if this takes longer than a start may take.
-  const connected = [commands, listening].map((client) => client.connect().catch(() => {}));
+  const both = [commands, listening];
+  const connected = both.map(({ client }) => client.connect().catch(() => {}));
   await within(START_MS, Promise.all(connected));
   return {
-    client: { sendCommand: (args) => sendOrReconnect(commands, args) },
-    subscriber: new Subscriber(listening),
+    client: {
+      sendCommand: async (args) => {
+        // When a machine vanishes without closing its connections, TCP notices that a quarter of an hour
+        // later.
+        const timer = setTimeout(() => both.forEach((each) => each.renew()), DEAD_MS);
+        try {
+          return await commands.client.sendCommand(args);
+        } catch (error) {
+          if (isReplica(error)) both.forEach((each) => each.renew(error));
+          throw error;
+        } finally {
+          clearTimeout(timer);
+        }
+      },
+    },
+    subscriber: new Subscriber(listening.client),
     // deno-lint-ignore require-await -- as the contract asks
     async [Symbol.asyncDispose]() {
-      commands.destroy();
-      listening.destroy();
+      for (const { client } of both) client.destroy();
     },
   };
 }
 
-/**
- * Logs when the connection is lost and when it is back. An outage causes an error at each try to
- * reconnect; one line is logged for each reason. Without a listener such an error would end the process.
- */
-function logOutages(client: Client, log: Logger): void {
-  let lost: string | undefined;
-  client.on("error", (error: unknown) => {
-    const reason = reasonOf(error);
-    if (reason !== lost) log.warn("redis.lost", { reason });
-    lost = reason;
-  });
-  client.on("ready", () => {
-    log.info("redis.ready");
-    lost = undefined;
-  });
-}
+/** A connection made anew is left alone for this long, in milliseconds, however it answers. */
+const RENEW_MS = 500;
 
 /**
- * Sends a command. If no reply has come after {@linkcode DEAD_MS}, makes a new connection: when a machine
- * vanishes without closing its connections, TCP notices that a quarter of an hour later.
+ * A connection to one server. The package makes a lost one anew; one that is open and of no use is made
+ * anew by {@linkcode Connection.renew}.
  */
-async function sendOrReconnect(client: Client, args: string[]): Promise<unknown> {
-  const timer = setTimeout(() => {
+class Connection {
+  readonly client: Client;
+  readonly #log: Logger;
+  /** The reason for the loss that was logged last. */
+  #lost: string | undefined;
+  #readyAt = 0;
+
+  /** Listens to errors: without a listener an error would end the process. */
+  constructor(client: Client, log: Logger) {
+    this.client = client;
+    this.#log = log;
+    client.on("error", (error: unknown) => this.#tellLoss(error));
+    client.on("ready", () => {
+      log.info("redis.ready");
+      this.#lost = undefined;
+      this.#readyAt = performance.now();
+    });
+  }
+
+  /** An outage causes an error at each try to connect; one line is logged for each reason. */
+  #tellLoss(error: unknown): void {
+    const reason = reasonOf(error);
+    if (reason !== this.#lost) this.#log.warn("redis.lost", { reason });
+    this.#lost = reason;
+  }
+
+  /** Makes the connection anew, by name, unless that is under way or was a moment ago. */
+  renew(error?: unknown): void {
+    const { client } = this;
+    if (!client.isReady || performance.now() - this.#readyAt < RENEW_MS) return;
+    if (error !== undefined) this.#tellLoss(error);
     client.destroy();
     client.connect().catch(() => {});
-  }, DEAD_MS);
-  try {
-    return await client.sendCommand(args);
-  } finally {
-    clearTimeout(timer);
   }
 }
 
@@ -115,24 +140,33 @@ class Subscriber implements RedisSubscriber {
     this.#client = client;
   }
 
-  async subscribe(channel: string, listener: (message: string) => void): Promise<void> {
-    if (this.#client.isReady) return await this.#client.subscribe(channel, listener);
-    const later = () => {
+  subscribe(channel: string, listener: (message: string) => void): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const subscribe = () => {
       this.#waiting.delete(listener);
-      this.#client.subscribe(channel, listener).catch(() => this.#wait(listener, later));
+      this.#client.subscribe(channel, listener).then(resolve, (error) => {
+        if (isForbidden(error)) reject(error);
+        else this.#wait(listener, subscribe);
+      });
     };
-    this.#wait(listener, later);
+    if (this.#client.isReady) subscribe();
+    else this.#wait(listener, subscribe);
+    return promise;
   }
 
-  #wait(listener: (message: string) => void, later: () => void): void {
-    this.#waiting.set(listener, later);
-    this.#client.once("ready", later);
+  #wait(listener: (message: string) => void, subscribe: () => void): void {
+    this.#waiting.set(listener, subscribe);
+    this.#client.once("ready", subscribe);
   }
 
   async unsubscribe(channel: string, listener: (message: string) => void): Promise<void> {
-    const later = this.#waiting.get(listener);
+    const waiting = this.#waiting.get(listener);
     this.#waiting.delete(listener);
-    if (later !== undefined) this.#client.off("ready", later);
+    if (waiting !== undefined) this.#client.off("ready", waiting);
     else if (this.#client.isReady) await this.#client.unsubscribe(channel, listener);
+  }
+
+  listening(): boolean {
+    return this.#client.isReady;
   }
 }

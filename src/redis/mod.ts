@@ -14,6 +14,23 @@
  * for a server that is gone. So renewing_link.ts forbids these clients to repair anything, and replaces a
  * client that has lost a server with a new one.
  *
+ * ## What Redis refuses
+ *
+ * A refusal means that nothing was written. The store throws `store_unavailable` with Redis's reply as the
+ * cause, which the server logs; nothing is sent again, because the client of fxfer sends its frame again.
+ *
+ * | reply                            | what it means                     | what is done                        |
+ * | -------------------------------- | --------------------------------- | ----------------------------------- |
+ * | READONLY, MASTERDOWN             | this server is a replica now      | the connection is made anew, by its |
+ * |                                  |                                   | name, at most every half second     |
+ * | no reply within 4 s              | the machine or the way is gone    | the connection is made anew         |
+ * | OOM, MISCONF, NOREPLICAS         | Redis cannot keep more now        | the connection stays                |
+ * | LOADING, BUSY, CLUSTERDOWN       | Redis is not ready yet            | the connection stays                |
+ * | NOAUTH, WRONGPASS at a connect   | the URL or the server is wrong    | tried again, the reason is logged   |
+ * | NOPERM on a channel              | this user may not send messages   | said once; the server looks instead |
+ *
+ * Whoever asks whether the server is ready learns of all of these but the last: readiness writes.
+ *
  * @module
  */
 export { type RedisLink } from "./client.ts";

@@ -8,9 +8,24 @@
 import type { Logger } from "../log.ts";
 import type { RedisClient, RedisSubscriber } from "../store/mod.ts";
 import { pause, within } from "../within.ts";
-import { DEAD_MS, MAX_WAITING, reasonOf, type RedisLink, retryDelay, START_MS } from "./client.ts";
+import {
+  DEAD_MS,
+  isForbidden,
+  isReplica,
+  MAX_WAITING,
+  reasonOf,
+  type RedisLink,
+  retryDelay,
+  START_MS,
+} from "./client.ts";
 
 type Listener = (message: string) => void;
+
+/** What a listener hears, and who waits for the first time that Redis has accepted its channel. */
+interface Subscription extends PromiseWithResolvers<void> {
+  readonly channel: string;
+  readonly deliver: Listener;
+}
 
 /** A client that is used until it loses a server, and then replaced. */
 export interface ReplaceableClient extends RedisSubscriber, RedisClient {
@@ -39,10 +54,14 @@ export class RenewingLink implements RedisLink, RedisSubscriber {
   readonly subscriber: RedisSubscriber = this;
   readonly #make: MakeClient;
   readonly #log: Logger;
-  readonly #subscriptions = new Map<Listener, { channel: string; deliver: Listener }>();
+  readonly #subscriptions = new Map<Listener, Subscription>();
   /** Replaced clients, with the timers that will destroy them. */
   readonly #retired = new Map<ReplaceableClient, ReturnType<typeof setTimeout>>();
   #current: ReplaceableClient | undefined;
+  /** `#current` answers as a replica, and takes no writes. */
+  #stale = false;
+  /** Redis does not let this user hear a channel. */
+  #forbidden = false;
   /** When `#current` took its place, by the clock of `performance`. */
   #since = 0;
   /** Tries to connect since the last stable client. */
@@ -78,7 +97,8 @@ export class RenewingLink implements RedisLink, RedisSubscriber {
     try {
       return await current.sendCommand(args);
     } catch (error) {
-      if (!current.usable()) this.#reportTrouble(error);
+      if (isReplica(error) && current === this.#current) this.#stale = true;
+      if (!current.usable() || this.#stale) this.#reportTrouble(error);
       throw error;
     } finally {
       clearTimeout(timer);
@@ -92,9 +112,27 @@ export class RenewingLink implements RedisLink, RedisSubscriber {
       // A client that was replaced may deliver a message after `unsubscribe`.
       if (this.#subscriptions.get(listener)?.deliver === deliver) listener(message);
     };
-    this.#subscriptions.set(listener, { channel, deliver });
+    const subscription = { channel, deliver, ...Promise.withResolvers<void>() };
+    this.#subscriptions.set(listener, subscription);
     const current = this.#current;
-    await current?.subscribe(channel, deliver).catch((error) => this.#drop(current, error));
+    if (current !== undefined) {
+      await this.#begin(current, subscription).catch((error) => this.#drop(current, error));
+    }
+    await subscription.promise;
+  }
+
+  /** A channel that Redis refuses is no reason to do without Redis: the store is told, and does without it. */
+  async #begin(client: ReplaceableClient, subscription: Subscription): Promise<void> {
+    const { channel, deliver, promise, resolve, reject } = subscription;
+    try {
+      await client.subscribe(channel, deliver);
+      resolve();
+    } catch (error) {
+      if (!isForbidden(error)) throw error;
+      this.#forbidden = true;
+      promise.catch(() => {});
+      reject(error);
+    }
   }
 
   /** Ends what `subscribe` began. */
@@ -102,6 +140,11 @@ export class RenewingLink implements RedisLink, RedisSubscriber {
     const deliver = this.#subscriptions.get(listener)?.deliver;
     this.#subscriptions.delete(listener);
     if (deliver !== undefined) await this.#current?.unsubscribe(channel, deliver);
+  }
+
+  /** Whether messages arrive now. */
+  listening(): boolean {
+    return this.#current?.usable() === true && !this.#forbidden;
   }
 
   /** Logs a new reason, and begins to look for a usable client, unless that is under way. */
@@ -126,7 +169,7 @@ export class RenewingLink implements RedisLink, RedisSubscriber {
     for (let ms = firstPause;; ms = retryDelay(this.#tries)) {
       // Disposing of the link ends the pause.
       if (ms > 0) await pause(ms, this.#closed.signal);
-      if (this.#closed.signal.aborted || this.#current?.usable()) break;
+      if (this.#closed.signal.aborted || (this.#current?.usable() && !this.#stale)) break;
       this.#tries++;
       if (await this.#open()) break;
     }
@@ -139,9 +182,8 @@ export class RenewingLink implements RedisLink, RedisSubscriber {
     let ready = false;
     const opening = (async () => {
       await next.connect();
-      for (const { channel, deliver } of this.#subscriptions.values()) {
-        await next.subscribe(channel, deliver);
-      }
+      this.#forbidden = false;
+      for (const each of this.#subscriptions.values()) await this.#begin(next, each);
       ready = true;
     })().catch((error) => this.#reportTrouble(error));
     await within(START_MS, opening);
@@ -152,6 +194,7 @@ export class RenewingLink implements RedisLink, RedisSubscriber {
     // The old client delivers messages until now, and gets some time to finish its commands.
     if (this.#current !== undefined) this.#retire(this.#current, START_MS);
     this.#current = next;
+    this.#stale = false;
     this.#since = performance.now();
     this.#lost = undefined;
     this.#log.info("redis.ready");

@@ -45,13 +45,7 @@ export async function sentinelOf(url: RedisUrl): Promise<MakeClient> {
       sendCommand: async (args) => {
         // Without this check the command would wait until the package has found a new master.
         if (!usable()) throw new Error("There is no master");
-        try {
-          return await sentinel.sendCommand(false, args);
-        } catch (error) {
-          // The server was master once, and is a replica now.
-          if (error instanceof Error && error.message.startsWith("READONLY")) stale = true;
-          throw error;
-        }
+        return await sentinel.sendCommand(false, args);
       },
       subscribe: (channel, listener) => sentinel.subscribe(channel, listener),
       unsubscribe: (channel, listener) => sentinel.unsubscribe(channel, listener as never),

@@ -79,18 +79,18 @@ export class ReadBuffers {
   /**
    * The buffer for a header. Between frames no bytes of earlier reads are in use.
    *
-   * @param size The size of the last payload: after a small file another one is likely to come, and a
-   * gather buffer takes header and file in one read.
-   * @param more Whether the last read filled its buffer, so that more bytes may be waiting.
+   * @param size Of the last payload: a file that was gathered is likely to be followed by another,
+   * and then one read gets all of it.
+   * @param more Whether the last read filled its buffer: as much may be waiting. Of frames without a
+   * payload, which cost their sender nothing, only little is read at a time (S-FAIR-1).
    */
   forHead(size: number, more: boolean): Buffer {
     const { gather } = this.#pools;
     this.#earlier = this.#giveBack(this.#earlier);
     this.#copy = this.#giveBack(this.#copy);
     const gathers = this.#last?.length === GATHER_BUFFER_BYTES;
-    const likely = size > SMALL_BUFFER_BYTES && size <= GATHER_BUFFER_BYTES &&
-      (gathers || !gather.scarce);
-    if (!likely && !more) {
+    const likely = size <= GATHER_BUFFER_BYTES && size > (more ? 0 : SMALL_BUFFER_BYTES);
+    if (!likely || (!gathers && gather.scarce)) {
       this.#last = this.#giveBack(this.#last);
       return this.#small;
     }
@@ -122,15 +122,13 @@ export class ReadBuffers {
     return this.#copy.subarray(0, size);
   }
 
-  /** Gives all buffers back, but not those into which the kernel may still write if it is `busy`. */
+  /** Gives all back. @param busy The kernel may still write into one: they are left to the collector. */
   release(busy: boolean): void {
     this.#giveBack(this.#earlier);
-    if (busy) {
-      this.#poolOf(this.#last ?? this.#small).forget();
-      if (this.#copy !== undefined) this.#pools.gather.forget();
-      return;
+    for (const buffer of [this.#last, this.#copy, this.#small]) {
+      if (busy && buffer !== undefined) this.#poolOf(buffer).forget();
+      else this.#giveBack(buffer);
     }
-    for (const buffer of [this.#last, this.#copy, this.#small]) this.#giveBack(buffer);
   }
 
   #giveBack(buffer: Buffer | undefined): undefined {

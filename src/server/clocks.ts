@@ -19,6 +19,18 @@ export interface ClockLimits {
   readonly minRate: number;
 }
 
+/** For so long a displaced connection still reads what its peer has sent; its notice is due within 250 ms. */
+export const TAKEOVER_GRACE_MS = 100;
+
+/** While the server stops, a client between two frames of a file may be silent for this long. */
+export const BETWEEN_FRAMES_MS = 1000;
+
+/** A write that takes longer than this is stuck, in milliseconds: its peer does not read. */
+export const STUCK_MS = 1000;
+
+/** How long the last write after an interruption may take: the peer may not read. */
+export const GOODBYE_MS = 250;
+
 /** The minimum rate does not count a payload's first 10 s: TCP starts slowly, and so may the sender's disk. */
 export const RATE_GRACE_MS = 10_000;
 

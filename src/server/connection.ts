@@ -17,12 +17,23 @@ import { omitUndefined } from "../omit_undefined.ts";
 import { encodeReply, type ReplyBody, type ReplyHeader } from "../protocol/mod.ts";
 import { LATE, within } from "../within.ts";
 import type { BufferPools } from "./buffers.ts";
-import { type ClockLimits, expiredClock, RATE_WINDOW_MS } from "./clocks.ts";
+import {
+  BETWEEN_FRAMES_MS,
+  type ClockLimits,
+  expiredClock,
+  GOODBYE_MS,
+  RATE_WINDOW_MS,
+  STUCK_MS,
+  TAKEOVER_GRACE_MS,
+} from "./clocks.ts";
+import type { Drain } from "./drain.ts";
 import { type Head, Input } from "./input.ts";
 import { Output, type V1Ack, V1Results } from "./output.ts";
 import type { Arrival } from "./proxy_gate.ts";
+import type { Placed, Readiness } from "./places.ts";
 import { isPeerGone, Reader } from "./reader.ts";
-import { refusalOf, refusedOf } from "./refusal.ts";
+import { NOTICE, refusalOf, refusedOf } from "./refusal.ts";
+import { LOOK_FRAMES, LOOK_MS, type Turns } from "./turns.ts";
 
 /** What all connections of one server share. */
 export interface ConnectionSettings {
@@ -33,6 +44,10 @@ export interface ConnectionSettings {
   readonly pools: BufferPools;
   /** Counts the connections that do not wait for bytes. */
   readonly workload: { busy: number };
+  /** Where connections wait that have had their turn. */
+  readonly turns: Turns;
+  /** Counts what is read away. */
+  readonly drain: Drain;
   readonly events: Events;
   /** Called once, when a connection is closed and its handler was told. */
   closed(connection: Connection): void;
@@ -41,22 +56,8 @@ export interface ConnectionSettings {
 /** Interruptions that end the request under way with a reply; for all others the peer gets a notice. */
 const ENDS_REQUEST: ReadonlySet<string> = new Set(["stalled", "too_slow", "incomplete"]);
 
-/** The header of a frame that answers no request. */
-export const NOTICE: ReplyHeader = {
-  id: null,
-  mode: "stateless",
-  sequence: 0,
-  action: "disconnect",
-};
-
-/** For so long a displaced connection still reads what its peer has sent; its notice is due within 250 ms. */
-const TAKEOVER_GRACE_MS = 100;
-
-/** How long the last write after an interruption may take: the peer may not read. */
-const GOODBYE_MS = 250;
-
-/** One connection; see the module's text. */
-export class Connection implements ConnectionContext {
+/** See the module's text. */
+export class Connection implements ConnectionContext, Placed {
   readonly connectionId: number;
   readonly clientAddress: string;
   readonly log: Logger;
@@ -74,6 +75,8 @@ export class Connection implements ConnectionContext {
   #interruption: FxferError | undefined;
   #stopping: FxferError | undefined;
   #requests = 0;
+  /** Whether the last frame left its file open: the next one goes on with it. */
+  #openFile = false;
 
   constructor(
     conn: Deno.TcpConn,
@@ -102,9 +105,25 @@ export class Connection implements ConnectionContext {
     this.#output.interrupt(error);
   }
 
-  /** Stops gracefully (S-DRN-1): a frame under way goes on, and the notice is sent after it. */
+  /** See {@linkcode Placed}: inside a payload it never gives up its place, nor while it works. */
+  idle(now: number): { rank: Readiness; since: number } | undefined {
+    const { payloadDone, waiting, headerSince } = this.#input;
+    const { writingSince } = this.#output;
+    if (!payloadDone || this.#interruption !== undefined) return undefined;
+    if (waiting === "handshake") return { rank: 0, since: this.acceptedAt };
+    if (waiting === "idle") return { rank: 1, since: this.#reader.quietSince };
+    if (waiting === "header") return { rank: 2, since: headerSince };
+    const stuck = writingSince > 0 && now - writingSince > STUCK_MS;
+    return stuck ? { rank: 2, since: writingSince } : undefined;
+  }
+
+  /**
+   * Stops gracefully (S-DRN-1): a frame under way goes on, and so does a file that takes several frames.
+   * The notice is sent after it.
+   */
   stop(notice: FxferError): void {
     this.#stopping ??= notice;
+    if (this.#openFile) return;
     if (this.#input.payloadDone && this.#input.waiting !== "busy") this.interrupt(notice);
   }
 
@@ -116,6 +135,7 @@ export class Connection implements ConnectionContext {
   /** Interrupts the connection if one of its clocks has run out. @param now By `performance.now()`. */
   tick(now: number): void {
     const { clocks } = this.#settings;
+    this.#input.tick(now);
     const { writingSince } = this.#output;
     if (clocks.stallMs > 0 && writingSince > 0 && now - writingSince > clocks.stallMs) {
       return this.interrupt(new FxferError("stalled", "Cannot send reply: the peer does not read"));
@@ -123,6 +143,9 @@ export class Connection implements ConnectionContext {
     const { acceptedAt, keepaliveMs } = this;
     const { waiting, headerSince, windowAt } = this.#input;
     const { quietSince, received } = this.#reader;
+    if (this.#stopping !== undefined && waiting === "idle") {
+      if (now - quietSince > BETWEEN_FRAMES_MS) return this.interrupt(this.#stopping);
+    }
     const view = { waiting, acceptedAt, headerSince, quietSince, keepaliveMs, windowAt, received };
     const code = expiredClock(view, clocks, now);
     if (code !== undefined) return this.interrupt(new FxferError(code));
@@ -164,12 +187,25 @@ export class Connection implements ConnectionContext {
 
   /** Serves request after request. Returns if the peer ends; throws the notice if the server ends. */
   async #serve(): Promise<void> {
-    for (;;) {
-      if (this.#stopping !== undefined) throw this.#stopping;
+    const { turns } = this.#settings;
+    for (let frames = 0, since = this.acceptedAt, pass = -1;;) { // -1: no pass of the event loop, so the next look only begins to count
+      if (this.#stopping !== undefined && !this.#openFile) throw this.#stopping;
       const head = this.#input.bufferedHead() ?? await this.#input.head();
       if (head === undefined) return;
       if (head.type === "fault") throw head.error;
-      if (!await this.#serveOne(head)) return;
+      if (++frames === LOOK_FRAMES || performance.now() - since > LOOK_MS) {
+        // S-FAIR-1: unless others could be served since the last look, it is time for that.
+        const alone = turns.passes === pass;
+        if (alone) await turns.next();
+        pass = alone ? -1 : turns.mark();
+        [frames, since] = [0, performance.now()];
+      }
+      if (!await this.#serveOne(head)) {
+        // Whoever is displaced while a refused payload is read away is told as well.
+        const { code } = this.#interruption ?? {};
+        if (code !== undefined && !ENDS_REQUEST.has(code)) throw this.#interruption;
+        return;
+      }
       if (this.#output.full) await this.#output.flush();
     }
   }
@@ -211,7 +247,9 @@ export class Connection implements ConnectionContext {
     if (reply.close === true || reply.body.code === "protocol_error") return false; // S-VER-6
     if (payload.payloadDone) return true;
     await this.#output.flush(); // S-TRF-8: the reply first, then what was refused is read away
-    return await payload.discardPayload();
+    const isAway = await payload.discardPayload(this.#settings.drain);
+    if (!isAway && this.#interruption !== undefined) throw this.#interruption; // S-NOT-1
+    return isAway;
   }
 
   /** The body of the reply to a request that failed; without a request, that of a notice. */
@@ -223,6 +261,7 @@ export class Connection implements ConnectionContext {
   #answer(request: Request, { body, id, mode }: Reply): void {
     if (request.version === 1) return this.#v1Results.add(body);
     const header = this.#last;
+    if (header.action === "transfer") this.#openFile = body.code === "partial";
     if (id !== undefined || mode !== undefined) {
       this.#last = { ...header, id: id ?? null, mode: mode ?? header.mode };
     }
@@ -234,11 +273,11 @@ export class Connection implements ConnectionContext {
     try {
       if (this.#input.version === 1) {
         // Nothing is written before EOF has been read (S-VER-3).
-        await this.#reader.linger();
+        await this.#reader.linger(this.#settings.drain);
         this.#v1Results.finish(notice);
       } else if (notice !== undefined) {
         const header: ReplyHeader = { ...this.#last, action: "disconnect" };
-        this.#output.add(encodeReply(header, this.#refuse(notice)));
+        this.#output.add(encodeReply(header, { ...this.#refuse(notice), notice: true }));
       }
       // A write that is stuck can be neither finished nor taken back, and closeWrite would wait for it.
       if (this.#output.broken) return;
@@ -248,7 +287,7 @@ export class Connection implements ConnectionContext {
       // The peer has ended and all of it was read, so closing cannot reset the connection.
       if (this.#reader.ended) return;
       await this.#conn.closeWrite();
-      await this.#reader.linger();
+      await this.#reader.linger(this.#settings.drain);
     } catch (error) {
       if (!(error instanceof FxferError)) this.#logFailure(error);
     } finally {

@@ -9,10 +9,12 @@
  */
 import { FxferError } from "../errors.ts";
 import type { Payload } from "../handler/mod.ts";
-import { type DecodeEvent, Decoder, MAX_DRAIN_BYTES, MAX_DRAIN_MS } from "../protocol/mod.ts";
+import { type DecodeEvent, Decoder, MAX_DRAIN_MS } from "../protocol/mod.ts";
 import { type BufferPools, GATHER_BUFFER_BYTES, ReadBuffers } from "./buffers.ts";
 import { RATE_GRACE_MS, type Waiting } from "./clocks.ts";
+import type { Drain } from "./drain.ts";
 import type { Reader } from "./reader.ts";
+import { LOOK_FRAMES } from "./turns.ts";
 
 /** The event that begins a request, or the fault after which no request can be read any more. */
 export type Head = Exclude<DecodeEvent, { type: "payload" | "end" | "reply" }>;
@@ -36,6 +38,14 @@ export class Input implements Payload {
   /** What the decoder made of the last bytes; `#at` is the first event that was not handed out. */
   #events: DecodeEvent[] = [];
   #at = 0;
+  /** What was read and is not decoded yet: no more frames at once than one turn serves (S-FAIR-1). */
+  #rest: Uint8Array = NOTHING;
+  /** When `whole` began to gather; 0 while it does not. */
+  #gatherSince = 0;
+  /** Ends the wait of `whole` for the read under way. */
+  #stopGathering: (() => void) | undefined;
+  /** The read that `whole` did not wait for any longer: the next bytes. */
+  #late: { readonly buffer: Uint8Array; readonly count: Promise<number | null> } | undefined;
   /** The bytes that `whole` had gathered when it gave up. */
   #gathered: Uint8Array = NOTHING;
   #failure: unknown;
@@ -68,13 +78,16 @@ export class Input implements Payload {
 
   /** The next head if its bytes are here already; to be called before {@linkcode Input.head}. */
   bufferedHead(): Head | undefined {
-    while (this.#at < this.#events.length) {
-      const event = this.#events[this.#at++]!;
-      if (event.type === "request") return this.#begin(event, event.request.header.size);
-      if (event.type === "v1") return this.#begin(event, event.header.size);
-      if (event.type === "fault") return event;
+    for (;;) {
+      while (this.#at < this.#events.length) {
+        const event = this.#events[this.#at++]!;
+        if (event.type === "request") return this.#begin(event, event.request.header.size);
+        if (event.type === "v1") return this.#begin(event, event.header.size);
+        if (event.type === "fault") return event;
+      }
+      if (this.#rest.length === 0) return undefined;
+      this.decode(this.#rest);
     }
-    return undefined;
   }
 
   /** The next head; undefined when the peer has ended between frames. */
@@ -121,15 +134,21 @@ export class Input implements Payload {
     const event = this.#events[this.#at++];
     const begun = event?.type === "payload" ? event.bytes : NOTHING;
     const buffer = this.#buffers.forWhole(begun, this.size);
-    const started = this.#reader.lastByteAt;
+    this.#gatherSince = this.#reader.lastByteAt;
     let filled = begun.length;
     try {
       while (filled < this.size) {
-        if (this.#reader.lastByteAt - started > GATHER_MS) {
+        const rest = buffer.subarray(filled, this.size);
+        const count = this.#reader.read(rest);
+        const n = await new Promise<number | null | undefined>((resolve, reject) => {
+          this.#stopGathering = () => resolve(undefined);
+          count.then(resolve, reject);
+        });
+        if (n === undefined) {
           this.#gathered = buffer.subarray(0, filled);
+          this.#late = { buffer: rest, count };
           return undefined;
         }
-        const n = await this.#reader.read(buffer.subarray(filled, this.size));
         if (n === null) throw incomplete();
         this.#decoder.push(buffer.subarray(filled, filled + n));
         filled += n;
@@ -138,12 +157,15 @@ export class Input implements Payload {
       this.#gathered = buffer.subarray(0, filled);
       this.#failure = incomplete(error);
       throw this.#failure;
+    } finally {
+      this.#gatherSince = 0;
     }
     this.payloadDone = true;
     return buffer.subarray(0, filled);
   }
 
-  async next(): Promise<Uint8Array | undefined> {
+  /** @param most No larger buffer is lent than this takes. */
+  async next(most: number = Infinity): Promise<Uint8Array | undefined> {
     if (this.#gathered.length > 0) {
       const bytes = this.#gathered;
       this.#gathered = NOTHING;
@@ -156,10 +178,12 @@ export class Input implements Payload {
         if (event.type === "payload") return event.bytes;
         this.payloadDone = event.type === "end";
       } else {
-        const buffer = this.#buffers.forPayload(this.#decoder.payloadRemaining);
-        if (!this.#decodeRead(buffer, await this.#read(buffer).catch(throwIncomplete))) {
-          throw incomplete();
-        }
+        const late = this.#late;
+        this.#late = undefined;
+        const buffer = late?.buffer ??
+          this.#buffers.forPayload(Math.min(most, this.#decoder.payloadRemaining));
+        const count = late?.count ?? this.#read(buffer);
+        if (!this.#decodeRead(buffer, await count.catch(throwIncomplete))) throw incomplete();
       }
     }
     return undefined;
@@ -167,41 +191,50 @@ export class Input implements Payload {
 
   // Callers await this and then call `#decodeRead`: an async function around both would cost each waiting
   // connection 400 bytes.
-  #read(buffer: Uint8Array<ArrayBuffer>): Promise<number | null> {
+  #read(buffer: Uint8Array): Promise<number | null> {
     if (this.headerSince === 0 && this.#decoder.headerStarted) this.headerSince = performance.now();
     return this.#reader.read(buffer);
   }
 
   /** Decodes the `count` bytes of a read; false at the end. */
-  #decodeRead(buffer: Uint8Array<ArrayBuffer>, count: number | null): boolean {
+  #decodeRead(buffer: Uint8Array, count: number | null): boolean {
     if (count === null) return false;
     this.#filled = count === buffer.length;
     this.decode(buffer.subarray(0, count));
     return true;
   }
 
-  /** Decodes bytes that were read, or that came with a proxy's header before the first read. */
-  decode(bytes: Uint8Array): void {
-    this.#events = this.#decoder.push(bytes);
-    this.#at = 0;
+  /** Looks whether a small file has been gathered for too long, also while no bytes come. */
+  tick(now: number): void {
+    if (this.#gatherSince > 0 && now - this.#gatherSince > GATHER_MS) this.#stopGathering?.();
   }
 
-  /** Reads and drops the rest of a refused payload (S-TRF-8); false if a limit came before its end. */
-  async discardPayload(): Promise<boolean> {
-    let left = MAX_DRAIN_BYTES;
+  /** Decodes bytes that were read, or that came with a proxy's header before the first read. */
+  decode(bytes: Uint8Array): void {
+    this.#events = this.#decoder.push(bytes, LOOK_FRAMES);
+    this.#at = 0;
+    this.#rest = bytes.subarray(this.#decoder.taken);
+  }
+
+  /** Reads the rest of a refused payload away (S-TRF-8): true at its end, false if a limit came first. */
+  async discardPayload(drain: Drain): Promise<boolean> {
+    let left = drain.begin();
     const deadline = performance.now() + MAX_DRAIN_MS;
     const timer = setTimeout(() => this.#reader.cancel(new FxferError("stalled")), MAX_DRAIN_MS);
     try {
       for (;;) {
-        const bytes = await this.next();
+        await drain.ready(() => this.#reader.interrupted || performance.now() > deadline);
+        const bytes = await this.next(GATHER_BUFFER_BYTES);
         if (bytes === undefined) return true;
         left -= bytes.length;
+        drain.took(bytes.length);
         if (left < 0 || performance.now() > deadline) return false;
       }
     } catch {
       return false;
     } finally {
       clearTimeout(timer);
+      drain.end();
     }
   }
 

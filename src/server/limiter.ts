@@ -1,4 +1,5 @@
 /** Rate limits for each address: connections a second, session creations a minute. @module */
+import { addressNetwork } from "../address.ts";
 import { FxferError } from "../errors.ts";
 
 /** At most so many addresses are remembered; the address that was not seen for longest is forgotten first. */
@@ -36,7 +37,7 @@ export class TokenBuckets {
   }
 }
 
-/** How often one address may do what costs the server something.
+/** How often one address, in IPv6 one /64, may do what costs the server something.
  * @category Server */
 export interface RateLimits {
   /** Connections a second; as many at once. Default 200. */
@@ -70,7 +71,7 @@ export class RateLimiter {
   }
 
   #admit(buckets: TokenBuckets, address: string, what: string, limit: string): void {
-    const retryAfterMs = buckets.take(address, this.#now());
+    const retryAfterMs = buckets.take(addressNetwork(address), this.#now());
     if (retryAfterMs === 0) return;
     throw new FxferError("rate_limited", `${what}: too many from this address`, {
       fields: { retry_after_ms: retryAfterMs },

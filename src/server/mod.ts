@@ -5,6 +5,13 @@
  *     serve.ts (puts all of it together) -> server.ts (listener, stop) -> connection.ts (one client)
  *       -> reader.ts, input.ts (bytes to requests) -> dispatcher.ts (which handler) -> output.ts (replies)
  *
+ * - S-FAIR-1 One connection gets at most 32 frames or 5 ms before others are served; heads are read into
+ *   small buffers. What is read away for refused connections is bounded in sum: 64 MiB a second for a server,
+ *   1 MiB for each connection beyond the first hundred. 20 connections that pipeline and never read cost
+ *   others less than 60 ms at the 99th percentile, and the server less than 32 MiB.
+ * - S-FAIR-2 A server is alive if a fresh upload succeeds within 1 s. Its memory is bounded if 1,000 hostile
+ *   connections add less than 64 MiB, and 1,000,000 damaged frames less than twice what 1,000 left.
+ *
  * @module
  */
 export { type ClockLimits } from "./clocks.ts";

@@ -54,6 +54,11 @@ export interface ServeOptions {
   readonly mode?: ServerMode;
   /** Open connections at most. @default {100} */
   readonly maxConnections?: number;
+  /**
+   * What one address, in IPv6 one /64, may hold: open connections of the server, live sessions of the store.
+   * @default no limits but those of all addresses together
+   */
+  readonly perAddress?: { readonly connections?: number; readonly sessions?: number };
   /** Counts the connections of all servers on the port: `maxConnections` then holds for all together. */
   readonly connectionCount?: ConnectionCount;
   /**
@@ -74,7 +79,12 @@ export interface ServeOptions {
   readonly stateful?: Partial<
     Omit<
       StatefulOptions,
-      "admitSession" | "admitLoad" | "offersStateless" | "maxRequestSize" | keyof Telling
+      | "admitSession"
+      | "admitLoad"
+      | "offersStateless"
+      | "maxRequestSize"
+      | "maxSessionsPerAddress"
+      | keyof Telling
     >
   >;
   /**

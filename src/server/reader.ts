@@ -8,15 +8,16 @@
  * @module
  */
 import type { FxferError } from "../errors.ts";
-import { MAX_DRAIN_BYTES, MAX_DRAIN_MS } from "../protocol/mod.ts";
+import { MAX_DRAIN_MS } from "../protocol/mod.ts";
 import { LATE, within } from "../within.ts";
+import type { Drain } from "./drain.ts";
 import type { Output } from "./output.ts";
 
 /** How long a read takes at most if its bytes are here already: a turn or two of the event loop. */
 const GRACE_READ_MS = 10;
 
-/** Bytes that are thrown away are read in pieces of this size. */
-const LINGER_BUFFER_BYTES = 65536;
+/** Where bytes go that are thrown away: all readers write over each other's. */
+const NOWHERE = new Uint8Array(65536);
 
 /** Reads one socket. Calls come one at a time; only {@linkcode Reader.interrupt} may come at any time. */
 export class Reader {
@@ -48,6 +49,11 @@ export class Reader {
     this.#output = output;
     this.workload = workload;
     workload.busy++;
+  }
+
+  /** Whether reads are over: {@linkcode Reader.interrupt}. */
+  get interrupted(): boolean {
+    return this.#interruption !== undefined;
   }
 
   /** Whether a read waits for bytes. */
@@ -94,6 +100,8 @@ export class Reader {
         resolve(n);
       }, (error) => {
         this.workload.busy++;
+        this.#reject = undefined;
+        this.#pending = undefined;
         reject(error);
       });
       if (this.#interruption !== undefined) this.#rejectUnlessHere();
@@ -133,20 +141,26 @@ export class Reader {
   }
 
   /** Reads and throws away until the peer ends (S-TRF-8); never throws. To be called last. */
-  async linger(): Promise<void> {
+  async linger(drain: Drain): Promise<void> {
     if (this.ended) return;
-    const buffer = new Uint8Array(LINGER_BUFFER_BYTES);
     const end = performance.now() + MAX_DRAIN_MS;
+    let left = drain.begin();
     try {
-      for (let left = MAX_DRAIN_BYTES; left >= 0;) {
-        this.#pending ??= this.#conn.read(buffer);
+      while (left >= 0) {
+        await drain.ready(() => performance.now() >= end);
+        // A read whose bytes are here already would win against a wait of no time, again and again.
+        if (performance.now() >= end) return;
+        this.#pending ??= this.#conn.read(NOWHERE);
         const n = await within(end - performance.now(), this.#pending);
         if (n === null || n === LATE) return;
         this.#pending = undefined;
         left -= n;
+        drain.took(n);
       }
     } catch {
       // The peer reset the connection: there is nothing left to wait for.
+    } finally {
+      drain.end();
     }
   }
 }

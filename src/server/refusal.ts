@@ -4,7 +4,15 @@ import type { Events, Rule } from "../events.ts";
 import type { Request } from "../handler/mod.ts";
 import { describeError, type Logger } from "../log.ts";
 import { omitUndefined } from "../omit_undefined.ts";
-import type { ReplyBody } from "../protocol/mod.ts";
+import type { ReplyBody, ReplyHeader } from "../protocol/mod.ts";
+
+/** The header of a frame that answers no request. */
+export const NOTICE: ReplyHeader = {
+  id: null,
+  mode: "stateless",
+  sequence: 0,
+  action: "disconnect",
+};
 
 /** What is refused, as the beginning of the event that tells of it. */
 export type Refused =

@@ -119,6 +119,7 @@ export function serve(options: ServeOptions): Server {
       ...telling,
       ...terms,
       offersStateless: mode !== "stateful",
+      maxSessionsPerAddress: options.perAddress?.sessions,
       admitSession: (address) => limiter?.admitSession(address),
       admitLoad: (live) => overload.admit(live),
     }, log),
@@ -141,7 +142,8 @@ export function serve(options: ServeOptions): Server {
   if (options.authorize !== undefined) handler = authorizing(handler, options.authorize);
   const clocks = { ...DEFAULT_CLOCKS, ...options.clocks };
   const limits = { maxConnections, count: options.connectionCount, limiter, clocks, keepaliveMs };
-  const settings = { ...limits, drainTimeoutMs, v1Ack, proxy, events };
+  const maxPerAddress = options.perAddress?.connections;
+  const settings = { ...limits, maxPerAddress, drainTimeoutMs, v1Ack, proxy, events };
   const server = new Server(listener, handler, settings, log, owned);
   if (options.events === undefined) {
     const { label: tier, durability } = storage;

@@ -1,18 +1,21 @@
 /** A listener, its connections, their clocks and limits, and a graceful stop. @module */
+import { acceptEach } from "../accept.ts";
 import { FxferError } from "../errors.ts";
 import { Events } from "../events.ts";
 import type { RequestHandler } from "../handler/mod.ts";
 import { type Logger, silentLogger } from "../log.ts";
-import { encodeReply } from "../protocol/mod.ts";
 import { LATE, within } from "../within.ts";
 import { BufferPools } from "./buffers.ts";
 import { type ClockLimits, tickMs } from "./clocks.ts";
-import { Connection, type ConnectionSettings, NOTICE } from "./connection.ts";
+import { Connection, type ConnectionSettings } from "./connection.ts";
+import { Drain } from "./drain.ts";
 import type { RateLimiter } from "./limiter.ts";
-import { Output, type V1Ack } from "./output.ts";
+import type { V1Ack } from "./output.ts";
+import { Places } from "./places.ts";
 import type { Arrival, ProxyGate } from "./proxy_gate.ts";
-import { isPeerGone, Reader } from "./reader.ts";
-import { refusalOf } from "./refusal.ts";
+import { isPeerGone } from "./reader.ts";
+import { Refusals } from "./refusals.ts";
+import { Turns } from "./turns.ts";
 
 /**
  * Counts the open connections of servers that listen on one port, so that `maxConnections` holds for
@@ -39,6 +42,8 @@ export interface ServerSettings {
   readonly keepaliveMs: number;
   /** How long a connection may be silent or slow. */
   readonly clocks: ClockLimits;
+  /** Open connections of one address, in IPv6 of one /64, at most. @default no limit but `maxConnections` */
+  readonly maxPerAddress?: number | undefined;
   /** When a v1 client is told about its files. */
   readonly v1Ack: V1Ack;
   /** Absent: no rate limits. */
@@ -49,8 +54,8 @@ export interface ServerSettings {
   readonly events?: Events;
 }
 
-/** At most so many clients are told at a time why they are refused; further connections are just closed. */
-const MAX_REFUSING = 64;
+/** So many connections may be on their way out, or about to say whose they are, besides those with a place. */
+const MAX_BESIDES = 64;
 
 /** What a refused or stopped client waits before it comes back, in milliseconds. */
 const RETRY_MS = 1000;
@@ -58,8 +63,13 @@ const RETRY_MS = 1000;
 /** Once the drain time is over, each connection has this long to send its notice and to close. */
 const LAST_MS = 3000;
 
-/** The pause after a failed accept: a few connections end meanwhile and give their handles back. */
-const ACCEPT_PAUSE_MS = 50;
+/** @param limit The setting that is reached. */
+function tooMany(limit: string): FxferError {
+  return new FxferError("too_many_connections", `Cannot accept: ${limit} are open`, {
+    fields: { retry_after_ms: RETRY_MS },
+    limit,
+  });
+}
 
 /** A running server.
  * @category Server */
@@ -77,14 +87,18 @@ export class Server implements AsyncDisposable {
   readonly #events: Events;
   readonly #owned: AsyncDisposable | undefined;
   readonly #connections = new Set<Connection>();
-  /** Makes all connections look at their clocks. */
+  /** Those of them that have a place; the others have given theirs to a newcomer and are being told. */
+  readonly #places = new Places<Connection>();
+  /** Tells all connections the time. */
   readonly #clock: ReturnType<typeof setInterval>;
   /** Called when the last connection has closed; a stop waits for it. */
   #emptied: () => void = () => {};
-  /** Open connections, also those whose proxy has not named the client yet. */
+  /** Places taken, also by those whose proxy has not named the client yet. */
   #openNow = 0;
+  /** How many those are. */
+  #unnamed = 0;
   readonly #stopping = new AbortController();
-  readonly #refusals = new Set<Promise<void>>();
+  readonly #refusals: Refusals;
   #accepted = 0;
   #stopped: Promise<void> | undefined;
 
@@ -108,10 +122,13 @@ export class Server implements AsyncDisposable {
       events: this.#events,
       pools: new BufferPools(),
       workload: { busy: 0 },
+      turns: new Turns(),
+      drain: new Drain(),
       closed: (connection) => this.#closed(connection),
     };
+    this.#refusals = new Refusals({ log, events: this.#events }, this.#shared.drain);
     this.#clock = setInterval(() => this.#tick(), tickMs(settings.clocks));
-    void this.#accept();
+    void acceptEach(listener, (conn) => this.#admit(conn), log);
   }
 
   /** Connections open now. */
@@ -129,65 +146,75 @@ export class Server implements AsyncDisposable {
     return this.#stopped !== undefined;
   }
 
-  /** Accepts until the listener is closed. A `for await` over the listener would end at the first EMFILE. */
-  async #accept(): Promise<void> {
-    for (let failures = 0;;) {
-      try {
-        this.#admit(await this.#listener.accept());
-        failures = 0;
-      } catch (error) {
-        if (error instanceof Deno.errors.BadResource || error instanceof Deno.errors.Interrupted) {
-          return; // closed
-        }
-        // A peer that was gone before it was accepted says nothing about the next one.
-        if (isPeerGone(error)) continue;
-        // EMFILE and the like: logged once, not twenty times a second.
-        if (failures++ === 0) this.#log.warn("accept.failed", { cause: error });
-        await new Promise((resolve) => setTimeout(resolve, ACCEPT_PAUSE_MS));
-      }
-    }
+  #admit(conn: Deno.TcpConn): void {
+    const { proxy } = this.#settings;
+    const address = conn.remoteAddr.hostname;
+    if (!proxy?.covers(address)) return this.#open(conn, { address });
+    // Whose connection this is decides whether there is a place for it: the proxy may say so, unless
+    // those that have not said it hold the last places.
+    if (!this.#isFull() || (this.#isFull(this.#unnamed) && this.#unnamed < MAX_BESIDES)) {
+      void this.#takeProxied(conn, proxy);
+    } else this.#refusals.add(conn, tooMany("max_connections"));
   }
 
-  #admit(conn: Deno.TcpConn): void {
-    const { proxy, maxConnections, count } = this.#settings;
-    try {
-      if ((count?.total ?? this.#openNow) >= maxConnections) {
-        throw new FxferError("too_many_connections", "Cannot accept: max_connections are open", {
-          fields: { retry_after_ms: RETRY_MS },
-          limit: "max_connections",
-        });
-      }
-      const address = conn.remoteAddr.hostname;
-      if (proxy?.covers(address)) this.#takeProxied(conn, proxy);
-      else this.#open(conn, { address });
-    } catch (error) {
-      this.#refuse(conn, error);
-    }
+  /** Whether all places are taken. @param besides So many that are taken do not count. */
+  #isFull(besides = 0): boolean {
+    const { maxConnections, count } = this.#settings;
+    return (count?.total ?? this.#openNow) - besides >= maxConnections;
+  }
+
+  /** Admits a connection of this address to a place, which another one may have to give up. */
+  #makeRoom(address: string): void {
+    // A connection may have been accepted in the same turn of the event loop in which the stop began.
+    this.#stopping.signal.throwIfAborted();
+    const { limiter, maxPerAddress = Infinity } = this.#settings;
+    limiter?.admitConnection(address);
+    if (this.#places.held(address) >= maxPerAddress) throw tooMany("per_address.connections");
+    if (!this.#isFull()) return;
+    const leaving = this.#connections.size + this.#unnamed - this.#openNow;
+    const idlest = leaving < MAX_BESIDES
+      ? this.#places.yields(address, performance.now())
+      : undefined;
+    if (idlest === undefined) throw tooMany("max_connections");
+    this.#vacate(idlest);
+    idlest.interrupt(
+      new FxferError("busy", "Cannot go on: another address needs the place", {
+        fields: { retry_after_ms: RETRY_MS },
+        limit: "max_connections",
+      }),
+    );
+  }
+
+  #vacate(connection: Connection): void {
+    if (this.#places.delete(connection)) this.#count(-1);
   }
 
   /** Reads from a proxy whose connection it forwards, then opens that connection. Never rejects. */
   async #takeProxied(conn: Deno.TcpConn, proxy: ProxyGate): Promise<void> {
     this.#count(1);
-    const { signal } = this.#stopping;
+    this.#unnamed++;
     try {
-      const arrival = await proxy.read(conn, signal).finally(() => this.#count(-1));
-      signal.throwIfAborted();
+      const arrival = await proxy.read(conn, this.#stopping.signal).finally(() => {
+        this.#count(-1);
+        this.#unnamed--;
+      });
       if (arrival === undefined) conn[Symbol.dispose]();
       else this.#open(conn, arrival);
     } catch (error) {
       if (isPeerGone(error)) conn[Symbol.dispose]();
-      else this.#refuse(conn, error);
+      else this.#refusals.add(conn, error);
     }
   }
 
   #open(conn: Deno.TcpConn, arrival: Arrival): void {
     try {
-      this.#settings.limiter?.admitConnection(arrival.address);
+      this.#makeRoom(arrival.address);
     } catch (error) {
-      return this.#refuse(conn, error, arrival.address);
+      return this.#refusals.add(conn, error, arrival.address);
     }
     const connection = new Connection(conn, ++this.#accepted, arrival, this.#shared, this.#log);
     this.#connections.add(connection);
+    this.#places.add(connection);
     this.#count(1);
     void connection.run();
   }
@@ -199,32 +226,8 @@ export class Server implements AsyncDisposable {
 
   #closed(connection: Connection): void {
     this.#connections.delete(connection);
-    this.#count(-1);
+    this.#vacate(connection);
     if (this.#connections.size === 0) this.#emptied();
-  }
-
-  /** Refuses a connection; a stop waits until the client was told. */
-  #refuse(conn: Deno.TcpConn, error: unknown, address = conn.remoteAddr.hostname): void {
-    const told = this.#tellRefusal(conn, error, address).finally(() => this.#refusals.delete(told));
-    this.#refusals.add(told);
-  }
-
-  /** Tells a client why it is not served, closing so that it can read that (S-TRF-8). Never rejects. */
-  async #tellRefusal(conn: Deno.TcpConn, error: unknown, address: string): Promise<void> {
-    const refused = { type: "connection.refused", address } as const;
-    const body = refusalOf(error, refused, { log: this.#log, events: this.#events });
-    const output = new Output(conn);
-    try {
-      if (this.#refusals.size >= MAX_REFUSING) return;
-      output.add(encodeReply(NOTICE, body));
-      await output.flush();
-      await conn.closeWrite();
-      await new Reader(conn, output).linger();
-    } catch {
-      // The client left before it was told.
-    } finally {
-      conn[Symbol.dispose]();
-    }
   }
 
   /**
@@ -253,7 +256,7 @@ export class Server implements AsyncDisposable {
         await this.#allClosed(LAST_MS);
       }
     }
-    await Promise.all(this.#refusals); // 2 s at most
+    await this.#refusals.told();
     await this.#owned?.[Symbol.asyncDispose]();
     clearInterval(this.#clock);
     this.#events.emit({ type: "server.stopped", rule: "S-DRN-1" });

@@ -30,6 +30,8 @@ const leaseFrom = (now: number, keepaliveMs: number): number => now + 2 * keepal
 /** Who attaches, and on what terms. Durations in milliseconds. */
 export interface AttachInit {
   readonly now: number;
+  /** The time by the wall clock, for the count of takeovers. @default now */
+  readonly wallTime?: number;
   readonly clientAddress: string;
   /** The server process that serves the connection. */
   readonly instance: string;
@@ -65,9 +67,10 @@ export interface Execution {
 
 /** A new session, attached to the connection that asked for it (S-CON-1). */
 export function createSession(init: SessionInit): SessionRecord {
-  const { now, ...terms } = init;
+  const { now, wallTime: _, ...terms } = init;
   return {
     ...terms,
+    clock: init.instance,
     version: 1,
     state: nextState(nextState("idle", "connect"), "authorise"),
     epoch: 1,
@@ -94,23 +97,25 @@ const NONE: readonly never[] = Object.freeze([]);
  * Attaches an authorised connection. The epoch goes up, so that another connection that is attached
  * until now is displaced: its saves are refused (S-TAKE-2).
  *
+ * @param isAlive Whether that connection may be alive: only then this counts as a takeover (S-TAKE-7).
  * @throws {FxferError} `session_expired` or `session_unknown`, decided by the time alone (S-CLK-1).
  */
-export function attach(record: SessionRecord, init: AttachInit): SessionRecord {
-  const { now } = init;
+export function attach(record: SessionRecord, init: AttachInit, isAlive = true): SessionRecord {
+  const { now, wallTime = now } = init;
   const life = lifeOf(record, now);
   const living = life === "attached" || life === "detached";
   const state = nextState(living ? record.state : life, "authorise");
   // When the lease has run out, the process of the old connection is dead: no connection is displaced.
-  const takeover = life === "attached";
+  const takeover = isAlive && life === "attached";
   return {
     ...record,
     version: record.version + 1,
     state,
     epoch: record.epoch + 1,
     instance: init.instance,
+    clock: init.instance,
     leaseUntil: leaseFrom(now, init.keepaliveMs),
-    takeovers: takeover ? [...record.takeovers, now].slice(-MAX_TAKEOVERS) : record.takeovers,
+    takeovers: takeover ? [...record.takeovers, wallTime].slice(-MAX_TAKEOVERS) : record.takeovers,
     clientAddress: init.clientAddress,
     lastActivityAt: now,
     detachedAt: null,
@@ -119,10 +124,14 @@ export function attach(record: SessionRecord, init: AttachInit): SessionRecord {
   };
 }
 
-/** Whether so many takeovers happened within 10 s that another one must be refused (S-TAKE-5). */
-export function isFlapping(record: SessionRecord, now: number): boolean {
-  const { takeovers } = record;
-  return takeovers.length >= MAX_TAKEOVERS && now - takeovers[0]! < FLAP_WINDOW_MS;
+/**
+ * Whether so many takeovers happened within 10 s that another one must be refused (S-TAKE-5). Takeovers
+ * are counted by the wall clock. One in the future was noted before that clock was set back, or by
+ * another host, and does not count: a client must not wait an hour for what a clock has done.
+ */
+export function isFlapping({ takeovers }: SessionRecord, wallTime: number): boolean {
+  const recent = takeovers.filter((at) => at <= wallTime && wallTime - at < FLAP_WINDOW_MS);
+  return recent.length >= MAX_TAKEOVERS;
 }
 
 /** Detaches the session because its connection is gone: the time to expiry begins (S-DIS-1). */

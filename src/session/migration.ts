@@ -72,7 +72,8 @@ export function arrive(
   if (kept !== undefined && (kept.moved === undefined || kept.epoch > session.epoch)) {
     throw new FxferError("replay_detected", "Cannot import session: it was imported before");
   }
-  const { moved: _moved, ...rest } = session;
+  // The times are those of the program that imports the session.
+  const { moved: _moved, clock: _clock, ...rest } = session;
   return {
     ...rest,
     version: (kept?.version ?? 0) + 1,

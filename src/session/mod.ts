@@ -123,6 +123,12 @@
  *   the file is there, the commit is finished, and a repeated frame gets its reply; if not, the
  *   intent is dropped, and the frame runs again.
  *
+ * - S-SEQ-7 What uses a number up: `ok`, `partial`, `checksum_mismatch`, a cancel, `session_closed`. What
+ *   does not: a refusal before the payload, and a failure that leaves the file where it was:
+ *   `incomplete`, `stalled`, `too_slow`, `storage_full`, `store_unavailable`, `internal_error`.
+ * - S-SEQ-8 A repeated frame is answered at once, and its payload is read away. An empty frame at the
+ *   file's end (`size` 0, the same `sha256` and `complete`) is a repetition, and the one to prefer.
+ *
  * After a lost connection a client connects again with the session's id and secret, and looks at
  * its frames that have no reply. A frame with a number below `next_sequence` has run, and a
  * repetition brings its reply (S-SEQ-1). The others have not run, and are sent again: an open file
@@ -152,6 +158,10 @@
  * - S-TAKE-5 A client that was displaced does not reconnect by itself. After five takeovers within
  *   10 s the next is refused with `takeover_flapping`, to be tried again after 5 s.
  * - S-TAKE-6 No lock outlives a connection, so no client ever waits for one.
+ * - S-TAKE-7 Takeovers count for S-TAKE-5 only where the displaced connection was alive: a server that
+ *   died in between does not count.
+ * - S-NOT-1 A notice, a frame that the server sends unasked, has `notice: true` in its data; replies do not.
+ *   A displaced connection is told `session_taken_over`, whatever it was doing, and no other error before.
  *
  * ## Moving to another server
  *
@@ -185,7 +195,7 @@
  * {@linkcode SessionRecord}. {@linkcode nextState} is the table of states; `lifecycle.ts` has every
  * change of a record as a function from one record to the next; {@linkcode lifeOf} says what a
  * session is at a given time; {@linkcode judge} and {@linkcode fingerprint} are the rules of
- * numbers; {@linkcode authorised} says who may attach; {@linkcode depart} and {@linkcode arrive}
+ * numbers; {@linkcode authorised} says who may attach; {@linkcode faultOf} finds a damaged record; {@linkcode depart} and {@linkcode arrive}
  * move a session.
  *
  * The state table must know the actions of the wire, but this folder imports no other folder, so
@@ -201,3 +211,5 @@ export * from "./sequence.ts";
 export * from "./lifecycle.ts";
 export * from "./migration.ts";
 export * from "./authorise.ts";
+export * from "./witness.ts";
+export * from "./check.ts";

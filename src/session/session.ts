@@ -98,6 +98,11 @@ export interface SessionRecord {
   readonly epoch: number;
   /** The server process that serves the attached connection; null while detached. */
   readonly instance: string | null;
+  /**
+   * The server process whose clock the times of this record are of: the one that it was last attached
+   * to. Absent in records that other programs have written.
+   */
+  readonly clock?: string;
   /** Until when that process counts as alive (S-CLK-4). */
   readonly leaseUntil: number;
   /** The times of the last takeovers, newest last, at most 5 (S-TAKE-5). */

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { FxferError } from "../errors.ts";
+import { storageFull } from "./io_errors.ts";
 
 /** How long an answer about free space is believed, in milliseconds: asking costs a system call. */
 const FREE_SPACE_MS = 1000;
@@ -57,19 +57,24 @@ export class Budget {
     return this.#reserved;
   }
 
-  /** Promises room. @throws {FxferError} `storage_full`, and nothing has changed. */
-  reserve(bytes: number): void {
+  /**
+   * Promises room.
+   *
+   * @param written How much of it is on the disk already, as the beginning of a file that goes on.
+   * @throws {FxferError} `storage_full`, and nothing has changed.
+   */
+  reserve(bytes: number, written = 0): void {
     const within = this.#ledger?.reserve(bytes, this.#limit) ??
       (this.#limit === 0 || bytes <= this.#limit - this.#used - this.#reserved);
     if (!within) {
-      throw new FxferError("storage_full", "Cannot admit upload: the storage budget is used up");
+      throw storageFull("Cannot admit upload", "the storage budget is used up");
     }
-    if (this.#freeSpace !== undefined && !this.#fits(bytes, this.#freeSpace)) {
+    if (this.#freeSpace !== undefined && !this.#fits(bytes - written, this.#freeSpace)) {
       this.#ledger?.release(bytes);
-      throw new FxferError("storage_full", "Cannot admit upload: no free space on the disk");
+      throw storageFull("Cannot admit upload", "no free space on the disk");
     }
     this.#reserved += bytes;
-    this.#unwritten += bytes;
+    this.#unwritten += bytes - written;
   }
 
   /** Whether the disk has room. An answer up to a second old is enough for a yes, but never for a no. */

@@ -5,9 +5,12 @@
  *
  * @module
  */
-import type { DiskParts } from "./disk_parts.ts";
+import type { Claim } from "./claims.ts";
+import type { DiskParts, ReadingParts } from "./disk_parts.ts";
+import type { Position } from "./manifest.ts";
+import { formatEntry } from "./manifest_lines.ts";
 import { folderOf } from "./naming.ts";
-import type { FileSpec, StoredFile } from "./types.ts";
+import type { FileSpec, MayPublish, StoredFile } from "./types.ts";
 
 /** A file whose bytes are all in the folder, flushed where the level asks for it. */
 export interface WholeFile {
@@ -16,24 +19,49 @@ export interface WholeFile {
   readonly finalPath: string;
   readonly size: number;
   readonly sha256: string;
-  /** At level `durable`: the line is written, and only its flush has failed so far. */
-  listed?: boolean;
+  /** A session's record names the file: others may finish it, so it never loses its final name again. */
+  readonly announced?: boolean;
+  /** Whether it has its final name, without the line that belongs to it. */
+  named?: boolean;
+  /** Where the line begins and ends, once it is written; at level `durable` its flush may have failed. */
+  listed?: Position | undefined;
 }
 
 /**
  * Commits at level `process` or `data`. It works synchronously, because each step is one short system
  * call and the way to the thread pool and back would take longer. If the line cannot be written, the
- * file loses its final name again.
+ * file loses its final name again, unless it was announced.
+ *
+ * @param claim The claim of the file's upload id; without one the claim of the process is used.
  */
-export function commitNow(parts: DiskParts, file: WholeFile): StoredFile {
-  parts.folder.giveFinalName(file.temporaryPath, file.finalPath);
+export function commitNow(
+  parts: DiskParts,
+  file: WholeFile,
+  claim?: Claim,
+  mayPublish?: MayPublish,
+): StoredFile {
+  const line = lineOf(parts, file);
+  (claim ?? parts.reading?.claims.own)?.write(line);
+  mayPublish?.();
+  giveName(parts, file);
   try {
-    appendLine(parts, file);
+    append(parts, file, line);
   } catch (error) {
-    parts.folder.takeFinalNameBack(file.temporaryPath, file.finalPath);
+    takeNameBack(parts, file);
     throw error;
   }
   return remember(parts, file);
+}
+
+function giveName({ folder }: DiskParts, file: WholeFile): void {
+  if (file.named !== true) folder.giveFinalName(file.temporaryPath, file.finalPath);
+  file.named = true;
+}
+
+function takeNameBack({ folder }: DiskParts, file: WholeFile): void {
+  if (file.announced === true) return;
+  folder.takeFinalNameBack(file.temporaryPath, file.finalPath);
+  file.named = false;
 }
 
 /**
@@ -44,17 +72,34 @@ export function commitNow(parts: DiskParts, file: WholeFile): StoredFile {
  * away. The commit throws, so the sender gets no `ok` and the upload id is not remembered; a second call
  * with the same `file` flushes once more.
  */
-export async function commitDurably(parts: DiskParts, file: WholeFile): Promise<StoredFile> {
-  if (file.listed !== true) {
-    parts.folder.giveFinalName(file.temporaryPath, file.finalPath);
+export async function commitDurably(
+  parts: DiskParts,
+  { manifest }: ReadingParts,
+  file: WholeFile,
+  claim: Claim,
+  mayPublish?: MayPublish,
+): Promise<StoredFile> {
+  if (file.listed === undefined) {
+    const { finalPath } = file;
+    const line = lineOf(parts, file);
+    claim.write(line);
+    const before = [manifest.file, manifest.follow()] as const;
+    // During the flush another finisher of this commit, for whom it looks cut short, may list the file.
+    const listedMeanwhile = () => {
+      manifest.follow();
+      return manifest.positionOf(finalPath, manifest.file === before[0] ? before[1] : 0);
+    };
+    mayPublish?.();
+    giveName(parts, file);
     try {
-      await syncFolders(parts, file.finalPath);
-      appendLine(parts, file);
+      await syncFolders(parts, finalPath);
+      mayPublish?.(); // else the line is the next holder's work
+      file.listed = listedMeanwhile();
+      if (file.listed === undefined) append(parts, file, line);
     } catch (error) {
-      parts.folder.takeFinalNameBack(file.temporaryPath, file.finalPath);
+      if (listedMeanwhile() === undefined) takeNameBack(parts, file);
       throw error;
     }
-    file.listed = true;
   }
   await parts.manifestSync.sync("");
   return remember(parts, file);
@@ -68,18 +113,24 @@ export async function syncFolders(parts: DiskParts, path: string): Promise<void>
   await Promise.all(waits);
 }
 
-/** Adds the line of a file that has its final name, and counts its bytes. */
-export function appendLine(parts: DiskParts, { spec, finalPath, size, sha256 }: WholeFile): void {
-  parts.manifest.append({ ...spec, path: finalPath, size, sha256, time: parts.now() });
-  parts.budget.add(size);
+/** The line, without its LF, that a file gets now. */
+export function lineOf(
+  { now }: DiskParts,
+  { spec, finalPath: path, size, sha256 }: WholeFile,
+): string {
+  return formatEntry({ ...spec, path, size, sha256, time: now() });
 }
 
-/** Remembers the upload id of a file that is listed, and returns what its sender is told. */
-export function remember(
-  { index }: DiskParts,
-  { spec: { mimeType, uploadId }, finalPath: path, size, sha256 }: WholeFile,
-): StoredFile {
+/** Adds the line of a file that has its final name, and counts its bytes. */
+export function append(parts: DiskParts, file: WholeFile, line: string): void {
+  file.listed = parts.manifest.append(line, file.finalPath);
+  parts.budget.add(file.size);
+}
+
+/** Remembers the upload id of a file that this process has listed, and returns what its sender is told. */
+export function remember(parts: DiskParts, file: WholeFile): StoredFile {
+  const { spec: { mimeType, uploadId }, finalPath: path, size, sha256, listed } = file;
   const stored: StoredFile = { path, size, sha256, mimeType, replayed: false };
-  index.set(uploadId, stored);
+  if (listed !== undefined) parts.index.add(uploadId, stored, ...listed);
   return stored;
 }

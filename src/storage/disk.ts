@@ -1,10 +1,16 @@
 /** The file storage on a disk: holds the parts together and hands each call to the file that does it. @module */
 import { checkDigest } from "./digest.ts";
-import { creation, type DiskParts, nameFile, removeQuietly } from "./disk_parts.ts";
+import {
+  creation,
+  type DiskParts,
+  nameFile,
+  type ReadingParts,
+  removeQuietly,
+} from "./disk_parts.ts";
 import { asStorageError } from "./io_errors.ts";
-import { refresher } from "./known_files.ts";
+import { tryLock } from "./locks.ts";
 import { temporaryName } from "./naming.ts";
-import { type DiskStorageOptions, openParts } from "./open.ts";
+import { closeParts, type DiskStorageOptions, openParts } from "./open.ts";
 import { partialFiles } from "./partials.ts";
 import { PUT_NOW_BYTES, PUT_ON_THREAD_POOL_BYTES, putNow, putOnThreadPool } from "./put.ts";
 import { recoverSealed, sweepOrphans } from "./recovery.ts";
@@ -12,6 +18,7 @@ import type {
   Durability,
   FileSpec,
   FileStorage,
+  MayPublish,
   PartialFiles,
   PutSpec,
   SealedFile,
@@ -72,12 +79,13 @@ export class DiskStorage implements FileStorage {
   private constructor(parts: DiskParts) {
     this.#parts = parts;
     this.find = (uploadId) => parts.index.get(uploadId);
-    if (parts.folder.tier === "W") return;
+    const { reading } = parts;
+    if (reading === undefined) return;
     this.partials = partialFiles(parts);
-    this.recover = (sealed, spec) => recoverSealed(parts, sealed, spec);
-    this.refresh = refresher(parts);
+    this.recover = (sealed, spec) => recoverSealed(parts, reading, sealed, spec);
+    this.refresh = () => refresh(parts, reading);
     this.sweep = (isLive, olderThanMs = SWEEP_OLDER_THAN_MS) =>
-      sweepOrphans(parts, isLive, olderThanMs);
+      sweepOrphans(parts, reading, isLive, olderThanMs);
   }
 
   /**
@@ -110,25 +118,37 @@ export class DiskStorage implements FileStorage {
    *
    * @param crowded Other requests wait for this thread: the thread pool writes files from 16 KiB on.
    */
-  put(spec: PutSpec, bytes: Uint8Array, crowded = false): StoredFile | Promise<StoredFile> {
+  put(
+    spec: PutSpec,
+    bytes: Uint8Array,
+    crowded = false,
+    mayPublish?: MayPublish,
+  ): StoredFile | Promise<StoredFile> {
     const parts = this.#parts;
     const small = parts.durability === "process" && bytes.length <= PUT_NOW_BYTES;
     if (small && (!crowded || bytes.length < PUT_ON_THREAD_POOL_BYTES)) {
-      return putNow(parts, spec, bytes);
+      return putNow(parts, spec, bytes, mayPublish);
     }
     // A repeated upload needs no room, and putNow answers it before it reserves any.
     if (spec.uploadId !== undefined && parts.index.get(spec.uploadId) !== undefined) {
-      return putNow(parts, spec, bytes);
+      return putNow(parts, spec, bytes, mayPublish);
     }
-    return small ? putOnThreadPool(parts, spec, bytes) : this.#putAsUpload(spec, bytes);
+    return small
+      ? putOnThreadPool(parts, spec, bytes, mayPublish)
+      : this.#putAsUpload(spec, bytes, mayPublish);
   }
 
-  async #putAsUpload(spec: PutSpec, bytes: Uint8Array): Promise<StoredFile> {
-    const upload = await this.begin({ ...spec, reserve: bytes.length });
+  async #putAsUpload(
+    spec: PutSpec,
+    bytes: Uint8Array,
+    mayPublish?: MayPublish,
+  ): Promise<StoredFile> {
+    const upload = this.#begin({ ...spec, reserve: bytes.length });
+    upload.announced = false;
     try {
       await upload.write(bytes);
       checkDigest(spec.sha256, (await upload.seal()).sha256);
-      return await upload.publish();
+      return await upload.publish(mayPublish);
     } catch (error) {
       await upload.discard();
       throw error;
@@ -138,6 +158,10 @@ export class DiskStorage implements FileStorage {
   /** Reserves room for a file and makes it under its temporary name. */
   // deno-lint-ignore require-await -- opening is one short system call, refusals are rejections
   async begin(spec: FileSpec): Promise<Upload> {
+    return this.#begin(spec);
+  }
+
+  #begin(spec: FileSpec): DiskUpload {
     const parts = this.#parts;
     parts.budget.reserve(spec.reserve);
     try {
@@ -147,6 +171,8 @@ export class DiskStorage implements FileStorage {
         names.temporaryPath,
         () => Deno.openSync(path, { write: true, ...creation(parts) }),
       );
+      // Whoever wants to go on with the file, or to sweep it, learns that it is being written.
+      if (parts.reading !== undefined) tryLock(file);
       return new DiskUpload(parts, { ...names, spec, file, hash: parts.sha256(), offset: 0 });
     } catch (error) {
       parts.budget.release(spec.reserve, 0);
@@ -160,12 +186,11 @@ export class DiskStorage implements FileStorage {
     const { folder, manifest, randomHex } = this.#parts;
     const path = folder.tier === "W" ? `.probe_${randomHex(16)}` : temporaryName(randomHex);
     try {
-      // This comes first: it makes missing folders again, and the manifest is in one of them.
       folder.withFolders(
         path,
         () => Deno.writeFileSync(folder.at(path), PROBE, creation(this.#parts)),
       );
-      manifest.checkPath();
+      manifest.check();
     } catch (error) {
       throw asStorageError("Cannot use storage", error);
     } finally {
@@ -178,8 +203,19 @@ export class DiskStorage implements FileStorage {
     if (!this.#open) return;
     this.#open = false;
     for (const upload of [...this.#parts.open.values()]) await upload.release();
-    this.#parts.manifest.close();
+    closeParts(this.#parts);
   }
 }
 
 const PROBE = new Uint8Array([0x0a]);
+
+/** Learns what other processes have stored. Where that fails, an upload with an id fails later, and says why. */
+function refresh({ log }: DiskParts, { known }: ReadingParts): Promise<void> | undefined {
+  const failed = (cause: unknown) => log.warn("storage.unlearned", { cause });
+  try {
+    return known.refresh()?.catch(failed);
+  } catch (error) {
+    failed(error);
+    return undefined;
+  }
+}

@@ -2,13 +2,25 @@
 import type { Hash } from "node:crypto";
 import type { Logger } from "../log.ts";
 import type { Budget } from "./budget.ts";
+import type { Claims } from "./claims.ts";
 import type { Flush, GroupSync } from "./flush.ts";
 import type { StorageFolder } from "./folder.ts";
+import type { KnownFiles } from "./known_files.ts";
 import type { Manifest } from "./manifest.ts";
 import type { ExtensionTable } from "./media_types.ts";
 import { type Naming, type RandomHex, sessionName, simpleName, temporaryName } from "./naming.ts";
+import type { ReadableManifest } from "./readable_manifest.ts";
 import type { Durability, FileSpec, Upload } from "./types.ts";
 import type { UploadIndex } from "./upload_index.ts";
+
+/** What only a process has that may read the folder (tier RW). */
+export interface ReadingParts {
+  /** The same as {@linkcode DiskParts.manifest}. */
+  readonly manifest: ReadableManifest;
+  /** The same as {@linkcode DiskParts.index}. */
+  readonly known: KnownFiles;
+  readonly claims: Claims;
+}
 
 /** The parts of one DiskStorage; open.ts makes them. */
 export interface DiskParts {
@@ -17,6 +29,8 @@ export interface DiskParts {
   readonly manifest: Manifest;
   readonly budget: Budget;
   readonly index: UploadIndex;
+  /** Undefined in tier W. */
+  readonly reading: ReadingParts | undefined;
   readonly flush: Flush;
   /** Lets uploads share flushes of folders; its keys are paths for the system. */
   readonly folderSync: GroupSync;
@@ -33,8 +47,6 @@ export interface DiskParts {
   readonly randomHex: RandomHex;
   /** The uploads that hold an open file, by temporary path. */
   readonly open: Map<string, Upload>;
-  /** The commits under way at level `durable`, by upload id. */
-  readonly committing: Map<string, Promise<unknown>>;
 }
 
 /** Chooses the temporary and the final name of a new file; in tier W they are the same. */

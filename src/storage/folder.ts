@@ -19,8 +19,6 @@ export class StorageFolder {
   readonly tier: Tier;
   readonly #made = new Set<string>();
   readonly #exists: (path: string) => boolean;
-  /** Called after somebody removed the folder and it was made again; open.ts sets it. */
-  remade: () => void = () => {};
 
   /**
    * @param folder As the permission names it; trailing slashes are dropped.
@@ -37,11 +35,13 @@ export class StorageFolder {
     return `${this.root}/${path}`;
   }
 
-  /** Makes the storage folder (and `.incoming` in tier RW) if they are missing. */
+  /**
+   * Makes the storage folder (and `.incoming` in tier RW) if they are missing. The folder itself may be
+   * a link to one, because the operator has named it; what is in it may not.
+   */
   make(): void {
     this.#made.clear();
     Deno.mkdirSync(this.root, { recursive: true, mode: 0o750 });
-    this.#mustBeFolder(this.root);
     if (this.tier === "RW") this.#makeFolder(INCOMING);
   }
 
@@ -97,7 +97,6 @@ export class StorageFolder {
     } catch (error) {
       if (!isAbsent(error)) throw error;
       this.make();
-      this.remade();
       this.makeFolderOf(path);
       return action();
     }
@@ -127,8 +126,12 @@ export class StorageFolder {
 
   /** Undoes {@linkcode giveFinalName} for a file whose line could not be written. */
   takeFinalNameBack(temporaryPath: string, finalPath: string): void {
-    if (this.tier === "W") this.#setMode(finalPath, 0o200);
-    else Deno.renameSync(this.at(finalPath), this.at(temporaryPath));
+    try {
+      if (this.tier === "W") this.#setMode(finalPath, 0o200);
+      else Deno.renameSync(this.at(finalPath), this.at(temporaryPath));
+    } catch (error) {
+      if (!isAbsent(error)) throw error; // somebody has replaced the storage folder
+    }
   }
 
   /** Removes a file; does nothing if it is absent. */
@@ -158,5 +161,11 @@ export class StorageFolder {
       if (isAbsent(error)) return undefined;
       throw error;
     }
+  }
+
+  /** Whether a path leads to this open file: false for one that was renamed, removed or replaced. Takes tier RW. */
+  holds(path: string, { ino, dev }: Deno.FileInfo): boolean {
+    const info = this.kind(path);
+    return info !== undefined && info.ino === ino && info.dev === dev;
   }
 }

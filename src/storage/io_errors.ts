@@ -38,6 +38,15 @@ function isFull(error: unknown): boolean {
   return error instanceof Error && (FULL_NUMBERS[Deno.build.os]?.test(error.message) ?? false);
 }
 
+/** After so many milliseconds a client looks whether there is room again (S-TRF-10). */
+const FULL_RETRY_MS = 5000;
+
+/** The error where only room is missing. @param action What could not be done: "Cannot write upload". */
+export function storageFull(action: string, reason: string, cause?: unknown): FxferError {
+  const fields = { retry_after_ms: FULL_RETRY_MS };
+  return new FxferError("storage_full", `${action}: ${reason}`, { cause, fields });
+}
+
 /**
  * The {@linkcode FxferError} for a failure of the file system: `storage_full` where only room is
  * missing, else `internal_error`. The failure itself becomes the cause.
@@ -47,6 +56,6 @@ function isFull(error: unknown): boolean {
 export function asStorageError(action: string, cause: unknown): FxferError {
   if (cause instanceof FxferError) return cause;
   return isFull(cause)
-    ? new FxferError("storage_full", `${action}: no room left`, { cause })
+    ? storageFull(action, "no room left", cause)
     : new FxferError("internal_error", `${action}: the file system refused`, { cause });
 }

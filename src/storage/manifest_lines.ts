@@ -11,7 +11,7 @@ export interface ManifestEntry
   readonly time: number;
 }
 
-/** The line with its LF. JSON escapes line feeds inside of texts, so an entry is always one line. */
+/** The line without its LF. JSON escapes line feeds inside of texts, so an entry is always one line. */
 export function formatEntry(entry: ManifestEntry): string {
   return JSON.stringify({
     path: entry.path,
@@ -24,7 +24,29 @@ export function formatEntry(entry: ManifestEntry): string {
     sequence: entry.session?.sequence,
     upload_id: entry.uploadId,
     client: entry.clientAddress,
-  }) + "\n";
+  });
+}
+
+/** Ends a line. */
+export const LF = 10;
+
+const encoder = new TextEncoder();
+let buffer = new Uint8Array([LF, ...new Uint8Array(4095)]);
+
+/**
+ * The bytes of a line, its LF added, valid until the next call.
+ *
+ * @param afterTear Whether a line feed comes before it, because the file may end inside another line.
+ */
+export function encodeLine(line: string, afterTear = false): Uint8Array {
+  const most = 3 * line.length + 2;
+  if (most > buffer.length) {
+    buffer = new Uint8Array(most);
+    buffer[0] = LF;
+  }
+  const { written } = encoder.encodeInto(line, buffer.subarray(1));
+  buffer[written + 1] = LF;
+  return buffer.subarray(afterTear ? 0 : 1, written + 2);
 }
 
 /** The entry of a line; undefined if the line is malformed. Whoever uses the path must check it. */
@@ -55,22 +77,81 @@ export function parseEntry(line: string): ManifestEntry | undefined {
 const textOf = (value: unknown) => typeof value === "string" ? value : undefined;
 
 /** A line has a name of at most 255 bytes and less than 512 others. A longer one is malformed. */
-const MAX_LINE_BYTES = 16384;
+export const MAX_LINE_BYTES = 16384;
 
 const CHUNK_BYTES = 65536;
 
-/** One line of the manifest. */
-export interface ManifestLine {
-  /** Counted from 1. */
-  readonly number: number;
+/** One line of a manifest. */
+export interface RawLine {
   /** The position of its first byte. */
   readonly start: number;
   /** The position after its LF. */
   readonly end: number;
-  /** Undefined if the line is malformed. */
-  readonly entry: ManifestEntry | undefined;
+  /** Without the LF; undefined if the line is too long to be one of a manifest. */
+  readonly text: string | undefined;
   /** Whether the file ends inside this line. */
   readonly torn: boolean;
+}
+
+/** The entry that a line stands for; undefined if the line is torn or malformed. */
+export function entryOf({ text, torn }: RawLine): ManifestEntry | undefined {
+  return torn || text === undefined ? undefined : parseEntry(text);
+}
+
+/**
+ * Yields the lines of a file that begin at `from` or later and before `until`, in constant memory.
+ *
+ * @param from The position of the first byte of a line.
+ */
+export function* readLines(
+  file: Deno.FsFile,
+  from: number,
+  until: number = Infinity,
+): Generator<RawLine> {
+  const decoder = new TextDecoder();
+  const chunk = new Uint8Array(CHUNK_BYTES);
+  /** The beginning of a line whose end has not been read. Stays empty while a too long line is skipped. */
+  let rest = new Uint8Array(0);
+  let start = from;
+  let position = from;
+  while (start < until) {
+    file.seekSync(position, Deno.SeekMode.Start); // whoever takes the lines may read elsewhere
+    const count = file.readSync(chunk);
+    if (count === null) break;
+    const overlong = position - start > rest.length;
+    const bytes = new Uint8Array(rest.length + count);
+    bytes.set(rest);
+    bytes.set(chunk.subarray(0, count), rest.length);
+    const base = position - rest.length;
+    position += count;
+    let at = 0;
+    for (let lf = bytes.indexOf(LF); lf >= 0 && start < until; lf = bytes.indexOf(LF, at)) {
+      const end = base + lf + 1;
+      const whole = at > 0 || !overlong;
+      const text = whole ? decoder.decode(bytes.subarray(at, lf)) : undefined;
+      yield { start, end, text, torn: false };
+      start = end;
+      at = lf + 1;
+    }
+    rest = bytes.subarray(at);
+    if (position - start > MAX_LINE_BYTES) rest = new Uint8Array(0);
+  }
+  if (position > start && start < until) {
+    yield { start, end: position, text: undefined, torn: true };
+  }
+}
+
+/** The entry whose line begins at a position; undefined if there is no whole one. */
+export function readEntryAt(file: Deno.FsFile, position: number): ManifestEntry | undefined {
+  for (const line of readLines(file, position, position + 1)) return entryOf(line);
+}
+
+/** One line of a manifest that is read from its beginning. */
+export interface ManifestLine extends Pick<RawLine, "start" | "end" | "torn"> {
+  /** Counted from 1. */
+  readonly number: number;
+  /** Undefined if the line is malformed. */
+  readonly entry: ManifestEntry | undefined;
 }
 
 /**
@@ -84,39 +165,10 @@ export async function* readManifest(path: string, from = 0): AsyncGenerator<Mani
   if (!(await Deno.lstat(path).catch(unlessAbsent))?.isFile) return;
   using file = await Deno.open(path, { read: true }).catch(unlessAbsent);
   if (file === undefined) return;
-  if (from > 0) await file.seek(from, Deno.SeekMode.Start);
-  const decoder = new TextDecoder();
-  const chunk = new Uint8Array(CHUNK_BYTES);
-  /** The beginning of a line whose end has not been read. Stays empty while a too long line is skipped. */
-  let rest = new Uint8Array(0);
-  let lineStart = from;
-  let position = from;
   let number = 0;
-  for (;;) {
-    const count = await file.read(chunk);
-    if (count === null) break;
-    const overlong = position - lineStart > rest.length;
-    const bytes = new Uint8Array(rest.length + count);
-    bytes.set(rest);
-    bytes.set(chunk.subarray(0, count), rest.length);
-    const base = position - rest.length;
-    position += count;
-    let at = 0;
-    for (let lf = bytes.indexOf(10); lf >= 0; lf = bytes.indexOf(10, at)) {
-      number++;
-      const end = base + lf + 1;
-      if (end - lineStart > 1) {
-        const whole = at > 0 || !overlong;
-        const entry = whole ? parseEntry(decoder.decode(bytes.subarray(at, lf))) : undefined;
-        yield { number, start: lineStart, end, entry, torn: false };
-      }
-      lineStart = end;
-      at = lf + 1;
-    }
-    rest = bytes.subarray(at);
-    if (position - lineStart > MAX_LINE_BYTES) rest = new Uint8Array(0);
-  }
-  if (position > lineStart) {
-    yield { number: number + 1, start: lineStart, end: position, entry: undefined, torn: true };
+  for (const line of readLines(file, from)) {
+    number++;
+    const { start, end, torn } = line;
+    if (line.text !== "") yield { number, start, end, torn, entry: entryOf(line) };
   }
 }

@@ -35,6 +35,27 @@
  * run as tests: `tests/examples/memory_storage.ts` is a storage from scratch without a capability, and
  * `tests/examples/image_storage.ts` wraps the disk and takes images only.
  *
+ * ## The rules of the disk
+ *
+ * - S-MAN-1 `commits.jsonl`, the manifest, lists the whole files: one JSON object and LF a line, with `path`,
+ *   `size`, `sha256`, `mime_type`, `time` and, where known, `name`, `session`, `sequence`, `upload_id` and
+ *   `client`. A line without LF is torn and counts as not there. Whoever appends after a torn line begins
+ *   with LF, whichever process tore it. Lines of one path are one file, and the last one says what it is.
+ * - S-MAN-2 A file under a final name without a line is not committed. Who starts, the sweep, and the next
+ *   try with its upload id complete it where a claim or an intent says what it is, once its process has
+ *   died. Any other file is left alone: somebody may have moved the manifest away that lists it.
+ * - S-MAN-3 The manifest is the file that its path leads to, not the one that a process has open. A manifest
+ *   that was moved away or removed is followed by a new one (so rotation needs no signal; ids in the one
+ *   before still hold for the processes that run). A storage folder that was replaced, or that a file system
+ *   was mounted over, is adopted with what is in it, and the log says so.
+ * - S-TRF-10 A full disk or a failed write keeps what was durable: the offset stays where it was, and the
+ *   upload goes on from there when there is room. `storage_full` says `retry_after_ms`. What was answered
+ *   `partial` is dropped only by expiry, by a cancel, or with the folder.
+ * - S-TRF-11 An upload id (S-TRF-9) holds for everything that shares the folder, as long as the manifest has
+ *   its line: other connections, workers and servers, restarts, both modes. Of two tries under way at once
+ *   the first to publish wins, and the other is answered its result; it waits up to 2 s for the outcome,
+ *   then the answer is `busy`.
+ *
  * ## The disk: two tiers
  *
  * What the process may do in the folder decides how a file comes to be, and which capabilities there are:
@@ -47,24 +68,38 @@
  * | names that can be trusted | those with a line, or with another mode than 0200 | all final names |
  * | capabilities | `find` | all |
  * | after a restart | nothing can be read: partial files stay for people to remove, upload ids are forgotten, the budget counts from 0 | partial files are reopened, recovered or swept; ids and bytes come from the manifest |
+ * | S-MAN-1 | the last byte cannot be read: after lines of others the next one begins with LF in any case | the last byte is read |
+ * | S-MAN-2 | claims cannot be read, so there are none: a whole file whose line is missing stays as it is | as said |
+ * | S-MAN-3 | the path is opened for each line; whether the folder is another one shows only when something is missing in it | the path is looked at once a millisecond, and lines since the last look are written again |
+ * | S-TRF-10, S-TRF-11 | partial files end with their connection, and ids hold for one process | as said |
  * | durability | `process`, `data` | and `durable`: to flush a folder it must be opened for reading |
- * | planted symbolic links | createNew refuses one as the last part of a path, one in place of a session's folder is removed; the manifest cannot be looked at | lstat refuses them when a folder is made or first used, and whenever the manifest is opened |
+ * | planted symbolic links | createNew refuses one as the last part of a path, one in place of a session's folder is removed; the manifest cannot be looked at | lstat refuses them when a folder is made or first used, and whenever the manifest or a claim is opened |
  * | planted FIFOs | createNew refuses them; the manifest is opened without blocking, and its handle must be a regular file | the same |
  *
  * ## The order of writes, and what a crash leaves
  *
- * | step | a crash after it leaves |
- * | --- | --- |
- * | 1. bytes under the temporary name | a partial file. RW: reopened if a session names it, else swept. W: mode 0200, without a line |
- * | 2. seal: contents flushed (`data`, `durable`), digest fixed | the same; if the session store has the intent, `recover` finishes the commit |
- * | 3. final name (RW: rename; W: mode) | a whole file without a line, for which no `ok` was sent: `recover` adds the line; without an intent `verifyFolder` shows it as extra |
- * | 4. folders flushed (`durable`) | the same, after a power cut too |
- * | 5. the line, one write in append mode | a stored file. The sender has no `ok` and sends again: its upload id is known |
- * | 6. manifest flushed (`durable`) | the same, after a power cut too |
+ * A *claim* is a small file in `.claims` that its holder has locked, with the line that the holder is about
+ * to write (claims.ts). The lock ends when the holder dies, not while it stands still.
  *
- * So a line never stands for a file that is not whole, and `ok` comes after the line. Half a line (the disk
- * was full, the power was cut) is cut off at the next start in tier RW, and ended with a line feed in tier
- * W; readers skip it.
+ * | step | on the disk after it | a crash after it leaves | who finishes |
+ * | --- | --- | --- | --- |
+ * | 1. bytes under the temporary name, whose file is locked | a part, durable up to the last checkpoint | a partial file without a lock. W: mode 0200, without a line | a session that names it reopens it, without a copy because nobody holds the lock; else the sweep removes it after 10 minutes |
+ * | 2. seal: contents flushed (`data`, `durable`), digest fixed | all bytes | the same; if the session store has the intent, a sealed file | `recover` for the session's next holder, or the sweep as in 1 |
+ * | 3. claim taken, line written into it | the same, and the claim | the same. The claim has no holder, and its final name is free | who starts, the sweep or the next try with the upload id ends the claim; the file as in 2 |
+ * | 4. final name (RW: rename; W: mode) | a whole file, the claim | a whole file without a line, for which no `ok` was sent | those of 3 write the line that stands in the claim; `recover` does so from the intent |
+ * | 5. folders flushed (`durable`) | the same, after a power cut too | the same | the same |
+ * | 6. the line, one write in append mode | a stored file, the claim | a stored file. The sender has no `ok` and sends again: its upload id is known. Half a line counts as none, and is as in 4 | those of 3 find the line and end the claim |
+ * | 7. manifest flushed (`durable`) | the same, after a power cut too | the same | the same |
+ * | 8. claim ended | a stored file | a stored file | nobody needs to |
+ *
+ * A line never stands for a file that is not whole, and `ok` comes after the line. A process that stands
+ * still between two steps keeps its locks: others take its partial file over as a copy, finish its commit
+ * only by its intent, and answer `busy` to its upload id. When it wakes, it finds its temporary file gone, or
+ * its line written, and a second line does no harm. Two finishers of one commit write the same line. No step
+ * goes by a clock; the sweep's 10 minutes only tell orphans from files whose session has no record yet.
+ *
+ * Half a line at the end is cut off by the next process that starts, if no other has the manifest open (each
+ * has a shared lock on it); otherwise it stays, and the next line begins after it.
  *
  * ## Decisions, and what was not chosen
  *
@@ -74,6 +109,12 @@
  *   would refuse a used name by itself: a link and a removal cost twice as much, and a crash between them
  *   leaves two names (folder.ts).
  * - Names have 128 random bits, not the 16 of older servers, which collided within 5,000 files.
+ * - Upload ids share 4,096 claims that are locked with flock, and not a file each: to make and remove one
+ *   takes 12 µs in memory and some 40 on ext4, a lock and two writes take 9. Files without an id share one
+ *   claim a process, at 1 µs each.
+ * - The index of upload ids keeps a position in the manifest for each id, 16 bytes in a flat table, and reads
+ *   the line when an id is asked for. A Map of 100,000 entries took 35 MB, and to forget the oldest one for
+ *   each new one became slower with every entry removed: 25 s for 300,000 lines at a start, now 1 s.
  * - The list of stored files is a text file, to which each line is appended by one write, and not a
  *   database: several processes may append without a lock, a crash damages the last line at most, and any
  *   tool can read the list.
@@ -90,8 +131,11 @@
  *   write.
  * - Whoever can write to the folder can put a symbolic link in place of a session's folder after fxfer has
  *   looked at it.
- * - If somebody *moves* the manifest away (instead of removing it), the server goes on writing to the moved
- *   file until a restart.
+ * - A process that is killed within a millisecond after the manifest was moved away may have left its last
+ *   lines in the moved file only.
+ * - A budget goes on counting the files of a folder that was replaced while the server ran.
+ * - A file system without locks (some network ones) has no claims worth the name: there, two tries at one
+ *   moment in two processes may store a file twice, and whoever goes on with a partial file copies it.
  *
  * @module
  */
@@ -99,6 +143,7 @@ export type {
   Durability,
   FileSpec,
   FileStorage,
+  MayPublish,
   PartialFile,
   PartialFiles,
   PutSpec,

@@ -2,16 +2,19 @@
 import { FxferError } from "../errors.ts";
 import { type Logger, silentLogger } from "../log.ts";
 import { Budget, type BudgetLedger } from "./budget.ts";
-import type { DiskParts } from "./disk_parts.ts";
+import { Claims } from "./claims.ts";
+import type { DiskParts, ReadingParts } from "./disk_parts.ts";
 import { type Flush, GroupSync, systemFlush } from "./flush.ts";
 import { StorageFolder } from "./folder.ts";
 import { asStorageError } from "./io_errors.ts";
-import { readKnownFiles } from "./known_files.ts";
-import { Manifest } from "./manifest.ts";
+import { KnownFiles, readKnownFiles } from "./known_files.ts";
+import { type Manifest, WriteOnlyManifest } from "./manifest.ts";
 import { loadExtensions } from "./media_types.ts";
-import { createRandomHex, type Naming } from "./naming.ts";
+import { createRandomHex, type Naming, type RandomHex } from "./naming.ts";
+import { finishAllLeft } from "./once.ts";
+import { ReadableManifest } from "./readable_manifest.ts";
 import type { Durability, Tier } from "./types.ts";
-import { UploadIndex } from "./upload_index.ts";
+import { MemoryIndex } from "./upload_index.ts";
 
 /** How a DiskStorage keeps files.
  * @category Storage */
@@ -35,7 +38,9 @@ export interface DiskStorageOptions {
   /** Sums up what several storages on the folder hold, where they share one budget. */
   readonly budgetLedger?: BudgetLedger;
   /**
-   * How many upload ids are remembered to answer repeated uploads. Each takes about 350 bytes of memory.
+   * How many upload ids tier W remembers to answer repeated uploads. Each takes about 350 bytes of memory,
+   * and up to twice as many are kept. Tier RW finds every id that has a line in the manifest, and takes
+   * about 30 bytes of memory for each.
    * @default {100000}
    */
   readonly maxUploadIds?: number;
@@ -48,6 +53,9 @@ export interface DiskStorageOptions {
   /** Overrides flushing to the disk, for tests. */
   readonly flush?: Flush;
 }
+
+/** Files up to this size, in bytes, are finished before a start ends; larger ones by the first sweep. */
+const AT_START = 8 * 1024 * 1024;
 
 /** Opens the parts of a storage in a folder. DiskStorage.open tells what it throws. */
 export async function openParts(path: string, options: DiskStorageOptions): Promise<DiskParts> {
@@ -70,45 +78,92 @@ export async function openParts(path: string, options: DiskStorageOptions): Prom
     loadExtensions(),
   ]);
   const folder = new StorageFolder(path, tier, fs.existsSync);
+  const randomHex = createRandomHex();
   let manifest: Manifest;
+  let reading: ReadingParts | undefined;
+  const manifestSync = new GroupSync(() => flush.manifest(manifest));
   try {
     folder.make();
-    manifest = new Manifest(fs, folder, now);
+    if (tier === "RW") {
+      const learn = durability === "durable" ? () => manifestSync.sync("") : undefined;
+      reading = openReading(folder, randomHex, learn, log);
+    }
+    manifest = reading?.manifest ?? new WriteOnlyManifest(fs, folder);
   } catch (error) {
     if (error instanceof FxferError) throw error;
     const reason = error instanceof Error ? error.message : String(error);
     throw new FxferError("local_io", `Cannot open storage ${path}: ${reason}`, { cause: error });
   }
-  folder.remade = () => manifest.checkPath();
   const parts: DiskParts = {
     folder,
     durability,
     manifest,
     budget: new Budget(limit, now, await freeSpaceOf(folder, fs, log), budgetLedger),
-    index: new UploadIndex(maxUploadIds),
+    index: reading?.known ?? new MemoryIndex(maxUploadIds),
+    reading,
     flush,
     folderSync: new GroupSync(async (paths) => {
       await Promise.all(Array.from(paths, (path) => flush.folder(path)));
     }),
-    manifestSync: new GroupSync(() => flush.manifest(manifest)),
+    manifestSync,
     log,
     now,
     sha256: () => createHash("sha256"),
     digest: (bytes) => hash("sha256", bytes, "hex"),
     naming,
     extensions,
-    randomHex: createRandomHex(),
+    randomHex,
     open: new Map(),
-    committing: new Map(),
   };
   try {
-    if (tier === "RW") await readKnownFiles(parts, limit > 0);
+    if (reading !== undefined) {
+      parts.budget.begin(await readKnownFiles(reading, folder, log, limit > 0));
+      await finishAllLeft(parts, reading, AT_START);
+    }
     if (durability === "durable") await parts.folderSync.sync(folder.root);
   } catch (error) {
-    manifest.close();
+    closeParts(parts);
     throw asStorageError("Cannot open storage", error);
   }
   return parts;
+}
+
+/** Closes what a storage holds open besides its uploads. */
+export function closeParts({ manifest, reading }: DiskParts): void {
+  manifest.close(); // it may still find that the folder or the manifest is another one
+  reading?.known.close();
+  reading?.claims.own.end();
+}
+
+/** Opens what takes permission to read. It follows a manifest that was moved, and a folder that was replaced (S-MAN-3). */
+function openReading(
+  folder: StorageFolder,
+  randomHex: RandomHex,
+  flushManifest: (() => Promise<void>) | undefined,
+  log: Logger,
+): ReadingParts {
+  const manifest = new ReadableManifest(folder);
+  let claims: Claims;
+  try {
+    claims = new Claims(folder, randomHex);
+  } catch (error) {
+    manifest.close();
+    throw error;
+  }
+  const known = new KnownFiles(manifest, flushManifest);
+  manifest.switched = () => {
+    const same = claims.own.stands;
+    if (same) {
+      log.info("storage.manifest_renewed", { reason: "somebody has moved or removed it" });
+    } else {
+      log.warn("storage.replaced", { effect: "the files of the folder that is there now count" });
+      claims.own.leave();
+      claims.own = claims.fresh();
+    }
+    known.switch(same);
+  };
+  manifest.lost = (cause) => log.warn("storage.manifest_lost", { cause });
+  return { manifest, known, claims };
 }
 
 /**

@@ -3,12 +3,16 @@ import { FxferError } from "../errors.ts";
 import { hashFile } from "./digest.ts";
 import type { DiskParts } from "./disk_parts.ts";
 import { asStorageError, isAbsent } from "./io_errors.ts";
+import { tryLock } from "./locks.ts";
 import { isFinalPath, isTemporaryPath, temporaryName } from "./naming.ts";
 import type { PartialFile, PartialFiles } from "./types.ts";
 import { DiskUpload } from "./upload.ts";
 
 /** One read of a partial file, in bytes. */
 const READ_BYTES = 1 << 20;
+
+/** The digest of more bytes than this is read while the client sends, so that no connect waits for it. */
+const DIGEST_NOW_BYTES = 32 << 20;
 
 /** The capability {@linkcode PartialFiles} of a disk. Paths come from session records, so each is checked. */
 export function partialFiles(parts: DiskParts): PartialFiles {
@@ -27,20 +31,38 @@ async function reopen(parts: DiskParts, partial: PartialFile): Promise<DiskUploa
   const info = parts.folder.kind(temporaryPath);
   if (!info?.isFile || info.size < offset) return undefined;
   const reserved = Math.max(spec.reserve, offset);
-  parts.budget.reserve(reserved);
+  let budgeted: [reserved: number, written: number] = [0, 0];
   let file: Deno.FsFile | undefined;
   try {
-    if (partial.contended === true) temporaryPath = await copy(parts, temporaryPath);
     file = await Deno.open(parts.folder.at(temporaryPath), { read: true, write: true });
+    // Whoever else has the file open has its lock, also while that process stands still (S-TAKE-2).
+    const isAlone = tryLock(file) ?? partial.contended !== true;
+    // Bytes that are on the disk already need no more room there, unless they are copied.
+    parts.budget.reserve(reserved, isAlone ? offset : 0);
+    budgeted = [reserved, isAlone ? offset : 0];
+    if (!isAlone) {
+      file.close();
+      file = undefined;
+      temporaryPath = await copy(parts, temporaryPath);
+      file = await Deno.open(parts.folder.at(temporaryPath), { read: true, write: true });
+      tryLock(file);
+      parts.budget.wrote(offset);
+      budgeted = [reserved, offset];
+    }
     await file.truncate(offset);
     const hash = parts.sha256();
+    if (offset > DIGEST_NOW_BYTES && file.statSync().size === offset) {
+      const unread = await Deno.open(parts.folder.at(temporaryPath), { read: true });
+      file.seekSync(offset, Deno.SeekMode.Start);
+      return new DiskUpload(parts, { temporaryPath, finalPath, spec, file, hash, offset, unread });
+    }
     // After this the position of the file is the offset, where the upload goes on writing.
     if (await hashFile(file, offset, hash) < offset) throw new Deno.errors.UnexpectedEof();
     return new DiskUpload(parts, { temporaryPath, finalPath, spec, file, hash, offset });
   } catch (error) {
     file?.close();
     if (temporaryPath !== partial.temporaryPath) parts.folder.remove(temporaryPath);
-    parts.budget.release(reserved, 0);
+    parts.budget.release(...budgeted);
     if (isAbsent(error)) return undefined;
     throw asStorageError("Cannot reopen upload", error);
   }

@@ -1,10 +1,14 @@
 /** Stores a small file that is wholly in memory, at level `process`, where nothing is flushed. @module */
 import type { FxferError } from "../errors.ts";
+import type { Claim } from "./claims.ts";
 import { commitNow, type WholeFile } from "./commit.ts";
 import { creation, type DiskParts, nameFile, removeQuietly } from "./disk_parts.ts";
 import { checkDigest } from "./digest.ts";
 import { asStorageError, isAbsent, isTaken } from "./io_errors.ts";
-import type { PutSpec, StoredFile } from "./types.ts";
+import type { Position } from "./manifest.ts";
+import { claimLater, claimNow } from "./once.ts";
+import type { MayPublish, PutSpec, StoredFile } from "./types.ts";
+import { replayOf } from "./upload_index.ts";
 
 /**
  * Larger files go through an upload. Up to this size, in bytes, one call stores a file on the main thread:
@@ -15,20 +19,46 @@ export const PUT_NOW_BYTES: number = 1024 * 1024;
 /** Writing a file smaller than this takes less time than handing it to the thread pool. Bytes. */
 export const PUT_ON_THREAD_POOL_BYTES: number = 16 * 1024;
 
-/** Stores a file synchronously. A failure leaves neither a file nor a reservation. */
-export function putNow(parts: DiskParts, spec: PutSpec, bytes: Uint8Array): StoredFile {
+/** Stores a file synchronously, unless its upload id takes waiting. A failure leaves neither a file nor a reservation. */
+export function putNow(
+  parts: DiskParts,
+  spec: PutSpec,
+  bytes: Uint8Array,
+  mayPublish?: MayPublish,
+): StoredFile | Promise<StoredFile> {
   const sha256 = parts.digest(bytes);
   checkDigest(spec.sha256, sha256);
-  const replay = parts.index.replay(spec.uploadId, sha256);
-  if (replay !== undefined) return replay;
-  const file = new SmallFile(parts, spec, bytes.length);
+  const { reading } = parts;
+  if (spec.uploadId === undefined || reading === undefined) {
+    return putClaimed(parts, spec, bytes, sha256, undefined, mayPublish);
+  }
+  const claim = claimNow(reading, spec.uploadId);
+  return claim === undefined
+    ? claimLater(parts, reading, spec.uploadId)
+      .then((claim) => putClaimed(parts, spec, bytes, sha256, claim, mayPublish))
+    : putClaimed(parts, spec, bytes, sha256, claim, mayPublish);
+}
+
+function putClaimed(
+  parts: DiskParts,
+  spec: PutSpec,
+  bytes: Uint8Array,
+  sha256: string,
+  claim: Claim | undefined,
+  mayPublish: MayPublish | undefined,
+): StoredFile {
+  let file: SmallFile | undefined;
   try {
-    parts.folder.withFolders(file.temporaryPath, () => file.write(bytes));
-    return file.commit(sha256);
+    const replay = replayOf(parts.index, spec.uploadId, sha256);
+    if (replay !== undefined) return replay;
+    const made = file = new SmallFile(parts, spec, bytes.length);
+    parts.folder.withFolders(made.temporaryPath, () => made.write(bytes));
+    return made.commit(sha256, claim, mayPublish);
   } catch (error) {
-    throw file.undo(error);
+    throw file === undefined ? asStorageError("Cannot store file", error) : file.undo(error);
   } finally {
-    file.end();
+    file?.end();
+    claim?.end();
   }
 }
 
@@ -41,22 +71,29 @@ export async function putOnThreadPool(
   parts: DiskParts,
   spec: PutSpec,
   bytes: Uint8Array,
+  mayPublish?: MayPublish,
 ): Promise<StoredFile> {
+  const { reading } = parts;
   const file = new SmallFile(parts, spec, bytes.length);
+  let claim: Claim | undefined;
   try {
     const writing = file.writeOnThreadPool(bytes);
     const sha256 = parts.digest(bytes);
     await writing;
     checkDigest(spec.sha256, sha256);
+    if (spec.uploadId !== undefined && reading !== undefined) {
+      claim = claimNow(reading, spec.uploadId) ?? await claimLater(parts, reading, spec.uploadId);
+    }
     // Nothing is awaited from here to the commit, so the second of two uploads with one id finds the first.
-    const replay = parts.index.replay(spec.uploadId, sha256);
-    if (replay === undefined) return file.commit(sha256);
+    const replay = replayOf(parts.index, spec.uploadId, sha256);
+    if (replay === undefined) return file.commit(sha256, claim, mayPublish);
     file.remove();
     return replay;
   } catch (error) {
     throw file.undo(error);
   } finally {
     file.end();
+    claim?.end();
   }
 }
 
@@ -65,6 +102,8 @@ class SmallFile implements WholeFile {
   readonly temporaryPath: string;
   readonly finalPath: string;
   sha256 = "";
+  named?: boolean;
+  listed?: Position | undefined;
   readonly #parts: DiskParts;
   /** Whether this object has made the file under the temporary name. */
   #made = false;
@@ -123,9 +162,9 @@ class SmallFile implements WholeFile {
   }
 
   /** Gives the file its final name and its line. */
-  commit(sha256: string): StoredFile {
+  commit(sha256: string, claim: Claim | undefined, mayPublish?: MayPublish): StoredFile {
     this.sha256 = sha256;
-    const stored = commitNow(this.#parts, this);
+    const stored = commitNow(this.#parts, this, claim, mayPublish);
     this.#parts.budget.wrote(this.size);
     this.#stored = this.size;
     return stored;

@@ -1,17 +1,19 @@
 /** What a process does with files that an earlier one left half done (tier RW: it must look). @module */
 import { omitUndefined } from "../omit_undefined.ts";
-import { appendLine, commitDurably, commitNow, remember, type WholeFile } from "./commit.ts";
-import { digestOf } from "./digest.ts";
-import type { DiskParts } from "./disk_parts.ts";
+import type { Claim } from "./claims.ts";
+import { commitDurably, commitNow, type WholeFile } from "./commit.ts";
+import type { DiskParts, ReadingParts } from "./disk_parts.ts";
 import { asStorageError } from "./io_errors.ts";
-import { MANIFEST } from "./manifest.ts";
-import { readManifest } from "./manifest_lines.ts";
+import { tryLock } from "./locks.ts";
 import { INCOMING, isFinalPath, isTemporaryPath, sessionOf } from "./naming.ts";
+import { claimLater, finishAllLeft, isWhole, listWhole } from "./once.ts";
 import type { FileSpec, SealedFile, StoredFile } from "./types.ts";
+import { replayOf } from "./upload_index.ts";
 
 /** Finishes a commit that was cut short, or confirms one (S-SEQ-5): `FileStorage.recover`. */
 export async function recoverSealed(
   parts: DiskParts,
+  reading: ReadingParts,
   sealed: SealedFile,
   given?: FileSpec,
 ): Promise<StoredFile | undefined> {
@@ -19,45 +21,45 @@ export async function recoverSealed(
   if (!isFinalPath(finalPath)) return undefined;
   const spec: FileSpec = given ??
     omitUndefined({ mimeType, reserve: 0, session: sessionOf(finalPath) });
-  const file: WholeFile = { spec, temporaryPath, finalPath, size, sha256 };
+  const { folder } = parts;
+  const file: WholeFile = { spec, temporaryPath, finalPath, size, sha256, announced: true };
   const canRename = isTemporaryPath(temporaryPath);
-  const durable = parts.durability === "durable";
-  const tell = () => parts.log.info("storage.recovered", { path: finalPath, size });
+  let claim: Claim | undefined;
   try {
+    // Where the process that began the commit has died, its claim has the very line it meant to write.
+    await finishAllLeft(parts, reading);
     if (await isWhole(parts, finalPath, sealed)) {
-      if (!await isListed(parts, finalPath)) {
-        appendLine(parts, file);
-        tell();
-      }
-      if (durable) await parts.manifestSync.sync("");
-      if (canRename) parts.folder.remove(temporaryPath);
-      return remember(parts, file);
+      const stored = await listWhole(parts, reading, file, parts.now());
+      if (canRename) folder.remove(temporaryPath);
+      return stored;
     }
-    if (!canRename || parts.folder.kind(finalPath) !== undefined) return undefined;
+    if (!canRename || folder.kind(finalPath) !== undefined) return undefined;
     if (!await isWhole(parts, temporaryPath, sealed)) return undefined;
-    const stored = durable ? await commitDurably(parts, file) : commitNow(parts, file);
-    tell();
+    if (spec.uploadId !== undefined) {
+      claim = await claimLater(parts, reading, spec.uploadId, finalPath);
+    }
+    const replay = replayOf(parts.index, spec.uploadId, sha256);
+    if (replay !== undefined) {
+      folder.remove(temporaryPath);
+      return replay;
+    }
+    const durable = parts.durability === "durable";
+    if (durable) claim ??= reading.claims.fresh();
+    const stored = durable && claim !== undefined
+      ? await commitDurably(parts, reading, file, claim)
+      : commitNow(parts, file, claim);
+    parts.log.info("storage.recovered", { path: finalPath, size });
     return stored;
   } catch (error) {
     throw asStorageError("Cannot recover file", error);
+  } finally {
+    claim?.end();
   }
-}
-
-async function isWhole(parts: DiskParts, path: string, sealed: SealedFile): Promise<boolean> {
-  const info = parts.folder.kind(path);
-  if (!info?.isFile || info.size !== sealed.size) return false;
-  return await digestOf(parts.folder.at(path), sealed.size, parts.sha256()) === sealed.sha256;
-}
-
-async function isListed(parts: DiskParts, path: string): Promise<boolean> {
-  for await (const { entry } of readManifest(parts.folder.at(MANIFEST))) {
-    if (entry?.path === path) return true;
-  }
-  return false;
 }
 
 /**
- * Removes partial files that no session will ask for again, and session folders that are empty.
+ * Finishes what dead processes were about to publish, and removes partial files that no session will ask for
+ * again, and session folders that are empty. A file under a final name is never removed.
  *
  * @param isLive Whether a session record still names this temporary path.
  * @param olderThanMs Files that were written to in these last milliseconds stay: another process may be
@@ -66,20 +68,23 @@ async function isListed(parts: DiskParts, path: string): Promise<boolean> {
  */
 export async function sweepOrphans(
   parts: DiskParts,
+  reading: ReadingParts,
   isLive: (temporaryPath: string) => boolean,
   olderThanMs: number,
 ): Promise<number> {
+  await finishAllLeft(parts, reading);
   const newest = parts.now() - olderThanMs;
   let removed = 0;
   for await (const { name } of Deno.readDir(parts.folder.at(INCOMING))) {
     const path = `${INCOMING}/${name}`;
     if (parts.open.has(path) || isLive(path)) continue;
-    const info = parts.folder.kind(path);
-    // fxfer makes no folders here. A folder that somebody else made is left for people to look at.
-    if (info === undefined || info.isDirectory) continue;
-    if (info.isFile && (info.mtime?.getTime() ?? 0) > newest) continue;
-    parts.folder.remove(path);
-    removed++;
+    try {
+      if (!isOrphan(parts, path, newest)) continue;
+      parts.folder.remove(path);
+      removed++;
+    } catch (cause) {
+      parts.log.warn("storage.unswept", { path, cause });
+    }
   }
   for await (const { name, isDirectory } of Deno.readDir(parts.folder.root)) {
     if (!isDirectory || !name.startsWith("session_")) continue;
@@ -87,4 +92,15 @@ export async function sweepOrphans(
     if (made <= newest) parts.folder.removeEmptyFolder(name);
   }
   return removed;
+}
+
+/** Whether nobody has written to a partial file lately, nor has it open, however wrong a clock is. */
+function isOrphan({ folder }: DiskParts, path: string, newest: number): boolean {
+  const info = folder.kind(path);
+  // fxfer makes no folders here. A folder that somebody else made is left for people to look at.
+  if (info === undefined || info.isDirectory) return false;
+  if (!info.isFile) return true;
+  if ((info.mtime?.getTime() ?? 0) > newest) return false;
+  using file = Deno.openSync(folder.at(path), { read: true });
+  return tryLock(file) !== false;
 }

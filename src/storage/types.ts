@@ -80,8 +80,9 @@ export interface PartialFile {
   /** The durable offset in bytes. What lies beyond it is cut off on reopening. */
   readonly offset: number;
   /**
-   * True when another process may still have the file open and write to it. The storage then opens a
-   * copy under another temporary path. The caller removes the original once the copy's path is saved.
+   * True when another process may still have the file open and write to it. Unless the storage knows that
+   * none has, it opens a copy under another temporary path. The caller removes the original once the
+   * copy's path is saved.
    */
   readonly contended?: boolean;
 }
@@ -100,6 +101,13 @@ export interface SealedFile {
   /** As the sender announced it. */
   readonly mimeType: string;
 }
+
+/**
+ * Asks whether the caller may publish, and throws what its sender is told if not. The storage calls it right
+ * before the final name is given, with no wait between the two, and passes on what it throws.
+ * @category Storage
+ */
+export type MayPublish = () => void;
 
 /**
  * One file that is being received.
@@ -136,9 +144,11 @@ export interface Upload {
   seal(): Promise<SealedFile>;
   /**
    * Gives a sealed file its final name at the durability level. After success a second call returns the
-   * same result and does nothing; after a failure it tries once more.
+   * same result and does nothing; after a failure it tries once more. A file of a session that has got its
+   * final name keeps it whatever fails after that: the session's record has announced it, and its next
+   * holder may be finishing it at this moment.
    */
-  publish(): Promise<StoredFile>;
+  publish(mayPublish?: MayPublish): Promise<StoredFile>;
   /**
    * Closes the file and gives the reservation back; nothing else is called after it. With
    * {@linkcode PartialFiles} the bytes stay where they are, to be reopened; without, they are removed.
@@ -164,7 +174,8 @@ export interface Upload {
 export interface PartialFiles {
   /**
    * Opens a partial file at its durable offset and reads its digest up to there. Where the same process
-   * still has the file open, that upload is released first.
+   * still has the file open, that upload is released first. So a file goes on after a failed write or flush,
+   * from what was durable before (S-TRF-10). Needs room only for what is missing.
    *
    * @returns Undefined when the file is gone, shorter than its offset, or none of this storage's.
    */
@@ -203,7 +214,12 @@ export interface FileStorage extends AsyncDisposable {
    *
    * @param crowded Other requests wait for this thread, so the storage should use other threads if it can.
    */
-  put(spec: PutSpec, bytes: Uint8Array, crowded?: boolean): StoredFile | Promise<StoredFile>;
+  put(
+    spec: PutSpec,
+    bytes: Uint8Array,
+    crowded?: boolean,
+    mayPublish?: MayPublish,
+  ): StoredFile | Promise<StoredFile>;
   /** Reserves room for a file and begins it. */
   begin(spec: FileSpec): Promise<Upload>;
   /** Throws what keeps the storage from taking files now; the server's readiness asks. */
@@ -216,7 +232,8 @@ export interface FileStorage extends AsyncDisposable {
    *
    * Returns the stored file if all its bytes are under the final name, or can be given that name now, and
    * sees to it that the file is listed once. Returns undefined when the bytes are gone or are other ones.
-   * The caller holds the session. `spec` is what else is known of the file, for its line and for `find`.
+   * The caller holds the session. `spec` is what else is known of the file: its line and its level of
+   * durability are those of an undisturbed commit.
    *
    * Absent: after such a crash the client's retry runs again, and a file whose publication was not yet
    * known to the session may be stored twice.
@@ -230,7 +247,8 @@ export interface FileStorage extends AsyncDisposable {
    * A storage that has it answers in `put` and `publish` too: a known id with the same sha256 stores
    * nothing and returns the first result with `replayed: true`; one with another sha256 throws
    * `sequence_reuse` with the field `field: "upload_id"`. Of two uploads with one id at the same time one
-   * is stored. Ids may be forgotten after a while. The server awaits the result only when it is a promise.
+   * is stored: the later one waits for the earlier one's outcome, and throws `busy` after 2 s. Ids may be
+   * forgotten after a while. The server awaits the result only when it is a promise.
    *
    * Absent: a client that sends a file again, because the reply to the first try was lost, may have it
    * stored twice. The server's terms say so: `server.upload_ids` is false.
@@ -240,9 +258,9 @@ export interface FileStorage extends AsyncDisposable {
     | undefined;
   /**
    * Capability, for a `find` that answers from this process's memory: learns what other processes have
-   * stored in the same place. The server calls it once for each connection: a client sends a file again
-   * only after it has lost the connection to the process that may have stored it. Returns undefined when
-   * there is nothing to learn now.
+   * stored in the same place. The server calls it before it asks `find` (S-TRF-11), so it must take next to
+   * no time when there is nothing to learn. Returns undefined when everything is known now. `put` and
+   * `publish` learn by themselves before they store a file with an upload id.
    *
    * Absent: `find` knows everything already, or what other processes stored stays unknown to it.
    */
@@ -250,7 +268,8 @@ export interface FileStorage extends AsyncDisposable {
   /**
    * Capability: removes partial files that no session will ever ask for, and returns how many. The caller
    * has asked the session store first: `isLive` tells whether a session still names a temporary path.
-   * The implementer leaves files alone that another process may be receiving at this moment.
+   * The implementer leaves files alone that another process may be receiving at this moment. It also
+   * completes what processes that died were about to publish, and removes no file that was published.
    *
    * Absent: what crashed processes left half done stays until people remove it.
    */

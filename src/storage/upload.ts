@@ -1,22 +1,27 @@
 /** A file that is being received piece by piece. @module */
 import type { Hash } from "node:crypto";
 import type { FxferError } from "../errors.ts";
+import type { Claim } from "./claims.ts";
 import { commitDurably, commitNow, syncFolders, type WholeFile } from "./commit.ts";
 import type { DiskParts } from "./disk_parts.ts";
 import { asStorageError } from "./io_errors.ts";
-import type { FileSpec, SealedFile, StoredFile, Upload } from "./types.ts";
+import { claimLater, claimNow } from "./once.ts";
+import type { FileSpec, MayPublish, SealedFile, StoredFile, Upload } from "./types.ts";
+import { replayOf } from "./upload_index.ts";
 
 /**
  * What an upload starts with, whether it is new or reopened. Its room is reserved in the budget already:
- * `spec.reserve` bytes, or `offset` if that is more.
+ * `spec.reserve` bytes, or `offset` if that is more; `offset` of them are written.
  */
 export interface UploadStart {
   readonly temporaryPath: string;
   readonly finalPath: string;
   readonly spec: FileSpec;
   readonly file: Deno.FsFile;
-  /** The digest of the first `offset` bytes. */
+  /** The digest of the first `offset` bytes; with `unread`, of none. */
   readonly hash: Hash;
+  /** The same file, opened for reading: its digest is still to be read. */
+  readonly unread?: Deno.FsFile;
   readonly offset: number;
 }
 
@@ -26,12 +31,17 @@ export interface UploadStart {
  */
 const THREAD_POOL_BYTES = 64 * 1024;
 
+/** One read of the digest of a reopened file, in bytes. */
+const DIGEST_READ_BYTES = 1 << 20;
+
 type Stage = "writing" | "sealed" | "published" | "over";
 
 /** {@linkcode Upload} on a disk. The position of its file is always `offset`. */
 export class DiskUpload implements Upload {
   readonly temporaryPath: string;
   readonly finalPath: string;
+  /** Whether a session's record names the file when it is published. */
+  announced: boolean;
   readonly #parts: DiskParts;
   readonly #spec: FileSpec;
   readonly #hash: Hash;
@@ -44,6 +54,10 @@ export class DiskUpload implements Upload {
   #stored: StoredFile | undefined;
   /** The first error, which is final: after a full disk a flush succeeds although bytes are missing. */
   #failure: FxferError | undefined;
+  /** The reading of what was written before the file was reopened; until its end no write feeds the digest. */
+  #digesting: Promise<void> | undefined;
+  /** Whether a write that does not feed the digest is under way. */
+  #unfed = false;
   /** Whether the temporary name is flushed: at level `durable` no offset is durable before it. */
   #nameSynced = false;
 
@@ -52,12 +66,16 @@ export class DiskUpload implements Upload {
     this.temporaryPath = start.temporaryPath;
     this.finalPath = start.finalPath;
     this.#spec = start.spec;
+    this.announced = start.spec.session !== undefined;
     this.#file = start.file;
     this.#hash = start.hash;
     this.#offset = start.offset;
     this.#reserved = Math.max(start.spec.reserve, start.offset);
-    parts.budget.wrote(start.offset);
     parts.open.set(start.temporaryPath, this);
+    if (start.unread !== undefined) {
+      this.#digesting = this.#readDigest(start.unread);
+      this.#digesting.catch(() => {}); // seal() throws it
+    }
   }
 
   get offset(): number {
@@ -79,8 +97,27 @@ export class DiskUpload implements Upload {
       : this.#writeOnThreadPool(file, bytes);
   }
 
+  /** Reads the digest of the file until it has caught up with the writes, or the upload is over. */
+  async #readDigest(unread: Deno.FsFile): Promise<void> {
+    using file = unread;
+    const buffer = new Uint8Array(DIGEST_READ_BYTES);
+    for (let at = 0; this.#stage === "writing" && this.#failure === undefined;) {
+      if (at < this.#offset) {
+        const count = await file.read(
+          buffer.subarray(0, Math.min(buffer.length, this.#offset - at)),
+        );
+        if (count === null) throw this.#fail("Cannot read upload", new Deno.errors.UnexpectedEof());
+        this.#hash.update(buffer.subarray(0, count));
+        at += count;
+      } else if (!this.#unfed) {
+        this.#digesting = undefined;
+        return;
+      } else await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+  }
+
   #writeNow(file: Deno.FsFile, bytes: Uint8Array): void {
-    this.#hash.update(bytes);
+    if (this.#digesting === undefined) this.#hash.update(bytes);
     try {
       for (let done = 0; done < bytes.length;) {
         const count = file.writeSync(bytes.subarray(done));
@@ -97,9 +134,10 @@ export class DiskUpload implements Upload {
    * network: 800 MB/s instead of 700. A disk that is slow for a moment delays no other connection.
    */
   async #writeOnThreadPool(file: Deno.FsFile, bytes: Uint8Array): Promise<void> {
+    this.#unfed = this.#digesting !== undefined;
     try {
       let pending = file.write(bytes);
-      this.#hash.update(bytes);
+      if (!this.#unfed) this.#hash.update(bytes);
       for (let done = 0; done < bytes.length;) {
         const count = await pending;
         this.#advance(count);
@@ -108,6 +146,8 @@ export class DiskUpload implements Upload {
       }
     } catch (error) {
       throw this.#fail("Cannot write upload", error);
+    } finally {
+      this.#unfed = false;
     }
   }
 
@@ -127,9 +167,12 @@ export class DiskUpload implements Upload {
   }
 
   async #flush(file: Deno.FsFile): Promise<void> {
-    const { durability, flush } = this.#parts;
-    if (durability === "process") return;
+    const { durability, flush, folder } = this.#parts;
     try {
+      if (folder.tier === "RW" && !folder.holds(this.temporaryPath, file.statSync())) {
+        throw new Deno.errors.NotFound("somebody has moved or removed the partial file");
+      }
+      if (durability === "process") return;
       await flush.contents(file, durability);
       if (durability === "durable" && !this.#nameSynced) {
         await syncFolders(this.#parts, this.temporaryPath);
@@ -143,48 +186,60 @@ export class DiskUpload implements Upload {
   async seal(): Promise<SealedFile> {
     if (this.#sealed !== undefined) return this.#sealed;
     await this.#flush(this.#writable("seal"));
+    if (this.#digesting !== undefined) await this.#digesting;
+    this.#writable("seal"); // the session's next holder may have released it meanwhile
     this.#closeFile();
     const { temporaryPath, finalPath } = this;
     const size = this.#offset;
     const sha256 = this.#hash.digest("hex");
     this.#stage = "sealed";
-    this.#whole = { spec: this.#spec, temporaryPath, finalPath, size, sha256 };
+    const { announced } = this;
+    this.#whole = { spec: this.#spec, temporaryPath, finalPath, size, sha256, announced };
     this.#sealed = { temporaryPath, finalPath, size, sha256, mimeType: this.#spec.mimeType };
     return this.#sealed;
   }
 
-  async publish(): Promise<StoredFile> {
+  async publish(mayPublish?: MayPublish): Promise<StoredFile> {
     if (this.#stored !== undefined) return this.#stored;
     if (this.#failure !== undefined) throw this.#failure;
     const whole = this.#whole;
     if (whole === undefined || this.#stage !== "sealed") {
       throw new TypeError(`Cannot publish upload: it is ${this.#stage}`);
     }
-    const id = this.#spec.uploadId;
-    // While another upload with this id is being committed, nobody knows whether it will be stored.
-    while (id !== undefined && this.#parts.committing.has(id)) {
-      await this.#parts.committing.get(id)?.catch(() => {});
-    }
-    const replay = this.#parts.index.replay(id, whole.sha256);
+    const { reading, durability } = this.#parts;
+    const { uploadId } = this.#spec;
+    let claim: Claim | undefined;
     try {
+      if (reading !== undefined && uploadId !== undefined) {
+        claim = claimNow(reading, uploadId) ?? await claimLater(this.#parts, reading, uploadId);
+      } else if (durability === "durable") {
+        claim = reading?.claims.fresh();
+      }
+      // Nothing is awaited from the claim to the commit, at level `durable` to its first step.
+      const replay = whole.listed === undefined && whole.named !== true
+        ? replayOf(this.#parts.index, uploadId, whole.sha256)
+        : undefined;
       // A failure is not final here: the file is whole and sealed, so another try may succeed.
-      this.#stored = replay ?? await this.#commit(whole);
+      this.#stored = replay ?? await this.#commit(whole, claim, mayPublish);
+      if (replay !== undefined) this.#parts.folder.remove(this.temporaryPath);
     } catch (error) {
       throw asStorageError("Cannot publish upload", error);
+    } finally {
+      claim?.end();
     }
-    if (replay !== undefined) this.#parts.folder.remove(this.temporaryPath);
     this.#end("published");
     return this.#stored;
   }
 
-  #commit(whole: WholeFile): StoredFile | Promise<StoredFile> {
-    if (this.#parts.durability !== "durable") return commitNow(this.#parts, whole);
-    const committed = commitDurably(this.#parts, whole);
-    const id = this.#spec.uploadId;
-    if (id === undefined) return committed;
-    const settled = committed.finally(() => this.#parts.committing.delete(id));
-    this.#parts.committing.set(id, settled);
-    return settled;
+  #commit(
+    whole: WholeFile,
+    claim: Claim | undefined,
+    mayPublish: MayPublish | undefined,
+  ): StoredFile | Promise<StoredFile> {
+    const { durability, reading } = this.#parts;
+    return durability === "durable" && reading !== undefined && claim !== undefined
+      ? commitDurably(this.#parts, reading, whole, claim, mayPublish)
+      : commitNow(this.#parts, whole, claim, mayPublish);
   }
 
   // deno-lint-ignore require-await -- the contract leaves room for storages that must wait

@@ -1,6 +1,6 @@
 /**
  * Compares a storage folder with its manifest: hashes every listed file again, and looks for files that
- * are not listed. A longer manifest takes more time, and no more memory.
+ * are not listed. A longer manifest takes more time, and no more memory than 48 bytes a line.
  *
  * The manifest is a text file that anybody may have changed. A path in it is used only if it has the form
  * of the paths that fxfer makes, and no symbolic link is followed.
@@ -9,6 +9,7 @@
  */
 import type { Hash } from "node:crypto";
 import { digestOf } from "./digest.ts";
+import { HashTable } from "./hash_table.ts";
 import { isAbsent, unlessAbsent } from "./io_errors.ts";
 import { type ManifestEntry, readManifest } from "./manifest_lines.ts";
 import { MANIFEST } from "./manifest.ts";
@@ -84,14 +85,22 @@ export async function* verifyFolder(
 ): AsyncGenerator<VerifyFinding> {
   await Deno.lstat(folder);
   const { createHash } = await import("node:crypto");
+  const manifest = `${folder}/${MANIFEST}`;
+  /** Of several lines of one path the last one counts (S-MAN-1). */
+  const last = new HashTable();
   let listed = 0;
-  for await (const { number: line, entry, torn } of readManifest(`${folder}/${MANIFEST}`)) {
+  for await (const { entry, start } of readManifest(manifest)) {
+    if (entry === undefined) continue;
+    listed++;
+    last.set(entry.path, start);
+  }
+  for await (const { number: line, start, entry, torn } of readManifest(manifest)) {
     if (entry === undefined || !isFinalPath(entry.path)) {
       yield { verdict: torn ? "torn" : "malformed", line };
       continue;
     }
-    listed++;
     const { path, size } = entry;
+    if (start < last.get(path)!) continue;
     yield { verdict: await judge(folder, entry, createHash("sha256")), path, line, size };
   }
   yield* findUnlisted(folder, Math.max(1, Math.ceil(listed / (options.pathsAtOnce ?? 100_000))));

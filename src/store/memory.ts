@@ -54,12 +54,13 @@ export class MemorySessionStore implements SessionStore {
     return await this.#open().get(id);
   }
 
-  /** Stores the record if the kept version is one below. Nothing is awaited between the two. */
+  /** Compares the version, and for a new record the limit, and stores. Nothing is awaited in between. */
   // deno-lint-ignore require-await -- a throw must become a rejection
-  async save(record: SessionRecord): Promise<boolean> {
+  async save(record: SessionRecord, maxLive: number = Infinity): Promise<boolean> {
     const records = this.#open();
-    const { id } = record;
-    if ((records.get(id)?.version ?? 0) !== record.version - 1) return false;
+    const { id, version } = record;
+    if ((records.get(id)?.version ?? 0) !== version - 1) return false;
+    if (version === 1 && records.size - this.#ended.size >= maxLive) return false;
     records.set(id, record);
     if (record.endedAt === null) this.#ended.delete(id);
     else this.#ended.add(id);

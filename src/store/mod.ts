@@ -14,17 +14,21 @@
  * 2. `load` and `save`. A record is plain data: text, numbers, arrays, null, at most some megabytes. `save`
  *    compares and sets in one atomic step: it stores version n only if version n - 1 is kept, or none is kept
  *    and n is 1. All safety of sessions rests on it: that one of two servers wins, that a frame runs once
- *    (S-SEQ), that a displaced holder stops (S-TAKE-2). A lock around the whole store is not needed.
+ *    (S-SEQ), that a displaced holder stops (S-TAKE-2). A lock around the whole store is not needed. With a
+ *    new record comes a limit of live sessions, which the same step keeps.
  * 3. `delete`, `list` and `stats`. The sweeper walks `list` every few seconds, so it must not hold all records
- *    in memory, nor block writers. `stats` is asked at each connect, so it must not walk them.
- * 4. `announce` and `watch`, if the store can send messages between servers. They are a hint that makes
+ *    in memory, nor block writers. `stats` is asked at each connect, so it must not walk them. A damaged
+ *    record is set aside by `list`, and told; damaged.ts has what is needed for records that are kept as JSON.
+ * 4. `check`, if a save can fail while reading still works: a full disk, a replica. It writes.
+ * 5. `announce` and `watch`, if the store can send messages between servers. They are a hint that makes
  *    takeovers quick (S-TAKE-3); messages may be lost.
- * 5. Errors: where the store cannot tell, it throws `store_unavailable` with its cause. The server answers
+ * 6. Errors: where the store cannot tell, it throws `store_unavailable` with its cause. The server answers
  *    with this code, and the client tries again (S-DEG-2). If the store guessed instead, a file might be
- *    stored twice, or never.
+ *    stored twice, or never. A wait must not stand in the way of the rest of the process.
  *
  * Run `tests/store_suite.ts` on your store: a test file calls `storeSuite(name, factory, options)`. `gaps` names what
- * the store cannot do, each with the reason: `shared` (no second process can open the data) and `persistent`.
+ * the store cannot do, each with the reason: `shared` (no second process can open the data), `persistent`,
+ * `damage` (nobody else can change a record) and `check`.
  * `tests/examples/notifying_store.ts` is an example that wraps the memory store; memory.ts is the shortest
  * store from scratch.
  *
@@ -35,7 +39,9 @@
  * - The versioned save replaces a lock. A lock needs a holder, a timeout and a rule for a holder that died.
  *   With versions the slower of two writers learns that it was slower, even if the faster has died (S-TAKE-6).
  * - SQLite works synchronously through `node:sqlite`, which needs no native download: a save takes well under
- *   a millisecond, less than the way to a worker and back.
+ *   a millisecond, less than the way to a worker and back. What takes longer is a lock of another process,
+ *   and for that the calls wait in turns, without SQLite (sqlite_handle.ts). A disk that stands still, or
+ *   durability `durable` on a slow one, does keep the process waiting.
  * - In Redis the kept replies are a list of their own, because a save would send sixteen of them again for
  *   each new one (redis_ring.ts). Sets of ids beside the records make `list` and `stats` cheap; SCAN would
  *   walk everything else in that Redis, too (redis_index.ts).
@@ -43,7 +49,7 @@
  *
  * @module
  */
-export type { SessionStore, StoreStats, TakeoverListener } from "./types.ts";
+export type { SessionStore, StoreStats, TakeoverListener, TakeoverWatch } from "./types.ts";
 export { MemorySessionStore, type MemorySessionStoreOptions } from "./memory.ts";
 export { SqliteSessionStore } from "./sqlite.ts";
 export type { SqliteSessionStoreOptions } from "./sqlite_file.ts";

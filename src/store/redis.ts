@@ -8,17 +8,15 @@
  *
  * @module
  */
-import { FxferError } from "../errors.ts";
-import { isAttached, type SessionRecord, TOMBSTONE_MS } from "../session/mod.ts";
-import {
-  type RedisClient,
-  RedisCommands,
-  redisScript,
-  type RedisSubscriber,
-} from "./redis_client.ts";
+import { type Logger, silentLogger } from "../log.ts";
+import { isAttached, type RingEntry, type SessionRecord, TOMBSTONE_MS } from "../session/mod.ts";
+import { DamagedRecord, DamageReport, parseRecord } from "./damaged.ts";
+import { type RedisClient, RedisCommands, type RedisSubscriber } from "./redis_client.ts";
 import { RedisIndex } from "./redis_index.ts";
 import { StoredRings } from "./redis_ring.ts";
-import type { SessionStore, StoreStats, TakeoverListener } from "./types.ts";
+import { LOAD, PROBE, SAVE, SET_ASIDE, TIME } from "./redis_scripts.ts";
+import { RedisTakeovers } from "./redis_takeovers.ts";
+import type { SessionStore, StoreStats, TakeoverListener, TakeoverWatch } from "./types.ts";
 
 /** What {@linkcode RedisSessionStore} takes besides the client.
  * @category Store */
@@ -38,28 +36,12 @@ export interface RedisSessionStoreOptions {
    * saves.
    */
   readonly subscriber?: RedisSubscriber;
+  /**
+   * Where damaged records are told of, and that this user of Redis may not send messages.
+   * @default nowhere
+   */
+  readonly log?: Logger;
 }
-
-/**
- * Compares the version and stores. The version is the first field of the text, so the script reads only
- * its first bytes, however large the record is. The last ARGV[4] entries of the list are kept.
- */
-const SAVE = redisScript(`
-local head = redis.call('GETRANGE', KEYS[1], 0, 31)
-local version = head == '' and '0' or string.match(head, '^{"version":(%d+)[,}]')
-if not version then return redis.error_reply('FOREIGN value under a session key') end
-if version ~= ARGV[1] then return 0 end
-redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
-if ARGV[4] == '0' then redis.call('DEL', KEYS[2]) else redis.call('LTRIM', KEYS[2], -ARGV[4], -1) end
-if #ARGV > 4 then redis.call('RPUSH', KEYS[2], unpack(ARGV, 5)) end
-redis.call('PEXPIRE', KEYS[2], ARGV[3])
-return 1
-`);
-
-/** Reads the record and its list in one step. */
-const LOAD = redisScript(`
-return {redis.call('GET', KEYS[1]), redis.call('LRANGE', KEYS[2], 0, -1)}
-`);
 
 /** Records read at once by `list()`. */
 const PAGE = 32;
@@ -88,12 +70,16 @@ export class RedisSessionStore implements SessionStore {
   readonly kind = "redis";
   /** True: records outlive the process. */
   readonly persistent = true;
+  /** True: Redis does. */
+  readonly forgetsEnded = true;
   /** Calls a listener when a server takes a session over; present with a subscriber. */
-  readonly watch?: (listener: TakeoverListener) => AsyncDisposable;
+  readonly watch?: (listener: TakeoverListener) => TakeoverWatch;
   readonly #prefix: string;
   readonly #commands: RedisCommands;
   readonly #index: RedisIndex;
   readonly #rings = new StoredRings();
+  readonly #takeovers: RedisTakeovers;
+  readonly #damage: DamageReport;
   #disposed = false;
 
   /**
@@ -103,33 +89,40 @@ export class RedisSessionStore implements SessionStore {
    * @throws {RangeError} If `commandTimeoutMs` is below 1 or no integer.
    */
   constructor(client: RedisClient, options: RedisSessionStoreOptions = {}) {
-    const { prefix = "fxfer:", commandTimeoutMs = 2000, subscriber } = options;
+    const { prefix = "fxfer:", commandTimeoutMs = 2000, subscriber, log = silentLogger } = options;
     if (!Number.isSafeInteger(commandTimeoutMs) || commandTimeoutMs < 1) {
       throw new RangeError("Cannot create store: commandTimeoutMs must be an integer of 1 or more");
     }
     this.#prefix = prefix;
     this.#commands = new RedisCommands(client, commandTimeoutMs);
     this.#index = new RedisIndex(this.#commands, prefix);
-    if (subscriber !== undefined) this.watch = (listener) => this.#watch(subscriber, listener);
+    this.#takeovers = new RedisTakeovers(this.#commands, prefix, log);
+    this.#damage = new DamageReport(log);
+    if (subscriber === undefined) return;
+    this.watch = (listener) => {
+      this.#requireOpen();
+      return this.#takeovers.watch(subscriber, listener);
+    };
   }
 
   /** The record with this id, of a live session or a tombstone. */
   async load(id: string): Promise<SessionRecord | undefined> {
-    this.#check();
-    const record = parse(
-      await this.#commands.script("load session", LOAD, ["2", ...this.#keys(id)]),
-    );
+    const reply = await this.#read(id);
+    const record = reply && recordOf(id, reply);
     if (record !== undefined) this.#rings.note(record);
     return record;
   }
 
-  /** Compares the version and stores in one script, which Redis runs as one step. */
-  async save(record: SessionRecord): Promise<boolean> {
-    this.#check();
+  /**
+   * Compares the version and stores in one script, which Redis runs as one step. A new record is counted in
+   * a step before, in which it must find room: the sets of ids are in another slot of a Cluster.
+   */
+  async save(record: SessionRecord, maxLive?: number): Promise<boolean> {
+    this.#requireOpen();
     const { version, ring: _, ...rest } = record;
     const { id } = rest;
     const ttl = ttlOf(record);
-    if (version === 1) await this.#index.addTentative(id);
+    if (version === 1 && !(await this.#index.admit(id, maxLive))) return false;
     const { kept, added } = this.#rings.change(record);
     const saved = await this.#commands.script("save session", SAVE, [
       "2",
@@ -150,18 +143,18 @@ export class RedisSessionStore implements SessionStore {
 
   /** Removes a record. */
   async delete(id: string): Promise<void> {
-    this.#check();
+    this.#requireOpen();
     await this.#commands.send("delete session", ["DEL", ...this.#keys(id)]);
     await this.#index.forget(id);
   }
 
   /** Yields every record, live ones first; one that is added meanwhile may show or not. */
-  async *list(): AsyncIterable<SessionRecord> {
-    this.#check();
-    for await (const entries of this.#index.walk()) {
+  async *list(scope: "all" | "live" = "all"): AsyncIterable<SessionRecord> {
+    this.#requireOpen();
+    for await (const entries of this.#index.walk(scope)) {
       for (let at = 0; at < entries.length; at += PAGE) {
         const page = entries.slice(at, at + PAGE);
-        const records = await Promise.all(page.map(({ id }) => this.load(id)));
+        const records = await Promise.all(page.map(({ id }) => this.#loadOrSetAside(id)));
         for (const [i, entry] of page.entries()) {
           const record = records[i];
           await this.#index.repair(
@@ -179,14 +172,20 @@ export class RedisSessionStore implements SessionStore {
    * another server saves at this moment may be counted a moment later.
    */
   async stats(): Promise<StoreStats> {
-    this.#check();
+    this.#requireOpen();
     return await this.#index.count();
+  }
+
+  /** Writes as a save does. In a Cluster that proves it of one node only. */
+  async check(): Promise<void> {
+    this.#requireOpen();
+    await this.#commands.script("check store", PROBE, ["1", `${this.#keys("check")[0]}`]);
   }
 
   /** Tells the servers that watch the store that a session has a new holder. */
   async announce(id: string, epoch: number): Promise<void> {
-    this.#check();
-    await this.#commands.send("announce takeover", ["PUBLISH", this.#channel, `${epoch} ${id}`]);
+    this.#requireOpen();
+    await this.#takeovers.announce(id, epoch);
   }
 
   /** Ends the store. The client stays open: its maker closes it. */
@@ -195,23 +194,39 @@ export class RedisSessionStore implements SessionStore {
     this.#disposed = true;
   }
 
-  #watch(subscriber: RedisSubscriber, listener: TakeoverListener): AsyncDisposable {
-    this.#check();
-    const hear = (message: string) => {
-      const [, epoch, id] = /^(\d{1,15}) (.+)$/.exec(message) ?? [];
-      if (id !== undefined) listener(id, Number(epoch));
-    };
-    const channel = this.#channel;
-    const begun = subscriber.subscribe(channel, hear).then(() => true, () => false);
-    return {
-      async [Symbol.asyncDispose]() {
-        if (await begun) await subscriber.unsubscribe(channel, hear).catch(() => {});
-      },
-    };
+  async #read(id: string): Promise<Reply | undefined> {
+    this.#requireOpen();
+    const reply = await this.#commands.script("load session", LOAD, ["2", ...this.#keys(id)]);
+    const [json, ring] = reply as [string | null | undefined, string[]];
+    return json === null || json === undefined ? undefined : { json, ring };
   }
 
-  get #channel(): string {
-    return `${this.#prefix}takeover`;
+  /** The time of the Redis server; in a Cluster that of one node, the same for all who share the prefix. */
+  async now(): Promise<number> {
+    this.#requireOpen();
+    const [seconds, micros] = await this.#commands.script("read clock", TIME, [
+      "1",
+      `${this.#prefix}{clock}`,
+    ]) as string[];
+    return Number(seconds) * 1000 + Number(micros) / 1000;
+  }
+
+  async #loadOrSetAside(id: string): Promise<SessionRecord | undefined> {
+    const reply = await this.#read(id);
+    try {
+      const record = reply && recordOf(id, reply);
+      if (record !== undefined) this.#rings.note(record);
+      return record;
+    } catch (error) {
+      const keys = this.#keys(id);
+      const place = `${keys[0]}:damaged`;
+      const version = /^{"version":(\d+)[,}]/.exec(reply!.json)?.[1] ?? "";
+      const args = ["4", ...keys, place, `${place}:ring`, version];
+      const moved = await this.#commands.script("set record aside", SET_ASIDE, args);
+      if (Number(moved) !== 1) return undefined;
+      await this.#index.forget(id);
+      this.#damage.tell(id, place, error);
+    }
   }
 
   #keys(id: string): [record: string, ring: string] {
@@ -219,7 +234,7 @@ export class RedisSessionStore implements SessionStore {
     return [key, `${key}:ring`];
   }
 
-  #check(): void {
+  #requireOpen(): void {
     if (this.#disposed) throw new TypeError("Cannot use session store: it is closed");
   }
 }
@@ -236,16 +251,22 @@ function ttlOf(record: SessionRecord): number {
   return Math.max(1, Math.ceil(end - lastActivityAt)) + Math.max(expiryMs, TOMBSTONE_MS);
 }
 
-/** The record of a reply to LOAD. Its fields need no check: only fxfer writes to these keys. */
-function parse(reply: unknown): SessionRecord | undefined {
-  const [json, replies] = reply as [string | null | undefined, string[]];
-  if (json === null || json === undefined) return undefined;
+/** What LOAD found of a session. */
+interface Reply {
+  readonly json: string;
+  readonly ring: readonly string[];
+}
+
+function recordOf(id: string, { json, ring }: Reply): SessionRecord {
+  let replies: RingEntry[];
   try {
-    const ring = replies.map((entry) => JSON.parse(entry));
-    return { ...JSON.parse(json), ring };
-  } catch (cause) {
-    throw new FxferError("store_unavailable", "Cannot load session: its record is damaged", {
-      cause,
-    });
+    replies = ring.map((entry) => JSON.parse(entry));
+  } catch {
+    throw new DamagedRecord("one of its replies is no JSON");
   }
+  const record = parseRecord(json, { id, ring: replies });
+  if (!json.startsWith(`{"version":${record.version},`)) {
+    throw new DamagedRecord("its version is not its first field");
+  }
+  return record;
 }

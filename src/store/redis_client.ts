@@ -20,10 +20,17 @@ export interface RedisClient {
 /** Listens to channels of Redis, on a connection of its own.
  * @category Store */
 export interface RedisSubscriber {
-  /** Calls `listener` with each message. After a lost connection it subscribes again by itself. */
+  /**
+   * Calls `listener` with each message. After a lost connection it subscribes again by itself.
+   *
+   * @returns Settles when the channel is heard for the first time. Rejects with Redis's reply if Redis
+   * refuses the channel.
+   */
   subscribe(channel: string, listener: (message: string) => void): Promise<unknown>;
-  /** Ends what `subscribe` with these arguments began. */
+  /** Ends what `subscribe` with these arguments began, whether it has settled or not. */
   unsubscribe(channel: string, listener: (message: string) => void): Promise<unknown>;
+  /** Whether messages arrive at this moment. Absent: from when `subscribe` has resolved. */
+  listening?(): boolean;
 }
 
 /** Sends commands and waits for their replies. Whatever fails is thrown as `store_unavailable`. */

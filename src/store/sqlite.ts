@@ -1,18 +1,52 @@
 /** Sessions in one SQLite file, which outlives the process; processes on one machine can share it. @module */
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import { FxferError } from "../errors.ts";
+import { silentLogger } from "../log.ts";
 import type { SessionRecord } from "../session/mod.ts";
-import { openDatabase, type SqliteSessionStoreOptions } from "./sqlite_file.ts";
+import { DamagedRecord, DamageReport, isDamaged, parseRecord } from "./damaged.ts";
+import type { SqliteSessionStoreOptions } from "./sqlite_file.ts";
+import { resultCode, SqliteHandle } from "./sqlite_handle.ts";
 import type { SessionStore, StoreStats } from "./types.ts";
 
-/** Records that `list()` reads at once: no read transaction must stay open between two awaits. */
+/** Ids that `list()` reads at once: no read transaction must stay open between two awaits. */
 const PAGE = 64;
+
+/** SQLITE_CORRUPT: the part of the file that holds this row is no good. */
+const CORRUPT = 11;
+
+/** The queries of the store. */
+const QUERIES = {
+  load: "SELECT version, record FROM session WHERE id = ?",
+  insert: "INSERT INTO session (id, version, ended_at, record)" +
+    " SELECT ?, 1, ?, ? WHERE (SELECT live FROM count) < ?" +
+    " ON CONFLICT (id) DO NOTHING",
+  update: "UPDATE session SET version = ?, ended_at = ?, record = ? WHERE id = ? AND version = ?",
+  delete: "DELETE FROM session WHERE id = ?",
+  page: `SELECT id FROM session WHERE id > ? ORDER BY id LIMIT ${PAGE}`,
+  count: "SELECT live, ended FROM count",
+  touch: "UPDATE count SET live = live",
+} as const;
+
+type Queries = Readonly<Record<keyof typeof QUERIES, StatementSync> & { db: DatabaseSync }>;
+
+function prepare(db: DatabaseSync): Queries {
+  const prepared = Object.entries(QUERIES).map(([name, sql]) => [name, db.prepare(sql)]);
+  return { ...Object.fromEntries(prepared), db };
+}
+
+/**
+ * Where damaged records go. The table is made when it is needed, and needs no step of the schema: a
+ * version of fxfer that knows nothing of it works beside it.
+ */
+const DAMAGED = "CREATE TABLE IF NOT EXISTS damaged" +
+  " (id TEXT PRIMARY KEY NOT NULL, found_at INTEGER NOT NULL, record TEXT) STRICT";
+const MOVE = "INSERT OR REPLACE INTO damaged SELECT id, ?, record FROM session WHERE id = ?";
 
 /**
  * Keeps session records in a SQLite file (mode 0600, write-ahead log).
  *
  * It needs `--allow-read` and `--allow-write` for the file; `node:sqlite` is loaded by `open` and not
- * before. Errors of the database are `store_unavailable` with their cause.
+ * before. Errors of the database are `store_unavailable` with their cause. A damaged record is moved to
+ * the table `damaged`.
  * @category Store
  */
 export class SqliteSessionStore implements SessionStore {
@@ -20,30 +54,12 @@ export class SqliteSessionStore implements SessionStore {
   readonly kind = "sqlite";
   /** True: records outlive the process. */
   readonly persistent = true;
-  readonly #db: DatabaseSync;
-  readonly #load: StatementSync;
-  readonly #insert: StatementSync;
-  readonly #update: StatementSync;
-  readonly #delete: StatementSync;
-  readonly #page: StatementSync;
-  readonly #count: StatementSync;
-  #disposed = false;
+  readonly #handle: SqliteHandle<Queries>;
+  readonly #damage: DamageReport;
 
-  private constructor(db: DatabaseSync) {
-    this.#db = db;
-    this.#load = db.prepare("SELECT record FROM session WHERE id = ?");
-    this.#insert = db.prepare(
-      "INSERT INTO session (id, version, ended_at, record) VALUES (?, 1, ?, ?)" +
-        " ON CONFLICT (id) DO NOTHING",
-    );
-    this.#update = db.prepare(
-      "UPDATE session SET version = ?, ended_at = ?, record = ? WHERE id = ? AND version = ?",
-    );
-    this.#delete = db.prepare("DELETE FROM session WHERE id = ?");
-    this.#page = db.prepare(
-      `SELECT id, record FROM session WHERE id > ? ORDER BY id LIMIT ${PAGE}`,
-    );
-    this.#count = db.prepare("SELECT live, ended FROM count");
+  private constructor(handle: SqliteHandle<Queries>, damage: DamageReport) {
+    this.#handle = handle;
+    this.#damage = damage;
   }
 
   /**
@@ -58,79 +74,91 @@ export class SqliteSessionStore implements SessionStore {
     path: string,
     options: SqliteSessionStoreOptions = {},
   ): Promise<SqliteSessionStore> {
-    return new SqliteSessionStore(await openDatabase(path, options));
+    const handle = await SqliteHandle.open(path, options, prepare);
+    return new SqliteSessionStore(handle, new DamageReport(options.log ?? silentLogger));
   }
 
   /** The record with this id, of a live session or a tombstone. */
-  // deno-lint-ignore require-await -- SQLite is synchronous; a throw must become a rejection
-  async load(id: string): Promise<SessionRecord | undefined> {
-    return this.#run("load session", () => {
-      const row = this.#load.get(id);
-      return row === undefined ? undefined : parse(row.record);
-    });
+  load(id: string): Promise<SessionRecord | undefined> {
+    return this.#handle.run("load session", ({ load }) => recordOf(id, load.get(id)));
   }
 
-  /** Compares the version and stores in one statement, which is one transaction. */
-  // deno-lint-ignore require-await -- as in load
-  async save(record: SessionRecord): Promise<boolean> {
-    return this.#run("save session", () => {
-      const { id, version, endedAt } = record;
-      const json = JSON.stringify(record);
+  /** Compares the version, and for a new record the limit, and stores, all in one statement. */
+  save(record: SessionRecord, maxLive?: number): Promise<boolean> {
+    const { id, version, endedAt } = record;
+    const json = JSON.stringify(record);
+    return this.#handle.run("save session", ({ insert, update }) => {
       const { changes } = version === 1
-        ? this.#insert.run(id, endedAt, json)
-        : this.#update.run(version, endedAt, json, id, version - 1);
+        ? insert.run(id, endedAt, json, maxLive ?? Number.MAX_SAFE_INTEGER)
+        : update.run(version, endedAt, json, id, version - 1);
       return Number(changes) === 1;
     });
   }
 
   /** Removes a record. */
-  // deno-lint-ignore require-await -- as in load
   async delete(id: string): Promise<void> {
-    this.#run("delete session", () => this.#delete.run(id));
+    await this.#handle.run("delete session", (queries) => queries.delete.run(id));
   }
 
   /** Yields every record, ordered by id; one that is added meanwhile may show or not. */
   async *list(): AsyncIterable<SessionRecord> {
     for (let after = "", more = true; more;) {
-      const rows = this.#run("list sessions", () => this.#page.all(after));
+      const rows = await this.#handle.run("list sessions", ({ page }) => page.all(after));
       for (const row of rows) {
         after = String(row.id);
-        yield this.#run("list sessions", () => parse(row.record));
+        const record = await this.load(after).catch((error) => this.#setAside(after, error));
+        if (record !== undefined) yield record;
       }
       more = rows.length === PAGE;
+      // No query waits for anything, so without this a long list would keep all connections waiting.
+      if (more) await new Promise((resolve) => setTimeout(resolve));
     }
   }
 
   /** Counts the saved records: an expired session counts as live until it is saved as expired. */
-  // deno-lint-ignore require-await -- as in load
-  async stats(): Promise<StoreStats> {
-    return this.#run("count sessions", () => {
-      const { live, ended } = this.#count.get()!;
+  stats(): Promise<StoreStats> {
+    return this.#handle.run("count sessions", ({ count }) => {
+      const { live, ended } = count.get()!;
       return { live: Number(live), ended: Number(ended) };
     });
   }
 
-  /** Closes the file. */
-  // deno-lint-ignore require-await -- as in load
-  async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#disposed) return;
-    this.#disposed = true;
-    this.#db.close();
+  /** Writes to the file what stands there already. */
+  async check(): Promise<void> {
+    await this.#handle.run("check store", ({ touch }) => touch.run());
   }
 
-  #run<T>(action: string, query: () => T): T {
-    if (this.#disposed) throw new TypeError("Cannot use session store: it is closed");
-    try {
-      return query();
-    } catch (error) {
-      throw new FxferError("store_unavailable", `Cannot ${action}: SQLite failed`, {
-        cause: error,
-      });
-    }
+  /** Moves a damaged record to a table of its own. @throws `error`, if it does not say that it is damaged. */
+  async #setAside(id: string, error: unknown): Promise<undefined> {
+    const corrupt = resultCode((error as Error).cause) === CORRUPT;
+    if (!(error instanceof DamagedRecord) && !corrupt) throw error;
+    const moving = this.#handle.run("set record aside", (at) => moveDamaged(at, id));
+    const place = await moving.then(() => "table damaged", () => undefined);
+    this.#damage.tell(id, place, error);
+  }
+
+  /** Closes the file. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#handle[Symbol.asyncDispose]();
   }
 }
 
-/** The text needs no check: only fxfer writes to the file, and it writes records only. */
-function parse(json: unknown): SessionRecord {
-  return JSON.parse(String(json));
+function recordOf(id: string, row: ReturnType<StatementSync["get"]>): SessionRecord | undefined {
+  return row && parseRecord(String(row.record), { id, version: Number(row.version) });
+}
+
+/** Moves a record, unless its holder, who has the right one in memory, has saved it meanwhile. */
+function moveDamaged({ db, load, delete: remove }: Queries, id: string): void {
+  db.exec("BEGIN IMMEDIATE");
+  try {
+    if (isDamaged(() => recordOf(id, load.get(id)))) {
+      db.exec(DAMAGED);
+      db.prepare(MOVE).run(Date.now(), id);
+      remove.run(id);
+    }
+    db.exec("COMMIT");
+  } catch (error) {
+    db.exec("ROLLBACK");
+    throw error;
+  }
 }

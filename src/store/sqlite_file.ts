@@ -5,7 +5,8 @@
  * @module
  */
 import type { DatabaseSync } from "node:sqlite";
-import { FxferError } from "../errors.ts";
+import { FxferError, reasonOf } from "../errors.ts";
+import type { Logger } from "../log.ts";
 
 /** "fxfr": tells fxfer, and the program file(1), that the database is fxfer's. */
 const APPLICATION_ID = 0x66786672;
@@ -47,9 +48,9 @@ export interface SqliteSessionStoreOptions {
    */
   readonly create?: boolean;
   /**
-   * How long to wait for another process that writes, in milliseconds, 0 or more; then the call throws
-   * `store_unavailable`. SQLite works synchronously, so the whole process waits. A write takes well under
-   * 1 ms.
+   * How long to wait for another process that has locked the file, in milliseconds, 0 or more; then the
+   * call throws `store_unavailable`. Only the call waits, and the process goes on; but `open` waits
+   * synchronously. A write takes well under 1 ms.
    * @default {1000}
    */
   readonly busyTimeoutMs?: number;
@@ -59,12 +60,20 @@ export interface SqliteSessionStoreOptions {
    * @default {false}
    */
   readonly flush?: boolean;
+  /**
+   * Where damaged records are told of, and a file that was opened again because it was replaced.
+   * @default nowhere
+   */
+  readonly log?: Logger;
 }
+
+/** See {@linkcode SqliteSessionStoreOptions.busyTimeoutMs}. */
+export const BUSY_TIMEOUT_MS = 1000;
 
 /** Opens the file and brings it to the newest schema. A missing file is made with mode 0600, if allowed. */
 export async function openDatabase(
   path: string,
-  { create = true, busyTimeoutMs = 1000, flush = false }: SqliteSessionStoreOptions,
+  { create = true, busyTimeoutMs = BUSY_TIMEOUT_MS, flush = false }: SqliteSessionStoreOptions,
 ): Promise<DatabaseSync> {
   if (!Number.isSafeInteger(busyTimeoutMs) || busyTimeoutMs < 0) {
     throw new RangeError("Cannot open store: busyTimeoutMs must be an integer of 0 or more");
@@ -80,13 +89,14 @@ export async function openDatabase(
     db.exec("PRAGMA journal_mode = WAL");
     db.exec(`PRAGMA synchronous = ${flush ? "FULL" : "NORMAL"}`);
     migrate(db, path, MIGRATIONS);
+    // From now on the store waits for others (sqlite_handle.ts), and SQLite does not.
+    db.exec("PRAGMA busy_timeout = 0");
     return db;
   } catch (error) {
     db?.close();
     if (error instanceof FxferError) throw error;
-    throw new FxferError("store_unavailable", `Cannot open session store ${path}`, {
-      cause: error,
-    });
+    const message = `Cannot open session store ${path}: ${reasonOf(error)}`;
+    throw new FxferError("store_unavailable", message, { cause: error });
   }
 }
 

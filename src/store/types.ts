@@ -14,6 +14,16 @@ export interface StoreStats {
  * @category Store */
 export type TakeoverListener = (id: string, epoch: number) => void;
 
+/** What {@linkcode SessionStore.watch} has begun; disposing ends it.
+ * @category Store */
+export interface TakeoverWatch extends AsyncDisposable {
+  /**
+   * Whether messages arrive at this moment. While they do not, the server looks at the records of the
+   * sessions it holds once a second. Absent: they always do.
+   */
+  hearing?(): boolean;
+}
+
 /**
  * Keeps session records.
  *
@@ -37,22 +47,45 @@ export interface SessionStore extends AsyncDisposable {
    * publishes a small file (S-SEQ-5). A store that says false promises that `save` neither fails nor waits.
    */
   readonly persistent: boolean;
+  /**
+   * Whether the record of an ended session vanishes by itself when its tombstone is over. Absent: the server
+   * looks at tombstones every few seconds, and deletes them.
+   */
+  readonly forgetsEnded?: boolean;
   /** The record with this id, of a live session or a tombstone; undefined when there is none. */
   load(id: string): Promise<SessionRecord | undefined>;
   /**
    * Stores the record if the kept one has the version `record.version - 1` (no record counts as version 0).
    * Otherwise changes nothing and returns false: someone else has written meanwhile.
+   *
+   * @param maxLive Given with a new record only: the record is stored, and true returned, only while fewer
+   * than so many sessions are live. The store counts and stores in one atomic step, also between processes,
+   * so that the limit is exact however many clients connect at once.
    */
-  save(record: SessionRecord): Promise<boolean>;
+  save(record: SessionRecord, maxLive?: number): Promise<boolean>;
   /** Removes a record; does nothing if there is none. */
   delete(id: string): Promise<void>;
   /**
-   * Yields every record once, tombstones included, in any order. Records that are saved or deleted while
-   * the list runs may show or not.
+   * Yields every record once, in any order, with tombstones if `all` is asked for. Records that are saved or
+   * deleted while the list runs may show or not.
+   *
+   * A damaged record never ends the list. The store sets it aside where an operator finds it, tells so in
+   * its log, and from then on knows nothing of this session: `load` gives undefined, `stats` does not count
+   * it. Until then `load` throws `store_unavailable`.
    */
-  list(): AsyncIterable<SessionRecord>;
+  list(scope?: "all" | "live"): AsyncIterable<SessionRecord>;
   /** Counts the sessions. It must be cheap: the server asks at each connect. */
   stats(): Promise<StoreStats>;
+  /**
+   * Capability: the time in milliseconds since the epoch by a clock that all processes share. Absent:
+   * each has its own.
+   */
+  now?(): Promise<number>;
+  /**
+   * Capability: proves that a session can be saved, by writing as a save does, or throws as a save would.
+   * Readiness asks once a second. Absent: `stats` is asked, which proves less.
+   */
+  check?(): Promise<void>;
   /**
    * Capability: tells every process that watches the store that a session has a new holder (S-TAKE-3).
    * The message should arrive within a second, and may be lost: what counts is the saved record with the
@@ -64,5 +97,5 @@ export interface SessionStore extends AsyncDisposable {
    * is disposed of. The listener must not throw. Absent: this process hears of takeovers by others only
    * when it saves.
    */
-  watch?(listener: TakeoverListener): AsyncDisposable;
+  watch?(listener: TakeoverListener): TakeoverWatch;
 }

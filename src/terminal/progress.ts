@@ -17,18 +17,23 @@ export interface ProgressState {
   readonly total?: number;
   /** Bytes a second, smoothed; absent until measured. */
   readonly rate?: number;
+  /** Whether something is missing even if all bytes are there: then 99 % is the most. */
+  readonly pending?: boolean;
+  /** What is waited for; shown first, and instead of the rate. */
+  readonly note?: string;
 }
 
 /** Whole percent, 100 only when all is there; undefined without a total. */
-export function percent(state: ProgressState): number | undefined {
-  if (state.total === undefined) return undefined;
-  if (state.total === 0) return 100;
-  return Math.max(0, Math.min(100, Math.floor(state.bytes / state.total * 100)));
+export function percent({ bytes, total, pending = false }: ProgressState): number | undefined {
+  if (total === undefined) return undefined;
+  if (total === 0) return pending ? 0 : 100;
+  return Math.max(0, Math.min(pending ? 99 : 100, Math.floor(bytes / total * 100)));
 }
 
 function timeLeft(state: ProgressState): string | undefined {
   if (state.total === undefined || state.rate === undefined || state.rate <= 0) return undefined;
-  const seconds = Math.max(0, state.total - state.bytes) / state.rate;
+  if (state.bytes >= state.total) return undefined;
+  const seconds = (state.total - state.bytes) / state.rate;
   // A guess of more than four days helps no one.
   return seconds > 345_600 ? undefined : `${formatDuration(seconds)} left`;
 }
@@ -40,20 +45,25 @@ const SHORTEST_BAR = 6;
 
 /** The facts of a line, the most important first. */
 function facts(state: ProgressState): string[] {
+  const { bytes, total, rate, note } = state;
   const share = percent(state);
-  const bytes = formatBytes(state.bytes);
+  const part = total === undefined
+    ? formatBytes(bytes)
+    : `${formatBytes(Math.min(bytes, total))} / ${formatBytes(total)}`;
   return [
+    note,
     share === undefined ? undefined : `${String(share).padStart(3)}%`,
-    state.total === undefined ? bytes : `${bytes} / ${formatBytes(state.total)}`,
-    state.rate === undefined ? undefined : formatRate(state.rate),
-    timeLeft(state),
+    part,
+    rate === undefined || note !== undefined ? undefined : formatRate(rate),
+    note === undefined ? timeLeft(state) : undefined,
   ].filter((fact) => fact !== undefined);
 }
 
 /**
  * A progress line of at most `columns` columns, without control characters:
  * `name  45% [#####-----] 4.5 MiB / 10.0 MiB  1.2 MiB/s  5s left`. What does not fit is left out,
- * in this order: the bar, the time left, the rate, the bytes, the name. The percentage stays longest.
+ * in this order: the bar, the time left, the rate, the bytes, the name. The percentage stays longest; where
+ * there is a note, the note does.
  */
 export function renderProgress(state: ProgressState, columns: number): string {
   const label = escapeControls(state.label);
@@ -73,7 +83,8 @@ export function renderProgress(state: ProgressState, columns: number): string {
   const name = columns - used < least ? "" : fit(label, Math.min(labelColumns, columns - used));
   const share = percent(state);
   const length = Math.min(LONGEST_BAR, columns - used - displayWidth(name) - " []".length);
-  if (share !== undefined && kept.length === wanted.length && length >= SHORTEST_BAR) {
+  const fits = kept.length === wanted.length && length >= SHORTEST_BAR;
+  if (share !== undefined && fits && state.note === undefined) {
     const full = Math.floor(length * share / 100);
     kept[0] += ` [${"#".repeat(full)}${"-".repeat(length - full)}]`;
   }
@@ -116,6 +127,12 @@ const REDRAW_MS = 100;
 const STEP_MS = 1000;
 const SILENCE_MS = 5000;
 
+/** What {@linkcode ProgressLine.update} may be told besides the bytes. */
+export interface ProgressDetails extends Pick<ProgressState, "total" | "pending" | "note"> {
+  /** How many of the bytes were there before, and are not part of the rate. */
+  readonly before?: number;
+}
+
 /** What {@linkcode ProgressLine} takes. */
 export interface ProgressOptions {
   /** The name of what is sent; a function is called for each line. */
@@ -128,30 +145,26 @@ export interface ProgressOptions {
 
 /**
  * Shows one transfer on a stream: on a terminal as its status line, redrawn at most ten times a
- * second, elsewhere as plain lines (the start, 10 % steps or 5 s, the end). It has no timer: it draws
- * only when `update` is called.
+ * second, elsewhere as plain lines (the start, 10 % steps or 5 s). It has no timer: it draws only when
+ * `update` is called.
  */
 export class ProgressLine {
   readonly #stream: TextStream;
   readonly #options: ProgressOptions;
   readonly #now: () => number;
   readonly #meter = new RateMeter();
-  readonly #startedAt: number;
-  #startedFrom: number | undefined;
   #shownAt = -Infinity;
   #shownPercent = 0;
-  #bytes = 0;
 
   /** Shows the start of a transfer. */
   constructor(stream: TextStream, options: ProgressOptions) {
     this.#stream = stream;
     this.#options = options;
     this.#now = options.now ?? (() => performance.now());
-    this.#startedAt = this.#now();
-    if (stream.terminal) return;
+    if (stream.redraws) return;
     const size = options.total === undefined ? "" : ` (${formatBytes(options.total)})`;
     stream.line(`${escapeControls(this.#label)}: start${size}`);
-    this.#shownAt = this.#startedAt;
+    this.#shownAt = this.#now();
   }
 
   get #label(): string {
@@ -159,29 +172,23 @@ export class ProgressLine {
     return typeof label === "string" ? label : label();
   }
 
-  #state(): ProgressState {
-    const { total } = this.#options;
-    return omitUndefined({ label: this.#label, bytes: this.#bytes, total, rate: this.#meter.rate });
-  }
-
-  /** Says how many bytes were sent; the first call says where a resumed transfer goes on. */
-  update(bytes: number): void {
+  /** Says how many bytes are there; a line with a note is shown at once. */
+  update(bytes: number, details: ProgressDetails = {}): void {
     const now = this.#now();
-    this.#bytes = bytes;
-    this.#startedFrom ??= bytes;
-    this.#meter.add(bytes, now);
+    const { total = this.#options.total, before = 0, pending, note } = details;
+    this.#meter.add(bytes - before, now);
+    const { rate } = this.#meter;
+    const state = omitUndefined({ label: this.#label, bytes, total, rate, pending, note });
     const since = now - this.#shownAt;
-    const share = percent(this.#state()) ?? 0;
-    if (this.#stream.terminal) {
+    const share = percent(state) ?? 0;
+    if (this.#stream.redraws) {
       if (since < REDRAW_MS) return;
       // Three columns less: the ^C that a terminal echoes, and a full last column, make lines wrap.
-      this.#stream.status(renderProgress(this.#state(), this.#stream.columns - 3));
+      this.#stream.status(renderProgress(state, this.#stream.columns - 3));
     } else {
       const step = Math.floor(share / 10) > Math.floor(this.#shownPercent / 10);
-      if (since < SILENCE_MS && !(step && since >= STEP_MS)) return;
-      this.#stream.line(
-        `${escapeControls(this.#label)}: ${facts(this.#state()).join("  ").trim()}`,
-      );
+      if (note === undefined && since < SILENCE_MS && !(step && since >= STEP_MS)) return;
+      this.#stream.line(`${escapeControls(this.#label)}: ${facts(state).join("  ").trim()}`);
     }
     this.#shownAt = now;
     this.#shownPercent = share;
@@ -190,22 +197,5 @@ export class ProgressLine {
   /** Removes the status line. */
   stop(): void {
     this.#stream.status("");
-  }
-
-  /**
-   * Removes the status line and writes how the transfer ended.
-   *
-   * @param result The text after the name, already escaped; default bytes, time and mean rate.
-   */
-  end(result: string = this.#summary()): void {
-    this.stop();
-    this.#stream.line(`${escapeControls(this.#label)}: ${result}`);
-  }
-
-  #summary(): string {
-    const seconds = (this.#now() - this.#startedAt) / 1000;
-    const moved = this.#bytes - (this.#startedFrom ?? 0);
-    const rate = seconds < 0.05 ? "" : ` (${formatRate(moved / seconds)})`;
-    return `${formatBytes(this.#bytes)} in ${formatDuration(seconds)}${rate}`;
   }
 }

@@ -1,4 +1,9 @@
-/** SIGTERM and SIGINT: the first asks the program to stop, the second ends it at once (S-DRN-1). @module */
+/**
+ * SIGTERM and SIGINT: the first asks the program to stop, the second ends it at once (S-DRN-1). And
+ * SIGHUP, by which whoever rotates logs says that the files have new names.
+ *
+ * @module
+ */
 
 /** The exit code after a second signal. */
 const KILLED = 130;
@@ -29,4 +34,11 @@ export function onStop(stop: (signal: string) => void): Disposable {
       for (const remove of listeners) remove();
     },
   };
+}
+
+/** Calls `work` at each SIGHUP, which no longer ends the program until the result is disposed of. */
+export function onHangup(work: () => void): Disposable {
+  if (Deno.build.os === "windows") return { [Symbol.dispose]: () => {} };
+  Deno.addSignalListener("SIGHUP", work);
+  return { [Symbol.dispose]: () => Deno.removeSignalListener("SIGHUP", work) };
 }

@@ -68,6 +68,24 @@ for (const part of ["storage", "store"] as const) {
   });
 }
 
+Deno.test("/readyz asks a store that can prove it whether a session can be saved", async () => {
+  let full = true;
+  let reads = 0;
+  await using it = start({
+    store: {
+      // Reading works all the while.
+      stats: () => Promise.resolve({ live: reads++, ended: 0 }),
+      check: () => full ? Promise.reject(new Error("READONLY")) : Promise.resolve(),
+    },
+  });
+  const { port } = it.health.addr;
+  assert.equal((await get(port, "/readyz")).status, 503);
+  full = false;
+  await until(async () => (await get(port, "/readyz")).status === 200, "ready again", 3000);
+  assert.equal(reads, 0);
+  assert.match(String(it.events[0]!.fields.cause), /READONLY/);
+});
+
 Deno.test("/readyz is 503 when the store does not answer at all", async () => {
   await using it = start({ store: { stats: () => new Promise(() => {}) } });
   const start_ = performance.now();
@@ -110,4 +128,51 @@ Deno.test({
     assert.equal((await server.status()).code, 0);
     await assert.rejects(get(port, "/healthz"));
   },
+});
+
+Deno.test("connections that say nothing keep no probe waiting, and few of them stay open", async () => {
+  await using it = start();
+  const { port } = it.health.addr;
+  const held: Deno.TcpConn[] = [];
+  try {
+    for (let n = 0; n < 100; n++) {
+      const conn = await Deno.connect({ port });
+      held.push(conn);
+      await conn.write(new TextEncoder().encode("GET /healthz HTTP/1.1\r\nhost: x\r\n"));
+    }
+    assert.equal((await get(port, "/healthz")).status, 200);
+    // The oldest had to go, and its peer sees the end.
+    const end = await held[0]!.read(new Uint8Array(1)).catch(() => null);
+    assert.equal(end, null);
+  } finally {
+    for (const conn of held) conn.close();
+  }
+});
+
+for (
+  const [what, request, status] of [
+    ["no HTTP at all", "hello\r\n\r\n", 400],
+    ["a head without end", "GET / HTTP/1.1\r\nx: " + "y".repeat(9000), 431],
+    ["HTTP/1.0", "GET /readyz HTTP/1.0\r\n\r\n", 200],
+    ["a whole URL", "GET http://x:1/healthz?a HTTP/1.1\r\n\r\n", 200],
+    ["a body", "POST /healthz HTTP/1.1\r\ncontent-length: 5000\r\n\r\n" + "z".repeat(5000), 405],
+  ] as const
+) {
+  Deno.test(`the health port answers ${what} with ${status}`, async () => {
+    await using it = start();
+    using conn = await Deno.connect({ port: it.health.addr.port });
+    await conn.write(new TextEncoder().encode(request));
+    const text = await new Response(conn.readable).text();
+    assert.ok(text.startsWith(`HTTP/1.1 ${status} `), text);
+  });
+}
+
+Deno.test("the health port closes a connection after 5 s, whatever it does", async () => {
+  await using it = start();
+  using conn = await Deno.connect({ port: it.health.addr.port });
+  const begun = performance.now();
+  await conn.write(new TextEncoder().encode("GET /healthz"));
+  assert.equal(await conn.read(new Uint8Array(1)).catch(() => null), null);
+  const took = performance.now() - begun;
+  assert.ok(took > 4500 && took < 7000, `${took} ms`);
 });

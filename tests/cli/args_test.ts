@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type CommandSpec, parseCommandArgs, type ParsedArgs } from "../../src/cli/args.ts";
-import { readSendArgs, SEND } from "../../src/cli/send/args.ts";
+import { readSendArgs, SEND, withServerOperand } from "../../src/cli/send/args.ts";
 import { SERVE, serveLoadOptions } from "../../src/cli/serve.ts";
 import { loadConfig, SETTINGS } from "../../src/config/mod.ts";
 import { FxferError } from "../../src/errors.ts";
@@ -156,12 +156,19 @@ Deno.test("readSendArgs() fills in the defaults", pure, () => {
   assert.deepEqual(readSendArgs(parse(["a.txt"], SEND)), {
     files: ["a.txt"],
     host: "127.0.0.1",
+    hostAsked: false,
     port: 65432,
+    portInHost: false,
     mode: "auto",
     allowV1: false,
     retries: 8,
     trust: [],
     recursive: false,
+    exclude: [],
+    excludeFrom: [],
+    followLinks: false,
+    skipSpecial: false,
+    dryRun: false,
     state: ".fxfer",
     stateAsked: false,
     trace: false,
@@ -187,7 +194,9 @@ Deno.test("readSendArgs() fills in the defaults", pure, () => {
     {
       files: ["-"],
       host: "h",
+      hostAsked: true,
       port: 9,
+      portInHost: false,
       mode: "stateless",
       name: "n",
       type: "image/svg+xml",
@@ -195,6 +204,11 @@ Deno.test("readSendArgs() fills in the defaults", pure, () => {
       retries: 0,
       trust: ["b:1", "[::1]:2"],
       recursive: false,
+      exclude: [],
+      excludeFrom: [],
+      followLinks: false,
+      skipSpecial: false,
+      dryRun: false,
       state: ".fxfer",
       stateAsked: false,
       trace: false,
@@ -225,4 +239,50 @@ Deno.test("readSendArgs() reports every fault at once", pure, () => {
   assert.deepEqual(faultsOf(() => readSendArgs(parse(["--port=0", "a"], SEND))), [
     '--port: wanted the port of a server, found "0"',
   ]);
+});
+
+Deno.test("the server stands in --host or before the files, as people write it", pure, async () => {
+  const serverOf = async (...args: string[]) => {
+    const asked = readSendArgs(parse(args, SEND));
+    const { host, port, files } = await withServerOperand(
+      asked,
+      (path) => Promise.resolve(path === "10:30"),
+    );
+    return [host, port, files.join()];
+  };
+  const cases: readonly (readonly [string, string, number])[] = [
+    ["h", "h", 65432],
+    ["h:1", "h", 1],
+    ["10.0.0.1:5000", "10.0.0.1", 5000],
+    ["::1", "::1", 65432],
+    ["[::1]", "::1", 65432],
+    ["[::1]:2", "::1", 2],
+    ["fxfer://h", "h", 65432],
+    ["FXFER://h:3/", "h", 3],
+    ["fxfer://[fe80::1]:4", "fe80::1", 4],
+  ];
+  for (const [text, host, port] of cases) {
+    assert.deepEqual(await serverOf("--host", text, "a"), [host, port, "a"], text);
+    // A name alone may also be that of a file.
+    const expected = text === "h" ? ["127.0.0.1", 65432, "h,a,b"] : [host, port, "a,b"];
+    assert.deepEqual(await serverOf(text, "a", "b"), expected, text);
+  }
+  assert.deepEqual(await serverOf("10:30", "a"), ["127.0.0.1", 65432, "10:30,a"]);
+  assert.deepEqual(await serverOf("h:1"), ["127.0.0.1", 65432, "h:1"]);
+  assert.deepEqual(await serverOf("-p", "7", "fxfer://h", "a"), ["h", 7, "a"]);
+  const wrong = [["fxfer://h"], ["fxfer://", "a"], ["fxfer://h/path", "a"], [
+    "--host=h",
+    "i:1",
+    "a",
+  ]];
+  for (const args of wrong) await assert.rejects(serverOf(...args), FxferError, args.join());
+});
+
+Deno.test("--name is for one file, and no longer than the wire takes", pure, () => {
+  const faults = (...args: string[]) => faultsOf(() => readSendArgs(parse(args, SEND)));
+  const several = "--name names one file, and there are several";
+  assert.deepEqual(faults("--name", "n", "a", "b"), [several]);
+  assert.deepEqual(faults("--name", "n", "-r", "a"), [several]);
+  assert.deepEqual(faults("--name", "ü".repeat(127), "a"), []);
+  assert.equal((faults("--name", "ü".repeat(128), "a") as string[]).length, 1);
 });

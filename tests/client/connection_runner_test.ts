@@ -15,8 +15,8 @@ function lost(): FxferError {
 
 /** A connection whose writes fail, and whose replies come only after that. */
 class BrokenPipe {
-  heardAt = Date.now();
-  sentAt = Date.now();
+  heardAt = performance.now();
+  sentAt = performance.now();
   closed = false;
   readonly #failed = Promise.withResolvers<void>();
   readonly #closed = Promise.withResolvers<void>();

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { connect } from "../../src/client/mod.ts";
+import { connect, type SendOptions } from "../../src/client/mod.ts";
 import { code, pattern, type PeerConnection, ScriptedPeer, SESSION_ID } from "./scripted_peer.ts";
-import { quick, watched } from "./helpers.ts";
+import { hookedSource, quick, watched } from "./helpers.ts";
 
 Deno.test("session_taken_over is final: the client never reconnects by itself (S-TAKE-5)", async () => {
   await using peer = new ScriptedPeer(async (peer) => {
@@ -311,5 +311,64 @@ Deno.test("what cannot be right is refused before anything is sent", async () =>
   await assert.rejects(client.send(7 as never), TypeError);
   for (const options of [{ port: 0 }, { port: 1.5 }, { retries: -1 }, { backoff: { maxMs: -1 } }]) {
     await assert.rejects(connect(options), RangeError);
+  }
+});
+
+Deno.test("whatever fails before a send begins, its source is closed", async () => {
+  await using peer = new ScriptedPeer(async (peer) => {
+    await peer.session();
+    await peer.idle();
+  });
+  await using it = await watched(peer.port);
+  const { client } = it;
+  const bad: readonly SendOptions[] = [
+    { uploadId: "x" },
+    { sha256: "ABC" },
+    { mimeType: "text" },
+    { name: "a".repeat(256) },
+    { signal: AbortSignal.abort() },
+  ];
+  for (const options of bad) {
+    const source = hookedSource(pattern(1), () => {});
+    await assert.rejects(client.send(source, options));
+    assert.equal(source.closed, 1, JSON.stringify(options));
+    let cancelled = false;
+    const stream = new ReadableStream({ cancel: () => void (cancelled = true) });
+    await assert.rejects(client.send(stream, options));
+    assert.ok(cancelled, JSON.stringify(options));
+  }
+  const misfit = hookedSource(pattern(1), () => {}, { size: -1 });
+  await assert.rejects(client.send(misfit), RangeError);
+  assert.equal(misfit.closed, 1);
+  client.close();
+  const late = hookedSource(pattern(1), () => {});
+  await assert.rejects(client.send(late), code("interrupted"));
+  assert.equal(late.closed, 1);
+});
+
+Deno.test("the clock of the system may be set back: pauses and deadlines do not notice", async () => {
+  const { promise: again, resolve } = Promise.withResolvers<void>();
+  await using peer = new ScriptedPeer(async (peer) => {
+    await peer.session({ keepalive_s: 0.2 });
+    await peer.reply(await peer.transfer(), { code: "storage_full", retry_after_ms: 50 });
+    await peer.stored(await peer.transfer());
+    assert.equal((await peer.request()).frame.action, "heartbeat");
+    await peer.rest(); // silent from here on
+  }, async (peer) => {
+    await peer.resumed(2);
+    resolve();
+    await peer.idle();
+  });
+  const { now } = Date;
+  await using it = await watched(peer.port, {
+    onEvent: (event) => {
+      if (event.type === "refused") Date.now = () => now() - 3_600_000;
+    },
+  });
+  try {
+    assert.equal((await it.client.send(pattern(5))).attempts, 2);
+    await again;
+  } finally {
+    Date.now = now;
   }
 });

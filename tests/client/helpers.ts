@@ -4,8 +4,10 @@ import {
   type ClientEvent,
   connect,
   type ConnectOptions,
+  type Source,
 } from "../../src/client/mod.ts";
 import { EventLog } from "../helpers/event_log.ts";
+import type { PeerConnection, Received } from "./scripted_peer.ts";
 
 /** A client and what it told. */
 export interface Watched extends AsyncDisposable {
@@ -34,4 +36,46 @@ export function streamOf(...chunks: Uint8Array[]): ReadableStream<Uint8Array> {
       else controller.enqueue(chunk);
     },
   });
+}
+
+/** A source of these bytes that does something before each of its reads; reads are counted from 1. */
+export function hookedSource(
+  bytes: Uint8Array,
+  beforeRead: (count: number) => void | Promise<void>,
+  more: Partial<Source> = {},
+): Source & { closed: number } {
+  let reads = 0;
+  return {
+    size: bytes.length,
+    closed: 0,
+    async read(into, offset) {
+      await beforeRead(++reads);
+      const part = bytes.subarray(offset, offset + into.length);
+      into.set(part);
+      return part.length || null;
+    },
+    close() {
+      this.closed++;
+    },
+    ...more,
+  };
+}
+
+/** Takes the connect as a server without a session to give. */
+export async function terms(
+  peer: PeerConnection,
+  body: Record<string, unknown> = {},
+): Promise<Received> {
+  const connect = await peer.request();
+  const limits = { max_request_size: 1000 };
+  await peer.reply({
+    frame: {
+      ...connect.frame,
+      header: {
+        ...connect.frame.header,
+        session: { ...connect.frame.header.session, id: null, mode: "stateless" },
+      },
+    },
+  } as Received, { code: "ok", mode: "stateless", limits, ...body });
+  return connect;
 }

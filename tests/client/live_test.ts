@@ -1,45 +1,15 @@
 import assert from "node:assert/strict";
 import { type ClientEvent, connect, fileSource } from "../../src/client/mod.ts";
 import { V1Sender } from "../../src/client/v1_sender.ts";
+import { resolveOptions } from "../../src/client/options.ts";
 import { OutgoingFile } from "../../src/client/outgoing_file.ts";
-import { serve, type ServeOptions } from "../../src/server/mod.ts";
-import { DiskStorage } from "../../src/storage/mod.ts";
-import { MemorySessionStore } from "../../src/store/mod.ts";
-import { type ConnectionPlan, type Fault, FaultProxy } from "../helpers/fault_proxy.ts";
+import type { ConnectionPlan, Fault } from "../helpers/fault_proxy.ts";
 import { listStored, sha256, storedSha256 } from "../helpers/files.ts";
 import { Random } from "../helpers/random.ts";
 import { TempDir } from "../helpers/temp.ts";
 import { code, pattern } from "./scripted_peer.ts";
 import { quick, streamOf, watched } from "./helpers.ts";
-
-/** A real server on a folder of its own. */
-class Live implements AsyncDisposable {
-  readonly #stack = new AsyncDisposableStack();
-  dir = "";
-  port = 0;
-
-  static async start(options: Partial<ServeOptions> = {}): Promise<Live> {
-    const live = new Live();
-    const folder = live.#stack.use(await TempDir.make());
-    live.dir = folder.path;
-    const storage = live.#stack.use(await DiskStorage.open(folder.path));
-    const store = live.#stack.use(new MemorySessionStore());
-    const server = serve({ storage, store, port: 0, rate: "off", drainTimeoutMs: 500, ...options });
-    live.#stack.use(server);
-    live.port = server.addr.port;
-    return live;
-  }
-
-  /** A proxy in front of it, with a plan for each connection; later ones are left alone. */
-  proxy(...plans: ConnectionPlan[]): Promise<FaultProxy> {
-    const target = { hostname: "127.0.0.1", port: this.port };
-    return FaultProxy.listen({ target, plan: (n) => plans[n] ?? {} });
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.#stack.disposeAsync();
-  }
-}
+import { Live } from "./live.ts";
 
 /** Small frames, so that cuts fall into, between and behind them. */
 const FRAMES = { maxRequestSize: 20_000 };
@@ -170,7 +140,7 @@ Deno.test("a file that changed between two tries is source_changed, and nothing 
   await using proxy = await live.proxy({ up: { faults: [{ kind: "reset", after: 1_500_000 }] } });
   await using it = await watched(proxy.port, {
     onEvent: (event) => {
-      if (event.type === "connection_lost") Deno.writeFileSync(path, pattern(3_000_001));
+      if (event.type === "connection_lost") Deno.writeFileSync(path, pattern(3_000_000, 2));
     },
   });
   await assert.rejects(it.client.send(await fileSource(path)), code("source_changed"));
@@ -243,7 +213,7 @@ Deno.test("a refused large file does not disturb those behind it (S-TRF-8)", asy
 
 Deno.test("version 1 against this server: stored, and told after the end (S-VER-3)", async () => {
   await using live = await Live.start();
-  const sender = new V1Sender({ hostname: "127.0.0.1", port: live.port }, Date.now);
+  const sender = new V1Sender({ hostname: "127.0.0.1", port: live.port }, resolveOptions({}));
   const files = [5, 100_000].map((size) =>
     new OutgoingFile(pattern(size), { mimeType: "image/png" })
   );

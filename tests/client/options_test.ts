@@ -1,5 +1,10 @@
 import assert from "node:assert/strict";
-import { backoffOf, DEFAULT_BACKOFF, retryDelay } from "../../src/client/options.ts";
+import {
+  backoffOf,
+  DEFAULT_BACKOFF,
+  resolveOptions,
+  retryDelay,
+} from "../../src/client/options.ts";
 import { pure } from "../helpers/pure.ts";
 
 pure("retryDelay() doubles with each failure up to the longest pause", () => {
@@ -33,4 +38,12 @@ pure("backoffOf() completes what is given and refuses what cannot be", () => {
     assert.throws(() => backoffOf(bad), RangeError);
   }
   assert.throws(() => backoffOf({ initialMs: 10, maxMs: 5 }), RangeError);
+});
+
+pure("resolveOptions() refuses a rate that nothing could be sent at", () => {
+  for (const limitRate of [0, -1, NaN, Infinity]) {
+    assert.throws(() => resolveOptions({ limitRate }), RangeError);
+  }
+  assert.equal(resolveOptions({}).pace, undefined);
+  assert.equal(resolveOptions({ limitRate: 4000 }).pace?.pieceBytes, 1000);
 });

@@ -60,10 +60,9 @@ export class PeerConnection {
 
   /** Reads at least so many bytes of the payload that comes next, and leaves the rest. */
   async partOfTransfer(bytes: number): Promise<TransferRequest> {
-    let held = 0;
-    while (this.#frame?.action !== "transfer" || held < bytes) {
+    const held = () => this.#parts.reduce((sum, part) => sum + part.length, 0);
+    while (this.#frame?.action !== "transfer" || held() < bytes) {
       if (!await this.#more()) throw new Error("Script wanted payload: client has closed");
-      held = this.#parts.reduce((sum, part) => sum + part.length, 0);
     }
     return this.#frame;
   }

@@ -42,6 +42,8 @@ pure("an error that was kept used its number up, and so may one that does not sa
   assert.equal(after({ code: "checksum_mismatch" }), 2);
   assert.equal(after({ code: "storage_full", replayed: true }), 2);
   assert.equal(after({ code: "checksum_mismatch" }, { code: "ok" }), 3);
+  assert.equal(after({ code: "checksum_mismatch" }, { code: "checksum_mismatch" }), 3);
+  assert.equal(after({ code: "checksum_mismatch" }, { code: "storage_full" }), 2);
 });
 
 pure("what the server expects counts above any guess", () => {

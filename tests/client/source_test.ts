@@ -28,13 +28,15 @@ Deno.test("fileSource() notices another size and another time of change", async 
   await using folder = await TempDir.make();
   const path = folder.join("a");
   await Deno.writeFile(path, pattern(10));
+  // A file that was changed just now may be changed again within the same step of the clock.
+  const fresh = await fileSource(path);
+  assert.equal(await fresh.changed!(), true);
+  fresh.close!();
   await Deno.utime(path, 1000, 1000);
   const source = await fileSource(path);
   assert.equal(await source.changed!(), false);
   await Deno.utime(path, 1000, 2000);
   assert.equal(await source.changed!(), true);
-  await Deno.utime(path, 1000, 1000);
-  assert.equal(await source.changed!(), false);
   await Deno.writeFile(path, pattern(1), { append: true });
   await Deno.utime(path, 1000, 1000);
   assert.equal(await source.changed!(), true);

@@ -1,29 +1,7 @@
 import assert from "node:assert/strict";
-import {
-  code,
-  pattern,
-  type PeerConnection,
-  type Received,
-  ScriptedPeer,
-} from "./scripted_peer.ts";
-import { streamOf, watched } from "./helpers.ts";
+import { code, pattern, ScriptedPeer } from "./scripted_peer.ts";
+import { streamOf, terms, watched } from "./helpers.ts";
 import { sha256 } from "../helpers/files.ts";
-
-/** Takes the connect as a server without a session to give. */
-async function terms(peer: PeerConnection, body: Record<string, unknown> = {}): Promise<Received> {
-  const connect = await peer.request();
-  const limits = { max_request_size: 1000 };
-  await peer.reply({
-    frame: {
-      ...connect.frame,
-      header: {
-        ...connect.frame.header,
-        session: { ...connect.frame.header.session, id: null, mode: "stateless" },
-      },
-    },
-  } as Received, { code: "ok", mode: "stateless", limits, ...body });
-  return connect;
-}
 
 Deno.test("stateless: one request a file, with an upload id, and no session", async () => {
   await using peer = new ScriptedPeer(async (peer) => {

@@ -105,6 +105,8 @@ Deno.test("--set reaches every setting of the schema", async () => {
     "server.host": ["::1", "::1"],
     "server.proxy_allow": ["::1, 10.0.0.0/8", ["::1", "10.0.0.0/8"]],
     "server.health_port": ["8080", 8080],
+    "limits.per_address.connections": ["5", 5],
+    "limits.per_address.sessions": ["6", 6],
     "stateful.redis_url": ["rediss://h:1", "rediss://h:1"],
     "stateful.sqlite_file": ["other.db", "other.db"],
     "storage.path": ["/srv/a=b", "/srv/a=b"],

@@ -41,6 +41,7 @@ Deno.test("parseConfig() gives every default the goal names", pure, () => {
     storage: { path: "./storage", naming: "session_aware", durability: "process", budget: 0 },
     limits: {
       rate: { connections_per_second: 200, sessions_per_minute: 600 },
+      per_address: { connections: "off", sessions: "off" },
       min_rate: 1024,
       session_quota: 0,
     },

@@ -1,6 +1,5 @@
 /** A server that dies at any step of a commit, and is started again (S-SEQ-5). @module */
 import assert from "node:assert/strict";
-import { fileURLToPath } from "node:url";
 import { listStored, partialSizes, readManifest, sha256, storedSha256 } from "../helpers/files.ts";
 import { inRedis, inSqlite, Instance } from "../helpers/instances.ts";
 import { Random } from "../helpers/random.ts";
@@ -8,26 +7,8 @@ import { RawPeer } from "../helpers/raw_peer.ts";
 import { RedisServer } from "../helpers/redis_server.ts";
 import { findProgram, testWith } from "../helpers/require.ts";
 import { TempDir } from "../helpers/temp.ts";
-import { type Dying, type Step, STEPS } from "./dying_server.ts";
-
-const PROGRAM = fileURLToPath(new URL("dying_server.ts", import.meta.url));
-
-/** Starts the program; gives its port and its end. */
-async function startDying(dying: Dying) {
-  const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-check", PROGRAM, JSON.stringify(dying)],
-    stdin: "null",
-    stdout: "piped",
-    stderr: "inherit",
-  }).spawn();
-  const lines = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
-  const { value } = await lines.read();
-  const ended = (async () => {
-    while (!(await lines.read()).done);
-    return await child.status;
-  })();
-  return { port: Number(value), ended };
-}
+import { type Step, STEPS } from "./dying_server.ts";
+import { startDying } from "./start_dying.ts";
 
 /** A file in several checkpoints, and one that is gathered in memory and first known by its intent. */
 const SIZES = { large: 9_000_000, small: 9000 } as const;

@@ -1,5 +1,5 @@
 /**
- * A server that kills itself at one step of a commit: a program of the tests, run by crash_test.ts.
+ * A server that kills or stops itself at one step of a commit: a program of the tests in this folder.
  *
  * Its argument is a {@linkcode Dying} as JSON; it writes its port as a line. The seams are the
  * contracts themselves: a store and a storage that hand on every call, and the flushes of the disk.
@@ -30,13 +30,17 @@ export type Step = typeof STEPS[number];
 export interface Dying {
   readonly step: Step;
   readonly folder: string;
+  /** How it ends, or stands still the first time. @default {"SIGKILL"} */
+  readonly how?: "SIGKILL" | "SIGSTOP";
   /** A SQLite file, or the URL of a Redis. */
   readonly store: string;
 }
 
-function die(): never {
-  Deno.kill(Deno.pid, "SIGKILL");
-  throw new Error("unreachable");
+let how: Dying["how"];
+
+function die(): void {
+  if (how !== undefined) Deno.kill(Deno.pid, how);
+  how = undefined;
 }
 
 /** Hands everything on, and dies before or after the save it waits for. */
@@ -52,9 +56,9 @@ function dyingStore(
     delete: (id) => inner.delete(id),
     list: () => inner.list(),
     stats: () => inner.stats(),
-    async save(record: SessionRecord) {
+    async save(record: SessionRecord, maxLive?: number) {
       if (record.intent !== null && step === "before the intent") die();
-      const saved = await inner.save(record);
+      const saved = await inner.save(record, maxLive);
       if ((record.upload?.offset ?? 0) > 0 && step === "inside the payload") die();
       if (record.intent !== null && step === "after the intent") die();
       if (record.lastSequence > 0 && step === "after the commit") die();
@@ -89,7 +93,9 @@ function dyingStorage(inner: DiskStorage, step: Step): FileStorage {
 }
 
 if (import.meta.main) {
-  const { step, folder, store: place }: Dying = JSON.parse(Deno.args[0]!);
+  const dying: Dying = JSON.parse(Deno.args[0]!);
+  const { step, folder, store: place } = dying;
+  how = dying.how ?? "SIGKILL";
   let announced = false;
   const disk = await DiskStorage.open(folder, {
     durability: "durable",

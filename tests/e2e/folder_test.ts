@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { FaultProxy } from "../../src/chaos/mod.ts";
 import { expandGlob, partPattern } from "../../src/cli/send/glob.ts";
-import { Throttle } from "../../src/cli/send/throttle.ts";
 import { EventLog } from "../helpers/event_log.ts";
 import { readManifest } from "../helpers/files.ts";
 import { fxfer, start } from "../helpers/fxfer.ts";
@@ -43,13 +42,15 @@ async function mixedTree(
   return folder;
 }
 
-test("a folder goes with the paths below it as names; symlinks are left out", async (server) => {
+test("a folder goes with the paths below it as names; symlinks are named and left out", async (server) => {
   await using folder = await mixedTree(12, new Random(1));
   await Deno.symlink("/etc", folder.join("tree", "elsewhere"));
   await assertStores(server, 12, async () => {
     const args = ["send", "-p", String(server.port), "-r", "--json", "tree"];
     const { code, out, err } = await fxfer(args, { cwd: folder.path });
-    assert.equal(code, 0, err);
+    assert.equal(code, 9, err);
+    assert.match(err, /^fxfer: tree\/elsewhere is left out: it is a link, --follow-links sends /m);
+    assert.equal(events(out, "summary")[0]!.left_out, 1);
     const names = events(out, "stored").map(({ name }) => name);
     assert.equal(names.length, 12);
     assert.ok(
@@ -144,24 +145,6 @@ test("--limit-rate holds the rate over all files", async (server) => {
   assert.ok(seconds >= 0.7 && seconds < 3, `${seconds} s`);
 });
 
-Deno.test("Throttle.take() waits off the debt, and a silence saves up little", {
-  permissions: "none",
-}, async () => {
-  let now = 0;
-  const pauses: number[] = [];
-  const throttle = new Throttle(1000, () => now, (ms) => {
-    pauses.push(ms);
-    now += ms;
-    return Promise.resolve();
-  });
-  await throttle.take(500);
-  now += 60_000;
-  await throttle.take(250);
-  await throttle.take(100);
-  assert.deepEqual(pauses, [500, 100]);
-  assert.equal(throttle.pieceBytes, 250);
-});
-
 Deno.test(
   "partPattern() knows * ? and sets, and takes all else literally",
   { permissions: "none" },
@@ -175,6 +158,12 @@ Deno.test(
       ["[!a-c]x", "bx", false],
       ["a+(b).c", "a+(b).c", true],
       ["[", "[", true],
+      ["[z-a]", "b", false],
+      ["[z-ab]", "b", true],
+      ["[!z-a]", "b", true],
+      ["[\u{1f600}-\u{fffd}]", "x", false],
+      ["[^-A]", "B", true],
+      ["[a[]", "[", true],
       ["*", "a\nb", true],
     ];
     for (const [pattern, name, fits] of cases) {

@@ -2,8 +2,11 @@ import assert from "node:assert/strict";
 import { sha256, storedSha256 } from "../helpers/files.ts";
 import { FaultProxy, proxied } from "../helpers/fault_proxy.ts";
 import { fxfer, start } from "../helpers/fxfer.ts";
+import { command } from "../helpers/program.ts";
+import { ranToEnd } from "../helpers/ran.ts";
 import { Random } from "../helpers/random.ts";
 import { utf8 } from "../helpers/raw_frame.ts";
+import { findProgram } from "../helpers/require.ts";
 import { assertStores, received, serving } from "../helpers/serving.ts";
 import { TempDir } from "../helpers/temp.ts";
 
@@ -23,6 +26,18 @@ const jsonLines = (text: string) =>
   text.trimEnd().split("\n").map((line) => JSON.parse(line))
     .filter(({ event }) => !["start", "progress", "resumed"].includes(event));
 const result = (text: string) => jsonLines(text)[0];
+
+/** Fails if `--json` tells anything of a file after its end, or anything after the sum. */
+function assertInOrder(text: string): void {
+  const over = new Set<unknown>();
+  for (const line of text.trimEnd().split("\n")) {
+    const { event, file } = JSON.parse(line);
+    assert.ok(!over.has("summary") && !over.has(file), line);
+    if (event === "summary") over.add(event);
+    if (event === "stored" || event === "failed") over.add(file);
+  }
+  assert.ok(over.has("summary"), text);
+}
 
 test("files go in order over one session, each with a line and the type of its name", async (server) => {
   await using folder = await folderWith({ "b.png": utf8("b"), "a.txt": utf8("a"), c: utf8("") });
@@ -211,14 +226,13 @@ for (const signal of ["SIGINT", "SIGKILL"] as const) {
     await net.events.wait(({ type }) => type === "fault", "the stall");
     // What is still in the sockets dies with the client: only what the server has read is kept.
     await received(server.storage, 16 * MIB, 20_000);
-    // Without its reply the small file would be sent again, and the server would drop the part of the big
-    // one: a session has room for one unfinished file.
     await first.output.wait((line) => JSON.parse(line).code === "ok", "the reply to a.txt");
     first.kill(signal);
     const { code, out, err } = await first.ended;
     if (signal === "SIGINT") {
       assert.equal(code, 130);
       assert.match(err, /^fxfer: Interrupted: the same command goes on; /m);
+      assertInOrder(out);
       assert.deepEqual(jsonLines(out).map(({ code }) => code ?? "sum"), [
         "ok",
         "interrupted",
@@ -230,8 +244,11 @@ for (const signal of ["SIGINT", "SIGKILL"] as const) {
     await assertStores(server, 1, async () => {
       const again = await fxfer(args, { cwd: folder.path });
       assert.equal(again.code, 0, again.err);
-      const [small, big] = jsonLines(again.out);
+      assertInOrder(again.out);
+      // The file that the server has open comes first.
+      const [big, small, { present }] = jsonLines(again.out);
       assert.equal(small.replayed, true, "what was stored is not sent again");
+      assert.equal(present, 1);
       // At most a checkpoint of 8 MiB is sent again (S-TRF-4).
       assert.ok(big.resumed_from[0] >= 8 * MIB, `goes on at ${big.resumed_from}`);
       assert.equal(await storedSha256(server.storage, big.path), sha256(bytes));
@@ -290,6 +307,34 @@ test("a refusal of one file lets the others go on; of all of them it is the exit
   });
   assert.equal(alone.code, 3);
 });
+
+test("nothing is told of a file after its end, although bytes of it are still under way", async (server) => {
+  await using folder = await folderWith({ "slow.bin": new Random(9).bytes(4 * MIB) });
+  const args = [...to(server), "--json", "--limit-rate", "1M", "slow.bin"];
+  const run = start(args, { cwd: folder.path });
+  await run.output.wait((line) => JSON.parse(line).event === "progress", "progress");
+  run.kill("SIGINT");
+  const { code, out } = await run.ended;
+  assert.equal(code, 130);
+  assertInOrder(out);
+});
+
+if (findProgram("script") && Deno.build.os === "linux") {
+  test("a dumb terminal gets no cursor codes", async (server) => {
+    await using folder = await folderWith({ "a.bin": new Uint8Array(3 * MIB) });
+    const line = command([...to(server), "--limit-rate", "2M", "a.bin"], ["-A", "--quiet"]);
+    const options = {
+      args: ["-qec", line.map((arg) => `'${arg}'`).join(" "), "/dev/null"],
+      cwd: folder.path,
+    };
+    const dumb = await ranToEnd("script", { ...options, env: { TERM: "dumb" } });
+    assert.equal(dumb.code, 0, dumb.out);
+    assert.match(dumb.out, /a\.bin: start \(3\.0 MiB\)/);
+    assert.ok(!dumb.out.includes("\r\x1b[K"), dumb.out);
+    const clever = await ranToEnd("script", { ...options, env: { TERM: "xterm" } });
+    assert.ok(clever.out.includes("\r\x1b[K"), clever.out);
+  });
+}
 
 test("memory does not grow with the file", async (server) => {
   if (Deno.build.os !== "linux") return;

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { listFiles } from "../helpers/files.ts";
-import { Program } from "../helpers/program.ts";
+import { command, Program } from "../helpers/program.ts";
 import { Random } from "../helpers/random.ts";
 import { RawPeer } from "../helpers/raw_peer.ts";
+import { TempDir } from "../helpers/temp.ts";
 import { assertAlive, TIERS, until } from "../helpers/serving.ts";
 import { assertStored, session } from "../helpers/sessions.ts";
 
@@ -118,3 +119,44 @@ for (const [tier, flags] of TIERS) {
     assert.deepEqual(partial, []);
   });
 }
+
+Deno.test({
+  name: "SIGHUP ends no server",
+  ignore,
+  async fn() {
+    await using server = await Program.serve();
+    server.signal("SIGHUP");
+    await assertAlive(server);
+    assert.equal((await server.stop()).code, 0);
+  },
+});
+
+Deno.test({
+  name: "a log file that was renamed goes on in a new file after SIGHUP",
+  // fxfer-server may open nothing but its storage: it goes on in the renamed file.
+  ignore: Deno.build.os !== "linux" || /fxfer-server$/.test(Deno.env.get("FXFER_BIN") ?? ""),
+  async fn() {
+    await using temp = await TempDir.make();
+    const [log, rotated] = [`${temp.path}/log`, `${temp.path}/log.1`];
+    const has = (path: string, event: string) => async () =>
+      (await Deno.readTextFile(path).catch(() => "")).includes(event);
+    const server = new Deno.Command("sh", {
+      args: ["-c", 'exec "$@" 2>>log', "-", ...command(["serve", "--port", "0"], ["-A"])],
+      cwd: temp.path,
+      stdout: "null",
+    }).spawn();
+    try {
+      await until(has(log, "server.listening"), "the server listens", 20_000);
+      for (let times = 0; times < 2; times++) {
+        await Deno.rename(log, rotated);
+        server.kill("SIGHUP");
+        await until(has(log, "log.reopened"), "the log goes on in a new file");
+        assert.ok(!await has(rotated, "server.stopped")());
+      }
+    } finally {
+      server.kill("SIGTERM");
+    }
+    assert.equal((await server.status).code, 0);
+    assert.match(await Deno.readTextFile(log), /server\.stopped[^\n]*\n$/);
+  },
+});

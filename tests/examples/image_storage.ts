@@ -12,6 +12,7 @@ import {
   type FileSpec,
   type FileStorage,
   FxferError,
+  type MayPublish,
   type PartialFiles,
   type PutSpec,
   type StoredFile,
@@ -44,9 +45,14 @@ export class ImageStorage implements FileStorage {
     } = disk);
   }
 
-  put(spec: PutSpec, bytes: Uint8Array, crowded?: boolean): StoredFile | Promise<StoredFile> {
+  put(
+    spec: PutSpec,
+    bytes: Uint8Array,
+    crowded?: boolean,
+    mayPublish?: MayPublish,
+  ): StoredFile | Promise<StoredFile> {
     mustBeImage(spec);
-    return this.#disk.put(spec, bytes, crowded);
+    return this.#disk.put(spec, bytes, crowded, mayPublish);
   }
 
   async begin(spec: FileSpec): Promise<Upload> {

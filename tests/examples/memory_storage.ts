@@ -12,6 +12,7 @@ import {
   type FileSpec,
   type FileStorage,
   FxferError,
+  type MayPublish,
   type PutSpec,
   type SealedFile,
   type StoredFile,
@@ -30,7 +31,12 @@ export class MemoryStorage implements FileStorage {
     return new MemoryUpload(this.files, spec.mimeType);
   }
 
-  async put(spec: PutSpec, bytes: Uint8Array): Promise<StoredFile> {
+  async put(
+    spec: PutSpec,
+    bytes: Uint8Array,
+    _crowded?: boolean,
+    mayPublish?: MayPublish,
+  ): Promise<StoredFile> {
     const upload = await this.begin(spec);
     await upload.write(bytes);
     const { sha256 } = await upload.seal();
@@ -39,7 +45,7 @@ export class MemoryStorage implements FileStorage {
         fields: { sha256 },
       });
     }
-    return await upload.publish();
+    return await upload.publish(mayPublish);
   }
 
   check(): Promise<void> {
@@ -99,12 +105,13 @@ class MemoryUpload implements Upload {
   }
 
   // deno-lint-ignore require-await -- the contract is asynchronous
-  async publish(): Promise<StoredFile> {
+  async publish(mayPublish?: MayPublish): Promise<StoredFile> {
     if (this.#stored !== undefined) return this.#stored;
     if (this.#sealed === undefined || this.#over) {
       throw new TypeError("Cannot publish upload: it is not sealed, or discarded");
     }
     const { finalPath: path, size, sha256, mimeType } = this.#sealed;
+    mayPublish?.(); // whoever lost the session meanwhile publishes nothing
     this.#files.set(path, Buffer.concat(this.#pieces, size));
     this.#end();
     return this.#stored = { path, size, sha256, mimeType, replayed: false };

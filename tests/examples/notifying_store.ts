@@ -22,8 +22,8 @@ export class NotifyingStore implements SessionStore {
     this.#notify = notify;
   }
 
-  async save(record: SessionRecord): Promise<boolean> {
-    const saved = await this.#inner.save(record);
+  async save(record: SessionRecord, maxLive?: number): Promise<boolean> {
+    const saved = await this.#inner.save(record, maxLive);
     if (saved) this.#notify(record);
     return saved;
   }

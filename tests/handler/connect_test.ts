@@ -178,6 +178,35 @@ Deno.test("S-DEG-1 max_sessions refuses, or falls back where that is asked for",
   expectCode(await peer.connect(), "session_created"); // what has expired makes room
 });
 
+Deno.test("max_sessions is exact when many clients connect at the same moment", async () => {
+  await using run = await InProcess.start({ stateful: { maxSessions: 5 } });
+  const peers = await Promise.all(Array.from({ length: 60 }, () => run.open()));
+  const codes = await Promise.all(peers.map(async (peer) => (await peer.connect()).data.code));
+  for (const peer of peers) peer.close();
+  assert.equal(codes.filter((code) => code === "session_created").length, 5);
+  assert.equal(codes.filter((code) => code === "max_sessions").length, 55);
+  assert.deepEqual(await run.flaky.stats(), { live: 5, ended: 0 });
+});
+
+Deno.test("S-CLK-3 a session that cannot be cleaned up keeps no other from it", async () => {
+  await using run = await InProcess.start({
+    stateful: { maxSessions: 4, sessionTimeoutMs: 60_000 },
+  });
+  const ids: string[] = [];
+  for (let n = 0; n < 4; n++) {
+    using peer = await run.attached();
+    ids.push(peer.id!);
+  }
+  await run.idle();
+  run.shiftMs = 61_000;
+  run.flaky.failSave("before", ({ id, endedAt }) => id === ids[1] && endedAt !== null);
+  using newcomer = await run.attached();
+  assert.deepEqual(await run.flaky.stats(), { live: 2, ended: 3 });
+  const [line] = run.log.all.filter(({ event }) => event === "session.unswept");
+  assert.equal(line!.fields.session, ids[1]!.slice(0, 8));
+  expectCode(await newcomer.heartbeat(), "pong");
+});
+
 Deno.test("session creations are limited for each address, with the time to wait", async () => {
   await using run = await InProcess.start({
     rate: { connectionsPerSecond: 1000, sessionsPerMinute: 2 },

@@ -151,3 +151,17 @@ Deno.test("two servers on one store and folder: epochs only go up, one file a se
   }
   assert.deepEqual([(await one.stored()).length, (await two.stored()).length], [5, 5]);
 });
+
+Deno.test("S-TAKE-7 connections that died without a word do not count as takeovers", async () => {
+  await using run = await InProcess.start();
+  let id: string | null = null;
+  for (let each = 0; each < 8; each++) {
+    using peer = await run.attached({}, id);
+    id = peer.id;
+    run.flaky.failSave("before", ({ detachedAt }) => detachedAt !== null);
+    peer.close();
+    await run.idle();
+  }
+  const { state, takeovers } = await run.record(id);
+  assert.deepEqual([state, takeovers], ["authenticated", []]);
+});

@@ -135,7 +135,7 @@ export type FailWhen = "before" | "after";
 export class FlakyStore implements SessionStore {
   readonly kind = "flaky";
   readonly persistent: boolean = true;
-  readonly #inner = new MemorySessionStore();
+  #inner = new MemorySessionStore();
   #failing: { readonly matches: (record: SessionRecord) => boolean; readonly when: FailWhen }[] =
     [];
   /** Every call fails. */
@@ -148,6 +148,19 @@ export class FlakyStore implements SessionStore {
     this.#failing.push({ matches, when });
   }
 
+  /** Keeps what is stored now. The returned function makes the store come back with it, as after a crash. */
+  async snapshot(): Promise<() => Promise<void>> {
+    const records = await Array.fromAsync(this.#inner.list());
+    return async () => {
+      this.#inner = new MemorySessionStore();
+      for (const record of records) {
+        for (let version = 1; version <= record.version; version++) {
+          await this.#inner.save({ ...record, version });
+        }
+      }
+    };
+  }
+
   #check(): void {
     if (this.down) throw unavailable();
   }
@@ -157,10 +170,10 @@ export class FlakyStore implements SessionStore {
     this.#check();
     return this.#inner.load(id);
   }
-  async save(record: SessionRecord): Promise<boolean> {
+  async save(record: SessionRecord, maxLive?: number): Promise<boolean> {
     this.#check();
     const failure = this.#failing.find(({ matches }) => matches(record));
-    if (failure === undefined) return await this.#inner.save(record);
+    if (failure === undefined) return await this.#inner.save(record, maxLive);
     this.#failing = this.#failing.filter((each) => each !== failure);
     this.failed++;
     if (failure.when === "after") await this.#inner.save(record);

@@ -1,8 +1,10 @@
-/** Redis away, lost, or slow, under a running server (S-DEG-1, S-DEG-2). @module */
+/** A store that is away, lost, locked or slow, under a running server (S-DEG-1, S-DEG-2). @module */
 import assert from "node:assert/strict";
+import { DatabaseSync } from "node:sqlite";
+import { connect, SqliteSessionStore } from "../../mod.ts";
 import { listStored, sha256, storedSha256 } from "../helpers/files.ts";
 import { expectCode } from "../helpers/in_process.ts";
-import { inRedis, Instance } from "../helpers/instances.ts";
+import { inRedis, inSqlite, Instance } from "../helpers/instances.ts";
 import { FLAGS_W, Program } from "../helpers/program.ts";
 import { Random } from "../helpers/random.ts";
 import { RawPeer, type RawReply } from "../helpers/raw_peer.ts";
@@ -112,3 +114,63 @@ testWith(
     assert.doesNotMatch(server.output(), /s3cr3t|NotCapable|permission/i);
   },
 );
+
+testWith(
+  REDIS,
+  "S-CON-4 a Redis that has forgotten everything is no takeover, and the program's client goes on",
+  async (path) => {
+    await using at = await site(path);
+    await using client = await connect({ port: at.server.port, mode: "stateful" });
+    const bytes = new Random(22).bytes(3_000_000);
+    await client.send(bytes.subarray(0, 1000));
+    await at.redis.command("FLUSHALL");
+    await client.send(bytes);
+    assert.equal((await listStored(at.folder)).length, 2);
+    assert.ok(at.server.log.all.some(({ event }) => event === "session.lost"));
+    assert.ok(!at.server.log.all.some(({ event }) => event === "session.fenced"));
+    await client.disconnect();
+  },
+);
+
+Deno.test("S-DEG-2 a locked SQLite file costs sessions a code, and stateless frames nothing", async () => {
+  await using dir = await TempDir.make();
+  const [path, folder] = [dir.join("sessions.db"), dir.join("storage")];
+  await using server = await Instance.start("a", folder, inSqlite(path));
+  using peer = await server.peer();
+  await peer.connect();
+  using other = await server.peer();
+  const db = new DatabaseSync(path);
+  db.exec("BEGIN IMMEDIATE");
+  const answer = peer.upload("in a session");
+  let slowest = 0;
+  let answered = false;
+  answer.then(() => answered = true);
+  for (let n = 0; !answered; n++) {
+    const began = performance.now();
+    expectCode(await other.stateless(`file ${n}`), "ok");
+    slowest = Math.max(slowest, performance.now() - began);
+  }
+  expectCode(await answer, "store_unavailable");
+  assert.ok(slowest < 200, `${slowest} ms`);
+  db.exec("ROLLBACK");
+  db.close();
+  expectCode(await peer.upload("in a session", {}, { sequence: 1 }), "ok");
+});
+
+Deno.test("S-DEG-2 no frame is ok whose number went to a SQLite file that is gone", async () => {
+  await using dir = await TempDir.make();
+  const [path, folder] = [dir.join("sessions.db"), dir.join("storage")];
+  await using server = await Instance.start("a", folder, inSqlite(path));
+  using peer = await server.peer();
+  await peer.connect();
+  expectCode(await peer.upload("one"), "ok");
+  for (const suffix of ["", "-wal", "-shm"]) await Deno.remove(path + suffix);
+  expectCode(await peer.upload("two"), "session_unknown");
+  using again = await server.peer();
+  expectCode(await again.connect({}, peer.id), "session_unknown");
+  expectCode(await again.connect(), "session_created");
+  expectCode(await again.upload("two"), "ok");
+  await using db = await SqliteSessionStore.open(path);
+  assert.equal((await db.load(again.id!))!.lastSequence, 1);
+  assert.equal((await listStored(folder)).length, 2);
+});

@@ -198,6 +198,25 @@ eachStore(
 
 testWith(
   ["redis-server"],
+  "S-TAKE-3 a holder is told within a second also by a Redis whose user may use no channel",
+  async (path) => {
+    await using opened = new AsyncDisposableStack();
+    const folder = opened.use(await TempDir.make());
+    const redis = opened.use(await RedisServer.start(path));
+    await redis.command(..."ACL SETUSER fx on >pw ~fxfer:* resetchannels +@all".split(" "));
+    const open = inRedis(redis.url.replace("://", "://fx:pw@"));
+    await using site = await siteOf(opened, folder, open);
+    using first = await site.a.peer();
+    await first.connect();
+    using second = await site.b.peer();
+    expectCode(await second.connect({}, first.id), "session_resumed");
+    expectCode(await first.reply(1600), "session_taken_over");
+    expectCode(await second.upload("mine now"), "ok");
+  },
+);
+
+testWith(
+  ["redis-server"],
   "S-TAKE-2 a server that slept through a takeover wakes fenced and changes nothing",
   async (path) => {
     await using folder = await TempDir.make();

@@ -48,6 +48,42 @@ Deno.test("S-DRN-1 a payload under way is finished and answered, then comes the 
   assert.deepEqual([lastSequence, state], [1, "detached"]);
 });
 
+Deno.test("S-DRN-1 a file of several frames is finished, then comes the notice", async () => {
+  await using run = await InProcess.start();
+  const payload = new Random(5).bytes(SIZE);
+  using peer = await run.attached();
+  const third = Math.ceil(SIZE / 3);
+  const part = (n: number) => {
+    const bytes = payload.subarray(n * third, (n + 1) * third);
+    return peer.transfer(bytes, { offset: n * third, length: SIZE, complete: n === 2 });
+  };
+  await peer.send(part(0));
+  expectCode(await peer.reply(), "partial");
+  const stopped = run.server.shutdown();
+  for (const n of [1, 2]) {
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    await peer.send(part(n));
+    expectCode(await peer.reply(), n === 2 ? "ok" : "partial");
+  }
+  expectCode(await peer.reply(), "server_shutting_down");
+  peer.close();
+  await stopped;
+  await run.assertStored(payload);
+});
+
+Deno.test("S-DRN-1 a client that does not go on with its file does not hold the stop up", async () => {
+  await using run = await InProcess.start();
+  using peer = await run.attached();
+  await peer.send(peer.transfer("ab", { length: 4, complete: false }));
+  expectCode(await peer.reply(), "partial");
+  const begun = performance.now();
+  const stopped = run.server.shutdown();
+  expectCode(await peer.reply(), "server_shutting_down");
+  assert.ok(performance.now() - begun < 4000);
+  peer.close();
+  await stopped;
+});
+
 Deno.test("S-DRN-1 at the drain time a payload is cut, its durable offset told, and it resumes", async () => {
   await using run = await InProcess.start({ drainTimeoutMs: 150 });
   const payload = new Random(2).bytes(SIZE);

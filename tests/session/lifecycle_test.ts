@@ -45,6 +45,7 @@ pure("S-CON-1 createSession() makes an attached record of version, epoch 1 and s
     state: "authenticated",
     epoch: 1,
     instance: "one",
+    clock: "one",
     leaseUntil: T0 + LEASE,
     takeovers: [],
     tokenHash: "ab",
@@ -91,6 +92,7 @@ pure("S-CON-2 attach() on a detached session resumes it with the terms of the ne
     state: "authenticated",
     epoch: 2,
     instance: "two",
+    clock: "two",
     leaseUntil: T0 + 9 + 20_000,
     clientAddress: "192.0.2.8",
     lastActivityAt: T0 + 9,
@@ -136,6 +138,19 @@ pure("S-TAKE-5 isFlapping() is true from the fifth takeover on, until 10 s after
   assert.ok(!isFlapping(record, T0 + 10_000));
   const sixth = attach(record, { ...TERMS, now: T0 + 10_000 });
   assert.deepEqual(sixth.takeovers, [1000, 2000, 3000, 4000, 10_000].map((ms) => T0 + ms));
+});
+
+pure("S-TAKE-5 takeovers in the future of a clock that was set back are not counted", () => {
+  let record = sample();
+  const hour = 3_600_000;
+  for (let i = 0; i < 5; i++) {
+    record = attach(record, { ...TERMS, now: T0 + i, wallTime: T0 + hour + i });
+  }
+  assert.ok(isFlapping(record, T0 + hour + 5));
+  assert.ok(!isFlapping(record, T0 + 5));
+  // Those that follow are counted again.
+  for (let i = 5; i < 10; i++) record = attach(record, { ...TERMS, now: T0 + i });
+  assert.ok(isFlapping(record, T0 + 10));
 });
 
 pure("S-CLK-4 renewLease() keeps the state and moves the lease", () => {

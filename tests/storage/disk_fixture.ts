@@ -21,8 +21,14 @@ export async function diskFixture(options: DiskStorageOptions): Promise<DiskFixt
     folder,
     storage: opened[0]!,
     read: (path) => Deno.readFile(`${folder}/${path}`),
-    files: async () => (await listFiles(folder)).filter((path) => path !== "commits.jsonl"),
+    files: async () =>
+      (await listFiles(folder)).filter((path) => !/^(commits\.jsonl$|\.claims\/)/.test(path)),
     lines: () => readManifest(folder),
+    async another() {
+      const other = await DiskStorage.open(folder, options);
+      opened.push(other);
+      return other;
+    },
     async restart() {
       for (const storage of opened) await storage[Symbol.asyncDispose]();
       const fresh = await DiskStorage.open(folder, options);

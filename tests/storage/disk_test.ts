@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import assert from "node:assert/strict";
 import { FxferError } from "../../src/errors.ts";
 import { DiskStorage, type Flush, type Tier } from "../../src/storage/mod.ts";
@@ -243,7 +244,7 @@ for (const tier of TIERS) {
   );
 }
 
-Deno.test("DiskStorage RW: a failing folder flush publishes nothing and may be tried again", async () => {
+Deno.test("DiskStorage RW: a failing folder flush lists nothing, takes no name back and may be tried again", async () => {
   let fail: "folder" | "manifest" | undefined;
   const answer = (what: string) =>
     fail === what ? Promise.reject(new Error("EIO")) : Promise.resolve();
@@ -258,7 +259,8 @@ Deno.test("DiskStorage RW: a failing folder flush publishes nothing and may be t
   await upload.seal();
   fail = "folder";
   await assert.rejects(() => upload.publish(), code("internal_error"));
-  assert.deepEqual(await fixture.files(), [upload.temporaryPath]);
+  // A session's record has announced the file, so its next holder may be finishing it: it keeps its name.
+  assert.deepEqual(await fixture.files(), [upload.finalPath]);
   assert.deepEqual(await fixture.lines(), []);
   fail = "manifest";
   await assert.rejects(() => upload.publish(), code("internal_error"));
@@ -287,16 +289,19 @@ Deno.test("DiskStorage RW: many durable files share their flushes", async () => 
 });
 
 Deno.test({
-  name: "DiskStorage RW: a storage, .incoming or session folder that is a link is refused",
+  name:
+    "DiskStorage RW: .incoming or a session folder that is a link is refused, the storage may be one",
   ignore: !posix,
   async fn() {
     await using dir = await TempDir.make();
     await Deno.mkdir(dir.join("elsewhere"));
-    await Deno.symlink("elsewhere", dir.join("link"));
-    await assert.rejects(
-      () => DiskStorage.open(dir.join("link"), { tier: "RW" }),
-      code("local_io"),
-    );
+    await Deno.mkdir(dir.join("real"));
+    await Deno.symlink("real", dir.join("link"));
+    {
+      await using linked = await DiskStorage.open(dir.join("link"), { tier: "RW" });
+      const { path } = await linked.put(spec, bytes);
+      assert.ok((await listFiles(dir.join("real"))).includes(path));
+    }
     await Deno.mkdir(dir.join("one"));
     await Deno.symlink("../elsewhere", dir.join("one/.incoming"));
     await assert.rejects(
@@ -362,4 +367,24 @@ Deno.test("DiskStorage RW: an upload reopened by another handler is closed to th
   const file = await second?.publish();
   assert.equal(file?.size, 10);
   assert.deepEqual(fixture.storage.usage, { used: 10, reserved: 0 });
+});
+
+Deno.test("DiskStorage RW: a large partial file is written to while its digest is still read", async () => {
+  await using fixture = await diskFixture({ tier: "RW" });
+  const { storage } = fixture;
+  const begun = new Uint8Array(40_000_000).fill(7);
+  const first = await storage.begin({ ...spec, session });
+  await first.write(begun);
+  const { temporaryPath, finalPath, offset } = first;
+  await first.release();
+  const upload = await storage.partials?.reopen({ temporaryPath, finalPath, spec, offset });
+  assert.ok(upload !== undefined);
+  const hash = createHash("sha256").update(begun);
+  for (const size of [1000, 100_000, 2_000_000, 10, 300_000]) {
+    const more = new Uint8Array(size).fill(size % 251);
+    await upload.write(more);
+    hash.update(more);
+  }
+  assert.equal((await upload.seal()).sha256, hash.digest("hex"));
+  await upload.discard();
 });

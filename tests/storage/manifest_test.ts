@@ -16,6 +16,9 @@ const ENTRY: ManifestEntry = {
   mimeType: "image/png",
   time: 1_795_394_722_323,
 };
+/** The entry as it stands in the file. */
+const lineOf = (entry: ManifestEntry) => formatEntry(entry) + "\n";
+
 const spec = { mimeType: "text/plain", reserve: 0 };
 const bytes = new TextEncoder().encode("hello");
 
@@ -31,7 +34,7 @@ Deno.test({
       clientAddress: "::1",
     };
     for (const entry of [ENTRY, full]) {
-      const line = formatEntry(entry);
+      const line = lineOf(entry);
       assert.equal(line.indexOf("\n"), line.length - 1);
       assert.deepEqual(parseEntry(line), entry);
     }
@@ -44,7 +47,7 @@ Deno.test({
   fn() {
     const good = JSON.parse(formatEntry(ENTRY));
     assert.ok(parseEntry(JSON.stringify(good)) !== undefined);
-    for (const text of ["", "x", "null", "[]", "7", "{}", formatEntry(ENTRY).slice(0, -5)]) {
+    for (const text of ["", "x", "null", "[]", "7", "{}", lineOf(ENTRY).slice(0, -5)]) {
       assert.equal(parseEntry(text), undefined, text);
     }
     const faults = {
@@ -69,7 +72,7 @@ Deno.test("readManifest() finds every line wherever the chunks end", async () =>
     (_, at): ManifestEntry => ({ ...ENTRY, size: at, name: "n".repeat(at % 250) }),
   );
   const overlong = `${"x".repeat(200_000)}\n`;
-  const text = entries.map(formatEntry).join("") + "\n" + overlong + "{}\n" + formatEntry(ENTRY) +
+  const text = entries.map(lineOf).join("") + "\n" + overlong + "{}\n" + lineOf(ENTRY) +
     '{"path":"rec';
   await Deno.writeTextFile(path, text);
   const lines = await Array.fromAsync(readManifest(path));
@@ -86,7 +89,7 @@ Deno.test("readManifest() finds every line wherever the chunks end", async () =>
 Deno.test("a torn last line is cut at the next start in tier RW, and malformed ones are told", async () => {
   await using dir = await TempDir.make();
   const path = dir.join("commits.jsonl");
-  const whole = formatEntry({ ...ENTRY, uploadId: "u" }) + "garbage\n";
+  const whole = lineOf({ ...ENTRY, uploadId: "u" }) + "garbage\n";
   await Deno.writeTextFile(path, whole + '{"path":"received_01');
   const events: LogEvent[] = [];
   const log = createLogger((event) => events.push(event), "warn");
@@ -110,7 +113,7 @@ Deno.test("a torn last line costs no later line in tier W", async () => {
 
 Deno.test("a manifest line whose path is not fxfer's is never believed", async () => {
   await using dir = await TempDir.make();
-  const evil = formatEntry({ ...ENTRY, path: "../secret", uploadId: "u" });
+  const evil = lineOf({ ...ENTRY, path: "../secret", uploadId: "u" });
   await Deno.writeTextFile(dir.join("commits.jsonl"), evil);
   await using storage = await DiskStorage.open(dir.path, { tier: "RW", budget: 10 });
   assert.equal(storage.find("u"), undefined);
@@ -144,7 +147,7 @@ Deno.test("two storages on one folder mix no lines", async () => {
 Deno.test("readManifest() begins where it is told to", async () => {
   await using dir = await TempDir.make();
   const path = dir.join("commits.jsonl");
-  const line = formatEntry(ENTRY);
+  const line = lineOf(ENTRY);
   await Deno.writeTextFile(path, line + line + line);
   const all = await Array.fromAsync(readManifest(path));
   const rest = await Array.fromAsync(readManifest(path, all[0]!.end));

@@ -81,3 +81,33 @@ Deno.test("S-TRF-9 a stateless upload asked for again at another instance is ans
   assert.equal(reused.data.code, "sequence_reuse");
   await first.assertStored(bytes, utf8("another"));
 });
+
+Deno.test("S-TRF-11 a retry at another instance on an open connection is answered, in both modes", async () => {
+  await using first = await InProcess.start();
+  await using storage = await DiskStorage.open(first.folder);
+  await using second = await InProcess.start({ storage: () => storage });
+  const peers = [await first.open(), await second.open()];
+  const sessions = [await first.attached(), await second.attached()];
+  const contents: Uint8Array[] = [];
+  for (let n = 0; n < 12; n++) {
+    const [here, there] = n % 2 === 0 ? [0, 1] : [1, 0];
+    const bytes = utf8(`once ${n}`);
+    contents.push(bytes);
+    // Without a digest only the bytes tell, so the second look comes before the publication.
+    const data = { upload_id: ID(n), ...(n % 3 === 0 ? {} : { sha256: sha256(bytes) }) };
+    const tries = [
+      () => peers[here]!.stateless(bytes, data),
+      () => peers[there]!.stateless(bytes, data),
+      () => sessions[there]!.upload(bytes, data),
+      () => sessions[here]!.upload(bytes, data),
+    ];
+    if (n % 4 > 1) tries.reverse();
+    const files = [];
+    for (const attempt of tries) files.push((await attempt()).data);
+    assert.deepEqual(files.map(({ code }) => code), ["ok", "ok", "ok", "ok"]);
+    assert.deepEqual(files.map(({ replayed }) => replayed ?? false), [false, true, true, true]);
+    assert.equal(new Set(files.map(({ file }) => file.path)).size, 1);
+  }
+  for (const peer of [...peers, ...sessions]) peer.close();
+  await first.assertStored(...contents);
+});

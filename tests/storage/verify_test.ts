@@ -84,3 +84,22 @@ Deno.test("verifyFolder() of a folder that is not there throws", async () => {
   await assert.rejects(() => findings(dir.join("absent")), Deno.errors.NotFound);
   assert.deepEqual(await findings(dir.path), []);
 });
+
+Deno.test("verifyFolder() takes lines of one path for one file, of which the last one counts (S-MAN-1)", async () => {
+  await using dir = await TempDir.make();
+  const paths: string[] = [];
+  {
+    await using storage = await DiskStorage.open(dir.path);
+    for (let n = 0; n < 3; n++) paths.push((await storage.put(spec, bytes)).path);
+  }
+  const manifest = dir.join("commits.jsonl");
+  const lines = (await Deno.readTextFile(manifest)).trim().split("\n");
+  const stale = { ...JSON.parse(lines[0]!), size: 4 };
+  await Deno.writeTextFile(manifest, [JSON.stringify(stale), ...lines, lines[1], ""].join("\n"));
+  const found = await findings(dir.path);
+  assert.deepEqual(found.map(({ verdict, path, line }) => [verdict, path, line]), [
+    ["ok", paths[0], 2],
+    ["ok", paths[2], 4],
+    ["ok", paths[1], 5],
+  ]);
+});

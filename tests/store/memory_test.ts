@@ -11,6 +11,8 @@ storeSuite("MemorySessionStore", () => {
   gaps: {
     shared: "memory belongs to one process",
     persistent: "memory ends with its process",
+    damage: "records are objects, which nobody else can change",
+    check: "a save cannot fail",
   },
 });
 

@@ -10,6 +10,7 @@ import { findProgram, testWith } from "../helpers/require.ts";
 import { until } from "../helpers/serving.ts";
 import { sample, sampleId, T0 } from "../session/samples.ts";
 import { storeSuite } from "../store_suite.ts";
+import { redisFixture } from "./redis_fixture.ts";
 
 const REDIS: [string] = ["redis-server"];
 
@@ -36,16 +37,9 @@ for (const kind of ["Cluster", "Sentinel"] as const) {
     continue;
   }
   let prefixes = 0;
-  storeSuite(name, async () => {
+  storeSuite(name, () => {
     const { url } = kind === "Cluster" ? cluster : sentinels;
-    const opened = new AsyncDisposableStack();
-    const prefix = `suite${prefixes++}:`;
-    const open = async () => {
-      const { client } = opened.use(await connectRedis(url, silentLogger));
-      return new RedisSessionStore(client, { prefix });
-    };
-    const store = await open();
-    return { store, open, [Symbol.asyncDispose]: () => opened.disposeAsync() };
+    return redisFixture(url, `suite${prefixes++}:`);
   });
 }
 

@@ -10,6 +10,7 @@ import { findProgram, testWith } from "../helpers/require.ts";
 import { until } from "../helpers/serving.ts";
 import { coded, pure, sample, sampleId, sampleRun, T0 } from "../session/samples.ts";
 import { storeSuite } from "../store_suite.ts";
+import { redisFixture, storeOn } from "./redis_fixture.ts";
 
 const REDIS: [string] = ["redis-server"];
 
@@ -25,35 +26,14 @@ if (program === undefined) {
   Deno.test.afterAll(async () => {
     await redis[Symbol.asyncDispose]();
   });
-  storeSuite("RedisSessionStore", async () => {
-    const opened = new AsyncDisposableStack();
-    const prefix = `suite${prefixes++}:`;
-    const open = async () => {
-      const { client } = opened.use(await connectRedis(redis.url, silentLogger));
-      return new RedisSessionStore(client, { prefix });
-    };
-    const store = await open();
-    return { store, open, [Symbol.asyncDispose]: () => opened.disposeAsync() };
-  });
-}
-
-/** A Redis server for one test, with a store on it. */
-async function fixture(path: string, commandTimeoutMs = 2000) {
-  await using opened = new AsyncDisposableStack();
-  const redis = opened.use(await RedisServer.start(path));
-  const link = opened.use(await connectRedis(redis.url, silentLogger));
-  const store = opened.use(
-    new RedisSessionStore(link.client, { commandTimeoutMs, subscriber: link.subscriber }),
-  );
-  const owned = opened.move();
-  return { redis, link, store, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  storeSuite("RedisSessionStore", () => redisFixture(redis.url, `suite${prefixes++}:`));
 }
 
 testWith(
   REDIS,
   "RedisSessionStore lets each record vanish by itself when its tombstone is over",
   async (path) => {
-    await using at = await fixture(path);
+    await using at = await storeOn(path);
     const hour = 3_600_000;
     const terms = { keepaliveMs: 10_000, expiryMs: 60_000 };
     const ttl = async () => {
@@ -77,7 +57,7 @@ testWith(
   REDIS,
   "RedisSessionStore puts all keys of a session into one slot and uses no others",
   async (path) => {
-    await using at = await fixture(path);
+    await using at = await storeOn(path);
     const record = sample();
     await at.store.save(record);
     await at.store.save(execute(record, sampleRun(1)));
@@ -90,7 +70,7 @@ testWith(
 );
 
 testWith(REDIS, "RedisSessionStore sends of the kept replies only what is new", async (path) => {
-  await using at = await fixture(path);
+  await using at = await storeOn(path);
   let sent: string[] = [];
   let losing = false;
   const listens: RedisClient = {
@@ -126,7 +106,7 @@ testWith(
   REDIS,
   "RedisSessionStore keeps the replies as long as their record",
   async (path) => {
-    await using at = await fixture(path);
+    await using at = await storeOn(path);
     const first = sample();
     await at.store.save(first);
     await at.store.save(execute(first, sampleRun(1)));
@@ -142,7 +122,7 @@ testWith(
   REDIS,
   "RedisSessionStore.list() heals what a crash between two commands left",
   async (path) => {
-    await using at = await fixture(path);
+    await using at = await storeOn(path);
     const { client } = at.link;
     const all = () => Array.fromAsync(at.store.list(), ({ id }) => id);
     // The record is stored, but has only a tentative entry.
@@ -167,21 +147,48 @@ testWith(
   REDIS,
   "RedisSessionStore counts a record whose creation failed for half a minute at most",
   async (path) => {
-    await using at = await fixture(path);
+    await using at = await storeOn(path);
     const { client } = at.link;
     const fails: RedisClient = {
+      // A script with two keys is the one that stores the record.
       sendCommand: (args) =>
-        args[0]!.startsWith("EVAL") ? Promise.reject(new Error("lost")) : client.sendCommand(args),
+        args[2] === "2" ? Promise.reject(new Error("lost")) : client.sendCommand(args),
     };
     await using store = new RedisSessionStore(fails);
     await assert.rejects(store.save(sample()), unavailable);
     const score = Number(await client.sendCommand(["ZSCORE", "fxfer:live", sampleId(1)]));
-    assert.ok(score <= Date.now() + 30_000);
+    assert.ok(score > Date.now() && score <= Date.now() + 30_000);
+    assert.equal(
+      await at.store.save(sample({ id: sampleId(2) }), 1),
+      false,
+      "it takes room so long",
+    );
   },
 );
 
+testWith(REDIS, "RedisSessionStore asks nothing of tombstones but their number", async (path) => {
+  await using at = await storeOn(path);
+  const { client } = at.link;
+  for (let n = 0; n < 200; n++) {
+    const record = sample({ id: sampleId(n) });
+    assert.ok(await at.store.save(record));
+    if (n > 0) assert.ok(await at.store.save(close(record, T0 + 1)));
+  }
+  // An entry whose time is over goes when the next session ends.
+  await client.sendCommand(["ZADD", "fxfer:ended", "1", "long ago"]);
+  let sent = 0;
+  await using store = new RedisSessionStore({
+    sendCommand: (args) => (sent++, client.sendCommand(args)),
+  });
+  assert.equal((await Array.fromAsync(store.list("live"))).length, 1);
+  assert.deepEqual(await store.stats(), { live: 1, ended: 199 });
+  assert.ok(sent < 10, `${sent} commands`);
+  assert.ok(await store.save(close(sample({ id: sampleId(0) }), T0 + 1)));
+  assert.equal(await client.sendCommand(["ZSCORE", "fxfer:ended", "long ago"]), null);
+});
+
 testWith(REDIS, "RedisSessionStore survives that Redis forgets its script", async (path) => {
-  await using at = await fixture(path);
+  await using at = await storeOn(path);
   const first = sample();
   assert.ok(await at.store.save(first));
   await at.redis.command("SCRIPT", "FLUSH");
@@ -190,7 +197,7 @@ testWith(REDIS, "RedisSessionStore survives that Redis forgets its script", asyn
 });
 
 testWith(REDIS, "RedisSessionStore refuses a value that is none of its records", async (path) => {
-  await using at = await fixture(path);
+  await using at = await storeOn(path);
   await at.redis.command("SET", `fxfer:{session:${sampleId(1)}}`, "not a record");
   await assert.rejects(at.store.load(sampleId(1)), unavailable);
   await assert.rejects(at.store.save(sample()), unavailable);
@@ -199,9 +206,39 @@ testWith(REDIS, "RedisSessionStore refuses a value that is none of its records",
 
 testWith(
   REDIS,
+  "RedisSessionStore sets aside what is no record at all, for as long as it would have been kept",
+  async (path) => {
+    await using at = await storeOn(path);
+    const { client } = at.link;
+    for (const n of [1, 2, 3, 4]) {
+      const record = sample({ id: sampleId(n) });
+      assert.ok(await at.store.save(record));
+      assert.ok(await at.store.save(execute(record, sampleRun(1))));
+    }
+    const key = (n: number) => `fxfer:{session:${sampleId(n)}}`;
+    const set = (...args: string[]) => client.sendCommand(args);
+    await set("DEL", key(1));
+    await set("RPUSH", key(1), "a list");
+    await set("DEL", `${key(2)}:ring`);
+    await set("SET", `${key(2)}:ring`, "no list");
+    // A byte that is no text, also at the place where the version stands.
+    await at.redis.command("EVAL", "redis.call('SETRANGE', KEYS[1], 12, '\\255')", "1", key(3));
+    const all = async () => (await Array.fromAsync(at.store.list(), ({ id }) => id)).sort();
+    assert.deepEqual(await all(), [sampleId(4)]);
+    assert.deepEqual(await at.store.stats(), { live: 1, ended: 0 });
+    for (const n of [1, 2, 3]) {
+      assert.equal(await set("EXISTS", key(n), `${key(n)}:ring`), 0, String(n));
+      assert.equal(await set("EXISTS", `${key(n)}:damaged`), 1);
+    }
+    assert.ok(Number(await set("PTTL", `${key(3)}:damaged`)) > 3_600_000);
+  },
+);
+
+testWith(
+  REDIS,
   "S-DEG-2 a save that Redis answers too late is unknown, and its answer is taken for no other",
   async (path) => {
-    await using at = await fixture(path, 150);
+    await using at = await storeOn(path, 150);
     const first = sample();
     assert.ok(await at.store.save(first));
     const second = renewLease(first, T0 + 1);
@@ -227,7 +264,7 @@ testWith(
   REDIS,
   "RedisSessionStore fails at once while Redis is away and goes on when it is back",
   async (path) => {
-    await using at = await fixture(path);
+    await using at = await storeOn(path);
     assert.ok(await at.store.save(sample()));
     await at.redis.kill();
     await assert.rejects(at.store.load(sampleId(1)), unavailable);
@@ -246,7 +283,7 @@ testWith(
   REDIS,
   "S-TAKE-3 RedisSessionStore.watch() hears what another server announces, also after an outage",
   async (path) => {
-    await using at = await fixture(path);
+    await using at = await storeOn(path);
     await using other = await connectRedis(at.redis.url, silentLogger);
     await using teller = new RedisSessionStore(other.client);
     const heard: [string, number][] = [];

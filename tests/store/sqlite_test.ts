@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import { FxferError } from "../../src/errors.ts";
+import { createLogger, type LogEvent } from "../../src/log.ts";
 import { renewLease } from "../../src/session/mod.ts";
 import { SqliteSessionStore } from "../../src/store/mod.ts";
 import { migrate, MIGRATIONS } from "../../src/store/sqlite_file.ts";
@@ -11,10 +12,20 @@ import { storeSuite } from "../store_suite.ts";
 
 storeSuite("SqliteSessionStore", async () => {
   const folder = await TempDir.make();
-  const open = () => SqliteSessionStore.open(folder.join("sessions.db"));
+  const path = folder.join("sessions.db");
+  const told: LogEvent[] = [];
+  const log = createLogger((event) => told.push(event));
+  const open = () => SqliteSessionStore.open(path, { log });
   return {
     store: await open(),
     open,
+    told,
+    // deno-lint-ignore require-await -- as the suite asks
+    damage: async (id, change) => {
+      using db = new DatabaseSync(path);
+      const json = String(db.prepare("SELECT record FROM session WHERE id = ?").get(id)!.record);
+      db.prepare("UPDATE session SET record = ? WHERE id = ?").run(change(json), id);
+    },
     [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose](),
   };
 });

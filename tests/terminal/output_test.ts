@@ -127,6 +127,7 @@ Deno.test("a stream whose reader went away swallows the rest (EPIPE)", pure, () 
   stream.line("a");
   stream.line("b");
   assert.equal(writes, 1);
+  assert.equal(stream.fault?.message, "EPIPE");
 });
 
 Deno.test(
@@ -168,3 +169,151 @@ Deno.test("a status line is not written where there is no terminal", pure, () =>
   stream.line("x");
   assert.equal(screen.text, "x\n");
 });
+
+/** A sink whose background writes do what the test says; it keeps what they wrote. */
+function background(write: (bytes: Uint8Array) => Promise<number>) {
+  const kept: string[] = [];
+  const sink: Sink = {
+    isTerminal: () => false,
+    writeSync: () => assert.fail("the log waits for its reader"),
+    write: async (bytes) => {
+      const count = await write(bytes);
+      kept.push(new TextDecoder().decode(bytes.subarray(0, count)));
+      return count;
+    },
+  };
+  return { sink, text: () => kept.join("") };
+}
+
+Deno.test(
+  "a reader of the log that stands still costs lines, which are counted, and no time",
+  pure,
+  async () => {
+    const reads = Promise.withResolvers<void>();
+    const { sink, text } = background(({ length }) => reads.promise.then(() => length));
+    const stream = new TextStream(sink);
+    const log = createLogger(logSink(stream, "json"));
+    const begun = performance.now();
+    for (let n = 0; n < 20_000; n++) log.info("transfer.stored", { n, pad: "x".repeat(100) });
+    assert.ok(performance.now() - begun < 3000);
+    reads.resolve();
+    await stream.flush();
+    log.info("after.all");
+    await stream.flush();
+    const events = text().trimEnd().split("\n").map((line) => JSON.parse(line));
+    const at = events.findIndex(({ event }) => event === "log.dropped");
+    assert.equal(events[at].lines + at, 20_000);
+    assert.deepEqual(
+      events.slice(0, at).map(({ n }) => n),
+      Array.from({ length: at }, (_, n) => n),
+    );
+    assert.deepEqual(events.slice(at + 1).map(({ event }) => event), ["after.all"]);
+    assert.ok(at > 5000 && text().length < 3 << 20);
+  },
+);
+
+Deno.test("a log whose disk was full goes on where it was, without a cut line", pure, async () => {
+  let room = 30;
+  const { sink, text } = background((bytes) => {
+    if (room === 0) return Promise.reject(new Error("No space left on device (os error 28)"));
+    const count = Math.min(room, bytes.length);
+    room -= count;
+    return Promise.resolve(count);
+  });
+  const stream = new TextStream(sink);
+  const log = createLogger(logSink(stream, "json"));
+  for (const event of ["one", "two", "three"]) log.info(event);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  assert.equal(text().length, 30);
+  room = 10_000;
+  await stream.flush();
+  const events = text().trimEnd().split("\n").map((line) => JSON.parse(line).event);
+  assert.deepEqual(events, ["one", "two", "three"]);
+});
+
+Deno.test(
+  "a log whose reader has gone is not written any more, and the end does not wait",
+  pure,
+  async () => {
+    let writes = 0;
+    const { sink } = background(() => {
+      writes++;
+      return Promise.reject(new Deno.errors.BrokenPipe("EPIPE"));
+    });
+    const stream = new TextStream(sink);
+    const log = createLogger(logSink(stream, "text"));
+    log.info("one");
+    await stream.flush();
+    log.info("two");
+    stream.line("three");
+    await stream.flush();
+    assert.equal(writes, 1);
+  },
+);
+
+Deno.test("a command's own line behind lines of the log keeps its place", pure, async () => {
+  const { sink, text } = background(({ length }) => Promise.resolve(length));
+  const stream = new TextStream(sink);
+  createLogger(logSink(stream, "text")).info("first");
+  stream.line("second");
+  await stream.flush();
+  assert.match(text(), /first\nsecond\n$/);
+});
+
+Deno.test("a stream whose disk was full for a moment is not mute for good", pure, () => {
+  let full = true;
+  let text = "";
+  const stream = new TextStream({
+    isTerminal: () => false,
+    writeSync: (bytes) => {
+      if (full) throw new Error("No space left on device (os error 28)");
+      text += new TextDecoder().decode(bytes);
+      return bytes.length;
+    },
+  });
+  stream.line("lost");
+  full = false;
+  stream.line("there");
+  assert.equal(text, "there\n");
+});
+
+Deno.test(
+  "a line of the log is written without another one behind it, whenever it comes",
+  pure,
+  async () => {
+    const { sink, text } = background(({ length }) => Promise.resolve(length));
+    const log = createLogger(logSink(new TextStream(sink), "text"));
+    // The line comes this many turns after the one before it, also when the queue has just run empty.
+    for (let turns = 0; turns < 30; turns++) {
+      log.info("before");
+      for (let turn = 0; turn < turns; turn++) await undefined;
+      log.info(`event.${turns}`);
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      assert.match(text(), new RegExp(`event\\.${turns}\n$`));
+    }
+  },
+);
+
+Deno.test("a terminal that cannot erase a line gets lines alone, without colours", pure, () => {
+  const screen = new Screen(true);
+  const stream = new TextStream(screen, { colour: true, redraws: false });
+  assert.deepEqual([stream.terminal, stream.redraws, stream.colour], [true, false, false]);
+  stream.status("50%");
+  stream.line("x");
+  stream.status("");
+  assert.equal(screen.text, "x\n");
+});
+
+Deno.test(
+  "a status line that was never shown is not erased, and one that stays is not redrawn",
+  pure,
+  () => {
+    const screen = new Screen(true);
+    const stream = new TextStream(screen);
+    stream.status("");
+    assert.equal(screen.text, "");
+    stream.status("50%");
+    stream.status("50%");
+    assert.equal(screen.writes.length, 1);
+  },
+);

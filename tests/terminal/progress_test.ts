@@ -161,13 +161,13 @@ Deno.test(
     assert.match(screen.visible, /^something else\na\.bin {3}90% /);
     now = 1000;
     progress.update(1000);
-    progress.end();
-    assert.equal(screen.visible, "something else\na.bin: 1000 B in 1s (1000 B/s)\n");
+    progress.stop();
+    assert.equal(screen.visible, "something else\n");
   },
 );
 
 Deno.test(
-  "ProgressLine elsewhere writes the start, 10 % steps at most once a second, and the end",
+  "ProgressLine elsewhere writes the start, and 10 % steps at most once a second",
   pure,
   () => {
     const screen = new Screen();
@@ -179,21 +179,20 @@ Deno.test(
     });
     // A tenth takes two seconds.
     for (now = 0; now <= 20_000; now += 100) progress.update(now / 20);
-    progress.end();
-    assert.equal(screen.lines.length, 12);
+    progress.stop();
+    assert.equal(screen.lines.length, 11);
     assert.equal(screen.lines[0], "a\\u001b.bin: start (1000 B)");
     assert.match(
       screen.lines[1]!,
       /^a\\u001b\.bin: 10% {2}100 B \/ 1000 B {2}50 B\/s {2}18s left$/,
     );
     assert.match(screen.lines[10]!, /^a\\u001b\.bin: 100% /);
-    assert.equal(screen.lines[11], "a\\u001b.bin: 1000 B in 20s (49 B/s)");
     assert(!screen.text.includes("\r") && !screen.text.includes("\u001b"));
   },
 );
 
 Deno.test(
-  "ProgressLine elsewhere is not silent for more than 5 s, and short transfers get two lines",
+  "ProgressLine elsewhere is not silent for more than 5 s, and short transfers get one line",
   pure,
   () => {
     const screen = new Screen();
@@ -212,22 +211,44 @@ Deno.test(
       now: () => now,
     });
     for (let at = 0; at <= 10; at++) quick.update(at);
-    quick.end("stored");
-    assert.deepEqual(short.lines, ["s: start (10 B)", "s: stored"]);
+    quick.stop();
+    assert.deepEqual(short.lines, ["s: start (10 B)"]);
   },
 );
 
-Deno.test("the mean rate of a resumed transfer counts what was sent now", pure, () => {
+Deno.test("what was there before is no part of the rate", pure, () => {
   const screen = new Screen();
   let now = 0;
-  const progress = new ProgressLine(new TextStream(screen), {
-    label: "r",
-    total: 10_000,
-    now: () => now,
-  });
-  progress.update(9000);
+  const options = { label: "r", total: 10_000, now: () => now };
+  const progress = new ProgressLine(new TextStream(screen), options);
+  progress.update(9000, { before: 9000 });
   now = 1000;
-  progress.update(10_000);
-  progress.end();
-  assert.equal(screen.lines.at(-1), "r: 9.8 KiB in 1s (1000 B/s)");
+  progress.update(9500, { before: 9000 });
+  assert.match(screen.lines.at(-1)!, /^r: 95% {2}9\.3 KiB \/ 9\.8 KiB {2}500 B\/s /);
 });
+
+Deno.test(
+  "while something is pending it is never 100 %, nor more bytes than there are",
+  pure,
+  () => {
+    const all = { label: "a", bytes: 12, total: 10 };
+    assert.equal(percent({ ...all, pending: true }), 99);
+    assert.equal(percent({ label: "a", bytes: 0, total: 0, pending: true }), 0);
+    assert.equal(renderProgress({ ...all, pending: true }, 25), "a   99%  10 B / 10 B");
+  },
+);
+
+Deno.test(
+  "what is waited for stands first, and stays where there is room for nothing else",
+  pure,
+  () => {
+    const stalled = { ...HALF, note: "waiting for the server, 12 s" };
+    const at = (columns: number) => renderProgress(stalled, columns);
+    assert.equal(
+      at(90),
+      "holiday.mov  waiting for the server, 12 s   50%  5.0 MiB / 10.0 MiB",
+    );
+    assert.equal(at(37), "waiting for the server, 12 s");
+    assert.equal(at(20), "waiting for the ser…");
+  },
+);

@@ -66,7 +66,7 @@ export async function serveWorkers(options: ParentOptions): Promise<number> {
     const listening = await Promise.race([pool.listening, pool.finished]);
     held?.close();
     if (listening === undefined) return 0; // told to stop before it had begun
-    await using _health = listenForHealth(config, events, pool);
+    await using _health = listenForHealth(config, events, pool, log);
     announce({ ...listening, port, workers }, config, events, log, output);
     if (listening.uploadIdsApart === true) {
       // S-TRF-9 in part: what another worker has stored cannot be read here.

@@ -10,6 +10,7 @@ import { type Code, FxferError } from "../../errors.ts";
 import { type EventFacts, Events, type ServerEvent } from "../../events.ts";
 import { createLogger, describeError, isLogged, type LogEvent } from "../../log.ts";
 import { serve } from "../../server/mod.ts";
+import { keepServing } from "../guard.ts";
 import { listen } from "../listening.ts";
 import { openParts } from "../parts.ts";
 import { SharedBudgetLedger, SharedConnectionCount, type SharedMemory } from "./shared_memory.ts";
@@ -106,6 +107,7 @@ async function start(
     const parts = opened.use(
       await openParts(config, log, events, new SharedBudgetLedger(shared, worker)),
     );
+    opened.use(keepServing(log));
     const { host, port } = config.server;
     const connectionCount = new SharedConnectionCount(shared, worker);
     const options = { ...parts.options, reusePort: true, connectionCount };

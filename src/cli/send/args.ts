@@ -1,9 +1,10 @@
 /** `fxfer send`: its flags, checked. @module */
-import { parseEndpoint } from "../../address.ts";
+import { parseEndpoint, parseHost } from "../../address.ts";
 import { DEFAULT_RETRIES } from "../../client/mod.ts";
 import { readBytes, SETTINGS } from "../../config/mod.ts";
 import { omitUndefined } from "../../omit_undefined.ts";
-import type { CommandSpec, ParsedArgs } from "../args.ts";
+import { MAX_NAME_BYTES } from "../../protocol/mod.ts";
+import { type CommandSpec, type ParsedArgs, usageError } from "../args.ts";
 
 /** The operand that means standard input. */
 export const STDIN = "-";
@@ -12,7 +13,10 @@ export const STDIN = "-";
 export const MEDIA_TYPE: RegExp = /^[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+$/;
 
 /** The folder of the journals, in the current folder; it is removed with its last journal. */
-const DEFAULT_STATE = ".fxfer";
+export const DEFAULT_STATE = ".fxfer";
+
+/** The fault of `--name` where there are several files. */
+export const SEVERAL_NAMED = "--name names one file, and there are several";
 
 /** The words of --mode. */
 const MODES = ["auto", "stateful", "stateless"] as const;
@@ -23,7 +27,11 @@ export const SEND: CommandSpec = {
   summary: "Send files to a server",
   operands: { name: "FILE", min: 1, max: Infinity },
   options: {
-    host: { value: "HOST", help: "The server's address", setting: "server.host" },
+    host: {
+      value: "HOST",
+      help: "The server's name or address, also with :PORT",
+      setting: "server.host",
+    },
     port: { value: "PORT", short: "p", help: "The server's TCP port", setting: "server.port" },
     mode: {
       value: "MODE",
@@ -48,15 +56,31 @@ export const SEND: CommandSpec = {
       help: `Folder that remembers how to go on after an interruption (default ${DEFAULT_STATE})`,
     },
     recursive: { short: "r", help: "Send what is in folders; the name keeps the path below them" },
+    exclude: {
+      value: "PATTERN",
+      multiple: true,
+      help: "Leave out what the pattern fits, by the rules of .gitignore",
+    },
+    "exclude-from": {
+      value: "FILE",
+      multiple: true,
+      help: "Leave out what the patterns in a file fit, one a line",
+    },
+    "follow-links": { help: "Send what links in folders point to, instead of leaving links out" },
+    "skip-special": { help: "Links, pipes, devices and the like that are left out are no failure" },
+    "dry-run": { short: "n", help: "Show what would be sent, and send nothing" },
     "limit-rate": { value: "RATE", help: "Bytes a second at most, such as 500k or 2MiB" },
     trace: { help: "Show what happens to the session, with the rule behind it" },
     json: { help: "Write events to standard output, one JSON object a line" },
     quiet: { short: "q", help: "Show errors only" },
   },
   details: [
-    "FILE may be a pattern such as 'logs/**/*.txt', or - for standard input. A broken connection is " +
-    "made again and the file goes on where the server has it; so does the same command after an " +
-    "interruption or a crash.",
+    "FILE may be a pattern such as 'logs/**/*.txt', or - for standard input. Before the first FILE " +
+    "may stand the server: HOST:PORT, [::1] or fxfer://HOST. A broken connection is made again and " +
+    "the file goes on where the server has it; so does the same command after an interruption or a " +
+    "crash, and what the server has already is not sent again.",
+    "A PATTERN is read as if it stood in the .gitignore of each folder that is sent. What fxfer " +
+    "itself keeps (.fxfer and its journals) is never sent.",
   ],
 };
 
@@ -66,6 +90,9 @@ export interface SendArgs {
   readonly host: string;
   /** 1 to 65535. */
   readonly port: number;
+  /** Whether the user named the host with `--host`, and there the port too. */
+  readonly hostAsked: boolean;
+  readonly portInHost: boolean;
   readonly mode: typeof MODES[number];
   readonly name?: string;
   /** `type/subtype`. */
@@ -77,6 +104,12 @@ export interface SendArgs {
   readonly trust: readonly string[];
   /** Whether folders are sent. */
   readonly recursive: boolean;
+  /** Patterns of what to leave out, and files with more of them. */
+  readonly exclude: readonly string[];
+  readonly excludeFrom: readonly string[];
+  readonly followLinks: boolean;
+  readonly skipSpecial: boolean;
+  readonly dryRun: boolean;
   /** Bytes a second; absent for no limit. */
   readonly limitRate?: number;
   /** Folder of the journals. */
@@ -88,15 +121,60 @@ export interface SendArgs {
   readonly quiet: boolean;
 }
 
+/** A server as users write it. */
+interface Server {
+  readonly host: string;
+  readonly port: number | undefined;
+}
+
+/** `HOST`, `HOST:PORT`, `[::1]` or `[::1]:PORT`, also after `fxfer://`; undefined for any other text. */
+function readServer(text: string): Server | undefined {
+  const bare = text.replace(/^fxfer:\/\/([^/]*)\/?$/i, "$1");
+  const endpoint = parseEndpoint(bare);
+  if (endpoint !== undefined) return { host: endpoint.hostname, port: endpoint.port };
+  const host = parseHost(bare);
+  return host === undefined ? undefined : { host, port: undefined };
+}
+
+/**
+ * Takes the server out of the operands, if the first of several names one. `HOST:PORT` may also be the
+ * name of a file; `fxfer://` begins none.
+ *
+ * @throws {FxferError} `usage` if it contradicts the flags, or names no server.
+ */
+export async function withServerOperand(
+  asked: SendArgs,
+  isFile: (path: string) => Promise<boolean>,
+): Promise<SendArgs> {
+  const [first = "", ...files] = asked.files;
+  const isUrl = /^fxfer:\/\//i.test(first);
+  const server = readServer(first);
+  const namesServer = isUrl || server !== undefined && /^\[.+\]$|:\d+$/.test(first);
+  if (!namesServer || !isUrl && (files.length === 0 || await isFile(first))) return asked;
+  const fault = server === undefined
+    ? `${first} names no server`
+    : files.length === 0
+    ? "FILE is missing"
+    : asked.hostAsked
+    ? `${first} and --host name a server each`
+    : undefined;
+  if (fault !== undefined) throw usageError([fault], SEND.name);
+  return { ...asked, files, host: server!.host, port: server!.port ?? asked.port };
+}
+
 /** Checks the flags of `fxfer send`. @throws {FxferError} `usage` with every fault at once. */
 export function readSendArgs(args: ParsedArgs): SendArgs {
   const setting = (flag: string, path: string): unknown => {
     const { kind, default: standard } = SETTINGS.get(path)!;
     return args.read(flag, kind.wanted, kind.read) ?? standard;
   };
-  const host = setting("host", "server.host") as string;
-  const port = setting("port", "server.port") as number;
-  if (port === 0) args.reject("--port", "the port of a server", "0");
+  const standard = { host: SETTINGS.get("server.host")!.default as string, port: undefined };
+  const wanted = SETTINGS.get("server.host")!.kind.wanted;
+  const server = args.read("host", wanted, readServer) ?? standard;
+  const asked = setting("port", "server.port") as number;
+  if (asked === 0) args.reject("--port", "the port of a server", "0");
+  const { host, port = asked } = server;
+  if (port !== asked && args.has("port")) args.fault("--host and --port name a port each");
 
   const mode = args.word("mode", MODES) ?? "auto";
   const digits = (text: string) => /^\d{1,4}$/.test(text) ? Number(text) : undefined;
@@ -111,10 +189,14 @@ export function readSendArgs(args: ParsedArgs): SendArgs {
 
   const files = args.operands;
   const name = args.text("name");
-  if (name !== undefined && files.length > 1) {
-    args.fault("--name names one file, and there are several");
+  const recursive = args.has("recursive");
+  if (name !== undefined && (recursive || files.length > 1)) {
+    args.fault(SEVERAL_NAMED);
   }
   if (name === "") args.reject("--name", "a name", name);
+  if (new TextEncoder().encode(name).length > MAX_NAME_BYTES) {
+    args.reject("--name", `a name of at most ${MAX_NAME_BYTES} bytes`, name!);
+  }
   const mediaType = (text: string) => MEDIA_TYPE.test(text) ? text : undefined;
   const type = args.read("type", "a media type such as image/png", mediaType);
   if (files.filter((file) => file === STDIN).length > 1) {
@@ -124,9 +206,15 @@ export function readSendArgs(args: ParsedArgs): SendArgs {
   args.mustBeRight();
 
   return omitUndefined({
-    ...{ files, host, port, mode, name, type, retries, trust, limitRate },
+    ...{ files, host, port, mode, name, type, retries, trust, limitRate, recursive },
+    hostAsked: args.has("host"),
+    portInHost: server.port !== undefined,
     allowV1: args.has("allow-v1"),
-    recursive: args.has("recursive"),
+    exclude: args.list("exclude"),
+    excludeFrom: args.list("exclude-from"),
+    followLinks: args.has("follow-links"),
+    skipSpecial: args.has("skip-special"),
+    dryRun: args.has("dry-run"),
     state: args.text("state") ?? DEFAULT_STATE,
     stateAsked: args.has("state"),
     trace: args.has("trace"),

@@ -25,6 +25,8 @@ export function clientStep(event: ClientEvent): Step {
       return { rule: "retry", words: `the session has moved: it goes on at ${event.address}` };
     case "resumed":
       return { rule: "S-TRF-1", words: `a file goes on at byte ${event.offset}` };
+    case "grown":
+      return { rule: "source", words: `the file grew: its first ${event.size} bytes are sent` };
     case "session_lost":
       return {
         rule: "S-CON-4",

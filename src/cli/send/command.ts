@@ -1,67 +1,116 @@
 /** `fxfer send`: plans the files, sends them, and says how it ended. @module */
-import { type Endpoint, parseEndpoint } from "../../address.ts";
+import { type Endpoint, formatEndpoint, parseEndpoint } from "../../address.ts";
 import type { ClientEvent } from "../../client/mod.ts";
+import { FxferError } from "../../errors.ts";
 import { omitUndefined } from "../../omit_undefined.ts";
 import { onStop, type Output } from "../../terminal/mod.ts";
 import { escapeControls, formatDuration } from "../../text.ts";
-import type { ParsedArgs } from "../args.ts";
+import { unlessAborted, within } from "../../within.ts";
+import { type ParsedArgs, usageError } from "../args.ts";
 import type { Command } from "../command.ts";
-import { localError, reachable } from "../local.ts";
-import { readSendArgs, SEND } from "./args.ts";
+import { localError, reachable, readable } from "../local.ts";
+import { readSendArgs, SEND, type SendArgs, withServerOperand } from "./args.ts";
 import { clientStep } from "./client_steps.ts";
 import { Journal } from "./journal.ts";
 import { JsonReport } from "./json_report.ts";
-import { planTargets } from "./plan.ts";
+import { type Plan, planTargets } from "./plan.ts";
 import type { SendReport } from "./report.ts";
 import { sendTargets } from "./sender.ts";
-import type { Tally } from "./tally.ts";
+import { Tally } from "./tally.ts";
 import { TextReport } from "./text_report.ts";
-import { Throttle } from "./throttle.ts";
 
 /** `fxfer send`. */
 export const SEND_COMMAND: Command = { spec: SEND, run: runSend };
 
 async function runSend(args: ParsedArgs, output: Output): Promise<number> {
-  const asked = readSendArgs(args);
   const startedAt = performance.now();
+  const asked = await withServerOperand(readSendArgs(args), isThere);
   const stop = new AbortController();
-  using _signals = onStop((signal) => stop.abort(new Error(signal)));
-
-  const targets = await planTargets(asked);
-  const report: SendReport = asked.json
-    ? new JsonReport(output, targets.length > 1, asked.quiet)
-    : new TextReport(output, targets, asked.quiet);
-  if (targets.some(({ error }) => error === undefined)) {
-    await mustReach({ hostname: asked.host, port: asked.port });
-    for (const server of asked.trust) await mustReach(parseEndpoint(server)!);
+  using _signals = onStop(() => stop.abort(new FxferError("interrupted", "Interrupted")));
+  const tally = new Tally();
+  const json = asked.json ? new JsonReport(output, asked.quiet) : undefined;
+  const seconds = () => (performance.now() - startedAt) / 1000;
+  try {
+    const plan = await unlessAborted(planTargets(asked, stop.signal), stop.signal);
+    using report: SendReport = json ?? new TextReport(output, plan.targets, asked.quiet);
+    for (const note of plan.notes) report.say(note);
+    for (const what of plan.leftOut) report.leftOut(what, !asked.skipSpecial);
+    tally.leaveOut(plan.leftOut.length, !asked.skipSpecial);
+    if (asked.dryRun) {
+      showPlan(plan, report, tally);
+      report.end(tally, seconds());
+    } else {
+      using journal = await sendPlanned(asked, plan, {
+        report,
+        tally,
+        output,
+        signal: stop.signal,
+      });
+      report.end(tally, seconds());
+      concludeJournal(tally, journal, report);
+    }
+  } catch (error) {
+    tally.stop(error instanceof FxferError ? error.code : "internal_error");
+    json?.end(tally, seconds());
+    throw error;
   }
-  using journal = await Journal.open(asked);
-  for (const path of journal.changed(targets)) {
+  const { fault } = output.out;
+  // Who closes a pipe of text, as `head` does, knows that.
+  if (fault !== undefined && (asked.json || !(fault instanceof Deno.errors.BrokenPipe))) {
+    output.err.line(`fxfer: Cannot write to standard output: ${escapeControls(fault.message)}`);
+  }
+  return tally.exit;
+}
+
+const isThere = (path: string): Promise<boolean> =>
+  readable(path).then((may) => may && Deno.lstat(path).then(() => true, () => false));
+
+/** `--dry-run`. */
+function showPlan({ targets }: Plan, report: SendReport, tally: Tally): void {
+  for (const target of targets) {
+    if (target.error === undefined) {
+      tally.plan(target.size ?? 0);
+      report.planned(target);
+    } else {
+      tally.fail(target.error.code);
+      report.failed(target, target.error, false);
+    }
+  }
+}
+
+/** What a run works with. */
+interface Run {
+  readonly report: SendReport;
+  readonly tally: Tally;
+  readonly output: Output;
+  readonly signal: AbortSignal;
+}
+
+/** Sends the files of a plan. */
+async function sendPlanned(asked: SendArgs, plan: Plan, run: Run): Promise<Journal> {
+  const { report, tally, output, signal } = run;
+  const server = { hostname: asked.host, port: asked.port };
+  if (plan.targets.some(({ error }) => error === undefined)) {
+    await mustReach(server);
+    for (const trusted of asked.trust) await mustReach(parseEndpoint(trusted)!);
+    if (asked.portInHost) await mustListen(server, signal);
+  }
+  const say = (sentence: string) => report.say(sentence);
+  const journal = await unlessAborted(Journal.open(asked, plan.targets, say), signal);
+  for (const path of journal.changed) {
     report.say(`${path} has changed since the run before: it starts over`);
   }
-
-  const tally = await sendTargets(targets, {
+  const { mode, allowV1, retries, trust: trustedServers, limitRate } = asked;
+  await sendTargets(plan.targets, {
     connect: {
-      hostname: asked.host,
-      port: asked.port,
-      mode: asked.mode,
-      allowV1: asked.allowV1,
-      retries: asked.retries,
-      trustedServers: asked.trust,
-      signal: stop.signal,
+      ...server,
+      ...{ mode, allowV1, retries, trustedServers, signal },
+      ...omitUndefined({ limitRate }),
     },
-    report,
-    journal,
-    ...omitUndefined({
-      onEvent: asked.trace ? tracer(output) : undefined,
-      through: asked.limitRate === undefined ? undefined : new Throttle(asked.limitRate).through,
-    }),
+    ...{ report, journal, tally },
+    ...omitUndefined({ onEvent: asked.trace ? tracer(output) : undefined }),
   });
-  const { stored, unconfirmed, failed, bytes, exit } = tally;
-  const seconds = (performance.now() - startedAt) / 1000;
-  report.end({ stored, unconfirmed, failed, bytes, seconds, exit });
-  concludeJournal(tally, journal, report);
-  return exit;
+  return journal;
 }
 
 /** Writes each step as a line: time since the start, the rule, what happened. */
@@ -76,14 +125,22 @@ function tracer({ err }: Output): (event: ClientEvent) => void {
 
 /** Says how to go on where something is left to do, and else lets the journal be removed. */
 function concludeJournal(tally: Tally, journal: Journal, report: SendReport): void {
-  const what = tally.interrupted ? "Interrupted" : tally.gaveUp ? "Gave up" : undefined;
-  if (what === undefined) return journal.finish();
-  if (!journal.kept) return report.say(`${what}: nothing is kept to go on with`);
+  const unfinished = tally.interrupted ? "Interrupted" : tally.gaveUp ? "Gave up" : undefined;
+  if (unfinished === undefined) {
+    const { stored, failed } = tally;
+    if (failed === 0 || stored === 0) return journal.finish();
+    if (journal.kept) report.say("Some files failed: the same command goes on with them");
+    return;
+  }
+  if (journal.isEmpty) journal.finish();
+  if (!journal.kept || journal.isEmpty) {
+    return report.say(`${unfinished}: there is nothing to go on with`);
+  }
   const { expiryS } = journal;
   const time = expiryS === undefined
     ? ""
     : `; a file under way goes on where the server has it for ${formatDuration(expiryS)}`;
-  report.say(`${what}: the same command goes on${time}`);
+  report.say(`${unfinished}: the same command goes on${time}`);
 }
 
 /** @throws {FxferError} `local_io` if the program may not connect there. */
@@ -92,4 +149,25 @@ async function mustReach({ hostname, port }: Endpoint): Promise<void> {
   const server = `${hostname}:${port}`;
   const reason = `it is not permitted (--allow-net=${server})`;
   throw localError(`connect to ${server}`, undefined, reason);
+}
+
+/** How long a server may take to be there before the client tries, in milliseconds. */
+const LISTEN_MS = 2000;
+
+/**
+ * Looks whether anything listens at a port that stood in `--host`. If not, that is most likely a mistake
+ * in the host, and no try later would help.
+ *
+ * @throws {FxferError} `usage`.
+ */
+async function mustListen(server: Endpoint, signal: AbortSignal): Promise<void> {
+  const connecting = Deno.connect(server);
+  connecting.then((connection) => connection.close(), () => {});
+  try {
+    await within(LISTEN_MS, unlessAborted(connecting, signal));
+  } catch (error) {
+    if (!(error instanceof Deno.errors.ConnectionRefused)) return;
+    const place = formatEndpoint(server);
+    throw usageError([`--host: nothing listens at ${place} (is the server running?)`], SEND.name);
+  }
 }

@@ -7,7 +7,7 @@ export function isGlob(text: string): boolean {
 
 /**
  * One part of a pattern (between slashes) as a regular expression: `*` and `?` stand for anything but
- * a slash, `[abc]`, `[a-z]` and `[!a]` for one character.
+ * a slash, `[abc]`, `[a-z]` and `[!a]` for one character. No character is in a range such as `[z-a]`.
  */
 export function partPattern(part: string): RegExp {
   let source = "";
@@ -15,8 +15,13 @@ export function partPattern(part: string): RegExp {
     const char = part[at]!;
     const end = char === "[" ? part.indexOf("]", at + 2) : -1;
     if (end > 0) {
-      const inner = part.slice(at + 1, end).replace(/^!/, "^").replace(/\\/g, "\\\\");
-      source += `[${inner}]`;
+      const [, not, set] = /^([!^]?)(.*)$/s.exec(part.slice(at + 1, end))!;
+      const ordered = set!.replace(
+        /(.)-(.)/gsu,
+        (range, first: string, last: string) =>
+          first.codePointAt(0)! > last.codePointAt(0)! ? "" : range,
+      );
+      source += `[${not && "^"}${ordered.replace(/[\\[^]/g, "\\$&")}]`;
       at = end;
     } else if (char === "*") source += ".*";
     else if (char === "?") source += ".";
@@ -26,12 +31,16 @@ export function partPattern(part: string): RegExp {
 }
 
 /**
- * The files that a pattern matches, sorted. Only a part that starts with a dot matches a name that
- * does; `**` matches any depth of folders; symlinks to folders are not followed.
+ * The paths that a pattern matches, sorted. Only a part that starts with a dot matches a name that
+ * does; `**` matches any depth of folders, and then only what is no folder, and follows no links.
  *
  * @param pattern With `/` between its parts.
+ * @param unreadable Called for each folder that is there and cannot be read.
  */
-export async function expandGlob(pattern: string): Promise<string[]> {
+export async function expandGlob(
+  pattern: string,
+  unreadable: (folder: string, cause: unknown) => void = () => {},
+): Promise<string[]> {
   const absolute = pattern.startsWith("/");
   const parts = pattern.split("/").filter((part) => part !== "");
   const found = new Set<string>();
@@ -41,26 +50,26 @@ export async function expandGlob(pattern: string): Promise<string[]> {
     const path = (name: string) =>
       folder === "" ? name : folder === "/" ? `/${name}` : `${folder}/${name}`;
     if (part !== "**" && !isGlob(part)) {
-      if (last) return await addFile(path(part), found);
-      return await walk(path(part), at + 1);
+      if (!last) return await walk(path(part), at + 1);
+      if (await Deno.lstat(path(part)).then(() => true, () => false)) found.add(path(part));
+      return;
     }
     if (part === "**" && !last) await walk(folder, at + 1);
     const matches = part === "**" ? /^/ : partPattern(part);
-    // A folder that does not exist or may not be read has no entries.
-    const entries = await Array.fromAsync(Deno.readDir(folder || ".")).catch(() => []);
-    for (const { name, isDirectory } of entries) {
+    const entries = await Array.fromAsync(Deno.readDir(folder || ".")).catch((cause) => {
+      const isNoFolder = cause instanceof Deno.errors.NotFound ||
+        cause instanceof Deno.errors.NotADirectory;
+      if (!isNoFolder) unreadable(folder || ".", cause);
+      return [];
+    });
+    for (const { name, isDirectory, isSymlink } of entries) {
       if (name.startsWith(".") && !part.startsWith(".")) continue;
       if (part === "**" && isDirectory) await walk(path(name), at);
       else if (!matches.test(name)) continue;
-      else if (last) await addFile(path(name), found);
-      else if (isDirectory && part !== "**") await walk(path(name), at + 1);
+      else if (last) found.add(path(name));
+      else if ((isDirectory || isSymlink) && part !== "**") await walk(path(name), at + 1);
     }
   };
   await walk(absolute ? "/" : "", 0);
   return [...found].sort();
-}
-
-async function addFile(path: string, found: Set<string>): Promise<void> {
-  const info = await Deno.stat(path).catch(() => undefined);
-  if (info?.isFile) found.add(path);
 }

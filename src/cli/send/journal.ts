@@ -1,12 +1,12 @@
 /**
- * The journal: what a killed `fxfer send` needs to go on, one file in the state folder for each
- * command line.
+ * What `fxfer send` remembers so that it can go on after an interruption: which files it was to send,
+ * under which upload ids, in which session, and what was stored.
  *
- * The journal has lines of JSON, each written whole: the session, a file's upload id, a file's result.
- * The same command finds the journal again, goes on in the same session, skips what is stored, and
- * lets the server say how much it has of the rest. A file that was changed in between starts over.
- * Only its owner may read the journal, because it holds the session's secret. It is removed when
- * nothing is left to do.
+ * Each command line has a journal in the state folder, and reads those of all commands that sent to
+ * the same server: a file is known by its path, name, media type, size and time of change, whatever
+ * the command line was. A journal is only a hint: whether a file is stored, and how much of it, the
+ * server is asked in each run; and where no journal can be kept, files are sent all the same. A journal
+ * is removed when a command has sent every file that is in it, or after 30 days.
  *
  * @module
  */
@@ -14,107 +14,191 @@ import { createHash } from "node:crypto";
 import { resolve } from "node:path";
 import { formatEndpoint } from "../../address.ts";
 import type { Client, ConnectOptions, SendResult } from "../../client/mod.ts";
-import { omitUndefined } from "../../omit_undefined.ts";
-import { within } from "../../within.ts";
-import { localError, readable, writable } from "../local.ts";
+import { FxferError, reasonOf } from "../../errors.ts";
+import { localError } from "../local.ts";
 import { type SendArgs, STDIN } from "./args.ts";
+import {
+  type Entry,
+  JournalFile,
+  type JournalLine,
+  listJournals,
+  mayKeep,
+  openOwn,
+} from "./journal_file.ts";
 import type { FileToSend } from "./plan.ts";
 
-/** An older journal is thrown away: by then servers have forgotten the session. */
-const MAX_AGE_MS = 7 * 24 * 3600 * 1000;
+/** An older journal is removed: by then servers have forgotten the session long ago. */
+const MAX_AGE_MS = 30 * 24 * 3600 * 1000;
 
-/** What the journal says about one file. */
-interface FileEntry {
-  /** The absolute path. */
-  readonly file: string;
-  readonly size: number;
-  readonly mtime: number;
-  readonly upload: string;
-  result?: SendResult;
-}
+/** Of a smaller file a server's part is not worth a line that it was begun. */
+const WORTH_RESUMING_BYTES = 64 * 1024;
 
-/** The journal of one command line. */
+/** What the commands to one server have written down. */
 export class Journal implements Disposable {
   /** Seconds for which the server keeps the session of this run; absent without a session. */
   expiryS: number | undefined;
+  /** The paths of files that were changed since an earlier run was to send them. */
+  readonly changed: string[] = [];
+  readonly #asked: SendArgs;
   readonly #server: string;
-  readonly #path: string | undefined;
-  readonly #file: Deno.FsFile | undefined;
-  readonly #entries = new Map<string, FileEntry>();
-  readonly #changed: string[] = [];
-  #session: Pick<ConnectOptions, "sessionId" | "token"> = {};
+  readonly #say: (sentence: string) => void;
+  /** The journals that this run has locked, the one of its own command first. */
+  #files: JournalFile[] = [];
+  /** What is known of the files of this run, by what identifies a file. */
+  readonly #entries = new Map<string, Entry>();
+  /** Whether something could not be written down: then nothing more is. */
+  #broken = false;
   #finished = false;
 
-  private constructor({ host, port }: SendArgs, path?: string, file?: Deno.FsFile) {
-    this.#server = formatEndpoint({ hostname: host, port });
-    this.#path = path;
-    this.#file = file;
+  private constructor(asked: SendArgs, say: (sentence: string) => void) {
+    this.#asked = asked;
+    this.#server = formatEndpoint({ hostname: asked.host, port: asked.port });
+    this.#say = say;
   }
 
   /**
-   * Opens the journal of a command line. Where the state folder cannot be used, or the program may
-   * not use it, files are sent without a journal.
+   * Reads what earlier runs have written down, and writes down what is to be sent. Where the program
+   * may not use the state folder, it keeps no journal; where it cannot, it says so.
    *
    * @throws {FxferError} `local_io` if the same command is running, or if the user named the folder
    * and the program may not use it.
    */
-  static async open(asked: SendArgs): Promise<Journal> {
-    const folder = asked.state;
-    if (asked.files.every((file) => file === STDIN)) return new Journal(asked);
-    if (!await readable(folder) || !await writable(folder)) {
-      if (!asked.stateAsked) return new Journal(asked);
-      const flags = `--allow-read=${folder} --allow-write=${folder}`;
-      const reason = `reading and writing there is not permitted (${flags})`;
-      throw localError(`keep state in ${folder}`, undefined, reason);
-    }
-    const path = `${folder}/send_${keyOf(asked)}.jsonl`;
-    let file: Deno.FsFile;
+  static async open(
+    asked: SendArgs,
+    targets: readonly FileToSend[],
+    say: (sentence: string) => void,
+  ): Promise<Journal> {
+    const journal = new Journal(asked, say);
+    const files = targets.filter(isKept);
+    if (files.length === 0 || !await mayKeep(asked)) return journal;
     try {
-      file = await openFile(folder, path);
-    } catch {
-      return new Journal(asked);
+      await journal.#open(files);
+    } catch (error) {
+      if (error instanceof FxferError) {
+        journal[Symbol.dispose]();
+        throw error;
+      }
+      journal.#fail(error);
     }
-    if (!await lock(file)) {
-      file.close();
-      throw localError("send", undefined, "the same command is running already");
-    }
-    const journal = new Journal(asked, path, file);
-    journal.#read(await Deno.readTextFile(path));
     return journal;
+  }
+
+  async #open(files: readonly FileToSend[]): Promise<void> {
+    const { state: folder } = this.#asked;
+    const ofServer = `${folder}/send_${digest(this.#server)}_`;
+    const ownPath = `${ofServer}${digest(commandOf(this.#asked))}.jsonl`;
+    await Deno.mkdir(folder, { recursive: true, mode: 0o700 });
+    const others: JournalFile[] = [];
+    for (const { path, age } of await listJournals(folder)) {
+      if (age > MAX_AGE_MS) await Deno.remove(path).catch(() => {});
+      else if (path !== ownPath && path.startsWith(ofServer)) {
+        // A journal that cannot be read is not needed: its command may just have ended.
+        const other = await JournalFile.open(path, false).catch(() => undefined);
+        if (other !== undefined) others.push(other);
+      }
+    }
+    try {
+      const own = await openOwn(folder, ownPath);
+      this.#files = [own];
+      if (own.locked === true) {
+        throw localError("send", undefined, "the same command is running already");
+      }
+      if (own.locked) this.#say(`Cannot lock state in ${folder}: ${reasonOf(own.locked)}`);
+      this.#read(files, [own, ...others]);
+      this.#writeDown(files, own);
+    } finally {
+      for (const other of others) if (!this.#files.includes(other)) other[Symbol.dispose]();
+    }
+  }
+
+  /** Finds out what is known of the files, and keeps the journals that know some of them. */
+  #read(files: readonly FileToSend[], journals: readonly JournalFile[]): void {
+    const wanted = new Map(files.map((target) => [keyOf(target), target]));
+    const changed = new Map<string, string>();
+    for (const journal of journals) {
+      let used = false;
+      for (const entry of journal.entries.values()) {
+        const key = entryKey(entry);
+        const target = wanted.get(key);
+        if (target === undefined) continue;
+        used = true;
+        const known = this.#entries.get(key);
+        if (entry.size !== target.size || entry.mtime !== target.mtime) {
+          changed.set(key, target.path);
+        } else if (known === undefined || known.sha256 === undefined && entry.sha256) {
+          this.#entries.set(key, entry);
+        }
+      }
+      if (used && journal.locked === false && !this.#files.includes(journal)) {
+        this.#files.push(journal);
+      }
+    }
+    for (const [key, path] of changed) if (!this.#entries.has(key)) this.changed.push(path);
+  }
+
+  /** Every file of the run is written down before the first is sent, under its upload id. */
+  #writeDown(files: readonly FileToSend[], own: JournalFile): void {
+    const lines: JournalLine[] = own.entries.size > 0
+      ? []
+      : [{ fxfer: "send", server: this.#server }];
+    for (const target of files) {
+      const key = keyOf(target);
+      let entry = this.#entries.get(key);
+      if (entry === undefined) {
+        const { path, name = "", mimeType: type, size = 0, mtime = 0 } = target;
+        entry = { file: resolve(path), name, type, size, mtime, upload: crypto.randomUUID() };
+        this.#entries.set(key, entry);
+      }
+      if (!own.entries.has(entry.upload)) lines.push(entry);
+    }
+    own.append(lines);
   }
 
   /** Whether a later run can go on from here. */
   get kept(): boolean {
-    return this.#file !== undefined;
+    return !this.#broken && this.#files[0]?.isThere === true;
   }
 
-  /** The session of the earlier run; empty where there is none. */
+  /** Whether there is nothing to go on with: no session was opened, and nothing was stored. */
+  get isEmpty(): boolean {
+    return this.#files.every(({ session, entries }) =>
+      session.sessionId === undefined && entries.values().every(({ sha256 }) => !sha256)
+    );
+  }
+
+  /** The session of an earlier run to go on in; empty where there is none. */
   get session(): Pick<ConnectOptions, "sessionId" | "token"> {
-    return this.#session;
+    if (this.#asked.mode === "stateless") return {};
+    const uploads = new Set([...this.#entries.values()].map(({ upload }) => upload));
+    const known = this.#files.filter(({ session }) => session.sessionId !== undefined);
+    // A session that has a part of a file which is not sent now is left to the command that sends it.
+    const best = known.find(({ open }) => [...open].some((upload) => uploads.has(upload))) ??
+      known.find(({ open }) => open.size === 0);
+    return best?.session ?? {};
   }
 
-  /** The paths of files that were changed since the earlier run began to send them. */
-  changed(targets: readonly FileToSend[]): readonly string[] {
-    for (const target of targets) if (target.error === undefined) this.#entryOf(target);
-    return this.#changed;
-  }
-
-  /** The result of an earlier run for a file that has not changed since. */
-  result(target: FileToSend): SendResult | undefined {
-    return this.#entryOf(target)?.result;
+  /** The SHA-256 with which an earlier run has stored a file that has not changed since. */
+  storedAs(target: FileToSend): string | undefined {
+    return this.#entries.get(keyOf(target))?.sha256;
   }
 
   /** The id under which a file is sent, in this run and in later ones (S-TRF-9). */
   uploadId(target: FileToSend): string {
-    const known = this.#entryOf(target);
-    if (known !== undefined) return known.upload;
-    const upload = crypto.randomUUID();
-    const { size, mtime, path } = target;
-    if (size === undefined || mtime === undefined || path === STDIN) return upload;
-    const entry: FileEntry = { file: resolve(path), size, mtime, upload };
-    this.#entries.set(entry.file, entry);
-    this.#append(entry);
-    return upload;
+    return this.#entries.get(keyOf(target))?.upload ?? crypto.randomUUID();
+  }
+
+  /**
+   * Takes another id for a file whose bytes are not those that the server has under the first.
+   *
+   * @returns False if the file has no entry here, and so a new id each time.
+   */
+  renew(target: FileToSend): boolean {
+    const known = this.#entries.get(keyOf(target));
+    if (known === undefined) return false;
+    const { sha256: _, ...entry } = { ...known, upload: crypto.randomUUID() };
+    this.#entries.set(keyOf(target), entry);
+    this.#append(this.#files[0], entry);
+    return true;
   }
 
   /**
@@ -125,109 +209,92 @@ export class Journal implements Disposable {
   sessionOpened({ sessionId, token, terms, address }: Client): void {
     this.expiryS = sessionId === null ? undefined : terms?.sessionExpiryS;
     if (sessionId === null || formatEndpoint(address) !== this.#server) return;
-    if (sessionId === this.#session.sessionId && token === this.#session.token) return;
-    this.#session = omitUndefined({ sessionId, token });
-    this.#append({ session: sessionId, token });
+    const { session } = this.#files[0] ?? {};
+    if (sessionId === session?.sessionId && token === session.token) return;
+    this.#append(this.#files[0], { session: sessionId, token });
+  }
+
+  /** Writes down that the session has ended in order: no later run can go on in it. */
+  sessionClosed(): void {
+    const ended = this.#files[0]?.session.sessionId;
+    for (const file of this.#files) {
+      const hadIt = ended !== undefined && file.session.sessionId === ended;
+      if (hadIt) this.#append(file, { session: null });
+    }
+  }
+
+  /** Writes down that the server may have a part of a file from now on. */
+  begun(target: FileToSend): void {
+    if ((target.size ?? 0) < WORTH_RESUMING_BYTES) return;
+    const entry = this.#entries.get(keyOf(target));
+    if (entry !== undefined) this.#append(this.#files[0], { begun: entry.upload });
   }
 
   /** Writes down that a file is stored. */
-  stored(target: FileToSend, result: SendResult): void {
-    const entry = this.#entryOf(target);
-    if (entry === undefined) return;
-    entry.result = { ...result, replayed: true };
-    this.#append({ done: entry.upload, result });
+  stored(target: FileToSend, { confirmed, sha256 }: SendResult): void {
+    const entry = this.#entries.get(keyOf(target));
+    if (entry === undefined || !confirmed) return;
+    for (const file of this.#files) {
+      if (file.entries.has(entry.upload)) this.#append(file, { done: entry.upload, sha256 });
+    }
   }
 
-  /** Says that nothing is left to do: disposing of the journal then removes its file. */
+  /** Says that nothing is left to do: disposing of the journal then removes what it has finished. */
   finish(): void {
     this.#finished = true;
   }
 
   [Symbol.dispose](): void {
-    if (this.#file === undefined) return;
-    if (this.#finished) Deno.removeSync(this.#path!);
-    this.#file.close();
+    for (const [index, file] of this.#files.entries()) {
+      const isOver = index === 0 ||
+        file.entries.values().every((entry) => this.#entries.has(entryKey(entry)));
+      if (this.#finished && isOver) file.remove();
+      file[Symbol.dispose]();
+    }
+    this.#files = [];
     if (!this.#finished) return;
     try {
-      Deno.removeSync(this.#path!.slice(0, this.#path!.lastIndexOf("/")));
+      Deno.removeSync(this.#asked.state);
     } catch {
-      // The folder is not empty: it has the journals of other commands.
+      // It has journals of other commands, or there is none.
     }
   }
 
-  #entryOf({ path, size, mtime }: FileToSend): FileEntry | undefined {
-    const file = path === STDIN ? "" : resolve(path);
-    const entry = this.#entries.get(file);
-    if (entry === undefined || (entry.size === size && entry.mtime === mtime)) return entry;
-    this.#entries.delete(file);
-    this.#changed.push(path);
-    return undefined;
-  }
-
-  #append(line: unknown): void {
-    const bytes = new TextEncoder().encode(`${JSON.stringify(line)}\n`);
-    for (let at = 0; at < bytes.length && this.#file !== undefined;) {
-      at += this.#file.writeSync(bytes.subarray(at));
-    }
-  }
-
-  #read(text: string): void {
-    const byUpload = new Map<string, FileEntry>();
-    for (const line of text.split("\n").map(parseLine)) {
-      if (typeof line.session === "string") {
-        const token = typeof line.token === "string" ? line.token : undefined;
-        this.#session = omitUndefined({ sessionId: line.session, token });
-      } else if (typeof line.file === "string" && typeof line.upload === "string") {
-        const entry = line as unknown as FileEntry;
-        this.#entries.set(entry.file, entry);
-        byUpload.set(entry.upload, entry);
-      } else if (typeof line.done === "string") {
-        const entry = byUpload.get(line.done);
-        if (entry !== undefined) entry.result = { ...line.result as SendResult, replayed: true };
-      }
-    }
-  }
-}
-
-async function openFile(folder: string, path: string): Promise<Deno.FsFile> {
-  for (let tries = 3;; tries--) {
-    await Deno.mkdir(folder, { recursive: true, mode: 0o700 });
-    const old = await Deno.lstat(path).catch(() => undefined);
-    const stale = old !== undefined && Date.now() - (old.mtime?.getTime() ?? 0) > MAX_AGE_MS;
-    if (stale || old?.isSymlink) await Deno.remove(path);
+  #append(file: JournalFile | undefined, line: JournalLine): void {
+    if (this.#broken) return;
     try {
-      return await Deno.open(path, { read: true, append: true, create: true, mode: 0o600 });
+      file?.append([line]);
     } catch (error) {
-      // Another command that finished may just have removed the empty folder.
-      if (tries === 0 || !(error instanceof Deno.errors.NotFound)) throw error;
+      this.#fail(error);
     }
   }
-}
 
-/** How long to wait for a lock where Deno has no tryLock, in milliseconds. */
-const LOCK_MS = 500;
-
-/** Takes the lock of a journal; false when another program has it. */
-async function lock(file: Deno.FsFile): Promise<boolean> {
-  const { tryLock } = file as unknown as { tryLock?: (exclusive: boolean) => Promise<boolean> };
-  if (tryLock !== undefined) return await tryLock.call(file, true);
-  // Deno 2.6 has no tryLock.
-  return await within(LOCK_MS, file.lock(true).then(() => true, () => false)) === true;
-}
-
-/** One line of a journal; empty if it is no JSON object, as when a run was killed while it wrote. */
-function parseLine(line: string): Record<string, unknown> {
-  try {
-    const value: unknown = JSON.parse(line);
-    return typeof value === "object" && value !== null ? value as Record<string, unknown> : {};
-  } catch {
-    return {};
+  /** The files are sent all the same. */
+  #fail(error: unknown): void {
+    this.#broken = true;
+    const what = `Cannot keep state in ${this.#asked.state}: ${reasonOf(error)}`;
+    this.#say(`${what}; after an interruption nothing would go on`);
   }
 }
 
-/** A key for a command line: the same for the same files to the same server. */
-function keyOf({ host, port, mode, name, type, recursive, files }: SendArgs): string {
+/** Whether a file can be known again: what has no size, such as a pipe, cannot. */
+function isKept({ error, size }: FileToSend): boolean {
+  return error === undefined && size !== undefined;
+}
+
+/** What makes two files the same for a journal, besides size and time of change. */
+function keyOf({ path, name, mimeType }: Pick<FileToSend, "path" | "name" | "mimeType">): string {
+  return JSON.stringify([path === STDIN ? "" : resolve(path), name, mimeType]);
+}
+
+const entryKey = ({ file: path, name, type: mimeType }: Entry): string =>
+  keyOf({ path, name, mimeType });
+
+const digest = (text: string): string =>
+  createHash("sha256").update(text).digest("hex").slice(0, 16);
+
+/** A text for a command line: the same for the same files, whatever the order of the flags. */
+function commandOf({ host, port, mode, name, type, recursive, files }: SendArgs): string {
   const paths = files.map((file) => file === STDIN ? STDIN : resolve(file));
-  const text = JSON.stringify([host, port, mode, name ?? null, type ?? null, recursive, paths]);
-  return createHash("sha256").update(text).digest("hex").slice(0, 16);
+  return JSON.stringify([host, port, mode, name, type, recursive, paths]);
 }

@@ -1,14 +1,16 @@
 /**
  * `--json`: each event is written as a line on standard output when it happens. `event` names it:
  *
+ * - `left_out` with `file` and `reason`: something that is no file, such as a link, is not sent
  * - `start` with `file` and `size` (absent while unknown): a file begins
  * - `progress` with `sent` and `acked` bytes and `total`: at most one a second for each file
  * - `resumed` with `offset`: the file goes on there after a cut, or after an earlier run
  * - `stored`, or `unconfirmed` by a version 1 server, with what the server has
  * - `failed` with `code`, `exit` and `message`
- * - `summary` with the numbers and the exit code, last, when there were several files
+ * - `planned` with `name` and `size`, instead of all these, with `--dry-run`
+ * - `summary` with the numbers and the exit code: always, and always last
  *
- * With `--quiet` only `stored`, `unconfirmed` and `failed` are written.
+ * With `--quiet` only what became of the files and `summary` are written.
  *
  * @module
  */
@@ -17,8 +19,9 @@ import type { FxferError } from "../../errors.ts";
 import type { Output } from "../../terminal/mod.ts";
 import { escapeControls } from "../../text.ts";
 import { reportError } from "../report.ts";
-import type { FileToSend } from "./plan.ts";
-import type { SendReport, Summary } from "./report.ts";
+import type { FileToSend, LeftOut } from "./plan.ts";
+import type { SendReport } from "./report.ts";
+import type { Tally } from "./tally.ts";
 
 /** Between two `progress` events of a file, in milliseconds. */
 const PROGRESS_MS = 1000;
@@ -26,16 +29,25 @@ const PROGRESS_MS = 1000;
 /** Writes events as JSON. */
 export class JsonReport implements SendReport {
   readonly #output: Output;
-  readonly #several: boolean;
   readonly #quiet: boolean;
   /** When the last `start` or `progress` of each file under way was written. */
   readonly #writtenAt = new Map<FileToSend, number>();
+  /** Errors that were said in words. */
+  readonly #said = new Set<FxferError>();
 
-  /** @param several Whether there are several files, and so a summary. */
-  constructor(output: Output, several: boolean, quiet: boolean) {
+  constructor(output: Output, quiet: boolean) {
     this.#output = output;
-    this.#several = several;
     this.#quiet = quiet;
+  }
+
+  leftOut({ label: file, reason }: LeftOut, isFailure: boolean): void {
+    if (this.#quiet && !isFailure) return;
+    this.#line({ event: "left_out", file, reason });
+    this.#output.err.line(escapeControls(`fxfer: ${file} is left out: ${reason}`));
+  }
+
+  planned({ label: file, name, size }: FileToSend): void {
+    this.#line({ event: "planned", file, name, size });
   }
 
   started(target: FileToSend): void {
@@ -43,6 +55,8 @@ export class JsonReport implements SendReport {
     const { label: file, size } = target;
     if (!this.#quiet) this.#line({ event: "start", file, size });
   }
+
+  checked(): void {}
 
   progress(target: FileToSend, { sent, acked, total }: Progress): void {
     const now = performance.now();
@@ -52,8 +66,9 @@ export class JsonReport implements SendReport {
   }
 
   event(event: ClientEvent, target: FileToSend | undefined): void {
-    if (this.#quiet || event.type !== "resumed" || event.offset === 0) return;
-    this.#line({ event: "resumed", file: target?.label ?? null, offset: event.offset });
+    if (this.#quiet || target === undefined) return;
+    if (event.type !== "resumed" || event.offset === 0) return;
+    this.#line({ event: "resumed", file: target.label, offset: event.offset });
   }
 
   sent(target: FileToSend, result: SendResult): void {
@@ -80,19 +95,26 @@ export class JsonReport implements SendReport {
     this.#writtenAt.delete(target);
     const { code, exit, message } = error;
     this.#line({ event: "failed", file: target.label, code, exit, message });
-    // Also in words, for a person who does not see standard output.
-    reportError(this.#output.err, error);
+    // Also in words, once, for a person who does not see standard output.
+    if (!this.#said.has(error)) reportError(this.#output.err, error);
+    this.#said.add(error);
   }
 
   say(sentence: string): void {
     if (!this.#quiet) this.#output.err.line(`fxfer: ${escapeControls(sentence)}`);
   }
 
-  end({ stored, unconfirmed, failed, bytes, seconds, exit }: Summary): void {
-    if (!this.#several || this.#quiet) return;
-    const rounded = Math.round(seconds * 1000) / 1000;
-    this.#line({ event: "summary", stored, unconfirmed, failed, bytes, seconds: rounded, exit });
+  end(tally: Tally, seconds: number): void {
+    const { stored, present, unconfirmed, failed, leftOut, planned, bytes, exit } = tally;
+    this.#line({
+      event: "summary",
+      ...{ stored, present, unconfirmed, failed, left_out: leftOut },
+      ...(planned > 0 ? { planned } : {}),
+      ...{ bytes, seconds: Math.round(seconds * 1000) / 1000, exit },
+    });
   }
+
+  [Symbol.dispose](): void {}
 
   /** Fields that are undefined are left out, as JSON has no such value. */
   #line(value: unknown): void {

@@ -1,10 +1,15 @@
 /** Makes the list of files to send from the operands, before anything is connected. @module */
-import { basename, extname, join } from "node:path";
-import type { FxferError } from "../../errors.ts";
+import { basename, extname, join, normalize, resolve, sep as SEPARATOR } from "node:path";
+import { FxferError, reasonOf } from "../../errors.ts";
 import { omitUndefined } from "../../omit_undefined.ts";
-import { cannot, localError, mustRead, readable } from "../local.ts";
-import { MEDIA_TYPE, type SendArgs, STDIN } from "./args.ts";
+import { MAX_NAME_BYTES } from "../../protocol/mod.ts";
+import { count } from "../../text.ts";
+import { usageError } from "../args.ts";
+import { cannot, localError, mustRead, readable, whyUnreadable } from "../local.ts";
+import { DEFAULT_STATE, MEDIA_TYPE, SEND, type SendArgs, SEVERAL_NAMED, STDIN } from "./args.ts";
+import { type Excluded, loadExclusions } from "./exclude.ts";
 import { expandGlob, isGlob } from "./glob.ts";
+import { JOURNAL_NAME } from "./journal_file.ts";
 
 /** The media type of files that the table does not know. */
 const UNKNOWN_TYPE = "application/octet-stream";
@@ -26,6 +31,21 @@ export interface FileToSend {
   readonly error?: FxferError;
 }
 
+/** Something in a folder that is no file and is not sent. */
+export interface LeftOut {
+  readonly label: string;
+  /** Such as `it is a pipe`. */
+  readonly reason: string;
+}
+
+/** What a command is going to do. */
+export interface Plan {
+  readonly targets: readonly FileToSend[];
+  readonly leftOut: readonly LeftOut[];
+  /** Sentences for people. */
+  readonly notes: readonly string[];
+}
+
 /** The media type for a file's name. */
 type TypeTable = (name: string) => string;
 
@@ -42,67 +62,190 @@ async function loadTypes(): Promise<TypeTable> {
   };
 }
 
-/** Looks at every file once. A file that cannot be sent is a target with an error. */
-export async function planTargets(asked: SendArgs): Promise<FileToSend[]> {
+/**
+ * Looks at every file once. A file that cannot be sent is a target with an error.
+ *
+ * @throws {FxferError} If patterns cannot be read, or `--name` is for one of several files.
+ * @throws The signal's reason, soon after an abort.
+ */
+export async function planTargets(asked: SendArgs, signal: AbortSignal): Promise<Plan> {
   const byName = asked.files.some((file) => file !== STDIN || asked.name !== undefined);
   const types = asked.type === undefined && byName ? await loadTypes() : () => UNKNOWN_TYPE;
-  const planner = new Planner(asked, types);
+  const planner = new Planner(asked, types, await loadExclusions(asked), signal);
   for (const file of asked.files) await planner.add(file);
-  return planner.targets;
+  return planner.plan();
+}
+
+/** A folder that is being walked through. */
+interface Place {
+  readonly path: string;
+  /** What its entries' names begin with: empty or ending in a slash. */
+  readonly name: string;
+  /** Where it is below the operand: empty or ending in a slash. */
+  readonly below: string;
+  /** Its path without links, and the folder in which it was found; needed where links are followed. */
+  readonly real: string;
+  readonly parent?: Place;
 }
 
 class Planner {
-  readonly targets: FileToSend[] = [];
+  readonly #targets = new Map<string, FileToSend>();
+  readonly #leftOut: LeftOut[] = [];
+  #twice = 0;
+  #cutNames = 0;
   readonly #asked: SendArgs;
   readonly #types: TypeTable;
+  readonly #excluded: Excluded;
+  readonly #signal: AbortSignal;
 
-  constructor(asked: SendArgs, types: TypeTable) {
+  constructor(asked: SendArgs, types: TypeTable, excluded: Excluded, signal: AbortSignal) {
     this.#asked = asked;
     this.#types = types;
+    this.#excluded = excluded;
+    this.#signal = signal;
+  }
+
+  plan(): Plan {
+    const targets = [...this.#targets.values()];
+    const notes = [
+      ...(targets.length > 0 || this.#leftOut.length > 0 ? [] : ["there is no file to send"]),
+      ...(this.#twice === 0
+        ? []
+        : [`${count(this.#twice, "file")} named more than once: sent once`]),
+      ...(this.#cutNames === 0 ? [] : [
+        `${count(this.#cutNames, "name")} over ${MAX_NAME_BYTES} bytes: the server gets the last ` +
+        "folders of the path only",
+      ]),
+    ];
+    return { targets, leftOut: this.#leftOut, notes };
   }
 
   /** One operand: a file, standard input, a folder with `-r`, or a pattern. */
   async add(path: string): Promise<void> {
-    if (path === STDIN) return void this.targets.push(this.#target(path, this.#asked.name));
-    const name = this.#asked.name ?? basename(path);
-    if (!isGlob(path) || await exists(path)) return await this.#addPath(path, name);
-    const found = await readable(".") ? await expandGlob(path) : [];
-    for (const file of found) await this.#addPath(file, this.#asked.name ?? basename(file));
+    if (path === STDIN) return this.#push(this.#target(path, this.#asked.name));
+    if (!isGlob(path) || await exists(path)) return await this.#addPath(path);
+    const found = await readable(".") ? await expandGlob(path, this.#unreadable) : [];
+    if (found.length > 1 && this.#asked.name !== undefined) {
+      throw usageError([SEVERAL_NAMED], SEND.name);
+    }
+    for (const file of found) await this.#addPath(file, true);
     if (found.length > 0) return;
-    this.#refuse(path, name, localError(`read ${path}`, undefined, "no file fits this pattern"));
+    this.#refuse(path, localError(`read ${path}`, undefined, "no file fits this pattern"));
   }
 
-  async #addPath(path: string, name: string): Promise<void> {
+  async #addPath(path: string, found = false): Promise<void> {
     try {
       await mustRead(path);
-      const info = await Deno.stat(path).catch(cannot(`read ${path}`, whyUnreadable));
-      if (!info.isDirectory) return void this.targets.push(this.#target(path, name, info));
-      if (!this.#asked.recursive) {
-        throw localError(`read ${path}`, undefined, "it is a folder, -r sends what is in it");
+      const real = await Deno.realPath(path).catch(() => path);
+      if (hasOwn(path) || hasOwn(real)) {
+        throw localError(
+          `send ${path}`,
+          undefined,
+          "it is fxfer's own, and not to be sent",
+        );
       }
-      await this.#addFolder(path, name);
+      const info = await Deno.stat(path).catch(cannot(`read ${path}`, whyUnreadable));
+      if (info.isDirectory) return await this.#addFolder(path);
+      if (this.#excluded(relative(path))) return;
+      if (found && !info.isFile) return this.#leaveOut(path, kindOf(info));
+      if (info.isSocket) throw localError(`read ${path}`, undefined, kindOf(info));
+      this.#push(this.#target(path, this.#asked.name ?? basename(path), info));
     } catch (error) {
-      this.#refuse(path, name, error as FxferError);
+      const isTold = error instanceof FxferError;
+      this.#refuse(path, isTold ? error : localError(`read ${path}`, error, whyUnreadable(error)));
     }
   }
 
-  /** Every file below a folder, by name. Symlinks are not followed; devices and pipes are left out. */
-  async #addFolder(folder: string, name: string): Promise<void> {
-    const entries = await Array.fromAsync(Deno.readDir(folder))
-      .catch(cannot(`read ${folder}`, whyUnreadable));
+  async #addFolder(path: string): Promise<void> {
+    if (!this.#asked.recursive) {
+      throw localError(`read ${path}`, undefined, "it is a folder, -r sends what is in it");
+    }
+    const name = basename(path);
+    const real = this.#asked.followLinks ? await Deno.realPath(path) : path;
+    await this.#walk({ path, name: /^\.{0,2}$/.test(name) ? "" : `${name}/`, below: "", real });
+  }
+
+  /** Every file below a folder, by name. */
+  async #walk(place: Place): Promise<void> {
+    const { path: folder, name, below } = place;
+    const entries = await Array.fromAsync(Deno.readDir(folder)).catch((cause) => {
+      // The operand itself is an error, as a file would be.
+      if (below === "") throw localError(`read ${folder}`, cause, whyUnreadable(cause));
+      this.#unreadable(folder, cause);
+      return [];
+    });
     entries.sort((a, b) => a.name < b.name ? -1 : 1);
     for (const entry of entries) {
+      this.#signal.throwIfAborted();
+      const at = below + entry.name;
       const path = join(folder, entry.name);
-      const below = name === "." || name === ".." ? entry.name : `${name}/${entry.name}`;
-      if (entry.isDirectory || entry.isFile) await this.#addPath(path, below);
+      if (isOwn(entry.name) || this.#excluded(entry.isDirectory ? `${at}/` : at)) continue;
+      const inner = { path, name: name + entry.name, below: at, parent: place };
+      if (entry.isSymlink) await this.#link(inner);
+      else if (entry.isDirectory) await this.#enter(inner, join(place.real, entry.name));
+      else if (entry.isFile) await this.#file(path, inner.name);
+      else this.#leaveOut(path, await Deno.lstat(path).then(kindOf, whyNot));
     }
   }
 
-  #refuse(path: string, name: string, error: FxferError): void {
-    this.targets.push({ ...this.#target(path, name), error });
+  #enter(place: Omit<Place, "real">, real: string): Promise<void> {
+    return this.#walk({ ...place, name: `${place.name}/`, below: `${place.below}/`, real });
   }
 
-  #target(path: string, name: string | undefined, info?: Deno.FileInfo): FileToSend {
+  async #file(path: string, name: string): Promise<void> {
+    try {
+      this.#push(this.#target(path, name, await Deno.stat(path)));
+    } catch (cause) {
+      this.#refuse(path, localError(`read ${path}`, cause, whyUnreadable(cause)), name);
+    }
+  }
+
+  async #link(link: Omit<Place, "real">): Promise<void> {
+    const { path, name, below } = link;
+    if (!this.#asked.followLinks) {
+      return this.#leaveOut(path, "it is a link, --follow-links sends what it points to");
+    }
+    let info: Deno.FileInfo;
+    let real: string;
+    try {
+      [info, real] = [await Deno.stat(path), await Deno.realPath(path)];
+    } catch (cause) {
+      const nowhere = cause instanceof Deno.errors.NotFound;
+      return this.#leaveOut(path, nowhere ? "it is a link that leads nowhere" : whyNot(cause));
+    }
+    if (hasOwn(real)) return;
+    if (info.isFile) return await this.#file(path, name);
+    if (!info.isDirectory) return this.#leaveOut(path, kindOf(info));
+    if (this.#excluded(`${below}/`)) return;
+    for (let above = link.parent; above !== undefined; above = above.parent) {
+      if (`${above.real}${SEPARATOR}`.startsWith(`${real}${SEPARATOR}`)) {
+        return this.#leaveOut(path, "it is a link to a folder above it");
+      }
+    }
+    await this.#enter(link, real);
+  }
+
+  readonly #unreadable = (folder: string, cause: unknown): void => {
+    this.#leaveOut(folder, whyNot(cause));
+  };
+
+  #leaveOut(label: string, reason: string): void {
+    this.#leftOut.push({ label, reason });
+  }
+
+  #refuse(path: string, error: FxferError, name = this.#asked.name ?? basename(path)): void {
+    this.#push({ ...this.#target(path, name), error });
+  }
+
+  #push(target: FileToSend): void {
+    const key = `${resolve(target.path)}\0${target.name}`;
+    if (this.#targets.has(key)) this.#twice++;
+    else this.#targets.set(key, target);
+  }
+
+  #target(path: string, whole: string | undefined, info?: Deno.FileInfo): FileToSend {
+    const name = whole === undefined ? undefined : fitName(whole);
+    if (name !== whole) this.#cutNames++;
     return omitUndefined({
       label: path,
       path,
@@ -119,8 +262,33 @@ async function exists(path: string): Promise<boolean> {
   return await Deno.lstat(path).then(() => true, () => false);
 }
 
-/** The reason in words that the user can act on. */
-function whyUnreadable(cause: unknown): string | undefined {
-  if (cause instanceof Deno.errors.NotFound) return "there is no such file";
-  return cause instanceof Deno.errors.PermissionDenied ? "you may not read it" : undefined;
+/** Why something in a folder cannot be looked at. */
+const whyNot = (cause: unknown): string => whyUnreadable(cause) ?? reasonOf(cause);
+
+/** Whether a name is that of something fxfer itself keeps. */
+function isOwn(name: string): boolean {
+  return name === DEFAULT_STATE || JOURNAL_NAME.test(name);
+}
+
+const hasOwn = (path: string): boolean => path.split(/[/\\]/).some(isOwn);
+
+/** A path as the rules of .gitignore take it. */
+function relative(path: string): string {
+  return normalize(path).replaceAll(SEPARATOR, "/");
+}
+
+function kindOf({ isFifo, isSocket }: Deno.FileInfo): string {
+  return isFifo ? "it is a pipe" : isSocket ? "it is a socket" : "it is a device";
+}
+
+/** The name, or as many of its last components as the wire takes; never half a character. */
+function fitName(name: string): string {
+  let fitting = name.toWellFormed();
+  const size = () => new TextEncoder().encode(fitting).length;
+  // At most three bytes for each unit of the text.
+  while (fitting.length * 3 > MAX_NAME_BYTES && size() > MAX_NAME_BYTES) {
+    const slash = fitting.indexOf("/");
+    fitting = slash < 0 ? [...fitting].slice(1).join("") : fitting.slice(slash + 1);
+  }
+  return fitting;
 }

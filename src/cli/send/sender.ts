@@ -15,16 +15,17 @@ import {
   fileSource,
   type Progress,
   type SendResult,
-  type SourceInput,
+  type Source,
 } from "../../client/mod.ts";
-import { type Code, FxferError } from "../../errors.ts";
+import { type Code, FxferError, reasonOf } from "../../errors.ts";
 import { omitUndefined } from "../../omit_undefined.ts";
 import { localError } from "../local.ts";
 import { STDIN } from "./args.ts";
+import { digestOf } from "./digest.ts";
 import type { Journal } from "./journal.ts";
 import type { FileToSend } from "./plan.ts";
 import type { SendReport } from "./report.ts";
-import { Tally } from "./tally.ts";
+import type { Tally } from "./tally.ts";
 
 /** Refusals that concern one file: the next file may still be stored. */
 const OF_ONE_FILE: ReadonlySet<Code> = new Set([
@@ -41,32 +42,37 @@ const OF_ONE_FILE: ReadonlySet<Code> = new Set([
 /** How long closing the session may take; a session that is not closed expires by itself. */
 const DISCONNECT_MS = 5000;
 
+/** The bytes of a file. */
+type Opened = Source | ReadableStream<Uint8Array>;
+
 /** What {@linkcode sendTargets} works with. */
 export interface SenderOptions {
-  readonly connect: ConnectOptions;
+  readonly connect: ConnectOptions & { readonly signal: AbortSignal };
   readonly report: SendReport;
   readonly journal: Journal;
+  /** Counts what becomes of the files. */
+  readonly tally: Tally;
   /** Called for every event of the client. */
   readonly onEvent?: (event: ClientEvent) => void;
-  /** Wraps the source of a file, for example to limit its rate. */
-  readonly through?: (source: SourceInput) => SourceInput;
 }
 
 /** Sends every file, and closes the session unless a later run has to go on in it. */
 export async function sendTargets(
   targets: readonly FileToSend[],
   options: SenderOptions,
-): Promise<Tally> {
-  return await new Sender(options).sendAll(targets);
+): Promise<void> {
+  await new Sender(options).sendAll(targets);
 }
 
 class Sender {
   readonly #options: SenderOptions;
-  readonly #tally = new Tally();
+  /** The files under way, by their upload ids. */
   readonly #targets = new Map<string, FileToSend>();
-  /** The files under way; these promises never reject. */
+  /** What sends them; these promises never reject. */
   readonly #running = new Set<Promise<void>>();
   #client: Client | undefined;
+  /** The file of which the server has a part in the session of an earlier run. */
+  #openUploadId: string | undefined;
   /** The error after which no further file is tried. */
   #fatal: FxferError | undefined;
 
@@ -74,26 +80,33 @@ class Sender {
     this.#options = options;
   }
 
-  async sendAll(targets: readonly FileToSend[]): Promise<Tally> {
-    for (const target of targets) {
+  async sendAll(targets: readonly FileToSend[]): Promise<void> {
+    for (const target of await this.#inOrder(targets)) {
       await this.#begin(target);
       const window = this.#client?.terms?.maxInflight ?? 1;
       if (this.#running.size >= window) await Promise.race(this.#running);
     }
     await Promise.all(this.#running);
     await this.#disconnect();
-    return this.#tally;
+  }
+
+  /** First comes the file that the session of an earlier run has open: another would end that part. */
+  async #inOrder(targets: readonly FileToSend[]): Promise<readonly FileToSend[]> {
+    const { journal } = this.#options;
+    if (journal.session.sessionId === undefined) return targets;
+    // Each target then tells of a failure.
+    await this.#connected().catch(() => {});
+    const isOpen = (target: FileToSend) => journal.uploadId(target) === this.#openUploadId;
+    return [...targets.filter(isOpen), ...targets.filter((target) => !isOpen(target))];
   }
 
   /** Hands one file to the client, and does not wait until it is stored. */
   async #begin(target: FileToSend): Promise<void> {
-    const earlier = this.#options.journal.result(target);
-    if (earlier !== undefined) return this.#sent(target, earlier);
     try {
       if (target.error !== undefined) throw target.error;
       const client = await this.#connected();
       // Opened before the task starts, because the client sends files in the order of its calls.
-      const source = target.path === STDIN ? Deno.stdin.readable : await fileSource(target.path);
+      const source = this.#wasStored(client, target) ? undefined : await this.#open(target);
       const task = this.#send(client, target, source);
       this.#running.add(task);
       task.finally(() => this.#running.delete(task));
@@ -102,57 +115,131 @@ class Sender {
     }
   }
 
+  /** Whether an earlier run has stored it, as far as is known here. */
+  #wasStored({ mode }: Client, target: FileToSend): boolean {
+    // A version 1 server cannot be asked, and the digest of no bytes says nothing of a file.
+    return this.#options.journal.storedAs(target) !== undefined && mode !== "v1" &&
+      target.size !== 0;
+  }
+
+  async #open({ path }: FileToSend): Promise<Opened> {
+    const { signal } = this.#options.connect;
+    return path === STDIN ? Deno.stdin.readable : await fileSource(path, { signal });
+  }
+
   /** The client, connected at the first call. @throws {FxferError} If it cannot send any more. */
   async #connected(): Promise<Client> {
     if (this.#fatal !== undefined) throw this.#fatal;
-    if (this.#client === undefined) {
-      const { journal } = this.#options;
-      this.#client = await connect({
-        ...this.#options.connect,
-        ...journal.session,
-        onEvent: (event) => this.#event(event),
-      });
-      journal.sessionOpened(this.#client);
+    const { journal } = this.#options;
+    try {
+      this.#client ??= await this.#connect(journal.session);
+    } catch (error) {
+      throw this.#fatal = this.#coded(error, "connect");
     }
+    journal.sessionOpened(this.#client);
     return this.#client;
   }
 
-  async #send(client: Client, target: FileToSend, source: SourceInput): Promise<void> {
-    const { report, journal, through = (source) => source } = this.#options;
-    const uploadId = journal.uploadId(target);
-    this.#targets.set(uploadId, target);
-    report.started(target);
+  async #connect(session: Journal["session"]): Promise<Client> {
+    const onEvent = (event: ClientEvent) => this.#event(event);
     try {
-      const { name, mimeType } = target;
-      const onProgress = (progress: Progress) => report.progress(target, progress);
-      const options = omitUndefined({ uploadId, mimeType, name, onProgress });
-      const result = await client.send(through(source), options);
-      journal.stored(target, result);
-      this.#sent(target, result);
+      return await connect({ ...this.#options.connect, ...session, onEvent });
+    } catch (error) {
+      // What is remembered of a session may be wrong by now: the files do not depend on it.
+      const isFinal = error instanceof FxferError &&
+        (error.class !== "fatal" || error.code === "unsupported_version");
+      if (session.sessionId === undefined || isFinal) throw error;
+      this.#options.report.say(`the session of the run before is of no use: ${reasonOf(error)}`);
+      return await connect({ ...this.#options.connect, onEvent });
+    }
+  }
+
+  /** @param opened The file's bytes; absent if the server is first asked whether it has the file. */
+  async #send(client: Client, target: FileToSend, opened: Opened | undefined): Promise<void> {
+    this.#options.report.started(target);
+    try {
+      const there = opened === undefined ? await this.#askFor(client, target) : undefined;
+      this.#sent(target, there ?? await this.#sendBytes(client, target, opened));
     } catch (error) {
       this.#failed(target, error);
+    }
+  }
+
+  async #sendBytes(client: Client, target: FileToSend, opened?: Opened): Promise<SendResult> {
+    const { report, journal } = this.#options;
+    const { name, mimeType } = target;
+    const uploadId = journal.uploadId(target);
+    const source = opened ?? await this.#open(target);
+    let over = false;
+    const onProgress = (progress: Progress) => over || report.progress(target, progress);
+    this.#targets.set(uploadId, target);
+    journal.begun(target);
+    try {
+      const options = omitUndefined({ uploadId, mimeType, name, onProgress });
+      const result = await client.send(source, options);
+      journal.stored(target, result);
+      return result;
+    } catch (error) {
+      if (!isOtherFile(error) || !journal.renew(target)) throw error;
+      return await this.#sendBytes(client, target);
     } finally {
+      over = true;
       this.#targets.delete(uploadId);
     }
   }
 
+  /**
+   * Asks the server whether it still has a file that an earlier run has stored; undefined if not, or if
+   * the file has other bytes now. The question has no bytes, but the upload id and the digest (S-TRF-9):
+   * a server that has the file says so, and to one that has not, no bytes have another digest (S-TRF-5).
+   */
+  async #askFor(client: Client, target: FileToSend): Promise<SendResult | undefined> {
+    const { report, journal } = this.#options;
+    const uploadId = journal.uploadId(target);
+    const { connect: { signal } } = this.#options;
+    const sha256 = await digestOf(target.path, signal, (bytes) => report.checked(target, bytes));
+    if (sha256 !== journal.storedAs(target)) {
+      report.say(`${target.label} has changed since the run before: it starts over`);
+      journal.renew(target);
+      return undefined;
+    }
+    try {
+      return await client.send(new Uint8Array(), { uploadId, sha256 });
+    } catch (error) {
+      if (isOtherFile(error)) return undefined;
+      if (!(error instanceof FxferError) || error.code !== "checksum_mismatch") throw error;
+      const file = error.fields.file as SendResult["file"];
+      if (file === undefined) return undefined;
+      return { file, confirmed: true, replayed: true, sha256, attempts: 1, resumedFrom: [] };
+    }
+  }
+
   #sent(target: FileToSend, result: SendResult): void {
-    this.#tally.sent(result.file?.size ?? target.size ?? 0, result.confirmed);
+    this.#options.tally.sent(result.file?.size ?? target.size ?? 0, result);
     this.#options.report.sent(target, result);
   }
 
   #failed(target: FileToSend, thrown: unknown): void {
-    const error = codedError(thrown, target);
-    if (!OF_ONE_FILE.has(error.code)) this.#fatal ??= error;
-    this.#tally.fail(error.code);
-    this.#options.report.failed(target, error);
+    const error = inWords(target, this.#coded(thrown, `send ${target.label}`));
+    const ofAll = !OF_ONE_FILE.has(error.code) || error === this.#fatal;
+    if (ofAll) this.#fatal ??= error;
+    this.#options.tally.fail(error.code);
+    this.#options.report.failed(target, error, ofAll);
+  }
+
+  /** What was thrown, as an error with a code. */
+  #coded(error: unknown, action: string): FxferError {
+    if (error instanceof FxferError) return untrusted(error) ?? error;
+    const { aborted } = this.#options.connect.signal;
+    return aborted ? new FxferError("interrupted") : localError(action, error);
   }
 
   #event(event: ClientEvent): void {
     const target = "uploadId" in event ? this.#targets.get(event.uploadId) : undefined;
-    // A later connection may be in a new session, which a later run then has to go on in.
-    if (event.type === "connected" && this.#client !== undefined) {
-      this.#options.journal.sessionOpened(this.#client);
+    if (event.type === "connected") {
+      this.#openUploadId = event.openUploadId;
+      // A later connection may be in a new session, which a later run then has to go on in.
+      if (this.#client !== undefined) this.#options.journal.sessionOpened(this.#client);
     }
     this.#options.report.event(event, target);
     this.#options.onEvent?.(event);
@@ -166,6 +253,7 @@ class Sender {
     const timer = setTimeout(() => client.close(), DISCONNECT_MS);
     try {
       await client.disconnect();
+      this.#options.journal.sessionClosed();
     } catch {
       // All files are stored; the session expires by itself.
     } finally {
@@ -175,10 +263,18 @@ class Sender {
   }
 }
 
-/** What was thrown, as an error with a code; an error without one concerns the file or its name. */
-function codedError(error: unknown, { label }: FileToSend): FxferError {
-  if (error instanceof FxferError) return untrusted(error) ?? error;
-  return localError(`send ${label}`, error);
+/** The error of standard input as a sentence that names it. */
+function inWords({ path }: FileToSend, error: FxferError): FxferError {
+  if (path !== STDIN || error.code !== "local_io") return error;
+  const { cause = error } = error;
+  const reason = cause instanceof Deno.errors.IsADirectory ? "it is a folder" : reasonOf(cause);
+  return localError("read standard input", cause, reason);
+}
+
+/** Whether the server has another file under the upload id (S-TRF-9). */
+function isOtherFile(error: unknown): boolean {
+  return error instanceof FxferError && error.code === "sequence_reuse" &&
+    error.fields.field === "upload_id";
 }
 
 /** The error of a session that moved to a server which is not trusted, with the flag that trusts it. */

@@ -1,29 +1,54 @@
 /** Counts the results of the files, and derives the exit code from them. Pure. @module */
+import type { SendResult } from "../../client/mod.ts";
 import { type Code, CODES } from "../../errors.ts";
 
 /** The results of all files. */
 export class Tally {
   stored = 0;
+  /** How many of the stored files the server had before. */
+  present = 0;
   unconfirmed = 0;
   failed = 0;
-  /** Bytes of the stored and the unconfirmed files. */
+  /** What is no file and was left out. */
+  leftOut = 0;
+  /** Files that would be sent, were this no dry run. */
+  planned = 0;
+  /** Bytes of the files that the server has now and had not before, or of those planned. */
   bytes = 0;
   /** Whether the user interrupted the command. */
   interrupted = false;
   readonly #exits = new Set<number>();
 
   /** Counts a file that was sent. */
-  sent(bytes: number, confirmed: boolean): void {
-    this.bytes += bytes;
+  sent(bytes: number, { confirmed, replayed }: Pick<SendResult, "confirmed" | "replayed">): void {
     if (confirmed) this.stored++;
     else this.unconfirmed++;
+    if (replayed) this.present++;
+    else this.bytes += bytes;
+  }
+
+  /** Counts a file that would be sent. */
+  plan(bytes: number): void {
+    this.planned++;
+    this.bytes += bytes;
   }
 
   /** Counts a file that was not stored. */
   fail(code: Code): void {
     this.failed++;
+    this.stop(code);
+  }
+
+  /** The command ends because of an error. */
+  stop(code: Code): void {
     this.#exits.add(CODES[code].exit);
     if (code === "interrupted") this.interrupted = true;
+  }
+
+  /** Counts what was left out; `decides` says whether the exit code tells of it. */
+  leaveOut(number: number, decides: boolean): void {
+    this.leftOut += number;
+    if (number > 0 && decides) this.#exits.add(CODES.some_failed.exit);
   }
 
   /** Whether all tries were used up: a later run may succeed. */
@@ -32,15 +57,15 @@ export class Tally {
   }
 
   /**
-   * The exit code: 130 when interrupted; 9 when only some files failed, or all for different reasons;
-   * the code of the reason when all failed for the same one; 6 when a version 1 server confirmed
-   * nothing.
+   * The exit code: 130 when interrupted; 9 when something was left out, only some files failed, or all
+   * for different reasons; the code of the reason when all failed for the same one; 6 when a version 1
+   * server confirmed nothing.
    */
   get exit(): number {
     if (this.interrupted) return CODES.interrupted.exit;
-    if (this.failed === 0) return this.unconfirmed > 0 ? CODES.sent_unconfirmed.exit : 0;
+    if (this.#exits.size === 0) return this.unconfirmed > 0 ? CODES.sent_unconfirmed.exit : 0;
     const [reason] = this.#exits;
-    const one = this.#exits.size === 1 && this.stored + this.unconfirmed === 0;
+    const one = this.#exits.size === 1 && this.stored + this.unconfirmed + this.planned === 0;
     return one ? reason! : CODES.some_failed.exit;
   }
 }

@@ -5,109 +5,240 @@
  * @module
  */
 import type { ClientEvent, Progress as Position, SendResult } from "../../client/mod.ts";
-import { CODES, type FxferError } from "../../errors.ts";
+import { CODES, type FxferError, isCode } from "../../errors.ts";
 import { omitUndefined } from "../../omit_undefined.ts";
 import { type Output, ProgressLine } from "../../terminal/mod.ts";
 import { count, escapeControls, formatBytes, formatDuration, formatRate } from "../../text.ts";
 import { reportError } from "../report.ts";
-import type { FileToSend } from "./plan.ts";
-import type { SendReport, Summary } from "./report.ts";
+import { STDIN } from "./args.ts";
+import type { FileToSend, LeftOut } from "./plan.ts";
+import type { SendReport } from "./report.ts";
+import type { Tally } from "./tally.ts";
 
 /** For a shorter time no rate is shown, because it would mean nothing. */
 const MIN_RATE_SECONDS = 0.5;
+
+/** After so many seconds without a byte it is said what is waited for. */
+const STALL_SECONDS = 3;
+
+/** How often it is looked whether anything moves, in milliseconds. */
+const TICK_MS = 1000;
+
+/** How far one file is, in bytes. */
+interface Place {
+  readonly sent: number;
+  readonly acked: number;
+  /** What the server had before this run. */
+  readonly before: number;
+  readonly total: number | undefined;
+}
 
 /** Writes text. */
 export class TextReport implements SendReport {
   readonly #output: Output;
   readonly #quiet: boolean;
   readonly #count: number;
-  readonly #total: number | undefined;
-  /** How many bytes of each file under way were sent. */
-  readonly #sentBytes = new Map<FileToSend, number>();
+  readonly #now: () => number;
+  readonly #ticker: ReturnType<typeof setInterval> | undefined;
+  readonly #told = new Set<FxferError>();
   #progress: ProgressLine | undefined;
+  /** The files under way. */
+  readonly #places = new Map<FileToSend, Place>();
+  /** Of the files that are over: how far they came, and how much of that the server had before. */
   #bytes = 0;
+  #before = 0;
   #done = 0;
+  #failed = false;
+  /** Bytes of all files; undefined while one is of unknown size. */
+  #total: number | undefined;
   #current = "";
+  #connected = false;
+  /** When a byte was last sent or answered. */
+  #movedAt: number;
+  /** Where there is no progress line to redraw, a stall is told again after twice the time. */
+  #nextStall = STALL_SECONDS;
 
-  /** @param targets Everything that is to be sent. */
-  constructor(output: Output, targets: readonly FileToSend[], quiet: boolean) {
+  /**
+   * @param targets Everything that is to be sent.
+   * @param now The clock in milliseconds.
+   */
+  constructor(
+    output: Output,
+    targets: readonly FileToSend[],
+    quiet: boolean,
+    now: () => number = () => performance.now(),
+  ) {
     this.#output = output;
     this.#quiet = quiet;
+    this.#now = now;
+    this.#movedAt = now();
     const sendable = targets.filter(({ error }) => error === undefined);
     this.#count = targets.length;
     this.#total = sendable.some(({ size }) => size === undefined)
       ? undefined
       : sendable.reduce((sum, { size }) => sum + size!, 0);
+    if (!quiet) this.#ticker = setInterval(() => this.tick(), TICK_MS);
   }
 
-  started({ label }: FileToSend): void {
+  [Symbol.dispose](): void {
+    clearInterval(this.#ticker);
+    this.#output.err.status("");
+  }
+
+  leftOut({ label, reason }: LeftOut, isFailure: boolean): void {
+    if (this.#quiet && !isFailure) return;
+    this.#output.err.line(escapeControls(`fxfer: ${label} is left out: ${reason}`));
+  }
+
+  planned({ label, size }: FileToSend): void {
+    this.#line(size === undefined ? label : `${label} (${formatBytes(size)})`);
+  }
+
+  started(target: FileToSend): void {
+    if (this.#places.size === 0) this.#current = nameOf(target);
+    this.#places.set(target, this.#placeOf(target));
     if (this.#quiet) return;
-    if (this.#progress === undefined || this.#current === "") this.#current = label;
     const options = omitUndefined({ label: () => this.#label(), total: this.#total });
-    this.#progress ??= new ProgressLine(this.#output.err, options);
+    this.#progress ??= new ProgressLine(this.#output.err, { ...options, now: this.#now });
+  }
+
+  #placeOf(target: FileToSend): Place {
+    return this.#places.get(target) ?? { sent: 0, acked: 0, before: 0, total: target.size };
   }
 
   #label(): string {
     if (this.#count === 1) return this.#current;
-    const { terminal } = this.#output.err;
-    return terminal ? `${this.#done}/${this.#count} ${this.#current}` : `${this.#count} files`;
+    const { redraws } = this.#output.err;
+    return redraws ? `${this.#done}/${this.#count} ${this.#current}` : `${this.#count} files`;
   }
 
-  progress(target: FileToSend, { sent }: Position): void {
-    const before = this.#sentBytes.get(target);
-    if (before === undefined) this.#current = target.label;
-    this.#bytes += sent - (before ?? 0);
-    this.#sentBytes.set(target, sent);
-    this.#progress?.update(this.#bytes);
+  checked(target: FileToSend, bytes: number): void {
+    const { total } = this.#placeOf(target);
+    this.#moved(target, { sent: bytes, acked: bytes, before: bytes, total });
+  }
+
+  progress(target: FileToSend, { sent, acked, total: known }: Position): void {
+    const place = this.#placeOf(target);
+    const total = known ?? place.total;
+    this.#resize(place.total, total);
+    // Until the first byte is sent, all that the server has answered is from an earlier run.
+    const before = place.sent === place.before ? Math.min(sent, acked) : place.before;
+    this.#moved(target, { sent, acked, before, total });
+  }
+
+  #moved(target: FileToSend, place: Place): void {
+    if (this.#placeOf(target).sent === 0) this.#current = nameOf(target);
+    this.#places.set(target, place);
+    this.#movedAt = this.#now();
+    this.#nextStall = STALL_SECONDS;
+    this.#draw();
+  }
+
+  /** A file is larger or smaller than was thought. */
+  #resize(from: number | undefined, to: number | undefined): void {
+    if (this.#total !== undefined) this.#total += (to ?? 0) - (from ?? 0);
   }
 
   sent(target: FileToSend, { file, confirmed, replayed, sha256 }: SendResult): void {
-    const size = file?.size ?? target.size ?? this.#sentBytes.get(target) ?? 0;
-    this.#finished(target, size);
+    const size = file?.size ?? target.size ?? this.#placeOf(target).sent;
+    this.#finished(target, size, replayed ? size : undefined);
     if (this.#quiet) return;
     const what = confirmed ? `stored as ${file?.path ?? sha256.slice(0, 12)}` : "sent, unconfirmed";
     const again = replayed ? ", it was there already" : "";
-    this.#line(`${target.label}: ${what} (${formatBytes(size)})${again}`);
+    this.#line(`${nameOf(target)}: ${what} (${formatBytes(size)})${again}`);
   }
 
-  failed(target: FileToSend, error: FxferError): void {
-    this.#finished(target, this.#sentBytes.get(target) ?? 0);
-    // The interruption is reported once, at the end.
-    if (error.code === "interrupted") return;
-    const named = error.message.includes(target.label);
-    reportError(this.#output.err, error, named ? {} : { about: `${target.label}: ` });
+  failed(target: FileToSend, error: FxferError, ofAll: boolean): void {
+    this.#failed = true;
+    if (ofAll) this.#places.delete(target);
+    else this.#finished(target, this.#placeOf(target).sent);
+    // The interruption is reported once, at the end; what concerns all files is said once.
+    if (error.code === "interrupted" || this.#told.has(error)) return;
+    this.#told.add(error);
+    const label = nameOf(target);
+    const named = ofAll || error.message.includes(label);
+    reportError(this.#output.err, error, named ? {} : { about: `${label}: ` });
   }
 
-  #finished(target: FileToSend, bytes: number): void {
+  #finished(target: FileToSend, bytes: number, before?: number): void {
+    const place = this.#placeOf(target);
+    this.#resize(place.total, bytes);
+    this.#places.delete(target);
     this.#done++;
-    this.#bytes += bytes - (this.#sentBytes.get(target) ?? 0);
-    this.#sentBytes.delete(target);
-    this.#progress?.update(this.#bytes);
+    this.#bytes += bytes;
+    this.#before += before ?? place.before;
+    this.#movedAt = this.#now();
+    this.#draw();
+  }
+
+  #draw(note?: string): void {
+    let [bytes, before] = [this.#bytes, this.#before];
+    for (const place of this.#places.values()) {
+      bytes += place.sent;
+      before += place.before;
+    }
+    const total = this.#total;
+    const pending = this.#failed || this.#done < this.#count;
+    this.#progress?.update(bytes, omitUndefined({ before, total, pending, note }));
+  }
+
+  /** Says what is waited for, if nothing has moved for some time. */
+  tick(): void {
+    const seconds = (this.#now() - this.#movedAt) / 1000;
+    if (seconds < STALL_SECONDS) return;
+    const { err } = this.#output;
+    if (!err.redraws && seconds < this.#nextStall) return;
+    this.#nextStall *= 2;
+    const note = `waiting for ${this.#awaited()}, ${Math.floor(seconds)} s`;
+    if (this.#progress !== undefined) this.#draw(note);
+    else if (err.redraws) err.status(note);
+    else err.line(note);
+  }
+
+  #awaited(): string {
+    const places = [...this.#places];
+    const isAnswered = places.every(([, { sent, acked }]) => sent === acked);
+    const [first] = places;
+    if (!this.#connected || !isAnswered || first === undefined) return "the server";
+    return first[0].path === STDIN ? "standard input" : "the file";
   }
 
   event(event: ClientEvent, target: FileToSend | undefined): void {
+    if (event.type === "connected") this.#connected = true;
+    if (event.type === "connection_lost") this.#connected = false;
     if (this.#quiet) return;
-    const sentence = inWords(event, target?.label ?? "");
-    if (sentence !== undefined) this.#output.err.line(escapeControls(sentence));
+    const sentence = inWords(event);
+    const about = target !== undefined && "uploadId" in event ? `${nameOf(target)}: ` : "";
+    if (sentence !== undefined) this.#output.err.line(escapeControls(about + sentence));
   }
 
   say(sentence: string): void {
     if (!this.#quiet) this.#output.err.line(`fxfer: ${escapeControls(sentence)}`);
   }
 
-  end({ stored, unconfirmed, failed, bytes, seconds }: Summary): void {
-    this.#progress?.stop();
+  end(tally: Tally, seconds: number): void {
+    this[Symbol.dispose]();
+    const { stored, present, unconfirmed, failed, leftOut, planned, bytes } = tally;
     if (this.#quiet) return;
-    const rate = seconds < MIN_RATE_SECONDS ? "" : ` (${formatRate(bytes / seconds)})`;
+    const files = (number: number, what: string) =>
+      number > 0 ? [`${count(number, "file")} ${what}`] : [];
     const parts = [
-      ...(stored > 0 ? [`${count(stored, "file")} stored`] : []),
-      ...(unconfirmed > 0 ? [`${count(unconfirmed, "file")} sent, unconfirmed`] : []),
+      ...files(planned, "would be sent"),
+      ...files(stored - present, "stored"),
+      ...(present > 0 && present < stored ? [`${present} already there`] : []),
+      ...files(present === stored ? present : 0, "already there"),
+      ...files(unconfirmed, "sent, unconfirmed"),
+      ...(failed > 0 && stored + unconfirmed + planned === 0 ? ["0 files stored"] : []),
       ...(failed > 0 ? [`${failed} not`] : []),
+      ...(leftOut > 0 ? [`${leftOut} left out`] : []),
     ];
-    if (this.#count === 1 && (failed > 0 || seconds < 1)) return;
-    this.#output.err.line(
-      `${parts.join(", ")}: ${formatBytes(bytes)} in ${formatDuration(seconds)}${rate}`,
-    );
+    const isPlain = this.#count === 1 && leftOut === 0 && (failed > 0 || seconds < 1);
+    if (parts.length === 0 || isPlain && planned === 0) return;
+    const moved = this.#bytes - this.#before;
+    const isShort = seconds < MIN_RATE_SECONDS || moved === 0;
+    const rate = isShort ? "" : ` (${formatRate(moved / seconds)})`;
+    const time = planned > 0 ? "" : ` in ${formatDuration(seconds)}${rate}`;
+    this.#output.err.line(`${parts.join(", ")}: ${formatBytes(bytes)}${time}`);
   }
 
   #line(text: string): void {
@@ -115,17 +246,29 @@ export class TextReport implements SendReport {
   }
 }
 
+/** How text names a file. */
+function nameOf({ path, name, label }: FileToSend): string {
+  return path === STDIN ? name ?? "standard input" : label;
+}
+
 /** An event as a sentence; undefined for events that people need not know. */
-function inWords(event: ClientEvent, file: string): string | undefined {
+function inWords(event: ClientEvent): string | undefined {
   switch (event.type) {
     case "retrying": {
       const pause = formatDuration(event.delayMs / 1000);
-      return `${CODES[event.code].message}: try ${event.attempt} in ${pause}`;
+      const { code, error } = event;
+      const why = code === "connection_lost" ? error.message : CODES[code].message;
+      return `${why}: try ${event.attempt} in ${pause}`;
     }
     case "resumed":
-      return event.offset === 0 ? undefined : `${file}: goes on at ${formatBytes(event.offset)}`;
-    case "degraded":
-      return `no session to be had (${event.reason}): every file is sent by itself`;
+      return event.offset === 0 ? undefined : `goes on at ${formatBytes(event.offset)}`;
+    case "grown":
+      return `grew meanwhile, the ${formatBytes(event.size)} it had at first are sent`;
+    case "degraded": {
+      const mayPass = isCode(event.reason) && CODES[event.reason].class === "retry";
+      const rest = mayPass ? ", and those that need one wait" : "";
+      return `no session to be had (${event.reason}): files go without one${rest}`;
+    }
     case "moved":
       return `the session has moved: it goes on at ${event.address}`;
     case "session_lost":
@@ -134,7 +277,7 @@ function inWords(event: ClientEvent, file: string): string | undefined {
       return `the server says: ${CODES[event.code].message}`;
     case "refused":
       return CODES[event.code].class === "retry"
-        ? `${file}: ${CODES[event.code].message}, sent again`
+        ? `${CODES[event.code].message}, sent again`
         : undefined;
     default:
       return undefined;

@@ -1,0 +1,32 @@
+/** The digest of a file on disk. @module */
+import { createHash } from "node:crypto";
+import { fileSource } from "../../client/mod.ts";
+import { unlessAborted } from "../../within.ts";
+
+const READ_BYTES = 1024 * 1024;
+
+/**
+ * The SHA-256 of a file, as hex.
+ *
+ * @param onProgress Called with the bytes that were read so far.
+ * @throws {FxferError} `local_io` if it cannot be read. The signal's reason, if that comes first.
+ */
+export async function digestOf(
+  path: string,
+  signal: AbortSignal,
+  onProgress: (bytes: number) => void,
+): Promise<string> {
+  const source = await fileSource(path, { signal });
+  try {
+    const hash = createHash("sha256");
+    const buffer = new Uint8Array(READ_BYTES);
+    for (let at = 0;;) {
+      const count = await unlessAborted(source.read(buffer, at), signal);
+      if (count === null) return hash.digest("hex");
+      hash.update(buffer.subarray(0, count));
+      onProgress(at += count);
+    }
+  } finally {
+    source.close?.();
+  }
+}

@@ -1,0 +1,21 @@
+/** `--exclude` and `--exclude-from`: what is left out, by the rules of .gitignore. @module */
+import { basename } from "node:path";
+import { cannot, mustRead, whyUnreadable } from "../local.ts";
+import type { SendArgs } from "./args.ts";
+
+/** Whether a path is left out: relative, with `/` between its parts, and `/` at a folder's end. */
+export type Excluded = (path: string) => boolean;
+
+/** Loads the rules. @throws {FxferError} `local_io` if a file of patterns cannot be read. */
+export async function loadExclusions({ exclude, excludeFrom }: SendArgs): Promise<Excluded> {
+  if (exclude.length + excludeFrom.length === 0) return () => false;
+  const { default: ignore } = await import("npm:ignore@7.0.16");
+  const rules = ignore({ ignorecase: false });
+  for (const file of excludeFrom) {
+    await mustRead(file);
+    rules.add(await Deno.readTextFile(file).catch(cannot(`read ${file}`, whyUnreadable)));
+  }
+  rules.add(exclude);
+  // A path that leads out of the current folder has only its name in common with the patterns.
+  return (path) => rules.ignores(ignore.isPathValid(path) ? path : basename(path));
+}

@@ -1,0 +1,71 @@
+/** The files of a client that have no result yet. @module */
+import type { FxferError } from "../errors.ts";
+import type { OutgoingFile } from "./outgoing_file.ts";
+
+/** The send queue's files, in the order of their send calls. */
+export class OutgoingFiles implements Iterable<OutgoingFile> {
+  readonly #files = new Set<OutgoingFile>();
+  /** Files that the server has stored, and whose digest is still compared. */
+  readonly #stored = new Set<OutgoingFile>();
+
+  /** The files that are not stored. */
+  [Symbol.iterator](): Iterator<OutgoingFile> {
+    return this.#files.values();
+  }
+
+  /** Adds a file behind the others. */
+  add(file: OutgoingFile): void {
+    this.#files.add(file);
+  }
+
+  /** The first file that is not stored and matches; takes out files that have a result on the way. */
+  first(matches: (file: OutgoingFile) => boolean = () => true): OutgoingFile | undefined {
+    // This does not walk the whole queue: only files that are sent and unanswered stand in front, and
+    // the window bounds them.
+    for (const file of this.#files) {
+      if (file.decided) this.#files.delete(file);
+      else if (matches(file)) return file;
+    }
+  }
+
+  /** Whether every file has its result. */
+  get allDecided(): boolean {
+    return this.first() === undefined && this.#stored.size === 0;
+  }
+
+  /** Whether all that is left waits for a source. */
+  get waitForSource(): boolean {
+    const file = this.first();
+    return file !== undefined && file.preparing && !file.sentInSession;
+  }
+
+  /** Whether a file waits for a session. */
+  get needSession(): boolean {
+    return this.first(({ needsSession }) => needsSession) !== undefined;
+  }
+
+  /** Whether files wait for a session, and no others are left. */
+  get allNeedSession(): boolean {
+    return this.first(({ needsSession }) => !needsSession) === undefined && this.needSession;
+  }
+
+  /** The server has stored a file, which is `decided` when its digest is compared. */
+  async stored(file: OutgoingFile, decided: Promise<void>): Promise<void> {
+    this.#files.delete(file);
+    this.#stored.add(file);
+    await decided;
+    this.#stored.delete(file);
+  }
+
+  /** Rejects every file that is not stored. */
+  failAll(error: FxferError): void {
+    for (const file of this.#files) file.fail(error);
+    this.#files.clear();
+  }
+
+  /** Rejects every file that has no result, because the client is over. */
+  end(error: FxferError): void {
+    this.failAll(error);
+    for (const file of this.#stored) file.fail(error);
+  }
+}

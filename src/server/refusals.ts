@@ -1,0 +1,52 @@
+/** Connections that are not served: told why, read away for a while, and closed. @module */
+import type { Events } from "../events.ts";
+import type { Logger } from "../log.ts";
+import { encodeReply } from "../protocol/mod.ts";
+import type { Drain } from "./drain.ts";
+import { Output } from "./output.ts";
+import { Reader } from "./reader.ts";
+import { NOTICE, refusalOf } from "./refusal.ts";
+
+/** So many refused connections may read their refusal at a time; more are just closed. */
+const MAX_REFUSING = 200;
+
+/** The refused connections of one server. */
+export class Refusals {
+  readonly #telling: { readonly log: Logger; readonly events: Events };
+  readonly #drain: Drain;
+  readonly #open = new Set<Promise<void>>();
+
+  /** @param drain Counts what is read away. */
+  constructor(telling: { readonly log: Logger; readonly events: Events }, drain: Drain) {
+    this.#telling = telling;
+    this.#drain = drain;
+  }
+
+  /** Refuses a connection: the caller has nothing more to do with it. */
+  add(conn: Deno.TcpConn, error: unknown, address: string = conn.remoteAddr.hostname): void {
+    const told = this.#tell(conn, error, address).finally(() => this.#open.delete(told));
+    this.#open.add(told);
+  }
+
+  /** Settles when all have been told, after 2 s at most. */
+  async told(): Promise<void> {
+    await Promise.all(this.#open);
+  }
+
+  /** Tells a connection why it is not served, so that its client can read it (S-TRF-8). Never rejects. */
+  async #tell(conn: Deno.TcpConn, error: unknown, address: string): Promise<void> {
+    const body = refusalOf(error, { type: "connection.refused", address }, this.#telling);
+    const output = new Output(conn);
+    try {
+      if (this.#open.size >= MAX_REFUSING) return;
+      output.add(encodeReply(NOTICE, body));
+      await output.flush();
+      await conn.closeWrite();
+      await new Reader(conn, output).linger(this.#drain);
+    } catch {
+      // The client left before it was told.
+    } finally {
+      conn[Symbol.dispose]();
+    }
+  }
+}

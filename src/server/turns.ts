@@ -1,0 +1,65 @@
+/**
+ * Turns of the event loop (S-FAIR-1). Frames that lie in memory can be served one after the other without
+ * a wait, and so can reads of bytes that are here already: then all other connections stand still. So each
+ * connection looks every so many frames whether the event loop has gone round since the look before, as it
+ * does whenever a request waits for the disk, the store or the peer; if not, the connection waits in line.
+ *
+ * @module
+ */
+import { setImmediate } from "node:timers"; // no global in Deno 2.6.8
+
+/** After so many frames a connection looks: so 32 are served at most without a turn of others. */
+export const LOOK_FRAMES = 16;
+
+/** After so long it looks as well, in milliseconds: so 5 ms pass at most, but for a longer frame. */
+export const LOOK_MS = 2.5;
+
+/** So many connections of the line go on at a time: together their turns take a few milliseconds. */
+const AT_A_TIME = 16;
+
+/** A connection alone in the line waits for a look at the sockets each time of so many. */
+const LOOKS = 4;
+
+const NOTHING = new Uint8Array(0);
+
+/** The line of one server. */
+export class Turns {
+  #line: (() => void)[] = [];
+  #gone = 0;
+  #marked = false;
+  /** Goes up when the event loop has gone round since {@linkcode Turns.mark} was called. */
+  passes = 0;
+
+  /** Begins to look whether the event loop goes round; gives `passes` as they are now. */
+  mark(): number {
+    if (!this.#marked) {
+      this.#marked = true;
+      setImmediate(() => {
+        this.#marked = false;
+        this.passes++;
+      });
+    }
+    return this.passes;
+  }
+
+  /** Waits until the event loop has gone round, and those before in the line have had their turn. */
+  next(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#line.push(resolve) === 1) void this.#go();
+    });
+  }
+
+  /**
+   * Each setImmediate lets the event loop go round, but in a chain of them Deno looks at the sockets once in
+   * 61 times only. It looks while it waits: for a timer, which takes a millisecond or two, or for another
+   * thread, which takes some microseconds. So a connection alone in the line waits for a thread now and then.
+   */
+  async #go(): Promise<void> {
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    if (++this.#gone % LOOKS === 0) await crypto.subtle.digest("SHA-256", NOTHING);
+    while (this.#line.length > 0) {
+      if (this.#line.length > 1) await new Promise((resolve) => setTimeout(resolve, 0));
+      for (const go of this.#line.splice(0, AT_A_TIME)) go();
+    }
+  }
+}

@@ -1,0 +1,161 @@
+/**
+ * Claims: who publishes what at this moment, for everybody who shares the folder (tier RW).
+ *
+ * A claim is a small file in `.claims` whose lock its holder has, and in which the holder writes the line of
+ * the file that it is about to publish. The system lets go of the lock when the holder dies, and keeps it
+ * while the holder stands still. So a line in a claim without a holder tells what a dead process was about
+ * to do, and that nobody else will go on with it (S-MAN-2).
+ *
+ * Upload ids share 4,096 claims that stay, because to make and remove a file for each upload takes more time
+ * than all the rest of the claim. Two tries with one id meet at the same claim (S-TRF-11); two ids that
+ * happen to share a claim wait for each other. Files without an id have claims with a random name: one for
+ * all that a process publishes in synchronous steps, and one for each at level `durable`.
+ *
+ * @module
+ */
+import { FxferError } from "../errors.ts";
+import type { StorageFolder } from "./folder.ts";
+import { hashName } from "./hash_table.ts";
+import { storageFull, unlessAbsent } from "./io_errors.ts";
+import { tryLock } from "./locks.ts";
+import { encodeLine, LF, type ManifestEntry, readEntryAt } from "./manifest_lines.ts";
+import type { RandomHex } from "./naming.ts";
+
+/** The folder of the claims in the storage folder. */
+const CLAIMS = ".claims";
+
+const HOW = { read: true, write: true, mode: 0o640 };
+
+/** The claim of an upload id. */
+const pathOf = (uploadId: string) => `${CLAIMS}/${hashName(uploadId).slice(0, 3)}`;
+
+/** A claim that this process holds. */
+export class Claim {
+  readonly #folder: StorageFolder;
+  readonly #path: string;
+  readonly #file: Deno.FsFile;
+  /** Whether an earlier holder died and has left a line. */
+  readonly left: boolean;
+
+  constructor(folder: StorageFolder, path: string, file: Deno.FsFile) {
+    this.#folder = folder;
+    this.#path = path;
+    this.#file = file;
+    const first = new Uint8Array(1);
+    this.left = file.readSync(first) === 1 && first[0] !== LF;
+  }
+
+  /** Writes down the line, without its LF, of the file that is about to get its final name. */
+  write(line: string): void {
+    const bytes = encodeLine(line);
+    this.#file.seekSync(0, Deno.SeekMode.Start);
+    if (this.#file.writeSync(bytes) === bytes.length) return;
+    throw storageFull("Cannot claim final name", "no room left");
+  }
+
+  /** The line that was written last; undefined if there is none, or only half of it. */
+  read(): ManifestEntry | undefined {
+    return readEntryAt(this.#file, 0);
+  }
+
+  /** Whether the claim is still where its path says: false once the storage folder is another one. */
+  get stands(): boolean {
+    return this.#folder.holds(this.#path, this.#file.statSync());
+  }
+
+  /** Lets go of the claim, and leaves what stands in it to the next holder. */
+  leave(): void {
+    this.#file.close();
+  }
+
+  /** Lets go of the claim: what it was taken for is done, or will never be. */
+  end(): void {
+    try {
+      // A claim with a random name is for this once.
+      if (this.#path.length > `${CLAIMS}/fff`.length) this.#folder.remove(this.#path);
+      else this.write(""); // an LF in place of its first byte: the line is done
+    } catch {
+      // The next holder finds that the line is done.
+    }
+    this.#file.close();
+  }
+}
+
+/** The claims of one folder, as one process takes them. */
+export class Claims {
+  readonly #folder: StorageFolder;
+  readonly #randomHex: RandomHex;
+  /** The claim for what this process publishes without an upload id, in one synchronous step. */
+  own: Claim;
+
+  constructor(folder: StorageFolder, randomHex: RandomHex) {
+    this.#folder = folder;
+    this.#randomHex = randomHex;
+    this.own = this.fresh();
+  }
+
+  /** A claim that nobody else asks for. */
+  fresh(): Claim {
+    const path = `${CLAIMS}/${this.#randomHex(16)}`;
+    const file = this.#make(path);
+    tryLock(file);
+    return new Claim(this.#folder, path, file);
+  }
+
+  /** Takes the claim of an upload id; undefined while another has it. */
+  take(uploadId: string): Claim | undefined {
+    const path = pathOf(uploadId);
+    let file: Deno.FsFile | undefined;
+    try {
+      file = this.#open(path) ?? this.#make(path);
+    } catch (error) {
+      file = this.#open(path); // another process has made it meanwhile
+      if (file === undefined) throw error;
+    }
+    return this.#hold(path, file);
+  }
+
+  /** What another process, which has the claim of an upload id, is about to publish. */
+  peek(uploadId: string): ManifestEntry | undefined {
+    using file = this.#open(pathOf(uploadId));
+    return file === undefined ? undefined : readEntryAt(file, 0);
+  }
+
+  /** Takes, one after the other, the claims in which dead processes have left something. */
+  async *left(): AsyncGenerator<Claim> {
+    const names = Deno.readDir(this.#folder.at(CLAIMS));
+    for await (const { name } of names) {
+      const path = `${CLAIMS}/${name}`;
+      const file = /^[0-9a-f]{3,16}$/.test(name) ? this.#open(path) : undefined;
+      const claim = file === undefined ? undefined : this.#hold(path, file);
+      if (claim?.left === false && name.length === 3) claim.leave();
+      else if (claim !== undefined) yield claim;
+    }
+  }
+
+  #hold(path: string, file: Deno.FsFile): Claim | undefined {
+    if (tryLock(file) !== false) return new Claim(this.#folder, path, file);
+    file.close();
+    return undefined;
+  }
+
+  /** A planted link is not followed. */
+  #make(path: string): Deno.FsFile {
+    const at = this.#folder.at(path);
+    return this.#folder.withFolders(path, () => Deno.openSync(at, { ...HOW, createNew: true }));
+  }
+
+  /** Undefined if there is no such file. A planted link, FIFO or folder is refused. */
+  #open(path: string): Deno.FsFile | undefined {
+    const info = this.#folder.kind(path);
+    if (info === undefined) return undefined;
+    if (!info.isFile) {
+      throw new FxferError("local_io", "Cannot use storage: a claim in it is a link or a folder");
+    }
+    try {
+      return Deno.openSync(this.#folder.at(path), HOW);
+    } catch (error) {
+      return unlessAbsent(error);
+    }
+  }
+}

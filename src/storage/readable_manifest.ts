@@ -1,0 +1,191 @@
+/** The manifest as tier RW has it: opened once, compared with its path at each use, and readable. @module */
+import { FxferError } from "../errors.ts";
+import type { StorageFolder } from "./folder.ts";
+import { share, tryLock } from "./locks.ts";
+import { MANIFEST, type Manifest, manifestFull, notRegular, type Position } from "./manifest.ts";
+import { encodeLine, entryOf, LF, readLines } from "./manifest_lines.ts";
+
+/**
+ * While lines follow each other, the path is looked at so often, in milliseconds: a look takes 2 µs, which is
+ * too much for each small file. Lines written since the last look are kept, and written again if the next
+ * one finds another file.
+ */
+const LOOK_MS = 1;
+
+/** After the last line comes one more look, in milliseconds. */
+const LAST_LOOK_MS = 200;
+
+/** A line without its LF, and the path it is of. */
+interface Line {
+  readonly line: string;
+  readonly path: string;
+}
+
+/** The manifest of tier RW, which can also be read. */
+export class ReadableManifest implements Manifest {
+  readonly #folder: StorageFolder;
+  /** What was written since the last look. */
+  #unverified: Line[] = [];
+  #file: Deno.FsFile;
+  /** What the open file is, to be compared with what the path leads to. */
+  #info: Deno.FileInfo;
+  /** The end of the last line that this process has found to be whole. */
+  #end = 0;
+  #lookedAt = -Infinity;
+  #lastLook: ReturnType<typeof setTimeout> | undefined;
+  /** Called when the path has led to another file. It closes the handle of the former one when it likes. */
+  switched: (former: Deno.FsFile) => void = (former) => former.close();
+
+  /** Called where the manifest could not be looked for after its last line. */
+  lost: (cause: unknown) => void = () => {};
+
+  /** Opens or makes the manifest of a folder. */
+  constructor(folder: StorageFolder) {
+    this.#folder = folder;
+    this.#file = openToRead(folder);
+    this.#info = this.#file.statSync();
+  }
+
+  /** The open manifest, for reading by position. */
+  get file(): Deno.FsFile {
+    return this.#file;
+  }
+
+  /**
+   * Looks at the path, opens the manifest that is there if it is another one, and returns its size.
+   *
+   * @param believe Whether a line that comes right after needs no look of its own.
+   */
+  follow(believe = false): number {
+    const { ino, dev } = this.#info;
+    const info = this.#folder.kind(MANIFEST);
+    const same = info !== undefined && info.ino === ino && info.dev === dev;
+    if (!same) this.#switch();
+    if (this.#unverified.length > 0) this.#unverified = [];
+    if (believe) this.#lookedAt = performance.now();
+    return same ? info.size : this.#size();
+  }
+
+  #size(): number {
+    return this.#file.seekSync(0, Deno.SeekMode.End);
+  }
+
+  #switch(): void {
+    const file = openToRead(this.#folder);
+    // Whoever waits for a flush of an earlier line will flush the new file only.
+    this.#file.syncDataSync();
+    const former = this.#file;
+    this.#file = file;
+    this.#info = file.statSync();
+    this.#end = 0;
+    this.switched(former);
+    for (const { line, path } of this.#unverified) {
+      if (this.#folder.kind(path) !== undefined) this.#write(line, this.#size());
+    }
+  }
+
+  append(line: string, path: string): Position {
+    let before = this.#end;
+    if (performance.now() - this.#lookedAt >= LOOK_MS) {
+      const { file } = this;
+      before = this.follow(true);
+      if (file !== this.#file && this.#folder.kind(path) === undefined) {
+        throw new FxferError("internal_error", "Cannot list file: its folder was replaced");
+      }
+    }
+    const position = this.#write(line, before);
+    this.#unverified.push({ line, path });
+    this.#lastLook ??= setTimeout(() => this.#look(), LAST_LOOK_MS);
+    return position;
+  }
+
+  #look(): void {
+    this.#lastLook = undefined;
+    try {
+      this.follow();
+    } catch (error) {
+      this.lost(error);
+    }
+  }
+
+  /** @param before Where the file ended when this process last looked. */
+  #write(line: string, before: number): Position {
+    for (;;) {
+      const bytes = encodeLine(line, before !== this.#end && !this.#endsWhole(before));
+      if (this.#file.writeSync(bytes) !== bytes.length) {
+        this.#lookedAt = -Infinity;
+        throw manifestFull();
+      }
+      // In append mode the position is the end of these bytes now, whoever has written before and after.
+      const end = this.#file.seekSync(0, Deno.SeekMode.Current);
+      const start = end - bytes.length;
+      if (start === this.#end || bytes[0] === LF || this.#endsWhole(start)) {
+        this.#end = end;
+        return [bytes[0] === LF ? start + 1 : start, end];
+      }
+      before = end; // another process has torn its line just before, and this one is glued to it
+    }
+  }
+
+  #endsWhole(end: number): boolean {
+    if (end === 0) return true;
+    const last = new Uint8Array(1);
+    this.#file.seekSync(end - 1, Deno.SeekMode.Start);
+    this.#file.readSync(last);
+    return last[0] === LF;
+  }
+
+  /** Where the first line, from `from` on, stands that is of this final path. */
+  positionOf(path: string, from = 0): Position | undefined {
+    const beginning = `{"path":"${path}"`;
+    for (const line of readLines(this.#file, from)) {
+      if (line.text?.startsWith(beginning) && entryOf(line) !== undefined) {
+        return [line.start, line.end];
+      }
+    }
+    return undefined;
+  }
+
+  /** Cuts off half a line at the end, if nobody else has the manifest open: it might still be written. */
+  cut(start: number, end: number): boolean {
+    if (tryLock(this.#file) !== true) {
+      share(this.#file);
+      return false;
+    }
+    const isEnd = this.follow() === end;
+    if (isEnd) this.#file.truncateSync(start);
+    share(this.#file);
+    return isEnd;
+  }
+
+  check(): void {
+    this.follow();
+    openToRead(this.#folder).close();
+  }
+
+  sync(): Promise<void> {
+    return this.#file.sync();
+  }
+
+  close(): void {
+    if (this.#lastLook !== undefined) {
+      clearTimeout(this.#lastLook);
+      this.#look();
+    }
+    this.#file.close();
+  }
+}
+
+/** Opens the manifest for reading and appending. A planted link, FIFO or folder is refused. */
+function openToRead(folder: StorageFolder): Deno.FsFile {
+  if (folder.kind(MANIFEST)?.isFile === false) throw notRegular();
+  const how = { read: true, append: true, create: true, mode: 0o640 };
+  // Of a FIFO that was planted since, a handle that also reads is had at once, without a partner.
+  const file = folder.withFolders(MANIFEST, () => Deno.openSync(folder.at(MANIFEST), how));
+  if (file.statSync().isFile) {
+    share(file);
+    return file;
+  }
+  file.close();
+  throw notRegular();
+}

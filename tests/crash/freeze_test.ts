@@ -1,0 +1,111 @@
+/**
+ * A server that stands still at any step of a commit, while another one takes the session over; then it
+ * wakes up (S-TAKE-2, S-SEQ-5). FXFER_FREEZES sets how often the random part runs; FXFER_SEED repeats it.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { listStored, readManifest, sha256, storedSha256 } from "../helpers/files.ts";
+import { inRedis, inSqlite, Instance } from "../helpers/instances.ts";
+import { Random } from "../helpers/random.ts";
+import { RawPeer } from "../helpers/raw_peer.ts";
+import { RedisServer } from "../helpers/redis_server.ts";
+import { testWith } from "../helpers/require.ts";
+import { TempDir } from "../helpers/temp.ts";
+import { type Step, STEPS } from "./dying_server.ts";
+import { startDying } from "./start_dying.ts";
+
+const SEED = Number(Deno.env.get("FXFER_SEED") ?? 2026);
+const FREEZES = Number(Deno.env.get("FXFER_FREEZES") ?? 4);
+
+/** One server stands still at the step, another takes over, and the first one wakes up. */
+async function freezeAt(step: Step, store: string, size: number, named: boolean): Promise<void> {
+  await using dir = await TempDir.make();
+  const folder = dir.join("storage");
+  const place = store === "" ? dir.join("sessions.db") : store;
+  const bytes = new Random(size).bytes(size);
+  const sent = {
+    length: size,
+    sha256: sha256(bytes),
+    ...(named ? { upload_id: crypto.randomUUID() } : {}),
+  };
+  const frozen = await startDying({ step, folder, store: place, how: "SIGSTOP" });
+  try {
+    using old = await RawPeer.open(frozen);
+    await old.connect({ session_expiry_s: 60 });
+    const sending = old.send(old.transfer(bytes, sent)).catch(() => {});
+    const standing = async () => {
+      const stat = await Deno.readTextFile(`/proc/${frozen.pid}/stat`);
+      return stat.slice(stat.lastIndexOf(")") + 2).startsWith("T");
+    };
+    while (!await standing()) await new Promise((resolve) => setTimeout(resolve, 10));
+
+    await using again = await Instance.start(
+      "again",
+      folder,
+      store === "" ? inSqlite(place) : inRedis(place),
+    );
+    using next = await again.peer();
+    const { data } = await next.connect({}, old.id);
+    assert.equal(data.code, "session_resumed", JSON.stringify(data));
+    const offset = data.next_sequence === 2 ? 0 : data.upload?.offset ?? 0;
+    const retry = await next.upload(bytes.subarray(offset), { ...sent, offset }, { sequence: 1 });
+    assert.equal(retry.data.code, "ok", JSON.stringify(retry.data));
+    Deno.kill(frozen.pid, "SIGCONT");
+    // What it had answered before it stood still may come first; after that it says nothing but this.
+    const first = await old.reply();
+    if (first.data.code === "ok") {
+      assert.equal(step, "after the commit");
+      assert.equal(first.data.file.path, retry.data.file.path);
+    }
+    const notice = first.data.code === "ok" ? await old.reply() : first;
+    assert.equal(notice.data.code, "session_taken_over", JSON.stringify(notice.data));
+    await sending;
+    assert.equal((await next.upload("the next", {}, { sequence: 2 })).data.code, "ok");
+
+    const paths = await listStored(folder);
+    assert.equal(paths.length, 2, `${paths}`);
+    assert.ok(paths.includes(retry.data.file.path), "the acked file is where it was said to be");
+    assert.equal(await storedSha256(folder, retry.data.file.path), sent.sha256);
+    const listed = (await readManifest(folder)).map(({ path }) => path);
+    assert.deepEqual([...new Set(listed)].sort(), paths.sort(), "no line for what is not there");
+  } finally {
+    for (const signal of ["SIGCONT", "SIGKILL"] as const) {
+      try {
+        Deno.kill(frozen.pid, signal);
+      } catch {
+        // It has ended.
+      }
+    }
+    await frozen.ended;
+  }
+}
+
+const onLinux = { ignore: Deno.build.os !== "linux" };
+
+for (const step of STEPS) {
+  Deno.test(
+    `S-TAKE-2 a server frozen ${step} wakes up and changes nothing, sqlite`,
+    onLinux,
+    () => freezeAt(step, "", step === "inside the payload" ? 9_000_000 : 9000, false),
+  );
+}
+
+testWith(
+  ["redis-server"],
+  `S-TAKE-2 ${FREEZES} servers frozen at random steps, redis (seed ${SEED})`,
+  async (path) => {
+    if (onLinux.ignore) return;
+    const random = new Random(SEED);
+    await using redis = await RedisServer.start(path);
+    for (let each = 0; each < FREEZES; each++) {
+      const step = random.pick([...STEPS]);
+      const least = step === "inside the payload" ? 8_500_000 : 1;
+      const size = random.int(least, random.pick([9_500_000, least + 20_000]));
+      const named = random.int(0, 1) === 1;
+      await freezeAt(step, redis.url, size, named).catch((cause) => {
+        throw new Error(`seed ${SEED}, freeze ${each}: ${step}, ${size} bytes`, { cause });
+      });
+    }
+  },
+);

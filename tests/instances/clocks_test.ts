@@ -1,0 +1,76 @@
+/** Two servers on one store whose wall clocks differ: the sessions of one are safe from the other. */
+import assert from "node:assert/strict";
+import { expectCode } from "../helpers/in_process.ts";
+import { inRedis, inSqlite, Instance, type OpenStore } from "../helpers/instances.ts";
+import { RedisServer } from "../helpers/redis_server.ts";
+import { testWith } from "../helpers/require.ts";
+import { TempDir } from "../helpers/temp.ts";
+
+const TEN_MINUTES = 600_000;
+const HOUR = 3_600_000;
+
+/** Starts a server on a host whose wall clock is off by so many milliseconds. */
+async function startOff(ms: number, name: string, folder: string, open: OpenStore) {
+  const real = Date.now;
+  Date.now = () => real() + ms;
+  try {
+    return await Instance.start(name, folder, open);
+  } finally {
+    Date.now = real;
+  }
+}
+
+async function keepsSessions(folder: TempDir, open: OpenStore, off: number): Promise<void> {
+  const storage = folder.join("storage");
+  await using a = await Instance.start("a", storage, open);
+  using attached = await a.peer();
+  expectCode(await attached.connect(), "session_created");
+  using leaving = await a.peer();
+  const { token } = expectCode(await leaving.connect({ want_token: true }), "session_created");
+  await leaving.send(leaving.transfer("abc", {}, { size: 6 }));
+  leaving.close();
+  await a.detached(leaving.id);
+  await using _b = await startOff(off, "b", storage, open);
+  await new Promise((resolve) => setTimeout(resolve, 6500)); // more than one sweep of both
+  expectCode(await attached.upload("goes on"), "ok");
+  using back = await a.peer();
+  const { upload } = expectCode(await back.connect({ token }, leaving.id), "session_resumed");
+  assert.equal(upload.offset, 3);
+}
+
+for (
+  const [words, off] of [["ahead by ten minutes", TEN_MINUTES], ["behind by 1 h", -HOUR]] as const
+) {
+  Deno.test(`S-CLK-3 a server whose clock is ${words} ends no session of another one, sqlite`, async () => {
+    await using folder = await TempDir.make();
+    await keepsSessions(folder, inSqlite(folder.join("sessions.db")), off);
+  });
+  testWith(
+    ["redis-server"],
+    `S-CLK-3 a server whose clock is ${words} ends no session of another one, redis`,
+    async (path) => {
+      await using folder = await TempDir.make();
+      await using redis = await RedisServer.start(path);
+      await keepsSessions(folder, inRedis(redis.url), off);
+    },
+  );
+}
+
+testWith(
+  ["redis-server"],
+  "S-CLK-1 a session that was left at one server is alive at another whose clock is off, redis",
+  async (path) => {
+    await using folder = await TempDir.make();
+    await using redis = await RedisServer.start(path);
+    const open = inRedis(redis.url);
+    const storage = folder.join("storage");
+    await using a = await Instance.start("a", storage, open);
+    using peer = await a.peer();
+    const { token } = expectCode(await peer.connect({ want_token: true }), "session_created");
+    peer.close();
+    await a.detached(peer.id);
+    await using b = await startOff(TEN_MINUTES, "b", storage, open);
+    using again = await b.peer();
+    expectCode(await again.connect({ token }, peer.id), "session_resumed");
+  },
+);
