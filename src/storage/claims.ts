@@ -18,11 +18,21 @@ import type { StorageFolder } from "./folder.ts";
 import { hashName } from "./hash_table.ts";
 import { storageFull, unlessAbsent } from "./io_errors.ts";
 import { tryLock } from "./locks.ts";
-import { encodeLine, LF, type ManifestEntry, readEntryAt } from "./manifest_lines.ts";
+import {
+  encodeLine,
+  entryOf,
+  LF,
+  type ManifestEntry,
+  readEntryAt,
+  readLines,
+} from "./manifest_lines.ts";
 import type { RandomHex } from "./naming.ts";
 
 /** The folder of the claims in the storage folder. */
 const CLAIMS = ".claims";
+
+/** So many bytes of lines are kept in a claim that is used again and again. */
+const MAX_BYTES = 65536;
 
 const HOW = { read: true, write: true, mode: 0o640 };
 
@@ -34,6 +44,9 @@ export class Claim {
   readonly #folder: StorageFolder;
   readonly #path: string;
   readonly #file: Deno.FsFile;
+  /** Whether upload ids share it. Then each line takes the place of the one before; else lines follow each other. */
+  readonly #isShared: boolean;
+  #end = 0;
   /** Whether an earlier holder died and has left a line. */
   readonly left: boolean;
 
@@ -41,6 +54,7 @@ export class Claim {
     this.#folder = folder;
     this.#path = path;
     this.#file = file;
+    this.#isShared = path.length === `${CLAIMS}/fff`.length;
     const first = new Uint8Array(1);
     this.left = file.readSync(first) === 1 && first[0] !== LF;
   }
@@ -48,14 +62,24 @@ export class Claim {
   /** Writes down the line, without its LF, of the file that is about to get its final name. */
   write(line: string): void {
     const bytes = encodeLine(line);
-    this.#file.seekSync(0, Deno.SeekMode.Start);
+    this.#end += bytes.length;
+    if (this.#isShared) this.#file.seekSync(0, Deno.SeekMode.Start);
+    else if (this.#end > MAX_BYTES) {
+      this.#file.truncateSync(0);
+      this.#end = this.#file.seekSync(0, Deno.SeekMode.Start) + bytes.length;
+    }
     if (this.#file.writeSync(bytes) === bytes.length) return;
+    this.#end = Infinity; // the next line begins anew
     throw storageFull("Cannot claim final name", "no room left");
   }
 
   /** The line that was written last; undefined if there is none, or only half of it. */
   read(): ManifestEntry | undefined {
-    return readEntryAt(this.#file, 0);
+    let last: ManifestEntry | undefined;
+    for (const line of readLines(this.#file, 0, this.#isShared ? 1 : Infinity)) {
+      last = entryOf(line) ?? last;
+    }
+    return last;
   }
 
   /** Whether the claim is still where its path says: false once the storage folder is another one. */
@@ -71,9 +95,8 @@ export class Claim {
   /** Lets go of the claim: what it was taken for is done, or will never be. */
   end(): void {
     try {
-      // A claim with a random name is for this once.
-      if (this.#path.length > `${CLAIMS}/fff`.length) this.#folder.remove(this.#path);
-      else this.write(""); // an LF in place of its first byte: the line is done
+      if (this.#isShared) this.write(""); // an LF in place of its first byte: the line is done
+      else this.#folder.remove(this.#path);
     } catch {
       // The next holder finds that the line is done.
     }
@@ -122,11 +145,11 @@ export class Claims {
   }
 
   /** Takes, one after the other, the claims in which dead processes have left something. */
-  async *left(): AsyncGenerator<Claim> {
-    const names = Deno.readDir(this.#folder.at(CLAIMS));
-    for await (const { name } of names) {
+  *left(): Generator<Claim> {
+    const list = () => [...Deno.readDirSync(this.#folder.at(CLAIMS))];
+    for (const { name, isFile } of this.#folder.withFolders(`${CLAIMS}/`, list)) {
       const path = `${CLAIMS}/${name}`;
-      const file = /^[0-9a-f]{3,16}$/.test(name) ? this.#open(path) : undefined;
+      const file = isFile && /^[0-9a-f]{3,16}$/.test(name) ? this.#open(path) : undefined;
       const claim = file === undefined ? undefined : this.#hold(path, file);
       if (claim?.left === false && name.length === 3) claim.leave();
       else if (claim !== undefined) yield claim;

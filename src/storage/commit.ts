@@ -131,6 +131,6 @@ export function append(parts: DiskParts, file: WholeFile, line: string): void {
 export function remember(parts: DiskParts, file: WholeFile): StoredFile {
   const { spec: { mimeType, uploadId }, finalPath: path, size, sha256, listed } = file;
   const stored: StoredFile = { path, size, sha256, mimeType, replayed: false };
-  if (listed !== undefined) parts.index.add(uploadId, stored, ...listed);
+  if (listed !== undefined) parts.index.add(uploadId, stored, listed);
   return stored;
 }

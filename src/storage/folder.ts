@@ -19,6 +19,8 @@ export class StorageFolder {
   readonly tier: Tier;
   readonly #made = new Set<string>();
   readonly #exists: (path: string) => boolean;
+  /** Called after somebody removed a folder and it was made again. */
+  remade: () => void = () => {};
 
   /**
    * @param folder As the permission names it; trailing slashes are dropped.
@@ -97,6 +99,7 @@ export class StorageFolder {
     } catch (error) {
       if (!isAbsent(error)) throw error;
       this.make();
+      this.remade();
       this.makeFolderOf(path);
       return action();
     }

@@ -7,11 +7,18 @@
 import type { Logger } from "../log.ts";
 import type { StorageFolder } from "./folder.ts";
 import { HashTable } from "./hash_table.ts";
-import { entryOf, type ManifestEntry, type RawLine, readLines } from "./manifest_lines.ts";
+import {
+  entryOf,
+  type ManifestEntry,
+  type RawLine,
+  readEntryAt,
+  readLines,
+} from "./manifest_lines.ts";
+import type { Position } from "./manifest.ts";
 import { isFinalPath } from "./naming.ts";
 import type { ReadableManifest } from "./readable_manifest.ts";
 import type { StoredFile } from "./types.ts";
-import { ManifestIndex, type UploadIndex } from "./upload_index.ts";
+import type { UploadIndex } from "./upload_index.ts";
 
 /** So much is read at once, in bytes: a few milliseconds, during which nobody is served. */
 const SLICE_BYTES = 256 * 1024;
@@ -22,11 +29,21 @@ const START_SLICE_BYTES = 16 * SLICE_BYTES;
 /** Is told each line, empty ones too, with what it stands for. */
 type EachLine = (line: RawLine, entry: ManifestEntry | undefined) => void;
 
+/** Where the lines of upload ids are in a manifest, which is open for reading. */
+interface Index {
+  readonly file: Deno.FsFile;
+  readonly positions: HashTable;
+  /** Up to here the lines are known. */
+  readTo: number;
+}
+
 /** What the manifest says, kept up to date. */
 export class KnownFiles implements UploadIndex {
   readonly #manifest: ReadableManifest;
   readonly #flush: (() => Promise<void>) | undefined;
-  #index: ManifestIndex;
+  #index: Index;
+  /** Of the manifest that somebody has moved away: its ids still hold. */
+  #former: Index | undefined;
   #reading: Promise<void> | undefined;
 
   /**
@@ -36,17 +53,29 @@ export class KnownFiles implements UploadIndex {
   constructor(manifest: ReadableManifest, flush?: () => Promise<void>) {
     this.#manifest = manifest;
     this.#flush = flush;
-    this.#index = new ManifestIndex(manifest.file);
+    this.#index = this.#begin();
+  }
+
+  #begin(): Index {
+    return { file: this.#manifest.file, positions: new HashTable(), readTo: 0 };
   }
 
   get(uploadId: string): StoredFile | undefined {
-    return this.#index.get(uploadId);
+    for (const index of [this.#index, this.#former]) {
+      const position = index?.positions.get(uploadId);
+      const entry = position === undefined ? undefined : readEntryAt(index!.file, position);
+      if (entry?.uploadId !== uploadId || !isFinalPath(entry.path)) continue;
+      const { path, size, sha256, mimeType } = entry;
+      return { path, size, sha256, mimeType, replayed: false };
+    }
+    return undefined;
   }
 
-  add(uploadId: string | undefined, { path }: StoredFile, start: number, end: number): void {
-    if (uploadId !== undefined) this.#index.set({ uploadId, path }, start);
+  add(uploadId: string | undefined, _file: StoredFile, [start, end]: Position): void {
+    const index = this.#index;
+    if (uploadId !== undefined) index.positions.set(uploadId, start);
     // Otherwise lines of others come before, and will be read together with this one.
-    if (this.#index.readTo === start) this.#index.readTo = end;
+    if (index.readTo === start) index.readTo = end;
   }
 
   /**
@@ -56,16 +85,15 @@ export class KnownFiles implements UploadIndex {
    * files of its lines are still there.
    */
   switch(same: boolean): void {
-    const former = this.#index;
-    former.former?.file.close();
-    if (!same) former.file.close();
-    const kept = same ? Object.assign(former, { former: undefined }) : undefined;
-    this.#index = new ManifestIndex(this.#manifest.file, kept);
+    this.close();
+    this.#former = same ? this.#index : undefined;
+    if (!same) this.#index.file.close();
+    this.#index = this.#begin();
   }
 
-  /** Closes a manifest that was moved away. */
+  /** Closes the manifest that was moved away. */
   close(): void {
-    this.#index.former?.file.close();
+    this.#former?.file.close();
   }
 
   /**
@@ -96,7 +124,7 @@ export class KnownFiles implements UploadIndex {
   async readAll(each?: EachLine): Promise<void> {
     const size = this.#manifest.follow();
     // Somebody has cut the file in place: what was learned of it stands elsewhere now, or nowhere.
-    if (size < this.#index.readTo) this.#index = new ManifestIndex(this.#manifest.file);
+    if (size < this.#index.readTo) this.#index = this.#begin();
     await this.#flush?.();
     const index = this.#index;
     while (index === this.#index && index.readTo < size) {
@@ -113,7 +141,7 @@ export class KnownFiles implements UploadIndex {
       const entry = each || line.text?.includes('"upload_id"') ? entryOf(line) : undefined;
       each?.(line, entry);
       if (line.torn) return false;
-      if (entry !== undefined) index.set(entry, line.start);
+      if (entry?.uploadId !== undefined) index.positions.set(entry.uploadId, line.start);
       index.readTo = line.end;
     }
     return true;
@@ -140,11 +168,8 @@ export async function readKnownFiles(
     line++;
     if (text === "") return;
     if (torn) {
-      const cut = manifest.cut(start, end);
-      log.warn(cut ? "storage.manifest_cut" : "storage.manifest_torn", {
-        line,
-        bytes: end - start,
-      });
+      const what = manifest.cut(start, end) ? "storage.manifest_cut" : "storage.manifest_torn";
+      log.warn(what, { line, bytes: end - start });
     } else if (entry === undefined || !isFinalPath(entry.path)) {
       if (malformed++ === 0) log.warn("storage.manifest_malformed", { line });
     } else if (countBytes && counted.get(entry.path) === undefined) {

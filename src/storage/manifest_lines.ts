@@ -31,6 +31,9 @@ export function formatEntry(entry: ManifestEntry): string {
 export const LF = 10;
 
 const encoder = new TextEncoder();
+/** The line that is in the buffer, which a claim and the manifest write one after the other. */
+let encoded: string | undefined;
+let length = 0;
 let buffer = new Uint8Array([LF, ...new Uint8Array(4095)]);
 
 /**
@@ -39,6 +42,11 @@ let buffer = new Uint8Array([LF, ...new Uint8Array(4095)]);
  * @param afterTear Whether a line feed comes before it, because the file may end inside another line.
  */
 export function encodeLine(line: string, afterTear = false): Uint8Array {
+  if (line !== encoded) encode(line);
+  return buffer.subarray(afterTear ? 0 : 1, length);
+}
+
+function encode(line: string): void {
   const most = 3 * line.length + 2;
   if (most > buffer.length) {
     buffer = new Uint8Array(most);
@@ -46,7 +54,8 @@ export function encodeLine(line: string, afterTear = false): Uint8Array {
   }
   const { written } = encoder.encodeInto(line, buffer.subarray(1));
   buffer[written + 1] = LF;
-  return buffer.subarray(afterTear ? 0 : 1, written + 2);
+  length = written + 2;
+  encoded = line;
 }
 
 /** The entry of a line; undefined if the line is malformed. Whoever uses the path must check it. */

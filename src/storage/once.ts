@@ -10,6 +10,7 @@ import type { Claim } from "./claims.ts";
 import { append, remember, syncFolders, type WholeFile } from "./commit.ts";
 import { digestOf } from "./digest.ts";
 import type { DiskParts, ReadingParts } from "./disk_parts.ts";
+import { asStorageError } from "./io_errors.ts";
 import { formatEntry } from "./manifest_lines.ts";
 import { isFinalPath } from "./naming.ts";
 import type { SealedFile, StoredFile } from "./types.ts";
@@ -32,15 +33,18 @@ const PAUSE_MS = 5;
  * the id up in the same synchronous step, and ends the claim.
  */
 export function claimNow({ known, claims }: ReadingParts, uploadId: string): Claim | undefined {
-  const claim = claims.take(uploadId);
-  if (claim === undefined) return undefined;
-  let ready = false;
+  let claim: Claim | undefined;
   try {
-    ready = !claim.left && known.refresh() === undefined;
-  } finally {
-    if (!ready) claim.leave();
+    claim = claims.take(uploadId);
+    const learning = claim?.left === false ? known.refresh() : undefined;
+    if (claim?.left === false && learning === undefined) return claim;
+    learning?.catch(() => {}); // claimLater() asks again
+  } catch (error) {
+    claim?.leave();
+    throw asStorageError("Cannot claim upload id", error);
   }
-  return ready ? claim : undefined;
+  claim?.leave();
+  return undefined;
 }
 
 /**
@@ -61,43 +65,46 @@ export async function claimLater(
   const { claims, known } = reading;
   const until = performance.now() + WAIT_MS;
   for (;;) {
-    let claim = claims.take(uploadId);
-    if (claim?.left) {
-      await finishLeft(parts, reading, claim);
-      claim = claims.take(uploadId);
+    let claim: Claim | undefined;
+    try {
+      claim = await takeFinished(parts, reading, uploadId);
+      await known.refresh();
+    } catch (error) {
+      claim?.leave();
+      throw asStorageError("Cannot claim upload id", error);
     }
-    if (claim !== undefined) {
-      try {
-        await known.refresh();
-        return claim;
-      } catch (error) {
-        claim.end();
-        throw error;
-      }
-    }
-    await known.refresh();
-    if (known.get(uploadId) !== undefined) return undefined;
+    if (claim !== undefined || known.get(uploadId) !== undefined) return claim;
     if (finalPath !== undefined && claims.peek(uploadId)?.path === finalPath) return undefined;
     if (performance.now() > until) {
-      throw new FxferError(
-        "busy",
-        "Cannot store file: another try with its upload id is under way",
-        {
-          fields: { retry_after_ms: WAIT_MS },
-        },
-      );
+      const text = "Cannot store file: another try with its upload id is under way";
+      throw new FxferError("busy", text, { fields: { retry_after_ms: WAIT_MS } });
     }
     await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
   }
 }
 
-/** Finishes what processes that died were about to publish (S-MAN-2). One that fails does not stop the others. */
+/** Takes the claim of an upload id, without waiting; what a dead process has left in it is finished. */
+async function takeFinished(
+  parts: DiskParts,
+  reading: ReadingParts,
+  uploadId: string,
+): Promise<Claim | undefined> {
+  const claim = reading.claims.take(uploadId);
+  if (claim?.left !== true) return claim;
+  await finishLeft(parts, reading, claim);
+  return reading.claims.take(uploadId);
+}
+
+/**
+ * Finishes what processes that died were about to publish (S-MAN-2). A claim that cannot be finished now does
+ * not stop the others.
+ */
 export async function finishAllLeft(
   parts: DiskParts,
   reading: ReadingParts,
   most?: number,
 ): Promise<void> {
-  for await (const claim of reading.claims.left()) {
+  for (const claim of reading.claims.left()) {
     await finishLeft(parts, reading, claim, most).catch((cause) => {
       parts.log.warn("storage.unfinished", { cause });
     });

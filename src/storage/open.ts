@@ -86,7 +86,7 @@ export async function openParts(path: string, options: DiskStorageOptions): Prom
     folder.make();
     if (tier === "RW") {
       const learn = durability === "durable" ? () => manifestSync.sync("") : undefined;
-      reading = openReading(folder, randomHex, learn, log);
+      reading = openReading(folder, now, randomHex, learn, log);
     }
     manifest = reading?.manifest ?? new WriteOnlyManifest(fs, folder);
   } catch (error) {
@@ -138,11 +138,12 @@ export function closeParts({ manifest, reading }: DiskParts): void {
 /** Opens what takes permission to read. It follows a manifest that was moved, and a folder that was replaced (S-MAN-3). */
 function openReading(
   folder: StorageFolder,
+  now: () => number,
   randomHex: RandomHex,
   flushManifest: (() => Promise<void>) | undefined,
   log: Logger,
 ): ReadingParts {
-  const manifest = new ReadableManifest(folder);
+  const manifest = new ReadableManifest(folder, now);
   let claims: Claims;
   try {
     claims = new Claims(folder, randomHex);
@@ -151,7 +152,13 @@ function openReading(
     throw error;
   }
   const known = new KnownFiles(manifest, flushManifest);
-  manifest.switched = () => {
+  manifest.switched = (former) => {
+    try {
+      // Whoever waits for a flush of an earlier line will flush the new file only.
+      if (flushManifest !== undefined) former.syncDataSync();
+    } catch (cause) {
+      log.warn("storage.manifest_lost", { cause });
+    }
     const same = claims.own.stands;
     if (same) {
       log.info("storage.manifest_renewed", { reason: "somebody has moved or removed it" });

@@ -5,15 +5,8 @@ import { share, tryLock } from "./locks.ts";
 import { MANIFEST, type Manifest, manifestFull, notRegular, type Position } from "./manifest.ts";
 import { encodeLine, entryOf, LF, readLines } from "./manifest_lines.ts";
 
-/**
- * While lines follow each other, the path is looked at so often, in milliseconds: a look takes 2 µs, which is
- * too much for each small file. Lines written since the last look are kept, and written again if the next
- * one finds another file.
- */
-const LOOK_MS = 1;
-
 /** After the last line comes one more look, in milliseconds. */
-const LAST_LOOK_MS = 200;
+const LAST_LOOK_MS = 20;
 
 /** A line without its LF, and the path it is of. */
 interface Line {
@@ -21,17 +14,27 @@ interface Line {
   readonly path: string;
 }
 
-/** The manifest of tier RW, which can also be read. */
+/**
+ * The manifest of tier RW, which can also be read.
+ *
+ * While lines follow each other, the path is looked at once in a millisecond: a look takes 2 µs, which is too
+ * much for each small file. Lines written since the last look are kept, and written again if the next one
+ * finds another file.
+ */
 export class ReadableManifest implements Manifest {
   readonly #folder: StorageFolder;
+  readonly #now: () => number;
   /** What was written since the last look. */
   #unverified: Line[] = [];
+  /** What is to be written again, because the path leads to another file now. */
+  #homeless: Line[] = [];
   #file: Deno.FsFile;
   /** What the open file is, to be compared with what the path leads to. */
   #info: Deno.FileInfo;
   /** The end of the last line that this process has found to be whole. */
   #end = 0;
-  #lookedAt = -Infinity;
+  /** In which millisecond the path was looked at. */
+  #lookedAt = NaN;
   #lastLook: ReturnType<typeof setTimeout> | undefined;
   /** Called when the path has led to another file. It closes the handle of the former one when it likes. */
   switched: (former: Deno.FsFile) => void = (former) => former.close();
@@ -40,8 +43,10 @@ export class ReadableManifest implements Manifest {
   lost: (cause: unknown) => void = () => {};
 
   /** Opens or makes the manifest of a folder. */
-  constructor(folder: StorageFolder) {
+  constructor(folder: StorageFolder, now: () => number) {
     this.#folder = folder;
+    this.#now = now;
+    folder.remade = () => this.#lookedAt = NaN;
     this.#file = openToRead(folder);
     this.#info = this.#file.statSync();
   }
@@ -61,8 +66,13 @@ export class ReadableManifest implements Manifest {
     const info = this.#folder.kind(MANIFEST);
     const same = info !== undefined && info.ino === ino && info.dev === dev;
     if (!same) this.#switch();
-    if (this.#unverified.length > 0) this.#unverified = [];
-    if (believe) this.#lookedAt = performance.now();
+    else if (this.#unverified.length > 0) this.#unverified = [];
+    while (this.#homeless.length > 0) {
+      const { line, path } = this.#homeless[0]!;
+      if (this.#folder.kind(path) !== undefined) this.#write(line, this.#size());
+      this.#homeless.shift();
+    }
+    if (believe) this.#lookedAt = this.#now();
     return same ? info.size : this.#size();
   }
 
@@ -71,22 +81,18 @@ export class ReadableManifest implements Manifest {
   }
 
   #switch(): void {
-    const file = openToRead(this.#folder);
-    // Whoever waits for a flush of an earlier line will flush the new file only.
-    this.#file.syncDataSync();
     const former = this.#file;
-    this.#file = file;
-    this.#info = file.statSync();
+    this.#file = openToRead(this.#folder);
+    this.#info = this.#file.statSync();
     this.#end = 0;
+    this.#homeless.push(...this.#unverified);
+    this.#unverified = [];
     this.switched(former);
-    for (const { line, path } of this.#unverified) {
-      if (this.#folder.kind(path) !== undefined) this.#write(line, this.#size());
-    }
   }
 
   append(line: string, path: string): Position {
     let before = this.#end;
-    if (performance.now() - this.#lookedAt >= LOOK_MS) {
+    if (this.#now() !== this.#lookedAt) {
       const { file } = this;
       before = this.follow(true);
       if (file !== this.#file && this.#folder.kind(path) === undefined) {
@@ -113,7 +119,7 @@ export class ReadableManifest implements Manifest {
     for (;;) {
       const bytes = encodeLine(line, before !== this.#end && !this.#endsWhole(before));
       if (this.#file.writeSync(bytes) !== bytes.length) {
-        this.#lookedAt = -Infinity;
+        this.#lookedAt = NaN;
         throw manifestFull();
       }
       // In append mode the position is the end of these bytes now, whoever has written before and after.

@@ -26,8 +26,6 @@ export async function recoverSealed(
   const canRename = isTemporaryPath(temporaryPath);
   let claim: Claim | undefined;
   try {
-    // Where the process that began the commit has died, its claim has the very line it meant to write.
-    await finishAllLeft(parts, reading);
     if (await isWhole(parts, finalPath, sealed)) {
       const stored = await listWhole(parts, reading, file, parts.now());
       if (canRename) folder.remove(temporaryPath);

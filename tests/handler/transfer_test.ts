@@ -194,3 +194,41 @@ for (const failing of ["write", "checkpoint", "seal", "publish"] as const) {
     assert.equal((await run.record(peer.id)).filesTransferred, 1);
   });
 }
+
+for (const failing of ["write", "checkpoint", "seal"] as const) {
+  for (const where of ["the same connection", "the next one"]) {
+    const title = `S-TRF-10 after a failing ${failing} a file goes on from its offset, in ${where}`;
+    Deno.test(title, async () => {
+      let faulty!: FaultyStorage;
+      await using run = await InProcess.start({
+        storage: (disk) => faulty = new FaultyStorage(disk),
+      });
+      run.errorsExpected = true;
+      using peer = await run.attached();
+      const payload = new Random(12).bytes(700_000);
+      const data = { length: payload.length, name: "n" };
+      const first = await peer.upload(payload.subarray(0, 300_000), { ...data, complete: false });
+      expectCode(first, "partial");
+      if (failing === "write") faulty.room = 500_000;
+      else faulty.failing = failing;
+      const rest = { ...data, offset: 300_000, complete: failing !== "checkpoint" };
+      const failed = await peer.upload(payload.subarray(300_000), rest);
+      expectCode(failed, failing === "write" ? "storage_full" : "internal_error");
+      assert.equal(failed.data.offset, 300_000);
+      const { upload, lastSequence } = await run.record(peer.id);
+      assert.deepEqual([upload?.offset, lastSequence], [300_000, 1], "the number is free");
+
+      using next = where === "the same connection" ? peer : await run.open();
+      if (next !== peer) {
+        const resumed = await next.connect({}, peer.id);
+        assert.deepEqual([resumed.data.next_sequence, resumed.data.upload.offset], [2, 300_000]);
+      }
+      // The offset neither goes down nor up by what was written before the failure.
+      const wrong = await next.upload("x", { ...data, offset: 300_001 }, { sequence: 2 });
+      assert.deepEqual([wrong.data.code, wrong.data.offset], ["offset_mismatch", 300_000]);
+      const again = { ...data, offset: 300_000 };
+      expectCode(await next.upload(payload.subarray(300_000), again, { sequence: 2 }), "ok");
+      await run.assertStored(payload);
+    });
+  }
+}
