@@ -14,7 +14,8 @@ import type { Events } from "../events.ts";
 import type { ConnectionContext, Reply, Request, RequestHandler } from "../handler/mod.ts";
 import type { Logger } from "../log.ts";
 import { omitUndefined } from "../omit_undefined.ts";
-import { encodeReply, type ReplyBody, type ReplyHeader } from "../protocol/mod.ts";
+import { encodeReply, negotiateVersion } from "../protocol/mod.ts";
+import type { ReplyBody, ReplyHeader } from "../protocol/mod.ts";
 import { LATE, within } from "../within.ts";
 import type { BufferPools } from "./buffers.ts";
 import {
@@ -220,8 +221,8 @@ export class Connection implements ConnectionContext, Placed {
       ? { version: 2, frame: head.request, payload }
       : { version: 1, frame: head.header, payload };
     if (request.version === 2) {
-      const { id, mode, sequence, action } = request.frame.header.session;
-      this.#last = { id, mode, sequence, action };
+      const { version: asked, session: { id, mode, sequence, action } } = request.frame.header;
+      this.#last = { version: negotiateVersion(asked)!, id, mode, sequence, action };
     }
 
     let reply: Reply;
