@@ -61,6 +61,7 @@ export {
 } from "./src/log.ts";
 export {
   type Action,
+  type AuthHeader,
   type ConnectData,
   type ConnectRequest,
   type DecodeEvent,
@@ -90,6 +91,7 @@ export {
   type RequestFrame,
   type RequestInit,
   type SessionHeader,
+  type SignedBytes,
   type TransferData,
   type TransferRequest,
   type V1Header,

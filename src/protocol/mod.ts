@@ -36,7 +36,7 @@
  * {"name":"hello.txt"}hello
  * ```
  *
- * The fields of a header, of which only `session.id` and `session.data_size` may be absent:
+ * The fields of a header, of which `version` to `session.action`, but for `session.id`, must be there:
  *
  * - `version`: `"2.0"`, or `"2.<minor>"` of a later version.
  * - `mime_type`: the media type of the file; any, in a request without one; `application/json` in
@@ -50,6 +50,7 @@
  *   and `connect` may carry any number.
  * - `session.action`: what the frame asks for; see the next section.
  * - `session.data_size`: bytes of session data; absent means 0.
+ * - `session.auth`, `session.mac`: who sends the frame, and that it is whole; see the text of keys.
  *
  * The rules that both ends keep for all JSON on the wire:
  *
@@ -108,6 +109,7 @@
  * - `want_token`: true asks for a secret for a new session.
  * - `clean`: true asks to close the old session and to create a new one.
  * - `keepalive_s` and `session_expiry_s`: the times the client would like, in seconds.
+ * - `want_mac`: true asks for a code in every frame, of both ends (S-MAC-1).
  * - `fallback`: `"stateless"`, if the client can do without a session.
  *
  * `heartbeat` and `disconnect` have no session data of their own. That of the other actions stands
@@ -234,6 +236,7 @@ export { ACTIONS } from "./actions.ts";
 export type { FetchData, ListData, ListOrder, RemoveData, TransferData } from "./files.ts";
 export {
   type Action,
+  type AuthHeader,
   type ConnectData,
   type ConnectRequest,
   type DisconnectRequest,
@@ -246,6 +249,7 @@ export {
   type RequestBase,
   type RequestFrame,
   type SessionHeader,
+  type SignedBytes,
   type TransferRequest,
 } from "./requests.ts";
 export * from "./decoder.ts";
