@@ -8,7 +8,6 @@ import { parseHost, parseNetwork } from "../address.ts";
 import { parseRedisUrl } from "./redis_url.ts";
 import { inUnits, readBytes, whole } from "../text.ts";
 
-
 /** The smallest and the largest number; without the second there is no largest. */
 export type Range = readonly [min: number, max?: number];
 

@@ -7,6 +7,7 @@
  * @module
  */
 import { CODES, FxferError } from "../errors.ts";
+import { omitUndefined } from "../omit_undefined.ts";
 import type { ReplyBody, TransferRequest } from "../protocol/mod.ts";
 import {
   authMethodOf,
@@ -64,8 +65,8 @@ export async function transfer(
     return { body: verdict.reply as ReplyBody };
   }
 
-  const { id, clientAddress } = attachment.record;
-  const spec = specOf(request, clientAddress, { id, sequence });
+  const { record: { id, clientAddress }, context: { identity } } = attachment;
+  const spec = specOf(request, omitUndefined({ clientAddress, identity }), { id, sequence });
   const run = { attachment, request, sequence, fingerprint: print, spec };
   if (data.cancel) return await commit(run, { code: "partial", offset: 0, cancelled: true });
 

@@ -12,6 +12,7 @@
  * @module
  */
 import type { FxferError } from "../errors.ts";
+import type { Identity } from "../keys/mod.ts";
 import type { Logger } from "../log.ts";
 import type { ReplyBody, RequestFrame, V1Header } from "../protocol/mod.ts";
 
@@ -87,6 +88,8 @@ export interface ConnectionContext {
   readonly clientAddress: string;
   /** The connection's logger. */
   readonly log: Logger;
+  /** Who the connection acts for at this moment, and what that one may do; absent: anonymous, who may `put`. */
+  readonly identity?: Identity;
   /** Keep-alive of this connection in milliseconds; a handler sets what was agreed at connect. */
   keepaliveMs: number;
   /**

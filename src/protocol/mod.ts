@@ -36,7 +36,7 @@
  * {"name":"hello.txt"}hello
  * ```
  *
- * The fields of a header, of which `version` to `session.action`, but for `session.id`, must be there:
+ * The fields of a header, of which only `session.id` and `session.data_size` may be absent:
  *
  * - `version`: `"2.0"`, or `"2.<minor>"` of a later version.
  * - `mime_type`: the media type of the file; any, in a request without one; `application/json` in
@@ -50,7 +50,9 @@
  *   and `connect` may carry any number.
  * - `session.action`: what the frame asks for; see the next section.
  * - `session.data_size`: bytes of session data; absent means 0.
- * - `session.auth`, `session.mac`: who sends the frame, and that it is whole; see the text of keys.
+ *
+ * With `session.auth` or `session.mac` a header also says who sends the frame, and that nothing of it was
+ * changed: see the text of keys.
  *
  * The rules that both ends keep for all JSON on the wire:
  *

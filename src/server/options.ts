@@ -15,6 +15,7 @@ import type { FileStorage } from "../storage/mod.ts";
 import type { SessionStore } from "../store/mod.ts";
 import type { ClockLimits } from "./clocks.ts";
 import type { ServerMode } from "./dispatcher.ts";
+import type { SecurityOptions } from "./gate.ts";
 import type { RateLimits } from "./limiter.ts";
 import type { V1Ack } from "./output.ts";
 import type { DegradeAbove } from "./overload.ts";
@@ -99,6 +100,8 @@ export interface ServeOptions {
    * @default never
    */
   readonly degradeAbove?: Partial<DegradeAbove>;
+  /** Who may use the server, and how they prove it. @default without keys `put` for all, on loopback only */
+  readonly security?: SecurityOptions;
   /** Whether the older wire is served. @default {true} */
   readonly v1?: boolean;
   /** When a v1 client is told about its files. @default {"eof"} */
