@@ -137,8 +137,8 @@ type Head = ReplyHeader & Pick<RequestInit, "auth">;
 /** Where a MAC will stand, which is computed over the bytes as they are now (S-KEY-2). */
 const ROOM_FOR_MAC = `"mac":"${".".repeat(MAC_CHARACTERS)}"`;
 
-function proofText({ auth, mac }: Head): string {
-  if (auth === undefined) return mac === true ? `,${ROOM_FOR_MAC}` : "";
+function proofText({ auth, sealed }: Head): string {
+  if (auth === undefined) return sealed === true ? `,${ROOM_FOR_MAC}` : "";
   const { key, nonce, time } = auth;
   return `,"auth":{"key":${JSON.stringify(key)},"nonce":"${nonce}","time":${time},${ROOM_FOR_MAC}}`;
 }

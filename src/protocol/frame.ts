@@ -67,7 +67,7 @@ export interface ReplyBody {
  */
 export interface ReplyHeader extends Omit<SessionHeader, "dataSize" | "auth" | "mac"> {
   /** True leaves room for the frame's MAC: 43 dots at the end of the header line. @default {false} */
-  readonly mac?: boolean;
+  readonly sealed?: boolean;
   /** The lower version of the two ends (S-VER-2). @default {"2.1"} */
   readonly version?: string;
 }

@@ -162,11 +162,11 @@ export class Credentials implements Guest {
     const connects = header.action === "connect" && CODES[body.code].class === "success";
     if (connects) body = { ...body, ...this.#terms(body, pending) };
     if (this.#macs !== undefined) {
-      return this.#macs.seal(encodeReply({ ...header, mac: true }, body));
+      return this.#macs.seal(encodeReply({ ...header, sealed: true }, body));
     }
     this.#sent++;
     if (pending === undefined) return encodeReply(header, body);
-    const frame = encodeReply({ ...header, mac: true }, body);
+    const frame = encodeReply({ ...header, sealed: true }, body);
     // Only a connect makes the connection the user's.
     if (!connects) this.identity = pending.before;
     else if (pending.challenge !== undefined) {
