@@ -136,6 +136,9 @@ export function serveOptions(
       sessions: numberOf(limits.per_address.sessions),
     }),
     maxRequestSize: stateless.max_request_size,
+    ...(security.anonymous === "auto"
+      ? {}
+      : { anonymous: security.anonymous as NonNullable<ServeOptions["anonymous"]> }),
     stateful: {
       sessionTimeoutMs: ms(stateful.session_timeout),
       maxSessions: stateful.max_sessions,

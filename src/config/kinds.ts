@@ -8,11 +8,14 @@ import { parseHost, parseNetwork } from "../address.ts";
 import { parseRedisUrl } from "./redis_url.ts";
 import { inUnits, readBytes, whole } from "../text.ts";
 
+/** What a client may be allowed to do. */
+const RIGHTS: readonly string[] = ["put", "get", "list", "remove"];
+
 /** The smallest and the largest number; without the second there is no largest. */
 export type Range = readonly [min: number, max?: number];
 
 /** The sorts of text that the table names. */
-export type TextName = "host" | "folder" | "file_name" | "redis_url";
+export type TextName = "host" | "folder" | "file" | "file_name" | "redis_url";
 
 /** The values that a row of the table allows: some words, values of one other sort, or both. */
 export interface Values {
@@ -24,7 +27,7 @@ export interface Values {
   readonly bytes?: Range;
   readonly text?: TextName;
   /** As text, the items stand between commas. */
-  readonly list?: "networks";
+  readonly list?: "networks" | "rights";
 }
 
 /** Reads values of one sort. */
@@ -74,7 +77,7 @@ function readerBesideWords({ integer, seconds, bytes, text, list }: Values): Rea
   if (bytes !== undefined) {
     return numbers("bytes", bytes, readBytes, ', for example 65536, "64k" or "10MiB"');
   }
-  return list === undefined ? text && TEXTS[text] : NETWORKS;
+  return list === undefined ? text && TEXTS[text] : LISTS[list];
 }
 
 /** `on` or `off`; true and false count as these words, because YAML 1.1 reads the words so. */
@@ -120,6 +123,7 @@ const TEXTS: Readonly<Record<TextName, Reader>> = {
     read: (raw) => typeof raw === "string" ? parseHost(raw) : undefined,
   },
   folder: text("a folder", (text) => text.trim() !== "" && !text.includes("\0")),
+  file: text("a file", (text) => text.trim() !== "" && !text.includes("\0")),
   file_name: text(
     "a plain file name of letters, digits, dot, dash and underscore",
     (text) => /^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}$/.test(text),
@@ -131,15 +135,29 @@ const TEXTS: Readonly<Record<TextName, Reader>> = {
   },
 };
 
-const NETWORKS: Reader = {
-  brief: "a list of IP addresses or networks such as 10.0.0.0/8",
-  example: ", for example [127.0.0.1, 10.0.0.0/8]",
+/** Reads a list of the items for which `accepts` gives anything true. */
+const listOf = (brief: string, example: string, accepts: (item: string) => unknown): Reader => ({
+  brief,
+  example,
   read(raw) {
     const items: unknown = typeof raw === "string"
       ? raw.split(",").map((text) => text.trim()).filter((text) => text !== "")
       : raw;
     const valid = Array.isArray(items) &&
-      items.every((item) => typeof item === "string" && parseNetwork(item));
-    return valid ? Object.freeze([...items]) : undefined;
+      items.every((item) => typeof item === "string" && accepts(item));
+    return valid ? Object.freeze([...new Set(items)]) : undefined;
   },
+});
+
+const LISTS: Readonly<Record<NonNullable<Values["list"]>, Reader>> = {
+  networks: listOf(
+    "a list of IP addresses or networks such as 10.0.0.0/8",
+    ", for example [127.0.0.1, 10.0.0.0/8]",
+    parseNetwork,
+  ),
+  rights: listOf(
+    "a list of put, get, list and remove",
+    ", for example [put, get]",
+    (item) => RIGHTS.includes(item),
+  ),
 };

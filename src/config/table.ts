@@ -12,6 +12,8 @@
  * second, because zero would end everything at once. `session_timeout` stays below the 2^31-1
  * milliseconds (24.8 days) of a timer, which fires at once beyond that.
  *
+ * The table is longer than 300 lines, because whoever looks for a setting finds all of them in one place.
+ *
  * @module
  */
 
@@ -252,13 +254,36 @@ export const TABLE = {
     },
   },
   security: {
-    about: "Who may come back to a session",
+    about: "Who may do what, and who may come back to a session",
     settings: {
       ip_binding: {
         words: ["strict", "prefix", "off"],
         default: "strict",
         about: "Which address may attach again to a session that has no token",
         more: ["strict is the same address, prefix the same /24 or /64 network, off any address"],
+      },
+      keys: {
+        words: ["off"],
+        text: "file",
+        default: "off",
+        about: "File with the users' keys, one a line, mode 0600; - reads them from standard input",
+        more: ["`fxfer key new NAME` writes it; a server that may read it follows its changes"],
+      },
+      mac: {
+        words: ["off", "optional", "required"],
+        default: "optional",
+        about: "Codes that show that a frame is a user's and unchanged",
+        more: ["optional is for clients that ask, required for all; required turns version 1 off"],
+      },
+      anonymous: {
+        words: ["auto"],
+        list: "rights",
+        default: "auto",
+        about: "What clients without a key may do: put, get, list, remove; [] for nothing",
+        more: [
+          "auto is [put] for a server without keys on a loopback address, and else nothing",
+          "get, list and remove reach the files of clients without a key, of all of them",
+        ],
       },
     },
   },

@@ -92,7 +92,7 @@ async function create(
   const { attachments, options, store } = services;
   options.admitSession(context.clientAddress);
   await makeRoom(services, context);
-  const user = context.identity?.user?.name;
+  const { user } = context.identity;
   // S-KEY-5: a user's session needs the key and no token.
   const token = data.wantToken === true && user === undefined ? newSecret() : undefined;
   const record = createSession({
@@ -131,7 +131,7 @@ async function resume(
   // S-TAKE-1, S-CON-5: the newcomer is authorised first, so that a stranger cannot disturb the session.
   const tokenHash = data.token === undefined ? null : hashToken(data.token);
   const { clientAddress, identity } = context;
-  const shown = { tokenHash, clientAddress, user: identity?.user?.name };
+  const shown = { tokenHash, clientAddress, user: identity.user };
   if (!authorised(found, shown, options.ipBinding)) {
     throw new FxferError("unauthorized", "Cannot attach: not this session's client");
   }

@@ -31,7 +31,7 @@ interface Holding {
 /** Makes room for a session of this client, or throws `max_sessions` or `busy`. */
 export async function makeRoom(
   services: SessionServices,
-  { clientAddress, identity: { user } = { may: [] } }: ConnectionContext,
+  { clientAddress, identity: { user, limits } }: ConnectionContext,
 ): Promise<void> {
   const { store, options: { admitLoad, maxSessions, maxSessionsPerAddress } } = services;
   let { live } = await store.stats();
@@ -40,8 +40,8 @@ export async function makeRoom(
     ({ live } = await store.stats());
   }
   admitLoad(live);
-  const own = ownerOf(omitUndefined({ user: user?.name, clientAddress }));
-  const most = user === undefined ? maxSessionsPerAddress : user.limits.sessions;
+  const own = ownerOf(omitUndefined({ user, clientAddress }));
+  const most = user === undefined ? maxSessionsPerAddress : limits?.sessions;
   if (most !== undefined) {
     const held = (await holdings(services)).get(own)?.count ?? 0;
     if (held >= most) throw noRoom(user === undefined ? "per_address.sessions" : "key.sessions");

@@ -16,7 +16,7 @@ export function specOf(
   { clientAddress, identity }: Pick<ConnectionContext, "clientAddress" | "identity">,
   session?: PutSpec["session"],
 ): PutSpec {
-  const user = identity?.user?.name;
+  const { user } = identity;
   return {
     mimeType: header.mimeType,
     reserve: data.length ?? header.size,

@@ -7,7 +7,6 @@
  * @module
  */
 import { CODES, FxferError } from "../errors.ts";
-import { omitUndefined } from "../omit_undefined.ts";
 import type { ReplyBody, TransferRequest } from "../protocol/mod.ts";
 import {
   authMethodOf,
@@ -66,7 +65,7 @@ export async function transfer(
   }
 
   const { record: { id, clientAddress }, context: { identity } } = attachment;
-  const spec = specOf(request, omitUndefined({ clientAddress, identity }), { id, sequence });
+  const spec = specOf(request, { clientAddress, identity }, { id, sequence });
   const run = { attachment, request, sequence, fingerprint: print, spec };
   if (data.cancel) return await commit(run, { code: "partial", offset: 0, cancelled: true });
 

@@ -12,9 +12,9 @@
  * @module
  */
 import type { FxferError } from "../errors.ts";
-import type { Identity } from "../keys/mod.ts";
 import type { Logger } from "../log.ts";
 import type { ReplyBody, RequestFrame, V1Header } from "../protocol/mod.ts";
+import type { Identity } from "./identity.ts";
 
 /** The bytes after a header. The handler asks for them, so a slow handler slows its client down through TCP.
  * @category Server */
@@ -86,10 +86,13 @@ export interface ConnectionContext {
   readonly connectionId: number;
   /** The client's IP address, without port. */
   readonly clientAddress: string;
+  /**
+   * Who the client is, and what it may do, at this moment. At first that is somebody without a key; a
+   * frame that shows one changes it before it is served (S-KEY-5). A handler may set it as well.
+   */
+  identity: Identity;
   /** The connection's logger. */
   readonly log: Logger;
-  /** Who the connection acts for at this moment, and what that one may do; absent: anonymous, who may `put`. */
-  readonly identity?: Identity;
   /** Keep-alive of this connection in milliseconds; a handler sets what was agreed at connect. */
   keepaliveMs: number;
   /**

@@ -13,12 +13,12 @@ import { FxferError } from "../errors.ts";
 import { omitUndefined } from "../omit_undefined.ts";
 import { readBytes, shorten, suggest } from "../text.ts";
 import { formatKey, type Key, parseKey } from "./key_text.ts";
-import { OWN_FILES, type Right, RIGHTS, type UserLimits } from "./rights.ts";
+import { type Grant, GRANTS, OWN_FILES, type UserLimits } from "./rights.ts";
 
 /** One line of a key file. */
 export interface KeyLine {
   readonly key: Key;
-  readonly can: readonly Right[];
+  readonly can: readonly Grant[];
   readonly limits: UserLimits;
   /** When the key ends, in milliseconds since 1970; absent means never. */
   readonly until?: number;
@@ -108,7 +108,7 @@ function parseLine(line: string, fault: Fault): KeyLine {
   if (before !== undefined && before.name !== key.name) throw fault("old is another user's key");
   const can = fields.has("can") ? parseRights(fields.get("can")!) : OWN_FILES;
   if (can === undefined) {
-    throw fault(`can must be some of ${RIGHTS.join(", ")}, with commas between`);
+    throw fault(`can must be some of ${GRANTS.join(", ")}, with commas between`);
   }
   return {
     key,
@@ -131,11 +131,11 @@ const positive = (value: number | undefined): number | undefined =>
   value !== undefined && value > 0 && Number.isSafeInteger(value) ? value : undefined;
 
 /** Rights from a list with commas; undefined if one of them is none, or there is none. */
-export function parseRights(text: string): Right[] | undefined {
+export function parseRights(text: string): Grant[] | undefined {
   const rights = new Set(text.split(",").map((word) => word.trim()));
-  const known = RIGHTS.filter((right) => rights.has(right));
+  const known = GRANTS.filter((right) => rights.has(right));
   if (known.length !== rights.size) return undefined;
-  return known.join() === "all" ? [...RIGHTS] : known;
+  return known.join() === "all" ? [...GRANTS] : known;
 }
 
 /** Milliseconds since 1970 of a date, with a time or without, which is UTC unless it says otherwise. */

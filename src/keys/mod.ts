@@ -89,14 +89,7 @@ export {
   seal,
   type SignedBytes,
 } from "./mac.ts";
-export {
-  type Identity,
-  OWN_FILES,
-  type Right,
-  RIGHTS,
-  type User,
-  type UserLimits,
-} from "./rights.ts";
+export { type Grant, GRANTS, OWN_FILES, type User, type UserLimits } from "./rights.ts";
 export { type AuthFields, CLOCK_TOLERANCE_MS, Keyring, mustBeNew, type Proof } from "./keyring.ts";
 export { MemoryLedger, RESERVED_MS, type Usage, type UserLedger } from "./ledger.ts";
 export { SqliteLedger } from "./sqlite_ledger.ts";

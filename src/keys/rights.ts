@@ -2,13 +2,13 @@
 
 /** What can be allowed to a user; `all` adds the files of other users to what the others allow.
  * @category Keys */
-export type Right = "put" | "get" | "list" | "remove" | "all";
+export type Grant = "put" | "get" | "list" | "remove" | "all";
 
-/** All rights. */
-export const RIGHTS: readonly Right[] = ["put", "get", "list", "remove", "all"];
+/** All that can be allowed. */
+export const GRANTS: readonly Grant[] = ["put", "get", "list", "remove", "all"];
 
 /** What a key may that names no rights: everything with its user's own files. */
-export const OWN_FILES: readonly Right[] = ["put", "get", "list", "remove"];
+export const OWN_FILES: readonly Grant[] = ["put", "get", "list", "remove"];
 
 /** What one user may use up; an absent limit is none.
  * @category Keys */
@@ -31,16 +31,7 @@ export interface User {
   /** The name in keys, manifests, logs and sessions. */
   readonly name: string;
   /** What the user may do. */
-  readonly can: readonly Right[];
+  readonly can: readonly Grant[];
   /** What the user may use up. */
   readonly limits: UserLimits;
-}
-
-/** Who a connection acts for. Without a user it is anonymous.
- * @category Keys */
-export interface Identity {
-  /** Absent: someone without a key. */
-  readonly user?: User;
-  /** What may be done. */
-  readonly may: readonly Right[];
 }

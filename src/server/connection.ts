@@ -10,17 +10,13 @@
  * @module
  */
 import { FxferError } from "../errors.ts";
-import type { Events } from "../events.ts";
-import type { ConnectionContext, Reply, Request, RequestHandler } from "../handler/mod.ts";
-import type { Identity } from "../keys/mod.ts";
+import type { ConnectionContext, Identity, Reply, Request } from "../handler/mod.ts";
 import type { Logger } from "../log.ts";
 import { omitUndefined } from "../omit_undefined.ts";
 import { LATE, within } from "../within.ts";
 import { Answers } from "./answers.ts";
-import type { BufferPools } from "./buffers.ts";
 import {
   BETWEEN_FRAMES_MS,
-  type ClockLimits,
   expiredClock,
   GOODBYE_MS,
   RATE_WINDOW_MS,
@@ -28,35 +24,18 @@ import {
   TAKEOVER_GRACE_MS,
 } from "./clocks.ts";
 import { Credentials } from "./credentials.ts";
-import type { Drain } from "./drain.ts";
-import type { Gate } from "./gate.ts";
 import { type Head, Input } from "./input.ts";
-import { Output, type V1Ack } from "./output.ts";
+import type { SharedSettings } from "./shared_settings.ts";
+import { Output } from "./output.ts";
 import type { Arrival } from "./proxy_gate.ts";
 import type { Placed, Readiness } from "./places.ts";
 import { isPeerGone, Reader } from "./reader.ts";
 import { provenRequest } from "./proven_payload.ts";
 import { ENDS_CONNECTION } from "./refusal.ts";
-import { LOOK_FRAMES, LOOK_MS, type Turns } from "./turns.ts";
+import { LOOK_FRAMES, LOOK_MS } from "./turns.ts";
 
 /** What all connections of one server share. */
-export interface ConnectionSettings {
-  readonly handler: RequestHandler;
-  readonly gate: Gate;
-  readonly clocks: ClockLimits;
-  readonly keepaliveMs: number;
-  readonly v1Ack: V1Ack;
-  readonly pools: BufferPools;
-  /** Counts the connections that do not wait for bytes. */
-  readonly workload: { busy: number };
-  /** Where connections wait that have had their turn. */
-  readonly turns: Turns;
-  /** Counts what is read away. */
-  readonly drain: Drain;
-  readonly events: Events;
-  /** Called once, when a connection is closed and its handler was told. */
-  closed(connection: Connection): void;
-}
+export type ConnectionSettings = SharedSettings<Connection>;
 
 /** Interruptions that end the request under way with a reply; for all others the peer gets a notice. */
 const ENDS_REQUEST: ReadonlySet<string> = new Set(["stalled", "too_slow", "incomplete"]);
@@ -106,6 +85,9 @@ export class Connection implements ConnectionContext, Placed {
 
   get identity(): Identity {
     return this.#credentials.identity;
+  }
+  set identity(identity: Identity) {
+    this.#credentials.identity = identity;
   }
 
   interrupt(error: FxferError): void {
@@ -191,7 +173,6 @@ export class Connection implements ConnectionContext, Placed {
     this.#settings.closed(this);
   }
 
-  /** Logs an error, unless it only says that the peer is gone. */
   #logFailure(cause: unknown): void {
     if (!isPeerGone(cause)) this.log.error("connection.failed", { cause });
   }

@@ -1,16 +1,7 @@
 /** What one connection has proven, and the codes of its frames (S-KEY, S-MAC-1). @module */
 import { CODES, FxferError } from "../errors.ts";
-import type { Request } from "../handler/mod.ts";
-import { newSecret } from "../handler/mod.ts";
-import {
-  FrameMacs,
-  type Identity,
-  mustBeNew,
-  type Proof,
-  type Right,
-  seal,
-  type Usage,
-} from "../keys/mod.ts";
+import { type Identity, newSecret, type Request, type Right } from "../handler/mod.ts";
+import { FrameMacs, mustBeNew, type Proof, seal, type Usage } from "../keys/mod.ts";
 import {
   type Action,
   encodeReply,
@@ -18,7 +9,7 @@ import {
   type ReplyHeader,
   type RequestFrame,
 } from "../protocol/mod.ts";
-import { type Gate, type Guest, unauthorized } from "./gate.ts";
+import { type Gate, type Guest, identityOf, unauthorized } from "./gate.ts";
 import { MAX_PROVEN_BYTES } from "./proven_payload.ts";
 
 /** The right that an action needs; the others need none of their own. */
@@ -66,7 +57,7 @@ export class Credentials implements Guest {
 
   renewed(user: Proof["user"]): void {
     this.#proof = { ...this.#proof!, user };
-    this.identity = { user, may: user.can };
+    this.identity = identityOf(user);
   }
 
   revoked(error: FxferError): void {
@@ -111,13 +102,10 @@ export class Credentials implements Guest {
 
   #mustBeAllowed(action: Action): void {
     const { user, may } = this.identity;
+    if (user === undefined && may.size === 0) throw unauthorized();
     const right = NEEDS[action];
-    const allowed = right === undefined
-      ? action !== "connect" || may.length > 0
-      : may.includes(right);
-    if (allowed) return;
-    if (user === undefined) throw unauthorized();
-    throw new FxferError("forbidden", `Cannot serve request: the user may not ${right}`);
+    if (right === undefined || may.has(right)) return;
+    throw new FxferError("forbidden", `Cannot serve request: no right to ${right}`);
   }
 
   /** S-KEY-2 to S-KEY-5: a frame with `auth`. */
@@ -128,7 +116,7 @@ export class Credentials implements Guest {
     const pending: Pending = { proof, nonce: auth.nonce, before: this.identity };
     this.#pending = pending; // its reply is sealed, whatever it says
     await mustBeNew(auth, gate.ledger, now);
-    this.identity = { user: proof.user, may: proof.user.can };
+    this.identity = identityOf(proof.user);
     if (frame.action === "connect") {
       this.#enter(proof);
       const { name, limits: { bytes, files } } = proof.user;
@@ -179,23 +167,20 @@ export class Credentials implements Guest {
 
   /** What a connect's reply says besides: S-FEA-1, S-FEA-2, S-MAC-1. */
   #terms(body: ReplyBody, pending: Pending | undefined): Record<string, unknown> {
-    const { user, may } = this.identity;
+    const { may, limits: { bytes = null, files = null } = {} } = this.identity;
     const known = Array.isArray(body.features) ? body.features : [];
     const features = [...known, "auth", ...this.#gate.mac === "off" ? [] : ["mac"]];
-    const terms: Record<string, unknown> = {
-      features,
-      may: may.filter((right) => right !== "all"),
-    };
-    if (user === undefined || pending === undefined) return terms;
+    const terms: Record<string, unknown> = { features, may: [...may] };
+    if (pending === undefined) return terms;
+    const { user } = this.identity;
     const { usage, challenge } = pending;
-    const { bytes = null, files = null } = user.limits;
     if (usage !== undefined) {
       terms.quota = { bytes, files, used_bytes: usage.bytes, used_files: usage.files };
     }
-    if (challenge === undefined) return { ...terms, user: user.name };
+    if (challenge === undefined) return { ...terms, user };
     const limits = body.limits as Readonly<Record<string, number>> | undefined;
     const most = Math.min(limits?.max_request_size ?? MAX_PROVEN_BYTES, MAX_PROVEN_BYTES);
     const frames = body.code === "ok" ? {} : { limits: { ...limits, max_request_size: most } };
-    return { ...terms, user: user.name, mac: true, challenge, ...frames };
+    return { ...terms, user, mac: true, challenge, ...frames };
   }
 }

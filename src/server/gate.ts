@@ -1,15 +1,8 @@
 /** What all connections of a server know of users: the keys, who is here, and what each may use up. @module */
 import { isLoopback } from "../address.ts";
 import { FxferError } from "../errors.ts";
-import {
-  type Identity,
-  Keyring,
-  MemoryLedger,
-  type Proof,
-  type Right,
-  type User,
-  type UserLedger,
-} from "../keys/mod.ts";
+import { anonymous, type Identity, type Right, RIGHTS } from "../handler/mod.ts";
+import { Keyring, MemoryLedger, type Proof, type User, type UserLedger } from "../keys/mod.ts";
 
 /** Whether frames must carry codes: never, if the client asks for it, or always (S-MAC-1).
  * @category Server */
@@ -49,6 +42,12 @@ export function unauthorized(): FxferError {
   return new FxferError("unauthorized", "Cannot serve request: no valid key");
 }
 
+/** What a connection may do that acts for this user. */
+export function identityOf({ name, can, limits }: User): Identity {
+  const may = new Set(RIGHTS.filter((right) => can.includes(right)));
+  return { user: name, may, all: can.includes("all"), limits };
+}
+
 /** See the module's text. */
 export class Gate implements Disposable {
   readonly keys: Keyring;
@@ -63,7 +62,7 @@ export class Gate implements Disposable {
     this.keys = options.keys ?? new Keyring();
     this.ledger = options.ledger ?? new MemoryLedger();
     this.mac = options.mac ?? "optional";
-    this.anonymous = { may: options.anonymous ?? defaultRights(hostname, options.keys) };
+    this.anonymous = anonymous(options.anonymous ?? defaultRights(hostname, options.keys));
     this.#listening = this.keys.onChange(() => this.look());
   }
 

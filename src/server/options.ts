@@ -4,6 +4,7 @@ import {
   type ConnectionContext,
   DEFAULT_STATEFUL_OPTIONS,
   type RequestHandler,
+  type Right,
   type StatefulOptions,
   type Stored,
   type Telling,
@@ -76,6 +77,12 @@ export interface ServeOptions {
   readonly rate?: RateLimits | "off";
   /** The largest payload of one frame, in either mode. @default {10485760} */
   readonly maxRequestSize?: number;
+  /**
+   * What a client without a key may do (S-ACT-2): `get`, `list` and `remove` hold for the files of
+   * clients without a key. Where that is nothing, whoever has no key is answered `unauthorized`.
+   * @default `put` on a loopback address if the server has no keys, else nothing
+   */
+  readonly anonymous?: readonly Right[];
   /** Terms of stateful mode. */
   readonly stateful?: Partial<
     Omit<
@@ -100,8 +107,8 @@ export interface ServeOptions {
    * @default never
    */
   readonly degradeAbove?: Partial<DegradeAbove>;
-  /** Who may use the server, and how they prove it. @default without keys `put` for all, on loopback only */
-  readonly security?: SecurityOptions;
+  /** The users, and how they prove who they are. @default no users */
+  readonly security?: Omit<SecurityOptions, "anonymous">;
   /** Whether the older wire is served. @default {true} */
   readonly v1?: boolean;
   /** When a v1 client is told about its files. @default {"eof"} */
