@@ -141,7 +141,7 @@ export async function connect(options: ConnectOptions = {}): Promise<Client> {
   try {
     await session.start();
   } catch (error) {
-    if (!(error instanceof NotVersion2) || error.isOther || allowV1 !== true) {
+    if (!(error instanceof NotVersion2) || error.isOther || allowV1 !== true || resolved.key) {
       unlisten();
       throw error;
     }

@@ -72,7 +72,10 @@ export class Connection implements ConnectionContext, Placed {
     this.keepaliveMs = settings.keepaliveMs;
     this.#conn = conn;
     this.#settings = settings;
-    this.#credentials = new Credentials(settings.gate, (error) => this.interrupt(error));
+    this.#credentials = new Credentials(settings.gate, {
+      ...{ connectionId: id, events: settings.events },
+      interrupt: (error) => this.interrupt(error),
+    });
     this.#output = new Output(conn);
     this.#answers = new Answers({
       ...{ connection: id, output: this.#output, credentials: this.#credentials },

@@ -1,5 +1,6 @@
 /** What one connection has proven, and the codes of its frames (S-KEY, S-MAC-1). @module */
 import { CODES, FxferError } from "../errors.ts";
+import type { Events } from "../events.ts";
 import { type Identity, newSecret, type Request, type Right } from "../handler/mod.ts";
 import { FrameMacs, mustBeNew, type Proof, seal, type Usage } from "../keys/mod.ts";
 import {
@@ -30,6 +31,14 @@ interface Pending {
   challenge?: string;
 }
 
+/** What credentials need of their connection. */
+export interface CredentialParts {
+  readonly connectionId: number;
+  readonly events: Events;
+  /** Ends the connection with a notice. */
+  interrupt(error: FxferError): void;
+}
+
 /** The credentials of one connection. */
 export class Credentials implements Guest {
   /** Who the connection acts for now. */
@@ -37,17 +46,16 @@ export class Credentials implements Guest {
   /** Whether the last request must not be followed by another one. */
   broken = false;
   readonly #gate: Gate;
-  readonly #interrupt: (error: FxferError) => void;
+  readonly #connection: CredentialParts;
   #proof: Proof | undefined;
   #macs: FrameMacs | undefined;
   #pending: Pending | undefined;
   #sent = 0;
   #received = 0;
 
-  /** @param interrupt Ends the connection with a notice. */
-  constructor(gate: Gate, interrupt: (error: FxferError) => void) {
+  constructor(gate: Gate, connection: CredentialParts) {
     this.#gate = gate;
-    this.#interrupt = interrupt;
+    this.#connection = connection;
     this.identity = gate.anonymous;
   }
 
@@ -61,7 +69,7 @@ export class Credentials implements Guest {
   }
 
   revoked(error: FxferError): void {
-    this.#interrupt(error);
+    this.#connection.interrupt(error);
   }
 
   /** The connection is over. */
@@ -155,14 +163,17 @@ export class Credentials implements Guest {
     this.#sent++;
     if (pending === undefined) return encodeReply(header, body);
     const frame = encodeReply({ ...header, sealed: true }, body);
-    // Only a connect makes the connection the user's.
-    if (!connects) this.identity = pending.before;
-    else if (pending.challenge !== undefined) {
-      const salt = { nonce: pending.nonce, challenge: pending.challenge };
-      const { secret } = pending.proof;
-      this.#macs = new FrameMacs(secret, salt, "server", this.#sent, this.#received);
-    }
+    if (connects) this.#accept(pending);
+    else this.identity = pending.before; // only a connect makes the connection the user's
     return seal(frame, pending.proof.replyKey, pending.nonce);
+  }
+
+  /** The reply to a connect goes out: what follows is the user's, and may have to carry codes. */
+  #accept({ proof: { user: { name: user }, secret }, nonce, challenge }: Pending): void {
+    const { connectionId: connection, events } = this.#connection;
+    events.emit({ type: "connection.proven", rule: "S-KEY-5", connection, user });
+    if (challenge === undefined) return;
+    this.#macs = new FrameMacs(secret, { nonce, challenge }, "server", this.#sent, this.#received);
   }
 
   /** What a connect's reply says besides: S-FEA-1, S-FEA-2, S-MAC-1. */
