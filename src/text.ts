@@ -110,6 +110,15 @@ export function formatBytes(bytes: number): string {
   return `${unit === 0 ? Math.floor(value) : value.toFixed(1)} ${UNITS[unit]}`;
 }
 
+const SECONDS: ReadonlyMap<string, number> = new Map(
+  Object.entries({ "": 1, ms: 0.001, s: 1, m: 60, h: 3600, d: 86_400 }),
+);
+
+/** Seconds from a number, or from text that may carry a unit, such as `500ms`, `5m` and `2d`. */
+export function readSeconds(raw: unknown): number | undefined {
+  return inUnits(raw, SECONDS);
+}
+
 const BYTES: ReadonlyMap<string, number> = new Map(
   ["k", "m", "g", "t"].flatMap((letter, index): [string, number][] => [
     // A bare letter is binary, as in nginx, dd and Redis.
@@ -130,7 +139,7 @@ export function whole(value: unknown): number | undefined {
 }
 
 /** A number, or text of digits with one of these units behind them. */
-export function inUnits(raw: unknown, units: ReadonlyMap<string, number>): number | undefined {
+function inUnits(raw: unknown, units: ReadonlyMap<string, number>): number | undefined {
   if (typeof raw === "number") return Number.isFinite(raw) ? raw : undefined;
   if (typeof raw !== "string") return undefined;
   const [, digits, unit = ""] = /^(\d+(?:\.\d+)?)\s*([A-Za-z]*)$/.exec(raw.trim()) ?? [];

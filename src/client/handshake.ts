@@ -136,6 +136,10 @@ async function shakeHands(
   if (CODES[body.code].class !== "success") {
     const clock = body.code === "clock_skew" ? clockWords(body) : "";
     if (clock !== "") throw new FxferError("clock_skew", `${what}: ${clock}`, { fields: body });
+    if (body.code === "unauthorized" && key === undefined && id === null) {
+      const text = `${what}: not authorised (it serves only those who have a key)`;
+      throw new FxferError("unauthorized", text, { fields: body });
+    }
     throw refusal(what, body);
   }
   const terms = termsOf(body);

@@ -6,7 +6,7 @@
  */
 import { parseHost, parseNetwork } from "../address.ts";
 import { parseRedisUrl } from "./redis_url.ts";
-import { inUnits, readBytes, whole } from "../text.ts";
+import { readBytes, readSeconds, whole } from "../text.ts";
 
 /** What a client may be allowed to do. */
 const RIGHTS: readonly string[] = ["put", "get", "list", "remove"];
@@ -106,10 +106,6 @@ function numbers(
 function readInteger(raw: unknown): number | undefined {
   return whole(typeof raw === "string" && /^\d+$/.test(raw) ? Number(raw) : raw);
 }
-
-const SECONDS = new Map(Object.entries({ "": 1, ms: 0.001, s: 1, m: 60, h: 3600, d: 86_400 }));
-
-const readSeconds = (raw: unknown): number | undefined => inUnits(raw, SECONDS);
 
 /** Reads the text for which `accepts` gives anything true. */
 const text = (brief: string, accepts: (text: string) => unknown): Reader => ({

@@ -2,6 +2,7 @@
 import { parseEndpoint, parseHost } from "../../address.ts";
 import { DEFAULT_RETRIES } from "../../client/mod.ts";
 import { readBytes, SETTINGS } from "../../config/mod.ts";
+import { parseKey } from "../../keys/mod.ts";
 import { omitUndefined } from "../../omit_undefined.ts";
 import { MAX_COMPONENT_BYTES } from "../../protocol/mod.ts";
 import { type CommandSpec, type ParsedArgs, usageError } from "../args.ts";
@@ -41,6 +42,9 @@ export const SEND: CommandSpec = {
     },
     name: { value: "NAME", help: "Name to give to the server instead of the file's own" },
     type: { value: "TYPE", help: "Media type, such as image/png, instead of that of the name" },
+    "key-file": { value: "FILE", help: "File with your key, mode 0600; - for standard input" },
+    key: { value: "KEY", help: "Your key itself, which others on this machine can see" },
+    mac: { help: "Ask for codes that show that no frame was changed; needs a key" },
     "allow-v1": { help: "Go on with a version 1 server, which confirms nothing (exit code 6)" },
     retries: {
       value: "N",
@@ -97,6 +101,10 @@ export interface SendArgs {
   readonly name?: string;
   /** `type/subtype`. */
   readonly type?: string;
+  /** The user's key; absent where it is in a file, or there is none. */
+  readonly key?: string;
+  readonly keyFile?: string;
+  readonly mac: boolean;
   readonly allowV1: boolean;
   /** Tries after the first. */
   readonly retries: number;
@@ -162,6 +170,15 @@ export async function withServerOperand(
   return { ...asked, files, host: server!.host, port: server!.port ?? asked.port };
 }
 
+function isKey(text: string): boolean {
+  try {
+    parseKey(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** Checks the flags of `fxfer send`. @throws {FxferError} `usage` with every fault at once. */
 export function readSendArgs(args: ParsedArgs): SendArgs {
   const setting = (flag: string, path: string): unknown => {
@@ -203,9 +220,24 @@ export function readSendArgs(args: ParsedArgs): SendArgs {
     args.fault("- is standard input and can be sent once");
   }
   if (files.includes("")) args.fault("FILE is empty");
+  const key = args.text("key");
+  // The fault does not repeat the text, which may be most of a secret.
+  if (key !== undefined && !isKey(key)) args.fault("--key: wanted fxfer_<name>_<43 characters>");
+  const keyFile = args.text("key-file");
+  if (key !== undefined && keyFile !== undefined) {
+    args.fault("--key and --key-file name a key each");
+  }
+  if (key === undefined && keyFile === undefined && args.has("mac")) {
+    args.fault("--mac needs a key");
+  }
+  if (args.has("allow-v1") && (args.has("key") || keyFile !== undefined)) {
+    args.fault("--allow-v1: version 1 has no keys");
+  }
+  if (keyFile === STDIN && files.includes(STDIN)) args.fault("standard input can be read once");
   args.mustBeRight();
 
   return omitUndefined({
+    ...{ key, keyFile, mac: args.has("mac") },
     ...{ files, host, port, mode, name, type, retries, trust, limitRate, recursive },
     hostAsked: args.has("host"),
     portInHost: server.port !== undefined,
