@@ -26,7 +26,7 @@ export class ShownKey {
    * Makes sure that a reply is of a server that has the key. A refusal may come without that proof, because
    * nothing follows from it but that the client stops, or tries again later.
    *
-   * @throws {FxferError} `unauthorized`: somebody else answers, or changes what the server says (S-TLS-3).
+   * @throws {FxferError} `unauthorized`: somebody else answers, or changes what the server says (S-KEY-4).
    */
   check({ header, body, signed }: ReplyFrame, server: Endpoint): void {
     const { mac } = header.session;

@@ -15,10 +15,14 @@ import { readBytes, shorten, suggest } from "../text.ts";
 import { formatKey, type Key, parseKey } from "./key_text.ts";
 import { type Grant, GRANTS, OWN_FILES, type UserLimits } from "./rights.ts";
 
-/** One line of a key file. */
+/** One line of a key file: a user.
+ * @category Keys */
 export interface KeyLine {
+  /** The user's name and secret. */
   readonly key: Key;
+  /** What the user may do. */
   readonly can: readonly Grant[];
+  /** What the user may use up. */
   readonly limits: UserLimits;
   /** When the key ends, in milliseconds since 1970; absent means never. */
   readonly until?: number;
@@ -43,6 +47,7 @@ const FIELDS = [
  *
  * @param source Its name, for errors, which never repeat what stands in the file.
  * @throws {FxferError} `config_invalid` with the first line that is wrong, and what is wrong with it.
+ * @category Keys
  */
 export function parseKeyFile(text: string, source: string): KeyLine[] {
   const lines: KeyLine[] = [];
@@ -147,7 +152,8 @@ export function parseDate(text: string): number | undefined {
   return Number.isNaN(ms) ? undefined : ms;
 }
 
-/** A line of the key file. */
+/** A user as a line of the key file.
+ * @category Keys */
 export function formatKeyLine({ key, can, limits, until, old }: KeyLine): string {
   const date = (ms: number) => new Date(ms).toISOString();
   const fields = omitUndefined({

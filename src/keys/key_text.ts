@@ -20,7 +20,8 @@ const NAME = /^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$/;
 /** Names of folders that belong to nobody, and names that Windows keeps for devices. */
 const RESERVED = /^(public|con|prn|aux|nul|com[0-9]|lpt[0-9])$/;
 
-/** Whether a text can be the name of a user. */
+/** Whether a text can be the name of a user.
+ * @category Keys */
 export function isUserName(name: string): boolean {
   return NAME.test(name) && !RESERVED.test(name);
 }

@@ -3,10 +3,11 @@ import { randomBytes } from "node:crypto";
 import { FxferError } from "../errors.ts";
 import type { KeyLine } from "./key_file.ts";
 import type { UserLedger } from "./ledger.ts";
-import { connectKey, isRight, placeOf, type SignedBytes } from "./mac.ts";
+import { connectKey, type CoveredBytes, isRight, placeOf } from "./mac.ts";
 import type { User } from "./rights.ts";
 
-/** How far a client's clock may be off, in milliseconds (S-KEY-3). */
+/** How far a client's clock may be off, in milliseconds (S-KEY-3).
+ * @category Keys */
 export const CLOCK_TOLERANCE_MS = 300_000;
 
 /** What a frame carries to show whose it is (S-KEY-2), without its mac.
@@ -34,9 +35,12 @@ interface Entry {
   readonly secrets: readonly Secret[];
 }
 
-/** What a frame has proven: whose it is, and which secret both ends have. */
+/** What a frame has proven: whose it is, and which secret both ends have.
+ * @category Keys */
 export interface Proof {
+  /** Whose frame it is. */
   readonly user: User;
+  /** The secret that both ends have. */
   readonly secret: Uint8Array;
   /** For the reply to the frame (S-KEY-4). */
   readonly replyKey: Uint8Array;
@@ -54,7 +58,26 @@ function secretOf(bytes: Uint8Array, until = Infinity): Secret {
 /** A secret that nobody has. */
 const decoy = (): Secret => secretOf(new Uint8Array(randomBytes(32)), -Infinity);
 
-/** The keys of a server. They may be replaced while it runs. */
+/**
+ * The keys of a server. They may be replaced while it runs.
+ *
+ * @example A server with a user, and a client with that user's key
+ * ```ts
+ * import { connect, DiskStorage, formatKey, GRANTS, Keyring, newKey, serve } from "../../mod.ts";
+ *
+ * const folder = await Deno.makeTempDir();
+ * const key = newKey("alice");
+ * {
+ *   await using storage = await DiskStorage.open(folder);
+ *   const keys = new Keyring([{ key, can: GRANTS, limits: {} }]);
+ *   await using server = serve({ storage, port: 0, security: { keys } });
+ *   await using client = await connect({ port: server.addr.port, key: formatKey(key) });
+ *   console.assert((await client.send(new TextEncoder().encode("hello"))).confirmed);
+ * }
+ * await Deno.remove(folder, { recursive: true });
+ * ```
+ * @category Keys
+ */
 export class Keyring {
   #entries: ReadonlyMap<string, Entry> = new Map();
   /** Stands for every name that is not known. */
@@ -108,7 +131,7 @@ export class Keyring {
    *
    * @throws {FxferError} `unauthorized`, whatever was wrong; `malformed_header` (S-KEY-2).
    */
-  prove(auth: AuthFields, mac: string, signed: SignedBytes, now: number): Proof {
+  prove(auth: AuthFields, mac: string, signed: CoveredBytes, now: number): Proof {
     const at = placeOf(mac, signed);
     const { user, secrets } = this.#entries.get(auth.key) ?? this.#nobody;
     let proof: Proof | undefined;

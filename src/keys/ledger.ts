@@ -37,6 +37,7 @@ export interface Usage {
 /**
  * Remembers nonces and stored files of users. All methods of a ledger that others share are one step for all
  * of them. They may throw `store_unavailable`.
+ * @category Keys
  */
 export interface UserLedger extends AsyncDisposable {
   /** Connects older than this may have been seen before the ledger began; `-Infinity` if it forgets none. */
@@ -95,8 +96,10 @@ interface Account {
 /** Nonces of ten seconds, so that they are forgotten together. */
 const SLICE_MS = 10_000;
 
-/** Keeps all of it in the memory of one process: a restart knows nothing of what was stored before. */
+/** Keeps all of it in the memory of one process: a restart knows nothing of what was stored before.
+ * @category Keys */
 export class MemoryLedger implements UserLedger {
+  /** When this register began. */
   readonly since: number;
   /** By the slice of their end. A nonce that is sent again has the same end, which is under its MAC. */
   readonly #slices = new Map<number, Map<string, string>>();
@@ -104,7 +107,7 @@ export class MemoryLedger implements UserLedger {
   #nonces = 0;
   readonly #accounts = new Map<string, Account>();
 
-  /** @param since When this register began, in milliseconds since 1970. */
+  /** Starts empty. @param since When this register began, in milliseconds since 1970. */
   constructor(since: number = Date.now()) {
     this.since = since;
   }
@@ -169,6 +172,7 @@ export class MemoryLedger implements UserLedger {
     return account === undefined ? { bytes: 0, files: 0 } : usageOf(account, now);
   }
 
+  /** Does nothing. */
   async [Symbol.asyncDispose](): Promise<void> {}
 }
 

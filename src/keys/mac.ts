@@ -13,7 +13,7 @@ import { SECRET_CHARACTERS } from "./key_text.ts";
 
 /** The header line with its LF and the session data of a frame, as they were sent.
  * @category Keys */
-export interface SignedBytes {
+export interface CoveredBytes {
   /** Header line, LF, session data. */
   readonly bytes: Uint8Array;
   /** How many of them are the header line, without its LF. */
@@ -74,7 +74,7 @@ export function counted(frames: number): Uint8Array {
  */
 export function macOf(
   key: Uint8Array,
-  { bytes }: Pick<SignedBytes, "bytes">,
+  { bytes }: Pick<CoveredBytes, "bytes">,
   at: number,
   tail?: Uint8Array | string,
 ): string {
@@ -109,7 +109,7 @@ export function seal(frame: Uint8Array, key: Uint8Array, tail?: Uint8Array | str
  *
  * @throws {FxferError} `malformed_header` unless its characters stand there exactly once.
  */
-export function placeOf(mac: string, { bytes, line }: SignedBytes): number {
+export function placeOf(mac: string, { bytes, line }: CoveredBytes): number {
   const text = LATIN1.decode(bytes.subarray(0, line));
   const at = text.indexOf(mac);
   if (at < 0 || text.indexOf(mac, at + 1) >= 0) {
@@ -123,7 +123,7 @@ const LATIN1 = new TextDecoder("latin1");
 /** Whether a frame has the right code. The time does not tell how much of a wrong code is right. */
 export function isRight(
   key: Uint8Array,
-  signed: SignedBytes,
+  signed: CoveredBytes,
   mac: string,
   at: number,
   tail?: Uint8Array | string,
@@ -170,7 +170,7 @@ export class FrameMacs {
    *
    * @throws {FxferError} `hmac_required` without a code, `replay_detected` with one that is not right here.
    */
-  check(mac: string | undefined, signed: SignedBytes | undefined): void {
+  check(mac: string | undefined, signed: CoveredBytes | undefined): void {
     if (mac === undefined || signed === undefined) {
       throw new FxferError("hmac_required", "Cannot take frame: it has no mac");
     }

@@ -81,13 +81,13 @@ export {
 } from "./key_file.ts";
 export {
   connectKey,
+  type CoveredBytes,
   type End,
   FrameMacs,
   isRight,
   macOf,
   placeOf,
   seal,
-  type SignedBytes,
 } from "./mac.ts";
 export { type Grant, GRANTS, OWN_FILES, type User, type UserLimits } from "./rights.ts";
 export { type AuthFields, CLOCK_TOLERANCE_MS, Keyring, mustBeNew, type Proof } from "./keyring.ts";

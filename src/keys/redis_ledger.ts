@@ -13,8 +13,10 @@ import { LATE, within } from "../within.ts";
 import { registerFull, RESERVED_MS, type Usage, type UserLedger } from "./ledger.ts";
 import type { UserLimits } from "./rights.ts";
 
-/** Sends one command to Redis, as the client of the session store does. */
+/** Sends commands to Redis, as the client of the session store does.
+ * @category Keys */
 export interface CommandSender {
+  /** Sends one command with its arguments; in a Cluster by its first key. Returns Redis's reply. */
   sendCommand(args: string[]): Promise<unknown>;
 }
 
@@ -59,7 +61,8 @@ return 1
 /** A limit that is none. */
 const NO_LIMIT = String(2 ** 53);
 
-/** Keeps nonces and stored files in a Redis server, version 6 or newer. */
+/** Keeps nonces and stored files in a Redis server, version 6 or newer.
+ * @category Keys */
 export class RedisLedger implements UserLedger {
   /** Redis outlives the process. */
   readonly since: number = -Infinity;
@@ -67,7 +70,12 @@ export class RedisLedger implements UserLedger {
   readonly #prefix: string;
   readonly #timeoutMs: number;
 
-  /** @param prefix What every key starts with, as that of the session store. */
+  /**
+   * Counts in this Redis.
+   *
+   * @param prefix What every key starts with, as that of the session store.
+   * @param timeoutMs How long to wait for a reply, in milliseconds; then it is `store_unavailable`.
+   */
   constructor(client: CommandSender, prefix = "fxfer:", timeoutMs = 2000) {
     this.#client = client;
     this.#prefix = prefix;
@@ -140,5 +148,6 @@ export class RedisLedger implements UserLedger {
     }
   }
 
+  /** Does nothing: the client is the caller's. */
   async [Symbol.asyncDispose](): Promise<void> {}
 }

@@ -4,7 +4,8 @@
  * @category Keys */
 export type Grant = "put" | "get" | "list" | "remove" | "all";
 
-/** All that can be allowed. */
+/** All that can be allowed.
+ * @category Keys */
 export const GRANTS: readonly Grant[] = ["put", "get", "list", "remove", "all"];
 
 /** What a key may that names no rights: everything with its user's own files. */

@@ -56,7 +56,8 @@ const QUERIES = {
 
 type Queries = Readonly<Record<keyof typeof QUERIES, StatementSync>>;
 
-/** Keeps nonces and stored files in a SQLite file. */
+/** Keeps nonces and stored files in a SQLite file; needs `--allow-read` and `--allow-write` for it.
+ * @category Keys */
 export class SqliteLedger implements UserLedger {
   /** The file outlives the process. */
   readonly since: number = -Infinity;
@@ -149,6 +150,7 @@ export class SqliteLedger implements UserLedger {
     }
   }
 
+  /** Closes the file. */
   // deno-lint-ignore require-await -- as the contract asks
   async [Symbol.asyncDispose](): Promise<void> {
     this.#db.close();

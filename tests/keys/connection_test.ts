@@ -108,7 +108,7 @@ Deno.test("a rotated key: old and new are valid together for a time", async () =
   assert.ok((await two.send(randomBytes(10, 2))).confirmed);
 });
 
-Deno.test("S-ACT-2 a user may do what its key says", async () => {
+Deno.test("S-ACT-2 S-KEY-7 a user may do what its key says", async () => {
   const can: Grant[] = ["get"];
   await using users = await withUsers([line("alice", { can })]);
   await using client = await connect(users.options("alice"));
