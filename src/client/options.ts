@@ -1,5 +1,6 @@
 /** The options of a client that several of its parts need, checked and with their defaults. @module */
 import { silentLogger } from "../log.ts";
+import { Verifier } from "../tls/mod.ts";
 import { Pace } from "./pace.ts";
 import type { Backoff, ClientEvent, ConnectOptions } from "./types.ts";
 
@@ -21,11 +22,13 @@ export interface ResolvedOptions {
   readonly now: () => number;
   /** How fast payload may go out; undefined for no limit. */
   readonly pace: Pace | undefined;
+  /** Makes TLS of each connection; undefined for plain ones. */
+  readonly verifier?: Verifier | undefined;
   /** Tells the program of an event, and logs it. */
   readonly emit: (event: ClientEvent) => void;
 }
 
-/** @throws {RangeError} If a number among the options cannot be used. */
+/** @throws {RangeError} If one of the options cannot be used. */
 export function resolveOptions(options: ConnectOptions): ResolvedOptions {
   const { retries = DEFAULT_RETRIES, random = Math.random, log = silentLogger } = options;
   const { limitRate, now = () => performance.now() } = options;
@@ -36,10 +39,12 @@ export function resolveOptions(options: ConnectOptions): ResolvedOptions {
   if (limitRate !== undefined && !(limitRate > 0 && limitRate < Infinity)) {
     throw new RangeError("Cannot connect: limitRate must be a number above 0");
   }
+  const { tls = false } = options;
   return {
     retries,
     retryDelayMs: (failures, retryAfterMs) => retryDelay(failures, backoff, random(), retryAfterMs),
     now,
+    verifier: tls === false ? undefined : new Verifier(tls === true ? {} : tls),
     pace: limitRate === undefined ? undefined : new Pace(limitRate, now),
     emit: (event) => {
       if (log.enabled("debug")) {

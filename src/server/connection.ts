@@ -31,7 +31,7 @@ import { type Head, Input } from "./input.ts";
 import { Output, type V1Ack, V1Results } from "./output.ts";
 import type { Arrival } from "./proxy_gate.ts";
 import type { Placed, Readiness } from "./places.ts";
-import { isPeerGone, Reader } from "./reader.ts";
+import { isPeerGone, Reader, type Socket } from "./reader.ts";
 import { NOTICE, refusalOf, refusedOf } from "./refusal.ts";
 import { LOOK_FRAMES, LOOK_MS, type Turns } from "./turns.ts";
 
@@ -64,7 +64,7 @@ export class Connection implements ConnectionContext, Placed {
   readonly acceptedAt: number = performance.now();
   keepaliveMs: number;
 
-  readonly #conn: Deno.TcpConn;
+  readonly #conn: Socket;
   readonly #settings: ConnectionSettings;
   readonly #reader: Reader;
   readonly #input: Input;
@@ -79,7 +79,7 @@ export class Connection implements ConnectionContext, Placed {
   #openFile = false;
 
   constructor(
-    conn: Deno.TcpConn,
+    conn: Socket,
     id: number,
     { address, bytes }: Arrival,
     settings: ConnectionSettings,
@@ -156,7 +156,8 @@ export class Connection implements ConnectionContext, Placed {
   async run(): Promise<void> {
     const { events } = this.#settings;
     const { connectionId: connection, clientAddress: address } = this;
-    events.emit({ type: "connection.opened", connection, address });
+    const tls = "handshake" in this.#conn ? { tls: true } as const : {};
+    events.emit({ type: "connection.opened", connection, address, ...tls });
     let notice: FxferError | undefined;
     try {
       await this.#serve();
@@ -180,9 +181,18 @@ export class Connection implements ConnectionContext, Placed {
     this.#settings.closed(this);
   }
 
-  /** Logs an error, unless it only says that the peer is gone. */
+  /** Logs an error, unless it only says that the peer is gone, or tells no TLS that could be understood. */
   #logFailure(cause: unknown): void {
-    if (!isPeerGone(cause)) this.log.error("connection.failed", { cause });
+    if (isPeerGone(cause)) return;
+    if (!(cause instanceof Deno.errors.InvalidData)) {
+      return this.log.error("connection.failed", { cause });
+    }
+    const error = new FxferError("protocol_error", "Cannot serve: the TLS handshake failed", {
+      cause,
+    });
+    const refused = { type: "connection.refused", address: this.clientAddress } as const;
+    refusalOf(error, refused, { log: this.log, events: this.#settings.events });
+    this.#reader.ended = true;
   }
 
   /** Serves request after request. Returns if the peer ends; throws the notice if the server ends. */
@@ -214,7 +224,7 @@ export class Connection implements ConnectionContext, Placed {
   async #serveOne(head: Exclude<Head, { type: "fault" }>): Promise<boolean> {
     // The system sends a first reply at once, but would hold a later one back until the peer has
     // acknowledged the first.
-    if (++this.#requests === 2) this.#conn.setNoDelay(true);
+    if (++this.#requests === 2 && "setNoDelay" in this.#conn) this.#conn.setNoDelay(true);
     const payload = this.#input;
     const request: Request = head.type === "request"
       ? { version: 2, frame: head.request, payload }

@@ -35,6 +35,23 @@ export type Authorize = (
   context: ConnectionContext,
 ) => boolean | void | Promise<boolean | void>;
 
+/** How a server listens for TLS.
+ * @category Server */
+export interface TlsServeOptions {
+  /** The certificate, and those that vouch for it, as PEM. */
+  readonly certificate: string;
+  /** The private key of the certificate, as PEM. */
+  readonly key: string;
+  /** 0 picks a free one. @default {65433} */
+  readonly port?: number;
+  /**
+   * Whether {@linkcode Server.changeCertificate} may be called. Needs Deno's `--unstable-net`, or
+   * `"unstable": ["net"]` in the program's deno.json.
+   * @default {false}
+   */
+  readonly reloadable?: boolean;
+}
+
 /** What `serve` takes. Durations in milliseconds, sizes in bytes.
  * @category Server */
 export interface ServeOptions {
@@ -48,8 +65,10 @@ export interface ServeOptions {
   readonly store?: SessionStore;
   /** The address to listen on. @default {"127.0.0.1"} */
   readonly hostname?: string;
-  /** 0 picks a free one. @default {65432} */
-  readonly port?: number;
+  /** 0 picks a free one; `off` leaves the port for TLS alone. @default {65432} */
+  readonly port?: number | "off";
+  /** Listens for TLS as well, on a port of its own (S-TLS-1). @default no TLS */
+  readonly tls?: TlsServeOptions;
   /** Which requests are served. @default {"dual"}, or `"stateless"` without a store */
   readonly mode?: ServerMode;
   /** Open connections at most. @default {100} */

@@ -10,7 +10,7 @@ import {
   type Telling,
   V1Handler,
 } from "../handler/mod.ts";
-import { logEvents, silentLogger } from "../log.ts";
+import { logEvents, type Logger, silentLogger } from "../log.ts";
 import { omitUndefined } from "../omit_undefined.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { RateLimiter } from "./limiter.ts";
@@ -23,12 +23,14 @@ import {
 } from "./options.ts";
 import { Overload } from "./overload.ts";
 import { ProxyGate } from "./proxy_gate.ts";
-import { Server } from "./server.ts";
+import { type Doors, Server } from "./server.ts";
+import { TlsDoor } from "./tls_door.ts";
 
 /**
  * Listens and serves until it is shut down.
  *
- * @throws {TypeError} A mode that needs a store has none.
+ * @throws {TypeError} A mode that needs a store has none, or there is no port.
+ * @throws {Error} The certificate and the key for TLS do not fit.
  * @throws {RangeError} `proxy.allow` has an entry that is no address and no network.
  * @throws {Deno.errors.AddrInUse} The port is taken.
  *
@@ -96,9 +98,8 @@ export function serve(options: ServeOptions): Server {
   const instance = options.stateful?.instance ?? crypto.randomUUID().slice(0, 8);
   const keepaliveMs = options.stateful?.keepaliveMs ?? DEFAULT_STATEFUL_OPTIONS.keepaliveMs;
 
-  // Before all else that has to be stopped again, because listening may fail. A program that names
-  // reusePort at all is ended by Deno if it runs without --unstable-net.
-  const listener = Deno.listen({ hostname, port, ...(options.reusePort && { reusePort: true }) });
+  // Before all else that has to be stopped again, because listening may fail.
+  const doors = openDoors(hostname, port, options, log);
   const failed = (cause: unknown) => log.error("listener.failed", { cause });
   const events = options.events ?? new Events(failed);
   const telling: Telling = {
@@ -135,7 +136,8 @@ export function serve(options: ServeOptions): Server {
   try {
     if (options.handler !== undefined) handler = options.handler(builtIn);
   } catch (error) {
-    listener.close();
+    doors.plain?.close();
+    doors.tls?.close();
     void owned.disposeAsync();
     throw error;
   }
@@ -144,18 +146,54 @@ export function serve(options: ServeOptions): Server {
   const limits = { maxConnections, count: options.connectionCount, limiter, clocks, keepaliveMs };
   const maxPerAddress = options.perAddress?.connections;
   const settings = { ...limits, maxPerAddress, drainTimeoutMs, v1Ack, proxy, events };
-  const server = new Server(listener, handler, settings, log, owned);
+  const server = new Server(doors, handler, settings, log, owned);
   if (options.events === undefined) {
     const { label: tier, durability } = storage;
     const { hostname, port } = server.addr;
-    const sessions = omitUndefined({ sessions: stateful && store?.kind });
-    events.emit({ type: "server.listening", hostname, port, mode, tier, durability, ...sessions });
+    const more = omitUndefined({
+      sessions: stateful && store?.kind,
+      tls_port: server.tlsAddr?.port,
+    });
+    const plain = doors.plain === undefined ? "off" : port;
+    events.emit({
+      type: "server.listening",
+      hostname,
+      port: plain,
+      mode,
+      tier,
+      durability,
+      ...more,
+    });
   }
   const stop = () => void server.shutdown();
   if (signal?.aborted) stop();
   signal?.addEventListener("abort", stop, { once: true });
   server.finished.then(() => signal?.removeEventListener("abort", stop));
   return server;
+}
+
+/** Starts to listen; where one of two listeners fails, the other is closed. */
+function openDoors(
+  hostname: string,
+  port: number | "off",
+  { reusePort, tls }: ServeOptions,
+  log: Logger,
+): Doors {
+  if (port === "off" && tls === undefined) {
+    throw new TypeError("Cannot serve: port is off, and there is no TLS");
+  }
+  // A program that names reusePort at all is ended by Deno if it runs without --unstable-net.
+  const shared = reusePort ? { reusePort } : {};
+  const plain = port === "off" ? undefined : Deno.listen({ hostname, port, ...shared });
+  if (tls === undefined) return { plain };
+  try {
+    const { port = 65433, reloadable = false } = tls;
+    const sharing = { isReloadable: reloadable, isShared: reusePort === true };
+    return { plain, tls: new TlsDoor({ ...tls, ...sharing, hostname, port }, log) };
+  } catch (error) {
+    plain?.close();
+    throw error;
+  }
 }
 
 /** Asks `authorize` before every request that `handler` would serve. */

@@ -4,6 +4,7 @@ import { FxferError } from "../errors.ts";
 import { Events } from "../events.ts";
 import type { RequestHandler } from "../handler/mod.ts";
 import { type Logger, silentLogger } from "../log.ts";
+import type { KeyPair } from "../tls/mod.ts";
 import { LATE, within } from "../within.ts";
 import { BufferPools } from "./buffers.ts";
 import { type ClockLimits, tickMs } from "./clocks.ts";
@@ -13,8 +14,9 @@ import type { RateLimiter } from "./limiter.ts";
 import type { V1Ack } from "./output.ts";
 import { Places } from "./places.ts";
 import type { Arrival, ProxyGate } from "./proxy_gate.ts";
-import { isPeerGone } from "./reader.ts";
+import { isPeerGone, type Socket } from "./reader.ts";
 import { Refusals } from "./refusals.ts";
+import type { TlsDoor } from "./tls_door.ts";
 import { Turns } from "./turns.ts";
 
 /**
@@ -54,6 +56,15 @@ export interface ServerSettings {
   readonly events?: Events;
 }
 
+/** Where a server listens; at least one of them.
+ * @category Server */
+export interface Doors {
+  /** For plain connections. */
+  readonly plain?: Deno.TcpListener | undefined;
+  /** For connections with TLS. */
+  readonly tls?: TlsDoor | undefined;
+}
+
 /** So many connections may be on their way out, or about to say whose they are, besides those with a place. */
 const MAX_BESIDES = 64;
 
@@ -74,13 +85,16 @@ function tooMany(limit: string): FxferError {
 /** A running server.
  * @category Server */
 export class Server implements AsyncDisposable {
-  /** Where it listens: with port 0, the port it was given. */
+  /** Where it listens: with port 0, the port it was given. Without a plain port this is the port for TLS. */
   readonly addr: Deno.NetAddr;
+  /** Where it listens for TLS; undefined where it does not. */
+  readonly tlsAddr: Deno.NetAddr | undefined;
   readonly #end = Promise.withResolvers<void>();
   /** Settles when it has stopped and every connection is closed. Never rejects. */
   readonly finished: Promise<void> = this.#end.promise;
 
-  readonly #listener: Deno.TcpListener;
+  readonly #listener: Deno.TcpListener | undefined;
+  readonly #tls: TlsDoor | undefined;
   readonly #settings: ServerSettings;
   readonly #shared: ConnectionSettings;
   readonly #log: Logger;
@@ -102,17 +116,25 @@ export class Server implements AsyncDisposable {
   #accepted = 0;
   #stopped: Promise<void> | undefined;
 
-  /** Starts accepting. @param owned What is disposed of when the last connection is closed. */
+  /**
+   * Starts accepting.
+   *
+   * @param doors The listener for plain connections, the one for TLS, or both.
+   * @param owned What is disposed of when the last connection is closed.
+   */
   constructor(
-    listener: Deno.TcpListener,
+    doors: Doors,
     handler: RequestHandler,
     settings: ServerSettings,
     log: Logger = silentLogger,
     owned?: AsyncDisposable,
   ) {
-    this.#listener = listener;
+    const { plain, tls } = doors;
+    this.#listener = plain;
+    this.#tls = tls;
     this.#owned = owned;
-    this.addr = listener.addr as Deno.NetAddr;
+    this.addr = (plain ?? tls)!.addr as Deno.NetAddr;
+    this.tlsAddr = tls?.addr;
     this.#settings = settings;
     this.#log = log;
     this.#events = settings.events ?? new Events();
@@ -128,7 +150,20 @@ export class Server implements AsyncDisposable {
     };
     this.#refusals = new Refusals({ log, events: this.#events }, this.#shared.drain);
     this.#clock = setInterval(() => this.#tick(), tickMs(settings.clocks));
-    void acceptEach(listener, (conn) => this.#admit(conn), log);
+    if (plain !== undefined) void acceptEach(plain, (conn) => this.#admit(conn), log);
+    // A proxy that forwards TLS cannot say whose connection it is: its header would come before the handshake.
+    tls?.accept((conn) => this.#open(conn, { address: conn.remoteAddr.hostname }));
+  }
+
+  /**
+   * Changes the certificate for new connections (S-TLS-4); the others go on.
+   *
+   * @throws {TypeError} `serve` was not told `tls.reloadable`, or there is no TLS.
+   * @throws {Error} Certificate and key do not fit; nothing has changed.
+   */
+  async changeCertificate(pair: KeyPair): Promise<void> {
+    if (this.#tls === undefined) throw new TypeError("Cannot change certificate: there is no TLS");
+    await this.#tls.change(pair);
   }
 
   /** Connections open now. */
@@ -206,7 +241,7 @@ export class Server implements AsyncDisposable {
     }
   }
 
-  #open(conn: Deno.TcpConn, arrival: Arrival): void {
+  #open(conn: Socket, arrival: Arrival): void {
     try {
       this.#makeRoom(arrival.address);
     } catch (error) {
@@ -243,7 +278,8 @@ export class Server implements AsyncDisposable {
   async #stop(): Promise<void> {
     const connections = this.#connections.size;
     this.#events.emit({ type: "server.stopping", rule: "S-DRN-1", connections });
-    this.#listener.close();
+    this.#listener?.close();
+    this.#tls?.close();
     const notice = new FxferError("server_shutting_down", "Cannot go on: the server is stopping", {
       fields: { retry_after_ms: RETRY_MS },
     });
