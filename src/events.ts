@@ -135,10 +135,10 @@ export type EventFacts = {
   "server.listening": {
     hostname: string;
     port: number | "off";
-    /** The port for TLS, the pin of a certificate that fxfer made, and when another one ends. */
+    /** The port for TLS; the pin of a certificate that fxfer made, or when another one ends. */
     tls_port?: number;
     pin?: string;
-    certificate_until?: string;
+    until?: string;
     mode: string;
     storage?: string;
     tier: string;
@@ -146,8 +146,8 @@ export type EventFacts = {
     sessions?: string;
     workers?: number;
   };
-  /** New connections get another certificate (S-TLS-4); `until` is its last day. */
-  "certificate.changed": { until: string; pin?: string };
+  /** New connections get another certificate (S-TLS-4): its pin if fxfer made it, or else when it ends. */
+  "certificate.changed": { pin: string } | { until: string };
   /** The program was told to stop by a signal. */
   "server.signal": { signal: string };
   /** A server takes no more connections, and has this many to end. */

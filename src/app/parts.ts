@@ -10,6 +10,7 @@ import type { Events } from "../events.ts";
 import type { Logger } from "../log.ts";
 import { omitUndefined } from "../omit_undefined.ts";
 import type { ServeOptions } from "../server/mod.ts";
+import type { KeyPair } from "../tls/mod.ts";
 import { type BudgetLedger, DiskStorage, type DiskStorageOptions } from "../storage/mod.ts";
 import {
   MemorySessionStore,
@@ -34,17 +35,23 @@ const ms = (seconds: number): number => seconds * 1000;
  *
  * @param events Where the server and its program tell what happens.
  * @param budgetLedger Given where other servers of this process share the folder and its budget.
+ * @param tls The certificate, where there is TLS.
  */
 export async function openParts(
   config: Config,
   log: Logger,
   events: Events,
   budgetLedger?: BudgetLedger,
+  tls?: KeyPair,
 ): Promise<AsyncDisposable & { readonly options: ServeOptions }> {
   const { budget } = config.storage;
   const kept = await openStorageAndStore(config, log, omitUndefined({ budget, budgetLedger }));
   const { storage, store } = kept;
-  const options = { ...serveOptions(config), ...omitUndefined({ store }), storage, log, events };
+  const secure = tls && { tls: { ...tls, port: config.server.tls.port, reloadable: true } };
+  const options = {
+    ...{ ...serveOptions(config), ...omitUndefined({ store }) },
+    ...{ ...secure, storage, log, events },
+  };
   return Object.assign(kept, { options });
 }
 

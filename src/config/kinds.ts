@@ -11,7 +11,7 @@ import { parseRedisUrl } from "./redis_url.ts";
 export type Range = readonly [min: number, max?: number];
 
 /** The sorts of text that the table names. */
-export type TextName = "host" | "folder" | "file_name" | "redis_url";
+export type TextName = "host" | "folder" | "file" | "file_name" | "redis_url";
 
 /** The values that a row of the table allows: some words, values of one other sort, or both. */
 export interface Values {
@@ -23,7 +23,7 @@ export interface Values {
   readonly bytes?: Range;
   readonly text?: TextName;
   /** As text, the items stand between commas. */
-  readonly list?: "networks";
+  readonly list?: "networks" | "hosts";
 }
 
 /** Reads values of one sort. */
@@ -73,7 +73,7 @@ function readerBesideWords({ integer, seconds, bytes, text, list }: Values): Rea
   if (bytes !== undefined) {
     return numbers("bytes", bytes, readBytes, ', for example 65536, "64k" or "10MiB"');
   }
-  return list === undefined ? text && TEXTS[text] : NETWORKS;
+  return list === undefined ? text && TEXTS[text] : LISTS[list];
 }
 
 /** `on` or `off`; true and false count as these words, because YAML 1.1 reads the words so. */
@@ -145,6 +145,7 @@ const TEXTS: Readonly<Record<TextName, Reader>> = {
     read: (raw) => typeof raw === "string" ? parseHost(raw) : undefined,
   },
   folder: text("a folder", (text) => text.trim() !== "" && !text.includes("\0")),
+  file: text("a file", (text) => text.trim() !== "" && !text.includes("\0")),
   file_name: text(
     "a plain file name of letters, digits, dot, dash and underscore",
     (text) => /^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}$/.test(text),
@@ -156,15 +157,33 @@ const TEXTS: Readonly<Record<TextName, Reader>> = {
   },
 };
 
-const NETWORKS: Reader = {
-  brief: "a list of IP addresses or networks such as 10.0.0.0/8",
-  example: ", for example [127.0.0.1, 10.0.0.0/8]",
+/** A list, as an array or as text with commas. @param readItem The item that stands for a text; undefined for none. */
+const listOf = (
+  brief: string,
+  example: string,
+  readItem: (text: string) => string | undefined,
+): Reader => ({
+  brief,
+  example,
   read(raw) {
     const items: unknown = typeof raw === "string"
       ? raw.split(",").map((text) => text.trim()).filter((text) => text !== "")
       : raw;
-    const valid = Array.isArray(items) &&
-      items.every((item) => typeof item === "string" && parseNetwork(item));
-    return valid ? Object.freeze([...items]) : undefined;
+    if (!Array.isArray(items)) return undefined;
+    const read = items.map((item) => typeof item === "string" ? readItem(item) : undefined);
+    return read.includes(undefined) ? undefined : Object.freeze(read);
   },
+});
+
+const LISTS: Readonly<Record<"networks" | "hosts", Reader>> = {
+  networks: listOf(
+    "a list of IP addresses or networks such as 10.0.0.0/8",
+    ", for example [127.0.0.1, 10.0.0.0/8]",
+    (text) => parseNetwork(text) && text,
+  ),
+  hosts: listOf(
+    "a list of host names or IP addresses",
+    ", for example [files.example.org, 192.0.2.10]",
+    parseHost,
+  ),
 };

@@ -40,7 +40,7 @@ export interface Routes {
  *   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
  *   const limits = { maxConnections: 10, drainTimeoutMs: 1000, keepaliveMs: 30_000 };
  *   const settings = { ...limits, clocks: DEFAULT_CLOCKS, v1Ack: "eof" } as const;
- *   await using server = new Server(listener, handler, settings);
+ *   await using server = new Server({ plain: listener }, handler, settings);
  *   console.assert(server.connections === 0);
  * }
  * await Deno.remove(folder, { recursive: true });

@@ -78,6 +78,7 @@
  */
 export { readCertificates } from "./x509.ts";
 export {
+  certificateFiles,
   checkServerCertificate,
   keepOwnCertificate,
   type KeptCertificate,

@@ -1,7 +1,7 @@
 /** The certificate of a server: read from files, or made and kept by fxfer; checked before it is used. @module */
+import { createHash, createPrivateKey, createPublicKey } from "node:crypto";
 import { FxferError, reasonOf } from "../errors.ts";
 import { type KeyPair, makeOwnCertificate } from "./own.ts";
-import { readPem } from "./der.ts";
 import { type Certificate, nameOfPin, readCertificates } from "./x509.ts";
 
 /** A certificate that a server may use. */
@@ -19,14 +19,13 @@ export interface ServerCertificate extends KeyPair {
 /** The file in the storage folder that keeps the certificate of fxfer's own, and its key. */
 export const OWN_FILE = ".tls.pem";
 
-const KEY_LABEL = /^(EC |RSA |)PRIVATE KEY$/;
+const KEY = /-----BEGIN ((?:EC |RSA )?PRIVATE KEY)-----[^-]*-----END \1-----/;
 
 const cannot = (what: string, why: string, cause?: unknown): FxferError =>
   new FxferError("unauthorized", `Cannot use ${what}: ${why}`, { cause });
 
 /**
- * Checks what a server would show to its clients. Whether key and certificate belong together is found out
- * by the listener that gets them.
+ * Checks what a server would show to its clients.
  *
  * @param source What errors call it, such as the name of its file.
  * @throws {FxferError} `unauthorized` with what is wrong and what to do.
@@ -37,7 +36,8 @@ export function checkServerCertificate(
   now: number = Date.now(),
 ): ServerCertificate {
   const chain = certificatesOf(certificate, source);
-  if (readPem(key, KEY_LABEL).length !== 1) {
+  const [keyBlock] = KEY.exec(key) ?? [];
+  if (keyBlock === undefined) {
     const encrypted = /ENCRYPTED/.test(key);
     throw cannot(
       source,
@@ -52,7 +52,7 @@ export function checkServerCertificate(
     throw cannot(
       source,
       "it is the certificate of an authority (CA:TRUE), which clients refuse as a server's " +
-        "(openssl req -x509 makes such ones; add -addext basicConstraints=critical,CA:FALSE)",
+        "(add -addext basicConstraints=critical,CA:FALSE to openssl req -x509)",
     );
   }
   if (own.notAfter < now) throw cannot(source, `it ended on ${date(own.notAfter)} (get a new one)`);
@@ -70,9 +70,22 @@ export function checkServerCertificate(
     }
   });
   const { pin, names, notAfter } = own;
+  if (pinOfKey(keyBlock, source) !== pin) {
+    throw cannot(source, "the private key belongs to another certificate");
+  }
   const isOwn = names.includes(nameOfPin(pin));
   const shown = names.filter((name) => name !== nameOfPin(pin));
   return { certificate, key, pin, isOwn, names: shown, notAfter };
+}
+
+/** The pin that a certificate with this private key has. */
+function pinOfKey(key: string, source: string): string {
+  try {
+    const spki = createPublicKey(createPrivateKey(key)).export({ type: "spki", format: "der" });
+    return createHash("sha256").update(spki).digest("hex");
+  } catch (cause) {
+    throw cannot(source, "its private key is damaged, or of a kind that is not known here", cause);
+  }
 }
 
 function certificatesOf(pem: string, source: string): Certificate[] {
@@ -116,6 +129,16 @@ async function readFile(file: string): Promise<string> {
       : reasonOf(cause);
     throw cannot(file, why, cause);
   }
+}
+
+/** The files that a server's certificate is read from, by its settings; none where it is read from elsewhere. */
+export function certificateFiles(
+  { certificate, key }: { readonly certificate: string; readonly key: string },
+  folder: string,
+): string[] {
+  if (certificate === "off" || certificate === "-") return [];
+  if (certificate === "self") return [`${folder}/${OWN_FILE}`];
+  return key === "same" ? [certificate] : [certificate, key];
 }
 
 /** @throws {FxferError} `unauthorized` if others than the owner of a file may read it. */

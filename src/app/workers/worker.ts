@@ -10,8 +10,9 @@ import { type Code, FxferError } from "../../errors.ts";
 import { type EventFacts, Events, type ServerEvent } from "../../events.ts";
 import { createLogger, describeError, isLogged, type LogEvent } from "../../log.ts";
 import { serve } from "../../server/mod.ts";
+import type { KeyPair } from "../../tls/mod.ts";
 import { keepServing } from "../guard.ts";
-import { listen } from "../listening.ts";
+import { listenToServe } from "../listening.ts";
 import { openParts } from "../parts.ts";
 import { SharedBudgetLedger, SharedConnectionCount, type SharedMemory } from "./shared_memory.ts";
 
@@ -27,7 +28,14 @@ export interface StartWorker {
   readonly config: Config;
   /** Whether the parent wants all events, or only those that the level of the log lets through. */
   readonly allEvents: boolean;
+  /** The certificate, where there is TLS. */
+  readonly tls?: TlsOfWorker | undefined;
   readonly shared: SharedMemory;
+}
+
+/** A certificate with its key, and its end in milliseconds since 1970. */
+export interface TlsOfWorker extends KeyPair {
+  readonly notAfter: number;
 }
 
 /** The messages of the parent. */
@@ -35,6 +43,8 @@ export type ToWorker =
   | StartWorker
   /** Asks whether the worker is ready; answered by `checked`. */
   | { readonly type: "check"; readonly check: number }
+  /** New connections get another certificate. */
+  | { readonly type: "certificate"; readonly tls: TlsOfWorker }
   /** Tells the worker to stop gracefully (S-DRN-1); answered by `stopped`. */
   | { readonly type: "stop" };
 
@@ -65,6 +75,7 @@ interface WorkerScope {
 /** A worker that has started; its disposal stops it gracefully. */
 interface Running extends AsyncDisposable {
   readonly readiness: Readiness;
+  changeCertificate(tls: TlsOfWorker): Promise<void>;
 }
 
 function answerParent(scope: WorkerScope): void {
@@ -81,6 +92,8 @@ function answerParent(scope: WorkerScope): void {
         scope.postMessage({ type: "checked", check: message.check, state });
         break;
       }
+      case "certificate":
+        return await (await running)?.changeCertificate(message.tls);
       case "stop":
         await (await running)?.[Symbol.asyncDispose]();
         scope.postMessage({ type: "stopped" });
@@ -91,7 +104,7 @@ function answerParent(scope: WorkerScope): void {
 }
 
 async function start(
-  { worker, config, allEvents, shared }: StartWorker,
+  { worker, config, allEvents, tls, shared }: StartWorker,
   scope: WorkerScope,
 ): Promise<Running | undefined> {
   const log = createLogger((event) => postLine(scope, event), config.logging.level).child({
@@ -105,20 +118,27 @@ async function start(
   try {
     await using opened = new AsyncDisposableStack();
     const parts = opened.use(
-      await openParts(config, log, events, new SharedBudgetLedger(shared, worker)),
+      await openParts(config, log, events, new SharedBudgetLedger(shared, worker), tls),
     );
     opened.use(keepServing(log));
-    const { host, port } = config.server;
     const connectionCount = new SharedConnectionCount(shared, worker);
     const options = { ...parts.options, reusePort: true, connectionCount };
-    const server = opened.use(listen(host, port, () => serve(options)));
+    const server = opened.use(listenToServe(config, () => serve(options)));
     const { hostname } = server.addr;
     const { storage, store } = options;
     const { label: tier, durability } = storage;
     const uploadIdsApart = storage.refresh === undefined;
     scope.postMessage({ type: "listening", hostname, tier, durability, uploadIdsApart });
-    const readiness = new Readiness({ server, storage, store }, log);
-    return Object.assign(opened.move(), { readiness });
+    let until = tls?.notAfter;
+    const certificateUntil = () => until ?? Infinity;
+    const readiness = new Readiness({ server, storage, store, certificateUntil }, log);
+    return Object.assign(opened.move(), {
+      readiness,
+      async changeCertificate(tls: TlsOfWorker) {
+        await server.changeCertificate(tls);
+        until = tls.notAfter;
+      },
+    });
   } catch (error) {
     if (!(error instanceof FxferError)) throw error;
     scope.postMessage({ type: "refused", code: error.code, message: error.message });

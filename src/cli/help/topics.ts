@@ -95,6 +95,10 @@ const TOPICS: Readonly<Record<string, Topic>> = {
     summary: "The contract: what is on the wire",
     text: () => contract(import("../../protocol/mod.ts", { with: { type: "text" } })),
   },
+  tls: {
+    summary: "Encryption: how a server gets a certificate, and how a client verifies it",
+    text: () => contract(import("../../tls/mod.ts", { with: { type: "text" } })),
+  },
   session: {
     summary: "The contract: what a session is, and its rules",
     text: () => contract(import("../../session/mod.ts", { with: { type: "text" } })),
