@@ -7,6 +7,9 @@
 import { parseHost, parseNetwork } from "../address.ts";
 import { parseRedisUrl } from "./redis_url.ts";
 
+/** What a client may be allowed to do. */
+const RIGHTS: readonly string[] = ["put", "get", "list", "remove"];
+
 /** The smallest and the largest number; without the second there is no largest. */
 export type Range = readonly [min: number, max?: number];
 
@@ -23,7 +26,7 @@ export interface Values {
   readonly bytes?: Range;
   readonly text?: TextName;
   /** As text, the items stand between commas. */
-  readonly list?: "networks" | "hosts";
+  readonly list?: "networks" | "rights" | "hosts";
 }
 
 /** Reads values of one sort. */
@@ -157,33 +160,34 @@ const TEXTS: Readonly<Record<TextName, Reader>> = {
   },
 };
 
-/** A list, as an array or as text with commas. @param readItem The item that stands for a text; undefined for none. */
-const listOf = (
-  brief: string,
-  example: string,
-  readItem: (text: string) => string | undefined,
-): Reader => ({
+/** Reads a list of the items for which `accepts` gives anything true. */
+const listOf = (brief: string, example: string, accepts: (item: string) => unknown): Reader => ({
   brief,
   example,
   read(raw) {
     const items: unknown = typeof raw === "string"
       ? raw.split(",").map((text) => text.trim()).filter((text) => text !== "")
       : raw;
-    if (!Array.isArray(items)) return undefined;
-    const read = items.map((item) => typeof item === "string" ? readItem(item) : undefined);
-    return read.includes(undefined) ? undefined : Object.freeze(read);
+    const valid = Array.isArray(items) &&
+      items.every((item) => typeof item === "string" && accepts(item));
+    return valid ? Object.freeze([...new Set(items)]) : undefined;
   },
 });
 
-const LISTS: Readonly<Record<"networks" | "hosts", Reader>> = {
+const LISTS: Readonly<Record<NonNullable<Values["list"]>, Reader>> = {
   networks: listOf(
     "a list of IP addresses or networks such as 10.0.0.0/8",
     ", for example [127.0.0.1, 10.0.0.0/8]",
-    (text) => parseNetwork(text) && text,
+    parseNetwork,
   ),
   hosts: listOf(
     "a list of host names or IP addresses",
     ", for example [files.example.org, 192.0.2.10]",
     parseHost,
+  ),
+  rights: listOf(
+    "a list of put, get, list and remove",
+    ", for example [put, get]",
+    (item) => RIGHTS.includes(item),
   ),
 };

@@ -1,5 +1,6 @@
 /** Chooses the handler of a request by version and mode; no other file asks for the server's mode. @module */
 import { FxferError } from "../errors.ts";
+import { SUPPORTED_VERSIONS } from "../protocol/mod.ts";
 import {
   type ConnectionContext,
   degrade,
@@ -40,7 +41,7 @@ export interface Routes {
  *   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
  *   const limits = { maxConnections: 10, drainTimeoutMs: 1000, keepaliveMs: 30_000 };
  *   const settings = { ...limits, clocks: DEFAULT_CLOCKS, v1Ack: "eof" } as const;
- *   await using server = new Server({ plain: listener }, handler, settings);
+ *   await using server = new Server(listener, handler, settings);
  *   console.assert(server.connections === 0);
  * }
  * await Deno.remove(folder, { recursive: true });
@@ -64,7 +65,7 @@ export class Dispatcher implements RequestHandler {
       if (handler !== undefined) return handler.handle(request, context);
       // S-VER-4: no silent downgrade.
       const error = new FxferError("unsupported_version", "Cannot serve version 1: it is off", {
-        fields: { supported: ["2.0"] },
+        fields: { supported: SUPPORTED_VERSIONS.filter((version) => version !== "1.0") },
       });
       context.interrupt(error);
       throw error;

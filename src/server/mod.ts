@@ -20,9 +20,8 @@ export { Dispatcher, type Routes, type ServerMode } from "./dispatcher.ts";
 export { RateLimiter, type RateLimits } from "./limiter.ts";
 export { type DegradeAbove } from "./overload.ts";
 export { type Arrival, ProxyGate, type ProxyOptions } from "./proxy_gate.ts";
-export { TlsDoor, type TlsDoorOptions } from "./tls_door.ts";
 export { type ProxyVersions } from "./proxy_protocol.ts";
-export { type ConnectionCount, type Doors, Server, type ServerSettings } from "./server.ts";
+export { type ConnectionCount, Server, type ServerSettings } from "./server.ts";
 export {
   type Authorize,
   DEFAULT_CLOCKS,

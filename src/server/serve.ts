@@ -10,9 +10,10 @@ import {
   type Telling,
   V1Handler,
 } from "../handler/mod.ts";
-import { logEvents, type Logger, silentLogger } from "../log.ts";
+import { logEvents, silentLogger } from "../log.ts";
 import { omitUndefined } from "../omit_undefined.ts";
 import { Dispatcher } from "./dispatcher.ts";
+import { Doors } from "./doors.ts";
 import { RateLimiter } from "./limiter.ts";
 import {
   type Authorize,
@@ -23,8 +24,7 @@ import {
 } from "./options.ts";
 import { Overload } from "./overload.ts";
 import { ProxyGate } from "./proxy_gate.ts";
-import { type Doors, Server } from "./server.ts";
-import { TlsDoor } from "./tls_door.ts";
+import { Server } from "./server.ts";
 
 /**
  * Listens and serves until it is shut down.
@@ -99,7 +99,7 @@ export function serve(options: ServeOptions): Server {
   const keepaliveMs = options.stateful?.keepaliveMs ?? DEFAULT_STATEFUL_OPTIONS.keepaliveMs;
 
   // Before all else that has to be stopped again, because listening may fail.
-  const doors = openDoors(hostname, port, options, log);
+  const doors = Doors.open(hostname, port, options, log);
   const failed = (cause: unknown) => log.error("listener.failed", { cause });
   const events = options.events ?? new Events(failed);
   const telling: Telling = {
@@ -136,8 +136,7 @@ export function serve(options: ServeOptions): Server {
   try {
     if (options.handler !== undefined) handler = options.handler(builtIn);
   } catch (error) {
-    doors.plain?.close();
-    doors.tls?.close();
+    doors.close();
     void owned.disposeAsync();
     throw error;
   }
@@ -145,7 +144,8 @@ export function serve(options: ServeOptions): Server {
   const clocks = { ...DEFAULT_CLOCKS, ...options.clocks };
   const limits = { maxConnections, count: options.connectionCount, limiter, clocks, keepaliveMs };
   const maxPerAddress = options.perAddress?.connections;
-  const settings = { ...limits, maxPerAddress, drainTimeoutMs, v1Ack, proxy, events };
+  const { anonymous } = options;
+  const settings = { ...limits, maxPerAddress, drainTimeoutMs, v1Ack, proxy, events, anonymous };
   const server = new Server(doors, handler, settings, log, owned);
   if (options.events === undefined) {
     const { label: tier, durability } = storage;
@@ -170,30 +170,6 @@ export function serve(options: ServeOptions): Server {
   signal?.addEventListener("abort", stop, { once: true });
   server.finished.then(() => signal?.removeEventListener("abort", stop));
   return server;
-}
-
-/** Starts to listen; where one of two listeners fails, the other is closed. */
-function openDoors(
-  hostname: string,
-  port: number | "off",
-  { reusePort, tls }: ServeOptions,
-  log: Logger,
-): Doors {
-  if (port === "off" && tls === undefined) {
-    throw new TypeError("Cannot serve: port is off, and there is no TLS");
-  }
-  // A program that names reusePort at all is ended by Deno if it runs without --unstable-net.
-  const shared = reusePort ? { reusePort } : {};
-  const plain = port === "off" ? undefined : Deno.listen({ hostname, port, ...shared });
-  if (tls === undefined) return { plain };
-  try {
-    const { port = 65433, reloadable = false } = tls;
-    const sharing = { isReloadable: reloadable, isShared: reusePort === true };
-    return { plain, tls: new TlsDoor({ ...tls, ...sharing, hostname, port }, log) };
-  } catch (error) {
-    plain?.close();
-    throw error;
-  }
 }
 
 /** Asks `authorize` before every request that `handler` would serve. */

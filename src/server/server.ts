@@ -1,14 +1,14 @@
 /** A listener, its connections, their clocks and limits, and a graceful stop. @module */
-import { acceptEach } from "../accept.ts";
 import { FxferError } from "../errors.ts";
 import { Events } from "../events.ts";
-import type { RequestHandler } from "../handler/mod.ts";
+import { anonymous, type RequestHandler, type Right } from "../handler/mod.ts";
 import { type Logger, silentLogger } from "../log.ts";
 import type { KeyPair } from "../tls/mod.ts";
 import { LATE, within } from "../within.ts";
 import { BufferPools } from "./buffers.ts";
 import { type ClockLimits, tickMs } from "./clocks.ts";
 import { Connection, type ConnectionSettings } from "./connection.ts";
+import { Doors } from "./doors.ts";
 import { Drain } from "./drain.ts";
 import type { RateLimiter } from "./limiter.ts";
 import type { V1Ack } from "./output.ts";
@@ -16,7 +16,6 @@ import { Places } from "./places.ts";
 import type { Arrival, ProxyGate } from "./proxy_gate.ts";
 import { isPeerGone, type Socket } from "./reader.ts";
 import { Refusals } from "./refusals.ts";
-import type { TlsDoor } from "./tls_door.ts";
 import { Turns } from "./turns.ts";
 
 /**
@@ -48,21 +47,14 @@ export interface ServerSettings {
   readonly maxPerAddress?: number | undefined;
   /** When a v1 client is told about its files. */
   readonly v1Ack: V1Ack;
+  /** What a client without a key may do (S-ACT-2). @default {["put"]} */
+  readonly anonymous?: readonly Right[] | undefined;
   /** Absent: no rate limits. */
   readonly limiter?: RateLimiter | undefined;
   /** Absent: no address may speak the PROXY protocol. */
   readonly proxy?: ProxyGate | undefined;
   /** Where events are told. @default nowhere */
   readonly events?: Events;
-}
-
-/** Where a server listens; at least one of them.
- * @category Server */
-export interface Doors {
-  /** For plain connections. */
-  readonly plain?: Deno.TcpListener | undefined;
-  /** For connections with TLS. */
-  readonly tls?: TlsDoor | undefined;
 }
 
 /** So many connections may be on their way out, or about to say whose they are, besides those with a place. */
@@ -93,8 +85,7 @@ export class Server implements AsyncDisposable {
   /** Settles when it has stopped and every connection is closed. Never rejects. */
   readonly finished: Promise<void> = this.#end.promise;
 
-  readonly #listener: Deno.TcpListener | undefined;
-  readonly #tls: TlsDoor | undefined;
+  readonly #doors: Doors;
   readonly #settings: ServerSettings;
   readonly #shared: ConnectionSettings;
   readonly #log: Logger;
@@ -116,31 +107,25 @@ export class Server implements AsyncDisposable {
   #accepted = 0;
   #stopped: Promise<void> | undefined;
 
-  /**
-   * Starts accepting.
-   *
-   * @param doors The listener for plain connections, the one for TLS, or both.
-   * @param owned What is disposed of when the last connection is closed.
-   */
+  /** Starts accepting. @param owned What is disposed of when the last connection is closed. */
   constructor(
-    doors: Doors,
+    listener: Deno.TcpListener | Doors,
     handler: RequestHandler,
     settings: ServerSettings,
     log: Logger = silentLogger,
     owned?: AsyncDisposable,
   ) {
-    const { plain, tls } = doors;
-    this.#listener = plain;
-    this.#tls = tls;
+    this.#doors = listener instanceof Doors ? listener : new Doors(listener, undefined, log);
     this.#owned = owned;
-    this.addr = (plain ?? tls)!.addr as Deno.NetAddr;
-    this.tlsAddr = tls?.addr;
+    this.tlsAddr = this.#doors.tls;
+    this.addr = (this.#doors.plain ?? this.tlsAddr)!;
     this.#settings = settings;
     this.#log = log;
     this.#events = settings.events ?? new Events();
     this.#shared = {
       ...settings,
       handler,
+      identity: anonymous(settings.anonymous),
       events: this.#events,
       pools: new BufferPools(),
       workload: { busy: 0 },
@@ -150,20 +135,21 @@ export class Server implements AsyncDisposable {
     };
     this.#refusals = new Refusals({ log, events: this.#events }, this.#shared.drain);
     this.#clock = setInterval(() => this.#tick(), tickMs(settings.clocks));
-    if (plain !== undefined) void acceptEach(plain, (conn) => this.#admit(conn), log);
-    // A proxy that forwards TLS cannot say whose connection it is: its header would come before the handshake.
-    tls?.accept((conn) => this.#open(conn, { address: conn.remoteAddr.hostname }));
+    this.#doors.accept(
+      (conn) => this.#admit(conn),
+      // A proxy that forwards TLS cannot say for whom: its header would come before the handshake.
+      (conn) => this.#open(conn, { address: conn.remoteAddr.hostname }),
+    );
   }
 
   /**
-   * Changes the certificate for new connections (S-TLS-4); the others go on.
+   * Changes the certificate for new connections (S-TLS-4).
    *
    * @throws {TypeError} `serve` was not told `tls.reloadable`, or there is no TLS.
    * @throws {Error} Certificate and key do not fit; nothing has changed.
    */
-  async changeCertificate(pair: KeyPair): Promise<void> {
-    if (this.#tls === undefined) throw new TypeError("Cannot change certificate: there is no TLS");
-    await this.#tls.change(pair);
+  changeCertificate(pair: KeyPair): Promise<void> {
+    return this.#doors.change(pair);
   }
 
   /** Connections open now. */
@@ -278,8 +264,7 @@ export class Server implements AsyncDisposable {
   async #stop(): Promise<void> {
     const connections = this.#connections.size;
     this.#events.emit({ type: "server.stopping", rule: "S-DRN-1", connections });
-    this.#listener?.close();
-    this.#tls?.close();
+    this.#doors.close();
     const notice = new FxferError("server_shutting_down", "Cannot go on: the server is stopping", {
       fields: { retry_after_ms: RETRY_MS },
     });

@@ -85,6 +85,6 @@ export {
   readServerCertificate,
   type ServerCertificate,
 } from "./server_certificate.ts";
-export { type KeyPair, makeOwnCertificate } from "./own.ts";
+export { type KeyPair, makeOwnCertificate, type OwnCertificate } from "./own.ts";
 export { ALPN, isPin, type TlsOptions, Verifier } from "./verify.ts";
 export { formatServerUrl, isServerUrl, parseServerUrl, type ServerAddress } from "./url.ts";

@@ -5,10 +5,20 @@ import { isV4, parseAddress } from "../address.ts";
 import { der, derInteger, derOid, derText, readPem, TAG, writePem } from "./der.ts";
 import { nameOfPin } from "./x509.ts";
 
-/** A certificate and its private key, both as PEM. */
+/** A certificate and its private key, both as PEM.
+ * @category Server */
 export interface KeyPair {
+  /** The certificate, and behind it those that vouch for it. */
   readonly certificate: string;
+  /** The private key: whoever has it can pass for the server. */
   readonly key: string;
+}
+
+/** A certificate that fxfer made.
+ * @category Server */
+export interface OwnCertificate extends KeyPair {
+  /** What clients verify it by: SHA-256 of its public key, 64 lower-case hex digits. */
+  readonly pin: string;
 }
 
 const P256 = { name: "ECDSA", namedCurve: "P-256" } as const;
@@ -27,12 +37,29 @@ const extension = (oid: string, value: Uint8Array, isCritical = false): Uint8Arr
  * pin decides and not the clock.
  *
  * @param names Names and IP addresses besides the name of its pin.
- * @param key The private key to use, as PEM; a new one where it is absent.
+ * @param key The private key to use, as PKCS #8 in PEM; a new one where it is absent.
+ * @throws {DOMException} The private key is not one of P-256.
+ *
+ * @example
+ * ```ts
+ * import { connect, DiskStorage, makeOwnCertificate, serve } from "../../mod.ts";
+ *
+ * const folder = await Deno.makeTempDir();
+ * {
+ *   await using storage = await DiskStorage.open(folder);
+ *   const { certificate, key, pin } = await makeOwnCertificate();
+ *   await using server = serve({ storage, port: "off", tls: { certificate, key, port: 0 } });
+ *   await using client = await connect({ port: server.addr.port, tls: { pin } });
+ *   console.assert((await client.send(new Blob(["hello"]))).confirmed);
+ * }
+ * await Deno.remove(folder, { recursive: true });
+ * ```
+ * @category Server
  */
 export async function makeOwnCertificate(
   names: readonly string[] = [],
   key?: string,
-): Promise<KeyPair> {
+): Promise<OwnCertificate> {
   const { privateKey, publicKey } = await keysOf(key);
   const spki = new Uint8Array(await crypto.subtle.exportKey("spki", publicKey));
   const pin = createHash("sha256").update(spki).digest("hex");
@@ -78,6 +105,7 @@ export async function makeOwnCertificate(
   return {
     certificate: writePem("CERTIFICATE", der(TAG.sequence, signed, ECDSA_SHA256, bits)),
     key: writePem("PRIVATE KEY", pkcs8),
+    pin,
   };
 }
 

@@ -1,5 +1,6 @@
 /** The certificate of a server: read from files, or made and kept by fxfer; checked before it is used. @module */
 import { createHash, createPrivateKey, createPublicKey } from "node:crypto";
+import { parseHost } from "../address.ts";
 import { FxferError, reasonOf } from "../errors.ts";
 import { type KeyPair, makeOwnCertificate } from "./own.ts";
 import { type Certificate, nameOfPin, readCertificates } from "./x509.ts";
@@ -158,14 +159,15 @@ export interface KeptCertificate {
  * The certificate that fxfer made for this folder; the first call makes it. Servers that share the folder
  * share the certificate. Where the folder may not be read there is a new one, with another pin, each time.
  *
- * @param names What it is for besides its pin: when they change it is made anew, with the same key.
+ * @param wanted What it is for besides its pin: when this changes it is made anew, with the same key.
  * @throws {FxferError} `unauthorized` if others may read the file, or it is not what fxfer made;
  * `local_io` if it cannot be kept.
  */
 export async function keepOwnCertificate(
   folder: string,
-  names: readonly string[] = [],
+  wanted: readonly string[] = [],
 ): Promise<KeptCertificate> {
+  const names = wanted.map((name) => parseHost(name) ?? name); // always written in the same way
   const path = `${folder}/${OWN_FILE}`;
   const { state } = await Deno.permissions.query({ name: "read", path });
   if (state !== "granted") {

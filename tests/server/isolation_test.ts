@@ -19,7 +19,7 @@ Deno.test("an error nobody foresaw is internal_error, is logged with its cause, 
   };
   const clocks = { handshakeMs: 1000, headerMs: 1000, stallMs: 1000, minRate: 0 };
   await using server = new Server(
-    { plain: Deno.listen({ hostname: "127.0.0.1", port: 0 }) },
+    Deno.listen({ hostname: "127.0.0.1", port: 0 }),
     handler,
     { maxConnections: 9, drainTimeoutMs: 100, keepaliveMs: 9000, v1Ack: "eof", clocks },
     createLogger((event) => events.push(event)),
