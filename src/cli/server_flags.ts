@@ -82,15 +82,15 @@ export function readServer(text: string): Named | { readonly fault: string } | u
 
 /** Reads the flags; faults are noted in `args`. */
 export function readServerFlags(args: ParsedArgs): AskedServer {
-  const pinText = args.text("pin")?.toLowerCase();
-  if (pinText !== undefined && !isPin(pinText)) {
-    args.reject("--pin", "64 hex digits", args.text("pin")!);
-  }
-  const { kind } = SETTINGS.get("server.port")!;
-  const port = args.read("port", "the port of a server", (text) => {
-    const value = kind.read(text);
+  const hostKind = SETTINGS.get("server.host")!.kind;
+  const named = args.read("host", hostKind.wanted, readServer);
+  const portKind = SETTINGS.get("server.port")!.kind;
+  const port = args.read("port", "a port, 1 to 65535", (text) => {
+    const value = portKind.read(text);
     return typeof value === "number" && value > 0 ? value : undefined;
   });
+  const lowerPin = (text: string) => isPin(text.toLowerCase()) ? text.toLowerCase() : undefined;
+  const pin = args.read("pin", "64 hex digits", lowerPin);
   const base: AskedServer = {
     host: SETTINGS.get("server.host")!.default as string,
     port: 0,
@@ -98,17 +98,15 @@ export function readServerFlags(args: ParsedArgs): AskedServer {
     portInHost: false,
     tls: args.has("tls") || args.has("pin") || args.has("ca"),
     ca: args.list("ca"),
-    ...omitUndefined({ portFlag: port, pin: pinText, addressFile: args.text("address-file") }),
+    ...omitUndefined({ portFlag: port, pin, addressFile: args.text("address-file") }),
   };
-  const hostText = args.text("host");
-  if (hostText === undefined) return withServer(base, undefined, (fault) => args.fault(fault));
-  const named = readServer(hostText);
-  if (named === undefined) {
-    args.reject("--host", SETTINGS.get("server.host")!.kind.wanted, hostText);
-  } else if ("fault" in named) args.fault(`--host: ${named.fault}`);
-  if (base.addressFile !== undefined) args.fault("--host and --address-file name a server each");
-  const server = named === undefined || "fault" in named ? undefined : named;
-  return withServer(base, server, (fault) => args.fault(`--host: ${fault}`));
+  if (base.hostAsked && base.addressFile !== undefined) {
+    args.fault("--host and --address-file name a server each");
+  }
+  const fault = (text: string) => args.fault(`--host: ${text}`);
+  if (named === undefined || !("fault" in named)) return withServer(base, named, fault);
+  fault(named.fault);
+  return base;
 }
 
 /** Puts a server that was named in the place of the one before. @param fault Called with what contradicts. */

@@ -2,8 +2,7 @@
 import { acceptEach } from "../accept.ts";
 import type { Logger } from "../log.ts";
 import type { KeyPair } from "../tls/mod.ts";
-import type { ServeOptions } from "./options.ts";
-import { TlsDoor } from "./tls_door.ts";
+import { TlsDoor, type TlsServeOptions } from "./tls_door.ts";
 
 /** The listeners of a server. */
 export class Doors {
@@ -22,7 +21,7 @@ export class Doors {
   static open(
     hostname: string,
     port: number | "off",
-    { reusePort, tls }: Pick<ServeOptions, "reusePort" | "tls">,
+    { reusePort, tls }: { readonly reusePort?: boolean; readonly tls?: TlsServeOptions },
     log: Logger,
   ): Doors {
     if (port === "off" && tls === undefined) {

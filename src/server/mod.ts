@@ -28,7 +28,7 @@ export {
   DEFAULT_RATE,
   DEFAULT_SERVER,
   type ServeOptions,
-  type TlsServeOptions,
   type UnreadRequest,
 } from "./options.ts";
+export { type TlsServeOptions } from "./tls_door.ts";
 export { serve } from "./serve.ts";

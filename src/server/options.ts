@@ -21,6 +21,7 @@ import type { V1Ack } from "./output.ts";
 import type { DegradeAbove } from "./overload.ts";
 import type { ProxyOptions } from "./proxy_gate.ts";
 import type { ConnectionCount } from "./server.ts";
+import type { TlsServeOptions } from "./tls_door.ts";
 
 /** A request whose payload is still unread.
  * @category Server */
@@ -35,23 +36,6 @@ export type Authorize = (
   request: UnreadRequest,
   context: ConnectionContext,
 ) => boolean | void | Promise<boolean | void>;
-
-/** How a server listens for TLS.
- * @category Server */
-export interface TlsServeOptions {
-  /** The certificate, and those that vouch for it, as PEM. */
-  readonly certificate: string;
-  /** The private key of the certificate, as PEM. */
-  readonly key: string;
-  /** 0 picks a free one. @default {65433} */
-  readonly port?: number;
-  /**
-   * Whether {@linkcode Server.changeCertificate} may be called. Needs Deno's `--unstable-net`, or
-   * `"unstable": ["net"]` in the program's deno.json.
-   * @default {false}
-   */
-  readonly reloadable?: boolean;
-}
 
 /** What `serve` takes. Durations in milliseconds, sizes in bytes.
  * @category Server */

@@ -3,6 +3,23 @@ import { acceptEach } from "../accept.ts";
 import type { Logger } from "../log.ts";
 import { ALPN, type KeyPair } from "../tls/mod.ts";
 
+/** How a server listens for TLS.
+ * @category Server */
+export interface TlsServeOptions {
+  /** The certificate, and those that vouch for it, as PEM. */
+  readonly certificate: string;
+  /** The private key of the certificate, as PEM. */
+  readonly key: string;
+  /** 0 picks a free one. @default {65433} */
+  readonly port?: number;
+  /**
+   * Whether `Server.changeCertificate` may be called. Needs Deno's `--unstable-net`, or
+   * `"unstable": ["net"]` in the program's deno.json.
+   * @default {false}
+   */
+  readonly reloadable?: boolean;
+}
+
 /** Where a {@linkcode TlsDoor} listens, and with what. */
 export interface TlsDoorOptions extends KeyPair {
   readonly hostname: string;

@@ -1,5 +1,5 @@
 /** How a client makes sure that it speaks to the right server (S-TLS-2). @module */
-import { type Endpoint, formatEndpoint, parseAddress } from "../address.ts";
+import { type Endpoint, formatEndpoint } from "../address.ts";
 import { unlessAborted } from "../within.ts";
 import { writePem } from "./der.ts";
 import { faultOf, refused } from "./faults.ts";

@@ -95,10 +95,6 @@ const TOPICS: Readonly<Record<string, Topic>> = {
     summary: "The contract: what is on the wire",
     text: () => contract(import("../../protocol/mod.ts", { with: { type: "text" } })),
   },
-  tls: {
-    summary: "Encryption: how a server gets a certificate, and how a client verifies it",
-    text: () => contract(import("../../tls/mod.ts", { with: { type: "text" } })),
-  },
   files: {
     summary: "The contract: how files are sent, listed, fetched and removed",
     text: () => contract(import("../../protocol/files.ts", { with: { type: "text" } })),
@@ -106,6 +102,10 @@ const TOPICS: Readonly<Record<string, Topic>> = {
   session: {
     summary: "The contract: what a session is, and its rules",
     text: () => contract(import("../../session/mod.ts", { with: { type: "text" } })),
+  },
+  tls: {
+    summary: "How connections are encrypted, and servers verified",
+    text: () => contract(import("../../tls/mod.ts", { with: { type: "text" } })),
   },
 };
 
