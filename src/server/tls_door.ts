@@ -87,6 +87,8 @@ export class TlsDoor {
       await new Promise((resolve) => setTimeout(resolve));
     }
     before.close();
+    // The system stops listening only when the accept that was under way has ended.
+    await new Promise((resolve) => setTimeout(resolve));
   }
 
   /** Accepts no more. */

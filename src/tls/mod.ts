@@ -19,8 +19,9 @@
  * - S-TLS-3 There is no way down. A client that was given a key, a pin or an address with TLS never goes
  *   on without, and does not fall back to version 1.
  * - S-TLS-4 A certificate is changed while the server runs, when its files change or it is told to reload.
- *   New connections get the new one, the others go on, and none is refused. A new certificate that
- *   cannot be used changes nothing.
+ *   New connections get the new one, the others go on, and none is refused. A connection that is reset
+ *   before its handshake has ended, as may happen at this moment, is made again at once. A new
+ *   certificate that cannot be used changes nothing.
  * - S-URL-1 An address says all that a client needs: `fxfer://[KEY@]HOST[:PORT][?pin=HEX]`, and
  *   `fxfers://` for TLS.
  *

@@ -62,20 +62,32 @@ export class Verifier {
     open: () => Promise<Deno.TcpConn>,
     signal: AbortSignal,
   ): Promise<Deno.TlsConn> {
-    try {
-      if (this.#pin === undefined) {
-        return await shakeHands(open, server.hostname, this.#caCerts, signal);
+    for (let tries = 1;; tries++) {
+      try {
+        return await this.#connect(server, open, signal);
+      } catch (cause) {
+        // A server that changes its certificate at this moment may reset a connection that it has not
+        // accepted; the next one is served (S-TLS-4).
+        if (tries === MAX_TRIES || !isReset(cause)) throw faultOf(cause, server);
       }
-      const place = formatEndpoint(server);
-      const anchor = this.#known.get(place) ?? await this.#fetch(server, this.#pin, signal);
-      // What was verified before may have been replaced: then it is fetched anew for the next connection.
-      this.#known.delete(place);
-      const conn = await shakeHands(open, nameOfPin(this.#pin), [anchor], signal);
-      this.#known.set(place, anchor);
-      return conn;
-    } catch (cause) {
-      throw faultOf(cause, server);
     }
+  }
+
+  async #connect(
+    server: Endpoint,
+    open: () => Promise<Deno.TcpConn>,
+    signal: AbortSignal,
+  ): Promise<Deno.TlsConn> {
+    if (this.#pin === undefined) {
+      return await shakeHands(open, server.hostname, this.#caCerts, signal);
+    }
+    const place = formatEndpoint(server);
+    const anchor = this.#known.get(place) ?? await this.#fetch(server, this.#pin, signal);
+    // What was verified before may have been replaced: then it is fetched anew for the next connection.
+    this.#known.delete(place);
+    const conn = await shakeHands(open, nameOfPin(this.#pin), [anchor], signal);
+    this.#known.set(place, anchor);
+    return conn;
   }
 
   /** The certificate that a server shows, if it has the pin. */
@@ -99,7 +111,17 @@ export class Verifier {
   }
 }
 
-/** Shakes hands on a new connection. A server that is just changing its certificate may reset the first one. */
+/** Connections that are reset during the handshake are made so often before the client waits. */
+const MAX_TRIES = 3;
+
+const { BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected } = Deno.errors;
+const RESET = [BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected];
+
+const isReset = (cause: unknown): boolean =>
+  RESET.some((kind) => cause instanceof kind) ||
+  (cause as { readonly code?: unknown }).code === "ECONNRESET";
+
+/** Shakes hands on a new connection. */
 async function shakeHands(
   open: () => Promise<Deno.TcpConn>,
   name: string,
@@ -107,25 +129,23 @@ async function shakeHands(
   signal: AbortSignal,
 ): Promise<Deno.TlsConn> {
   const hostname = name.split("%")[0]!; // the zone of an address stands in no certificate
-  for (let tries = 1;; tries++) {
-    const started = performance.now();
-    const tcp = await open();
-    const tripMs = performance.now() - started;
-    let conn: Deno.TcpConn | Deno.TlsConn = tcp;
+  const started = performance.now();
+  const tcp = await open();
+  const tripMs = performance.now() - started;
+  let conn: Deno.TcpConn | Deno.TlsConn = tcp;
+  try {
+    const options = { hostname, caCerts: [...caCerts], alpnProtocols: [ALPN] };
+    const secured = conn = await Deno.startTls(tcp, options);
+    await unlessAborted(secured.handshake(), signal);
+    await ticketsOf(tripMs);
+    return secured;
+  } catch (error) {
     try {
-      const options = { hostname, caCerts: [...caCerts], alpnProtocols: [ALPN] };
-      const secured = conn = await Deno.startTls(tcp, options);
-      await unlessAborted(secured.handshake(), signal);
-      await ticketsOf(tripMs);
-      return secured;
-    } catch (error) {
-      try {
-        conn.close();
-      } catch {
-        // A startTls that failed has closed it.
-      }
-      if (tries > 1 || !(error instanceof Deno.errors.ConnectionReset)) throw error;
+      conn.close();
+    } catch {
+      // A startTls that failed has closed it.
     }
+    throw error;
   }
 }
 

@@ -13,3 +13,14 @@ export function code(expected: string): (error: unknown) => boolean {
 export function unavailable(error: unknown): boolean {
   return code("store_unavailable")(error) && (error as FxferError).cause !== undefined;
 }
+
+/** The error that work ends with; fails if it ends with none, or with one that has no code. */
+export async function errorOf(work: () => unknown): Promise<FxferError> {
+  try {
+    await work();
+  } catch (error) {
+    if (error instanceof FxferError) return error;
+    throw error;
+  }
+  throw new Error("Nothing was thrown");
+}
