@@ -20,7 +20,7 @@ export const SERVER_OPTIONS: Readonly<Record<string, OptionSpec>> = {
     help: "The server's name, address or fxfers:// address; a name also with :PORT",
     setting: "server.host",
   },
-  port: { value: "PORT", short: "p", help: "The server's TCP port", setting: "server.port" },
+  port: { value: "PORT", short: "p", help: "The server's TCP port" },
   tls: { help: "Encrypt, and verify the server by its name" },
   pin: { value: "HEX", help: "Encrypt, and verify the server by the pin that it printed" },
   ca: {

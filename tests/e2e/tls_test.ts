@@ -209,7 +209,7 @@ Deno.test("readiness knows when the certificate ends", async () => {
   const root = await issue("root", undefined, { isAuthority: true });
   await write(dir.join("server.pem"), await issue("server", root, { until: 6 / 86_400 }));
   const health = freePort();
-  await using server = await Program.serve({
+  await using _server = await Program.serve({
     cwd: dir.path,
     flags: ["-A"],
     set: { ...TLS, "server.tls.certificate": "server.pem", "server.health_port": health },

@@ -1,4 +1,5 @@
 /** The check of `fxfer doctor` for TLS. @module */
+import { inNetworks, parseNetwork } from "../../address.ts";
 import type { Config } from "../../config/mod.ts";
 import { reasonOf } from "../../errors.ts";
 import { certificateFiles, readServerCertificate, type ServerCertificate } from "../../tls/mod.ts";
@@ -12,11 +13,12 @@ const SOON_MS = 30 * 86_400_000;
 export async function checkCertificate({ server, storage }: Config): Promise<Finding[]> {
   const { tls } = server;
   if (tls.certificate === "off") {
-    return [
-      server.port === "off"
-        ? problem("there is none, and server.port is off", "server.tls.certificate: self")
-        : note("none: nothing is encrypted", "server.tls.certificate: self makes one"),
-    ];
+    if (server.port === "off") {
+      return [problem("there is none, and server.port is off", "server.tls.certificate: self")];
+    }
+    return isOnlyHere(server.host)
+      ? [ok(`none; nobody sits between ${server.host} and this machine`)]
+      : [note("none: nothing is encrypted", "server.tls.certificate: self makes one")];
   }
   if (tls.certificate === "-") return [ok("read from standard input at the start")];
   const [file, key] = certificateFiles(tls, storage.path);
@@ -35,6 +37,13 @@ export async function checkCertificate({ server, storage }: Config): Promise<Fin
     return [problem(reasonOf(error))];
   }
 }
+
+/** Whether only this machine reaches an address. */
+function isOnlyHere(host: string): boolean {
+  return host === "localhost" || inNetworks(host, LOOPBACK);
+}
+
+const LOOPBACK = ["127.0.0.0/8", "::1"].map((text) => parseNetwork(text)!);
 
 const exists = (path: string): Promise<boolean> =>
   Deno.lstat(path).then(() => true, (error) => !(error instanceof Deno.errors.NotFound));
