@@ -142,7 +142,7 @@ export async function connect(options: ConnectOptions = {}): Promise<Client> {
   try {
     await session.start();
   } catch (error) {
-    if (!(error instanceof NotVersion2) || error.isOther || !allowV1) {
+    if (!(error instanceof NotVersion2) || error.isOther || !allowV1 || resolved.key) {
       unlisten();
       throw error;
     }
