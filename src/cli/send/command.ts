@@ -10,6 +10,7 @@ import { type ParsedArgs, usageError } from "../args.ts";
 import type { Command } from "../command.ts";
 import { readKeyFile } from "../key_file.ts";
 import { localError, reachable, readable } from "../local.ts";
+import { connectOptions } from "../server_flags.ts";
 import { readSendArgs, SEND, type SendArgs, withServerOperand } from "./args.ts";
 import { clientStep } from "./client_steps.ts";
 import { Journal } from "./journal.ts";
@@ -91,6 +92,7 @@ interface Run {
 async function sendPlanned(asked: SendArgs, plan: Plan, run: Run): Promise<Journal> {
   const { report, tally, output, signal } = run;
   const server = { hostname: asked.host, port: asked.port };
+  const options = await connectOptions(asked);
   if (plan.targets.some(({ error }) => error === undefined)) {
     await mustReach(server);
     for (const trusted of asked.trust) await mustReach(parseEndpoint(trusted)!);
@@ -105,7 +107,7 @@ async function sendPlanned(asked: SendArgs, plan: Plan, run: Run): Promise<Journ
   const { mode, allowV1, retries, trust: trustedServers, limitRate } = asked;
   await sendTargets(plan.targets, {
     connect: {
-      ...server,
+      ...options,
       ...{ mode, allowV1, retries, trustedServers, signal },
       ...omitUndefined({ limitRate, key, wantMac: asked.mac || undefined }),
     },
