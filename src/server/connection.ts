@@ -30,7 +30,6 @@ import { Output } from "./output.ts";
 import type { Arrival } from "./proxy_gate.ts";
 import type { Placed, Readiness } from "./places.ts";
 import { isPeerGone, Reader, type Socket } from "./reader.ts";
-import { provenRequest } from "./proven_payload.ts";
 import { ENDS_CONNECTION, refusalOf } from "./refusal.ts";
 import { LOOK_FRAMES, LOOK_MS } from "./turns.ts";
 
@@ -98,6 +97,7 @@ export class Connection implements ConnectionContext, Placed {
     this.#interruption = error;
     this.#reader.interrupt(error, error.code === "session_taken_over" ? TAKEOVER_GRACE_MS : 0);
     this.#output.interrupt(error);
+    this.#credentials.interrupted();
   }
 
   /** See {@linkcode Placed}: inside a payload it never gives up its place, nor while it works. */
@@ -230,10 +230,7 @@ export class Connection implements ConnectionContext, Placed {
     try {
       const checking = this.#credentials.check(request);
       if (checking !== undefined) await checking;
-      const answer = this.#settings.handler.handle(
-        this.#credentials.provesPayload ? provenRequest(request) : request,
-        this,
-      );
+      const answer = this.#settings.handler.handle(this.#credentials.held(request), this);
       reply = answer instanceof Promise ? await answer : answer;
     } catch (error) {
       failure = error;

@@ -10,8 +10,9 @@ import {
   type ReplyHeader,
   type RequestFrame,
 } from "../protocol/mod.ts";
+import { pacedRequest } from "./paced_payload.ts";
 import { type Gate, type Guest, identityOf, unauthorized } from "./gate.ts";
-import { MAX_PROVEN_BYTES } from "./proven_payload.ts";
+import { MAX_PROVEN_BYTES, provenRequest } from "./proven_payload.ts";
 
 /** The right that an action needs; the others need none of their own. */
 const NEEDS: Readonly<Partial<Record<Action, Right>>> = {
@@ -50,6 +51,8 @@ export class Credentials implements Guest {
   #proof: Proof | undefined;
   #macs: FrameMacs | undefined;
   #pending: Pending | undefined;
+  /** Ends the waits for bandwidth. */
+  #waits: AbortController | undefined;
   #sent = 0;
   #received = 0;
 
@@ -72,14 +75,24 @@ export class Credentials implements Guest {
     this.#connection.interrupt(error);
   }
 
+  /** The connection is interrupted: nothing waits for bandwidth any more. */
+  interrupted(): void {
+    this.#waits?.abort();
+  }
+
   /** The connection is over. */
   end(): void {
     if (this.#proof !== undefined) this.#gate.leave(this);
   }
 
-  /** Whether the payload of the request under way must have the digest that its frame says. */
-  get provesPayload(): boolean {
-    return this.#macs !== undefined || this.#pending !== undefined;
+  /** The request that was checked last, its payload held to what its user and its frame have said. */
+  held(request: Request): Request {
+    const isProven = this.#macs !== undefined || this.#pending !== undefined;
+    const proven = isProven ? provenRequest(request) : request;
+    const bandwidth = this.#gate.bandwidthOf(this.identity);
+    return bandwidth === undefined || proven.payload.size === 0
+      ? proven
+      : pacedRequest(proven, bandwidth, (this.#waits ??= new AbortController()).signal);
   }
 
   /** Judges a request before it is served: who sends it, and whether that one may. Throws if not. */
