@@ -158,6 +158,7 @@ export {
   type FallbackTerms,
   type Identity,
   type Payload,
+  Quotas,
   type Reply,
   type Request,
   type RequestHandler,

@@ -194,11 +194,17 @@ export const LEDGER_FILE = "users.db";
  *
  * @throws {FxferError} `config_invalid` with the ways out.
  */
-export function mustBeMeant({ server: { host }, security }: Config): void {
+export function mustBeMeant({ server: { host, tls }, security }: Config): void {
   if (security.mac === "required" && security.keys === "off") {
     throw new FxferError(
       "config_invalid",
       "Cannot use configuration: security.mac is required, and without security.keys nobody has a key",
+    );
+  }
+  if (security.keys === "-" && tls.certificate === "-") {
+    throw new FxferError(
+      "config_invalid",
+      "Cannot use configuration: keys and certificate both come from standard input",
     );
   }
   if (isLoopback(host) || security.keys !== "off" || security.anonymous !== "auto") return;
@@ -212,7 +218,7 @@ export function mustBeMeant({ server: { host }, security }: Config): void {
 
 /** Who may do what from where, and what is encrypted, as fields of a line of the log. */
 export function accessFacts(
-  { server: { host }, security }: Config,
+  { server: { host, port, tls }, security }: Config,
   users: number,
 ): Readonly<Record<string, unknown>> {
   const loopback = isLoopback(host);
@@ -224,6 +230,10 @@ export function accessFacts(
     users,
     anonymous: all.length === 0 ? "nothing" : all.join(),
     mac: security.keys === "off" ? "off" : security.mac,
-    encrypted: "nothing",
+    encrypted: tls.certificate === "off"
+      ? "nothing"
+      : port === "off"
+      ? "all"
+      : "the port of TLS only",
   };
 }

@@ -14,10 +14,14 @@ export function isCounted({ limits }: Identity): boolean {
   return limits !== undefined && (limits.bytes !== undefined || limits.files !== undefined);
 }
 
-/** Counts what users store. */
+/**
+ * Counts what users store, in a ledger that all servers share which share their sessions.
+ * @category Server
+ */
 export class Quotas {
   readonly #ledger: UserLedger;
 
+  /** Counts in a ledger, which the caller disposes of. */
   constructor(ledger: UserLedger) {
     this.#ledger = ledger;
   }

@@ -1,5 +1,5 @@
 /** The check of `fxfer doctor` for TLS. @module */
-import { inNetworks, parseNetwork } from "../../address.ts";
+import { isLoopback } from "../../address.ts";
 import type { Config } from "../../config/mod.ts";
 import { reasonOf } from "../../errors.ts";
 import { certificateFiles, readServerCertificate, type ServerCertificate } from "../../tls/mod.ts";
@@ -16,7 +16,7 @@ export async function checkCertificate({ server, storage }: Config): Promise<Fin
     if (server.port === "off") {
       return [problem("there is none, and server.port is off", "server.tls.certificate: self")];
     }
-    return isOnlyHere(server.host)
+    return isLoopback(server.host)
       ? [ok(`none; nobody sits between ${server.host} and this machine`)]
       : [note("none: nothing is encrypted", "server.tls.certificate: self makes one")];
   }
@@ -37,13 +37,6 @@ export async function checkCertificate({ server, storage }: Config): Promise<Fin
     return [problem(reasonOf(error))];
   }
 }
-
-/** Whether only this machine reaches an address. */
-function isOnlyHere(host: string): boolean {
-  return host === "localhost" || inNetworks(host, LOOPBACK);
-}
-
-const LOOPBACK = ["127.0.0.0/8", "::1"].map((text) => parseNetwork(text)!);
 
 const exists = (path: string): Promise<boolean> =>
   Deno.lstat(path).then(() => true, (error) => !(error instanceof Deno.errors.NotFound));

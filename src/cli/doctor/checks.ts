@@ -8,6 +8,7 @@ import { formatEndpoint } from "../../address.ts";
 import { type Config, parseRedisUrl, type RedisAddress } from "../../config/mod.ts";
 import { reasonOf } from "../../errors.ts";
 import { reachable, readable, writable } from "../local.ts";
+import { checkAccess } from "./access.ts";
 import { checkCertificate } from "./certificate.ts";
 import { type Finding, note, ok, problem } from "./finding.ts";
 import { isOlder, OLDEST_DENO, unfitRuntime } from "../version.ts";
@@ -223,5 +224,6 @@ export const CHECKS: Readonly<Record<string, (config: Config) => Promise<Finding
   "open files": checkOpenFiles,
   port: checkPorts,
   certificate: checkCertificate,
+  access: checkAccess,
   sessions: checkStore,
 };
