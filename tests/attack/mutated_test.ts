@@ -53,8 +53,13 @@ Deno.test(`S-KEY-2 S-MAC-1 of ${FRAMES} mutated frames none passes for a user's 
   const connect = shownConnect(key, { mode: "stateful", wantMac: true });
   const salt = { nonce: "n".repeat(22), challenge: "c".repeat(43) };
   const request = {
-    ...{ id: "0f8fad5b-d9cb-469f-a165-70867728950e", mode: "stateful", sequence: 1 },
-    ...{ action: "transfer", size: 5, sealed: true, mimeType: "text/plain" },
+    id: "0f8fad5b-d9cb-469f-a165-70867728950e",
+    mode: "stateful",
+    sequence: 1,
+    action: "transfer",
+    size: 5,
+    sealed: true,
+    mimeType: "text/plain",
     data: { name: "hello.txt", payloadSha256: "a".repeat(64) },
   } as const;
   const frame = new FrameMacs(key.secret, salt, "client", 1, 1).seal(encodeRequest(request));
