@@ -57,6 +57,17 @@ export class IndexWriter {
     while (this.#writing !== undefined) await this.#writing.catch(() => {});
   }
 
+  /** Whether the index is of this manifest, and has all lines that are known. */
+  isUpToDate(here: Followed): boolean {
+    try {
+      if (!this.index.isInPlace || here.indexed < here.readTo) return false;
+      return fits(this.index.state, here);
+    } catch (cause) {
+      this.damaged(cause, here);
+      return false;
+    }
+  }
+
   /** Goes on from where the index is, if it is one of this manifest, and further than what was read. */
   adopt(here: Followed): void {
     try {

@@ -247,8 +247,7 @@ export class KnownFiles implements UploadIndex {
   async listed(): Promise<{ index: IndexFile; file: Deno.FsFile }> {
     this.#listedAt = performance.now();
     await this.refresh();
-    if (!this.#writer.index.isInPlace) await this.write();
-    while (this.#here.indexed < this.#here.readTo && !this.#closed) await this.write();
+    while (!this.#writer.isUpToDate(this.#here) && !this.#closed) await this.write();
     return { index: this.#writer.index, file: this.#here.file };
   }
 
