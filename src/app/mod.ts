@@ -6,5 +6,13 @@
  */
 export { keepServing } from "./guard.ts";
 export { announce, listen, listenForHealth } from "./listening.ts";
-export { openParts, openSessions, serveOptions, type Sessions } from "./parts.ts";
+export { keepPolicy } from "./keeping.ts";
+export {
+  openBeside,
+  openParts,
+  openSessions,
+  serveOptions,
+  type Sessions,
+  stateFolder,
+} from "./parts.ts";
 export { serveWorkers, workerCount } from "./workers/parent.ts";

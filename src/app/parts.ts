@@ -18,6 +18,7 @@ import {
   SqliteSessionStore,
 } from "../store/mod.ts";
 import { connectRedis } from "../redis/mod.ts";
+import { keepFiles, keepPolicy } from "./keeping.ts";
 
 /** The store and the storage of a server with sessions, for a command that works beside the server. */
 export interface Sessions extends AsyncDisposable {
@@ -34,18 +35,48 @@ const ms = (seconds: number): number => seconds * 1000;
  *
  * @param events Where the server and its program tell what happens.
  * @param budgetLedger Given where other servers of this process share the folder and its budget.
+ * @param isFirst Whether this server does what one of them does for all.
  */
 export async function openParts(
   config: Config,
   log: Logger,
   events: Events,
   budgetLedger?: BudgetLedger,
+  isFirst = true,
 ): Promise<AsyncDisposable & { readonly options: ServeOptions }> {
   const { budget } = config.storage;
   const kept = await openStorageAndStore(config, log, omitUndefined({ budget, budgetLedger }));
   const { storage, store } = kept;
+  const policy = keepPolicy(config);
+  // Of several workers the first one does it for all.
+  if (policy !== undefined && isFirst) {
+    if (storage.label === "W") {
+      await kept[Symbol.asyncDispose]();
+      throw new FxferError(
+        "config_invalid",
+        "Cannot use configuration: storage.keep and storage.keep_bytes take permission to read, run " +
+          "with --allow-read=<storage folder>",
+      );
+    }
+    kept.use(keepFiles(storage, policy, events, log));
+  }
   const options = { ...serveOptions(config), ...omitUndefined({ store }), storage, log, events };
   return Object.assign(kept, { options });
+}
+
+/**
+ * Opens the storage of a server that may be running, and its store if others than the server may see it.
+ *
+ * @returns `orphans` is false where only the server knows which partial files are in use.
+ */
+export async function openBeside(
+  config: Config,
+  log: Logger,
+): Promise<AsyncDisposable & { storage: DiskStorage; store?: SessionStore; orphans: boolean }> {
+  const hidden = config.server.mode !== "stateless" && config.stateful.persistence === "memory";
+  const mode = hidden ? "stateless" : config.server.mode;
+  const kept = await openStorageAndStore({ ...config, server: { ...config.server, mode } }, log);
+  return Object.assign(kept, { orphans: !hidden }) as never;
 }
 
 /**
@@ -69,23 +100,32 @@ async function openStorageAndStore(
   config: Config,
   log: Logger,
   options: Pick<DiskStorageOptions, "budget" | "budgetLedger"> = {},
-): Promise<AsyncDisposable & { storage: DiskStorage; store: SessionStore | undefined }> {
+): Promise<AsyncDisposableStack & { storage: DiskStorage; store: SessionStore | undefined }> {
   await using opened = new AsyncDisposableStack();
   const { path, naming, durability } = config.storage;
-  const storage = opened.use(await DiskStorage.open(path, { naming, durability, log, ...options }));
+  const state = stateFolder(config);
+  const storage = opened.use(
+    await DiskStorage.open(path, { naming, durability, state, log, ...options }),
+  );
   const sessions = config.server.mode !== "stateless";
   const store = sessions ? await openStore(config, opened, log) : undefined;
   return Object.assign(opened.move(), { storage, store });
 }
 
+/** The folder of what the server keeps for itself: the manifest, the index, partial files, sessions. */
+export function stateFolder({ storage: { path, state } }: Config): string {
+  return state === "off" ? path : state;
+}
+
 /** Names of the storage, in whose folder the database is: its list and its files. */
-const RESERVED = /^(commits\.jsonl|(received|file)_.*|session_[0-9a-f-]{36})$/i;
+const RESERVED = /^(commits\.jsonl.*|(received|file)_.*|session_[0-9a-f-]{36})$/i;
 
 async function openStore(
-  { stateful, storage }: Config,
+  config: Config,
   opened: AsyncDisposableStack,
   log: Logger,
 ): Promise<SessionStore> {
+  const { stateful, storage } = config;
   switch (stateful.persistence) {
     case "memory":
       return opened.use(new MemorySessionStore());
@@ -98,7 +138,7 @@ async function openStore(
         );
       }
       return opened.use(
-        await SqliteSessionStore.open(`${storage.path}/${stateful.sqlite_file}`, {
+        await SqliteSessionStore.open(`${stateFolder(config)}/${stateful.sqlite_file}`, {
           flush: storage.durability === "durable",
           log,
         }),

@@ -105,7 +105,7 @@ async function start(
   try {
     await using opened = new AsyncDisposableStack();
     const parts = opened.use(
-      await openParts(config, log, events, new SharedBudgetLedger(shared, worker)),
+      await openParts(config, log, events, new SharedBudgetLedger(shared, worker), worker === 1),
     );
     opened.use(keepServing(log));
     const { host, port } = config.server;
