@@ -1,5 +1,6 @@
 /** Removes files that are too old, or too many, while a server runs. @module */
 import type { Config } from "../config/mod.ts";
+import { FxferError } from "../errors.ts";
 import type { Events } from "../events.ts";
 import type { Logger } from "../log.ts";
 import { omitUndefined } from "../omit_undefined.ts";
@@ -17,13 +18,24 @@ export function keepPolicy({ storage: { keep, keep_bytes } }: Config): KeepPolic
   return Object.keys(policy).length === 0 ? undefined : policy;
 }
 
-/** Removes what a policy wants to go, at once and then every minute, in the background, until disposed. */
+/**
+ * Removes what a policy wants to go, at once and then every minute, in the background, until disposed.
+ *
+ * @throws {FxferError} `config_invalid` where the storage cannot be read.
+ */
 export function keepFiles(
   storage: DiskStorage,
   policy: KeepPolicy,
   events: Events,
   log: Logger,
 ): AsyncDisposable {
+  if (storage.label === "W") {
+    throw new FxferError(
+      "config_invalid",
+      "Cannot use configuration: storage.keep and storage.keep_bytes take permission to read, run " +
+        "with --allow-read=<storage folder>",
+    );
+  }
   let timer: ReturnType<typeof setTimeout> | undefined;
   let over = false;
   const look = async () => {
