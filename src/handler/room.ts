@@ -2,7 +2,9 @@
  * Room for a new session. One address may have all sessions, and no address is locked out by another: when
  * `max_sessions` are alive, a detached session ends for a new one. It is the one that was detached first, of
  * the address that has the most sessions, without an open file if there is such a one. Sessions of addresses
- * that have fewer than the newcomer's are safe, and so are attached ones, whoever's they are.
+ * that have fewer than the newcomer's are safe, and so are attached ones, whoever's they are. A session with
+ * an open file, whose bytes the server has answered for (S-TRF-10), goes for another address only: a client
+ * that asks for more sessions than there are loses none of its files by that.
  *
  * @module
  */
@@ -77,7 +79,7 @@ function whoGoes(all: Map<string, Holding>, own: string): SessionRecord | undefi
   const least = all.get(own)?.count ?? 0;
   return [...all.values()]
     .filter(({ network, count, first }) =>
-      first !== undefined && (network === own || count > least)
+      first !== undefined && (network === own ? !hasFile(first) : count > least)
     )
     .sort((a, b) => b.count - a.count)[0]?.first;
 }

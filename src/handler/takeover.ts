@@ -111,7 +111,7 @@ export async function takeSession(
       continue;
     }
     const parked = await parkedFile(services, loaded);
-    const taken = resumedAt(attach(loaded, init, elsewhere || hadHolder), parked);
+    const taken = resumedAt(attach(loaded, init, hadHolder), parked);
     // If the save seems to fail but was stored, parkedFile() finds the file again by this epoch.
     if (parked !== undefined) attachments.parked.set(id, { upload: parked, epoch: loaded.epoch });
     if (!(await store.save(taken))) continue;
