@@ -76,6 +76,7 @@ export class Trial {
   #lasting = false;
   #half = false;
   #flooded = false;
+  #turn = 0;
   #wasDead = false;
 
   constructor(
@@ -119,7 +120,9 @@ export class Trial {
   }
 
   #peer(): Promise<RawPeer> {
-    return RawPeer.open({ port: this.random.pick(this.ports) });
+    // After a lost connection it is another server's turn.
+    const port = this.ports[this.#turn++ % this.ports.length]!;
+    return RawPeer.open({ port });
   }
 
   /** Whether a refusal is the right one for the fault. @param others Codes that are right as well. */
