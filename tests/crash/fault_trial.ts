@@ -26,41 +26,6 @@ interface Sent {
   cut?: number | undefined;
 }
 
-/** What a dead process and time have left in a folder of tier RW. */
-export interface Leftovers {
-  /** Whole files without a line, which a claim speaks of. */
-  readonly files: readonly string[];
-  /** Partial files and folders that nobody asks for any more. */
-  readonly orphans: readonly string[];
-}
-
-/** Makes leftovers, and half a line at the end of the manifest. */
-export async function leaveBehind(folder: string, random: Random): Promise<Leftovers> {
-  const hex = (digits: number) => random.bytes(digits / 2).toHex();
-  const old = new Date(Date.now() - 3_600_000);
-  for (const name of ["", ".claims", ".incoming"]) {
-    await Deno.mkdir(`${folder}/${name}`, { recursive: true });
-  }
-  const files: string[] = [];
-  for (const claim of [hex(16), "abc"]) {
-    const bytes = random.bytes(5000);
-    const path = `received_${hex(32)}.bin`;
-    const mime_type = "application/octet-stream";
-    const id = claim.length === 3 ? { upload_id: crypto.randomUUID() } : {};
-    const time = old.toISOString();
-    const line = { path, size: bytes.length, sha256: sha256(bytes), mime_type, time, ...id };
-    await Deno.writeFile(`${folder}/${path}`, bytes);
-    await Deno.writeTextFile(`${folder}/.claims/${claim}`, `${JSON.stringify(line)}\n`);
-    files.push(path);
-  }
-  const orphans = [`.incoming/${hex(16)}.part`, `session_${crypto.randomUUID()}`];
-  await Deno.writeFile(`${folder}/${orphans[0]}`, random.bytes(9));
-  await Deno.mkdir(`${folder}/${orphans[1]}`);
-  for (const path of orphans) await Deno.utime(`${folder}/${path}`, old, old);
-  await Deno.writeTextFile(`${folder}/commits.jsonl`, '{"path":"received_');
-  return { files, orphans };
-}
-
 /** One client's way through a disk that fails. */
 export class Trial {
   /** The paths that `ok` has named, with the digests of what was sent. */
@@ -225,7 +190,8 @@ export class Trial {
         const ends = [...parts.map((part) => Math.ceil(part * length)), length];
         const id = random.int(0, 2) > 0 ? { upload_id: crypto.randomUUID() } : {};
         const data = { length, sha256: sha256(bytes), ...id };
-        const cut = each === 2 || each === 4 ? random.int(length >> 1, length - 1) : undefined;
+        const least = each === 2 && largest > 0 ? length - 1000 : length >> 1;
+        const cut = each === 2 || each === 4 ? random.int(least, length - 1) : undefined;
         await this.#sendInSession({ bytes, ends, data, cut });
       }
     } finally {
