@@ -22,7 +22,9 @@ import {
 import type { FileStorage } from "../storage/mod.ts";
 import { Attachment, type SessionServices } from "./attachments.ts";
 import type { StatefulOptions } from "./stateful_options.ts";
+import { type Identity, RIGHTS } from "./identity.ts";
 import { makeRoom, noRoom } from "./room.ts";
+import { featuresOf } from "./stored_files.ts";
 import { checkAlive, closeOld, releaseHolder, takeSession, unknownSession } from "./takeover.ts";
 import type { ConnectionContext, Reply } from "./types.ts";
 
@@ -70,7 +72,7 @@ export interface FallbackTerms {
 export function degrade(
   { storage, options, events }: FallbackTerms,
   data: ConnectData,
-  { connectionId: connection }: ConnectionContext,
+  { connectionId: connection, identity }: ConnectionContext,
   error: unknown,
 ): Reply {
   if (data.fallback !== "stateless" || options.offersStateless === false) throw error;
@@ -78,7 +80,7 @@ export function degrade(
   const { code, limit } = error;
   if (limit !== undefined) events?.emit({ type: "limit.reached", connection, limit, code });
   events?.emit({ type: "connection.degraded", rule: "S-DEG-1", connection, code });
-  const terms = statelessTerms(storage, options);
+  const terms = statelessTerms(storage, options, identity);
   const body = { code: "ok", mode: "stateless", degraded: code, ...terms } as const;
   return { body, id: null, mode: "stateless" };
 }
@@ -109,7 +111,7 @@ async function create(
       ...(token === undefined ? {} : { token }),
       next_sequence: 1,
       upload: null,
-      ...sessionTerms(services, record),
+      ...sessionTerms(services, record, context.identity),
     },
     id: record.id,
   };
@@ -155,7 +157,7 @@ async function resume(
         length: record.upload.length ?? null,
         upload_id: record.upload.uploadId ?? null,
       },
-      ...sessionTerms(services, record),
+      ...sessionTerms(services, record, context.identity),
     },
     id,
   };
@@ -183,10 +185,14 @@ type Terms = Readonly<Record<string, unknown>>;
 
 /** What a client without a session is told of the server (S-CON-6). */
 export function statelessTerms(
-  { label: tier, durability, find }: FileStorage,
+  storage: FileStorage,
   { instance, maxRequestSize }: FallbackTerms["options"],
-): { readonly limits: Terms; readonly server: Terms } {
+  { may }: Identity,
+): { readonly limits: Terms; readonly server: Terms } & Terms {
+  const { label: tier, durability, find } = storage;
   return {
+    features: featuresOf(storage), // S-FEA-1
+    may: RIGHTS.filter((right) => may.has(right)), // S-FEA-2
     limits: {
       max_header: MAX_HEADER_BYTES,
       max_session_data: MAX_SESSION_DATA_BYTES,
@@ -204,8 +210,12 @@ export function statelessTerms(
 }
 
 /** What an attached client is told (S-CON-6). */
-function sessionTerms({ options, storage }: SessionServices, record: SessionRecord): Terms {
-  const { limits, server } = statelessTerms(storage, options);
+function sessionTerms(
+  { options, storage }: SessionServices,
+  record: SessionRecord,
+  who: Identity,
+): Terms {
+  const { limits, ...terms } = statelessTerms(storage, options, who);
   return {
     keepalive_s: record.keepaliveMs / 1000,
     session_expiry_s: record.expiryMs / 1000,
@@ -215,7 +225,7 @@ function sessionTerms({ options, storage }: SessionServices, record: SessionReco
       max_upload_size: options.maxUploadSize,
       checkpoint_bytes: CHECKPOINT_BYTES,
     },
-    server,
+    ...terms,
     challenge: newSecret(),
   };
 }

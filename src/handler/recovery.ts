@@ -211,7 +211,7 @@ export function executed(
   reply: ReplyBody,
   upload: UploadRecord | null,
   file: StoredFile | undefined,
-  input: "transfer" | "disconnect" = "transfer",
+  input: "transfer" | "disconnect" | "remove" = "transfer",
 ): SessionRecord {
   const isNew = file?.replayed === false;
   return execute(record, {

@@ -31,6 +31,7 @@ import type { Arrival } from "./proxy_gate.ts";
 import type { Placed, Readiness } from "./places.ts";
 import { isPeerGone, Reader } from "./reader.ts";
 import { NOTICE, refusalOf, refusedOf } from "./refusal.ts";
+import { sendPayload } from "./reply_payload.ts";
 import { LOOK_FRAMES, LOOK_MS } from "./turns.ts";
 
 /** What all connections of one server share. */
@@ -223,7 +224,14 @@ export class Connection implements ConnectionContext, Placed {
       }
       reply = { body: this.#refuse(error, request) };
     }
-    this.#answer(request, reply);
+    const { payload: sent } = reply;
+    if (sent === undefined) this.#answer(request, reply);
+    else {
+      this.#conn.setNoDelay(true);
+      const head = encodeReply(this.#last, reply.body, sent);
+      const { pools } = this.#settings;
+      await sendPayload(this.#output, head, sent, pools, () => this.#interruption);
+    }
     if (this.#interruption !== undefined) {
       if (failure !== undefined) return false;
       throw this.#interruption;

@@ -69,6 +69,17 @@ export interface Intent {
   readonly mimeType: string;
 }
 
+/** A stored file that is about to be removed, saved before it is gone (S-REM-1).
+ * @category Session */
+export interface Removal {
+  /** The number of the frame that removes the file. */
+  readonly sequence: number;
+  /** That frame's fingerprint. */
+  readonly fingerprint: string;
+  /** The file as the reply will describe it: a later file of the same path is another one. */
+  readonly file: { readonly path: string; readonly [field: string]: unknown };
+}
+
 /** How a client was authorised to use the session: by the session's secret, or by its own address.
  * @category Session */
 export type AuthMethod = "token" | "address";
@@ -135,6 +146,9 @@ export interface SessionRecord {
   readonly upload: UploadRecord | null;
   /** The commit that is under way; null when there is none. */
   readonly intent: Intent | null;
+
+  /** The removal that is under way; absent or null when there is none. */
+  readonly removal?: Removal | null;
 
   /** How many frames have run. */
   readonly messageCount: number;
