@@ -152,7 +152,14 @@ function specOf({ id, clientAddress, upload }: SessionRecord): FileSpec {
     session: { id, sequence: upload?.openedBy ?? 0 },
     reserve: upload?.length ?? upload?.offset ?? 0,
     clientAddress,
-    ...omitUndefined({ name: upload?.name, uploadId: upload?.uploadId }),
+    ...omitUndefined({
+      name: upload?.name,
+      uploadId: upload?.uploadId,
+      mtimeMs: upload?.mtimeMs,
+      executable: upload?.executable,
+      onClash: upload?.onClash,
+      user: upload?.user,
+    }),
   };
 }
 

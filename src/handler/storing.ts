@@ -2,6 +2,7 @@
 import { FxferError } from "../errors.ts";
 import type { ReplyBody, TransferRequest } from "../protocol/mod.ts";
 import type { FileStorage, PutSpec, StoredFile } from "../storage/mod.ts";
+import type { ConnectionContext } from "./types.ts";
 
 /** Lets a write go on while the caller reads more. The caller awaits it later, and then gets its error. */
 export function inBackground(writing: void | Promise<void>): void | Promise<void> {
@@ -12,7 +13,7 @@ export function inBackground(writing: void | Promise<void>): void | Promise<void
 /** What storage is told of the file of a frame; `session` is given for a frame of a session. */
 export function specOf(
   { header, data }: TransferRequest,
-  clientAddress: string,
+  { clientAddress, identity: { user } }: Pick<ConnectionContext, "clientAddress" | "identity">,
   session?: PutSpec["session"],
 ): PutSpec {
   return {
@@ -23,6 +24,10 @@ export function specOf(
     ...(data.name === undefined ? {} : { name: data.name }),
     ...(data.uploadId === undefined ? {} : { uploadId: data.uploadId }),
     ...(data.sha256 === undefined ? {} : { sha256: data.sha256 }),
+    ...(user === undefined ? {} : { user }),
+    ...(data.mtimeMs === undefined ? {} : { mtimeMs: data.mtimeMs }),
+    ...(data.executable === true ? { executable: true } : {}),
+    ...(data.onClash === undefined ? {} : { onClash: data.onClash }),
   };
 }
 

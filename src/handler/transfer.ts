@@ -64,8 +64,7 @@ export async function transfer(
     return { body: verdict.reply as ReplyBody };
   }
 
-  const { id, clientAddress } = attachment.record;
-  const spec = specOf(request, clientAddress, { id, sequence });
+  const spec = specOf(request, attachment.context, { id: attachment.record.id, sequence });
   const run = { attachment, request, sequence, fingerprint: print, spec };
   if (data.cancel) return await commit(run, { code: "partial", offset: 0, cancelled: true });
 

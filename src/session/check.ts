@@ -53,6 +53,10 @@ export const UPLOAD: Readonly<
   length: orAbsent(count),
   mimeType: filled,
   name: orAbsent(text),
+  mtimeMs: orAbsent(count),
+  executable: orAbsent((value) => typeof value === "boolean"),
+  onClash: orAbsent(matches(/^refuse$/)),
+  user: orAbsent(filled),
 };
 
 const INTENT: Readonly<Record<keyof Intent, Check>> = {

@@ -44,6 +44,14 @@ export interface UploadRecord {
   readonly mimeType: string;
   /** The file's name at the sender, as data. */
   readonly name?: string;
+  /** When the file was last changed at the sender, in milliseconds since 1970, as data. */
+  readonly mtimeMs?: number;
+  /** Whether the sender may run the file. */
+  readonly executable?: boolean;
+  /** What happens if another file has the name. */
+  readonly onClash?: "refuse";
+  /** The user who sends the file. */
+  readonly user?: string;
   /** Where the bytes are, relative to the storage folder. The session layer does not interpret it. */
   readonly temporaryPath: string;
   /** The path the file will get, relative to the storage folder. */

@@ -24,6 +24,9 @@ export function formatEntry(entry: ManifestEntry): string {
     sequence: entry.session?.sequence,
     upload_id: entry.uploadId,
     client: entry.clientAddress,
+    user: entry.user,
+    mtime_ms: entry.mtimeMs,
+    executable: entry.executable || undefined,
   });
 }
 

@@ -52,6 +52,8 @@ export interface FileSpec {
   readonly executable?: boolean;
   /** The user who sends the file, and whose it will be. */
   readonly user?: string;
+  /** Where the storage names files as their senders do: whether a taken name is refused (S-NAM-3). */
+  readonly onClash?: "refuse";
 }
 
 /** What {@linkcode FileStorage.put} takes besides the bytes.
