@@ -4,11 +4,12 @@
  *
  * @module
  */
+import { isOriginalPath } from "./original_names.ts";
 import type { FileSpec } from "./types.ts";
 
 /** The form of final names: setting `storage.naming`.
  * @category Storage */
-export type Naming = "simple" | "session_aware";
+export type Naming = "simple" | "session_aware" | "original";
 
 /** Makes `count` random hexadecimal digits. */
 export type RandomHex = (count: number) => string;
@@ -98,7 +99,7 @@ const TEMPORARY = /^\.incoming\/[0-9a-f]{16,64}\.part$/;
 
 /** Whether a path, for example of a session record or a line of the manifest, is a final path. */
 export function isFinalPath(path: string): boolean {
-  return FINAL.test(path);
+  return FINAL.test(path) || isOriginalPath(path);
 }
 
 /** Whether a path is that of a partial file in tier RW. */
