@@ -79,7 +79,7 @@ async function openStorageAndStore(
 }
 
 /** Names of the storage, in whose folder the database is: its list and its files. */
-const RESERVED = /^(commits\.jsonl|(received|file)_.*|session_[0-9a-f-]{36})$/i;
+const RESERVED = /^(commits\.jsonl|files|(received|file)_.*|session_[0-9a-f-]{36})$/i;
 
 async function openStore(
   { stateful, storage }: Config,

@@ -183,9 +183,10 @@ export const TABLE = {
         about: "Folder for received files; nothing is written outside it",
       },
       naming: {
-        words: ["session_aware", "simple"],
+        words: ["session_aware", "simple", "original"],
         default: "session_aware",
         about: "session_aware: a folder for each session; simple: received_<random>.<ext> for all",
+        more: ["original: files/<owner>/ with the names and folders that their senders gave them"],
       },
       durability: {
         words: ["process", "data", "durable"],

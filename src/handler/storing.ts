@@ -38,7 +38,7 @@ export function storedReply(file: StoredFile, durability: string, uploadId?: str
     file: { path: file.path, size: file.size, sha256: file.sha256, mime_type: file.mimeType },
     durability,
     ...(uploadId === undefined ? {} : { upload_id: uploadId }),
-    ...(file.replayed ? { replayed: true } : {}),
+    ...(file.existing ? { existing: true } : file.replayed ? { replayed: true } : {}),
   };
 }
 

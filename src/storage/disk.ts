@@ -3,17 +3,20 @@ import { checkDigest } from "./digest.ts";
 import {
   creation,
   type DiskParts,
+  keepsName,
   nameFile,
   type ReadingParts,
   removeQuietly,
 } from "./disk_parts.ts";
-import { asStorageError } from "./io_errors.ts";
+import { asStorageError, isTaken } from "./io_errors.ts";
 import { tryLock } from "./locks.ts";
 import { temporaryName } from "./naming.ts";
 import { closeParts, type DiskStorageOptions, openParts } from "./open.ts";
 import { partialFiles } from "./partials.ts";
 import { PUT_NOW_BYTES, PUT_ON_THREAD_POOL_BYTES, putNow, putOnThreadPool } from "./put.ts";
 import { recoverSealed, sweepOrphans } from "./recovery.ts";
+import { folderIsFile } from "./folder.ts";
+import { pathsOf } from "./taken_names.ts";
 import type {
   Durability,
   FileSpec,
@@ -125,6 +128,8 @@ export class DiskStorage implements FileStorage {
     mayPublish?: MayPublish,
   ): StoredFile | Promise<StoredFile> {
     const parts = this.#parts;
+    // To compare a file with one that has its name takes waiting (S-NAM-3).
+    if (keepsName(parts, spec)) return this.#putAsUpload(spec, bytes, mayPublish);
     const small = parts.durability === "process" && bytes.length <= PUT_NOW_BYTES;
     if (small && (!crowded || bytes.length < PUT_ON_THREAD_POOL_BYTES)) {
       return putNow(parts, spec, bytes, mayPublish);
@@ -165,12 +170,7 @@ export class DiskStorage implements FileStorage {
     const parts = this.#parts;
     parts.budget.reserve(spec.reserve);
     try {
-      const names = nameFile(parts, spec);
-      const path = parts.folder.at(names.temporaryPath);
-      const file = parts.folder.withFolders(
-        names.temporaryPath,
-        () => Deno.openSync(path, { write: true, ...creation(parts) }),
-      );
+      const { file, ...names } = this.#make(spec);
       // Whoever wants to go on with the file, or to sweep it, learns that it is being written.
       if (parts.reading !== undefined) tryLock(file);
       return new DiskUpload(parts, { ...names, spec, file, hash: parts.sha256(), offset: 0 });
@@ -178,6 +178,28 @@ export class DiskStorage implements FileStorage {
       parts.budget.release(spec.reserve, 0);
       throw error instanceof TypeError ? error : asStorageError("Cannot begin upload", error);
     }
+  }
+
+  /** Makes a file under its temporary name. */
+  #make(spec: FileSpec): { file: Deno.FsFile; temporaryPath: string; finalPath: string } {
+    const { folder } = this.#parts;
+    const make = (path: string) => {
+      const options = { write: true, ...creation(this.#parts) };
+      return folder.withFolders(path, () => Deno.openSync(folder.at(path), options));
+    };
+    if (folder.tier === "RW" || !keepsName(this.#parts, spec)) {
+      const names = nameFile(this.#parts, spec);
+      return { file: make(names.temporaryPath), ...names };
+    }
+    for (const path of pathsOf(spec)) {
+      try {
+        return { file: make(path), temporaryPath: path, finalPath: path };
+      } catch (error) {
+        if (error instanceof Deno.errors.NotADirectory) throw folderIsFile(error);
+        if (!isTaken(error)) throw error;
+      }
+    }
+    throw new TypeError("Cannot choose a name: there is always another number");
   }
 
   /** Makes, fills and removes a small file. If the folder is missing, it is made again. */

@@ -94,7 +94,7 @@ export function folderOf(path: string): string | undefined {
 }
 
 const FINAL =
-  /^(?:received_[0-9a-f]{16,64}|session_([0-9A-Za-z-]{1,64})\/file_([0-9]{1,16})_[0-9]{8}T[0-9]{9})\.[0-9a-z_-]{1,32}$/;
+  /^(?:received_[0-9a-f]{16,64}|session_([0-9A-Za-z-]{1,64})\/file_([0-9]{1,16})_[0-9]{8}T[0-9]{9})\.[0-9A-Za-z_-]{1,32}$/;
 const TEMPORARY = /^\.incoming\/[0-9a-f]{16,64}\.part$/;
 
 /** Whether a path, for example of a session record or a line of the manifest, is a final path. */

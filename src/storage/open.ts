@@ -1,4 +1,5 @@
 /** Opens the parts of a DiskStorage: finds the tier, makes the folder, reads the manifest. @module */
+import { readEntryAt } from "./manifest_lines.ts";
 import { FxferError } from "../errors.ts";
 import { type Logger, silentLogger } from "../log.ts";
 import { Budget, type BudgetLedger } from "./budget.ts";
@@ -101,6 +102,11 @@ export async function openParts(path: string, options: DiskStorageOptions): Prom
     budget: new Budget(limit, now, await freeSpaceOf(folder, fs, log), budgetLedger),
     index: reading?.known ?? new MemoryIndex(maxUploadIds),
     reading,
+    // deno-lint-ignore require-await -- failures are rejections
+    listedAt: async (path) => {
+      const position = reading?.manifest.positionOf(path);
+      return position && readEntryAt(reading!.manifest.file, position[0]);
+    },
     flush,
     folderSync: new GroupSync(async (paths) => {
       await Promise.all(Array.from(paths, (path) => flush.folder(path)));

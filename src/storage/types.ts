@@ -74,8 +74,10 @@ export interface StoredFile {
   readonly sha256: string;
   /** As the sender announced it. */
   readonly mimeType: string;
-  /** True when the file was stored before, under the same upload id, and nothing was stored now. */
+  /** True when the file was stored before, and nothing was stored now: under the same upload id, or `existing`. */
   readonly replayed: boolean;
+  /** True when a file of the same name with the same bytes was there already (S-NAM-3). */
+  readonly existing?: true;
 }
 
 /** A partial file, as a session record remembers it.
@@ -110,6 +112,8 @@ export interface SealedFile {
   readonly sha256: string;
   /** As the sender announced it. */
   readonly mimeType: string;
+  /** The file that has the name already and the same bytes: then `publish` stores nothing (S-NAM-3). */
+  readonly existing?: StoredFile;
 }
 
 /**
@@ -150,13 +154,17 @@ export interface Upload {
   write(bytes: Uint8Array): void | Promise<void>;
   /** Flushes as the durability level asks, and returns the offset that is durable at that level. */
   checkpoint(): Promise<number>;
-  /** Ends writing, flushes, fixes the digest; publishes nothing. Called again it returns the same. */
+  /**
+   * Ends writing, flushes, fixes the digest; publishes nothing. Called again it returns the same, but for
+   * the final name after `publish` has found that name taken. Throws `name_taken` if the sender wants no other.
+   */
   seal(): Promise<SealedFile>;
   /**
    * Gives a sealed file its final name at the durability level. After success a second call returns the
    * same result and does nothing; after a failure it tries once more. A file of a session that has got its
    * final name keeps it whatever fails after that: the session's record has announced it, and its next
-   * holder may be finishing it at this moment.
+   * holder may be finishing it at this moment. If another file has taken the final name since `seal`, a file
+   * of a session throws `name_taken`, and the caller seals it again; any other file gets another name.
    */
   publish(mayPublish?: MayPublish): Promise<StoredFile>;
   /**

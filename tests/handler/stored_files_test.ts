@@ -175,7 +175,8 @@ Deno.test("S-LST-1 a list has pages, an order and filters", async () => {
   expectCode(await attached.upload("in a session", { name: "s" }), "ok");
   const names = async (data: Json) => {
     const found: string[] = [];
-    for (let after: string | null | undefined; after !== null;) {
+    let after: string | null | undefined;
+    while (after !== null) {
       const { files, next } = expectCode(
         await peer.ask("list", { ...data, ...(after && { after }) }),
         "ok",
@@ -332,7 +333,7 @@ for (const when of ["before", "after"] as const) {
       const parts = { mode: "stateful", id: peer.id, sequence: 2 };
       run.flaky.failSave(
         when,
-        (record) => (step === "intent") === (record.removal != null) && record.lastSequence > 0,
+        (record) => (step === "intent") === (Boolean(record.removal)) && record.lastSequence > 0,
       );
       expectCode(await peer.ask("remove", { path }, parts), "store_unavailable");
       peer.close();
