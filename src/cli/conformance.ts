@@ -2,6 +2,7 @@
 import type { Endpoint } from "../address.ts";
 import {
   type Check,
+  FILE_CHECKS,
   FRAME_CHECKS,
   NotOffered,
   ProbeClient,
@@ -50,7 +51,7 @@ async function runConformance(args: ParsedArgs, { out }: Output): Promise<number
   const paint = paintOf(out);
   const sessions = await offersSessions(address);
   const counts = { kept: 0, broken: 0, skipped: 0 };
-  for (const check of [...FRAME_CHECKS, ...SESSION_CHECKS]) {
+  for (const check of [...FRAME_CHECKS, ...FILE_CHECKS, ...SESSION_CHECKS]) {
     const { rule, promise } = check;
     const result: CheckResult = { rule, promise, ...await tryOut(check, address, sessions) };
     counts[result.verdict]++;

@@ -1,6 +1,6 @@
 /**
- * The names of files, and the times in them. Names are made of numbers, a session's UUID and an extension
- * from a table: no text of a client ever becomes part of a path.
+ * The names of files, and the times in them. Names are made of numbers, a session's UUID and an extension,
+ * which is plain. Names that senders have given are made safe in original_names.ts.
  *
  * @module
  */

@@ -34,11 +34,11 @@ export type Durability = "process" | "data" | "durable";
 /** What is known of a file before its bytes arrive.
  * @category Storage */
 export interface FileSpec {
-  /** Media type as the sender announced it. The disk chooses the extension of the name by it. */
+  /** Media type as the sender announced it. The disk chooses the extension by it, or by the name (S-FRM-5). */
   readonly mimeType: string;
   /** The session that sends the file, and the number of the frame that began it; absent without one. */
   readonly session?: { readonly id: string; readonly sequence: number };
-  /** The name at the sender. It is data to be kept, and never part of a path. */
+  /** The name at the sender. It is data to be kept; part of a path only as S-NAM-2 says. */
   readonly name?: string;
   /** The client's id of the upload: a second file with this id and the same sha256 is a replay (S-TRF-9). */
   readonly uploadId?: string;

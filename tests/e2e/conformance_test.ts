@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { ProbeClient } from "../../src/conformance/mod.ts";
 import { fxfer } from "../helpers/fxfer.ts";
-import { FLAGS_W } from "../helpers/program.ts";
+import { FLAGS_RW, FLAGS_W } from "../helpers/program.ts";
 import { serving } from "../helpers/serving.ts";
 import { TempDir } from "../helpers/temp.ts";
 
@@ -17,7 +17,11 @@ async function conformance(port: number) {
   return { code, err, lines, summary };
 }
 
-const test = serving("fxfer conformance", { flags: FLAGS_W });
+const RIGHTS = ["put", "get", "list", "remove"];
+const ALLOW_ALL = ["--set", `security.anonymous=${RIGHTS}`];
+
+const test = serving("fxfer conformance", { flags: FLAGS_RW, args: ALLOW_ALL });
+const writing = serving("fxfer conformance, tier W", { flags: FLAGS_W });
 const alone = serving("fxfer conformance, stateless", { args: ["--mode", "stateless"] });
 
 test("finds every rule kept by the server of this project", async (server) => {
@@ -31,13 +35,22 @@ test("finds every rule kept by the server of this project", async (server) => {
   assert.ok(text.out.split("\n").every((line) => [...line].length <= 80), text.out);
 });
 
+writing("skips what is not allowed, and finds the rest kept", async (server) => {
+  const { code, lines, summary } = await conformance(server.port);
+  assert.deepEqual([code, summary.broken], [0, 0]);
+  const skipped = lines.filter(({ verdict }) => verdict === "skipped");
+  assert.ok(skipped.every(({ rule }) => /^S-(?:GET|LST|REM|ACT|NAM)-/.test(rule)));
+});
+
 test("S-CON-6 states the terms that the text of sessions names, and no others", async (server) => {
   const text = await Deno.readTextFile(new URL("../../src/session/mod.ts", import.meta.url));
   const [, rule] = /S-CON-6 ([^]*?)\n \* - S-/.exec(text)!;
   const told = new Set(Array.from(rule!.matchAll(/`([a-z_]+)`/g), ([, name]) => name!));
   using peer = await ProbeClient.open({ hostname: "127.0.0.1", port: server.port });
   const { data } = await peer.connect();
-  const { code: _code, class: _class, message: _message, next_sequence, upload, ...terms } = data;
+  const { code: _code, class: _class, message: _message, next_sequence, upload, ...rest } = data;
+  const { features, may, ...terms } = rest; // S-FEA-1, S-FEA-2
+  assert.deepEqual([Array.isArray(features), may], [true, RIGHTS]);
   assert.deepEqual([next_sequence, upload], [1, null]);
   const names = [terms, terms.limits, terms.server].flatMap((part) => Object.keys(part));
   // The storage of this server keeps upload ids, so it does not say that it cannot.
