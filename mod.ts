@@ -39,6 +39,7 @@ export {
   type EventFacts,
   Events,
   type EventType,
+  type FileEvent,
   type FileStep,
   type Listener,
   type Refusal,

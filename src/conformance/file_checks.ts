@@ -144,7 +144,8 @@ export const FILE_CHECKS: readonly Check[] = [
     const folder = `conformance-${crypto.randomUUID()}/`;
     const names = [(await store(peer, folder)).name, (await store(peer, folder)).name];
     const seen: string[] = [];
-    for (let after: string | undefined; seen.length < 3;) {
+    let after: string | undefined;
+    while (seen.length < 3) {
       const { data }: Answer = await ask(peer, "list", { prefix: folder, limit: 1, after });
       expect(data.code === "ok" && Array.isArray(data.files), data.code);
       seen.push(...data.files.map((file: Json) => file.name));

@@ -155,16 +155,15 @@ export interface Upload {
   /** Flushes as the durability level asks, and returns the offset that is durable at that level. */
   checkpoint(): Promise<number>;
   /**
-   * Ends writing, flushes, fixes the digest; publishes nothing. Called again it returns the same, but for
-   * the final name after `publish` has found that name taken. Throws `name_taken` if the sender wants no other.
+   * Ends writing, flushes, fixes the digest; publishes nothing. Called again it returns the same, except after
+   * `publish` has thrown `name_taken`: then another name, or `name_taken` if the sender wants no other.
    */
   seal(): Promise<SealedFile>;
   /**
    * Gives a sealed file its final name at the durability level. After success a second call returns the
-   * same result and does nothing; after a failure it tries once more. A file of a session that has got its
-   * final name keeps it whatever fails after that: the session's record has announced it, and its next
-   * holder may be finishing it at this moment. If another file has taken the final name since `seal`, a file
-   * of a session throws `name_taken`, and the caller seals it again; any other file gets another name.
+   * same; after a failure it tries once more. A file of a session that has got its final name keeps it
+   * whatever fails after that: its record has announced it, and the next holder may be finishing it now. If
+   * another has taken the name since `seal`, it throws `name_taken`; outside a session it takes another name.
    */
   publish(mayPublish?: MayPublish): Promise<StoredFile>;
   /**

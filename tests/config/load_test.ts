@@ -109,6 +109,7 @@ Deno.test("--set reaches every setting of the schema", async () => {
     "limits.per_address.sessions": ["6", 6],
     "stateful.redis_url": ["rediss://h:1", "rediss://h:1"],
     "stateful.sqlite_file": ["other.db", "other.db"],
+    "security.anonymous": ["get, put", ["get", "put"]],
     "storage.path": ["/srv/a=b", "/srv/a=b"],
   };
   for (const [path, setting] of SETTINGS) {
