@@ -1,5 +1,7 @@
 /** The file storage on a disk: holds the parts together and hands each call to the file that does it. @module */
+import type { Catalogue } from "./catalogue.ts";
 import { checkDigest } from "./digest.ts";
+import { diskCatalogue } from "./disk_catalogue.ts";
 import {
   creation,
   type DiskParts,
@@ -79,8 +81,12 @@ export class DiskStorage implements FileStorage {
     olderThanMs?: number,
   ) => Promise<number>;
 
+  /** Lists, finds, opens and removes stored files; in tier W those of this process, which it cannot open. */
+  readonly catalogue: Catalogue;
+
   private constructor(parts: DiskParts) {
     this.#parts = parts;
+    this.catalogue = diskCatalogue(parts);
     this.find = (uploadId) => parts.index.get(uploadId);
     const { reading } = parts;
     if (reading === undefined) return;
@@ -225,7 +231,7 @@ export class DiskStorage implements FileStorage {
     if (!this.#open) return;
     this.#open = false;
     for (const upload of [...this.#parts.open.values()]) await upload.release();
-    closeParts(this.#parts);
+    await closeParts(this.#parts);
   }
 }
 

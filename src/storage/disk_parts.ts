@@ -53,6 +53,8 @@ export interface DiskParts {
   readonly listedAt: (path: string) => Promise<Listed | undefined>;
   /** The uploads that hold an open file, by temporary path. */
   readonly open: Map<string, Upload>;
+  /** How many are reading a stored file at this moment, by its path. */
+  readonly readers: Map<string, number>;
 }
 
 /** Whether a new file is to keep its name. */

@@ -21,7 +21,7 @@ import { FILES } from "./original_names.ts";
 export type VerifyVerdict =
   /** The file is listed and unchanged. */
   | "ok"
-  /** The file is listed and does not exist. */
+  /** The file is listed and does not exist, and no line says that it was removed. */
   | "missing"
   /** The file is listed, but its size or digest differs, or it is no regular file. */
   | "changed"
@@ -55,6 +55,11 @@ export interface VerifyOptions {
    * @default {100000}
    */
   readonly pathsAtOnce?: number;
+  /**
+   * Where the storage keeps its manifest and partial files.
+   * @default the folder itself
+   */
+  readonly state?: string;
 }
 
 /** The mode of a partial file in tier W: nobody may read it. */
@@ -86,16 +91,18 @@ export async function* verifyFolder(
 ): AsyncGenerator<VerifyFinding> {
   await Deno.lstat(folder);
   const { createHash } = await import("node:crypto");
-  const manifest = `${folder}/${MANIFEST}`;
+  const manifest = `${options.state ?? folder}/${MANIFEST}`;
   /** Of several lines of one path the last one counts (S-MAN-1). */
   const last = new HashTable();
   let listed = 0;
-  for await (const { entry, start } of readManifest(manifest)) {
-    if (entry === undefined) continue;
+  for await (const { entry, removal, start } of readManifest(manifest)) {
+    const path = entry?.path ?? removal?.removed;
+    if (path === undefined) continue;
     listed++;
-    last.set(entry.path, start);
+    last.set(path, start);
   }
-  for await (const { number: line, start, entry, torn } of readManifest(manifest)) {
+  for await (const { number: line, start, entry, removal, torn } of readManifest(manifest)) {
+    if (removal !== undefined && isFinalPath(removal.removed)) continue;
     if (entry === undefined || !isFinalPath(entry.path)) {
       yield { verdict: torn ? "torn" : "malformed", line };
       continue;
@@ -104,7 +111,9 @@ export async function* verifyFolder(
     if (start < last.get(path)!) continue;
     yield { verdict: await judge(folder, entry, createHash("sha256")), path, line, size };
   }
-  yield* findUnlisted(folder, Math.max(1, Math.ceil(listed / (options.pathsAtOnce ?? 100_000))));
+  const shares = Math.max(1, Math.ceil(listed / (options.pathsAtOnce ?? 100_000)));
+  yield* findUnlisted(folder, manifest, last, shares);
+  if (options.state !== undefined) yield* findPartial(options.state);
 }
 
 async function judge(folder: string, entry: ManifestEntry, hash: Hash): Promise<VerifyVerdict> {
@@ -123,11 +132,17 @@ async function judge(folder: string, entry: ManifestEntry, hash: Hash): Promise<
 }
 
 /** Divides all paths into shares and walks the folder once a share: only one share is in memory. */
-async function* findUnlisted(folder: string, shares: number): AsyncGenerator<VerifyFinding> {
+async function* findUnlisted(
+  folder: string,
+  manifest: string,
+  last: HashTable,
+  shares: number,
+): AsyncGenerator<VerifyFinding> {
   for (let share = 0; share < shares; share++) {
     const listed = new Set<string>();
-    for await (const { entry } of readManifest(`${folder}/${MANIFEST}`)) {
-      if (entry !== undefined && shareOf(entry.path, shares) === share) listed.add(entry.path);
+    for await (const { entry, start } of readManifest(manifest)) {
+      if (entry === undefined || start < last.get(entry.path)!) continue;
+      if (shareOf(entry.path, shares) === share) listed.add(entry.path);
     }
     for await (const path of walk(folder)) {
       if (shareOf(path, shares) !== share || listed.has(path)) continue;
@@ -136,6 +151,18 @@ async function* findUnlisted(folder: string, shares: number): AsyncGenerator<Ver
       const unfinished = path.startsWith(`${INCOMING}/`) ||
         (info.isFile && info.mode !== null && (info.mode & 0o777) === PARTIAL_MODE);
       yield { verdict: unfinished ? "partial" : "extra", path, size: info.size };
+    }
+  }
+}
+
+/** The partial files of a storage that keeps them in its state folder. */
+async function* findPartial(state: string): AsyncGenerator<VerifyFinding> {
+  const at = `${state}/${INCOMING}`;
+  if (!(await Deno.lstat(at).catch(unlessAbsent))?.isDirectory) return;
+  for await (const { name } of Deno.readDir(at)) {
+    const info = await Deno.lstat(`${at}/${name}`).catch(unlessAbsent);
+    if (info !== undefined) {
+      yield { verdict: "partial", path: `${INCOMING}/${name}`, size: info.size };
     }
   }
 }
