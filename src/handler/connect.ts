@@ -2,6 +2,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import { FxferError } from "../errors.ts";
 import type { Events } from "../events.ts";
+import { omitUndefined } from "../omit_undefined.ts";
 import {
   CHECKPOINT_BYTES,
   type ConnectData,
@@ -22,7 +23,6 @@ import {
 import type { FileStorage } from "../storage/mod.ts";
 import { Attachment, type SessionServices } from "./attachments.ts";
 import type { StatefulOptions } from "./stateful_options.ts";
-import { type Identity, RIGHTS } from "./identity.ts";
 import { makeRoom, noRoom } from "./room.ts";
 import { featuresOf } from "./stored_files.ts";
 import { checkAlive, closeOld, releaseHolder, takeSession, unknownSession } from "./takeover.ts";
@@ -72,7 +72,7 @@ export interface FallbackTerms {
 export function degrade(
   { storage, options, events }: FallbackTerms,
   data: ConnectData,
-  { connectionId: connection, identity }: ConnectionContext,
+  { connectionId: connection }: ConnectionContext,
   error: unknown,
 ): Reply {
   if (data.fallback !== "stateless" || options.offersStateless === false) throw error;
@@ -80,7 +80,7 @@ export function degrade(
   const { code, limit } = error;
   if (limit !== undefined) events?.emit({ type: "limit.reached", connection, limit, code });
   events?.emit({ type: "connection.degraded", rule: "S-DEG-1", connection, code });
-  const terms = statelessTerms(storage, options, identity);
+  const terms = statelessTerms(storage, options);
   const body = { code: "ok", mode: "stateless", degraded: code, ...terms } as const;
   return { body, id: null, mode: "stateless" };
 }
@@ -92,10 +92,13 @@ async function create(
 ): Promise<Reply> {
   const { attachments, options, store } = services;
   options.admitSession(context.clientAddress);
-  await makeRoom(services, context.clientAddress);
-  const token = data.wantToken === true ? newSecret() : undefined;
+  await makeRoom(services, context);
+  const { user } = context.identity;
+  // S-KEY-5: a user's session needs the key and no token.
+  const token = data.wantToken === true && user === undefined ? newSecret() : undefined;
   const record = createSession({
     id: crypto.randomUUID(),
+    ...omitUndefined({ user }),
     tokenHash: token === undefined ? null : hashToken(token),
     ...attachInit(services, data, context),
   });
@@ -111,7 +114,7 @@ async function create(
       ...(token === undefined ? {} : { token }),
       next_sequence: 1,
       upload: null,
-      ...sessionTerms(services, record, context.identity),
+      ...sessionTerms(services, record),
     },
     id: record.id,
   };
@@ -128,7 +131,8 @@ async function resume(
   if (found === undefined) throw unknownSession();
   // S-TAKE-1, S-CON-5: the newcomer is authorised first, so that a stranger cannot disturb the session.
   const tokenHash = data.token === undefined ? null : hashToken(data.token);
-  const shown = { tokenHash, clientAddress: context.clientAddress };
+  const { clientAddress, identity } = context;
+  const shown = { tokenHash, clientAddress, user: identity.user };
   if (!authorised(found, shown, options.ipBinding)) {
     throw new FxferError("unauthorized", "Cannot attach: not this session's client");
   }
@@ -157,7 +161,7 @@ async function resume(
         length: record.upload.length ?? null,
         upload_id: record.upload.uploadId ?? null,
       },
-      ...sessionTerms(services, record, context.identity),
+      ...sessionTerms(services, record),
     },
     id,
   };
@@ -187,12 +191,10 @@ type Terms = Readonly<Record<string, unknown>>;
 export function statelessTerms(
   storage: FileStorage,
   { instance, maxRequestSize }: FallbackTerms["options"],
-  { may }: Identity,
 ): { readonly limits: Terms; readonly server: Terms } & Terms {
   const { label: tier, durability, find } = storage;
   return {
     features: featuresOf(storage), // S-FEA-1
-    may: RIGHTS.filter((right) => may.has(right)), // S-FEA-2
     limits: {
       max_header: MAX_HEADER_BYTES,
       max_session_data: MAX_SESSION_DATA_BYTES,
@@ -210,12 +212,8 @@ export function statelessTerms(
 }
 
 /** What an attached client is told (S-CON-6). */
-function sessionTerms(
-  { options, storage }: SessionServices,
-  record: SessionRecord,
-  who: Identity,
-): Terms {
-  const { limits, ...terms } = statelessTerms(storage, options, who);
+function sessionTerms({ options, storage }: SessionServices, record: SessionRecord): Terms {
+  const { limits, ...terms } = statelessTerms(storage, options);
   return {
     keepalive_s: record.keepaliveMs / 1000,
     session_expiry_s: record.expiryMs / 1000,

@@ -58,7 +58,14 @@ export type {
   V1Request,
   V2Request,
 } from "./types.ts";
-export { anonymous, DEFAULT_ANONYMOUS, type Identity, type Right, RIGHTS } from "./identity.ts";
+export {
+  anonymous,
+  DEFAULT_ANONYMOUS,
+  type Identity,
+  mustMay,
+  type Right,
+  RIGHTS,
+} from "./identity.ts";
 export { StatelessHandler, type StatelessOptions, V1Handler } from "./stateless.ts";
 export { degrade, type FallbackTerms, hashToken, newSecret } from "./connect.ts";
 export { afterIntent, finishFile, tellFinished } from "./recovery.ts";

@@ -70,7 +70,7 @@ export class StatelessHandler implements RequestHandler {
       case "disconnect":
         return { body: { code: "session_closed" }, close: true };
       case "connect": {
-        const terms = statelessTerms(this.#parts.storage, this.#terms, context.identity);
+        const terms = statelessTerms(this.#parts.storage, this.#terms);
         return { body: { code: "ok", mode: "stateless", ...terms }, id: null };
       }
       case "fetch":

@@ -8,21 +8,19 @@ import type { Output } from "./output.ts";
 const SMALL_BYTES = 16 * 1024;
 
 /**
- * Sends a reply and its payload piece by piece: the next piece is read when the one before is gone, so TCP
+ * Sends a payload, after the reply that waits, piece by piece: the next piece is read when the one before is gone, so TCP
  * slows the server down to what its client reads, and others are served between two pieces (S-GET-3).
  *
- * @param head The reply up to its payload. @param interruption What the connection was told to end with.
+ * @param interruption What the connection was told to end with.
  * @throws When the bytes cannot be read to their end (S-GET-2), the peer is gone, or the connection is
  * interrupted: then the output has ended inside the frame.
  */
 export async function sendPayload(
   output: Output,
-  head: Uint8Array,
   payload: ReplyPayload,
   pools: BufferPools,
   interruption: () => unknown,
 ): Promise<void> {
-  output.add(head);
   const { size } = payload;
   let isSent = false;
   let lent: Uint8Array<ArrayBuffer> | undefined;
