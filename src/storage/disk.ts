@@ -6,19 +6,19 @@ import {
   creation,
   type DiskParts,
   keepsName,
-  nameFile,
   type ReadingParts,
   removeQuietly,
 } from "./disk_parts.ts";
-import { asStorageError, isTaken } from "./io_errors.ts";
+import { FxferError } from "../errors.ts";
+import { asStorageError } from "./io_errors.ts";
+import { type KeepPolicy, type OutdatedFile, outdatedFiles } from "./keeping.ts";
 import { tryLock } from "./locks.ts";
+import { makeFile } from "./new_file.ts";
 import { temporaryName } from "./naming.ts";
 import { closeParts, type DiskStorageOptions, openParts } from "./open.ts";
 import { partialFiles } from "./partials.ts";
 import { PUT_NOW_BYTES, PUT_ON_THREAD_POOL_BYTES, putNow, putOnThreadPool } from "./put.ts";
 import { recoverSealed, sweepOrphans } from "./recovery.ts";
-import { folderIsFile } from "./folder.ts";
-import { pathsOf } from "./taken_names.ts";
 import type {
   Durability,
   FileSpec,
@@ -74,11 +74,13 @@ export class DiskStorage implements FileStorage {
   /**
    * Removes partial files that no session names, and session folders that are empty; present in tier RW.
    * Only files untouched for `olderThanMs` milliseconds are removed (default 10 minutes), because another
-   * process on the folder may be receiving younger ones. Returns how many partial files were removed.
+   * process on the folder may be receiving younger ones. Returns how many partial files were removed, or,
+   * with `onlyCount`, how many would be.
    */
   readonly sweep?: (
     isLive: (temporaryPath: string) => boolean,
     olderThanMs?: number,
+    onlyCount?: boolean,
   ) => Promise<number>;
 
   /** Lists, finds, opens and removes stored files; in tier W those of this process, which it cannot open. */
@@ -93,8 +95,8 @@ export class DiskStorage implements FileStorage {
     this.partials = partialFiles(parts);
     this.recover = (sealed, spec) => recoverSealed(parts, reading, sealed, spec);
     this.refresh = () => refresh(parts, reading);
-    this.sweep = (isLive, olderThanMs = SWEEP_OLDER_THAN_MS) =>
-      sweepOrphans(parts, reading, isLive, olderThanMs);
+    this.sweep = (isLive, olderThanMs = SWEEP_OLDER_THAN_MS, onlyCount) =>
+      sweepOrphans(parts, reading, isLive, olderThanMs, onlyCount);
   }
 
   /**
@@ -176,7 +178,7 @@ export class DiskStorage implements FileStorage {
     const parts = this.#parts;
     parts.budget.reserve(spec.reserve);
     try {
-      const { file, ...names } = this.#make(spec);
+      const { file, ...names } = makeFile(parts, spec);
       // Whoever wants to go on with the file, or to sweep it, learns that it is being written.
       if (parts.reading !== undefined) tryLock(file);
       return new DiskUpload(parts, { ...names, spec, file, hash: parts.sha256(), offset: 0 });
@@ -186,26 +188,19 @@ export class DiskStorage implements FileStorage {
     }
   }
 
-  /** Makes a file under its temporary name. */
-  #make(spec: FileSpec): { file: Deno.FsFile; temporaryPath: string; finalPath: string } {
-    const { folder } = this.#parts;
-    const make = (path: string) => {
-      const options = { write: true, ...creation(this.#parts) };
-      return folder.withFolders(path, () => Deno.openSync(folder.at(path), options));
-    };
-    if (folder.tier === "RW" || !keepsName(this.#parts, spec)) {
-      const names = nameFile(this.#parts, spec);
-      return { file: make(names.temporaryPath), ...names };
-    }
-    for (const path of pathsOf(spec)) {
-      try {
-        return { file: make(path), temporaryPath: path, finalPath: path };
-      } catch (error) {
-        if (error instanceof Deno.errors.NotADirectory) throw folderIsFile(error);
-        if (!isTaken(error)) throw error;
-      }
-    }
-    throw new TypeError("Cannot choose a name: there is always another number");
+  /**
+   * The files that a policy wants to go, the oldest one first. Nothing is removed here: the caller removes
+   * each before it asks for the next one, or only shows them.
+   *
+   * @throws {FxferError} `config_invalid` in tier W, which cannot know the files of earlier processes.
+   */
+  outdated(policy: KeepPolicy): AsyncIterable<OutdatedFile> {
+    const { reading } = this.#parts;
+    if (reading !== undefined) return outdatedFiles(this.#parts, reading, policy);
+    throw new FxferError(
+      "config_invalid",
+      "Cannot remove old files: that takes permission to read, run with --allow-read=<storage folder>",
+    );
   }
 
   /** Makes, fills and removes a small file. If the folder is missing, it is made again. */

@@ -2,6 +2,7 @@
 import { HashTable } from "./hash_table.ts";
 import type { IndexState } from "./index_file.ts";
 import type { contentOf, RawLine } from "./manifest_lines.ts";
+import type { ReadableManifest } from "./readable_manifest.ts";
 
 /** Is told each line, empty ones too. */
 export type EachLine = (line: RawLine, content: ReturnType<typeof contentOf>) => void;
@@ -21,8 +22,10 @@ export interface Followed {
   readTo: number;
 }
 
-/** Begins to follow a manifest. @param name What the index calls it. */
-export function follow(file: Deno.FsFile, name: string): Followed {
+/** Begins to follow the manifest that is open. */
+export function follow(
+  { file, identity: name }: Pick<ReadableManifest, "file" | "identity">,
+): Followed {
   return { file, name, tables: [new HashTable()], removed: new Map(), indexed: 0, readTo: 0 };
 }
 

@@ -29,7 +29,7 @@ const MAX_AT_END = 2000;
 /** After so many milliseconds without a new line those that wait come into the index. */
 const QUIET_MS = 200;
 
-/** A list was asked for in these last milliseconds: then lines come into the index at once. */
+/** So long after a list was asked for, in milliseconds, lines come into the index at once. */
 const LISTED_MS = 30_000;
 
 /** What the manifest says, kept up to date. */
@@ -66,11 +66,7 @@ export class KnownFiles implements UploadIndex {
     this.#exists = (path) => folder.kind(path) !== undefined;
     this.#log = log;
     this.#flush = flush;
-    this.#here = this.#begin();
-  }
-
-  #begin(): Followed {
-    return follow(this.#manifest.file, this.#manifest.identity);
+    this.#here = follow(this.#manifest);
   }
 
   /** Opens the index, and reads what is new in the manifest. @param each Is told what is new. */
@@ -154,7 +150,7 @@ export class KnownFiles implements UploadIndex {
     this.#former?.file.close();
     this.#former = same ? this.#here : undefined;
     if (!same) this.#here.file.close();
-    this.#here = this.#begin();
+    this.#here = follow(this.#manifest);
     if (!this.#writer.isWriting) this.#writer.adopt(this.#here);
   }
 
@@ -202,7 +198,7 @@ export class KnownFiles implements UploadIndex {
   async readAll(each?: EachLine): Promise<void> {
     const size = this.#manifest.follow();
     // Somebody has cut the file in place: what was learned of it stands elsewhere now, or nowhere.
-    if (size < this.#here.readTo) this.#here = this.#begin();
+    if (size < this.#here.readTo) this.#here = follow(this.#manifest);
     await this.#flush?.();
     const here = this.#here;
     if (each !== undefined || size - here.readTo > BULK_BYTES) {
@@ -219,7 +215,7 @@ export class KnownFiles implements UploadIndex {
     }
   }
 
-  /** Returns false when it has come to the end, or to half a line, which may still be being written. */
+  /** Returns false at the end, and before half a line, which may still be being written. */
   #learn(until: number, each?: EachLine): boolean {
     const here = this.#here;
     const from = here.readTo;
@@ -272,11 +268,9 @@ export class KnownFiles implements UploadIndex {
   }
 
   /**
-   * Looks whether listed files are there, so that those which somebody has removed by hand take no room.
+   * Looks whether some listed files are there: those which somebody has removed by hand take no room.
    *
-   * @param from The position where the last call ended; 0 to begin.
-   * @param most So many files are looked at.
-   * @returns Where the next call begins; undefined at the end.
+   * @param from Where the last call ended, 0 to begin. Returns where the next one begins, if there is one.
    */
   async lookForGone(from: number, most: number): Promise<number | undefined> {
     const { file } = await this.listed();

@@ -17,6 +17,9 @@ import { omitUndefined } from "../omit_undefined.ts";
 /** Rows that one page looks at. */
 const SCANNED = 20_000;
 
+/** So many names that begin alike are put in order of their age; to find more of them, rows are looked at by age. */
+const SORTED = 2000;
+
 /** Files of one name that are looked at for one with the right content. */
 const SAME_NAME = 100;
 
@@ -132,8 +135,8 @@ function conditions(
 /** Whether so few names begin like this that all of them can be put in order. */
 function isRare(index: IndexFile, [sql, ...values]: Condition): boolean {
   const count = "SELECT count(*) AS id FROM (SELECT 1 FROM file INDEXED BY file_name " +
-    `WHERE ${sql} LIMIT ${SCANNED})`;
-  return index.rows(count, ...values)[0]!.id < SCANNED;
+    `WHERE ${sql} LIMIT ${SORTED})`;
+  return index.rows(count, ...values)[0]!.id < SORTED;
 }
 
 function where(parts: readonly Condition[]): string {

@@ -45,8 +45,15 @@ export interface Removal {
 export function formatRemoval(file: ManifestEntry, time: number, by: RemovedBy): string {
   const { path, time: stored, ...rest } = JSON.parse(formatEntry(file));
   const { user, session, reason } = by;
-  const who = { user, session: session?.id, sequence: session?.sequence, reason };
-  return JSON.stringify({ removed: path, time: isoTime(time), stored, ...rest, by: who });
+  const who = omitUndefined({ user, session: session?.id, sequence: session?.sequence, reason });
+  const known = Object.keys(who).length > 0;
+  return JSON.stringify({
+    removed: path,
+    time: isoTime(time),
+    stored,
+    ...rest,
+    ...(known && { by: who }),
+  });
 }
 
 /** Ends a line. */

@@ -4,6 +4,7 @@ import { FxferError } from "../errors.ts";
 import { type Logger, silentLogger } from "../log.ts";
 import { Budget, type BudgetLedger } from "./budget.ts";
 import { Claims } from "./claims.ts";
+import { finishCompaction } from "./compaction.ts";
 import type { DiskParts, ReadingParts } from "./disk_parts.ts";
 import { type Flush, GroupSync, systemFlush } from "./flush.ts";
 import { StorageFolder } from "./folder.ts";
@@ -167,6 +168,11 @@ function openReading(
   flushManifest: (() => Promise<void>) | undefined,
   log: Logger,
 ): ReadingParts {
+  try {
+    finishCompaction(folder.state, (path) => folder.kind(path) !== undefined);
+  } catch (cause) {
+    log.warn("storage.unfinished", { cause });
+  }
   const manifest = new ReadableManifest(folder, now);
   let claims: Claims;
   try {

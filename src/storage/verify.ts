@@ -170,11 +170,11 @@ async function* findPartial(state: string): AsyncGenerator<VerifyFinding> {
 /** A session store in the same folder, and the files that SQLite keeps beside it. */
 const DATABASE = /\.(?:sqlite|db)(?:-wal|-shm|-journal)?$/;
 
-/** Everything in the folder that should be listed: not the manifest, a database, or hidden files. */
+/** Everything in the folder that should be listed: not the manifest, one that was kept, a database, or hidden files. */
 async function* walk(folder: string): AsyncGenerator<string> {
   for await (const { name, isDirectory } of Deno.readDir(folder)) {
     if (!isDirectory) {
-      const own = name === MANIFEST || DATABASE.test(name);
+      const own = name.startsWith(MANIFEST) || DATABASE.test(name);
       if (!own && (!name.startsWith(".") || name.startsWith(".probe_"))) yield name;
     } else if (name === FILES) yield* below(folder, name);
     else if (name === INCOMING || name.startsWith("session_")) {

@@ -127,7 +127,8 @@ for (const tier of TIERS) {
     }
     for (const order of ["newest", "name"] as const) {
       const found: string[] = [];
-      for (let after: string | null | undefined; after !== null;) {
+      let after: string | null | undefined;
+      while (after !== null) {
         const page = await catalogue.list({ limit: 2, order, ...(after && { after }) });
         found.push(...paths(page.files));
         after = page.next;
