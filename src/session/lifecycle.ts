@@ -12,6 +12,7 @@ import {
   type Intent,
   type KeptReply,
   lifeOf,
+  type Removal,
   type SessionRecord,
   type UploadRecord,
 } from "./session.ts";
@@ -217,6 +218,15 @@ export function intendWhole(
   now: number,
 ): SessionRecord {
   return { ...openUpload(record, upload, now), intent };
+}
+
+/** Notes which file is about to be removed; null when that is done. See {@linkcode Removal}. */
+export function intendRemoval(
+  record: SessionRecord,
+  removal: Removal | null,
+  now: number,
+): SessionRecord {
+  return { ...record, version: record.version + 1, lastActivityAt: now, removal };
 }
 
 /**
