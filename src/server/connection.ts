@@ -31,6 +31,7 @@ import type { Arrival } from "./proxy_gate.ts";
 import type { Placed, Readiness } from "./places.ts";
 import { isPeerGone, Reader, type Socket } from "./reader.ts";
 import { ENDS_CONNECTION, refusalOf } from "./refusal.ts";
+import { sendPayload } from "./reply_payload.ts";
 import { LOOK_FRAMES, LOOK_MS } from "./turns.ts";
 
 /** What all connections of one server share. */
@@ -243,6 +244,12 @@ export class Connection implements ConnectionContext, Placed {
       reply = { body: this.#answers.refuse(error, request) };
     }
     this.#answers.add(request, reply);
+    if (reply.payload !== undefined) {
+      if ("setNoDelay" in this.#conn) this.#conn.setNoDelay(true);
+      const { pools } = this.#settings;
+      const payload = this.#credentials.paced(reply.payload);
+      await sendPayload(this.#output, payload, pools, () => this.#interruption);
+    }
     if (this.#interruption !== undefined) {
       if (failure !== undefined) return false;
       throw this.#interruption;

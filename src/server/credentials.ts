@@ -1,7 +1,15 @@
 /** What one connection has proven, and the codes of its frames (S-KEY, S-MAC-1). @module */
 import { CODES, FxferError } from "../errors.ts";
 import type { Events } from "../events.ts";
-import { type Identity, newSecret, type Request, type Right } from "../handler/mod.ts";
+import {
+  type Identity,
+  mustMay,
+  newSecret,
+  type Reply,
+  type ReplyPayload,
+  type Request,
+  type Right,
+} from "../handler/mod.ts";
 import { FrameMacs, mustBeNew, type Proof, seal, type Usage } from "../keys/mod.ts";
 import {
   type Action,
@@ -10,7 +18,7 @@ import {
   type ReplyHeader,
   type RequestFrame,
 } from "../protocol/mod.ts";
-import { pacedRequest } from "./paced_payload.ts";
+import { type Bandwidth, pacedReply, pacedRequest } from "./paced_payload.ts";
 import { type Gate, type Guest, identityOf, unauthorized } from "./gate.ts";
 import { MAX_PROVEN_BYTES, provenRequest } from "./proven_payload.ts";
 
@@ -51,6 +59,7 @@ export class Credentials implements Guest {
   #proof: Proof | undefined;
   #macs: FrameMacs | undefined;
   #pending: Pending | undefined;
+  #bandwidth: Bandwidth | undefined;
   /** Ends the waits for bandwidth. */
   #waits: AbortController | undefined;
   #sent = 0;
@@ -89,10 +98,19 @@ export class Credentials implements Guest {
   held(request: Request): Request {
     const isProven = this.#macs !== undefined || this.#pending !== undefined;
     const proven = isProven ? provenRequest(request) : request;
-    const bandwidth = this.#gate.bandwidthOf(this.identity);
-    return bandwidth === undefined || proven.payload.size === 0
+    this.#bandwidth = this.#gate.bandwidthOf(this.identity);
+    if (this.#bandwidth === undefined) return proven;
+    this.#waits ??= new AbortController();
+    return proven.payload.size === 0
       ? proven
-      : pacedRequest(proven, bandwidth, (this.#waits ??= new AbortController()).signal);
+      : pacedRequest(proven, this.#bandwidth, this.#waits.signal);
+  }
+
+  /** The payload of the reply to that request, sent no faster than its user may have it. */
+  paced(payload: ReplyPayload): ReplyPayload {
+    return this.#bandwidth === undefined
+      ? payload
+      : pacedReply(payload, this.#bandwidth, this.#waits!.signal);
   }
 
   /** Judges a request before it is served: who sends it, and whether that one may. Throws if not. */
@@ -125,8 +143,7 @@ export class Credentials implements Guest {
     const { user, may } = this.identity;
     if (user === undefined && may.size === 0) throw unauthorized();
     const right = NEEDS[action];
-    if (right === undefined || may.has(right)) return;
-    throw new FxferError("forbidden", `Cannot serve request: no right to ${right}`);
+    if (right !== undefined) mustMay(this.identity, right);
   }
 
   /** S-KEY-2 to S-KEY-5: a frame with `auth`. */
@@ -165,17 +182,17 @@ export class Credentials implements Guest {
   }
 
   /** Encodes the reply to the request that was checked last, or a notice. */
-  encode(header: ReplyHeader, body: ReplyBody): Uint8Array {
+  encode(header: ReplyHeader, body: ReplyBody, payload?: Reply["payload"]): Uint8Array {
     const pending = this.#pending;
     this.#pending = undefined;
     const connects = header.action === "connect" && CODES[body.code].class === "success";
     if (connects) body = { ...body, ...this.#terms(body, pending) };
     if (this.#macs !== undefined) {
-      return this.#macs.seal(encodeReply({ ...header, sealed: true }, body));
+      return this.#macs.seal(encodeReply({ ...header, sealed: true }, body, payload));
     }
     this.#sent++;
-    if (pending === undefined) return encodeReply(header, body);
-    const frame = encodeReply({ ...header, sealed: true }, body);
+    if (pending === undefined) return encodeReply(header, body, payload);
+    const frame = encodeReply({ ...header, sealed: true }, body, payload);
     if (connects) this.#accept(pending);
     else this.identity = pending.before; // only a connect makes the connection the user's
     return seal(frame, pending.proof.replyKey, pending.nonce);

@@ -1,5 +1,5 @@
 /** The bandwidth of one user, shared by all the user's connections to this process. @module */
-import type { Payload, Request } from "../handler/mod.ts";
+import type { Payload, ReplyPayload, Request } from "../handler/mod.ts";
 import { pause } from "../within.ts";
 
 /** So much may go at once before the rate is kept, in milliseconds of the rate. */
@@ -35,6 +35,25 @@ export function pacedRequest(
 ): Request {
   const payload = new PacedPayload(request.payload, bandwidth, signal);
   return { ...request, payload } as Request;
+}
+
+/** The payload of a reply, read no faster than this. @param signal Ends a wait. */
+export function pacedReply(
+  payload: ReplyPayload,
+  bandwidth: Bandwidth,
+  signal: AbortSignal,
+): ReplyPayload {
+  return {
+    mimeType: payload.mimeType,
+    size: payload.size,
+    read: async (into) => {
+      const count = await payload.read(into);
+      const ms = count === null ? 0 : bandwidth.take(count);
+      if (ms >= 1) await pause(ms, signal);
+      return count;
+    },
+    end: (isSent) => payload.end(isSent),
+  };
 }
 
 /** Hands out bytes and then makes their reader wait: TCP slows the sender down. */
