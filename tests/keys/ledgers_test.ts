@@ -81,3 +81,22 @@ Deno.test("SqliteLedger says in a sentence that its file cannot be used", async 
   await Deno.writeTextFile(dir.join("users.db"), "no database at all, ".repeat(100));
   await assert.rejects(SqliteLedger.open(dir.join("users.db")), { code: "config_invalid" });
 });
+
+Deno.test("SqliteLedger is opened by many servers that start together", async () => {
+  await using dir = await TempDir.make();
+  const open = new URL("../../src/keys/mod.ts", import.meta.url).href;
+  const code = `import { SqliteLedger } from ${JSON.stringify(open)};
+    await using ledger = await SqliteLedger.open(Deno.args[0]);
+    ledger.charge("alice", Deno.args[1], 1);`;
+  await Deno.writeTextFile(dir.join("open.ts"), code);
+  const path = dir.join("users.db");
+  const runs = Array.from({ length: 6 }, (_, n) =>
+    new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", "--no-check", dir.join("open.ts"), path, String(n)],
+    }).output());
+  for (const { success, stderr } of await Promise.all(runs)) {
+    assert.ok(success, new TextDecoder().decode(stderr));
+  }
+  await using ledger = await SqliteLedger.open(path);
+  assert.deepEqual(ledger.usage("alice", Date.now()), { bytes: 6, files: 6 });
+});
