@@ -23,10 +23,11 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   store: ["session"],
   storage: [],
   tls: [],
-  handler: ["protocol", "session", "store", "storage"],
+  keys: [],
+  handler: ["protocol", "session", "store", "storage", "keys"],
   migration: ["session", "store", "storage", "handler"],
-  server: ["protocol", "handler", "session", "tls", "?store", "?storage"],
-  client: ["protocol", "session", "tls"],
+  server: ["protocol", "handler", "session", "tls", "keys", "?store", "?storage"],
+  client: ["protocol", "session", "tls", "keys"],
   admin: ["?store", "?storage", "?server"],
   config: [],
   chaos: [],
@@ -37,7 +38,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   trace: [],
   terminal: [],
   redis: ["config", "?store"],
-  app: ["config", "tls", "server", "storage", "store", "redis", "admin", "terminal"],
+  app: ["config", "tls", "server", "keys", "storage", "store", "redis", "admin", "terminal"],
 };
 
 /** These may import every folder: they are commands, made of all the rest. */

@@ -4,6 +4,7 @@ import type { Config } from "../config/mod.ts";
 import { FxferError } from "../errors.ts";
 import type { EventFacts, Events } from "../events.ts";
 import { isLogged, type Logger } from "../log.ts";
+import { accessFacts } from "./keys.ts";
 import { omitUndefined } from "../omit_undefined.ts";
 import type { Output } from "../terminal/mod.ts";
 import { formatServerUrl, type ServerCertificate } from "../tls/mod.ts";
@@ -59,15 +60,17 @@ export interface Ports {
   readonly certificate?: ServerCertificate | undefined;
 }
 
-/** Tells where a server listens and what it promises. */
+/** Tells where a server listens, what it promises, and who may do what. @param users How many there are. */
 export function announce(
   { hostname, tier, durability, ...where }: Omit<EventFacts["server.listening"], "mode" | "port">,
   { port, tlsPort, certificate }: Ports,
-  { server: { mode, port: asked, tls }, storage, stateful }: Config,
+  config: Config,
   events: Events,
   log: Logger,
   { out }: Output,
+  users = 0,
 ): void {
+  const { server: { mode, port: asked, tls }, storage, stateful } = config;
   const sessions = mode === "stateless" ? undefined : stateful.persistence;
   events.emit({
     type: "server.listening",
@@ -75,6 +78,7 @@ export function announce(
     ...omitUndefined({ sessions, tls_port: tlsPort, ...where }),
     ...(certificate && certificateFacts(certificate)),
   });
+  log.info("server.access", accessFacts(config, users));
   if (isLogged("server.listening", log)) return;
   // The user cannot know a port that the system chose, so --quiet does not hide it.
   if (asked === 0) out.line(`${hostname}:${port}`);

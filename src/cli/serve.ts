@@ -4,8 +4,11 @@ import {
   announce,
   Certificate,
   keepServing,
+  keyringOf,
+  KeySource,
   listenForHealth,
   listenToServe,
+  mustBeMeant,
   openParts,
   serveWorkers,
   workerCount,
@@ -18,13 +21,14 @@ import { logSink, onHangup, onStop, type Output } from "../terminal/mod.ts";
 import { traceEvents } from "../trace/mod.ts";
 import type { CommandSpec, ParsedArgs } from "./args.ts";
 import type { Command } from "./command.ts";
-import { CONFIG_OPTIONS, loadOptions } from "./config_flags.ts";
+import { CONFIG_OPTIONS, flagFor, loadOptions } from "./config_flags.ts";
 
 export const SERVE: CommandSpec = {
   name: "serve",
   summary: "Receive files until stopped",
   options: {
     ...CONFIG_OPTIONS,
+    keys: flagFor("security.keys", "FILE"),
     trace: { help: "Log every change of every session, with the rule behind it" },
     quiet: { short: "q", help: "Log warnings and errors only" },
   },
@@ -53,6 +57,8 @@ async function runServe(args: ParsedArgs, output: Output): Promise<number> {
   const sink = logSink(output.err, format);
   const log = createLogger(sink, level);
   for (const note of notes) log.info("config.note", { note });
+  mustBeMeant(config);
+  using keys = await KeySource.open(config, log);
   using _guard = keepServing(log);
   const events = new Events((cause) => log.error("listener.failed", { cause }));
   logEvents(events, log);
@@ -64,16 +70,21 @@ async function runServe(args: ParsedArgs, output: Output): Promise<number> {
   using _hangup = onHangup(() => {
     reopenLog(output, log);
     void certificate?.reload();
+    void keys?.look();
   });
   if (config.server.workers !== 1) {
     const machine = { os: Deno.build.os, cores: navigator.hardwareConcurrency };
     const workers = workerCount(config, machine);
     if (workers > 1) {
-      return await serveWorkers({ config, certificate, workers, trace, sink, log, events, output });
+      return await serveWorkers({
+        ...{ config, certificate, keys, workers, trace, sink, log, events, output },
+      });
     }
   }
   const pair = certificate?.current;
-  await using parts = await openParts(config, log, events, undefined, pair);
+  await using parts = await openParts(
+    ...[config, log, events, keys && keyringOf(keys), undefined, pair] as const,
+  );
   await using server = listenToServe(config, () => serve(parts.options));
   const { storage, store } = parts.options;
   const certificateUntil = () => certificate?.current.notAfter ?? Infinity;
@@ -85,7 +96,8 @@ async function runServe(args: ParsedArgs, output: Output): Promise<number> {
     ...{ port: config.server.port === "off" ? "off" as const : port },
     ...{ tlsPort: server.tlsAddr?.port, certificate: pair },
   };
-  announce({ hostname, tier, durability }, ports, config, events, log, output);
+  const where = { hostname, tier, durability };
+  announce(where, ports, config, events, log, output, keys?.lines().length);
   await certificate?.watch((found) => server.changeCertificate(found));
   using _signals = onStop((signal) => {
     events.emit({ type: "server.signal", signal });

@@ -1,6 +1,7 @@
 /** One TCP connection of a client: bytes out, replies in, closed at any moment. @module */
 import type { Endpoint } from "../address.ts";
 import type { FxferError } from "../errors.ts";
+import type { FrameMacs } from "../keys/mod.ts";
 import { type DecodeEvent, Decoder, type ReplyFrame } from "../protocol/mod.ts";
 import { within } from "../within.ts";
 import { lost } from "./client_errors.ts";
@@ -28,6 +29,8 @@ export class ClientConnection {
   readonly server: Endpoint;
   readonly #conn: Deno.Conn;
   readonly #now: () => number;
+  /** The codes of all frames after the handshake, where both ends make them (S-MAC-1). */
+  macs: FrameMacs | undefined;
   readonly #decoder = new Decoder({ role: "client" });
   readonly #buffer = new Uint8Array(READ_BYTES);
   #events: DecodeEvent[] = [];
@@ -81,13 +84,22 @@ export class ClientConnection {
     for (;;) {
       while (this.#nextEvent < this.#events.length) {
         const event = this.#events[this.#nextEvent++]!;
-        if (event.type === "reply") return event.reply;
+        if (event.type === "reply") return this.#checked(event.reply);
         if (event.type === "fault") throw event.error;
       }
       const bytes = await this.read();
       if (bytes === undefined) return undefined;
       this.#events = this.#decoder.push(bytes);
       this.#nextEvent = 0;
+    }
+  }
+
+  #checked(reply: ReplyFrame): ReplyFrame {
+    try {
+      this.macs?.check(reply.header.session.mac, reply.signed);
+      return reply;
+    } catch (cause) {
+      throw lost("go on with", this.server, "a reply was changed on its way", { cause });
     }
   }
 

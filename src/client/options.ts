@@ -1,4 +1,5 @@
 /** The options of a client that several of its parts need, checked and with their defaults. @module */
+import { type Key, parseKey } from "../keys/mod.ts";
 import { silentLogger } from "../log.ts";
 import { Verifier } from "../tls/mod.ts";
 import { Pace } from "./pace.ts";
@@ -24,11 +25,13 @@ export interface ResolvedOptions {
   readonly pace: Pace | undefined;
   /** Makes TLS of each connection; undefined for plain ones. */
   readonly verifier?: Verifier | undefined;
+  /** The user's key. */
+  readonly key: Key | undefined;
   /** Tells the program of an event, and logs it. */
   readonly emit: (event: ClientEvent) => void;
 }
 
-/** @throws {RangeError} If one of the options cannot be used. */
+/** @throws {RangeError | FxferError} If an option cannot be used. */
 export function resolveOptions(options: ConnectOptions): ResolvedOptions {
   const { retries = DEFAULT_RETRIES, random = Math.random, log = silentLogger } = options;
   const { limitRate, now = () => performance.now() } = options;
@@ -39,6 +42,9 @@ export function resolveOptions(options: ConnectOptions): ResolvedOptions {
   if (limitRate !== undefined && !(limitRate > 0 && limitRate < Infinity)) {
     throw new RangeError("Cannot connect: limitRate must be a number above 0");
   }
+  if (options.wantMac === true && options.key === undefined) {
+    throw new RangeError("Cannot connect: wantMac needs a key");
+  }
   const { tls = false } = options;
   return {
     retries,
@@ -46,6 +52,7 @@ export function resolveOptions(options: ConnectOptions): ResolvedOptions {
     now,
     verifier: tls === false ? undefined : new Verifier(tls === true ? {} : tls),
     pace: limitRate === undefined ? undefined : new Pace(limitRate, now),
+    key: options.key === undefined ? undefined : parseKey(options.key),
     emit: (event) => {
       if (log.enabled("debug")) {
         const { type, ...fields } = event;

@@ -58,13 +58,20 @@ export interface ConnectOptions {
    * @default {"auto"}
    */
   readonly mode?: "auto" | "stateful" | "stateless";
+  /**
+   * The user's key, as `fxfer_<name>_…`: the client proves that it has it, and accepts only a server that has
+   * it too. Version 1 is then never used. @default no key
+   */
+  readonly key?: string;
+  /** Ask for a code in every frame of both ends (S-MAC-1); needs a key. @default {false} */
+  readonly wantMac?: boolean;
   /** Send by version 1, unconfirmed, if the server speaks nothing newer (S-VER-5); never with TLS. @default {false} */
   readonly allowV1?: boolean;
   /** An earlier session to go on with; see {@linkcode Client.sessionId}. */
   readonly sessionId?: string;
   /** The secret of the earlier session, if it has one. */
   readonly token?: string;
-  /** Ask for a secret, so that the session can be resumed from another address. @default {true} */
+  /** Without a key: ask for a secret, by which the session is resumed, from any address. @default {true} */
   readonly wantToken?: boolean;
   /** Close the earlier session and start a new one (S-CON-3). @default {false} */
   readonly clean?: boolean;
@@ -214,6 +221,14 @@ export interface Terms {
   readonly server: Readonly<Record<string, unknown>>;
   /** 32 random bytes, base64url; absent if the server gave none. */
   readonly challenge?: string;
+  /** What the server offers besides version 2.0 (S-FEA-1). */
+  readonly features: readonly string[];
+  /** What this client may do, of `put`, `get`, `list` and `remove`; absent if the server does not say (S-FEA-2). */
+  readonly may?: readonly string[];
+  /** What this client may store in all, and has stored; absent where there is no quota (S-FEA-2). */
+  readonly quota?: Readonly<Record<string, unknown>>;
+  /** Whether every frame carries a code (S-MAC-1). */
+  readonly mac: boolean;
 }
 
 /** What a session did in all, as the server counted it.

@@ -1,7 +1,7 @@
 /** A listener, its connections, their clocks and limits, and a graceful stop. @module */
 import { FxferError } from "../errors.ts";
 import { Events } from "../events.ts";
-import { anonymous, type RequestHandler, type Right } from "../handler/mod.ts";
+import type { RequestHandler } from "../handler/mod.ts";
 import { type Logger, silentLogger } from "../log.ts";
 import type { KeyPair } from "../tls/mod.ts";
 import { LATE, within } from "../within.ts";
@@ -10,12 +10,13 @@ import { type ClockLimits, tickMs } from "./clocks.ts";
 import { Connection, type ConnectionSettings } from "./connection.ts";
 import { Doors } from "./doors.ts";
 import { Drain } from "./drain.ts";
+import { Gate, type SecurityOptions } from "./gate.ts";
 import type { RateLimiter } from "./limiter.ts";
 import type { V1Ack } from "./output.ts";
 import { Places } from "./places.ts";
 import type { Arrival, ProxyGate } from "./proxy_gate.ts";
 import { isPeerGone, type Socket } from "./reader.ts";
-import { Refusals } from "./refusals.ts";
+import { Refusals, RETRY_MS, tooMany } from "./refusals.ts";
 import { Turns } from "./turns.ts";
 
 /**
@@ -41,14 +42,14 @@ export interface ServerSettings {
   readonly drainTimeoutMs: number;
   /** Keep-alive of connections that agree on nothing else, in milliseconds. */
   readonly keepaliveMs: number;
+  /** Who may use the server. @default whoever reaches it on a loopback address may `put` */
+  readonly security?: SecurityOptions;
   /** How long a connection may be silent or slow. */
   readonly clocks: ClockLimits;
   /** Open connections of one address, in IPv6 of one /64, at most. @default no limit but `maxConnections` */
   readonly maxPerAddress?: number | undefined;
   /** When a v1 client is told about its files. */
   readonly v1Ack: V1Ack;
-  /** What a client without a key may do (S-ACT-2). @default {["put"]} */
-  readonly anonymous?: readonly Right[] | undefined;
   /** Absent: no rate limits. */
   readonly limiter?: RateLimiter | undefined;
   /** Absent: no address may speak the PROXY protocol. */
@@ -60,19 +61,8 @@ export interface ServerSettings {
 /** So many connections may be on their way out, or about to say whose they are, besides those with a place. */
 const MAX_BESIDES = 64;
 
-/** What a refused or stopped client waits before it comes back, in milliseconds. */
-const RETRY_MS = 1000;
-
 /** Once the drain time is over, each connection has this long to send its notice and to close. */
 const LAST_MS = 3000;
-
-/** @param limit The setting that is reached. */
-function tooMany(limit: string): FxferError {
-  return new FxferError("too_many_connections", `Cannot accept: ${limit} are open`, {
-    fields: { retry_after_ms: RETRY_MS },
-    limit,
-  });
-}
 
 /** A running server.
  * @category Server */
@@ -88,6 +78,7 @@ export class Server implements AsyncDisposable {
   readonly #doors: Doors;
   readonly #settings: ServerSettings;
   readonly #shared: ConnectionSettings;
+  readonly #gate: Gate;
   readonly #log: Logger;
   readonly #events: Events;
   readonly #owned: AsyncDisposable | undefined;
@@ -122,10 +113,11 @@ export class Server implements AsyncDisposable {
     this.#settings = settings;
     this.#log = log;
     this.#events = settings.events ?? new Events();
+    this.#gate = new Gate(settings.security ?? {}, this.addr.hostname);
     this.#shared = {
       ...settings,
+      gate: this.#gate,
       handler,
-      identity: anonymous(settings.anonymous),
       events: this.#events,
       pools: new BufferPools(),
       workload: { busy: 0 },
@@ -241,6 +233,7 @@ export class Server implements AsyncDisposable {
   }
 
   #tick(): void {
+    this.#gate.look();
     const now = performance.now();
     for (const connection of this.#connections) connection.tick(now);
   }
@@ -280,6 +273,7 @@ export class Server implements AsyncDisposable {
     await this.#refusals.told();
     await this.#owned?.[Symbol.asyncDispose]();
     clearInterval(this.#clock);
+    this.#gate[Symbol.dispose]();
     this.#events.emit({ type: "server.stopped", rule: "S-DRN-1" });
     this.#end.resolve();
   }

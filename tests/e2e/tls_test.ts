@@ -239,7 +239,7 @@ Deno.test("S-URL-1 the address may stand in a file or on standard input, and one
   const twice = await fxfer([...send, "-", "--address-file=-"], { ...options, stdin });
   assert.equal(
     twice.err,
-    "fxfer: - is standard input: of FILE or of --address-file (see fxfer send --help)\n",
+    "fxfer: - is standard input, which can be read once (see fxfer send --help)\n",
   );
 
   const key = `fxfer_anna_${"A".repeat(42)}E`;
@@ -248,7 +248,8 @@ Deno.test("S-URL-1 the address may stand in a file or on standard input, and one
   });
   const open = await fxfer([...send, "--address-file", "keyed"], options);
   if (Deno.build.os !== "windows") {
-    const why = "fxfer: Cannot use keyed: others may read the key in it (chmod 600 keyed)\n";
+    const why =
+      "fxfer: Cannot use keyed: others may read it, and it holds secrets (chmod 600 keyed)\n";
     assert.deepEqual([open.code, open.err], [4, why]);
   }
   await Deno.writeTextFile(from.join("address"), `${key} and more`);

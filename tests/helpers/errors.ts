@@ -1,4 +1,5 @@
 /** What tests ask of an error, for `assert.throws` and `assert.rejects`. @module */
+import assert from "node:assert/strict";
 import { FxferError } from "../../src/errors.ts";
 
 /** It has this code, whatever it says besides. */
@@ -23,4 +24,9 @@ export async function errorOf(work: () => unknown): Promise<FxferError> {
     throw error;
   }
   throw new Error("Nothing was thrown");
+}
+
+/** Fails unless the promise rejects with this code. */
+export async function rejectsWith(promise: Promise<unknown>, expected: string): Promise<void> {
+  await assert.rejects(promise, code(expected));
 }

@@ -14,8 +14,10 @@ import type { Config } from "../../config/mod.ts";
 import { FxferError } from "../../errors.ts";
 import type { Events } from "../../events.ts";
 import type { LogEvent, Logger } from "../../log.ts";
+import { omitUndefined } from "../../omit_undefined.ts";
 import { onStop, type Output } from "../../terminal/mod.ts";
 import type { Certificate } from "../certificate.ts";
+import type { KeySource } from "../keys.ts";
 import { announce, listen, listenForHealth } from "../listening.ts";
 import { Pool, type WorkerEvents, type WorkerHandle } from "./pool.ts";
 import { createSharedMemory, reclaim } from "./shared_memory.ts";
@@ -38,11 +40,13 @@ export interface ParentOptions {
   /** Where the events of the parent and of the workers are told. */
   readonly events: Events;
   readonly output: Output;
+  /** The users' keys; absent where there are none. */
+  readonly keys?: KeySource | undefined;
 }
 
 /** Serves with several workers until stopped; returns the exit code. */
 export async function serveWorkers(options: ParentOptions): Promise<number> {
-  const { config, certificate, workers, trace: allEvents, sink, log, events, output } = options;
+  const { config, certificate, keys, workers, sink, log, events, output } = options;
   await mustReadItself();
   const { host, port: wanted, tls, drain_timeout } = config.server;
   using held = new DisposableStack();
@@ -55,14 +59,15 @@ export async function serveWorkers(options: ParentOptions): Promise<number> {
     workers,
     spawn: (worker, life) =>
       spawnWorker(WORKER_MODULE, {
-        ...{ ...start, worker, allEvents, shared },
-        tls: certificate?.current,
+        ...{ ...start, worker, allEvents: options.trace, shared },
+        ...omitUndefined({ tls: certificate?.current, keys: keys?.text }),
       }, life),
     reclaim: (worker) => reclaim(shared, worker),
     sink,
     events,
     stopMs: drain_timeout * 1000 + GOODBYE_MS,
   });
+  keys?.onChange((text) => pool.post({ type: "keys", keys: text }));
   using _signals = onStop((signal) => {
     events.emit({ type: "server.signal", signal });
     pool.stop();
@@ -74,8 +79,9 @@ export async function serveWorkers(options: ParentOptions): Promise<number> {
     await using _health = listenForHealth(config, events, pool, log);
     const { hostname, tier, durability } = listening;
     const where = { hostname, tier, durability, workers };
-    announce(where, { ...ports, certificate: certificate?.current }, config, events, log, output);
-    await certificate?.watch(async (tls) => await pool.tell({ type: "certificate", tls }));
+    const shown = { ...ports, certificate: certificate?.current };
+    announce(where, shown, config, events, log, output, keys?.lines().length);
+    await certificate?.watch(async (tls) => await pool.post({ type: "certificate", tls }));
     if (listening.uploadIdsApart === true) {
       // S-TRF-9 in part: what another worker has stored cannot be read here.
       log.warn("workers.upload_ids_apart", { needs: "--allow-read=<storage folder>" });
@@ -94,7 +100,7 @@ export async function serveWorkers(options: ParentOptions): Promise<number> {
  * @throws {FxferError} `config_invalid` when they could not serve as one server.
  */
 export function workerCount(
-  { server, stateful }: Config,
+  { server, stateful, security }: Config,
   { os, cores }: { readonly os: string; readonly cores: number },
 ): number {
   if (server.workers === "auto" && os !== "linux") return 1;
@@ -108,6 +114,13 @@ export function workerCount(
       count,
       "with sessions they need a store they can share; set stateful.persistence to sqlite or redis, " +
         "or server.mode to stateless",
+    );
+  }
+  if (security.keys !== "off" && stateful.persistence === "memory") {
+    throw refusal(
+      count,
+      "with keys they need a place where all of them see what was sent before; set " +
+        "stateful.persistence to sqlite or redis",
     );
   }
   return count;

@@ -10,8 +10,10 @@ import { type Code, FxferError } from "../../errors.ts";
 import { type EventFacts, Events, type ServerEvent } from "../../events.ts";
 import { createLogger, describeError, isLogged, type LogEvent } from "../../log.ts";
 import { serve } from "../../server/mod.ts";
+import { Keyring } from "../../keys/mod.ts";
 import type { KeyPair } from "../../tls/mod.ts";
 import { keepServing } from "../guard.ts";
+import { readLines } from "../keys.ts";
 import { listenToServe } from "../listening.ts";
 import { openParts } from "../parts.ts";
 import { SharedBudgetLedger, SharedConnectionCount, type SharedMemory } from "./shared_memory.ts";
@@ -31,6 +33,8 @@ export interface StartWorker {
   /** The certificate, where there is TLS. */
   readonly tls?: TlsOfWorker | undefined;
   readonly shared: SharedMemory;
+  /** The users' keys, as text; absent where there are none. */
+  readonly keys?: string;
 }
 
 /** A certificate with its key, and its end in milliseconds since 1970. */
@@ -45,6 +49,8 @@ export type ToWorker =
   | { readonly type: "check"; readonly check: number }
   /** New connections get another certificate. */
   | { readonly type: "certificate"; readonly tls: TlsOfWorker }
+  /** The users' keys have changed. */
+  | { readonly type: "keys"; readonly keys: string }
   /** Tells the worker to stop gracefully (S-DRN-1); answered by `stopped`. */
   | { readonly type: "stop" };
 
@@ -75,6 +81,7 @@ interface WorkerScope {
 /** A worker that has started; its disposal stops it gracefully. */
 interface Running extends AsyncDisposable {
   readonly readiness: Readiness;
+  readonly keys: Keyring | undefined;
   changeCertificate(tls: TlsOfWorker): Promise<void>;
 }
 
@@ -94,6 +101,9 @@ function answerParent(scope: WorkerScope): void {
       }
       case "certificate":
         return await (await running)?.changeCertificate(message.tls);
+      case "keys":
+        (await running)?.keys?.replace(readLines(message.keys, "keys"));
+        break;
       case "stop":
         await (await running)?.[Symbol.asyncDispose]();
         scope.postMessage({ type: "stopped" });
@@ -104,7 +114,7 @@ function answerParent(scope: WorkerScope): void {
 }
 
 async function start(
-  { worker, config, allEvents, tls, shared }: StartWorker,
+  { worker, config, allEvents, tls, shared, keys: text }: StartWorker,
   scope: WorkerScope,
 ): Promise<Running | undefined> {
   const log = createLogger((event) => postLine(scope, event), config.logging.level).child({
@@ -117,8 +127,9 @@ async function start(
   );
   try {
     await using opened = new AsyncDisposableStack();
+    const keys = text === undefined ? undefined : new Keyring(readLines(text, "keys"));
     const parts = opened.use(
-      await openParts(config, log, events, new SharedBudgetLedger(shared, worker), tls),
+      await openParts(config, log, events, keys, new SharedBudgetLedger(shared, worker), tls),
     );
     opened.use(keepServing(log));
     const connectionCount = new SharedConnectionCount(shared, worker);
@@ -133,7 +144,7 @@ async function start(
     const certificateUntil = () => until ?? Infinity;
     const readiness = new Readiness({ server, storage, store, certificateUntil }, log);
     return Object.assign(opened.move(), {
-      readiness,
+      ...{ readiness, keys },
       async changeCertificate(tls: TlsOfWorker) {
         await server.changeCertificate(tls);
         until = tls.notAfter;

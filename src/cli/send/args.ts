@@ -131,8 +131,9 @@ export async function withServerOperand(
   asked: SendArgs,
   isFile: (path: string) => Promise<boolean>,
 ): Promise<SendArgs> {
-  if (asked.addressFile === STDIN && asked.files.includes(STDIN)) {
-    throw usageError(["- is standard input: of FILE or of --address-file"], SEND.name);
+  const { addressFile, keyFile, files: operands } = asked;
+  if ([addressFile, keyFile, ...operands].filter((each) => each === STDIN).length > 1) {
+    throw usageError(["- is standard input, which can be read once"], SEND.name);
   }
   const [first = "", ...files] = asked.files;
   const isUrl = isServerUrl(first);
@@ -158,8 +159,15 @@ export async function withServerOperand(
 
 /** @throws {FxferError} `usage` if what was asked for does not go together. */
 function mustFit(asked: SendArgs): SendArgs {
-  if (!asked.allowV1 || !asked.tls) return asked;
-  throw usageError(["--allow-v1 does not go with TLS, which version 1 servers lack"], SEND.name);
+  const { allowV1, tls, key, keyFile, mac } = asked;
+  const hasKey = key !== undefined || keyFile !== undefined;
+  const faults = [
+    ...(allowV1 && tls ? ["--allow-v1 does not go with TLS, which version 1 servers lack"] : []),
+    ...(allowV1 && hasKey ? ["--allow-v1: version 1 has no keys"] : []),
+    ...(mac && !hasKey ? ["--mac needs a key"] : []),
+  ];
+  if (faults.length > 0) throw usageError(faults, SEND.name);
+  return asked;
 }
 
 /** Checks the flags of `fxfer send`. @throws {FxferError} `usage` with every fault at once. */
