@@ -22,12 +22,12 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   session: [],
   store: ["session"],
   storage: [],
-  tls: [],
   keys: [],
+  tls: [],
   handler: ["protocol", "session", "store", "storage", "keys"],
   migration: ["session", "store", "storage", "handler"],
-  server: ["protocol", "handler", "session", "tls", "keys", "?store", "?storage"],
-  client: ["protocol", "session", "tls", "keys"],
+  server: ["protocol", "handler", "session", "keys", "tls", "?store", "?storage"],
+  client: ["protocol", "session", "keys", "tls"],
   admin: ["?store", "?storage", "?server"],
   config: [],
   chaos: [],
@@ -38,7 +38,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   trace: [],
   terminal: [],
   redis: ["config", "?store"],
-  app: ["config", "tls", "server", "keys", "storage", "store", "redis", "admin", "terminal"],
+  app: ["config", "keys", "tls", "server", "storage", "store", "redis", "admin", "terminal"],
 };
 
 /** These may import every folder: they are commands, made of all the rest. */

@@ -58,11 +58,11 @@ export async function openParts(
     ledger: opened.use(await openLedger(config, redis ?? await redisOf(config, opened, log))),
     mac: config.security.mac,
   };
-  const secure = tls && { ...tls, port: config.server.tls.port, reloadable: true };
+  const secure = tls && { tls: { ...tls, port: config.server.tls.port, reloadable: true } };
   const options = {
     ...serveOptions(config),
-    ...omitUndefined({ store, security, tls: secure }),
-    ...{ storage, log, events },
+    ...omitUndefined({ store, security }),
+    ...{ ...secure, storage, log, events },
   };
   return Object.assign(opened.move(), { options });
 }

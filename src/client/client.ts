@@ -123,7 +123,7 @@ function discard(source: SourceInput): void {
  */
 export async function connect(options: ConnectOptions = {}): Promise<Client> {
   const { port = usesTls(options) ? 65433 : 65432, signal } = options;
-  const allowV1 = options.allowV1 === true && !usesTls(options) && options.key === undefined; // S-TLS-3
+  const allowV1 = options.allowV1 === true && !usesTls(options); // S-TLS-3
   const hostname = parseHost(options.hostname ?? "127.0.0.1");
   if (hostname === undefined) {
     throw new RangeError("Cannot connect: hostname must be a name or an address, without a port");
@@ -142,7 +142,7 @@ export async function connect(options: ConnectOptions = {}): Promise<Client> {
   try {
     await session.start();
   } catch (error) {
-    if (!(error instanceof NotVersion2) || error.isOther || !allowV1) {
+    if (!(error instanceof NotVersion2) || error.isOther || !allowV1 || resolved.key) {
       unlisten();
       throw error;
     }

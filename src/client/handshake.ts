@@ -91,7 +91,8 @@ export function handshakeRequest(
   return {
     id,
     mode,
-    allowV1: options.allowV1 === true && !usesTls(options) && key === undefined && !attachedBefore, // S-TLS-3
+    // S-TLS-3: nobody is brought down to a version that proves and encrypts nothing.
+    allowV1: options.allowV1 === true && !usesTls(options) && !attachedBefore && key === undefined,
     key,
     wantToken: wantToken && key === undefined && (id === null || clean),
     wantMac,

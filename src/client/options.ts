@@ -42,10 +42,10 @@ export function resolveOptions(options: ConnectOptions): ResolvedOptions {
   if (limitRate !== undefined && !(limitRate > 0 && limitRate < Infinity)) {
     throw new RangeError("Cannot connect: limitRate must be a number above 0");
   }
+  const { tls = false } = options;
   if (options.wantMac === true && options.key === undefined) {
     throw new RangeError("Cannot connect: wantMac needs a key");
   }
-  const { tls = false } = options;
   return {
     retries,
     retryDelayMs: (failures, retryAfterMs) => retryDelay(failures, backoff, random(), retryAfterMs),

@@ -46,7 +46,8 @@ export interface ParentOptions {
 
 /** Serves with several workers until stopped; returns the exit code. */
 export async function serveWorkers(options: ParentOptions): Promise<number> {
-  const { config, certificate, keys, workers, sink, log, events, output } = options;
+  const { config, certificate, workers, trace: allEvents, sink, log, events, output, keys } =
+    options;
   await mustReadItself();
   const { host, port: wanted, tls, drain_timeout } = config.server;
   using held = new DisposableStack();
@@ -59,15 +60,16 @@ export async function serveWorkers(options: ParentOptions): Promise<number> {
     workers,
     spawn: (worker, life) =>
       spawnWorker(WORKER_MODULE, {
-        ...{ ...start, worker, allEvents: options.trace, shared },
-        ...omitUndefined({ tls: certificate?.current, keys: keys?.text }),
+        ...{ ...start, worker, allEvents, shared },
+        tls: certificate?.current,
+        ...omitUndefined({ keys: keys?.text }),
       }, life),
     reclaim: (worker) => reclaim(shared, worker),
     sink,
     events,
     stopMs: drain_timeout * 1000 + GOODBYE_MS,
   });
-  keys?.onChange((text) => pool.post({ type: "keys", keys: text }));
+  keys?.onChange((text) => pool.tell({ type: "keys", keys: text }));
   using _signals = onStop((signal) => {
     events.emit({ type: "server.signal", signal });
     pool.stop();
@@ -79,9 +81,9 @@ export async function serveWorkers(options: ParentOptions): Promise<number> {
     await using _health = listenForHealth(config, events, pool, log);
     const { hostname, tier, durability } = listening;
     const where = { hostname, tier, durability, workers };
-    const shown = { ...ports, certificate: certificate?.current };
-    announce(where, shown, config, events, log, output, keys?.lines().length);
-    await certificate?.watch(async (tls) => await pool.post({ type: "certificate", tls }));
+    const all = { ...ports, certificate: certificate?.current };
+    announce(where, all, config, events, log, output, keys?.lines().length);
+    await certificate?.watch(async (tls) => await pool.tell({ type: "certificate", tls }));
     if (listening.uploadIdsApart === true) {
       // S-TRF-9 in part: what another worker has stored cannot be read here.
       log.warn("workers.upload_ids_apart", { needs: "--allow-read=<storage folder>" });

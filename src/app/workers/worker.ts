@@ -81,8 +81,8 @@ interface WorkerScope {
 /** A worker that has started; its disposal stops it gracefully. */
 interface Running extends AsyncDisposable {
   readonly readiness: Readiness;
-  readonly keys: Keyring | undefined;
   changeCertificate(tls: TlsOfWorker): Promise<void>;
+  readonly keys: Keyring | undefined;
 }
 
 function answerParent(scope: WorkerScope): void {
@@ -144,7 +144,8 @@ async function start(
     const certificateUntil = () => until ?? Infinity;
     const readiness = new Readiness({ server, storage, store, certificateUntil }, log);
     return Object.assign(opened.move(), {
-      ...{ readiness, keys },
+      readiness,
+      keys,
       async changeCertificate(tls: TlsOfWorker) {
         await server.changeCertificate(tls);
         until = tls.notAfter;
