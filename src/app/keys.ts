@@ -63,6 +63,11 @@ export class KeySource implements Disposable {
     return source;
   }
 
+  /** Keys that the program has already. */
+  static of(text: string, log: Logger): KeySource {
+    return new KeySource(undefined, text, log);
+  }
+
   /** The name of the source, for errors. */
   get name(): string {
     return this.#path ?? "standard input";

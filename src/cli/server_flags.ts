@@ -11,6 +11,7 @@ import { FxferError, reasonOf } from "../errors.ts";
 import { mustBePrivate, parseKey } from "../keys/mod.ts";
 import { omitUndefined } from "../omit_undefined.ts";
 import { isPin, isServerUrl, parseServerUrl, readCertificates } from "../tls/mod.ts";
+import { LATE, within } from "../within.ts";
 import { type OptionSpec, type ParsedArgs, usageError } from "./args.ts";
 import { readKeyFile } from "./key_file.ts";
 import { cannot, mustRead, whyUnreadable } from "./local.ts";
@@ -160,19 +161,43 @@ export function withServer(
   };
 }
 
-/** Reads the address of `--address-file`, if there is one. @throws {FxferError} It cannot be used. */
+/**
+ * Reads the address of `--address-file`, if there is one. Of several lines, which `serve --share` writes for a
+ * machine with several addresses, the first counts that a server accepts a connection at.
+ *
+ * @throws {FxferError} It cannot be used.
+ */
 export async function withAddressFile(asked: AskedServer, command: string): Promise<AskedServer> {
   const { addressFile: file } = asked;
   if (file === undefined) return asked;
   const text = (file === "-" ? await readInput() : await readPrivate(file)).trim();
-  const source = file === "-" ? "standard input" : file;
-  const named = isServerUrl(text) ? parseServerUrl(text) : {
-    fault: "it holds no address such as fxfers://… alone",
-  };
   const refuse = (fault: string): never => {
+    const source = file === "-" ? "standard input" : file;
     throw usageError([`--address-file: ${source}: ${fault}`], command);
   };
-  return "fault" in named ? refuse(named.fault) : withServer(asked, named, refuse);
+  const servers = text.split("\n").map((line) => {
+    if (!isServerUrl(line.trim())) return refuse("it holds no address such as fxfers://… alone");
+    const named = parseServerUrl(line);
+    return "fault" in named ? refuse(named.fault) : withServer(asked, named, refuse);
+  });
+  return servers.length === 1 ? servers[0]! : await firstThere(servers);
+}
+
+/** How long a server may take to accept before the first one is taken as it is. */
+const ACCEPT_MS = 3000;
+
+async function firstThere(servers: readonly AskedServer[]): Promise<AskedServer> {
+  const over = new AbortController();
+  const tries = servers.map(async (server) => {
+    const { host: hostname, port } = server;
+    (await Deno.connect({ hostname, port, signal: over.signal })).close();
+    return server;
+  });
+  const first = Promise.any(tries).catch(() => servers[0]!);
+  const found = await within(ACCEPT_MS, first);
+  over.abort();
+  await Promise.allSettled(tries);
+  return found === LATE ? servers[0]! : found;
 }
 
 async function readInput(): Promise<string> {
