@@ -93,9 +93,8 @@ async function runServe(args: ParsedArgs, output: Output): Promise<number> {
     }
   }
   const pair = certificate?.current;
-  await using parts = await openParts(
-    ...[config, log, events, keys && keyringOf(keys), undefined, pair] as const,
-  );
+  const keyring = keys && keyringOf(keys);
+  await using parts = await openParts(config, log, events, keyring, undefined, pair);
   await using server = listenToServe(config, () => serve(parts.options));
   const { storage, store } = parts.options;
   const certificateUntil = () => certificate?.current.notAfter ?? Infinity;
