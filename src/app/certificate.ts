@@ -10,6 +10,7 @@ import {
   readServerCertificate,
   type ServerCertificate,
 } from "../tls/mod.ts";
+import { stateFolder } from "./parts.ts";
 
 /** How often the files are looked at. */
 const LOOK_MS = 2000;
@@ -78,7 +79,8 @@ export class Certificate implements Disposable {
 
   /** Whether the files have changed since the last look; undefined where there are none. */
   async #look(): Promise<boolean | undefined> {
-    const files = certificateFiles(this.#parts.config.server.tls, this.#parts.config.storage.path);
+    const { config } = this.#parts;
+    const files = certificateFiles(config.server.tls, stateFolder(config));
     try {
       const infos = await Promise.all(files.map((file) => Deno.stat(file)));
       if (infos.length === 0) return undefined;
@@ -119,13 +121,12 @@ export function certificateFacts(
   return isOwn ? { pin } : { until: new Date(notAfter).toISOString() };
 }
 
-async function open(
-  { server: { tls: { certificate, key, names } }, storage }: Config,
-  log: Logger,
-): Promise<ServerCertificate> {
+async function open(config: Config, log: Logger): Promise<ServerCertificate> {
+  const { certificate, key, names } = config.server.tls;
   if (certificate === "self") {
-    const { certificate: own, isKept } = await keepOwnCertificate(storage.path, names);
-    if (!isKept) log.warn("certificate.not_kept", { needs: `--allow-read=${storage.path}` });
+    const folder = stateFolder(config);
+    const { certificate: own, isKept } = await keepOwnCertificate(folder, names);
+    if (!isKept) log.warn("certificate.not_kept", { needs: `--allow-read=${folder}` });
     return own;
   }
   if (certificate !== "-") {

@@ -32,7 +32,7 @@
  * fxfer send 'fxfers://192.0.2.10?pin=3f0a…' photo.png
  * ```
  *
- * The first line logs the pin. The certificate and its key are `.tls.pem` in the storage folder; who
+ * The first line logs the pin. The certificate and its key are `.tls.pem` in the storage folder (or `storage.state`); who
  * copies the file to another server gives that server the same pin. A server without permission to read
  * its folder cannot read the file again and so has another pin after each start, which it says. It gets
  * a lasting one with `server.tls.certificate=-`, which reads certificate and key from standard input:

@@ -1,5 +1,6 @@
 /** `fxfer serve --share`: the key, the address to send to, and the end. @module */
 import { parseAddress } from "../../address.ts";
+import { stateFolder } from "../../app/mod.ts";
 import type { Config } from "../../config/mod.ts";
 import { FxferError, reasonOf } from "../../errors.ts";
 import type { Events } from "../../events.ts";
@@ -18,7 +19,7 @@ import { formatServerUrl, type ServerCertificate } from "../../tls/mod.ts";
 import { localError, readable } from "../local.ts";
 import type { ShareArgs } from "./args.ts";
 
-/** The file in the storage folder that keeps the key, so that an address stays valid. */
+/** The file in the state folder that keeps the key, so that an address stays valid. */
 const KEY_FILE = ".share.key";
 
 /** A share that is about to begin. */
@@ -45,10 +46,10 @@ export class Share {
    * @throws {FxferError} `config_invalid` if the addresses of this machine are unknown; `unauthorized` or
    * `local_io` if the key of the last share cannot be used.
    */
-  static async open(asked: ShareArgs, { server, storage }: Config): Promise<Share> {
-    const hosts = await hostsOf(server.host);
+  static async open(asked: ShareArgs, config: Config): Promise<Share> {
+    const hosts = await hostsOf(config.server.host);
     const isShort = asked.once || asked.forMs !== undefined;
-    return new Share(asked, hosts, isShort ? newKey("share") : await keptKey(storage.path));
+    return new Share(asked, hosts, isShort ? newKey("share") : await keptKey(stateFolder(config)));
   }
 
   /** The text of a file of keys with this one in it. */
