@@ -1,6 +1,6 @@
 /** The certificate of the running server: opened at the start, and read again when it may have changed. @module */
 import type { Config } from "../config/mod.ts";
-import { FxferError, reasonOf } from "../errors.ts";
+import { FxferError } from "../errors.ts";
 import type { Events } from "../events.ts";
 import type { Logger } from "../log.ts";
 import {
@@ -10,13 +10,11 @@ import {
   readServerCertificate,
   type ServerCertificate,
 } from "../tls/mod.ts";
+import { pemOfInput } from "./input.ts";
 import { stateFolder } from "./parts.ts";
 
 /** How often the files are looked at. */
 const LOOK_MS = 2000;
-
-/** A certificate and its key in PEM are shorter than this. */
-const MAX_INPUT = 1024 * 1024;
 
 /** What {@linkcode Certificate} works with. */
 interface Parts {
@@ -132,26 +130,6 @@ async function open(config: Config, log: Logger): Promise<ServerCertificate> {
   if (certificate !== "-") {
     return await readServerCertificate(certificate, key === "same" ? undefined : key);
   }
-  const text = await readInput();
+  const text = await pemOfInput();
   return checkServerCertificate({ certificate: text, key: text }, "standard input");
-}
-
-/** Standard input to its end, which no permission is needed for. */
-async function readInput(): Promise<string> {
-  const cannot = (why: string, cause?: unknown) =>
-    new FxferError("unauthorized", `Cannot read certificate from standard input: ${why}`, {
-      cause,
-    });
-  if (Deno.stdin.isTerminal()) throw cannot("it is a terminal (add < FILE)");
-  const chunks: Uint8Array<ArrayBuffer>[] = [];
-  let length = 0;
-  try {
-    for await (const chunk of Deno.stdin.readable) {
-      chunks.push(chunk);
-      if ((length += chunk.length) > MAX_INPUT) throw new RangeError("it is too long");
-    }
-  } catch (cause) {
-    throw cannot(reasonOf(cause), cause);
-  }
-  return await new Blob(chunks).text();
 }

@@ -20,6 +20,7 @@ import {
 import type { Logger } from "../log.ts";
 import type { RedisClient } from "../store/mod.ts";
 import { escapeControls } from "../text.ts";
+import { keysOfInput } from "./input.ts";
 
 /** How often the file is looked at, in milliseconds: a key that is taken away ends within a second (S-KEY-6). */
 const LOOK_MS = 400;
@@ -56,7 +57,7 @@ export class KeySource implements Disposable {
   static async open(config: Config, log: Logger): Promise<KeySource | undefined> {
     const { keys } = config.security;
     if (keys === "off") return undefined;
-    if (keys === "-") return new KeySource(undefined, await readStdin(), log);
+    if (keys === "-") return new KeySource(undefined, await keysOfInput(), log);
     const { text, look } = await readFile(keys);
     const source = new KeySource(keys, text, log);
     source.#seen = look;
@@ -147,20 +148,6 @@ async function readFile(path: string): Promise<{ readonly text: string; readonly
       : reasonOf(cause);
     throw refused(`Cannot read ${name}: ${words}`, cause);
   }
-}
-
-async function readStdin(): Promise<string> {
-  if (Deno.stdin.isTerminal()) {
-    throw refused("Cannot read keys: standard input is a terminal (fxfer serve --keys - < FILE)");
-  }
-  const parts: Uint8Array[] = [];
-  let size = 0;
-  for await (const part of Deno.stdin.readable) {
-    parts.push(part);
-    size += part.length;
-    if (size > MAX_BYTES) throw refused("Cannot read keys: standard input is too large for them");
-  }
-  return await new Blob(parts as BlobPart[]).text();
 }
 
 function warnOfExpired(lines: readonly KeyLine[], log: Logger): void {

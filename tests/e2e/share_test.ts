@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { listFiles, listStored } from "../helpers/files.ts";
 import { fxfer, type Running, start } from "../helpers/fxfer.ts";
+import { FLAGS_W } from "../helpers/program.ts";
 import { Random } from "../helpers/random.ts";
 import { findProgram, testWith } from "../helpers/require.ts";
 import { until } from "../helpers/serving.ts";
@@ -161,6 +162,32 @@ Deno.test("the flags of --share are refused alone and with what they make themse
     const { code, err } = await fxfer(["serve", ...args], { cwd: at.path });
     assert.deepEqual([code, err], [1, `fxfer: ${faults} (see fxfer serve --help)\n`]);
   }
+});
+
+Deno.test({
+  name: "--share works in the sandbox, where its key and certificate last as long as it does",
+  ignore,
+}, async () => {
+  if (Deno.env.get("FXFER_BIN")) return; // its permissions are baked in
+  await using at = await TempDir.make();
+  await using from = await folder();
+  const options = { cwd: at.path, flags: FLAGS_W };
+  const run = start(["serve", "--share", ...HOST], options);
+  const address = await run.output.wait(
+    (line) => line.startsWith("fxfers://"),
+    "the address",
+    20_000,
+  );
+  const sent = await fxfer(["send", "-q", address, "photo.png"], { cwd: from.path });
+  assert.deepEqual([sent.code, sent.err], [0, ""]);
+  await end(run);
+  assert.equal((await listStored(at.join("storage"))).length, 1);
+  const nowhere = await fxfer(["serve", "--share", "-q"], options);
+  assert.deepEqual([nowhere.code, nowhere.err], [
+    1,
+    "fxfer: Cannot share: the addresses of this machine are unknown; name the one to listen on with " +
+    "--host, or run with --allow-sys=networkInterfaces\n",
+  ]);
 });
 
 /** Whether this user may record what crosses the loopback interface. */
