@@ -14,7 +14,7 @@ const MAX_REFUSING = 200;
 /** What a refused or stopped client waits before it comes back, in milliseconds. */
 export const RETRY_MS = 1000;
 
-/** The refusal of a connection. @param limit The setting that is reached. */
+/** The refusal of a connection for which there is no place. @param limit The setting that is reached. */
 export function tooMany(limit: string): FxferError {
   return new FxferError("too_many_connections", `Cannot accept: ${limit} are open`, {
     fields: { retry_after_ms: RETRY_MS },
