@@ -8,9 +8,12 @@ import { parseEndpoint, parseHost } from "../address.ts";
 import type { ConnectOptions } from "../client/mod.ts";
 import { SETTINGS } from "../config/mod.ts";
 import { FxferError, reasonOf } from "../errors.ts";
+import { mustBePrivate, parseKey } from "../keys/mod.ts";
 import { omitUndefined } from "../omit_undefined.ts";
 import { isPin, isServerUrl, parseServerUrl, readCertificates } from "../tls/mod.ts";
+import { LATE, within } from "../within.ts";
 import { type OptionSpec, type ParsedArgs, usageError } from "./args.ts";
+import { readKeyFile } from "./key_file.ts";
 import { cannot, mustRead, whyUnreadable } from "./local.ts";
 
 /** The flags. */
@@ -32,6 +35,9 @@ export const SERVER_OPTIONS: Readonly<Record<string, OptionSpec>> = {
     value: "FILE",
     help: "Read the server's address from a file, or - for standard input",
   },
+  "key-file": { value: "FILE", help: "File with your key, mode 0600; - for standard input" },
+  key: { value: "KEY", help: "Your key itself, which others on this machine can see" },
+  mac: { help: "Ask for codes that show that no frame was changed; needs a key" },
 };
 
 /** The server that the user named. */
@@ -48,8 +54,11 @@ export interface AskedServer {
   readonly pin?: string;
   /** Files with certificates of authorities. */
   readonly ca: readonly string[];
-  /** The key, as text. */
+  /** The user's key; absent where it is in a file, or there is none. */
   readonly key?: string;
+  readonly keyFile?: string;
+  /** Whether every frame is to have a code. */
+  readonly mac: boolean;
   /** Where the address stands; `-` is standard input. */
   readonly addressFile?: string;
 }
@@ -91,6 +100,13 @@ export function readServerFlags(args: ParsedArgs): AskedServer {
   });
   const lowerPin = (text: string) => isPin(text.toLowerCase()) ? text.toLowerCase() : undefined;
   const pin = args.read("pin", "64 hex digits", lowerPin);
+  const key = args.text("key");
+  // The fault does not repeat the text, which may be most of a secret.
+  if (key !== undefined && !isKey(key)) args.fault("--key: wanted fxfer_<name>_<43 characters>");
+  const keyFile = args.text("key-file");
+  if (key !== undefined && keyFile !== undefined) {
+    args.fault("--key and --key-file name a key each");
+  }
   const base: AskedServer = {
     host: SETTINGS.get("server.host")!.default as string,
     port: 0,
@@ -98,7 +114,8 @@ export function readServerFlags(args: ParsedArgs): AskedServer {
     portInHost: false,
     tls: args.has("tls") || args.has("pin") || args.has("ca"),
     ca: args.list("ca"),
-    ...omitUndefined({ portFlag: port, pin, addressFile: args.text("address-file") }),
+    ...omitUndefined({ portFlag: port, pin, key, keyFile, addressFile: args.text("address-file") }),
+    mac: args.has("mac"),
   };
   if (base.hostAsked && base.addressFile !== undefined) {
     args.fault("--host and --address-file name a server each");
@@ -107,6 +124,15 @@ export function readServerFlags(args: ParsedArgs): AskedServer {
   if (named === undefined || !("fault" in named)) return withServer(base, named, fault);
   fault(named.fault);
   return base;
+}
+
+function isKey(text: string): boolean {
+  try {
+    parseKey(text);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Puts a server that was named in the place of the one before. @param fault Called with what contradicts. */
@@ -122,6 +148,9 @@ export function withServer(
   if (named?.pin !== undefined && asked.pin !== undefined && named.pin !== asked.pin) {
     fault("it and --pin name a pin each");
   }
+  if (named?.key !== undefined && (asked.key ?? asked.keyFile) !== undefined) {
+    fault(`it and ${asked.key === undefined ? "--key-file" : "--key"} name a key each`);
+  }
   return {
     ...asked,
     tls,
@@ -132,19 +161,43 @@ export function withServer(
   };
 }
 
-/** Reads the address of `--address-file`, if there is one. @throws {FxferError} It cannot be used. */
+/**
+ * Reads the address of `--address-file`, if there is one. Of several lines, which `serve --share` writes for a
+ * machine with several addresses, the first counts that a server accepts a connection at.
+ *
+ * @throws {FxferError} It cannot be used.
+ */
 export async function withAddressFile(asked: AskedServer, command: string): Promise<AskedServer> {
   const { addressFile: file } = asked;
   if (file === undefined) return asked;
   const text = (file === "-" ? await readInput() : await readPrivate(file)).trim();
-  const source = file === "-" ? "standard input" : file;
-  const named = isServerUrl(text) ? parseServerUrl(text) : {
-    fault: "it holds no address such as fxfers://… alone",
-  };
   const refuse = (fault: string): never => {
+    const source = file === "-" ? "standard input" : file;
     throw usageError([`--address-file: ${source}: ${fault}`], command);
   };
-  return "fault" in named ? refuse(named.fault) : withServer(asked, named, refuse);
+  const servers = text.split("\n").map((line) => {
+    if (!isServerUrl(line.trim())) return refuse("it holds no address such as fxfers://… alone");
+    const named = parseServerUrl(line);
+    return "fault" in named ? refuse(named.fault) : withServer(asked, named, refuse);
+  });
+  return servers.length === 1 ? servers[0]! : await firstThere(servers);
+}
+
+/** How long a server may take to accept before the first one is taken as it is. */
+const ACCEPT_MS = 3000;
+
+async function firstThere(servers: readonly AskedServer[]): Promise<AskedServer> {
+  const over = new AbortController();
+  const tries = servers.map(async (server) => {
+    const { host: hostname, port } = server;
+    (await Deno.connect({ hostname, port, signal: over.signal })).close();
+    return server;
+  });
+  const first = Promise.any(tries).catch(() => servers[0]!);
+  const found = await within(ACCEPT_MS, first);
+  over.abort();
+  await Promise.allSettled(tries);
+  return found === LATE ? servers[0]! : found;
 }
 
 async function readInput(): Promise<string> {
@@ -157,21 +210,28 @@ async function readPrivate(file: string): Promise<string> {
   await mustRead(file);
   const text = await Deno.readTextFile(file).catch(cannot(`read ${file}`, whyUnreadable));
   const { mode } = await Deno.stat(file);
-  const isOpen = Deno.build.os !== "windows" && mode !== null && (mode & 0o077) !== 0;
-  if (!isOpen || !text.includes("@")) return text;
-  throw new FxferError(
-    "unauthorized",
-    `Cannot use ${file}: others may read the key in it (chmod 600 ${file})`,
-  );
+  if (!text.includes("@")) return text;
+  try {
+    mustBePrivate(mode, file);
+    return text;
+  } catch (cause) {
+    throw new FxferError("unauthorized", reasonOf(cause), { cause });
+  }
 }
 
-/** The options of `connect` for the server that the user named. @throws {FxferError} `local_io` by `--ca`. */
+/**
+ * The options of `connect` for the server that the user named.
+ *
+ * @throws {FxferError} `local_io` or `unauthorized` by the files with authorities and keys.
+ */
 export async function connectOptions(
-  { host: hostname, port, tls, pin, ca }: AskedServer,
-): Promise<Pick<ConnectOptions, "hostname" | "port" | "tls">> {
-  if (!tls) return { hostname, port };
+  { host: hostname, port, tls, pin, ca, key: text, keyFile, mac }: AskedServer,
+): Promise<Pick<ConnectOptions, "hostname" | "port" | "tls" | "key" | "wantMac">> {
+  const key = text ?? (keyFile && await readKeyFile(keyFile));
+  const proof = omitUndefined({ key, wantMac: mac || undefined });
+  if (!tls) return { hostname, port, ...proof };
   const caCerts = await Promise.all(ca.map(readAuthority));
-  return { hostname, port, tls: { caCerts, ...omitUndefined({ pin }) } };
+  return { hostname, port, ...proof, tls: { caCerts, ...omitUndefined({ pin }) } };
 }
 
 async function readAuthority(file: string): Promise<string> {

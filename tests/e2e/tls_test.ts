@@ -1,6 +1,6 @@
 /** The program with TLS: its certificates, `fxfer send`, wrong servers, and certificates that change. */
 import assert from "node:assert/strict";
-import { makeOwnCertificate } from "../../mod.ts";
+import { formatKey, makeOwnCertificate, newKey } from "../../mod.ts";
 import { issue } from "../helpers/certificates.ts";
 import { listStored, storedSha256 } from "../helpers/files.ts";
 import { freePort } from "../helpers/free_port.ts";
@@ -54,12 +54,22 @@ Deno.test("S-TLS-1 in the sandbox the certificate is a new one and says so, or c
     pins.add((await server.event("server.listening")).pin);
   }
   assert.equal(pins.size, 2);
+  // Users' keys may come on the same input.
   const own = await makeOwnCertificate();
-  await write(dir.join("tls.pem"), own);
-  const set = { ...TLS, "server.tls.certificate": "-" };
-  const wrap = ["sh", "-c", 'exec "$@" < tls.pem', "sh"];
+  const key = formatKey(newKey("anna"));
+  const secrets = `# users\n${key}\n${own.key}${own.certificate}`;
+  await Deno.writeTextFile(dir.join("secrets"), secrets, { mode: 0o600 });
+  const set = { ...TLS, "server.tls.certificate": "-", "security.keys": "-" };
+  const wrap = ["sh", "-c", 'exec "$@" < secrets', "sh"];
   await using server = await Program.serve({ cwd: dir.path, set, flags: FLAGS_W, wrap });
-  assert.equal((await server.event("server.listening")).pin, own.pin);
+  const { tls_port, pin } = await server.event("server.listening");
+  assert.equal(pin, own.pin);
+  await using from = await sender();
+  const place = `127.0.0.1:${tls_port}?pin=${pin}`;
+  const send = ["send", "-q", "photo.png", "--host"];
+  const known = await fxfer([...send, `fxfers://${key}@${place}`], { cwd: from.path });
+  assert.deepEqual([known.code, known.err], [0, ""]);
+  assert.equal((await fxfer([...send, `fxfers://${place}`], { cwd: from.path })).code, 4);
 });
 
 Deno.test("S-TLS-2 a wrong server: one sentence that says what to do, exit code 4, nothing is stored", async () => {
@@ -239,7 +249,7 @@ Deno.test("S-URL-1 the address may stand in a file or on standard input, and one
   const twice = await fxfer([...send, "-", "--address-file=-"], { ...options, stdin });
   assert.equal(
     twice.err,
-    "fxfer: - is standard input: of FILE or of --address-file (see fxfer send --help)\n",
+    "fxfer: - is standard input, which can be read once (see fxfer send --help)\n",
   );
 
   const key = `fxfer_anna_${"A".repeat(42)}E`;
@@ -248,7 +258,8 @@ Deno.test("S-URL-1 the address may stand in a file or on standard input, and one
   });
   const open = await fxfer([...send, "--address-file", "keyed"], options);
   if (Deno.build.os !== "windows") {
-    const why = "fxfer: Cannot use keyed: others may read the key in it (chmod 600 keyed)\n";
+    const why =
+      "fxfer: Cannot use keyed: others may read it, and it holds secrets (chmod 600 keyed)\n";
     assert.deepEqual([open.code, open.err], [4, why]);
   }
   await Deno.writeTextFile(from.join("address"), `${key} and more`);

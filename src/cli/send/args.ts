@@ -2,7 +2,6 @@
 import { parseEndpoint } from "../../address.ts";
 import { DEFAULT_RETRIES } from "../../client/mod.ts";
 import { readBytes } from "../../config/mod.ts";
-import { parseKey } from "../../keys/mod.ts";
 import { omitUndefined } from "../../omit_undefined.ts";
 import { MAX_COMPONENT_BYTES } from "../../protocol/mod.ts";
 import { isServerUrl } from "../../tls/mod.ts";
@@ -46,9 +45,6 @@ export const SEND: CommandSpec = {
     },
     name: { value: "NAME", help: "Name to give to the server instead of the file's own" },
     type: { value: "TYPE", help: "Media type, such as image/png, instead of that of the name" },
-    "key-file": { value: "FILE", help: "File with your key, mode 0600; - for standard input" },
-    key: { value: "KEY", help: "Your key itself, which others on this machine can see" },
-    mac: { help: "Ask for codes that show that no frame was changed; needs a key" },
     "allow-v1": { help: "Go on with a version 1 server, which confirms nothing (exit code 6)" },
     retries: {
       value: "N",
@@ -101,10 +97,6 @@ export interface SendArgs extends AskedServer {
   readonly name?: string;
   /** `type/subtype`. */
   readonly type?: string;
-  /** The user's key; absent where it is in a file, or there is none. */
-  readonly key?: string;
-  readonly keyFile?: string;
-  readonly mac: boolean;
   readonly allowV1: boolean;
   /** Tries after the first. */
   readonly retries: number;
@@ -139,8 +131,9 @@ export async function withServerOperand(
   asked: SendArgs,
   isFile: (path: string) => Promise<boolean>,
 ): Promise<SendArgs> {
-  if (asked.addressFile === STDIN && asked.files.includes(STDIN)) {
-    throw usageError(["- is standard input: of FILE or of --address-file"], SEND.name);
+  const { addressFile, keyFile, files: operands } = asked;
+  if ([addressFile, keyFile, ...operands].filter((each) => each === STDIN).length > 1) {
+    throw usageError(["- is standard input, which can be read once"], SEND.name);
   }
   const [first = "", ...files] = asked.files;
   const isUrl = isServerUrl(first);
@@ -166,17 +159,15 @@ export async function withServerOperand(
 
 /** @throws {FxferError} `usage` if what was asked for does not go together. */
 function mustFit(asked: SendArgs): SendArgs {
-  if (!asked.allowV1 || !asked.tls) return asked;
-  throw usageError(["--allow-v1 does not go with TLS, which version 1 servers lack"], SEND.name);
-}
-
-function isKey(text: string): boolean {
-  try {
-    parseKey(text);
-    return true;
-  } catch {
-    return false;
-  }
+  const { allowV1, tls, key, keyFile, mac } = asked;
+  const hasKey = key !== undefined || keyFile !== undefined;
+  const faults = [
+    ...(allowV1 && tls ? ["--allow-v1 does not go with TLS, which version 1 servers lack"] : []),
+    ...(allowV1 && hasKey ? ["--allow-v1: version 1 has no keys"] : []),
+    ...(mac && !hasKey ? ["--mac needs a key"] : []),
+  ];
+  if (faults.length > 0) throw usageError(faults, SEND.name);
+  return asked;
 }
 
 /** Checks the flags of `fxfer send`. @throws {FxferError} `usage` with every fault at once. */
@@ -209,25 +200,10 @@ export function readSendArgs(args: ParsedArgs): SendArgs {
     args.fault("- is standard input and can be sent once");
   }
   if (files.includes("")) args.fault("FILE is empty");
-  const key = args.text("key");
-  // The fault does not repeat the text, which may be most of a secret.
-  if (key !== undefined && !isKey(key)) args.fault("--key: wanted fxfer_<name>_<43 characters>");
-  const keyFile = args.text("key-file");
-  if (key !== undefined && keyFile !== undefined) {
-    args.fault("--key and --key-file name a key each");
-  }
-  if (key === undefined && keyFile === undefined && args.has("mac")) {
-    args.fault("--mac needs a key");
-  }
-  if (args.has("allow-v1") && (args.has("key") || keyFile !== undefined)) {
-    args.fault("--allow-v1: version 1 has no keys");
-  }
-  if (keyFile === STDIN && files.includes(STDIN)) args.fault("standard input can be read once");
   args.mustBeRight();
 
   return omitUndefined({
     ...server,
-    ...{ key, keyFile, mac: args.has("mac") },
     ...{ files, mode, name, type, retries, trust, limitRate, recursive },
     allowV1: args.has("allow-v1"),
     exclude: args.list("exclude"),

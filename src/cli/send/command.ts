@@ -8,7 +8,6 @@ import { escapeControls, formatDuration } from "../../text.ts";
 import { unlessAborted, within } from "../../within.ts";
 import { type ParsedArgs, usageError } from "../args.ts";
 import type { Command } from "../command.ts";
-import { readKeyFile } from "../key_file.ts";
 import { localError, reachable, readable } from "../local.ts";
 import { connectOptions } from "../server_flags.ts";
 import { readSendArgs, SEND, type SendArgs, withServerOperand } from "./args.ts";
@@ -103,13 +102,12 @@ async function sendPlanned(asked: SendArgs, plan: Plan, run: Run): Promise<Journ
   for (const path of journal.changed) {
     report.say(`${path} has changed since the run before: it starts over`);
   }
-  const key = asked.key ?? (asked.keyFile && await readKeyFile(asked.keyFile));
   const { mode, allowV1, retries, trust: trustedServers, limitRate } = asked;
   await sendTargets(plan.targets, {
     connect: {
       ...options,
       ...{ mode, allowV1, retries, trustedServers, signal },
-      ...omitUndefined({ limitRate, key, wantMac: asked.mac || undefined }),
+      ...omitUndefined({ limitRate }),
     },
     ...{ report, journal, tally },
     ...omitUndefined({ onEvent: asked.trace ? tracer(output) : undefined }),
