@@ -235,6 +235,7 @@ export {
   type Key,
   type KeyLine,
   Keyring,
+  MacKey,
   MemoryLedger,
   newKey,
   parseKey,
