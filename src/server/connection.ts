@@ -249,8 +249,7 @@ export class Connection implements ConnectionContext, Placed {
     this.#answers.add(request, reply);
     if (reply.payload !== undefined) {
       if ("setNoDelay" in this.#conn) this.#conn.setNoDelay(true);
-      const { pools } = this.#settings;
-      await sendPayload(this.#output, reply.payload, pools, () => this.#interruption);
+      await sendPayload(this.#output, reply.payload, this.#settings, () => this.#interruption);
     }
     if (this.#interruption !== undefined) {
       if (failure !== undefined) return false;

@@ -3,6 +3,7 @@ import { FxferError } from "../errors.ts";
 import type { ReplyPayload } from "../handler/mod.ts";
 import type { BufferPools } from "./buffers.ts";
 import type { Output } from "./output.ts";
+import type { Turns } from "./turns.ts";
 
 /** A payload up to this size, in bytes, is read at once and leaves with the replies before and after it. */
 const SMALL_BYTES = 16 * 1024;
@@ -19,13 +20,13 @@ const SMALL_BYTES = 16 * 1024;
 export async function sendPayload(
   output: Output,
   payload: ReplyPayload,
-  pools: BufferPools,
+  shared: { readonly pools: BufferPools; readonly turns: Turns },
   interruption: () => unknown,
 ): Promise<void> {
   let isSent = false;
   try {
     if (payload.size <= SMALL_BYTES) await addSmall(output, payload);
-    else await sendPieces(output, payload, pools, interruption);
+    else await sendPieces(output, payload, shared, interruption);
     isSent = true;
   } catch (error) {
     // Small replies that wait may leave before the cut; a write that was interrupted has made it already.
@@ -47,7 +48,7 @@ async function addSmall(output: Output, payload: ReplyPayload): Promise<void> {
 async function sendPieces(
   output: Output,
   payload: ReplyPayload,
-  pools: BufferPools,
+  { pools, turns }: { readonly pools: BufferPools; readonly turns: Turns },
   interruption: () => unknown,
 ): Promise<void> {
   const pool = pools.stream.scarce ? pools.gather : pools.stream;
@@ -71,6 +72,7 @@ async function sendPieces(
       if (more) reading = read();
       await output.send(piece.subarray(0, count));
       if (count < piece.length) throw cutShort();
+      await turns.next(); // with a file that is in memory and a fast peer, nobody else would be seen
     }
     isSent = true;
   } finally {
