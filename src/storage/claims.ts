@@ -19,12 +19,13 @@ import { hashName } from "./hash_table.ts";
 import { storageFull, unlessAbsent } from "./io_errors.ts";
 import { tryLock } from "./locks.ts";
 import {
+  contentOf,
   encodeLine,
-  entryOf,
   LF,
   type ManifestEntry,
   readEntryAt,
   readLines,
+  type Removal,
 } from "./manifest_lines.ts";
 import type { RandomHex } from "./naming.ts";
 
@@ -56,7 +57,12 @@ export class Claim {
     this.#file = file;
     this.#isShared = path.length === `${CLAIMS}/fff`.length;
     const first = new Uint8Array(1);
-    this.left = file.readSync(first) === 1 && first[0] !== LF;
+    try {
+      this.left = file.readSync(first) === 1 && first[0] !== LF;
+    } catch (error) {
+      file.close(); // and with it the lock: nobody would ever let go of it
+      throw error;
+    }
   }
 
   /** Writes down the line, without its LF, of the file that is about to get its final name. */
@@ -73,11 +79,12 @@ export class Claim {
     throw storageFull("Cannot claim final name", "no room left");
   }
 
-  /** The line that was written last; undefined if there is none, or only half of it. */
-  read(): ManifestEntry | undefined {
-    let last: ManifestEntry | undefined;
+  /** The line that was written last, and what it says; undefined if there is none, or only half of it. */
+  read(): { content: ManifestEntry | Removal; line: string } | undefined {
+    let last: { content: ManifestEntry | Removal; line: string } | undefined;
     for (const line of readLines(this.#file, 0, this.#isShared ? 1 : Infinity)) {
-      last = entryOf(line) ?? last;
+      const content = contentOf(line);
+      if (content !== undefined) last = { content, line: line.text! };
     }
     return last;
   }

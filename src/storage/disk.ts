@@ -1,14 +1,19 @@
 /** The file storage on a disk: holds the parts together and hands each call to the file that does it. @module */
+import type { Catalogue } from "./catalogue.ts";
 import { checkDigest } from "./digest.ts";
+import { diskCatalogue } from "./disk_catalogue.ts";
 import {
   creation,
   type DiskParts,
-  nameFile,
+  keepsName,
   type ReadingParts,
   removeQuietly,
 } from "./disk_parts.ts";
+import { FxferError } from "../errors.ts";
 import { asStorageError } from "./io_errors.ts";
+import { type KeepPolicy, type OutdatedFile, outdatedFiles } from "./keeping.ts";
 import { tryLock } from "./locks.ts";
+import { makeFile } from "./new_file.ts";
 import { temporaryName } from "./naming.ts";
 import { closeParts, type DiskStorageOptions, openParts } from "./open.ts";
 import { partialFiles } from "./partials.ts";
@@ -69,23 +74,29 @@ export class DiskStorage implements FileStorage {
   /**
    * Removes partial files that no session names, and session folders that are empty; present in tier RW.
    * Only files untouched for `olderThanMs` milliseconds are removed (default 10 minutes), because another
-   * process on the folder may be receiving younger ones. Returns how many partial files were removed.
+   * process on the folder may be receiving younger ones. Returns how many partial files were removed, or,
+   * with `onlyCount`, how many would be.
    */
   readonly sweep?: (
     isLive: (temporaryPath: string) => boolean,
     olderThanMs?: number,
+    onlyCount?: boolean,
   ) => Promise<number>;
+
+  /** Lists, finds, opens and removes stored files; in tier W those of this process, which it cannot open. */
+  readonly catalogue: Catalogue;
 
   private constructor(parts: DiskParts) {
     this.#parts = parts;
+    this.catalogue = diskCatalogue(parts);
     this.find = (uploadId) => parts.index.get(uploadId);
     const { reading } = parts;
     if (reading === undefined) return;
     this.partials = partialFiles(parts);
     this.recover = (sealed, spec) => recoverSealed(parts, reading, sealed, spec);
     this.refresh = () => refresh(parts, reading);
-    this.sweep = (isLive, olderThanMs = SWEEP_OLDER_THAN_MS) =>
-      sweepOrphans(parts, reading, isLive, olderThanMs);
+    this.sweep = (isLive, olderThanMs = SWEEP_OLDER_THAN_MS, onlyCount) =>
+      sweepOrphans(parts, reading, isLive, olderThanMs, onlyCount);
   }
 
   /**
@@ -125,6 +136,8 @@ export class DiskStorage implements FileStorage {
     mayPublish?: MayPublish,
   ): StoredFile | Promise<StoredFile> {
     const parts = this.#parts;
+    // To compare a file with one that has its name takes waiting (S-NAM-3).
+    if (keepsName(parts, spec)) return this.#putAsUpload(spec, bytes, mayPublish);
     const small = parts.durability === "process" && bytes.length <= PUT_NOW_BYTES;
     if (small && (!crowded || bytes.length < PUT_ON_THREAD_POOL_BYTES)) {
       return putNow(parts, spec, bytes, mayPublish);
@@ -165,12 +178,7 @@ export class DiskStorage implements FileStorage {
     const parts = this.#parts;
     parts.budget.reserve(spec.reserve);
     try {
-      const names = nameFile(parts, spec);
-      const path = parts.folder.at(names.temporaryPath);
-      const file = parts.folder.withFolders(
-        names.temporaryPath,
-        () => Deno.openSync(path, { write: true, ...creation(parts) }),
-      );
+      const { file, ...names } = makeFile(parts, spec);
       // Whoever wants to go on with the file, or to sweep it, learns that it is being written.
       if (parts.reading !== undefined) tryLock(file);
       return new DiskUpload(parts, { ...names, spec, file, hash: parts.sha256(), offset: 0 });
@@ -178,6 +186,21 @@ export class DiskStorage implements FileStorage {
       parts.budget.release(spec.reserve, 0);
       throw error instanceof TypeError ? error : asStorageError("Cannot begin upload", error);
     }
+  }
+
+  /**
+   * The files that a policy wants to go, the oldest one first. Nothing is removed here: the caller removes
+   * each before it asks for the next one, or only shows them.
+   *
+   * @throws {FxferError} `config_invalid` in tier W, which cannot know the files of earlier processes.
+   */
+  outdated(policy: KeepPolicy): AsyncIterable<OutdatedFile> {
+    const { reading } = this.#parts;
+    if (reading !== undefined) return outdatedFiles(this.#parts, reading, policy);
+    throw new FxferError(
+      "config_invalid",
+      "Cannot remove old files: that takes permission to read, run with --allow-read=<storage folder>",
+    );
   }
 
   /** Makes, fills and removes a small file. If the folder is missing, it is made again. */
@@ -203,7 +226,7 @@ export class DiskStorage implements FileStorage {
     if (!this.#open) return;
     this.#open = false;
     for (const upload of [...this.#parts.open.values()]) await upload.release();
-    closeParts(this.#parts);
+    await closeParts(this.#parts);
   }
 }
 

@@ -8,15 +8,31 @@
 import { FxferError } from "../errors.ts";
 import { isAbsent, isTaken } from "./io_errors.ts";
 import { folderOf, INCOMING } from "./naming.ts";
+import { FILES } from "./original_names.ts";
 import type { Tier } from "./types.ts";
 
 /** How many session folders are remembered as made. Making a forgotten one again is harmless. */
 const MAX_REMEMBERED = 10_000;
 
+/** The refusal of a file one of whose folders has the name of a stored file. */
+export function folderIsFile(cause?: unknown): FxferError {
+  const text = "Cannot store file: a folder of its name is a file";
+  return new FxferError("name_taken", text, { cause });
+}
+
+/** The names of what the storage keeps for itself, besides partial files. */
+const OWN = /^(?:\.claims|\.index|commits\.jsonl)/;
+
+const withoutSlashes = (folder: string): string => folder.replace(/(?<=.)[/\\]+$/, "");
+
 /** The folder of one {@linkcode DiskStorage}. */
 export class StorageFolder {
   readonly root: string;
+  /** Where the storage keeps what is its own; the same as `root` unless it has a folder for that. */
+  readonly state: string;
   readonly tier: Tier;
+  /** Whether partial files are in `state`: only where a rename from there to `root` is possible. */
+  #incomingInState = true;
   readonly #made = new Set<string>();
   readonly #exists: (path: string) => boolean;
   /** Called after somebody removed a folder and it was made again. */
@@ -25,16 +41,27 @@ export class StorageFolder {
   /**
    * @param folder As the permission names it; trailing slashes are dropped.
    * @param exists `existsSync` of node:fs. It takes 5 µs for an absent name; lstat, which throws, 25.
+   * @param state Where the storage keeps its own files, if not in `folder`.
    */
-  constructor(folder: string, tier: Tier, exists: (path: string) => boolean) {
+  constructor(
+    folder: string,
+    tier: Tier,
+    exists: (path: string) => boolean,
+    state: string = folder,
+  ) {
     this.#exists = exists;
-    this.root = folder.replace(/(?<=.)[/\\]+$/, "");
+    this.root = withoutSlashes(folder);
+    this.state = withoutSlashes(state);
     this.tier = tier;
   }
 
   /** A path of the storage as a path for the operating system. */
   at(path: string): string {
-    return `${this.root}/${path}`;
+    return `${this.state !== this.root && this.#isOwn(path) ? this.state : this.root}/${path}`;
+  }
+
+  #isOwn(path: string): boolean {
+    return path.startsWith(INCOMING) ? this.#incomingInState : OWN.test(path);
   }
 
   /**
@@ -44,6 +71,11 @@ export class StorageFolder {
   make(): void {
     this.#made.clear();
     Deno.mkdirSync(this.root, { recursive: true, mode: 0o750 });
+    if (this.state !== this.root) {
+      Deno.mkdirSync(this.state, { recursive: true, mode: 0o750 });
+      this.#incomingInState = this.tier === "RW" &&
+        Deno.statSync(this.state).dev === Deno.statSync(this.root).dev;
+    }
     if (this.tier === "RW") this.#makeFolder(INCOMING);
   }
 
@@ -51,9 +83,15 @@ export class StorageFolder {
   makeFolderOf(path: string): void {
     const folder = folderOf(path);
     if (folder === undefined || this.#made.has(folder)) return;
+    if (folder.includes("/")) this.makeFolderOf(folder); // one by one, and never through a link (S-NAM-3)
     this.#makeFolder(folder);
     if (this.#made.size >= MAX_REMEMBERED) this.#made.clear();
     this.#made.add(folder);
+  }
+
+  /** Whether partial files are kept beside the whole ones although the storage has a folder for its own files. */
+  get isSplit(): boolean {
+    return this.state !== this.root && !this.#incomingInState;
   }
 
   #makeFolder(folder: string): void {
@@ -61,8 +99,9 @@ export class StorageFolder {
       Deno.mkdirSync(this.at(folder), { mode: 0o750 });
     } catch (error) {
       if (!isTaken(error)) throw error;
-      if (this.tier === "W") this.#makeFolderAnew(this.at(folder));
-      else this.#mustBeFolder(this.at(folder));
+      if (this.tier === "RW") this.#mustBeFolder(folder);
+      // Below the folder of an owner the name may be that of a stored file, which must not be removed.
+      else if (folder.split("/").length <= 2) this.#makeFolderAnew(this.at(folder));
     }
   }
 
@@ -83,8 +122,23 @@ export class StorageFolder {
     }
   }
 
-  #mustBeFolder(path: string): void {
-    if (this.tier === "W" || Deno.lstatSync(path).isDirectory) return;
+  /** Tier W: removes a link that somebody has planted in place of a folder on the way to a file. */
+  removeLinksTo(path: string): void {
+    const folder = folderOf(path);
+    if (folder === undefined) return;
+    this.removeLinksTo(folder);
+    try {
+      Deno.removeSync(this.at(folder)); // a folder with a file in it stays
+    } catch {
+      // It is a folder, or it is gone.
+    }
+    this.#made.delete(folder);
+  }
+
+  #mustBeFolder(folder: string): void {
+    const info = Deno.lstatSync(this.at(folder));
+    if (info.isDirectory) return;
+    if (info.isFile && folder.startsWith(`${FILES}/`)) throw folderIsFile();
     throw new FxferError("local_io", "Cannot use storage: a folder in it is a link or a file");
   }
 
@@ -116,11 +170,33 @@ export class StorageFolder {
     if (this.tier === "W") return this.#setMode(finalPath, 0o640);
     this.withFolders(finalPath, () => {
       const path = this.at(finalPath);
+      if (finalPath.startsWith(`${FILES}/`)) return this.#linkName(this.at(temporaryPath), path);
       if (folderOf(finalPath) !== undefined && this.#exists(path)) {
         throw new Deno.errors.AlreadyExists("the final name is in use");
       }
       Deno.renameSync(this.at(temporaryPath), path);
     });
+  }
+
+  /**
+   * Others choose such a name as well, so it is given by a hard link, which refuses a name that is in use
+   * (S-NAM-3). Where the file system has no links, a look and a rename must do.
+   */
+  #linkName(temporaryPath: string, path: string): void {
+    try {
+      Deno.linkSync(temporaryPath, path);
+    } catch (error) {
+      if (isTaken(error) || isAbsent(error)) throw error;
+      if (this.#exists(path)) throw new Deno.errors.AlreadyExists("the final name is in use");
+      return Deno.renameSync(temporaryPath, path);
+    }
+    Deno.removeSync(temporaryPath);
+  }
+
+  /** Sets when a file was last changed, in milliseconds since the epoch. */
+  setTime(path: string, mtimeMs: number): void {
+    const time = new Date(mtimeMs);
+    Deno.utimeSync(this.at(path), time, time);
   }
 
   #setMode(path: string, mode: number): void {

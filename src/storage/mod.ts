@@ -23,10 +23,11 @@
  *    bytes. Then `sweep`, because partial files whose session is gone must be removed at some time.
  * 5. `recover`: a file is stored once even if the server crashes between the file's publication and the
  *    session's record of it (S-SEQ-5).
+ * 6. `catalogue`: clients may list, fetch and remove what is stored (S-LST-1, S-GET-1, S-REM-1).
  *
  * Each member's text in types.ts says what the caller guarantees, what you must guarantee, and what users
  * lose where a capability is absent. What must always hold: `ok` comes after the level is reached; a file
- * that is not whole is never taken for a whole one; no text of a client becomes part of a path; paths that
+ * that is not whole is never taken for a whole one; text of a client becomes part of a path only as original_names.ts writes it; paths that
  * come back from a session record are checked before they are used; errors are `storage_full` or
  * `internal_error` with a cause.
  *
@@ -38,9 +39,11 @@
  * ## The rules of the disk
  *
  * - S-MAN-1 `commits.jsonl`, the manifest, lists the whole files: one JSON object and LF a line, with `path`,
- *   `size`, `sha256`, `mime_type`, `time` and, where known, `name`, `session`, `sequence`, `upload_id` and
- *   `client`. A line without LF is torn and counts as not there. Whoever appends after a torn line begins
- *   with LF, whichever process tore it. Lines of one path are one file, and the last one says what it is.
+ *   `size`, `sha256`, `mime_type`, `time` and, where known, `name`, `session`, `sequence`, `upload_id`,
+ *   `client`, `user`, `mtime_ms` and `executable`. A file that was removed gets one more line, with its path
+ *   as `removed`, and `time`. A line without LF is torn and counts as not there. Whoever appends after a torn
+ *   line begins with LF, whichever process tore it. Lines of one path are one file, and the last one says
+ *   what it is, or that it is gone.
  * - S-MAN-2 A file under a final name without a line is not committed. Who starts, the sweep, and the next
  *   try with its upload id complete it where a claim or an intent says what it is, once its process has
  *   died. Any other file is left alone: somebody may have moved the manifest away that lists it.
@@ -50,7 +53,8 @@
  *   was mounted over, is adopted with what is in it, and the log says so.
  * - S-TRF-10 A full disk or a failed write keeps what was durable: the offset stays where it was, and the
  *   upload goes on from there when there is room. `storage_full` says `retry_after_ms`. What was answered
- *   `partial` is dropped only by expiry, by a cancel, or with the folder.
+ *   `partial` is dropped only by expiry, by a cancel, or with the folder. A detached session whose address
+ *   has more sessions than any other may expire before its time, when a newcomer finds no room.
  * - S-TRF-11 An upload id (S-TRF-9) holds for everything that shares the folder, as long as the manifest has
  *   its line: other connections, workers and servers, restarts, both modes. Of two tries under way at once
  *   the first to publish wins, and the other is answered its result; it waits up to 2 s for the outcome,
@@ -66,7 +70,7 @@
  * | publishes by | chmod 0640 | a rename to the final name, which must be free |
  * | then | one line in `commits.jsonl` | the same |
  * | names that can be trusted | those with a line, or with another mode than 0200 | all final names |
- * | capabilities | `find` | all |
+ * | capabilities | `find`, and `catalogue` without `open` for the files of this process | all |
  * | after a restart | nothing can be read: partial files stay for people to remove, upload ids are forgotten, the budget counts from 0 | partial files are reopened, recovered or swept; ids and bytes come from the manifest |
  * | S-MAN-1 | the last byte cannot be read: after lines of others the next one begins with LF in any case | the last byte is read |
  * | S-MAN-2 | claims cannot be read, so there are none: a whole file whose line is missing stays as it is | as said |
@@ -74,6 +78,8 @@
  * | S-TRF-10, S-TRF-11 | partial files end with their connection, and ids hold for one process | as said |
  * | durability | `process`, `data` | and `durable`: to flush a folder it must be opened for reading |
  * | planted symbolic links | createNew refuses one as the last part of a path, one in place of a session's folder is removed; the manifest cannot be looked at | lstat refuses them when a folder is made or first used, and whenever the manifest or a claim is opened |
+ * | names that are kept | `files/<owner>/…`, by createNew when the file begins; a file with the same bytes is known if this process has stored it | by a hard link at the end, which refuses a name that is in use |
+ * | folders of kept names | a link below the owner's folder cannot be told from a folder; Deno's permission keeps what it leads to inside the storage folder | each is made or looked at, one by one; a link is refused |
  * | planted FIFOs | createNew refuses them; the manifest is opened without blocking, and its handle must be a regular file | the same |
  *
  * ## The order of writes, and what a crash leaves
@@ -108,13 +114,21 @@
  * - A file gets its final name by a rename after a look whether the name is free, not by a hard link, which
  *   would refuse a used name by itself: a link and a removal cost twice as much, and a crash between them
  *   leaves two names (folder.ts).
+ * - A file that keeps its name (S-NAM-3) does get it by a hard link: others choose the same names, and between
+ *   a look and a rename another process may take one. Where the
+ *   file system has no hard links, a look and a rename must do (folder.ts, taken_names.ts).
  * - Names have 128 random bits, not the 16 of older servers, which collided within 5,000 files.
  * - Upload ids share 4,096 claims that are locked with flock, and not a file each: to make and remove one
  *   takes 12 µs in memory and some 40 on ext4, a lock and two writes take 9. Files without an id share one
  *   claim a process, at 1 µs each.
- * - The index of upload ids keeps a position in the manifest for each id, 16 bytes in a flat table, and reads
- *   the line when an id is asked for. A Map of 100,000 entries took 35 MB, and to forget the oldest one for
- *   each new one became slower with every entry removed: 25 s for 300,000 lines at a start, now 1 s.
+ * - The index, `.index.db`, is an SQLite file with a row of 60 bytes for each listed file, which all processes
+ *   on the folder share; the rest is read from the line, by its position. Rows are not written with each file,
+ *   because a row takes 10 to 30 µs in a file of a million: a table in memory has the upload ids of the last
+ *   lines, and these come into the index together, when nothing was stored for 200 ms, when 50,000 wait, or
+ *   when somebody asks for a list. A start reads what the index does not have yet.
+ * - Nothing is lost with the index: one that is missing, damaged, foreign or of another manifest is set aside
+ *   (as `.index.db.bad`) and built anew, 1,000,000 lines in some 10 s. Where no file can be had it is kept in
+ *   memory. While another process writes, uploads go on.
  * - The list of stored files is a text file, to which each line is appended by one write, and not a
  *   database: several processes may append without a lock, a crash damages the last line at most, and any
  *   tool can read the list.
@@ -133,7 +147,10 @@
  *   looked at it.
  * - A process that is killed within a millisecond after the manifest was moved away may have left its last
  *   lines in the moved file only.
- * - A budget goes on counting the files of a folder that was replaced while the server ran.
+ * - A budget goes on counting the files of a folder that was replaced while the server ran. Files that were
+ *   removed by hand make room at the next start, or at the sweep if there are more than 10,000 files.
+ * - The index is shared by the processes of one machine. SQLite cannot share it over a network: servers of
+ *   several machines on one folder should have permission to write it alone.
  * - A file system without locks (some network ones) has no claims worth the name: there, two tries at one
  *   moment in two processes may store a file twice, and whoever goes on with a partial file copies it.
  *
@@ -164,7 +181,9 @@ export type {
 } from "./catalogue.ts";
 export type { BudgetLedger } from "./budget.ts";
 export { checkDigest } from "./digest.ts";
+export { type Compaction, compactManifest } from "./compaction.ts";
 export { DiskStorage } from "./disk.ts";
+export type { KeepPolicy, OutdatedFile } from "./keeping.ts";
 export type { DiskStorageOptions } from "./open.ts";
 export type { Flush } from "./flush.ts";
 export type { Naming } from "./naming.ts";

@@ -8,10 +8,10 @@ import { encodeLine, entryOf, LF, readLines } from "./manifest_lines.ts";
 /** After the last line comes one more look, in milliseconds. */
 const LAST_LOOK_MS = 20;
 
-/** A line without its LF, and the path it is of. */
+/** A line without its LF, and the path of the file that it lists; undefined for the line of a removal. */
 interface Line {
   readonly line: string;
-  readonly path: string;
+  readonly path: string | undefined;
 }
 
 /**
@@ -26,7 +26,7 @@ export class ReadableManifest implements Manifest {
   readonly #now: () => number;
   /** What was written since the last look. */
   #unverified: Line[] = [];
-  /** What is to be written again, because the path leads to another file now. */
+  /** What is to be written again: the path leads to another file now, or the end could not be looked at. */
   #homeless: Line[] = [];
   #file: Deno.FsFile;
   /** What the open file is, to be compared with what the path leads to. */
@@ -56,6 +56,11 @@ export class ReadableManifest implements Manifest {
     return this.#file;
   }
 
+  /** Tells the open file from others, as long as it exists. */
+  get identity(): string {
+    return `${this.#info.dev}:${this.#info.ino}`;
+  }
+
   /**
    * Looks at the path, opens the manifest that is there if it is another one, and returns its size.
    *
@@ -69,7 +74,9 @@ export class ReadableManifest implements Manifest {
     else if (this.#unverified.length > 0) this.#unverified = [];
     while (this.#homeless.length > 0) {
       const { line, path } = this.#homeless[0]!;
-      if (this.#folder.kind(path) !== undefined) this.#write(line, this.#size());
+      if (path === undefined || this.#folder.kind(path) !== undefined) {
+        this.#write(line, this.#size());
+      }
       this.#homeless.shift();
     }
     if (believe) this.#lookedAt = this.#now();
@@ -90,17 +97,18 @@ export class ReadableManifest implements Manifest {
     this.switched(former);
   }
 
-  append(line: string, path: string): Position {
+  append(line: string, path?: string): Position | undefined {
     let before = this.#end;
     if (this.#now() !== this.#lookedAt) {
       const { file } = this;
       before = this.follow(true);
-      if (file !== this.#file && this.#folder.kind(path) === undefined) {
+      const isOther = file !== this.#file && path !== undefined;
+      if (isOther && this.#folder.kind(path) === undefined) {
         throw new FxferError("internal_error", "Cannot list file: its folder was replaced");
       }
     }
     const position = this.#write(line, before);
-    this.#unverified.push({ line, path });
+    (position === undefined ? this.#homeless : this.#unverified).push({ line, path });
     this.#lastLook ??= setTimeout(() => this.#look(), LAST_LOOK_MS);
     return position;
   }
@@ -114,22 +122,31 @@ export class ReadableManifest implements Manifest {
     }
   }
 
-  /** @param before Where the file ended when this process last looked. */
-  #write(line: string, before: number): Position {
+  /**
+   * @param before Where the file ended when this process last looked.
+   * @returns Undefined if the line was written, and then the disk failed: perhaps it is glued to half a line.
+   */
+  #write(line: string, before: number): Position | undefined {
     for (;;) {
       const bytes = encodeLine(line, before !== this.#end && !this.#endsWhole(before));
       if (this.#file.writeSync(bytes) !== bytes.length) {
         this.#lookedAt = NaN;
         throw manifestFull();
       }
-      // In append mode the position is the end of these bytes now, whoever has written before and after.
-      const end = this.#file.seekSync(0, Deno.SeekMode.Current);
-      const start = end - bytes.length;
-      if (start === this.#end || bytes[0] === LF || this.#endsWhole(start)) {
-        this.#end = end;
-        return [bytes[0] === LF ? start + 1 : start, end];
+      try {
+        // In append mode the position is the end of these bytes now, whoever has written before and after.
+        const end = this.#file.seekSync(0, Deno.SeekMode.Current);
+        const start = end - bytes.length;
+        if (start === this.#end || bytes[0] === LF || this.#endsWhole(start)) {
+          this.#end = end;
+          return [bytes[0] === LF ? start + 1 : start, end];
+        }
+        before = end;
+      } catch {
+        this.#lookedAt = NaN;
+        return undefined;
       }
-      before = end; // another process has torn its line just before, and this one is glued to it
+      // Another process has torn its line just before, and this one is glued to it.
     }
   }
 
