@@ -3,18 +3,25 @@ import { init } from "npm:echarts@5.6.0/dist/echarts.esm.min.mjs";
 import type { Plot } from "./types.ts";
 
 /** A plot's height in pixels; the width is that of its place. */
-const HEIGHT = 320;
+const HEIGHT = 280;
 
-/** As many colours as there are in the page's style. */
-const COLOURS = Array.from({ length: 8 }, (_, at) => `var(--series-${at + 1})`);
+/** The mark of each series, so that lines can be told apart without colours. */
+export const MARKS: readonly string[] = [
+  "circle",
+  "rect",
+  "triangle",
+  "diamond",
+  "emptyCircle",
+  "emptyRect",
+];
 
-/** Marks of different shape, so that lines can be told apart without colours. */
-const SHAPES = ["circle", "rect", "triangle", "diamond", "pin", "arrow"];
+/** The colour of a series: a variable of the page's style. */
+export const colourOf = (series: number): string => `var(--series-${series + 1})`;
 
 const TEXT = { color: "var(--text)", fontFamily: "inherit", fontSize: 13 };
 
 /**
- * Draws a plot.
+ * Draws a plot. The page has its title, its units and the names of its series as text.
  *
  * @param width In pixels: the text keeps its size, whatever the width.
  */
@@ -29,52 +36,59 @@ export function plotSvg(plot: Plot, width: number): string {
 }
 
 function optionOf(plot: Plot, width: number): Record<string, unknown> {
-  const narrow = width < 500;
   const line = { lineStyle: { color: "var(--line)" } };
+  const place = (width - 60) / plot.categories.length;
+  const bars = plot.kind === "stack" ? 1 : plot.series.length;
+  const roomy = plot.kind !== "line" && place / bars > 34;
   return {
     animation: false,
-    color: COLOURS,
     textStyle: TEXT,
-    legend: { top: 0, left: 0, textStyle: TEXT, itemGap: narrow ? 8 : 16, itemHeight: 10 },
-    grid: { left: 8, right: 16, top: narrow ? 76 : 56, bottom: 28, containLabel: true },
+    grid: { left: 4, right: 12, top: 18, bottom: 26, containLabel: true },
     xAxis: {
       type: "category",
       data: plot.categories,
       name: plot.x,
       nameLocation: "middle",
-      nameGap: 30,
+      nameGap: place < 90 && plot.categories.some((name) => name.length > 10) ? 64 : 30,
       nameTextStyle: TEXT,
-      axisLabel: { ...TEXT, interval: 0, rotate: narrow && plot.categories.length > 4 ? 35 : 0 },
+      axisLabel: { ...TEXT, interval: 0, width: place - 6, overflow: "break" },
       axisLine: line,
       axisTick: { show: false },
     },
     yAxis: {
-      type: plot.y.scale === "log" ? "log" : "value",
-      name: plot.y.name,
-      nameTextStyle: { ...TEXT, align: "left", padding: [0, 0, 0, -32] },
+      ...axisOf(plot),
       axisLabel: { ...TEXT, formatter: (value: number) => short(value) },
       splitLine: line,
-      min: plot.y.scale === "log" ? undefined : 0,
     },
-    series: plot.series.map(({ name, values }, at) => ({
-      name,
+    series: plot.series.map(({ values }, at) => ({
       data: values,
       type: plot.kind === "line" ? "line" : "bar",
       ...(plot.kind === "stack" ? { stack: "all" } : {}),
-      symbol: SHAPES[at % SHAPES.length],
-      symbolSize: 8,
+      color: colourOf(at),
+      symbol: MARKS[at % MARKS.length],
+      symbolSize: 9,
       lineStyle: { width: 2 },
-      barMaxWidth: 34,
-      connectNulls: false,
+      barMaxWidth: 40,
       label: {
-        show: plot.series.length * plot.categories.length <= 12 && plot.kind !== "line" && !narrow,
+        show: roomy,
         position: plot.kind === "stack" ? "inside" : "top",
         formatter: ({ value }: { value: number | null }) => value ? short(value) : "",
         ...TEXT,
+        fontSize: 12,
         color: plot.kind === "stack" ? "var(--page)" : "var(--text)",
       },
     })),
   };
+}
+
+/** From 0, or on a logarithmic scale from the power of ten below the smallest value. */
+function axisOf({ y, series }: Plot): Record<string, unknown> {
+  if (y.scale !== "log") return { type: "value", min: 0 };
+  const values = series.flatMap(({ values }) => values).filter((value) =>
+    value !== null && value > 0
+  );
+  const min = 10 ** Math.floor(Math.log10(Math.min(...values as number[])));
+  return { type: "log", min, startValue: min };
 }
 
 /** A number in few characters: 12,000 as 12k. */

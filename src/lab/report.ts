@@ -1,6 +1,6 @@
 /** The report: one page of HTML that needs nothing else. @module */
 import { escapeHtml } from "./html.ts";
-import { plotSvg, short } from "./plot_svg.ts";
+import { colourOf, MARKS, plotSvg, short } from "./plot_svg.ts";
 import type { Experiment, Findings, Plot } from "./types.ts";
 
 /** An experiment and what came of it. */
@@ -30,9 +30,11 @@ const STYLE = `
 body { margin: 0 auto; padding: 1.5rem 1rem 4rem; max-width: 54rem; background: var(--page);
   color: var(--text); font: 16px/1.55 system-ui, sans-serif }
 h1 { font-size: 1.8rem; line-height: 1.2 } h2 { margin-top: 3rem; border-top: 1px solid var(--line);
-  padding-top: 1.5rem } h3 { margin: 1.6rem 0 0.2rem; font-size: 1rem }
+  padding-top: 1.5rem } h3 { font-size: 1rem }
 .question { font-size: 1.15rem; margin: 0.2rem 0 1rem } .method { color: var(--quiet); font-size: 0.92rem }
-.plot svg { display: block; max-width: 100%; height: auto } .narrow { display: none }
+figure { margin: 1.8rem 0 } figure h3, figure p { margin: 0 } figure svg { display: block; max-width: 100%; height: auto }
+.names { list-style: none; margin: 0.3rem 0 0; padding: 0; display: flex; flex-wrap: wrap; gap: 0 1.2rem; font-size: 0.9rem }
+.narrow { display: none }
 .conclusions { background: var(--box); padding: 0.8rem 1rem 0.8rem 2rem; border-left: 4px solid var(--series-1) }
 nav ol { columns: 2 } nav a, a { color: var(--series-1) }
 .scroll { overflow-x: auto } table { border-collapse: collapse; font-size: 0.85rem; width: 100% }
@@ -40,7 +42,7 @@ th, td { text-align: right; padding: 0.25rem 0.6rem; border-bottom: 1px solid va
 th:first-child, td:first-child { text-align: left } summary { cursor: pointer; color: var(--quiet) }
 @media (max-width: 36rem) { .wide { display: none } .narrow { display: block } nav ol { columns: 1 } }
 @media print { body { max-width: none; font-size: 11pt } h2 { break-before: page } details { display: none }
-  .plot, .conclusions { break-inside: avoid } }
+  figure, .conclusions { break-inside: avoid } }
 `;
 
 /** Makes the page. */
@@ -96,18 +98,33 @@ ${findings.plots.map(figure).join("\n")}
 </section>`;
 }
 
+/** The marks of plot_svg.ts as characters. */
+const SIGNS: Readonly<Record<string, string>> = {
+  circle: "●",
+  rect: "■",
+  triangle: "▲",
+  diamond: "◆",
+  emptyCircle: "○",
+  emptyRect: "□",
+};
+
 function figure(plot: Plot): string {
-  const missing = plot.missing !== undefined &&
-      plot.series.some(({ values }) => values.includes(null))
-    ? ` Where there is no point: ${plot.missing}.`
+  const { title, x, y, kind, series, missing } = plot;
+  const unit = `${y.name}${y.scale === "log" ? ", on a logarithmic scale" : ""}`;
+  const why = missing !== undefined && series.some(({ values }) => values.includes(null))
+    ? ` Where there is no ${kind === "line" ? "point" : "bar"}: ${missing}.`
     : "";
-  const label = escapeHtml(`${plot.title}. ${plot.y.name} by ${plot.x}.`);
-  return `<h3>${escapeHtml(plot.title)}</h3>${
-    missing === "" ? "" : `<p class="method">${escapeHtml(missing.trim())}</p>`
-  }
-<div class="plot" role="img" aria-label="${label}"><div class="wide">${
+  const names = series.length === 1 ? [] : series.map(({ name }, at) => {
+    const sign = kind === "line" ? SIGNS[MARKS[at % MARKS.length]!] : "■";
+    return `<li><span style="color:${colourOf(at)}">${sign}</span> ${escapeHtml(name)}</li>`;
+  });
+  return `<figure>
+<figcaption><h3>${escapeHtml(title)}</h3><p class="method">${escapeHtml(unit + "." + why)}</p>
+<ul class="names">${names.join("")}</ul></figcaption>
+<div role="img" aria-label="${escapeHtml(`${title}: ${unit}, by ${x}`)}"><div class="wide">${
     plotSvg(plot, 820)
-  }</div><div class="narrow">${plotSvg(plot, 360)}</div></div>`;
+  }</div><div class="narrow">${plotSvg(plot, 360)}</div></div>
+</figure>`;
 }
 
 function table({ measurements }: Findings): string {

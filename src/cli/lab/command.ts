@@ -57,7 +57,10 @@ async function runLab(args: ParsedArgs, { out }: Output): Promise<number> {
   const begun = performance.now();
   const bench: Bench = {
     ...{ quick: args.has("quick"), seed, hasRedis: redis !== undefined },
-    start: (plan = {}) => startServer(plan, root, redis?.port),
+    async start(plan = {}) {
+      if (plan.store === "redis" && plan.folder === undefined) await redis!.clear();
+      return await startServer(plan, root, redis?.port);
+    },
     failOver: () => redis!.failOver(),
     note: (text) => out.line(paint("dim", `   ${text}`)),
   };

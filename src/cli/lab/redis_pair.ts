@@ -29,6 +29,11 @@ export class RedisPair implements AsyncDisposable {
     return this.#road.port;
   }
 
+  /** Forgets everything: an experiment does not find the sessions of another one. */
+  async clear(): Promise<void> {
+    await this.#servers[this.#master]!.ask("FLUSHALL");
+  }
+
   /** The master dies, its replica takes over, and all connections are lost. */
   async failOver(): Promise<void> {
     const [old, next] = [this.#servers[this.#master]!, this.#servers[1 - this.#master]!];
