@@ -112,13 +112,13 @@ function encodeData({ empty, fields }: DataRule, data: object): string {
 }
 
 /**
- * Encodes the usual frame once: if the bytes are as many as the characters, all of it was ASCII and the
- * `data_size` that was written first, in characters, is right.
+ * Encodes the usual frame once: if there is room for all characters in as many bytes, all of it is ASCII and
+ * the `data_size` that was written first, in characters, is right. `encodeInto` takes half the time of `encode`.
  */
 function encodeFrame(type: string, size: number, session: ReplyHeader, data: string): Uint8Array {
-  const head = headerText(type, size, session, data.length);
-  const bytes = UTF8.encode(head + data);
-  const ascii = bytes.length === head.length + data.length;
+  const text = headerText(type, size, session, data.length) + data;
+  const bytes = new Uint8Array(text.length);
+  const ascii = UTF8.encodeInto(text, bytes).read === text.length;
   const dataSize = ascii ? data.length : utf8Length(data);
   if (dataSize > MAX_SESSION_DATA_BYTES) {
     throw new RangeError(

@@ -213,7 +213,8 @@ export class Input implements Payload {
   decode(bytes: Uint8Array): void {
     this.#events = this.#decoder.push(bytes, LOOK_FRAMES);
     this.#at = 0;
-    this.#rest = bytes.subarray(this.#decoder.taken);
+    const { taken } = this.#decoder;
+    this.#rest = taken === bytes.length ? NOTHING : bytes.subarray(taken);
   }
 
   /** Reads the rest of a refused payload away (S-TRF-8): true at its end, false if a limit came first. */

@@ -54,7 +54,9 @@ export function commitNow(
 }
 
 function giveName({ folder }: DiskParts, file: WholeFile): void {
-  if (file.named !== true) folder.giveFinalName(file.temporaryPath, file.finalPath);
+  // A file that no record announces is of a session that only this process knows, or of none.
+  const alone = file.announced !== true;
+  if (file.named !== true) folder.giveFinalName(file.temporaryPath, file.finalPath, alone);
   file.named = true;
 }
 
