@@ -67,12 +67,12 @@ export class StatefulHandler implements RequestHandler, AsyncDisposable {
   }
 
   /** Attaches, stores, keeps alive or ends, by the frame's action. */
-  async handle(request: Request, context: ConnectionContext): Promise<Reply> {
+  handle(request: Request, context: ConnectionContext): Reply | Promise<Reply> {
     if (request.version === 1) {
       throw new TypeError("Cannot serve version 1: StatefulHandler serves version 2");
     }
     const { frame, payload } = request;
-    if (frame.action === "connect") return await connect(this.#services, frame, context);
+    if (frame.action === "connect") return connect(this.#services, frame, context);
     // S-CON-7: every other frame needs a session, and names it.
     const attachment = this.#services.attachments.of(context);
     if (attachment === undefined) {
@@ -83,11 +83,11 @@ export class StatefulHandler implements RequestHandler, AsyncDisposable {
     }
     switch (frame.action) {
       case "transfer":
-        return await transfer(attachment, frame, payload);
+        return transfer(attachment, frame, payload);
       case "heartbeat":
-        return await this.#heartbeat(frame, attachment);
+        return this.#heartbeat(frame, attachment);
       case "disconnect":
-        return await this.#disconnect(frame, attachment);
+        return this.#disconnect(frame, attachment);
       case "fetch":
       case "list":
       case "remove":
@@ -99,19 +99,22 @@ export class StatefulHandler implements RequestHandler, AsyncDisposable {
   }
 
   /** S-SEQ-3: repeats the last sequence and consumes nothing; the lease is renewed when half of it is gone. */
-  async #heartbeat(frame: HeartbeatRequest, attachment: Attachment): Promise<Reply> {
-    if (attachment.stale) await attachment.refresh();
-    const { record } = attachment;
-    if (frame.header.session.sequence > record.lastSequence) {
+  #heartbeat(frame: HeartbeatRequest, attachment: Attachment): Reply | Promise<Reply> {
+    if (attachment.stale) {
+      return attachment.refresh().then(() => this.#heartbeat(frame, attachment));
+    }
+    const { record: { lastSequence } } = attachment;
+    if (frame.header.session.sequence > lastSequence) {
       throw new FxferError("sequence_gap", "Cannot answer heartbeat: it names a later sequence", {
-        fields: { expected: record.lastSequence },
+        fields: { expected: lastSequence },
       });
     }
-    if (attachment.leaseIsOld) {
-      const before = await attachment.save(renewLease, false);
+    const reply: Reply = { body: { code: "pong", next_sequence: lastSequence + 1 } };
+    if (!attachment.leaseIsOld) return reply;
+    return attachment.save(renewLease, false).then((before) => {
       attachment.tell("session.renewed", "S-CLK-4", before, {});
-    }
-    return { body: { code: "pong", next_sequence: record.lastSequence + 1 } };
+      return reply;
+    });
   }
 
   /** S-DIS-1: closes the session and states its totals. */

@@ -32,18 +32,26 @@ export function encodeReply(header: ReplyHeader, body: ReplyBody): Uint8Array {
   return encodeFrame("application/json", 0, header, replyText(body));
 }
 
+/** How the session data of a reply begins, by its code; made once, because replies are many. */
+const BEGINNINGS: ReadonlyMap<string, string> = new Map(
+  Object.entries(CODES).map(([code, { class: codeClass, message }]) => {
+    return [code, JSON.stringify({ code, class: codeClass, message }).slice(0, -1)];
+  }),
+);
+
 /** Writes code, class and message first. A body whose first field is its code is not copied for that. */
 function replyText(body: ReplyBody): string {
-  const { class: codeClass, message } = CODES[body.code];
-  const fixed = `{"code":"${body.code}","class":"${codeClass}","message":"${message}"`;
-  const start = `{"code":"${body.code}"`;
+  const beginning = BEGINNINGS.get(body.code)!;
   if (body.class === undefined && body.message === undefined) {
     const json = JSON.stringify(body);
-    if (json.startsWith(start)) return `${fixed}${json.slice(start.length)}\n`;
+    const code = '{"code":"';
+    if (json.startsWith(code)) {
+      return `${beginning}${json.slice(code.length + body.code.length + 1)}\n`;
+    }
   }
   const { code: _code, class: _class, message: _message, ...fields } = body;
   const json = JSON.stringify(fields);
-  return `${fixed}${json === "{}" ? "" : ","}${json.slice(1)}\n`;
+  return `${beginning}${json === "{}" ? "" : ","}${json.slice(1)}\n`;
 }
 
 /** What {@linkcode encodeRequest} takes.

@@ -76,7 +76,7 @@ export class Connection implements ConnectionContext, Placed {
     this.identity = settings.identity;
     this.#conn = conn;
     this.#settings = settings;
-    this.#output = new Output(conn);
+    this.#output = new Output(conn, settings.pools);
     this.#v1Results = new V1Results(settings.v1Ack, this.#output);
     this.#reader = new Reader(conn, this.#output, settings.workload);
     this.#input = new Input(this.#reader, settings.pools);
@@ -184,7 +184,8 @@ export class Connection implements ConnectionContext, Placed {
         pass = alone ? -1 : turns.mark();
         [frames, since] = [0, performance.now()];
       }
-      if (!await this.#serveOne(head)) {
+      const served = this.#serveOne(head);
+      if (!(served instanceof Promise ? await served : served)) {
         // Whoever is displaced while a refused payload is read away is told as well.
         const { code } = this.#interruption ?? {};
         if (code !== undefined && !ENDS_REQUEST.has(code)) throw this.#interruption;
@@ -195,7 +196,7 @@ export class Connection implements ConnectionContext, Placed {
   }
 
   /** One request and its reply; false when the connection ends with it. */
-  async #serveOne(head: Exclude<Head, { type: "fault" }>): Promise<boolean> {
+  #serveOne(head: Exclude<Head, { type: "fault" }>): boolean | Promise<boolean> {
     // The system sends a first reply at once, but would hold a later one back until the peer has
     // acknowledged the first.
     if (++this.#requests === 2) this.#conn.setNoDelay(true);
@@ -208,30 +209,45 @@ export class Connection implements ConnectionContext, Placed {
       this.#last = { version: negotiateVersion(asked)!, id, mode, sequence, action };
     }
 
-    let reply: Reply;
-    let failure: unknown;
+    let answer: Reply | Promise<Reply>;
     try {
-      const answer = this.#settings.handler.handle(request, this);
-      reply = answer instanceof Promise ? await answer : answer;
+      answer = this.#settings.handler.handle(request, this);
     } catch (error) {
-      failure = error;
-      // A client that lost its session (S-TAKE-2) gets one notice, and not this reply as well.
-      if (error instanceof FxferError && error.code === "session_taken_over") throw error;
-      if (this.#interruption !== undefined && !ENDS_REQUEST.has(this.#interruption.code)) {
-        const same = error instanceof FxferError && error.code === this.#interruption.code;
-        throw same ? error : this.#interruption;
-      }
-      reply = { body: this.#refuse(error, request) };
+      return this.#fail(request, error);
     }
+    // An answer that is here is not waited for: a wait takes a tenth of a small frame's memory and time.
+    if (!(answer instanceof Promise)) return this.#reply(request, answer);
+    return answer.then(
+      (reply) => this.#reply(request, reply),
+      (error) => this.#fail(request, error),
+    );
+  }
+
+  /** Answers a request that failed; as {@linkcode Connection.#serveOne}. */
+  #fail(request: Request, error: unknown): boolean | Promise<boolean> {
+    // A client that lost its session (S-TAKE-2) gets one notice, and not this reply as well.
+    if (error instanceof FxferError && error.code === "session_taken_over") throw error;
+    if (this.#interruption !== undefined && !ENDS_REQUEST.has(this.#interruption.code)) {
+      const same = error instanceof FxferError && error.code === this.#interruption.code;
+      throw same ? error : this.#interruption;
+    }
+    return this.#reply(request, { body: this.#refuse(error, request) }, true);
+  }
+
+  #reply(request: Request, reply: Reply, failed = false): boolean | Promise<boolean> {
     this.#answer(request, reply);
     if (this.#interruption !== undefined) {
-      if (failure !== undefined) return false;
+      if (failed) return false;
       throw this.#interruption;
     }
     if (reply.close === true || reply.body.code === "protocol_error") return false; // S-VER-6
-    if (payload.payloadDone) return true;
-    await this.#output.flush(); // S-TRF-8: the reply first, then what was refused is read away
-    const isAway = await payload.discardPayload(this.#settings.drain);
+    return this.#input.payloadDone || this.#discard();
+  }
+
+  /** S-TRF-8: the reply first, then what was refused is read away; false if it was not, to its end. */
+  async #discard(): Promise<boolean> {
+    await this.#output.flush();
+    const isAway = await this.#input.discardPayload(this.#settings.drain);
     if (!isAway && this.#interruption !== undefined) throw this.#interruption; // S-NOT-1
     return isAway;
   }
@@ -276,6 +292,7 @@ export class Connection implements ConnectionContext, Placed {
       if (!(error instanceof FxferError)) this.#logFailure(error);
     } finally {
       this.#input.release();
+      this.#output.release();
       this.#conn[Symbol.dispose]();
     }
   }
