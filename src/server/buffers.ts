@@ -34,14 +34,9 @@ class BufferPool {
     this.#keep = keep;
   }
 
-  /** Whether as many are lent as are kept: then a connection gets one only if it surely needs it. */
+  /** Whether as many are lent as are kept: then a connection does with a smaller one. */
   get scarce(): boolean {
     return this.#lent >= this.#keep;
-  }
-
-  /** Whether twice as many are lent as are kept: then nobody gets one, but waits in a smaller one. */
-  get exhausted(): boolean {
-    return this.#lent >= 2 * this.#keep;
   }
 
   /** A buffer with undefined content. */
@@ -145,12 +140,12 @@ export class ReadBuffers {
     this.#giveBack(this.#earlier);
     this.#earlier = this.#last;
     const isLong = remaining > GATHER_BUFFER_BYTES && !stream.scarce;
-    return this.#last = (isLong ? stream : gather.exhausted ? reply : gather).lend();
+    return this.#last = (isLong ? stream : gather.scarce ? reply : gather).lend();
   }
 
   /** Whether there is room for a whole payload. */
   get canGather(): boolean {
-    return !this.#pools.gather.exhausted;
+    return !this.#pools.gather.scarce;
   }
 
   /**

@@ -241,7 +241,8 @@ export class Connection implements ConnectionContext, Placed {
       throw this.#interruption;
     }
     if (reply.close === true || reply.body.code === "protocol_error") return false; // S-VER-6
-    return this.#input.payloadDone || this.#discard();
+    const { payloadDone } = this.#input;
+    return payloadDone || this.#input.skipPayload(this.#settings.drain) || this.#discard();
   }
 
   /** S-TRF-8: the reply first, then what was refused is read away; false if it was not, to its end. */

@@ -220,9 +220,21 @@ export class Input implements Payload {
     this.#rest = taken === bytes.length ? NOTHING : bytes.subarray(taken);
   }
 
+  /** Passes over a refused payload that is here already; false if it is not, or if the drain has to wait. */
+  skipPayload(drain: Drain): boolean {
+    const event = this.#events[this.#at];
+    if (event?.type !== "payload" || event.bytes.length !== this.size) return false;
+    if (drain.waitMs > 0) return false;
+    drain.took(this.size);
+    this.size = 0;
+    this.#at += 2; // the payload and its end
+    return this.payloadDone = true;
+  }
+
   /** Reads the rest of a refused payload away (S-TRF-8): true at its end, false if a limit came first. */
   async discardPayload(drain: Drain): Promise<boolean> {
     let left = drain.begin();
+    this.size = 0; // no large buffer for the next header: its payload may be refused as well
     const deadline = performance.now() + MAX_DRAIN_MS;
     const timer = setTimeout(() => this.#reader.cancel(new FxferError("stalled")), MAX_DRAIN_MS);
     try {
