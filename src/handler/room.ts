@@ -8,8 +8,9 @@
  */
 import { addressNetwork } from "../address.ts";
 import { FxferError } from "../errors.ts";
-import { expire, lifeOf, type SessionRecord } from "../session/mod.ts";
+import { expire, type SessionRecord } from "../session/mod.ts";
 import type { SessionServices } from "./attachments.ts";
+import { detachedSince, type HoldingView } from "./holdings.ts";
 import { removePartial, sweep } from "./housekeeping.ts";
 import { tell } from "./tell.ts";
 
@@ -19,67 +20,46 @@ const RETRY_MS = 1000;
 /** A session that is written meanwhile, as by a client that comes back, does not go: so often another is tried. */
 const MAX_TRIES = 5;
 
-/** The sessions of one address: how many are alive, and which of them goes first. */
-interface Holding {
-  readonly network: string;
-  count: number;
-  first?: SessionRecord;
-}
-
 /** Makes room for a session of a client at this address, or throws `max_sessions` or `busy`. */
 export async function makeRoom(services: SessionServices, clientAddress: string): Promise<void> {
-  const { store, options: { admitLoad, maxSessions, maxSessionsPerAddress } } = services;
+  const { store, holdings, options: { admitLoad, maxSessions, maxSessionsPerAddress } } = services;
   let { live } = await store.stats();
   if (live >= maxSessions) {
-    await sweep(services); // what has expired must not stand in the way of a new session
+    // What has expired must not stand in the way of a new session.
+    await holdings.afterSweep(() => sweep(services));
     ({ live } = await store.stats());
   }
   admitLoad(live);
   const own = addressNetwork(clientAddress);
   if (maxSessionsPerAddress !== undefined) {
-    const held = (await holdings(services)).get(own)?.count ?? 0;
+    const held = (await holdings.fresh()).get(own)?.count ?? 0;
     if (held >= maxSessionsPerAddress) throw noRoom("per_address.sessions");
   }
   for (let tries = 0; live >= maxSessions; tries++) {
-    const goes = tries < MAX_TRIES ? whoGoes(await holdings(services), own) : undefined;
+    if (tries === MAX_TRIES) throw noRoom("max_sessions");
+    // Only a view of this moment can say that there is nobody who goes.
+    const goes = whoGoes(await holdings.recent(), own) ?? whoGoes(await holdings.fresh(), own);
     if (goes === undefined) throw noRoom("max_sessions");
     await end(services, goes);
     ({ live } = await store.stats());
   }
 }
 
-/** One pass over the store. */
-async function holdings({ store, options }: SessionServices): Promise<Map<string, Holding>> {
-  const all = new Map<string, Holding>();
-  for await (const record of store.list()) {
-    const life = lifeOf(record, options.now());
-    if (life !== "attached" && life !== "detached") continue;
-    const network = addressNetwork(record.clientAddress);
-    const holding = all.get(network) ?? { network, count: 0 };
-    all.set(network, holding);
-    holding.count++;
-    if (life === "detached" && goesBefore(record, holding.first)) holding.first = record;
-  }
-  return all;
-}
-
-const hasFile = ({ upload, intent }: SessionRecord): boolean => upload !== null || intent !== null;
-const detachedSince = ({ detachedAt, leaseUntil }: SessionRecord): number =>
-  detachedAt ?? leaseUntil;
-
-function goesBefore(one: SessionRecord, other: SessionRecord | undefined): boolean {
-  if (other === undefined) return true;
-  if (hasFile(one) !== hasFile(other)) return hasFile(other);
-  return detachedSince(one) < detachedSince(other);
-}
-
-function whoGoes(all: Map<string, Holding>, own: string): SessionRecord | undefined {
-  const least = all.get(own)?.count ?? 0;
-  return [...all.values()]
-    .filter(({ network, count, first }) =>
-      first !== undefined && (network === own || count > least)
+/** Takes the session out of a view that goes first; its address has as many as any, or is the newcomer's own. */
+function whoGoes(view: HoldingView, own: string): SessionRecord | undefined {
+  const least = view.get(own)?.count ?? 0;
+  const [most] = [...view.values()]
+    .filter(({ network, count, detached }) =>
+      detached.length > 0 && (network === own || count > least)
     )
-    .sort((a, b) => b.count - a.count)[0]?.first;
+    .sort((a, b) => b.count - a.count);
+  if (most === undefined) return undefined;
+  // The newcomer gets the place: so the next ones are judged right by the same view.
+  most.count--;
+  const mine = view.get(own) ?? { network: own, count: 0, detached: [] };
+  mine.count++;
+  view.set(own, mine);
+  return most.detached.shift();
 }
 
 /** Ends a detached session before its time, unless it was written meanwhile, or a connection here has it. */

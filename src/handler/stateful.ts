@@ -14,6 +14,7 @@ import type { SessionStore } from "../store/mod.ts";
 import { type Attachment, Attachments, type SessionServices } from "./attachments.ts";
 import { Clock } from "./clock.ts";
 import { connect } from "./connect.ts";
+import { Holdings } from "./holdings.ts";
 import { sweepRegularly, watchTakeovers } from "./housekeeping.ts";
 import { abandon, finishPending } from "./open_file.ts";
 import { executed } from "./recovery.ts";
@@ -48,10 +49,12 @@ export class StatefulHandler implements RequestHandler, AsyncDisposable {
   ) {
     const { events = new Events(), onStored } = options;
     const clock = options.now === undefined ? new Clock() : undefined;
+    const now = clock?.now ?? options.now ?? Date.now;
     this.#services = {
       store,
       storage,
-      options: { ...DEFAULT_STATEFUL_OPTIONS, ...options, ...(clock && { now: clock.now }) },
+      options: { ...DEFAULT_STATEFUL_OPTIONS, ...options, now },
+      holdings: new Holdings(store, now),
       attachments: new Attachments(),
       sights: new Map(),
       wallTime: options.now ?? Date.now,
