@@ -17,8 +17,11 @@ import { runProgram } from "./program.ts";
 const COMMANDS: CommandTable = {
   serve: async () => (await import("./serve.ts")).SERVE_COMMAND,
   send: async () => (await import("./send/command.ts")).SEND_COMMAND,
+  key: async () => (await import("./key/command.ts")).KEY_COMMAND,
   session: async () => (await import("./session/command.ts")).SESSION_COMMAND,
   verify: async () => (await import("./verify.ts")).verifyCommand,
+  gc: async () => (await import("./gc.ts")).GC_COMMAND,
+  compact: async () => (await import("./compact.ts")).COMPACT_COMMAND,
   config: async () => (await import("./config_command.ts")).CONFIG_COMMAND,
   doctor: async () => (await import("./doctor/command.ts")).DOCTOR_COMMAND,
   chaos: async () => (await import("./chaos/command.ts")).CHAOS_COMMAND,

@@ -2,9 +2,13 @@
 import { Readiness } from "../admin/mod.ts";
 import {
   announce,
+  Certificate,
   keepServing,
-  listen,
+  keyringOf,
+  KeySource,
   listenForHealth,
+  listenToServe,
+  mustBeMeant,
   openParts,
   serveWorkers,
   workerCount,
@@ -17,13 +21,14 @@ import { logSink, onHangup, onStop, type Output } from "../terminal/mod.ts";
 import { traceEvents } from "../trace/mod.ts";
 import type { CommandSpec, ParsedArgs } from "./args.ts";
 import type { Command } from "./command.ts";
-import { CONFIG_OPTIONS, loadOptions } from "./config_flags.ts";
+import { CONFIG_OPTIONS, flagFor, loadOptions } from "./config_flags.ts";
 
 export const SERVE: CommandSpec = {
   name: "serve",
   summary: "Receive files until stopped",
   options: {
     ...CONFIG_OPTIONS,
+    keys: flagFor("security.keys", "FILE"),
     trace: { help: "Log every change of every session, with the rule behind it" },
     quiet: { short: "q", help: "Log warnings and errors only" },
   },
@@ -32,7 +37,8 @@ export const SERVE: CommandSpec = {
     "where reading it is permitted.",
     "SIGTERM and SIGINT end it gracefully: uploads under way get server.drain_timeout seconds, then " +
     "they are cut and can be resumed. A second signal ends it at once. SIGHUP, after the file behind " +
-    "standard error was renamed, makes the log go on in a new one (on Linux, with --allow-read).",
+    "standard error was renamed, makes the log go on in a new one (on Linux, with --allow-read), and " +
+    "reads the files of the certificate again, as the server does by itself every 2 seconds.",
   ],
 };
 
@@ -51,29 +57,48 @@ async function runServe(args: ParsedArgs, output: Output): Promise<number> {
   const sink = logSink(output.err, format);
   const log = createLogger(sink, level);
   for (const note of notes) log.info("config.note", { note });
+  mustBeMeant(config);
+  using keys = await KeySource.open(config, log);
   using _guard = keepServing(log);
-  using _hangup = onHangup(() => reopenLog(output, log));
   const events = new Events((cause) => log.error("listener.failed", { cause }));
   logEvents(events, log);
   // --quiet does not hide the trace: it was asked for.
   const trace = args.has("trace");
   if (trace) traceEvents(events, createLogger(sink, "info"));
 
+  using certificate = await Certificate.open(config, events, log);
+  using _hangup = onHangup(() => {
+    reopenLog(output, log);
+    void keys?.look();
+    void certificate?.reload();
+  });
   if (config.server.workers !== 1) {
     const machine = { os: Deno.build.os, cores: navigator.hardwareConcurrency };
     const workers = workerCount(config, machine);
     if (workers > 1) {
-      return await serveWorkers({ config, workers, trace, sink, log, events, output });
+      return await serveWorkers({
+        ...{ config, certificate, workers, trace, sink, log, events, output, keys },
+      });
     }
   }
-  await using parts = await openParts(config, log, events);
-  const { host, port } = config.server;
-  await using server = listen(host, port, () => serve(parts.options));
+  const pair = certificate?.current;
+  await using parts = await openParts(
+    ...[config, log, events, keys && keyringOf(keys), undefined, pair] as const,
+  );
+  await using server = listenToServe(config, () => serve(parts.options));
   const { storage, store } = parts.options;
-  const readiness = new Readiness({ server, storage, store }, log);
+  const certificateUntil = () => certificate?.current.notAfter ?? Infinity;
+  const readiness = new Readiness({ server, storage, store, certificateUntil }, log);
   await using _health = listenForHealth(config, events, readiness, log);
   const { label: tier, durability } = storage;
-  announce({ ...server.addr, tier, durability }, config, events, log, output);
+  const { hostname, port } = server.addr;
+  const ports = {
+    ...{ port: config.server.port === "off" ? "off" as const : port },
+    ...{ tlsPort: server.tlsAddr?.port, certificate: pair },
+  };
+  const where = { hostname, tier, durability };
+  announce(where, ports, config, events, log, output, keys?.lines().length);
+  await certificate?.watch((found) => server.changeCertificate(found));
   using _signals = onStop((signal) => {
     events.emit({ type: "server.signal", signal });
     server.shutdown();

@@ -1,4 +1,4 @@
-/** Which address has how many sessions, and which of them goes first when there is no room. @module */
+/** Which user or address has how many sessions, and which of them goes first when there is no room. @module */
 import { addressNetwork } from "../address.ts";
 import { lifeOf, type SessionRecord } from "../session/mod.ts";
 import type { SessionStore } from "../store/mod.ts";
@@ -6,14 +6,14 @@ import type { SessionStore } from "../store/mod.ts";
 /** For so long a view is used again, in milliseconds: a pass reads every live session. */
 const USED_FOR_MS = 1000;
 
-/** The sessions of one address: how many are alive, and which are detached, the first to go first. */
+/** The sessions of one user or address: how many are alive, and which are detached, the first to go first. */
 export interface Holding {
-  readonly network: string;
+  readonly owner: string;
   count: number;
   readonly detached: SessionRecord[];
 }
 
-/** The sessions of all addresses, by network. */
+/** The sessions of all, by owner. */
 export type HoldingView = Map<string, Holding>;
 
 /**
@@ -55,9 +55,9 @@ export class Holdings {
     for await (const record of this.#store.list("live")) {
       const life = lifeOf(record, this.#now());
       if (life !== "attached" && life !== "detached") continue;
-      const network = addressNetwork(record.clientAddress);
-      const holding = view.get(network) ?? { network, count: 0, detached: [] };
-      view.set(network, holding);
+      const owner = ownerOf(record);
+      const holding = view.get(owner) ?? { owner, count: 0, detached: [] };
+      view.set(owner, holding);
       holding.count++;
       if (life === "detached") holding.detached.push(record);
     }
@@ -65,6 +65,13 @@ export class Holdings {
     this.#viewedAt = performance.now();
     return this.#view = view;
   }
+}
+
+/** Whom a session counts for: its user, or else the address of its client. */
+export function ownerOf(
+  { user, clientAddress }: Pick<SessionRecord, "user" | "clientAddress">,
+): string {
+  return user === undefined ? addressNetwork(clientAddress) : `user ${user}`;
 }
 
 const hasFile = ({ upload, intent }: SessionRecord): boolean => upload !== null || intent !== null;

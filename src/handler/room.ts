@@ -1,18 +1,19 @@
 /**
- * Room for a new session. One address may have all sessions, and no address is locked out by another: when
+ * Room for a new session. One address, or one user from whatever addresses, may have all sessions, and no address is locked out by another: when
  * `max_sessions` are alive, a detached session ends for a new one. It is the one that was detached first, of
  * the address that has the most sessions, without an open file if there is such a one. Sessions of addresses
  * that have fewer than the newcomer's are safe, and so are attached ones, whoever's they are.
  *
  * @module
  */
-import { addressNetwork } from "../address.ts";
 import { FxferError } from "../errors.ts";
+import { omitUndefined } from "../omit_undefined.ts";
 import { expire, type SessionRecord } from "../session/mod.ts";
 import type { SessionServices } from "./attachments.ts";
-import { detachedSince, type HoldingView } from "./holdings.ts";
+import { detachedSince, type HoldingView, ownerOf } from "./holdings.ts";
 import { removePartial, sweep } from "./housekeeping.ts";
 import { tell } from "./tell.ts";
+import type { ConnectionContext } from "./types.ts";
 
 /** After this time a client that found no room tries again. */
 const RETRY_MS = 1000;
@@ -20,8 +21,11 @@ const RETRY_MS = 1000;
 /** A session that is written meanwhile, as by a client that comes back, does not go: so often another is tried. */
 const MAX_TRIES = 5;
 
-/** Makes room for a session of a client at this address, or throws `max_sessions` or `busy`. */
-export async function makeRoom(services: SessionServices, clientAddress: string): Promise<void> {
+/** Makes room for a session of this client, or throws `max_sessions` or `busy`. */
+export async function makeRoom(
+  services: SessionServices,
+  { clientAddress, identity: { user, limits } }: ConnectionContext,
+): Promise<void> {
   const { store, holdings, options: { admitLoad, maxSessions, maxSessionsPerAddress } } = services;
   let { live } = await store.stats();
   if (live >= maxSessions) {
@@ -30,10 +34,11 @@ export async function makeRoom(services: SessionServices, clientAddress: string)
     ({ live } = await store.stats());
   }
   admitLoad(live);
-  const own = addressNetwork(clientAddress);
-  if (maxSessionsPerAddress !== undefined) {
+  const own = ownerOf(omitUndefined({ user, clientAddress }));
+  const most = user === undefined ? maxSessionsPerAddress : limits?.sessions;
+  if (most !== undefined) {
     const held = (await holdings.fresh()).get(own)?.count ?? 0;
-    if (held >= maxSessionsPerAddress) throw noRoom("per_address.sessions");
+    if (held >= most) throw noRoom(user === undefined ? "per_address.sessions" : "key.sessions");
   }
   for (let tries = 0; live >= maxSessions; tries++) {
     if (tries === MAX_TRIES) throw noRoom("max_sessions");
@@ -45,18 +50,16 @@ export async function makeRoom(services: SessionServices, clientAddress: string)
   }
 }
 
-/** Takes the session out of a view that goes first; its address has as many as any, or is the newcomer's own. */
+/** Takes the session out of a view that goes first; its owner has as many as any, or is the newcomer's own. */
 function whoGoes(view: HoldingView, own: string): SessionRecord | undefined {
   const least = view.get(own)?.count ?? 0;
   const [most] = [...view.values()]
-    .filter(({ network, count, detached }) =>
-      detached.length > 0 && (network === own || count > least)
-    )
+    .filter(({ owner, count, detached }) => detached.length > 0 && (owner === own || count > least))
     .sort((a, b) => b.count - a.count);
   if (most === undefined) return undefined;
   // The newcomer gets the place: so the next ones are judged right by the same view.
   most.count--;
-  const mine = view.get(own) ?? { network: own, count: 0, detached: [] };
+  const mine = view.get(own) ?? { owner: own, count: 0, detached: [] };
   mine.count++;
   view.set(own, mine);
   return most.detached.shift();

@@ -13,9 +13,8 @@ import { FxferError } from "../errors.ts";
 import type { ConnectionContext, Identity, Reply, Request } from "../handler/mod.ts";
 import type { Logger } from "../log.ts";
 import { omitUndefined } from "../omit_undefined.ts";
-import { encodeReply, negotiateVersion } from "../protocol/mod.ts";
-import type { ReplyBody, ReplyHeader } from "../protocol/mod.ts";
 import { LATE, within } from "../within.ts";
+import { Answers } from "./answers.ts";
 import {
   BETWEEN_FRAMES_MS,
   expiredClock,
@@ -24,13 +23,15 @@ import {
   STUCK_MS,
   TAKEOVER_GRACE_MS,
 } from "./clocks.ts";
+import { Credentials } from "./credentials.ts";
 import { type Head, Input } from "./input.ts";
 import type { SharedSettings } from "./shared_settings.ts";
-import { Output, V1Results } from "./output.ts";
+import { Output } from "./output.ts";
 import type { Arrival } from "./proxy_gate.ts";
 import type { Placed, Readiness } from "./places.ts";
-import { isPeerGone, Reader } from "./reader.ts";
-import { NOTICE, refusalOf, refusedOf } from "./refusal.ts";
+import { isPeerGone, Reader, type Socket } from "./reader.ts";
+import { provenRequest } from "./proven_payload.ts";
+import { ENDS_CONNECTION, refusalOf } from "./refusal.ts";
 import { LOOK_FRAMES, LOOK_MS } from "./turns.ts";
 
 /** What all connections of one server share. */
@@ -46,24 +47,20 @@ export class Connection implements ConnectionContext, Placed {
   readonly log: Logger;
   readonly acceptedAt: number = performance.now();
   keepaliveMs: number;
-  identity: Identity;
 
-  readonly #conn: Deno.TcpConn;
+  readonly #conn: Socket;
   readonly #settings: ConnectionSettings;
+  readonly #credentials: Credentials;
   readonly #reader: Reader;
   readonly #input: Input;
   readonly #output: Output;
-  readonly #v1Results: V1Results;
-  /** The header of the last request, which a notice repeats. */
-  #last: ReplyHeader = NOTICE;
+  readonly #answers: Answers;
   #interruption: FxferError | undefined;
   #stopping: FxferError | undefined;
   #requests = 0;
-  /** Whether the last frame left its file open: the next one goes on with it. */
-  #openFile = false;
 
   constructor(
-    conn: Deno.TcpConn,
+    conn: Socket,
     id: number,
     { address, bytes }: Arrival,
     settings: ConnectionSettings,
@@ -73,14 +70,27 @@ export class Connection implements ConnectionContext, Placed {
     this.clientAddress = address;
     this.log = log.child({ connection: id });
     this.keepaliveMs = settings.keepaliveMs;
-    this.identity = settings.identity;
     this.#conn = conn;
     this.#settings = settings;
+    this.#credentials = new Credentials(settings.gate, {
+      ...{ connectionId: id, events: settings.events },
+      interrupt: (error) => this.interrupt(error),
+    });
     this.#output = new Output(conn, settings.pools);
-    this.#v1Results = new V1Results(settings.v1Ack, this.#output);
+    this.#answers = new Answers({
+      ...{ connection: id, output: this.#output, credentials: this.#credentials },
+      ...{ v1Ack: settings.v1Ack, log: this.log, events: settings.events },
+    });
     this.#reader = new Reader(conn, this.#output, settings.workload);
     this.#input = new Input(this.#reader, settings.pools);
     if (bytes !== undefined) this.#input.decode(bytes);
+  }
+
+  get identity(): Identity {
+    return this.#credentials.identity;
+  }
+  set identity(identity: Identity) {
+    this.#credentials.identity = identity;
   }
 
   interrupt(error: FxferError): void {
@@ -108,7 +118,7 @@ export class Connection implements ConnectionContext, Placed {
    */
   stop(notice: FxferError): void {
     this.#stopping ??= notice;
-    if (this.#openFile) return;
+    if (this.#answers.openFile) return;
     if (this.#input.payloadDone && this.#input.waiting !== "busy") this.interrupt(notice);
   }
 
@@ -141,7 +151,8 @@ export class Connection implements ConnectionContext, Placed {
   async run(): Promise<void> {
     const { events } = this.#settings;
     const { connectionId: connection, clientAddress: address } = this;
-    events.emit({ type: "connection.opened", connection, address });
+    const tls = "handshake" in this.#conn ? { tls: true } as const : {};
+    events.emit({ type: "connection.opened", connection, address, ...tls });
     let notice: FxferError | undefined;
     try {
       await this.#serve();
@@ -150,6 +161,7 @@ export class Connection implements ConnectionContext, Placed {
       else this.#logFailure(error);
     }
     try {
+      this.#credentials.end();
       await this.#settings.handler.closed?.(this);
     } catch (cause) {
       this.log.error("connection.failed", { cause });
@@ -166,24 +178,28 @@ export class Connection implements ConnectionContext, Placed {
   }
 
   #logFailure(cause: unknown): void {
-    if (!isPeerGone(cause)) this.log.error("connection.failed", { cause });
+    if (isPeerGone(cause)) return;
+    if (!(cause instanceof Deno.errors.InvalidData)) {
+      return this.log.error("connection.failed", { cause });
+    }
+    const error = new FxferError("protocol_error", "Cannot serve: the TLS handshake failed", {
+      cause,
+    });
+    const refused = { type: "connection.refused", address: this.clientAddress } as const;
+    refusalOf(error, refused, { log: this.log, events: this.#settings.events });
+    this.#reader.ended = true;
   }
 
   /** Serves request after request. Returns if the peer ends; throws the notice if the server ends. */
   async #serve(): Promise<void> {
-    const { turns } = this.#settings;
-    for (let frames = 0, since = this.acceptedAt, pass = -1;;) { // -1: no pass of the event loop, so the next look only begins to count
-      if (this.#stopping !== undefined && !this.#openFile) throw this.#stopping;
+    const turn = new Turn(this.#settings.turns);
+    for (;;) {
+      if (this.#stopping !== undefined && !this.#answers.openFile) throw this.#stopping;
       const head = this.#input.bufferedHead() ?? await this.#input.head();
       if (head === undefined) return;
       if (head.type === "fault") throw head.error;
-      if (++frames === LOOK_FRAMES || performance.now() - since > LOOK_MS) {
-        // S-FAIR-1: unless others could be served since the last look, it is time for that.
-        const alone = turns.passes === pass;
-        if (alone) await turns.next();
-        pass = alone ? -1 : turns.mark();
-        [frames, since] = [0, performance.now()];
-      }
+      const others = turn.look();
+      if (others !== undefined) await others; // S-FAIR-1
       const served = this.#serveOne(head);
       if (!(served instanceof Promise ? await served : served)) {
         // Whoever is displaced while a refused payload is read away is told as well.
@@ -199,19 +215,18 @@ export class Connection implements ConnectionContext, Placed {
   #serveOne(head: Exclude<Head, { type: "fault" }>): boolean | Promise<boolean> {
     // The system sends a first reply at once, but would hold a later one back until the peer has
     // acknowledged the first.
-    if (++this.#requests === 2) this.#conn.setNoDelay(true);
+    if (++this.#requests === 2 && "setNoDelay" in this.#conn) this.#conn.setNoDelay(true);
     const payload = this.#input;
     const request: Request = head.type === "request"
       ? { version: 2, frame: head.request, payload }
       : { version: 1, frame: head.header, payload };
-    if (request.version === 2) {
-      const { version: asked, session: { id, mode, sequence, action } } = request.frame.header;
-      this.#last = { version: negotiateVersion(asked)!, id, mode, sequence, action };
-    }
-
+    this.#answers.begin(request);
     let answer: Reply | Promise<Reply>;
     try {
-      answer = this.#settings.handler.handle(request, this);
+      const checking = this.#credentials.check(request);
+      answer = checking === undefined
+        ? this.#handle(request)
+        : checking.then(() => this.#handle(request));
     } catch (error) {
       return this.#fail(request, error);
     }
@@ -223,6 +238,11 @@ export class Connection implements ConnectionContext, Placed {
     );
   }
 
+  #handle(request: Request): Reply | Promise<Reply> {
+    const proven = this.#credentials.provesPayload ? provenRequest(request) : request;
+    return this.#settings.handler.handle(proven, this);
+  }
+
   /** Answers a request that failed; as {@linkcode Connection.#serveOne}. */
   #fail(request: Request, error: unknown): boolean | Promise<boolean> {
     // A client that lost its session (S-TAKE-2) gets one notice, and not this reply as well.
@@ -231,16 +251,17 @@ export class Connection implements ConnectionContext, Placed {
       const same = error instanceof FxferError && error.code === this.#interruption.code;
       throw same ? error : this.#interruption;
     }
-    return this.#reply(request, { body: this.#refuse(error, request) }, true);
+    return this.#reply(request, { body: this.#answers.refuse(error, request) }, true);
   }
 
   #reply(request: Request, reply: Reply, failed = false): boolean | Promise<boolean> {
-    this.#answer(request, reply);
+    this.#answers.add(request, reply);
     if (this.#interruption !== undefined) {
       if (failed) return false;
       throw this.#interruption;
     }
-    if (reply.close === true || reply.body.code === "protocol_error") return false; // S-VER-6
+    if (reply.close === true || ENDS_CONNECTION.has(reply.body.code)) return false;
+    if (this.#credentials.broken) return false;
     const { payloadDone } = this.#input;
     return payloadDone || this.#input.skipPayload(this.#settings.drain) || this.#discard();
   }
@@ -253,33 +274,14 @@ export class Connection implements ConnectionContext, Placed {
     return isAway;
   }
 
-  /** The body of the reply to a request that failed; without a request, that of a notice. */
-  #refuse(error: unknown, request?: Request): ReplyBody {
-    const { events } = this.#settings;
-    return refusalOf(error, refusedOf(this.connectionId, request), { log: this.log, events });
-  }
-
-  #answer(request: Request, { body, id, mode }: Reply): void {
-    if (request.version === 1) return this.#v1Results.add(body);
-    const header = this.#last;
-    if (header.action === "transfer") this.#openFile = body.code === "partial";
-    if (id !== undefined || mode !== undefined) {
-      this.#last = { ...header, id: id ?? null, mode: mode ?? header.mode };
-    }
-    this.#output.add(encodeReply(this.#last, body));
-  }
-
   /** The last frame, the closing of the writing half, reading to EOF, close (S-DIS-2, S-TRF-8). */
   async #goodbye(notice: FxferError | undefined): Promise<void> {
     try {
       if (this.#input.version === 1) {
         // Nothing is written before EOF has been read (S-VER-3).
         await this.#reader.linger(this.#settings.drain);
-        this.#v1Results.finish(notice);
-      } else if (notice !== undefined) {
-        const header: ReplyHeader = { ...this.#last, action: "disconnect" };
-        this.#output.add(encodeReply(header, { ...this.#refuse(notice), notice: true }));
-      }
+        this.#answers.finishV1(notice);
+      } else this.#answers.notice(notice);
       // A write that is stuck can be neither finished nor taken back, and closeWrite would wait for it.
       if (this.#output.broken) return;
       const sending = Promise.resolve(this.#output.flush());

@@ -104,12 +104,19 @@ Deno.test("--set reaches every setting of the schema", async () => {
   const other: Record<string, [string, unknown]> = {
     "server.host": ["::1", "::1"],
     "server.proxy_allow": ["::1, 10.0.0.0/8", ["::1", "10.0.0.0/8"]],
+    "security.anonymous": ["put, get", ["put", "get"]],
+    "security.keys": ["my.keys", "my.keys"],
     "server.health_port": ["8080", 8080],
+    "server.tls.certificate": ["-", "-"],
+    "server.tls.key": ["key.pem", "key.pem"],
+    "server.tls.names": ["h,::1", ["h", "::1"]],
     "limits.per_address.connections": ["5", 5],
     "limits.per_address.sessions": ["6", 6],
     "stateful.redis_url": ["rediss://h:1", "rediss://h:1"],
     "stateful.sqlite_file": ["other.db", "other.db"],
     "storage.path": ["/srv/a=b", "/srv/a=b"],
+    "storage.state": ["/srv/state", "/srv/state"],
+    "storage.keep": ["30d", 2_592_000],
   };
   for (const [path, setting] of SETTINGS) {
     const words = /^(?:one of )?(.*)$/.exec(setting.kind.wanted)![1]!.split(/, | or /);
@@ -173,7 +180,7 @@ Deno.test("faults of file, flags and --set come together, each with its source",
       sets: ["server.port=1", "stateful.max_session=3", "port", "=5", "server=3", "max_inflight=2"],
     }),
     [
-      `${file.path}: server.port: wanted whole number 0 to 65535, found "x"`,
+      `${file.path}: server.port: wanted off or whole number 0 to 65535, found "x"`,
       `${file.path}: storage.pth: unknown key, did you mean storage.path?`,
       "--set: port: wanted path=value, for example server.port=0",
       "--set: =5: wanted path=value, for example server.port=0",

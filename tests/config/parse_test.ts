@@ -16,6 +16,7 @@ Deno.test("parseConfig() gives every default the goal names", pure, () => {
     server: {
       host: "127.0.0.1",
       port: 65432,
+      tls: { certificate: "off", key: "same", port: 65433, names: [] },
       mode: "dual",
       workers: 1,
       max_connections: 100,
@@ -38,14 +39,17 @@ Deno.test("parseConfig() gives every default the goal names", pure, () => {
       sqlite_file: "sessions.db",
     },
     stateless: { request_timeout: 30, max_request_size: 10485760 },
-    storage: { path: "./storage", naming: "session_aware", durability: "process", budget: 0 },
+    storage: {
+      ...{ path: "./storage", state: "off", naming: "session_aware", durability: "process" },
+      ...{ budget: 0, keep: "off", keep_bytes: 0 },
+    },
     limits: {
       rate: { connections_per_second: 200, sessions_per_minute: 600 },
       per_address: { connections: "off", sessions: "off" },
       min_rate: 1024,
       session_quota: 0,
     },
-    security: { ip_binding: "strict" },
+    security: { ip_binding: "strict", keys: "off", mac: "optional", anonymous: "auto" },
     versions: { v1: "on", v1_ack: "eof" },
     logging: { level: "info", format: "text" },
   });
