@@ -32,7 +32,7 @@ import type { Placed, Readiness } from "./places.ts";
 import { isPeerGone, Reader, type Socket } from "./reader.ts";
 import { provenRequest } from "./proven_payload.ts";
 import { ENDS_CONNECTION, refusalOf } from "./refusal.ts";
-import { LOOK_FRAMES, LOOK_MS } from "./turns.ts";
+import { Turn } from "./turns.ts";
 
 /** What all connections of one server share. */
 export type ConnectionSettings = SharedSettings<Connection>;
@@ -213,13 +213,11 @@ export class Connection implements ConnectionContext, Placed {
 
   /** One request and its reply; false when the connection ends with it. */
   #serveOne(head: Exclude<Head, { type: "fault" }>): boolean | Promise<boolean> {
-    // The system sends a first reply at once, but would hold a later one back until the peer has
-    // acknowledged the first.
+    // The system sends a first reply at once, but holds a later one back until the first is acknowledged.
     if (++this.#requests === 2 && "setNoDelay" in this.#conn) this.#conn.setNoDelay(true);
-    const payload = this.#input;
     const request: Request = head.type === "request"
-      ? { version: 2, frame: head.request, payload }
-      : { version: 1, frame: head.header, payload };
+      ? { version: 2, frame: head.request, payload: this.#input }
+      : { version: 1, frame: head.header, payload: this.#input };
     this.#answers.begin(request);
     let answer: Reply | Promise<Reply>;
     try {
