@@ -74,7 +74,9 @@ export function ownerOf(
   return user === undefined ? addressNetwork(clientAddress) : `user ${user}`;
 }
 
-const hasFile = ({ upload, intent }: SessionRecord): boolean => upload !== null || intent !== null;
+/** Whether a session has an open file. */
+export const hasFile = ({ upload, intent }: SessionRecord): boolean =>
+  upload !== null || intent !== null;
 
 /** Since when a session has no connection. */
 export const detachedSince = ({ detachedAt, leaseUntil }: SessionRecord): number =>

@@ -2,7 +2,9 @@
  * Room for a new session. One address, or one user from whatever addresses, may have all sessions, and no address is locked out by another: when
  * `max_sessions` are alive, a detached session ends for a new one. It is the one that was detached first, of
  * the address that has the most sessions, without an open file if there is such a one. Sessions of addresses
- * that have fewer than the newcomer's are safe, and so are attached ones, whoever's they are.
+ * that have fewer than the newcomer's are safe, and so are attached ones, whoever's they are. A session with
+ * an open file, whose bytes the server has answered for (S-TRF-10), goes for another address only: a client
+ * that asks for more sessions than there are loses none of its files by that.
  *
  * @module
  */
@@ -10,7 +12,7 @@ import { FxferError } from "../errors.ts";
 import { omitUndefined } from "../omit_undefined.ts";
 import { expire, type SessionRecord } from "../session/mod.ts";
 import type { SessionServices } from "./attachments.ts";
-import { detachedSince, type HoldingView, ownerOf } from "./holdings.ts";
+import { detachedSince, hasFile, type HoldingView, ownerOf } from "./holdings.ts";
 import { removePartial, sweep } from "./housekeeping.ts";
 import { tell } from "./tell.ts";
 import type { ConnectionContext } from "./types.ts";
@@ -54,7 +56,9 @@ export async function makeRoom(
 function whoGoes(view: HoldingView, own: string): SessionRecord | undefined {
   const least = view.get(own)?.count ?? 0;
   const [most] = [...view.values()]
-    .filter(({ owner, count, detached }) => detached.length > 0 && (owner === own || count > least))
+    .filter(({ owner, count, detached: [first] }) =>
+      first !== undefined && (owner === own ? !hasFile(first) : count > least)
+    )
     .sort((a, b) => b.count - a.count);
   if (most === undefined) return undefined;
   // The newcomer gets the place: so the next ones are judged right by the same view.

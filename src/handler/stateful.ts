@@ -7,27 +7,42 @@ import { FxferError } from "../errors.ts";
 import { Events } from "../events.ts";
 import { type Logger, silentLogger } from "../log.ts";
 import { omitUndefined } from "../omit_undefined.ts";
-import type { DisconnectRequest, HeartbeatRequest, ReplyBody } from "../protocol/mod.ts";
+import type { DisconnectRequest, ReplyBody, RequestFrame } from "../protocol/mod.ts";
 import { detach, fingerprint, judge, renewLease } from "../session/mod.ts";
 import type { FileStorage } from "../storage/mod.ts";
 import type { SessionStore } from "../store/mod.ts";
 import { type Attachment, Attachments, type SessionServices } from "./attachments.ts";
 import { Clock } from "./clock.ts";
 import { connect } from "./connect.ts";
+import { fetchFile } from "./fetch.ts";
 import { Holdings } from "./holdings.ts";
 import { sweepRegularly, watchTakeovers } from "./housekeeping.ts";
+import { mustMay } from "./identity.ts";
+import { listFiles } from "./list.ts";
 import { abandon, finishPending } from "./open_file.ts";
 import { executed } from "./recovery.ts";
+import { removeOnce } from "./removal.ts";
 import { DEFAULT_STATEFUL_OPTIONS, type StatefulOptions } from "./stateful_options.ts";
 import { StoreHealth } from "./store_health.ts";
-import { totalsOf } from "./tell.ts";
+import type { Asker } from "./stored_files.ts";
+import { stepBetween, totalsOf } from "./tell.ts";
 import { transfer } from "./transfer.ts";
 import type { ConnectionContext, Reply, Request, RequestHandler } from "./types.ts";
+
+const pong = (lastSequence: number): Reply => (
+  { body: { code: "pong", next_sequence: lastSequence + 1 } }
+);
 
 /** Every disconnect is the same request (S-SEQ-3). */
 const DISCONNECT = fingerprint(
   { action: "disconnect", mimeType: "", complete: true, end: 0, principal: "" },
 );
+
+/** Who asks for stored files, for events. */
+const askerOf = ({ record, context }: Attachment): Asker => ({
+  ...stepBetween(record, record),
+  connection: context.connectionId,
+});
 
 /** Serves sessions; see the text of its folder. Dispose of it after the server has stopped.
  * @category Server */
@@ -86,37 +101,50 @@ export class StatefulHandler implements RequestHandler, AsyncDisposable {
     }
     switch (frame.action) {
       case "transfer":
+        mustMay(context.identity, "put");
         return transfer(attachment, frame, payload);
       case "heartbeat":
-        return this.#heartbeat(frame, attachment);
+        return this.#numberless(frame, attachment, pong);
       case "disconnect":
         return this.#disconnect(frame, attachment);
       case "fetch":
+        return this.#numberless(frame, attachment, () => {
+          return fetchFile(this.#services, frame.data, context.identity, askerOf(attachment));
+        });
       case "list":
+        return this.#numberless(frame, attachment, () => {
+          return listFiles(this.#services, frame.data, context.identity, askerOf(attachment));
+        });
       case "remove":
-        throw new FxferError(
-          "unsupported_feature",
-          `Cannot serve ${frame.action}: not offered here`,
-        );
+        return removeOnce(attachment, frame, askerOf(attachment));
     }
   }
 
-  /** S-SEQ-3: repeats the last sequence and consumes nothing; the lease is renewed when half of it is gone. */
-  #heartbeat(frame: HeartbeatRequest, attachment: Attachment): Reply | Promise<Reply> {
+  /**
+   * S-SEQ-3, S-ACT-1: a frame that repeats the last sequence, or a smaller one, and consumes nothing. The
+   * lease is renewed when half of it is gone.
+   *
+   * @param answer Called with the record by which the frame was judged.
+   */
+  #numberless(
+    frame: RequestFrame,
+    attachment: Attachment,
+    answer: (lastSequence: number) => Reply | Promise<Reply>,
+  ): Reply | Promise<Reply> {
     if (attachment.stale) {
-      return attachment.refresh().then(() => this.#heartbeat(frame, attachment));
+      return attachment.refresh().then(() => this.#numberless(frame, attachment, answer));
     }
-    const { record: { lastSequence } } = attachment;
-    if (frame.header.session.sequence > lastSequence) {
-      throw new FxferError("sequence_gap", "Cannot answer heartbeat: it names a later sequence", {
+    const { header, action } = frame;
+    const { lastSequence } = attachment.record;
+    if (header.session.sequence > lastSequence) {
+      throw new FxferError("sequence_gap", `Cannot answer ${action}: it names a later sequence`, {
         fields: { expected: lastSequence },
       });
     }
-    const reply: Reply = { body: { code: "pong", next_sequence: lastSequence + 1 } };
-    if (!attachment.leaseIsOld) return reply;
+    if (!attachment.leaseIsOld) return answer(lastSequence);
     return attachment.save(renewLease, false).then((before) => {
       attachment.tell("session.renewed", "S-CLK-4", before, {});
-      return reply;
+      return answer(lastSequence);
     });
   }
 

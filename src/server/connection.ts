@@ -7,6 +7,8 @@
  * A connection serves one request at a time, in order, with one reply each. No error of a connection
  * reaches another connection or ends the process.
  *
+ * The file is over 300 lines, because the steps of a request share the state of the connection.
+ *
  * @module
  */
 import { FxferError } from "../errors.ts";
@@ -32,6 +34,7 @@ import type { Placed, Readiness } from "./places.ts";
 import { isPeerGone, Reader, type Socket } from "./reader.ts";
 import { provenRequest } from "./proven_payload.ts";
 import { ENDS_CONNECTION, refusalOf } from "./refusal.ts";
+import { sendPayload } from "./reply_payload.ts";
 import { Turn } from "./turns.ts";
 
 /** What all connections of one server share. */
@@ -254,6 +257,15 @@ export class Connection implements ConnectionContext, Placed {
 
   #reply(request: Request, reply: Reply, failed = false): boolean | Promise<boolean> {
     this.#answers.add(request, reply);
+    if (reply.payload === undefined) return this.#goOn(reply, failed);
+    if ("setNoDelay" in this.#conn) this.#conn.setNoDelay(true);
+    const { pools } = this.#settings;
+    const sending = sendPayload(this.#output, reply.payload, pools, () => this.#interruption);
+    return sending.then(() => this.#goOn(reply, failed));
+  }
+
+  /** Whether the connection goes on after a reply. */
+  #goOn(reply: Reply, failed: boolean): boolean | Promise<boolean> {
     if (this.#interruption !== undefined) {
       if (failed) return false;
       throw this.#interruption;
