@@ -56,9 +56,7 @@ export function commitNow(
 
 function giveName(parts: DiskParts, file: WholeFile): void {
   if (file.named === true) return;
-  // A file that no record announces is of a session that only this process knows, or of none.
-  const alone = file.announced !== true;
-  parts.folder.giveFinalName(file.temporaryPath, file.finalPath, alone);
+  parts.folder.giveFinalName(file.temporaryPath, file.finalPath);
   file.named = true;
   giveTime(parts, file);
 }
