@@ -135,6 +135,7 @@ export class KnownFiles implements UploadIndex {
   /** Brings lines into the index when it is quiet, when somebody lists files, or when many wait. */
   #tick(): void {
     this.#timer = undefined;
+    this.#writer.index.letGo();
     const quiet = this.#waiting === this.#waitingBefore;
     this.#waitingBefore = this.#waiting;
     const listed = performance.now() - this.#listedAt < LISTED_MS;
