@@ -244,7 +244,12 @@ export class KnownFiles implements UploadIndex {
   async listed(): Promise<{ index: IndexFile; file: Deno.FsFile }> {
     this.#listedAt = performance.now();
     await this.refresh();
-    while (!this.#writer.isUpToDate(this.#here) && !this.#closed) await this.write();
+    for (let tries = 0; !this.#writer.isUpToDate(this.#here) && !this.#closed; tries++) {
+      // The manifest may be another one by now.
+      if (tries > 0) await this.refresh();
+      if (tries > 9) throw new FxferError("busy", "Cannot read index: it is being built anew");
+      await this.write();
+    }
     return { index: this.#writer.index, file: this.#here.file };
   }
 
