@@ -177,6 +177,7 @@ export type { BudgetLedger } from "./budget.ts";
 export { checkDigest } from "./digest.ts";
 export { type Compaction, compactManifest } from "./compaction.ts";
 export { DiskStorage } from "./disk.ts";
+export { checkIndex, type IndexFinding } from "./index_check.ts";
 export type { KeepPolicy, OutdatedFile } from "./keeping.ts";
 export type { DiskStorageOptions } from "./open.ts";
 export type { Flush } from "./flush.ts";
