@@ -10,6 +10,7 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";
 import { FxferError } from "../errors.ts";
 import type { Logger } from "../log.ts";
+import { isAbsent } from "./io_errors.ts";
 import { identityOf, INDEX, makeFile, setAside } from "./index_place.ts";
 
 /** "fxix": tells the file from those of other programs. */
@@ -116,6 +117,8 @@ export class IndexFile {
       try {
         return IndexFile.#openFile(DatabaseSync, path);
       } catch (cause) {
+        // The folder itself is gone for a moment: the next write makes it, and tries again.
+        if (isAbsent(cause)) throw cause;
         if (tries < 100 && isLocked(cause)) {
           await new Promise((resolve) => setTimeout(resolve, 20));
         } else if (tries >= 100 || !setAside(path)) {
