@@ -18,6 +18,7 @@ Deno.test("a compaction keeps what stands, and the former manifest", async () =>
   const paths: string[] = [];
   for (const id of ids) paths.push(await put(storage, id, id));
   for (const path of paths.slice(0, 2)) await storage.catalogue.remove(path);
+  await storage.check(); // the lines are where the path leads, and need not be written again
   const old = (await Deno.readTextFile(manifest)).replaceAll(
     /("removed":"[^"]*","time":")[^"]*/g,
     "$12020-01-01T00:00:00.000Z",
