@@ -259,8 +259,9 @@ export class Connection implements ConnectionContext, Placed {
     this.#answers.add(request, reply);
     if (reply.payload === undefined) return this.#goOn(reply, failed);
     if ("setNoDelay" in this.#conn) this.#conn.setNoDelay(true);
-    const { pools } = this.#settings;
-    const sending = sendPayload(this.#output, reply.payload, pools, () => this.#interruption);
+    const sending = sendPayload(
+      ...[this.#output, reply.payload, this.#settings, () => this.#interruption] as const,
+    );
     return sending.then(() => this.#goOn(reply, failed));
   }
 
