@@ -1,11 +1,24 @@
 /** The client as a program sees it: `connect` and the object that it returns. @module */
 import { type Endpoint, parseHost } from "../address.ts";
 import { FxferError } from "../errors.ts";
+import { omitUndefined } from "../omit_undefined.ts";
+import { type FileInfo, MAX_LIST_LIMIT } from "../protocol/mod.ts";
+import type { Call } from "./call.ts";
 import { interrupted } from "./client_errors.ts";
+import { FetchCall } from "./fetch_call.ts";
 import { NotVersion2 } from "./handshake.ts";
+import { ListCall, RemoveCall } from "./list_remove.ts";
 import { type ResolvedOptions, resolveOptions } from "./options.ts";
 import { OutgoingFile } from "./outgoing_file.ts";
 import { SessionManager } from "./session_manager.ts";
+import type {
+  FetchOptions,
+  FetchResult,
+  FetchSink,
+  ListQuery,
+  RemoveResult,
+  StoredName,
+} from "./stored_types.ts";
 import type {
   Client,
   ConnectOptions,
@@ -64,6 +77,54 @@ class ConnectedClient implements Client {
       if (signal?.aborted) abandon();
       else this.#engine.add(file);
       return await file.result;
+    } finally {
+      signal?.removeEventListener("abort", abandon);
+    }
+  }
+
+  async *list(
+    { pageSize = MAX_LIST_LIMIT, signal, ...wanted }: ListQuery = {},
+  ): AsyncGenerator<FileInfo> {
+    if (!Number.isInteger(pageSize) || pageSize < 1 || pageSize > MAX_LIST_LIMIT) {
+      throw new RangeError(`Cannot list: pageSize must be an integer from 1 to ${MAX_LIST_LIMIT}`);
+    }
+    const { order = "newest", ...which } = wanted;
+    let after: string | undefined;
+    do {
+      const asked = omitUndefined({ ...which, order, limit: pageSize, after });
+      const { files, next } = await this.#ask(new ListCall(asked), signal);
+      yield* files;
+      after = next;
+    } while (after !== undefined);
+  }
+
+  async fetch(file: StoredName, sink: FetchSink, options: FetchOptions = {}): Promise<FetchResult> {
+    const call = new FetchCall(file, sink, options);
+    return await this.#ask(call, options.signal, call.prepare());
+  }
+
+  async stored(file: StoredName): Promise<FileInfo | undefined> {
+    try {
+      return (await this.fetch(file, () => {}, { length: 0 })).file;
+    } catch (error) {
+      if (error instanceof FxferError && error.code === "not_found") return undefined;
+      throw error;
+    }
+  }
+
+  remove(path: string): Promise<RemoveResult> {
+    return this.#ask(new RemoveCall(path));
+  }
+
+  /** Asks once what must be done before has ended. */
+  async #ask<T>(call: Call<T>, signal?: AbortSignal, before?: Promise<void>): Promise<T> {
+    const abandon = () => call.fail(interrupted(signal!.reason));
+    signal?.addEventListener("abort", abandon);
+    try {
+      if (signal?.aborted) abandon();
+      if (before !== undefined) await Promise.race([before, call.result]);
+      if (!call.decided) this.#engine.ask(call);
+      return await call.result;
     } finally {
       signal?.removeEventListener("abort", abandon);
     }

@@ -1,9 +1,11 @@
 /** What replies say, and what they mean for a file and for the connection. Pure. @module */
 import { CODES, type FxferError } from "../errors.ts";
+import { omitUndefined } from "../omit_undefined.ts";
 import {
   CHECKPOINT_BYTES,
   DEFAULT_MAX_INFLIGHT,
   DEFAULT_MAX_REQUEST_SIZE,
+  type FileInfo,
   type Mode,
   type ReplyBody,
 } from "../protocol/mod.ts";
@@ -36,6 +38,8 @@ export function termsOf(body: ReplyBody): Terms {
       maxUploadSize: count(limits.max_upload_size, 0),
       checkpointBytes: count(limits.checkpoint_bytes, CHECKPOINT_BYTES),
     },
+    features: texts(body.features),
+    may: texts(body.may),
     server: record(body.server),
     ...(typeof body.challenge === "string" ? { challenge: body.challenge } : {}),
   };
@@ -63,6 +67,30 @@ export function totalsOf({ files, bytes, messages, duration_ms }: ReplyBody): Se
 
 function record(value: unknown): Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null ? value as Record<string, unknown> : {};
+}
+
+function texts(value: unknown): readonly string[] {
+  return Array.isArray(value) ? value.filter((each) => typeof each === "string") : [];
+}
+
+/** A stored file as a reply describes it; undefined if it is none. Fields of another type are left out. */
+export function fileOf(value: unknown): FileInfo | undefined {
+  const { path, size, sha256, mime_type, ...more } = record(value);
+  if (typeof path !== "string" || typeof mime_type !== "string") return undefined;
+  if (!Number.isSafeInteger(size) || typeof sha256 !== "string") return undefined;
+  const text = (field: unknown) => typeof field === "string" ? field : undefined;
+  const { mtime_ms: mtime, executable } = more;
+  return omitUndefined({
+    path,
+    size: size as number,
+    sha256,
+    mime_type,
+    name: text(more.name),
+    stored_at: text(more.stored_at),
+    mtime_ms: Number.isSafeInteger(mtime) ? mtime as number : undefined,
+    executable: executable === true ? true : undefined,
+    user: text(more.user),
+  });
 }
 
 function count(value: unknown, absent: number): number {

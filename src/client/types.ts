@@ -2,6 +2,14 @@
 import type { Code, FxferError } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import type { FileInfo } from "../protocol/mod.ts";
+import type {
+  FetchOptions,
+  FetchResult,
+  FetchSink,
+  ListQuery,
+  RemoveResult,
+  StoredName,
+} from "./stored_types.ts";
 
 /**
  * Bytes that can be read again from any offset, so that the client need not keep what it has sent.
@@ -203,6 +211,10 @@ export interface Terms {
     readonly maxUploadSize: number;
     readonly checkpointBytes: number;
   };
+  /** What the server offers besides version 2.0, such as `fetch` and `names` (S-FEA-1). */
+  readonly features: readonly string[];
+  /** What this client may do here, of `put`, `get`, `list` and `remove` (S-FEA-2); empty if not said. */
+  readonly may: readonly string[];
   /** What the server says of itself, by its wire names. */
   readonly server: Readonly<Record<string, unknown>>;
   /** 32 random bytes, base64url; absent if the server gave none. */
@@ -245,6 +257,27 @@ export interface Client extends AsyncDisposable {
    * code when tries are used up; `checksum_mismatch`, `source_changed`, `local_io`, `interrupted`.
    */
   send(source: SourceInput, options?: SendOptions): Promise<SendResult>;
+  /**
+   * Lists stored files, page by page while they are read. A file that is there all the time comes once.
+   *
+   * @throws {FxferError} `unsupported_feature` if the server does not offer it, and as `send`.
+   */
+  list(query?: ListQuery): AsyncIterable<FileInfo>;
+  /**
+   * Fetches one file. Calls may overlap; after a lost connection the fetch goes on where it was.
+   *
+   * @throws {FxferError} `not_found`; `checksum_mismatch` if the bytes are not those of the file, or it is
+   * another file than was wanted; `unsupported_feature`, `local_io` by the sink, and as `send`.
+   */
+  fetch(file: StoredName, sink: FetchSink, options?: FetchOptions): Promise<FetchResult>;
+  /** What the server has under a path or name, without its bytes; undefined if nothing. Throws as `fetch`. */
+  stored(file: StoredName): Promise<FileInfo | undefined>;
+  /**
+   * Removes a file by its path; in a session exactly once, whatever is lost on the way.
+   *
+   * @throws {FxferError} `not_found`, `forbidden`, `unsupported_feature`, and as `send`.
+   */
+  remove(path: string): Promise<RemoveResult>;
   /**
    * Waits for the files under way, then ends the session (S-DIS-1) and closes.
    *

@@ -3,6 +3,7 @@ import type { Endpoint } from "../address.ts";
 import { FxferError, isCode } from "../errors.ts";
 import { DEFAULT_MAX_REQUEST_SIZE, encodeV1Header } from "../protocol/mod.ts";
 import { LATE, within } from "../within.ts";
+import type { Call } from "./call.ts";
 import { ClientConnection } from "./client_connection.ts";
 import { localError } from "./client_errors.ts";
 import type { ResolvedOptions } from "./options.ts";
@@ -50,6 +51,12 @@ export class V1Sender {
     file.serverCompares = false;
     this.#files.add(file);
     this.#last = this.#last.then(() => this.#send(file));
+  }
+
+  /** Version 1 only takes files: the call fails. */
+  ask(call: Call): void {
+    const error = call.unavailable(undefined);
+    if (error !== undefined) call.fail(error);
   }
 
   /** The program gave a file up. */
