@@ -51,22 +51,30 @@ export class Calls {
    *
    * @param size Bytes of payload that follow, for {@linkcode receiving}.
    * @param tries How many refusals in a row a call may have.
-   * @returns Whether the call got on by it, or is asked again.
+   * @returns Whether the call got on by it, or is asked again, after a pause if `again`.
    */
-  answered(call: Call, body: ReplyBody, size: number, tries: number): "progress" | "again" | void {
-    if (call.decided) return;
+  answered(
+    call: Call,
+    body: ReplyBody,
+    size: number,
+    tries: number,
+  ): "progress" | "again" | undefined {
+    if (call.decided) return undefined;
     if (CODES[body.code].class === "success") {
       call.refusals = 0;
       call.succeeded(body, size);
       if (!(call instanceof FetchCall)) return "progress";
       // A server that answers well and then cannot read the file makes no progress: only bytes are.
       if (size > 0) this.receiving = call;
-      return;
+      return undefined;
     }
-    const mayPass = CODES[body.code].class === "retry" || body.code === "sequence_gap";
-    if (!mayPass || ++call.refusals > tries) return call.refused(body);
+    const mayPass = CODES[body.code].class === "retry";
+    if (!mayPass && body.code !== "sequence_gap" || ++call.refusals > tries) {
+      call.refused(body);
+      return undefined;
+    }
     call.state = "waiting";
-    return "again";
+    return mayPass ? "again" : undefined;
   }
 
   /** The session goes on over a new connection; `isKept` says whose request is repeated as it was. */

@@ -23,7 +23,7 @@
  *     replies.ts                what a reply says, and what it means
  *     sequence_numbers.ts, frame_size.ts, sleeper.ts
  *   outgoing_file.ts          one file: how much of it is sent, answered and hashed
- *     file_digest.ts, frame_source.ts, source.ts
+ *     file_facts.ts, file_digest.ts, frame_source.ts, source.ts
  *   call.ts                   one question besides files to send
  *     list_remove.ts, fetch_call.ts
  *   client_errors.ts          the errors that the client makes itself
@@ -75,6 +75,7 @@
 export { connect } from "./client.ts";
 export type { LostReason } from "./client_errors.ts";
 export { DEFAULT_BACKOFF, DEFAULT_RETRIES } from "./options.ts";
+export { fitName } from "./file_facts.ts";
 export { fileSource } from "./source.ts";
 export type {
   FetchOptions,

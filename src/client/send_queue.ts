@@ -147,7 +147,13 @@ export class SendQueue extends Sleeper {
     if (!stateful && !span.last) return this.#tooLarge(file, tooLarge(this.#mode, frameSize));
     if (stateful) this.#openFile = span.last ? undefined : { uploadId: file.uploadId };
     const sequence = stateful ? this.#numbers.take() : 0;
-    return this.#unanswered.add({ kind: "transfer", file, sequence, ...file.nextPart(span) });
+    const names = this.#terms?.features.includes("names") ?? false;
+    return this.#unanswered.add({
+      kind: "transfer",
+      file,
+      sequence,
+      ...file.nextPart(span, names),
+    });
   }
 
   /** Gives a file up, or lets it wait for a session, so that the next one has its turn. */
@@ -179,10 +185,7 @@ export class SendQueue extends Sleeper {
     }
     if (request.kind === "disconnect") return this.#disconnectAnswered(body);
     if (request.kind === "transfer") this.#transferAnswered(request, body, behindRefusal);
-    if ("call" in request) {
-      const tries = behindRefusal ? Infinity : this.#options.retries;
-      this.#callAnswered(request, body, size, tries);
-    }
+    if ("call" in request) this.#callAnswered(request, body, size, behindRefusal);
   }
 
   /** Takes in a notice, after which the server closes the connection. */
@@ -195,11 +198,11 @@ export class SendQueue extends Sleeper {
     return endedBy(body, "lost");
   }
 
-  #callAnswered({ call }: CallRequest, body: ReplyBody, size: number, tries: number): void {
+  #callAnswered({ call }: CallRequest, body: ReplyBody, size: number, behind: boolean): void {
+    const tries = behind ? Infinity : this.#options.retries;
     const outcome = this.calls.answered(call, body, size, tries);
     if (outcome === "progress") this.progressed = true;
-    const mustWait = outcome === "again" && CODES[body.code].class === "retry";
-    if (mustWait) this.#hold(call.refusals, body.retry_after_ms);
+    if (outcome === "again") this.#hold(call.refusals, body.retry_after_ms);
   }
 
   #disconnectAnswered(body: ReplyBody): ConnectionEnd | undefined {

@@ -163,8 +163,14 @@ export interface Progress {
 /** How one file is sent.
  * @category Client */
 export interface SendOptions {
-  /** The file's name, as data for the server: at most 255 bytes of UTF-8. */
+  /** Its name, with folders before it (S-NAM-1); an older server gets the last 255 bytes of components. */
   readonly name?: string;
+  /** When the file was last changed, in milliseconds since 1970. */
+  readonly mtimeMs?: number;
+  /** Whether the file may be run. @default {false} */
+  readonly executable?: boolean;
+  /** Store nothing if another file has the name: `send` rejects with `name_taken` (S-NAM-3). */
+  readonly onClash?: "refuse";
   /** `type/subtype`. @default {"application/octet-stream"} */
   readonly mimeType?: string;
   /** A UUID that names this upload across retries and sessions (S-TRF-9). @default a random one */
@@ -186,6 +192,8 @@ export interface SendResult {
   readonly confirmed: boolean;
   /** Whether the file had been stored by an earlier try, whose reply was lost. */
   readonly replayed: boolean;
+  /** Whether the server had a file of this name with the same bytes, and so stored nothing (S-NAM-3). */
+  readonly existing: boolean;
   /** What the confirmation survives: `process`, `data` or `durable` (S-TRF-7); absent if not said. */
   readonly durability?: string;
   /** SHA-256 of the bytes, computed here while they were sent. */

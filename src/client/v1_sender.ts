@@ -96,7 +96,7 @@ export class V1Sender {
         if (line?.startsWith("ERROR")) throw refused(line);
         file.acknowledge(frame.end);
         // Whatever a version 1 server answers, the answer names nothing that could be checked.
-        file.finish({ file: undefined, confirmed: false, replayed: false });
+        file.finish({ file: undefined, confirmed: false, replayed: false, existing: false });
       } finally {
         this.#current = undefined;
         connection.close();
@@ -120,7 +120,7 @@ async function wholeFile(file: OutgoingFile): Promise<TransferFrame | undefined>
   await Promise.race([file.prepare(limit), file.result]);
   const span = file.prepared(limit);
   if (span === undefined) return undefined;
-  if (span.last) return { kind: "transfer", file, sequence: 0, ...file.nextPart(span) };
+  if (span.last) return { kind: "transfer", file, sequence: 0, ...file.nextPart(span, false) };
   const what = `of unknown size and over ${limit} bytes, which version 1 cannot carry`;
   throw new FxferError("too_large", `Cannot send file: ${what}`, { fields: { limit } });
 }

@@ -40,6 +40,7 @@ Deno.test("allowV1: each file goes over its own connection, unconfirmed (S-VER-5
   assert.deepEqual(result, {
     file: undefined,
     confirmed: false,
+    existing: false,
     replayed: false,
     sha256: sha256(bytes),
     attempts: 1,

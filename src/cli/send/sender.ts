@@ -210,7 +210,15 @@ class Sender {
       if (!(error instanceof FxferError) || error.code !== "checksum_mismatch") throw error;
       const file = error.fields.file as SendResult["file"];
       if (file === undefined) return undefined;
-      return { file, confirmed: true, replayed: true, sha256, attempts: 1, resumedFrom: [] };
+      return {
+        file,
+        confirmed: true,
+        replayed: true,
+        existing: false,
+        sha256,
+        attempts: 1,
+        resumedFrom: [],
+      };
     }
   }
 
