@@ -18,7 +18,7 @@ import type { Transmitter } from "./transmitter.ts";
 const MAX_SKIPPED_BYTES = 1024 * 1024;
 
 /** What a runner works with. */
-export interface ConnectionRunnerParts extends Pick<ResolvedOptions, "now" | "emit"> {
+export interface ConnectionRunnerParts extends Pick<ResolvedOptions, "now" | "emit" | "pace"> {
   readonly connection: ClientConnection;
   readonly queue: SendQueue;
   readonly transmitter: Transmitter;
@@ -101,7 +101,7 @@ export class ConnectionRunner {
    * payload that is not wanted any more costs the connection, so that the next one can go on.
    */
   async #deliver(call: FetchCall | undefined): Promise<void> {
-    const { connection, queue, now } = this.#parts;
+    const { connection, queue, now, pace } = this.#parts;
     for (let bytes; (bytes = await connection.receivePayload()) !== undefined;) {
       if (call === undefined || call.decided) {
         if (connection.payloadLeft <= MAX_SKIPPED_BYTES) continue;
@@ -109,6 +109,7 @@ export class ConnectionRunner {
         return this.cut(error, true);
       }
       this.#delivering = true;
+      await pace?.take(bytes.length, connection.closed);
       await connection.untilClosed(call.take(bytes)).finally(() => this.#delivering = false);
       connection.heardAt = now();
       queue.progressed = true;

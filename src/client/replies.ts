@@ -26,6 +26,8 @@ const NEEDS_CONNECT: ReadonlySet<string> = new Set([
   "use_another_server",
 ]);
 
+const SHA256 = /^[0-9a-f]{64}$/;
+
 /** The terms in the reply to a connect (S-CON-6). A field of another type counts as not stated. */
 export function termsOf(body: ReplyBody): Terms {
   const limits = record(body.limits);
@@ -77,7 +79,9 @@ function texts(value: unknown): readonly string[] {
 export function fileOf(value: unknown): FileInfo | undefined {
   const { path, size, sha256, mime_type, ...more } = record(value);
   if (typeof path !== "string" || typeof mime_type !== "string") return undefined;
-  if (!Number.isSafeInteger(size) || typeof sha256 !== "string") return undefined;
+  if (!Number.isSafeInteger(size) || typeof sha256 !== "string" || !SHA256.test(sha256)) {
+    return undefined;
+  }
   const text = (field: unknown) => typeof field === "string" ? field : undefined;
   const { mtime_ms: mtime, executable } = more;
   return omitUndefined({

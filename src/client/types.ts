@@ -82,7 +82,7 @@ export interface ConnectOptions {
   readonly keepaliveS?: number;
   /** Session expiry to ask for, in whole seconds; the server decides. */
   readonly sessionExpiryS?: number;
-  /** Bytes of payload a second at most, above 0, over all files; undefined for no limit. */
+  /** Bytes of payload a second at most, above 0, over all files, both ways; undefined for no limit. */
   readonly limitRate?: number;
   /** Ends the client at once: sends reject with `interrupted`, the session stays resumable. */
   readonly signal?: AbortSignal;

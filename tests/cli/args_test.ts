@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { type CommandSpec, parseCommandArgs, type ParsedArgs } from "../../src/cli/args.ts";
-import { readSendArgs, SEND, withServerOperand } from "../../src/cli/send/args.ts";
+import { readSendArgs, SEND } from "../../src/cli/send/args.ts";
+import { withServerOperand } from "../../src/cli/server_args.ts";
 import { SERVE, serveLoadOptions } from "../../src/cli/serve.ts";
 import { loadConfig, SETTINGS } from "../../src/config/mod.ts";
 import { FxferError } from "../../src/errors.ts";
@@ -246,7 +247,10 @@ Deno.test("the server stands in --host or before the files, as people write it",
     const asked = readSendArgs(parse(args, SEND));
     const { host, port, files } = await withServerOperand(
       asked,
-      (path) => Promise.resolve(path === "10:30"),
+      {
+        ...{ command: "send", operand: "FILE", least: 1 },
+        isOther: (path) => Promise.resolve(path === "10:30"),
+      },
     );
     return [host, port, files.join()];
   };

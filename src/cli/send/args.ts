@@ -1,10 +1,10 @@
 /** `fxfer send`: its flags, checked. @module */
-import { parseEndpoint, parseHost } from "../../address.ts";
-import { DEFAULT_RETRIES } from "../../client/mod.ts";
-import { readBytes, SETTINGS } from "../../config/mod.ts";
+import { parseEndpoint } from "../../address.ts";
+import { readBytes } from "../../config/mod.ts";
 import { omitUndefined } from "../../omit_undefined.ts";
 import { MAX_COMPONENT_BYTES } from "../../protocol/mod.ts";
-import { type CommandSpec, type ParsedArgs, usageError } from "../args.ts";
+import type { CommandSpec, ParsedArgs } from "../args.ts";
+import { readServerArgs, RETRIES_OPTION, SERVER_OPTIONS, type ServerArgs } from "../server_args.ts";
 
 /** The operand that means standard input. */
 export const STDIN = "-";
@@ -27,12 +27,7 @@ export const SEND: CommandSpec = {
   summary: "Send files to a server",
   operands: { name: "FILE", min: 1, max: Infinity },
   options: {
-    host: {
-      value: "HOST",
-      help: "The server's name or address, also with :PORT",
-      setting: "server.host",
-    },
-    port: { value: "PORT", short: "p", help: "The server's TCP port", setting: "server.port" },
+    ...SERVER_OPTIONS,
     mode: {
       value: "MODE",
       words: MODES,
@@ -42,10 +37,7 @@ export const SEND: CommandSpec = {
     name: { value: "NAME", help: "Name to give to the server instead of the file's own" },
     type: { value: "TYPE", help: "Media type, such as image/png, instead of that of the name" },
     "allow-v1": { help: "Go on with a version 1 server, which confirms nothing (exit code 6)" },
-    retries: {
-      value: "N",
-      help: `Tries after the first one that failed (default ${DEFAULT_RETRIES})`,
-    },
+    retries: RETRIES_OPTION,
     trust: {
       value: "HOST:PORT",
       multiple: true,
@@ -85,21 +77,13 @@ export const SEND: CommandSpec = {
 };
 
 /** The arguments of `fxfer send`, checked. */
-export interface SendArgs {
+export interface SendArgs extends ServerArgs {
   readonly files: readonly string[];
-  readonly host: string;
-  /** 1 to 65535. */
-  readonly port: number;
-  /** Whether the user named the host with `--host`, and there the port too. */
-  readonly hostAsked: boolean;
-  readonly portInHost: boolean;
   readonly mode: typeof MODES[number];
   readonly name?: string;
   /** `type/subtype`. */
   readonly type?: string;
   readonly allowV1: boolean;
-  /** Tries after the first. */
-  readonly retries: number;
   /** Servers the session may be followed to, as `host:port`. */
   readonly trust: readonly string[];
   /** Whether folders are sent. */
@@ -121,64 +105,10 @@ export interface SendArgs {
   readonly quiet: boolean;
 }
 
-/** A server as users write it. */
-interface Server {
-  readonly host: string;
-  readonly port: number | undefined;
-}
-
-/** `HOST`, `HOST:PORT`, `[::1]` or `[::1]:PORT`, also after `fxfer://`; undefined for any other text. */
-function readServer(text: string): Server | undefined {
-  const bare = text.replace(/^fxfer:\/\/([^/]*)\/?$/i, "$1");
-  const endpoint = parseEndpoint(bare);
-  if (endpoint !== undefined) return { host: endpoint.hostname, port: endpoint.port };
-  const host = parseHost(bare);
-  return host === undefined ? undefined : { host, port: undefined };
-}
-
-/**
- * Takes the server out of the operands, if the first of several names one. `HOST:PORT` may also be the
- * name of a file; `fxfer://` begins none.
- *
- * @throws {FxferError} `usage` if it contradicts the flags, or names no server.
- */
-export async function withServerOperand(
-  asked: SendArgs,
-  isFile: (path: string) => Promise<boolean>,
-): Promise<SendArgs> {
-  const [first = "", ...files] = asked.files;
-  const isUrl = /^fxfer:\/\//i.test(first);
-  const server = readServer(first);
-  const namesServer = isUrl || server !== undefined && /^\[.+\]$|:\d+$/.test(first);
-  if (!namesServer || !isUrl && (files.length === 0 || await isFile(first))) return asked;
-  const fault = server === undefined
-    ? `${first} names no server`
-    : files.length === 0
-    ? "FILE is missing"
-    : asked.hostAsked
-    ? `${first} and --host name a server each`
-    : undefined;
-  if (fault !== undefined) throw usageError([fault], SEND.name);
-  return { ...asked, files, host: server!.host, port: server!.port ?? asked.port };
-}
-
 /** Checks the flags of `fxfer send`. @throws {FxferError} `usage` with every fault at once. */
 export function readSendArgs(args: ParsedArgs): SendArgs {
-  const setting = (flag: string, path: string): unknown => {
-    const { kind, default: standard } = SETTINGS.get(path)!;
-    return args.read(flag, kind.wanted, kind.read) ?? standard;
-  };
-  const standard = { host: SETTINGS.get("server.host")!.default as string, port: undefined };
-  const wanted = SETTINGS.get("server.host")!.kind.wanted;
-  const server = args.read("host", wanted, readServer) ?? standard;
-  const asked = setting("port", "server.port") as number;
-  if (asked === 0) args.reject("--port", "the port of a server", "0");
-  const { host, port = asked } = server;
-  if (port !== asked && args.has("port")) args.fault("--host and --port name a port each");
-
+  const server = readServerArgs(args);
   const mode = args.word("mode", MODES) ?? "auto";
-  const digits = (text: string) => /^\d{1,4}$/.test(text) ? Number(text) : undefined;
-  const retries = args.read("retries", "whole number 0 to 9999", digits) ?? DEFAULT_RETRIES;
   const rate = (text: string) => readBytes(text) || undefined;
   const limitRate = args.read("limit-rate", "bytes a second such as 500k", rate);
 
@@ -206,9 +136,8 @@ export function readSendArgs(args: ParsedArgs): SendArgs {
   args.mustBeRight();
 
   return omitUndefined({
-    ...{ files, host, port, mode, name, type, retries, trust, limitRate, recursive },
-    hostAsked: args.has("host"),
-    portInHost: server.port !== undefined,
+    ...server,
+    ...{ files, mode, name, type, trust, limitRate, recursive },
     allowV1: args.has("allow-v1"),
     exclude: args.list("exclude"),
     excludeFrom: args.list("exclude-from"),
