@@ -213,7 +213,7 @@ export {
   type FetchResult,
   type FetchSink,
   fileSource,
-  type ListQuery,
+  type ListOptions,
   type LostReason,
   type Progress,
   type RemoveResult,

@@ -15,7 +15,7 @@ import type {
   FetchOptions,
   FetchResult,
   FetchSink,
-  ListQuery,
+  ListOptions,
   RemoveResult,
   StoredName,
 } from "./stored_types.ts";
@@ -83,7 +83,7 @@ class ConnectedClient implements Client {
   }
 
   async *list(
-    { pageSize = MAX_LIST_LIMIT, signal, ...wanted }: ListQuery = {},
+    { pageSize = MAX_LIST_LIMIT, signal, ...wanted }: ListOptions = {},
   ): AsyncGenerator<FileInfo> {
     if (!Number.isInteger(pageSize) || pageSize < 1 || pageSize > MAX_LIST_LIMIT) {
       throw new RangeError(`Cannot list: pageSize must be an integer from 1 to ${MAX_LIST_LIMIT}`);

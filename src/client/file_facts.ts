@@ -20,7 +20,10 @@ export function checkSendOptions({ uploadId, sha256, name, mtimeMs, mimeType }: 
   if (sha256 !== undefined && !SHA256.test(sha256)) {
     throw new TypeError("Cannot send: sha256 must be 64 lower-case hex digits");
   }
-  if (name !== undefined && fitName(name, true) !== name.toWellFormed()) {
+  if (name !== undefined && plainName(name) === "") {
+    throw new RangeError("Cannot send: name is empty");
+  }
+  if (name !== undefined && fitName(name, true) !== plainName(name)) {
     throw new RangeError(
       `Cannot send: name is over ${MAX_COMPONENT_BYTES} bytes between slashes, ` +
         `${MAX_NAME_BYTES} bytes in all, or ${MAX_NAME_COMPONENTS} folders deep`,
@@ -48,7 +51,7 @@ export function factsOf(
  * @param names Whether the server has the feature `names` (S-NAM-1). An older one takes 255 bytes in all.
  */
 export function fitName(name: string, names: boolean): string {
-  const whole = name.toWellFormed();
+  const whole = plainName(name);
   // At most three bytes for each unit of the text, and so few units are not too many components.
   if (whole.length <= MAX_NAME_COMPONENTS) return whole;
   const most = names ? MAX_NAME_BYTES : MAX_COMPONENT_BYTES;
@@ -59,6 +62,11 @@ export function fitName(name: string, names: boolean): string {
     bytes -= utf8Length(components.shift()!) + 1;
   }
   return components.join("/");
+}
+
+/** The name without empty components and half characters, which no frame can carry (S-NAM-1). */
+function plainName(name: string): string {
+  return name.toWellFormed().split("/").filter((component) => component !== "").join("/");
 }
 
 /** A component, or as much of its end as fits: its extension is there. */

@@ -81,7 +81,7 @@ export type {
   FetchOptions,
   FetchResult,
   FetchSink,
-  ListQuery,
+  ListOptions,
   RemoveResult,
   StoredName,
 } from "./stored_types.ts";

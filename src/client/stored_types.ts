@@ -8,7 +8,7 @@ export type StoredName = { readonly path: string } | { readonly name: string };
 
 /** Which files to list, and in which order.
  * @category Client */
-export interface ListQuery extends Partial<Omit<ListData, "after" | "limit">> {
+export interface ListOptions extends Partial<Omit<ListData, "after" | "limit">> {
   /** Files in a page, 1 to 1000; the pages follow each other by themselves. @default {1000} */
   readonly pageSize?: number;
   /** Ends the list: it throws `interrupted`. */

@@ -6,7 +6,7 @@ import type {
   FetchOptions,
   FetchResult,
   FetchSink,
-  ListQuery,
+  ListOptions,
   RemoveResult,
   StoredName,
 } from "./stored_types.ts";
@@ -270,7 +270,7 @@ export interface Client extends AsyncDisposable {
    *
    * @throws {FxferError} `unsupported_feature` if the server does not offer it, and as `send`.
    */
-  list(query?: ListQuery): AsyncIterable<FileInfo>;
+  list(query?: ListOptions): AsyncIterable<FileInfo>;
   /**
    * Fetches one file. Calls may overlap; after a lost connection the fetch goes on where it was.
    *
