@@ -194,20 +194,30 @@ export async function connect(options: ConnectOptions = {}): Promise<Client> {
   if (signal?.aborted) throw interrupted(signal.reason);
   const address = { hostname, port };
   const resolved = resolveOptions(options);
+  if (options.mode === "v1") return connectV1(address, resolved, signal);
   const session = new SessionManager(options, resolved, address);
-  let engine: Engine = session;
-  const abort = () => void engine.stop(interrupted(signal!.reason));
+  const abort = () => void session.stop(interrupted(signal!.reason));
   const unlisten = () => signal?.removeEventListener("abort", abort);
   signal?.addEventListener("abort", abort);
   try {
     await session.start();
   } catch (error) {
-    if (!(error instanceof NotVersion2) || error.isOther || allowV1 !== true) {
-      unlisten();
-      throw error;
-    }
-    engine = new V1Sender(address, resolved);
-    resolved.emit({ type: "connected", mode: "v1", sessionId: null, resumed: false });
+    unlisten();
+    if (!(error instanceof NotVersion2) || error.isOther || allowV1 !== true) throw error;
+    return connectV1(address, resolved, signal);
   }
-  return new ConnectedClient(engine, resolved.emit, unlisten);
+  return new ConnectedClient(session, resolved.emit, unlisten);
+}
+
+/** Nothing is sent before the first file: version 1 has no other request. */
+function connectV1(address: Endpoint, resolved: ResolvedOptions, signal?: AbortSignal): Client {
+  const engine = new V1Sender(address, resolved);
+  const abort = () => void engine.stop(interrupted(signal!.reason));
+  signal?.addEventListener("abort", abort);
+  resolved.emit({ type: "connected", mode: "v1", sessionId: null, resumed: false });
+  return new ConnectedClient(
+    engine,
+    resolved.emit,
+    () => signal?.removeEventListener("abort", abort),
+  );
 }

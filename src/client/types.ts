@@ -55,10 +55,11 @@ export interface ConnectOptions {
   /**
    * `stateful`: in a session, files of any length, resumed after a lost connection. `stateless`: each
    * file in one request. `auto`: stateful, or stateless if the server has no session to give (S-DEG-1);
-   * files that are too large for one request wait for a session then, as long as `retries` allow.
+   * files that are too large for one request wait for a session then, as long as `retries` allow. `v1`:
+   * by version 1 without asking first, since an old server may keep the question as an empty file.
    * @default {"auto"}
    */
-  readonly mode?: "auto" | "stateful" | "stateless";
+  readonly mode?: "auto" | "stateful" | "stateless" | "v1";
   /** Send by version 1, unconfirmed, if the server speaks nothing newer (S-VER-5). @default {false} */
   readonly allowV1?: boolean;
   /** An earlier session to go on with; see {@linkcode Client.sessionId}. */

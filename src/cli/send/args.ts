@@ -1,5 +1,6 @@
 /** `fxfer send`: its flags, checked. @module */
 import { parseEndpoint } from "../../address.ts";
+import { fitName } from "../../client/mod.ts";
 import { readBytes } from "../../config/mod.ts";
 import { omitUndefined } from "../../omit_undefined.ts";
 import { MAX_COMPONENT_BYTES } from "../../protocol/mod.ts";
@@ -19,7 +20,7 @@ export const DEFAULT_STATE = ".fxfer";
 export const SEVERAL_NAMED = "--name names one file, and there are several";
 
 /** The words of --mode. */
-const MODES = ["auto", "stateful", "stateless"] as const;
+const MODES = ["auto", "stateful", "stateless", "v1"] as const;
 
 /** The flags of `fxfer send`. */
 export const SEND: CommandSpec = {
@@ -31,8 +32,9 @@ export const SEND: CommandSpec = {
     mode: {
       value: "MODE",
       words: MODES,
-      help: "auto (a session, without one where the server offers none), stateful or stateless " +
-        "(default auto)",
+      help:
+        "auto (a session, without one where the server offers none), stateful, stateless, or v1 " +
+        "(not even asked what it speaks) (default auto)",
     },
     name: { value: "NAME", help: "Name to give to the server instead of the file's own" },
     type: { value: "TYPE", help: "Media type, such as image/png, instead of that of the name" },
@@ -62,6 +64,8 @@ export const SEND: CommandSpec = {
     "skip-special": { help: "Links, pipes, devices and the like that are left out are no failure" },
     "dry-run": { short: "n", help: "Show what would be sent, and send nothing" },
     "limit-rate": { value: "RATE", help: "Bytes a second at most, such as 500k or 2MiB" },
+    "if-new": { help: "Do not send what the server has under the same name with the same bytes" },
+    "no-rename": { help: "Fail where another file has the name, instead of adding a number to it" },
     trace: { help: "Show what happens to the session, with the rule behind it" },
     json: { help: "Write events to standard output, one JSON object a line" },
     quiet: { short: "q", help: "Show errors only" },
@@ -96,6 +100,9 @@ export interface SendArgs extends ServerArgs {
   readonly dryRun: boolean;
   /** Bytes a second; absent for no limit. */
   readonly limitRate?: number;
+  /** Whether files that the server has are not sent, and whether another name is refused. */
+  readonly ifNew: boolean;
+  readonly noRename: boolean;
   /** Folder of the journals. */
   readonly state: string;
   /** Whether the user named that folder. */
@@ -124,8 +131,9 @@ export function readSendArgs(args: ParsedArgs): SendArgs {
     args.fault(SEVERAL_NAMED);
   }
   if (name === "") args.reject("--name", "a name", name);
-  if (new TextEncoder().encode(name).length > MAX_COMPONENT_BYTES) {
-    args.reject("--name", `a name of at most ${MAX_COMPONENT_BYTES} bytes`, name!);
+  if (name !== undefined && fitName(name, true).length < name.length) {
+    const wanted = `a path without empty parts, of at most ${MAX_COMPONENT_BYTES} bytes a part`;
+    args.reject("--name", wanted, name);
   }
   const mediaType = (text: string) => MEDIA_TYPE.test(text) ? text : undefined;
   const type = args.read("type", "a media type such as image/png", mediaType);
@@ -133,12 +141,17 @@ export function readSendArgs(args: ParsedArgs): SendArgs {
     args.fault("- is standard input and can be sent once");
   }
   if (files.includes("")) args.fault("FILE is empty");
+  if (mode === "v1" && args.has("if-new")) {
+    args.fault("--if-new: a version 1 server cannot be asked");
+  }
   args.mustBeRight();
 
   return omitUndefined({
     ...server,
     ...{ files, mode, name, type, trust, limitRate, recursive },
     allowV1: args.has("allow-v1"),
+    ifNew: args.has("if-new"),
+    noRename: args.has("no-rename"),
     exclude: args.list("exclude"),
     excludeFrom: args.list("exclude-from"),
     followLinks: args.has("follow-links"),

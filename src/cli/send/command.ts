@@ -114,7 +114,7 @@ async function sendPlanned(asked: SendArgs, plan: Plan, run: Run): Promise<Journ
       ...{ mode, allowV1, retries, trustedServers, signal },
       ...omitUndefined({ limitRate }),
     },
-    ...{ report, journal, tally },
+    ...{ report, journal, tally, ifNew: asked.ifNew, noRename: asked.noRename },
     ...omitUndefined({ onEvent: asked.trace ? tracer(output) : undefined }),
   });
   return journal;

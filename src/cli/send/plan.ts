@@ -1,8 +1,8 @@
 /** Makes the list of files to send from the operands, before anything is connected. @module */
 import { basename, extname, join, normalize, resolve, sep as SEPARATOR } from "node:path";
+import { fitName } from "../../client/mod.ts";
 import { FxferError, reasonOf } from "../../errors.ts";
 import { omitUndefined } from "../../omit_undefined.ts";
-import { MAX_COMPONENT_BYTES } from "../../protocol/mod.ts";
 import { count } from "../../text.ts";
 import { usageError } from "../args.ts";
 import { cannot, localError, mustRead, readable, whyUnreadable } from "../local.ts";
@@ -20,13 +20,15 @@ export interface FileToSend {
   readonly label: string;
   /** Where it is read; `-` is standard input. */
   readonly path: string;
-  /** The name that the server gets; absent for standard input without `--name`. */
+  /** The name that the server gets, with folders before it; absent for standard input without `--name`. */
   readonly name?: string;
   readonly mimeType: string;
   /** Bytes; absent for a pipe or a device, whose size is known only at its end. */
   readonly size?: number;
   /** When it was changed, in milliseconds; absent where `size` is. */
   readonly mtime?: number;
+  /** Whether its owner may run it. */
+  readonly executable?: boolean;
   /** Why it cannot be sent. */
   readonly error?: FxferError;
 }
@@ -113,10 +115,7 @@ class Planner {
         ? []
         : [`${count(this.#twice, "file")} named more than once: sent once`]),
       ...(this.#cutNames === 0 ? [] : [
-        `${
-          count(this.#cutNames, "name")
-        } over ${MAX_COMPONENT_BYTES} bytes: the server gets the last ` +
-        "folders of the path only",
+        `${count(this.#cutNames, "name")} too long or deep: the server gets the last folders only`,
       ]),
     ];
     return { targets, leftOut: this.#leftOut, notes };
@@ -246,8 +245,8 @@ class Planner {
   }
 
   #target(path: string, whole: string | undefined, info?: Deno.FileInfo): FileToSend {
-    const name = whole === undefined ? undefined : fitName(whole);
-    if (name !== whole) this.#cutNames++;
+    const name = whole === undefined ? undefined : fitName(whole, true);
+    if (name !== undefined && name.length < whole!.length) this.#cutNames++;
     return omitUndefined({
       label: path,
       path,
@@ -255,6 +254,7 @@ class Planner {
       mimeType: this.#asked.type ?? (name === undefined ? UNKNOWN_TYPE : this.#types(name)),
       size: info?.isFile ? info.size : undefined,
       mtime: info?.isFile ? info.mtime?.getTime() ?? 0 : undefined,
+      executable: info?.isFile && ((info.mode ?? 0) & 0o100) !== 0 ? true : undefined,
     });
   }
 }
@@ -281,16 +281,4 @@ function relative(path: string): string {
 
 function kindOf({ isFifo, isSocket }: Deno.FileInfo): string {
   return isFifo ? "it is a pipe" : isSocket ? "it is a socket" : "it is a device";
-}
-
-/** The name, or as many of its last components as the wire takes; never half a character. */
-function fitName(name: string): string {
-  let fitting = name.toWellFormed();
-  const size = () => new TextEncoder().encode(fitting).length;
-  // At most three bytes for each unit of the text.
-  while (fitting.length * 3 > MAX_COMPONENT_BYTES && size() > MAX_COMPONENT_BYTES) {
-    const slash = fitting.indexOf("/");
-    fitting = slash < 0 ? [...fitting].slice(1).join("") : fitting.slice(slash + 1);
-  }
-  return fitting;
 }

@@ -17,27 +17,17 @@ import {
   type SendResult,
   type Source,
 } from "../../client/mod.ts";
-import { type Code, FxferError, reasonOf } from "../../errors.ts";
+import { FxferError, reasonOf } from "../../errors.ts";
 import { omitUndefined } from "../../omit_undefined.ts";
 import { localError } from "../local.ts";
 import { STDIN } from "./args.ts";
 import { digestOf } from "./digest.ts";
+import { aboutInput, isOtherFile, OF_ONE_FILE, untrusted } from "./failures.ts";
+import { alreadyThere } from "./if_new.ts";
 import type { Journal } from "./journal.ts";
 import type { FileToSend } from "./plan.ts";
 import type { SendReport } from "./report.ts";
 import type { Tally } from "./tally.ts";
-
-/** Refusals that concern one file: the next file may still be stored. */
-const OF_ONE_FILE: ReadonlySet<Code> = new Set([
-  "local_io",
-  "source_changed",
-  "checksum_mismatch",
-  "too_large",
-  "length_mismatch",
-  "quota_exceeded",
-  "invalid_field",
-  "unsupported_feature",
-]);
 
 /** How long closing the session may take; a session that is not closed expires by itself. */
 const DISCONNECT_MS = 5000;
@@ -52,6 +42,10 @@ export interface SenderOptions {
   readonly journal: Journal;
   /** Counts what becomes of the files. */
   readonly tally: Tally;
+  /** Whether files that the server has under the same name are not sent. */
+  readonly ifNew: boolean;
+  /** Whether a file is refused rather than stored under another name. */
+  readonly noRename: boolean;
   /** Called for every event of the client. */
   readonly onEvent?: (event: ClientEvent) => void;
 }
@@ -81,13 +75,40 @@ class Sender {
   }
 
   async sendAll(targets: readonly FileToSend[]): Promise<void> {
-    for (const target of await this.#inOrder(targets)) {
+    for (const target of await this.#inOrder(await this.#new(targets))) {
       await this.#begin(target);
       const window = this.#client?.terms?.maxInflight ?? 1;
       if (this.#running.size >= window) await Promise.race(this.#running);
     }
     await Promise.all(this.#running);
     await this.#disconnect();
+  }
+
+  /** Those of the files that are to be sent. */
+  async #new(targets: readonly FileToSend[]): Promise<readonly FileToSend[]> {
+    if (!this.#options.ifNew) return targets;
+    try {
+      const there = await alreadyThere(
+        await this.#connected(),
+        targets,
+        this.#options.connect.signal,
+      );
+      for (const [target, file] of there) {
+        const told = {
+          confirmed: true,
+          replayed: false,
+          existing: true,
+          attempts: 0,
+          resumedFrom: [],
+        };
+        this.#sent(target, { file, sha256: file.sha256, ...told });
+      }
+      return targets.filter((target) => !there.has(target));
+    } catch (error) {
+      // Each file then tells of it, and the report says it once.
+      this.#fatal ??= this.#coded(error, "ask what is new");
+      return targets;
+    }
   }
 
   /** First comes the file that the session of an earlier run has open: another would end that part. */
@@ -167,7 +188,7 @@ class Sender {
 
   async #sendBytes(client: Client, target: FileToSend, opened?: Opened): Promise<SendResult> {
     const { report, journal } = this.#options;
-    const { name, mimeType } = target;
+    const { name, mimeType, mtime, executable } = target;
     const uploadId = journal.uploadId(target);
     const source = opened ?? await this.#open(target);
     let over = false;
@@ -175,7 +196,11 @@ class Sender {
     this.#targets.set(uploadId, target);
     journal.begun(target);
     try {
-      const options = omitUndefined({ uploadId, mimeType, name, onProgress });
+      // A time before 1970 cannot be said.
+      const mtimeMs = mtime !== undefined && mtime >= 0 ? mtime : undefined;
+      const onClash = this.#options.noRename ? "refuse" as const : undefined;
+      const facts = { mimeType, name, mtimeMs, executable, onClash };
+      const options = omitUndefined({ uploadId, onProgress, ...facts });
       const result = await client.send(source, options);
       journal.stored(target, result);
       return result;
@@ -228,7 +253,7 @@ class Sender {
   }
 
   #failed(target: FileToSend, thrown: unknown): void {
-    const error = inWords(target, this.#coded(thrown, `send ${target.label}`));
+    const error = aboutInput(target, this.#coded(thrown, `send ${target.label}`));
     const ofAll = !OF_ONE_FILE.has(error.code) || error === this.#fatal;
     if (ofAll) this.#fatal ??= error;
     this.#options.tally.fail(error.code);
@@ -269,25 +294,4 @@ class Sender {
       await client[Symbol.asyncDispose]();
     }
   }
-}
-
-/** The error of standard input as a sentence that names it. */
-function inWords({ path }: FileToSend, error: FxferError): FxferError {
-  if (path !== STDIN || error.code !== "local_io") return error;
-  const { cause = error } = error;
-  const reason = cause instanceof Deno.errors.IsADirectory ? "it is a folder" : reasonOf(cause);
-  return localError("read standard input", cause, reason);
-}
-
-/** Whether the server has another file under the upload id (S-TRF-9). */
-function isOtherFile(error: unknown): boolean {
-  return error instanceof FxferError && error.code === "sequence_reuse" &&
-    error.fields.field === "upload_id";
-}
-
-/** The error of a session that moved to a server which is not trusted, with the flag that trusts it. */
-function untrusted({ code, message, fields, cause }: FxferError): FxferError | undefined {
-  const { address, trusted } = fields;
-  if (code !== "use_another_server" || trusted !== false) return undefined;
-  return new FxferError(code, `${message} (--trust ${address})`, { fields, cause });
 }

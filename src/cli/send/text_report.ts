@@ -140,12 +140,15 @@ export class TextReport implements SendReport {
     if (this.#total !== undefined) this.#total += (to ?? 0) - (from ?? 0);
   }
 
-  sent(target: FileToSend, { file, confirmed, replayed, sha256 }: SendResult): void {
+  sent(target: FileToSend, result: SendResult): void {
+    const { file, confirmed, replayed, existing, sha256, attempts } = result;
     const size = file?.size ?? target.size ?? this.#placeOf(target).sent;
-    this.#finished(target, size, replayed ? size : undefined);
-    if (this.#quiet) return;
+    const wasThere = replayed || existing;
+    this.#finished(target, size, wasThere ? size : undefined);
+    // What --if-new has not sent at all is only counted.
+    if (this.#quiet || attempts === 0) return;
     const what = confirmed ? `stored as ${file?.path ?? sha256.slice(0, 12)}` : "sent, unconfirmed";
-    const again = replayed ? ", it was there already" : "";
+    const again = wasThere ? ", it was there already" : "";
     this.#line(`${nameOf(target)}: ${what} (${formatBytes(size)})${again}`);
   }
 
