@@ -48,6 +48,11 @@ export interface Plan {
   readonly notes: readonly string[];
 }
 
+/** The note that names are longer or deeper than the server takes. */
+export function cutNames(number: number): string {
+  return `${count(number, "name")} too long: the server gets the last folders of the path only`;
+}
+
 /** The media type for a file's name. */
 type TypeTable = (name: string) => string;
 
@@ -115,7 +120,7 @@ class Planner {
         ? []
         : [`${count(this.#twice, "file")} named more than once: sent once`]),
       ...(this.#cutNames === 0 ? [] : [
-        `${count(this.#cutNames, "name")} too long or deep: the server gets the last folders only`,
+        cutNames(this.#cutNames),
       ]),
     ];
     return { targets, leftOut: this.#leftOut, notes };

@@ -10,22 +10,23 @@
 import {
   type Client,
   type ClientEvent,
-  connect,
   type ConnectOptions,
   fileSource,
+  fitName,
   type Progress,
   type SendResult,
   type Source,
 } from "../../client/mod.ts";
-import { FxferError, reasonOf } from "../../errors.ts";
+import { FxferError } from "../../errors.ts";
 import { omitUndefined } from "../../omit_undefined.ts";
 import { localError } from "../local.ts";
 import { STDIN } from "./args.ts";
+import { connectIn } from "./connect.ts";
 import { digestOf } from "./digest.ts";
 import { aboutInput, isOtherFile, OF_ONE_FILE, untrusted } from "./failures.ts";
 import { alreadyThere } from "./if_new.ts";
 import type { Journal } from "./journal.ts";
-import type { FileToSend } from "./plan.ts";
+import { cutNames, type FileToSend } from "./plan.ts";
 import type { SendReport } from "./report.ts";
 import type { Tally } from "./tally.ts";
 
@@ -75,13 +76,23 @@ class Sender {
   }
 
   async sendAll(targets: readonly FileToSend[]): Promise<void> {
-    for (const target of await this.#inOrder(await this.#new(targets))) {
+    const wanted = await this.#inOrder(await this.#new(targets));
+    for (const [index, target] of wanted.entries()) {
       await this.#begin(target);
+      if (index === 0) this.#sayCutNames(wanted);
       const window = this.#client?.terms?.maxInflight ?? 1;
       if (this.#running.size >= window) await Promise.race(this.#running);
     }
     await Promise.all(this.#running);
     await this.#disconnect();
+  }
+
+  /** An older server takes no long names. */
+  #sayCutNames(targets: readonly FileToSend[]): void {
+    const { terms } = this.#client ?? {};
+    if (terms === undefined || terms.features.includes("names")) return;
+    const cut = targets.filter(({ name = "" }) => fitName(name, false) !== name).length;
+    if (cut > 0) this.#options.report.say(cutNames(cut));
   }
 
   /** Those of the files that are to be sent. */
@@ -153,26 +164,15 @@ class Sender {
     if (this.#fatal !== undefined) throw this.#fatal;
     const { journal } = this.#options;
     try {
-      this.#client ??= await this.#connect(journal.session);
+      this.#client ??= await connectIn(journal.session, this.#options.connect, {
+        say: (sentence) => this.#options.report.say(sentence),
+        onEvent: (event) => this.#event(event),
+      });
     } catch (error) {
       throw this.#fatal = this.#coded(error, "connect");
     }
     journal.sessionOpened(this.#client);
     return this.#client;
-  }
-
-  async #connect(session: Journal["session"]): Promise<Client> {
-    const onEvent = (event: ClientEvent) => this.#event(event);
-    try {
-      return await connect({ ...this.#options.connect, ...session, onEvent });
-    } catch (error) {
-      // What is remembered of a session may be wrong by now: the files do not depend on it.
-      const isFinal = error instanceof FxferError &&
-        (error.class !== "fatal" || error.code === "unsupported_version");
-      if (session.sessionId === undefined || isFinal) throw error;
-      this.#options.report.say(`the session of the run before is of no use: ${reasonOf(error)}`);
-      return await connect({ ...this.#options.connect, onEvent });
-    }
   }
 
   /** @param opened The file's bytes; absent if the server is first asked whether it has the file. */
