@@ -7,6 +7,9 @@
 import { parseHost, parseNetwork } from "../address.ts";
 import { parseRedisUrl } from "./redis_url.ts";
 
+/** What a client may be allowed to do. */
+const RIGHTS: readonly string[] = ["put", "get", "list", "remove"];
+
 /** The smallest and the largest number; without the second there is no largest. */
 export type Range = readonly [min: number, max?: number];
 
@@ -23,7 +26,7 @@ export interface Values {
   readonly bytes?: Range;
   readonly text?: TextName;
   /** As text, the items stand between commas. */
-  readonly list?: "networks";
+  readonly list?: "networks" | "rights";
 }
 
 /** Reads values of one sort. */
@@ -73,7 +76,7 @@ function readerBesideWords({ integer, seconds, bytes, text, list }: Values): Rea
   if (bytes !== undefined) {
     return numbers("bytes", bytes, readBytes, ', for example 65536, "64k" or "10MiB"');
   }
-  return list === undefined ? text && TEXTS[text] : NETWORKS;
+  return list === undefined ? text && TEXTS[text] : LISTS[list];
 }
 
 /** `on` or `off`; true and false count as these words, because YAML 1.1 reads the words so. */
@@ -156,15 +159,29 @@ const TEXTS: Readonly<Record<TextName, Reader>> = {
   },
 };
 
-const NETWORKS: Reader = {
-  brief: "a list of IP addresses or networks such as 10.0.0.0/8",
-  example: ", for example [127.0.0.1, 10.0.0.0/8]",
+/** Reads a list of the items for which `accepts` gives anything true. */
+const listOf = (brief: string, example: string, accepts: (item: string) => unknown): Reader => ({
+  brief,
+  example,
   read(raw) {
     const items: unknown = typeof raw === "string"
       ? raw.split(",").map((text) => text.trim()).filter((text) => text !== "")
       : raw;
     const valid = Array.isArray(items) &&
-      items.every((item) => typeof item === "string" && parseNetwork(item));
-    return valid ? Object.freeze([...items]) : undefined;
+      items.every((item) => typeof item === "string" && accepts(item));
+    return valid ? Object.freeze([...new Set(items)]) : undefined;
   },
+});
+
+const LISTS: Readonly<Record<NonNullable<Values["list"]>, Reader>> = {
+  networks: listOf(
+    "a list of IP addresses or networks such as 10.0.0.0/8",
+    ", for example [127.0.0.1, 10.0.0.0/8]",
+    parseNetwork,
+  ),
+  rights: listOf(
+    "a list of put, get, list and remove",
+    ", for example [put, get]",
+    (item) => RIGHTS.includes(item),
+  ),
 };

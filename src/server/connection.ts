@@ -10,49 +10,31 @@
  * @module
  */
 import { FxferError } from "../errors.ts";
-import type { Events } from "../events.ts";
-import type { ConnectionContext, Reply, Request, RequestHandler } from "../handler/mod.ts";
+import type { ConnectionContext, Identity, Reply, Request } from "../handler/mod.ts";
 import type { Logger } from "../log.ts";
 import { omitUndefined } from "../omit_undefined.ts";
 import { encodeReply, negotiateVersion } from "../protocol/mod.ts";
 import type { ReplyBody, ReplyHeader } from "../protocol/mod.ts";
 import { LATE, within } from "../within.ts";
-import type { BufferPools } from "./buffers.ts";
 import {
   BETWEEN_FRAMES_MS,
-  type ClockLimits,
   expiredClock,
   GOODBYE_MS,
   RATE_WINDOW_MS,
   STUCK_MS,
   TAKEOVER_GRACE_MS,
 } from "./clocks.ts";
-import type { Drain } from "./drain.ts";
 import { type Head, Input } from "./input.ts";
-import { Output, type V1Ack, V1Results } from "./output.ts";
+import type { SharedSettings } from "./shared_settings.ts";
+import { Output, V1Results } from "./output.ts";
 import type { Arrival } from "./proxy_gate.ts";
 import type { Placed, Readiness } from "./places.ts";
 import { isPeerGone, Reader } from "./reader.ts";
 import { NOTICE, refusalOf, refusedOf } from "./refusal.ts";
-import { LOOK_FRAMES, LOOK_MS, type Turns } from "./turns.ts";
+import { LOOK_FRAMES, LOOK_MS } from "./turns.ts";
 
 /** What all connections of one server share. */
-export interface ConnectionSettings {
-  readonly handler: RequestHandler;
-  readonly clocks: ClockLimits;
-  readonly keepaliveMs: number;
-  readonly v1Ack: V1Ack;
-  readonly pools: BufferPools;
-  /** Counts the connections that do not wait for bytes. */
-  readonly workload: { busy: number };
-  /** Where connections wait that have had their turn. */
-  readonly turns: Turns;
-  /** Counts what is read away. */
-  readonly drain: Drain;
-  readonly events: Events;
-  /** Called once, when a connection is closed and its handler was told. */
-  closed(connection: Connection): void;
-}
+export type ConnectionSettings = SharedSettings<Connection>;
 
 /** Interruptions that end the request under way with a reply; for all others the peer gets a notice. */
 const ENDS_REQUEST: ReadonlySet<string> = new Set(["stalled", "too_slow", "incomplete"]);
@@ -64,6 +46,7 @@ export class Connection implements ConnectionContext, Placed {
   readonly log: Logger;
   readonly acceptedAt: number = performance.now();
   keepaliveMs: number;
+  identity: Identity;
 
   readonly #conn: Deno.TcpConn;
   readonly #settings: ConnectionSettings;
@@ -90,6 +73,7 @@ export class Connection implements ConnectionContext, Placed {
     this.clientAddress = address;
     this.log = log.child({ connection: id });
     this.keepaliveMs = settings.keepaliveMs;
+    this.identity = settings.identity;
     this.#conn = conn;
     this.#settings = settings;
     this.#output = new Output(conn);
@@ -181,7 +165,6 @@ export class Connection implements ConnectionContext, Placed {
     this.#settings.closed(this);
   }
 
-  /** Logs an error, unless it only says that the peer is gone. */
   #logFailure(cause: unknown): void {
     if (!isPeerGone(cause)) this.log.error("connection.failed", { cause });
   }

@@ -2,7 +2,7 @@
 import { acceptEach } from "../accept.ts";
 import { FxferError } from "../errors.ts";
 import { Events } from "../events.ts";
-import type { RequestHandler } from "../handler/mod.ts";
+import { anonymous, type RequestHandler, type Right } from "../handler/mod.ts";
 import { type Logger, silentLogger } from "../log.ts";
 import { LATE, within } from "../within.ts";
 import { BufferPools } from "./buffers.ts";
@@ -46,6 +46,8 @@ export interface ServerSettings {
   readonly maxPerAddress?: number | undefined;
   /** When a v1 client is told about its files. */
   readonly v1Ack: V1Ack;
+  /** What a client without a key may do (S-ACT-2). @default {["put"]} */
+  readonly anonymous?: readonly Right[] | undefined;
   /** Absent: no rate limits. */
   readonly limiter?: RateLimiter | undefined;
   /** Absent: no address may speak the PROXY protocol. */
@@ -119,6 +121,7 @@ export class Server implements AsyncDisposable {
     this.#shared = {
       ...settings,
       handler,
+      identity: anonymous(settings.anonymous),
       events: this.#events,
       pools: new BufferPools(),
       workload: { busy: 0 },
