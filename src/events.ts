@@ -77,6 +77,8 @@ export type EventFacts = {
   "connection.opened": { connection: number; address: string };
   /** A connection was refused before its first frame. */
   "connection.refused": Refusal & { address: string };
+  /** A connect has shown the key of a user, for whom the connection acts from now on. */
+  "connection.proven": { connection: number; user: string };
   /** A client that allowed it is served without a session, for the reason `code`. */
   "connection.degraded": { connection: number; code: Code };
   /** A connection ended; `code` is that of the notice, if the server sent one. */

@@ -22,10 +22,11 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   session: [],
   store: ["session"],
   storage: [],
-  handler: ["protocol", "session", "store", "storage"],
+  keys: [],
+  handler: ["protocol", "session", "store", "storage", "keys"],
   migration: ["session", "store", "storage", "handler"],
-  server: ["protocol", "handler", "session", "?store", "?storage"],
-  client: ["protocol", "session"],
+  server: ["protocol", "handler", "session", "keys", "?store", "?storage"],
+  client: ["protocol", "session", "keys"],
   admin: ["?store", "?storage", "?server"],
   config: [],
   chaos: [],
@@ -36,7 +37,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   trace: [],
   terminal: [],
   redis: ["config", "?store"],
-  app: ["config", "server", "storage", "store", "redis", "admin", "terminal"],
+  app: ["config", "server", "keys", "storage", "store", "redis", "admin", "terminal"],
 };
 
 /** These may import every folder: they are commands, made of all the rest. */

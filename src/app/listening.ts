@@ -4,6 +4,7 @@ import type { Config } from "../config/mod.ts";
 import { FxferError } from "../errors.ts";
 import type { EventFacts, Events } from "../events.ts";
 import { isLogged, type Logger } from "../log.ts";
+import { accessFacts } from "./keys.ts";
 import { omitUndefined } from "../omit_undefined.ts";
 import type { Output } from "../terminal/mod.ts";
 
@@ -37,20 +38,23 @@ const isOfSystem = (cause: unknown): cause is Error =>
   cause instanceof Error &&
   (cause.constructor === Error || Object.values(Deno.errors).some((kind) => cause instanceof kind));
 
-/** Tells where a server listens and what it promises. */
+/** Tells where a server listens, what it promises, and who may do what. @param users How many there are. */
 export function announce(
   { hostname, port, tier, durability, workers }: Omit<EventFacts["server.listening"], "mode">,
-  { server: { mode, port: asked }, storage, stateful }: Config,
+  config: Config,
   events: Events,
   log: Logger,
   { out }: Output,
+  users = 0,
 ): void {
+  const { server: { mode, port: asked }, storage, stateful } = config;
   const sessions = mode === "stateless" ? undefined : stateful.persistence;
   events.emit({
     type: "server.listening",
     ...{ hostname, port, mode, storage: storage.path, tier, durability },
     ...omitUndefined({ sessions, workers }),
   });
+  log.info("server.access", accessFacts(config, users));
   // The user cannot know a port that the system chose, so --quiet does not hide it.
   if (!isLogged("server.listening", log) && asked === 0) out.line(`${hostname}:${port}`);
 }

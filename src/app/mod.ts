@@ -5,6 +5,7 @@
  * @module
  */
 export { keepServing } from "./guard.ts";
+export { keyringOf, KeySource, mustBeMeant } from "./keys.ts";
 export { announce, listen, listenForHealth } from "./listening.ts";
 export { openParts, openSessions, serveOptions, type Sessions } from "./parts.ts";
 export { serveWorkers, workerCount } from "./workers/parent.ts";

@@ -20,6 +20,7 @@ const COMMANDS: CommandTable = {
   get: async () => (await import("./get/command.ts")).GET_COMMAND,
   ls: async () => (await import("./stored/ls.ts")).LS_COMMAND,
   rm: async () => (await import("./stored/rm.ts")).RM_COMMAND,
+  key: async () => (await import("./key/command.ts")).KEY_COMMAND,
   session: async () => (await import("./session/command.ts")).SESSION_COMMAND,
   verify: async () => (await import("./verify.ts")).verifyCommand,
   config: async () => (await import("./config_command.ts")).CONFIG_COMMAND,

@@ -3,8 +3,11 @@ import { Readiness } from "../admin/mod.ts";
 import {
   announce,
   keepServing,
+  keyringOf,
+  KeySource,
   listen,
   listenForHealth,
+  mustBeMeant,
   openParts,
   serveWorkers,
   workerCount,
@@ -17,13 +20,14 @@ import { logSink, onHangup, onStop, type Output } from "../terminal/mod.ts";
 import { traceEvents } from "../trace/mod.ts";
 import type { CommandSpec, ParsedArgs } from "./args.ts";
 import type { Command } from "./command.ts";
-import { CONFIG_OPTIONS, loadOptions } from "./config_flags.ts";
+import { CONFIG_OPTIONS, flagFor, loadOptions } from "./config_flags.ts";
 
 export const SERVE: CommandSpec = {
   name: "serve",
   summary: "Receive files until stopped",
   options: {
     ...CONFIG_OPTIONS,
+    keys: flagFor("security.keys", "FILE"),
     trace: { help: "Log every change of every session, with the rule behind it" },
     quiet: { short: "q", help: "Log warnings and errors only" },
   },
@@ -51,8 +55,13 @@ async function runServe(args: ParsedArgs, output: Output): Promise<number> {
   const sink = logSink(output.err, format);
   const log = createLogger(sink, level);
   for (const note of notes) log.info("config.note", { note });
+  mustBeMeant(config);
+  using keys = await KeySource.open(config, log);
   using _guard = keepServing(log);
-  using _hangup = onHangup(() => reopenLog(output, log));
+  using _hangup = onHangup(() => {
+    reopenLog(output, log);
+    void keys?.look();
+  });
   const events = new Events((cause) => log.error("listener.failed", { cause }));
   logEvents(events, log);
   // --quiet does not hide the trace: it was asked for.
@@ -63,17 +72,17 @@ async function runServe(args: ParsedArgs, output: Output): Promise<number> {
     const machine = { os: Deno.build.os, cores: navigator.hardwareConcurrency };
     const workers = workerCount(config, machine);
     if (workers > 1) {
-      return await serveWorkers({ config, workers, trace, sink, log, events, output });
+      return await serveWorkers({ config, workers, trace, sink, log, events, output, keys });
     }
   }
-  await using parts = await openParts(config, log, events);
+  await using parts = await openParts(config, log, events, keys && keyringOf(keys));
   const { host, port } = config.server;
   await using server = listen(host, port, () => serve(parts.options));
   const { storage, store } = parts.options;
   const readiness = new Readiness({ server, storage, store }, log);
   await using _health = listenForHealth(config, events, readiness, log);
   const { label: tier, durability } = storage;
-  announce({ ...server.addr, tier, durability }, config, events, log, output);
+  announce({ ...server.addr, tier, durability }, config, events, log, output, keys?.lines().length);
   using _signals = onStop((signal) => {
     events.emit({ type: "server.signal", signal });
     server.shutdown();

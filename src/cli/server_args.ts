@@ -2,8 +2,11 @@
 import { type Endpoint, formatEndpoint, parseEndpoint, parseHost } from "../address.ts";
 import { DEFAULT_RETRIES } from "../client/mod.ts";
 import { SETTINGS } from "../config/mod.ts";
+import { parseKey } from "../keys/mod.ts";
+import { omitUndefined } from "../omit_undefined.ts";
 import { unlessAborted, within } from "../within.ts";
 import { type OptionSpec, type ParsedArgs, usageError } from "./args.ts";
+import { readKeyFile } from "./key_file.ts";
 import { localError, reachable } from "./local.ts";
 
 /** The flags that name the server. */
@@ -14,6 +17,13 @@ export const SERVER_OPTIONS: Readonly<Record<"host" | "port", OptionSpec>> = {
     setting: "server.host",
   },
   port: { value: "PORT", short: "p", help: "The server's TCP port", setting: "server.port" },
+};
+
+/** The flags of whoever has a key. */
+export const KEY_OPTIONS: Readonly<Record<"key-file" | "key" | "mac", OptionSpec>> = {
+  "key-file": { value: "FILE", help: "File with your key, mode 0600; - for standard input" },
+  key: { value: "KEY", help: "Your key itself, which others on this machine can see" },
+  mac: { help: "Ask for codes that show that no frame was changed; needs a key" },
 };
 
 /** The flag that says how often to try. */
@@ -32,6 +42,10 @@ export interface ServerArgs {
   readonly portInHost: boolean;
   /** Tries after the first. */
   readonly retries: number;
+  /** The user's key; absent where it is in a file, or there is none. */
+  readonly key?: string;
+  readonly keyFile?: string;
+  readonly mac: boolean;
 }
 
 /** A server as users write it. */
@@ -64,11 +78,34 @@ export function readServerArgs(args: ParsedArgs): ServerArgs {
   if (port !== asked && args.has("port")) args.fault("--host and --port name a port each");
   const digits = (text: string) => /^\d{1,4}$/.test(text) ? Number(text) : undefined;
   const retries = args.read("retries", "whole number 0 to 9999", digits) ?? DEFAULT_RETRIES;
-  return {
-    ...{ host, port, retries },
+  const key = args.text("key");
+  const keyFile = args.text("key-file");
+  // The fault does not repeat the text, which may be most of a secret.
+  if (key !== undefined && !isKey(key)) args.fault("--key: wanted fxfer_<name>_<43 characters>");
+  if (key !== undefined && keyFile !== undefined) {
+    args.fault("--key and --key-file name a key each");
+  }
+  const mac = args.has("mac");
+  if (key === undefined && keyFile === undefined && mac) args.fault("--mac needs a key");
+  return omitUndefined({
+    ...{ host, port, retries, key, keyFile, mac },
     hostAsked: args.has("host"),
     portInHost: server.port !== undefined,
-  };
+  });
+}
+
+function isKey(text: string): boolean {
+  try {
+    parseKey(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** The key that a command line names; undefined for none. @throws {FxferError} If it cannot be read. */
+export async function keyOf({ key, keyFile }: ServerArgs): Promise<string | undefined> {
+  return key ?? (keyFile === undefined ? undefined : await readKeyFile(keyFile));
 }
 
 /** What {@linkcode withServerOperand} has to know of a command. */

@@ -2,7 +2,7 @@
 import { FxferError } from "../errors.ts";
 import type { FetchData, ListData, RemoveData, ReplyBody } from "../protocol/mod.ts";
 import { refusal } from "./client_errors.ts";
-import type { Terms } from "./types.ts";
+import type { Terms } from "./terms.ts";
 
 /** The actions that are asked by a call; each is also the name of the feature that a server lists. */
 export type CallKind = "list" | "fetch" | "remove";

@@ -5,7 +5,7 @@ import type { Call } from "./call.ts";
 import { FetchCall } from "./fetch_call.ts";
 import type { CallRequest } from "./requests.ts";
 import type { SequenceNumbers } from "./sequence_numbers.ts";
-import type { Terms } from "./types.ts";
+import type { Terms } from "./terms.ts";
 
 /** The send queue's calls, in order: which is asked next, and what becomes of one with its reply. */
 export class Calls {

@@ -19,15 +19,14 @@ import type {
   RemoveResult,
   StoredName,
 } from "./stored_types.ts";
+import type { SessionTotals, Terms } from "./terms.ts";
 import type {
   Client,
   ConnectOptions,
   SendOptions,
   SendResult,
-  SessionTotals,
   Source,
   SourceInput,
-  Terms,
 } from "./types.ts";
 import { V1Sender } from "./v1_sender.ts";
 
@@ -203,7 +202,8 @@ export async function connect(options: ConnectOptions = {}): Promise<Client> {
     await session.start();
   } catch (error) {
     unlisten();
-    if (!(error instanceof NotVersion2) || error.isOther || allowV1 !== true) throw error;
+    const mayGoOn = allowV1 === true && resolved.key === undefined;
+    if (!(error instanceof NotVersion2) || error.isOther || !mayGoOn) throw error;
     return connectV1(address, resolved, signal);
   }
   return new ConnectedClient(session, resolved.emit, unlisten);

@@ -1,6 +1,7 @@
 /** One TCP connection of a client: bytes out, replies in, closed at any moment. @module */
 import type { Endpoint } from "../address.ts";
 import type { FxferError } from "../errors.ts";
+import type { FrameMacs } from "../keys/mod.ts";
 import { type DecodeEvent, Decoder, type ReplyFrame } from "../protocol/mod.ts";
 import { within } from "../within.ts";
 import { lost } from "./client_errors.ts";
@@ -30,6 +31,8 @@ export class ClientConnection {
   readonly server: Endpoint;
   readonly #conn: Deno.TcpConn;
   readonly #now: () => number;
+  /** The codes of all frames after the handshake, where both ends make them (S-MAC-1). */
+  macs: FrameMacs | undefined;
   readonly #decoder = new Decoder({ role: "client" });
   #buffer = new Uint8Array(READ_BYTES);
   #events: DecodeEvent[] = [];
@@ -82,7 +85,7 @@ export class ClientConnection {
    */
   async receive(): Promise<ReplyFrame | undefined> {
     for (let event; (event = await this.#next()) !== undefined;) {
-      if (event.type === "reply") return event.reply;
+      if (event.type === "reply") return this.#checked(event.reply);
     }
   }
 
@@ -116,6 +119,15 @@ export class ClientConnection {
     const event = this.#events[this.#nextEvent++]!;
     if (event.type === "fault") throw event.error;
     return event;
+  }
+
+  #checked(reply: ReplyFrame): ReplyFrame {
+    try {
+      this.macs?.check(reply.header.session.mac, reply.signed);
+      return reply;
+    } catch (cause) {
+      throw lost("go on with", this.server, "a reply was changed on its way", { cause });
+    }
   }
 
   /**

@@ -1,6 +1,7 @@
 /** Opens a connection, sends its first request, the connect, and reads the reply (S-CON). @module */
 import { type Endpoint, formatEndpoint } from "../address.ts";
 import { CODES, FxferError } from "../errors.ts";
+import type { Key } from "../keys/mod.ts";
 import { omitUndefined } from "../omit_undefined.ts";
 import { type ConnectData, encodeRequest, type Mode, type ReplyFrame } from "../protocol/mod.ts";
 import { LATE, within } from "../within.ts";
@@ -8,7 +9,9 @@ import { ClientConnection } from "./client_connection.ts";
 import { isLost, lost, type LostReason, refusal } from "./client_errors.ts";
 import { resumptionOf, termsOf } from "./replies.ts";
 import type { Resumption } from "./requests.ts";
-import type { Client, ConnectOptions, Terms } from "./types.ts";
+import { clockWords, ShownKey } from "./shown_key.ts";
+import type { Terms } from "./terms.ts";
+import type { Client, ConnectOptions } from "./types.ts";
 
 /** Where version 1 is allowed, a server that is silent for so long counts as version 1 (S-VER-5). */
 const V1_SILENCE_MS = 2000;
@@ -23,6 +26,8 @@ export interface HandshakeRequest extends ConnectData {
   readonly mode: Mode;
   /** Whether the client may take a silent server for a version 1 server. */
   readonly allowV1: boolean;
+  /** The user's key. */
+  readonly key: Key | undefined;
 }
 
 /** What the server gave. */
@@ -71,8 +76,9 @@ export function handshakeRequest(
   { sessionId: id, token, mode }: Pick<Client, "sessionId" | "token"> & { readonly mode: Mode },
   attachedBefore: boolean,
   mayFallBack: boolean,
+  key: Key | undefined,
 ): HandshakeRequest {
-  const { wantToken = true, keepaliveS, sessionExpiryS } = options;
+  const { wantToken = true, wantMac = false, keepaliveS, sessionExpiryS } = options;
   const clean = options.clean === true && !attachedBefore && id !== null;
   // The fallback is only for a client without a session: waiting for an earlier session is better.
   const fallBack = mayFallBack && (options.mode ?? "auto") === "auto" && id === null;
@@ -80,8 +86,10 @@ export function handshakeRequest(
   return {
     id,
     mode,
-    allowV1: options.allowV1 === true && !attachedBefore,
-    wantToken: wantToken && (id === null || clean),
+    allowV1: options.allowV1 === true && !attachedBefore && key === undefined,
+    key,
+    wantToken: wantToken && key === undefined && (id === null || clean),
+    wantMac,
     clean,
     ...omitUndefined({ token, keepaliveS, sessionExpiryS, fallback }),
   };
@@ -115,15 +123,31 @@ export async function openConnection(
 
 async function shakeHands(
   connection: ClientConnection,
-  { id, mode, allowV1, ...data }: HandshakeRequest,
+  { id, mode, allowV1, key, ...data }: HandshakeRequest,
 ): Promise<HandshakeReply> {
-  const withData = mode === "stateful" ? { data } : {};
-  await connection.write(encodeRequest({ id, mode, sequence: 0, action: "connect", ...withData }));
-  const { header: { session: { id: sessionId } }, body } = await firstReply(connection, allowV1);
+  const { wantMac } = data;
+  const withData = mode === "stateful" ? { data } : wantMac ? { data: { wantMac } } : {};
+  const request = { id, mode, sequence: 0, action: "connect", ...withData } as const;
+  const shown = key && new ShownKey(key);
+  await connection.write(shown?.encode(request) ?? encodeRequest(request));
+  const reply = await firstReply(connection, allowV1);
+  shown?.check(reply, connection.server);
+  const { header: { session: { id: sessionId } }, body } = reply;
+  const what = `Cannot connect to ${formatEndpoint(connection.server)}`;
   if (CODES[body.code].class !== "success") {
-    throw refusal(`Cannot connect to ${formatEndpoint(connection.server)}`, body);
+    const clock = body.code === "clock_skew" ? clockWords(body) : "";
+    if (clock !== "") throw new FxferError("clock_skew", `${what}: ${clock}`, { fields: body });
+    if (body.code === "unauthorized" && key === undefined && id === null) {
+      const text = `${what}: not authorised (it serves only those who have a key)`;
+      throw new FxferError("unauthorized", text, { fields: body });
+    }
+    throw refusal(what, body);
   }
   const terms = termsOf(body);
+  connection.macs = shown?.macsOf(body);
+  if (wantMac && connection.macs === undefined) {
+    throw new FxferError("unsupported_feature", `${what}: the server makes no codes of frames`);
+  }
   if (body.code === "ok" || sessionId === null) {
     const degraded = mode === "stateless" ? undefined : String(body.degraded ?? "mode_not_allowed");
     return { terms, sessionId: null, degraded };

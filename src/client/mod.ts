@@ -4,7 +4,8 @@
  * ## The parts, in reading order
  *
  * ```text
- * types.ts, stored_types.ts what a program gives to the client, and what it gets
+ * types.ts                  what a program gives to the client, and what it gets
+ * stored_types.ts, terms.ts
  * client.ts                 connect(): the door; one of the next two does the work
  * session_manager.ts        keeps a session over one connection after another
  * v1_sender.ts              sends to a version 1 server: no session, nothing confirmed
@@ -85,6 +86,7 @@ export type {
   RemoveResult,
   StoredName,
 } from "./stored_types.ts";
+export type { SessionTotals, Terms } from "./terms.ts";
 export type {
   Backoff,
   Client,
@@ -93,8 +95,6 @@ export type {
   Progress,
   SendOptions,
   SendResult,
-  SessionTotals,
   Source,
   SourceInput,
-  Terms,
 } from "./types.ts";

@@ -12,7 +12,7 @@ import {
 import { refusal } from "./client_errors.ts";
 import { tooLarge } from "./frame_size.ts";
 import type { ConnectionEnd, Resumption, TransferFrame } from "./requests.ts";
-import type { SessionTotals, Terms } from "./types.ts";
+import type { SessionTotals, Terms } from "./terms.ts";
 
 /** The keep-alive of a server that states none. */
 const DEFAULT_KEEPALIVE_S = 30;
@@ -40,10 +40,11 @@ export function termsOf(body: ReplyBody): Terms {
       maxUploadSize: count(limits.max_upload_size, 0),
       checkpointBytes: count(limits.checkpoint_bytes, CHECKPOINT_BYTES),
     },
-    features: texts(body.features),
-    may: texts(body.may),
     server: record(body.server),
     ...(typeof body.challenge === "string" ? { challenge: body.challenge } : {}),
+    features: texts(body.features) ?? [],
+    ...omitUndefined({ may: texts(body.may), quota: body.quota ? record(body.quota) : undefined }),
+    mac: body.mac === true,
   };
 }
 
@@ -67,12 +68,12 @@ export function totalsOf({ files, bytes, messages, duration_ms }: ReplyBody): Se
   };
 }
 
-function record(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null ? value as Record<string, unknown> : {};
+function texts(value: unknown): readonly string[] | undefined {
+  return Array.isArray(value) ? value.filter((item) => typeof item === "string") : undefined;
 }
 
-function texts(value: unknown): readonly string[] {
-  return Array.isArray(value) ? value.filter((each) => typeof each === "string") : [];
+function record(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null ? value as Record<string, unknown> : {};
 }
 
 /** A stored file as a reply describes it; undefined if it is none. Fields of another type are left out. */
@@ -109,6 +110,10 @@ export function isSessionTaken({ code }: ReplyBody): boolean {
 /** What a reply means for the connection, whichever request it answers; undefined if nothing. */
 export function connectionEndOf(body: ReplyBody): ConnectionEnd | undefined {
   if (isSessionTaken(body)) return endedBy(body, "fatal");
+  // Bytes were changed on the way: the server closes, and nothing of them counts (S-MAC-1).
+  if (body.code === "checksum_mismatch" && body.field === "payload_sha256") {
+    return endedBy(body, "lost");
+  }
   return NEEDS_CONNECT.has(body.code) ? endedBy(body, "lost") : undefined;
 }
 

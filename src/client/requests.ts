@@ -5,7 +5,7 @@ import { ACTIONS, encodeRequest, type RequestInit } from "../protocol/mod.ts";
 import type { Call, CallKind } from "./call.ts";
 import type { FilePart } from "./frame_source.ts";
 import type { OutgoingFile } from "./outgoing_file.ts";
-import type { SessionTotals } from "./types.ts";
+import type { SessionTotals } from "./terms.ts";
 
 /** A request that sends the bytes of a file from `start` to `end`. */
 export interface TransferFrame extends FilePart {
@@ -33,7 +33,7 @@ export type ClientRequest =
   | { readonly kind: "heartbeat" | "disconnect"; readonly sequence: number };
 
 /** What every request of a connection repeats in its header: the id is null without a session. */
-export type RequestSession = Pick<RequestInit, "id" | "mode">;
+export type RequestSession = Pick<RequestInit, "id" | "mode" | "sealed">;
 
 /** The bytes of a request up to its payload. */
 export function encodeHead(session: RequestSession, request: ClientRequest): Uint8Array {

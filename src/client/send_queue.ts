@@ -18,7 +18,7 @@ import {
 } from "./requests.ts";
 import { SequenceNumbers } from "./sequence_numbers.ts";
 import { Sleeper } from "./sleeper.ts";
-import type { Terms } from "./types.ts";
+import type { Terms } from "./terms.ts";
 
 /**
  * The files of a client, and the requests that carry them. A connection runner takes requests from the
@@ -141,19 +141,15 @@ export class SendQueue extends Sleeper {
     }
     const span = file.prepared(frameSize);
     if (span === undefined) {
-      if (!file.preparing) file.prepare(frameSize).then(this.wake);
+      if (!file.preparing) file.prepare(frameSize, this.#terms?.mac).then(this.wake);
       return;
     }
     if (!stateful && !span.last) return this.#tooLarge(file, tooLarge(this.#mode, frameSize));
     if (stateful) this.#openFile = span.last ? undefined : { uploadId: file.uploadId };
     const sequence = stateful ? this.#numbers.take() : 0;
     const names = this.#terms?.features.includes("names") ?? false;
-    return this.#unanswered.add({
-      kind: "transfer",
-      file,
-      sequence,
-      ...file.nextPart(span, names),
-    });
+    const part = file.nextPart(span, names, this.#terms?.mac);
+    return this.#unanswered.add({ kind: "transfer", file, sequence, ...part });
   }
 
   /** Gives a file up, or lets it wait for a session, so that the next one has its turn. */

@@ -13,7 +13,8 @@ import type { OutgoingFile } from "./outgoing_file.ts";
 import type { ConnectionEnd } from "./requests.ts";
 import { SendQueue } from "./send_queue.ts";
 import { Transmitter } from "./transmitter.ts";
-import type { ConnectOptions, SessionTotals, Terms } from "./types.ts";
+import type { SessionTotals, Terms } from "./terms.ts";
+import type { ConnectOptions } from "./types.ts";
 
 /**
  * Connects, shakes hands, lets a connection runner work until the connection ends, and connects again. It
@@ -160,6 +161,7 @@ export class SessionManager {
         { sessionId: this.sessionId, token: this.token, mode },
         this.#attached,
         !this.#queue.files.allNeedSession,
+        this.#resolved.key,
       );
       const { connection, reply } = await openConnection(
         this.#server.address,
@@ -173,7 +175,7 @@ export class SessionManager {
         connection,
         queue: this.#queue,
         transmitter: this.#transmitter,
-        session: { id: this.sessionId, mode: this.mode },
+        session: { id: this.sessionId, mode: this.mode, sealed: reply.terms.mac },
         keepaliveMs: reply.terms.keepaliveS * 1000,
       });
       const running = this.#runner.run();

@@ -10,6 +10,7 @@ import type {
   RemoveResult,
   StoredName,
 } from "./stored_types.ts";
+import type { SessionTotals, Terms } from "./terms.ts";
 
 /**
  * Bytes that can be read again from any offset, so that the client need not keep what it has sent.
@@ -60,13 +61,20 @@ export interface ConnectOptions {
    * @default {"auto"}
    */
   readonly mode?: "auto" | "stateful" | "stateless" | "v1";
+  /**
+   * The user's key, as `fxfer_<name>_…`: the client proves that it has it, and accepts only a server that has
+   * it too. Version 1 is then never used. @default no key
+   */
+  readonly key?: string;
+  /** Ask for a code in every frame of both ends (S-MAC-1); needs a key. @default {false} */
+  readonly wantMac?: boolean;
   /** Send by version 1, unconfirmed, if the server speaks nothing newer (S-VER-5). @default {false} */
   readonly allowV1?: boolean;
   /** An earlier session to go on with; see {@linkcode Client.sessionId}. */
   readonly sessionId?: string;
   /** The secret of the earlier session, if it has one. */
   readonly token?: string;
-  /** Ask for a secret, so that the session can be resumed from another address. @default {true} */
+  /** Without a key: ask for a secret, by which the session is resumed, from any address. @default {true} */
   readonly wantToken?: boolean;
   /** Close the earlier session and start a new one (S-CON-3). @default {false} */
   readonly clean?: boolean;
@@ -203,44 +211,6 @@ export interface SendResult {
   readonly attempts: number;
   /** The offsets at which the file went on after a lost connection. */
   readonly resumedFrom: readonly number[];
-}
-
-/** What the server promised at connect (S-CON-6), in its units.
- * @category Client */
-export interface Terms {
-  /** In seconds; a connection without a byte for 1.5 times this counts as lost. */
-  readonly keepaliveS: number;
-  /** How long the session outlives its connection, in seconds. */
-  readonly sessionExpiryS: number;
-  /** Requests that may be unanswered at a time. */
-  readonly maxInflight: number;
-  /** Bytes; `maxUploadSize` 0 means no limit. */
-  readonly limits: {
-    readonly maxRequestSize: number;
-    readonly maxUploadSize: number;
-    readonly checkpointBytes: number;
-  };
-  /** What the server offers besides version 2.0, such as `fetch` and `names` (S-FEA-1). */
-  readonly features: readonly string[];
-  /** What this client may do here, of `put`, `get`, `list` and `remove` (S-FEA-2); empty if not said. */
-  readonly may: readonly string[];
-  /** What the server says of itself, by its wire names. */
-  readonly server: Readonly<Record<string, unknown>>;
-  /** 32 random bytes, base64url; absent if the server gave none. */
-  readonly challenge?: string;
-}
-
-/** What a session did in all, as the server counted it.
- * @category Client */
-export interface SessionTotals {
-  /** Files stored. */
-  readonly files: number;
-  /** Bytes of those files. */
-  readonly bytes: number;
-  /** Requests that used up a sequence number. */
-  readonly messages: number;
-  /** From the session's creation to its end, in milliseconds. */
-  readonly durationMs: number;
 }
 
 /**

@@ -18,6 +18,7 @@ export { type ClockLimits } from "./clocks.ts";
 export { type V1Ack } from "./output.ts";
 export { Dispatcher, type Routes, type ServerMode } from "./dispatcher.ts";
 export { RateLimiter, type RateLimits } from "./limiter.ts";
+export { type MacPolicy, type SecurityOptions } from "./gate.ts";
 export { type DegradeAbove } from "./overload.ts";
 export { type Arrival, ProxyGate, type ProxyOptions } from "./proxy_gate.ts";
 export { type ProxyVersions } from "./proxy_protocol.ts";

@@ -16,6 +16,7 @@ import type { FileStorage } from "../storage/mod.ts";
 import type { SessionStore } from "../store/mod.ts";
 import type { ClockLimits } from "./clocks.ts";
 import type { ServerMode } from "./dispatcher.ts";
+import type { SecurityOptions } from "./gate.ts";
 import type { RateLimits } from "./limiter.ts";
 import type { V1Ack } from "./output.ts";
 import type { DegradeAbove } from "./overload.ts";
@@ -78,8 +79,8 @@ export interface ServeOptions {
   readonly maxRequestSize?: number;
   /**
    * What a client without a key may do (S-ACT-2): `get`, `list` and `remove` hold for the files of
-   * clients without a key. Whoever may do nothing is answered `forbidden`.
-   * @default {["put"]}
+   * clients without a key. Where that is nothing, whoever has no key is answered `unauthorized`.
+   * @default `put` on a loopback address if the server has no keys, else nothing
    */
   readonly anonymous?: readonly Right[];
   /** Terms of stateful mode. */
@@ -106,6 +107,8 @@ export interface ServeOptions {
    * @default never
    */
   readonly degradeAbove?: Partial<DegradeAbove>;
+  /** The users, and how they prove who they are. @default no users */
+  readonly security?: Omit<SecurityOptions, "anonymous">;
   /** Whether the older wire is served. @default {true} */
   readonly v1?: boolean;
   /** When a v1 client is told about its files. @default {"eof"} */

@@ -143,8 +143,8 @@ export function serve(options: ServeOptions): Server {
   const clocks = { ...DEFAULT_CLOCKS, ...options.clocks };
   const limits = { maxConnections, count: options.connectionCount, limiter, clocks, keepaliveMs };
   const maxPerAddress = options.perAddress?.connections;
-  const { anonymous } = options;
-  const settings = { ...limits, maxPerAddress, drainTimeoutMs, v1Ack, proxy, events, anonymous };
+  const security = omitUndefined({ ...options.security, anonymous: options.anonymous });
+  const settings = { ...limits, maxPerAddress, drainTimeoutMs, v1Ack, proxy, events, security };
   const server = new Server(listener, handler, settings, log, owned);
   if (options.events === undefined) {
     const { label: tier, durability } = storage;

@@ -2,13 +2,14 @@
 import { acceptEach } from "../accept.ts";
 import { FxferError } from "../errors.ts";
 import { Events } from "../events.ts";
-import { anonymous, type RequestHandler, type Right } from "../handler/mod.ts";
+import type { RequestHandler } from "../handler/mod.ts";
 import { type Logger, silentLogger } from "../log.ts";
 import { LATE, within } from "../within.ts";
 import { BufferPools } from "./buffers.ts";
 import { type ClockLimits, tickMs } from "./clocks.ts";
 import { Connection, type ConnectionSettings } from "./connection.ts";
 import { Drain } from "./drain.ts";
+import { Gate, type SecurityOptions } from "./gate.ts";
 import type { RateLimiter } from "./limiter.ts";
 import type { V1Ack } from "./output.ts";
 import { Places } from "./places.ts";
@@ -40,14 +41,14 @@ export interface ServerSettings {
   readonly drainTimeoutMs: number;
   /** Keep-alive of connections that agree on nothing else, in milliseconds. */
   readonly keepaliveMs: number;
+  /** Who may use the server. @default whoever reaches it on a loopback address may `put` */
+  readonly security?: SecurityOptions;
   /** How long a connection may be silent or slow. */
   readonly clocks: ClockLimits;
   /** Open connections of one address, in IPv6 of one /64, at most. @default no limit but `maxConnections` */
   readonly maxPerAddress?: number | undefined;
   /** When a v1 client is told about its files. */
   readonly v1Ack: V1Ack;
-  /** What a client without a key may do (S-ACT-2). @default {["put"]} */
-  readonly anonymous?: readonly Right[] | undefined;
   /** Absent: no rate limits. */
   readonly limiter?: RateLimiter | undefined;
   /** Absent: no address may speak the PROXY protocol. */
@@ -85,6 +86,7 @@ export class Server implements AsyncDisposable {
   readonly #listener: Deno.TcpListener;
   readonly #settings: ServerSettings;
   readonly #shared: ConnectionSettings;
+  readonly #gate: Gate;
   readonly #log: Logger;
   readonly #events: Events;
   readonly #owned: AsyncDisposable | undefined;
@@ -118,10 +120,11 @@ export class Server implements AsyncDisposable {
     this.#settings = settings;
     this.#log = log;
     this.#events = settings.events ?? new Events();
+    this.#gate = new Gate(settings.security ?? {}, this.addr.hostname);
     this.#shared = {
       ...settings,
+      gate: this.#gate,
       handler,
-      identity: anonymous(settings.anonymous),
       events: this.#events,
       pools: new BufferPools(),
       workload: { busy: 0 },
@@ -223,6 +226,7 @@ export class Server implements AsyncDisposable {
   }
 
   #tick(): void {
+    this.#gate.look();
     const now = performance.now();
     for (const connection of this.#connections) connection.tick(now);
   }
@@ -262,6 +266,7 @@ export class Server implements AsyncDisposable {
     await this.#refusals.told();
     await this.#owned?.[Symbol.asyncDispose]();
     clearInterval(this.#clock);
+    this.#gate[Symbol.dispose]();
     this.#events.emit({ type: "server.stopped", rule: "S-DRN-1" });
     this.#end.resolve();
   }

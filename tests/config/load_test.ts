@@ -104,6 +104,8 @@ Deno.test("--set reaches every setting of the schema", async () => {
   const other: Record<string, [string, unknown]> = {
     "server.host": ["::1", "::1"],
     "server.proxy_allow": ["::1, 10.0.0.0/8", ["::1", "10.0.0.0/8"]],
+    "security.anonymous": ["put, get", ["put", "get"]],
+    "security.keys": ["my.keys", "my.keys"],
     "server.health_port": ["8080", 8080],
     "limits.per_address.connections": ["5", 5],
     "limits.per_address.sessions": ["6", 6],

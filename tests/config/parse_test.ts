@@ -45,7 +45,7 @@ Deno.test("parseConfig() gives every default the goal names", pure, () => {
       min_rate: 1024,
       session_quota: 0,
     },
-    security: { ip_binding: "strict" },
+    security: { ip_binding: "strict", keys: "off", mac: "optional", anonymous: "auto" },
     versions: { v1: "on", v1_ack: "eof" },
     logging: { level: "info", format: "text" },
   });

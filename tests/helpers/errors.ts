@@ -1,4 +1,5 @@
 /** What tests ask of an error, for `assert.throws` and `assert.rejects`. @module */
+import assert from "node:assert/strict";
 import { FxferError } from "../../src/errors.ts";
 
 /** It has this code, whatever it says besides. */
@@ -12,4 +13,9 @@ export function code(expected: string): (error: unknown) => boolean {
 /** It says that the store is away, and why. */
 export function unavailable(error: unknown): boolean {
   return code("store_unavailable")(error) && (error as FxferError).cause !== undefined;
+}
+
+/** Fails unless the promise rejects with this code. */
+export async function rejectsWith(promise: Promise<unknown>, expected: string): Promise<void> {
+  await assert.rejects(promise, code(expected));
 }

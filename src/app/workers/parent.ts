@@ -14,7 +14,9 @@ import type { Config } from "../../config/mod.ts";
 import { FxferError } from "../../errors.ts";
 import type { Events } from "../../events.ts";
 import type { LogEvent, Logger } from "../../log.ts";
+import { omitUndefined } from "../../omit_undefined.ts";
 import { onStop, type Output } from "../../terminal/mod.ts";
+import type { KeySource } from "../keys.ts";
 import { announce, listen, listenForHealth } from "../listening.ts";
 import { Pool, type WorkerEvents, type WorkerHandle } from "./pool.ts";
 import { createSharedMemory, reclaim } from "./shared_memory.ts";
@@ -35,11 +37,13 @@ export interface ParentOptions {
   /** Where the events of the parent and of the workers are told. */
   readonly events: Events;
   readonly output: Output;
+  /** The users' keys; absent where there are none. */
+  readonly keys?: KeySource | undefined;
 }
 
 /** Serves with several workers until stopped; returns the exit code. */
 export async function serveWorkers(options: ParentOptions): Promise<number> {
-  const { config, workers, trace: allEvents, sink, log, events, output } = options;
+  const { config, workers, trace: allEvents, sink, log, events, output, keys } = options;
   await mustReadItself();
   const { host: hostname, port: wanted, drain_timeout } = config.server;
   // A free port is held until the workers listen, so that no other program gets it meanwhile.
@@ -52,12 +56,16 @@ export async function serveWorkers(options: ParentOptions): Promise<number> {
   const pool = new Pool({
     workers,
     spawn: (worker, life) =>
-      spawnWorker(WORKER_MODULE, { ...start, worker, allEvents, shared }, life),
+      spawnWorker(WORKER_MODULE, {
+        ...{ ...start, worker, allEvents, shared },
+        ...omitUndefined({ keys: keys?.text }),
+      }, life),
     reclaim: (worker) => reclaim(shared, worker),
     sink,
     events,
     stopMs: drain_timeout * 1000 + GOODBYE_MS,
   });
+  keys?.onChange((text) => pool.post({ type: "keys", keys: text }));
   using _signals = onStop((signal) => {
     events.emit({ type: "server.signal", signal });
     pool.stop();
@@ -67,7 +75,7 @@ export async function serveWorkers(options: ParentOptions): Promise<number> {
     held?.close();
     if (listening === undefined) return 0; // told to stop before it had begun
     await using _health = listenForHealth(config, events, pool, log);
-    announce({ ...listening, port, workers }, config, events, log, output);
+    announce({ ...listening, port, workers }, config, events, log, output, keys?.lines().length);
     if (listening.uploadIdsApart === true) {
       // S-TRF-9 in part: what another worker has stored cannot be read here.
       log.warn("workers.upload_ids_apart", { needs: "--allow-read=<storage folder>" });
@@ -86,7 +94,7 @@ export async function serveWorkers(options: ParentOptions): Promise<number> {
  * @throws {FxferError} `config_invalid` when they could not serve as one server.
  */
 export function workerCount(
-  { server, stateful }: Config,
+  { server, stateful, security }: Config,
   { os, cores }: { readonly os: string; readonly cores: number },
 ): number {
   if (server.workers === "auto" && os !== "linux") return 1;
@@ -100,6 +108,13 @@ export function workerCount(
       count,
       "with sessions they need a store they can share; set stateful.persistence to sqlite or redis, " +
         "or server.mode to stateless",
+    );
+  }
+  if (security.keys !== "off" && stateful.persistence === "memory") {
+    throw refusal(
+      count,
+      "with keys they need a place where all of them see what was sent before; set " +
+        "stateful.persistence to sqlite or redis",
     );
   }
   return count;

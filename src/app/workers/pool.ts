@@ -106,6 +106,11 @@ export class Pool {
     return states.find(({ ready }) => !ready) ?? states[0] ?? HANGING;
   }
 
+  /** Sends a message to all workers that are there. */
+  post(message: ToWorker): void {
+    for (const { handle } of this.#slots) handle?.post(message);
+  }
+
   /** Stops all workers gracefully (S-DRN-1); a second call changes nothing. */
   stop(): void {
     if (this.#stopping) return;

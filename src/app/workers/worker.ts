@@ -10,7 +10,9 @@ import { type Code, FxferError } from "../../errors.ts";
 import { type EventFacts, Events, type ServerEvent } from "../../events.ts";
 import { createLogger, describeError, isLogged, type LogEvent } from "../../log.ts";
 import { serve } from "../../server/mod.ts";
+import { Keyring } from "../../keys/mod.ts";
 import { keepServing } from "../guard.ts";
+import { readLines } from "../keys.ts";
 import { listen } from "../listening.ts";
 import { openParts } from "../parts.ts";
 import { SharedBudgetLedger, SharedConnectionCount, type SharedMemory } from "./shared_memory.ts";
@@ -28,6 +30,8 @@ export interface StartWorker {
   /** Whether the parent wants all events, or only those that the level of the log lets through. */
   readonly allEvents: boolean;
   readonly shared: SharedMemory;
+  /** The users' keys, as text; absent where there are none. */
+  readonly keys?: string;
 }
 
 /** The messages of the parent. */
@@ -35,6 +39,8 @@ export type ToWorker =
   | StartWorker
   /** Asks whether the worker is ready; answered by `checked`. */
   | { readonly type: "check"; readonly check: number }
+  /** The users' keys have changed. */
+  | { readonly type: "keys"; readonly keys: string }
   /** Tells the worker to stop gracefully (S-DRN-1); answered by `stopped`. */
   | { readonly type: "stop" };
 
@@ -65,6 +71,7 @@ interface WorkerScope {
 /** A worker that has started; its disposal stops it gracefully. */
 interface Running extends AsyncDisposable {
   readonly readiness: Readiness;
+  readonly keys: Keyring | undefined;
 }
 
 function answerParent(scope: WorkerScope): void {
@@ -81,6 +88,9 @@ function answerParent(scope: WorkerScope): void {
         scope.postMessage({ type: "checked", check: message.check, state });
         break;
       }
+      case "keys":
+        (await running)?.keys?.replace(readLines(message.keys, "keys"));
+        break;
       case "stop":
         await (await running)?.[Symbol.asyncDispose]();
         scope.postMessage({ type: "stopped" });
@@ -91,7 +101,7 @@ function answerParent(scope: WorkerScope): void {
 }
 
 async function start(
-  { worker, config, allEvents, shared }: StartWorker,
+  { worker, config, allEvents, shared, keys: text }: StartWorker,
   scope: WorkerScope,
 ): Promise<Running | undefined> {
   const log = createLogger((event) => postLine(scope, event), config.logging.level).child({
@@ -104,8 +114,9 @@ async function start(
   );
   try {
     await using opened = new AsyncDisposableStack();
+    const keys = text === undefined ? undefined : new Keyring(readLines(text, "keys"));
     const parts = opened.use(
-      await openParts(config, log, events, new SharedBudgetLedger(shared, worker)),
+      await openParts(config, log, events, keys, new SharedBudgetLedger(shared, worker)),
     );
     opened.use(keepServing(log));
     const { host, port } = config.server;
@@ -118,7 +129,7 @@ async function start(
     const uploadIdsApart = storage.refresh === undefined;
     scope.postMessage({ type: "listening", hostname, tier, durability, uploadIdsApart });
     const readiness = new Readiness({ server, storage, store }, log);
-    return Object.assign(opened.move(), { readiness });
+    return Object.assign(opened.move(), { readiness, keys });
   } catch (error) {
     if (!(error instanceof FxferError)) throw error;
     scope.postMessage({ type: "refused", code: error.code, message: error.message });

@@ -3,6 +3,7 @@ import { readBytes } from "../../config/mod.ts";
 import { omitUndefined } from "../../omit_undefined.ts";
 import { type CommandSpec, type ParsedArgs, usageError } from "../args.ts";
 import {
+  KEY_OPTIONS,
   readServerArgs,
   RETRIES_OPTION,
   SERVER_OPTIONS,
@@ -29,6 +30,7 @@ export const GET: CommandSpec = {
     },
     recursive: { short: "r", help: "Get what is below NAME, with its folders; . means every file" },
     force: { short: "f", help: "Replace files that are there with other bytes" },
+    ...KEY_OPTIONS,
     retries: RETRIES_OPTION,
     "limit-rate": { value: "RATE", help: "Bytes a second at most, such as 500k or 2MiB" },
     json: { help: "Write events to standard output, one JSON object a line" },

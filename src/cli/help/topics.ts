@@ -99,6 +99,10 @@ const TOPICS: Readonly<Record<string, Topic>> = {
     summary: "The contract: how files are sent, listed, fetched and removed",
     text: () => contract(import("../../protocol/files.ts", { with: { type: "text" } })),
   },
+  keys: {
+    summary: "The contract: who is there, and codes of frames",
+    text: () => contract(import("../../keys/mod.ts", { with: { type: "text" } })),
+  },
   session: {
     summary: "The contract: what a session is, and its rules",
     text: () => contract(import("../../session/mod.ts", { with: { type: "text" } })),

@@ -5,7 +5,13 @@ import { readBytes } from "../../config/mod.ts";
 import { omitUndefined } from "../../omit_undefined.ts";
 import { MAX_COMPONENT_BYTES } from "../../protocol/mod.ts";
 import type { CommandSpec, ParsedArgs } from "../args.ts";
-import { readServerArgs, RETRIES_OPTION, SERVER_OPTIONS, type ServerArgs } from "../server_args.ts";
+import {
+  KEY_OPTIONS,
+  readServerArgs,
+  RETRIES_OPTION,
+  SERVER_OPTIONS,
+  type ServerArgs,
+} from "../server_args.ts";
 
 /** The operand that means standard input. */
 export const STDIN = "-";
@@ -38,6 +44,7 @@ export const SEND: CommandSpec = {
     },
     name: { value: "NAME", help: "Name to give to the server instead of the file's own" },
     type: { value: "TYPE", help: "Media type, such as image/png, instead of that of the name" },
+    ...KEY_OPTIONS,
     "allow-v1": { help: "Go on with a version 1 server, which confirms nothing (exit code 6)" },
     retries: RETRIES_OPTION,
     trust: {
@@ -143,6 +150,11 @@ export function readSendArgs(args: ParsedArgs): SendArgs {
   if (files.includes("")) args.fault("FILE is empty");
   if (mode === "v1" && args.has("if-new")) {
     args.fault("--if-new: a version 1 server cannot be asked");
+  }
+  const hasKey = server.key !== undefined || server.keyFile !== undefined;
+  if (hasKey && (args.has("allow-v1") || mode === "v1")) args.fault("Version 1 has no keys");
+  if (server.keyFile === STDIN && files.includes(STDIN)) {
+    args.fault("standard input can be read once");
   }
   args.mustBeRight();
 

@@ -9,7 +9,7 @@ import { unlessAborted } from "../../within.ts";
 import type { ParsedArgs } from "../args.ts";
 import type { Command } from "../command.ts";
 import { readable } from "../local.ts";
-import { mustListen, mustReach, withServerOperand } from "../server_args.ts";
+import { keyOf, mustListen, mustReach, withServerOperand } from "../server_args.ts";
 import { readSendArgs, SEND, type SendArgs } from "./args.ts";
 import { clientStep } from "./client_steps.ts";
 import { Journal } from "./journal.ts";
@@ -107,12 +107,13 @@ async function sendPlanned(asked: SendArgs, plan: Plan, run: Run): Promise<Journ
   for (const path of journal.changed) {
     report.say(`${path} has changed since the run before: it starts over`);
   }
+  const key = await keyOf(asked);
   const { mode, allowV1, retries, trust: trustedServers, limitRate } = asked;
   await sendTargets(plan.targets, {
     connect: {
       ...server,
       ...{ mode, allowV1, retries, trustedServers, signal },
-      ...omitUndefined({ limitRate }),
+      ...omitUndefined({ limitRate, key, wantMac: asked.mac || undefined }),
     },
     ...{ report, journal, tally, ifNew: asked.ifNew, noRename: asked.noRename },
     ...omitUndefined({ onEvent: asked.trace ? tracer(output) : undefined }),

@@ -1,8 +1,9 @@
 /** The client of `fxfer ls`, `get` and `rm`: connected, and known to be allowed what it is for. @module */
 import { type Client, type ClientEvent, connect, type StoredName } from "../../client/mod.ts";
 import { FxferError } from "../../errors.ts";
+import { omitUndefined } from "../../omit_undefined.ts";
 import type { FileInfo } from "../../protocol/mod.ts";
-import { mustListen, mustReach, type ServerArgs } from "../server_args.ts";
+import { keyOf, mustListen, mustReach, type ServerArgs } from "../server_args.ts";
 
 /** What a client may be for: a feature, and what the server calls the right to it (S-FEA-2). */
 const RIGHTS = { list: "list", fetch: "get", remove: "remove" } as const;
@@ -33,14 +34,23 @@ export interface StoredOptions {
  * @throws {FxferError} `unsupported_feature` or `forbidden` if the server says that it is of no use.
  */
 export async function openClient(
-  { host, port, retries, portInHost }: ServerArgs,
+  asked: ServerArgs,
   { command, purpose, signal, ...more }: StoredOptions,
 ): Promise<Client> {
+  const { host, port, retries, portInHost, mac } = asked;
   const server = { hostname: host, port };
+  const key = await keyOf(asked);
   await mustReach(server);
   if (portInHost) await mustListen(server, signal, command);
   const open = (mode: "stateless" | "auto") =>
-    connect({ ...server, retries, signal, mode, ...more });
+    connect({
+      ...server,
+      retries,
+      signal,
+      mode,
+      ...omitUndefined({ key, wantMac: mac || undefined }),
+      ...more,
+    });
   const client = await (purpose === "remove" ? open("auto") : open("stateless").catch((error) => {
     // A server may serve sessions only.
     if (error instanceof FxferError && error.code === "mode_not_allowed") return open("auto");
@@ -57,8 +67,8 @@ export async function openClient(
 
 /** Whether the server offers something to this client, as far as it says so. */
 export function isAllowed({ terms }: Client, purpose: Purpose): boolean {
-  const { features = [], may = [] } = terms ?? {};
-  return features.includes(purpose) && (may.length === 0 || may.includes(RIGHTS[purpose]));
+  const { features = [], may } = terms ?? {};
+  return features.includes(purpose) && (may?.includes(RIGHTS[purpose]) ?? true);
 }
 
 /** @throws {FxferError} `unsupported_feature` or `forbidden`. */

@@ -8,6 +8,7 @@ import type { CommandSpec, ParsedArgs } from "../args.ts";
 import { inWords } from "../client_words.ts";
 import type { Command } from "../command.ts";
 import {
+  KEY_OPTIONS,
   readServerArgs,
   RETRIES_OPTION,
   SERVER_OPTIONS,
@@ -26,6 +27,7 @@ const LS: CommandSpec = {
     long: { short: "l", help: "Also the path, the time and the digest of each file" },
     newest: { short: "t", help: "The newest first, instead of by name" },
     limit: { value: "N", short: "n", help: "N files at most" },
+    ...KEY_OPTIONS,
     retries: RETRIES_OPTION,
     json: { help: "Write a JSON object a line: each file, then a summary" },
     quiet: { short: "q", help: "No messages besides errors" },

@@ -11,6 +11,7 @@ import type { Command } from "../command.ts";
 import { reportError } from "../report.ts";
 import { Tally } from "../send/tally.ts";
 import {
+  KEY_OPTIONS,
   readServerArgs,
   RETRIES_OPTION,
   SERVER_OPTIONS,
@@ -25,6 +26,7 @@ const RM: CommandSpec = {
   options: {
     ...SERVER_OPTIONS,
     yes: { short: "y", help: "Do not ask; needed where there is no terminal to ask on" },
+    ...KEY_OPTIONS,
     retries: RETRIES_OPTION,
     json: { help: "Write events to standard output, one JSON object a line" },
     quiet: { short: "q", help: "Show errors only" },
