@@ -182,6 +182,12 @@ export {
   importSession,
 } from "./src/migration/mod.ts";
 export {
+  type KeyPair,
+  makeOwnCertificate,
+  type OwnCertificate,
+  type TlsOptions,
+} from "./src/tls/mod.ts";
+export {
   type Arrival,
   type Authorize,
   type ClockLimits,
@@ -204,6 +210,7 @@ export {
   Server,
   type ServerMode,
   type ServerSettings,
+  type TlsServeOptions,
   type UnreadRequest,
   type V1Ack,
 } from "./src/server/mod.ts";

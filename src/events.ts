@@ -74,7 +74,7 @@ export type Attach = SessionStep & {
  * @category Events */
 export type EventFacts = {
   /** A client's connection was accepted. */
-  "connection.opened": { connection: number; address: string };
+  "connection.opened": { connection: number; address: string; tls?: true };
   /** A connection was refused before its first frame. */
   "connection.refused": Refusal & { address: string };
   /** A connect has shown the key of a user, for whom the connection acts from now on. */
@@ -136,7 +136,11 @@ export type EventFacts = {
   /** A server takes connections. The program adds the facts that only it knows, such as the folder. */
   "server.listening": {
     hostname: string;
-    port: number;
+    port: number | "off";
+    /** The port for TLS; the pin of a certificate that fxfer made, or when another one ends. */
+    tls_port?: number;
+    pin?: string;
+    until?: string;
     mode: string;
     storage?: string;
     tier: string;
@@ -144,6 +148,8 @@ export type EventFacts = {
     sessions?: string;
     workers?: number;
   };
+  /** New connections get another certificate (S-TLS-4): its pin if fxfer made it, or else when it ends. */
+  "certificate.changed": { pin: string } | { until: string };
   /** The program was told to stop by a signal. */
   "server.signal": { signal: string };
   /** A server takes no more connections, and has this many to end. */

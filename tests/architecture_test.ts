@@ -23,10 +23,11 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   store: ["session"],
   storage: [],
   keys: [],
+  tls: [],
   handler: ["protocol", "session", "store", "storage", "keys"],
   migration: ["session", "store", "storage", "handler"],
-  server: ["protocol", "handler", "session", "keys", "?store", "?storage"],
-  client: ["protocol", "session", "keys"],
+  server: ["protocol", "handler", "session", "keys", "tls", "?store", "?storage"],
+  client: ["protocol", "session", "keys", "tls"],
   admin: ["?store", "?storage", "?server"],
   config: [],
   chaos: [],
@@ -37,7 +38,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   trace: [],
   terminal: [],
   redis: ["config", "?store"],
-  app: ["config", "server", "keys", "storage", "store", "redis", "admin", "terminal"],
+  app: ["config", "keys", "tls", "server", "storage", "store", "redis", "admin", "terminal"],
 };
 
 /** These may import every folder: they are commands, made of all the rest. */

@@ -4,8 +4,9 @@
  *
  * @module
  */
+export { Certificate } from "./certificate.ts";
 export { keepServing } from "./guard.ts";
 export { keyringOf, KeySource, mustBeMeant } from "./keys.ts";
-export { announce, listen, listenForHealth } from "./listening.ts";
+export { announce, listen, listenForHealth, listenToServe } from "./listening.ts";
 export { openParts, openSessions, serveOptions, type Sessions } from "./parts.ts";
 export { serveWorkers, workerCount } from "./workers/parent.ts";

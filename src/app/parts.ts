@@ -11,6 +11,7 @@ import type { Keyring } from "../keys/mod.ts";
 import type { Logger } from "../log.ts";
 import { omitUndefined } from "../omit_undefined.ts";
 import type { ServeOptions } from "../server/mod.ts";
+import type { KeyPair } from "../tls/mod.ts";
 import { type BudgetLedger, DiskStorage, type DiskStorageOptions } from "../storage/mod.ts";
 import {
   MemorySessionStore,
@@ -38,6 +39,7 @@ const ms = (seconds: number): number => seconds * 1000;
  * @param events Where the server and its program tell what happens.
  * @param keys The users, where there are any.
  * @param budgetLedger Given where other servers of this process share the folder and its budget.
+ * @param tls The certificate, where there is TLS.
  */
 export async function openParts(
   config: Config,
@@ -45,6 +47,7 @@ export async function openParts(
   events: Events,
   keys?: Keyring,
   budgetLedger?: BudgetLedger,
+  tls?: KeyPair,
 ): Promise<AsyncDisposable & { readonly options: ServeOptions }> {
   const { budget } = config.storage;
   await using opened = new AsyncDisposableStack();
@@ -55,10 +58,11 @@ export async function openParts(
     ledger: opened.use(await openLedger(config, redis ?? await redisOf(config, opened, log))),
     mac: config.security.mac,
   };
+  const secure = tls && { tls: { ...tls, port: config.server.tls.port, reloadable: true } };
   const options = {
     ...serveOptions(config),
     ...omitUndefined({ store, security }),
-    ...{ storage, log, events },
+    ...{ ...secure, storage, log, events },
   };
   return Object.assign(opened.move(), { options });
 }

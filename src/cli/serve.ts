@@ -2,11 +2,12 @@
 import { Readiness } from "../admin/mod.ts";
 import {
   announce,
+  Certificate,
   keepServing,
   keyringOf,
   KeySource,
-  listen,
   listenForHealth,
+  listenToServe,
   mustBeMeant,
   openParts,
   serveWorkers,
@@ -36,7 +37,8 @@ export const SERVE: CommandSpec = {
     "where reading it is permitted.",
     "SIGTERM and SIGINT end it gracefully: uploads under way get server.drain_timeout seconds, then " +
     "they are cut and can be resumed. A second signal ends it at once. SIGHUP, after the file behind " +
-    "standard error was renamed, makes the log go on in a new one (on Linux, with --allow-read).",
+    "standard error was renamed, makes the log go on in a new one (on Linux, with --allow-read), and " +
+    "reads the files of the certificate again, as the server does by itself every 2 seconds.",
   ],
 };
 
@@ -58,31 +60,45 @@ async function runServe(args: ParsedArgs, output: Output): Promise<number> {
   mustBeMeant(config);
   using keys = await KeySource.open(config, log);
   using _guard = keepServing(log);
-  using _hangup = onHangup(() => {
-    reopenLog(output, log);
-    void keys?.look();
-  });
   const events = new Events((cause) => log.error("listener.failed", { cause }));
   logEvents(events, log);
   // --quiet does not hide the trace: it was asked for.
   const trace = args.has("trace");
   if (trace) traceEvents(events, createLogger(sink, "info"));
 
+  using certificate = await Certificate.open(config, events, log);
+  using _hangup = onHangup(() => {
+    reopenLog(output, log);
+    void keys?.look();
+    void certificate?.reload();
+  });
   if (config.server.workers !== 1) {
     const machine = { os: Deno.build.os, cores: navigator.hardwareConcurrency };
     const workers = workerCount(config, machine);
     if (workers > 1) {
-      return await serveWorkers({ config, workers, trace, sink, log, events, output, keys });
+      return await serveWorkers({
+        ...{ config, certificate, workers, trace, sink, log, events, output, keys },
+      });
     }
   }
-  await using parts = await openParts(config, log, events, keys && keyringOf(keys));
-  const { host, port } = config.server;
-  await using server = listen(host, port, () => serve(parts.options));
+  const pair = certificate?.current;
+  await using parts = await openParts(
+    ...[config, log, events, keys && keyringOf(keys), undefined, pair] as const,
+  );
+  await using server = listenToServe(config, () => serve(parts.options));
   const { storage, store } = parts.options;
-  const readiness = new Readiness({ server, storage, store }, log);
+  const certificateUntil = () => certificate?.current.notAfter ?? Infinity;
+  const readiness = new Readiness({ server, storage, store, certificateUntil }, log);
   await using _health = listenForHealth(config, events, readiness, log);
   const { label: tier, durability } = storage;
-  announce({ ...server.addr, tier, durability }, config, events, log, output, keys?.lines().length);
+  const { hostname, port } = server.addr;
+  const ports = {
+    ...{ port: config.server.port === "off" ? "off" as const : port },
+    ...{ tlsPort: server.tlsAddr?.port, certificate: pair },
+  };
+  const where = { hostname, tier, durability };
+  announce(where, ports, config, events, log, output, keys?.lines().length);
+  await certificate?.watch((found) => server.changeCertificate(found));
   using _signals = onStop((signal) => {
     events.emit({ type: "server.signal", signal });
     server.shutdown();

@@ -1,23 +1,26 @@
-/** Which server a command speaks to: the flags, and the operand before the others. @module */
-import { type Endpoint, formatEndpoint, parseEndpoint, parseHost } from "../address.ts";
-import { DEFAULT_RETRIES } from "../client/mod.ts";
-import { SETTINGS } from "../config/mod.ts";
+/**
+ * What every command of a client takes: the flags of server_flags.ts, the user's key, the tries, and the
+ * server as an operand before the others.
+ *
+ * @module
+ */
+import { type Endpoint, formatEndpoint } from "../address.ts";
+import { type ConnectOptions, DEFAULT_RETRIES } from "../client/mod.ts";
 import { parseKey } from "../keys/mod.ts";
 import { omitUndefined } from "../omit_undefined.ts";
+import { isServerUrl } from "../tls/mod.ts";
 import { unlessAborted, within } from "../within.ts";
 import { type OptionSpec, type ParsedArgs, usageError } from "./args.ts";
 import { readKeyFile } from "./key_file.ts";
 import { localError, reachable } from "./local.ts";
-
-/** The flags that name the server. */
-export const SERVER_OPTIONS: Readonly<Record<"host" | "port", OptionSpec>> = {
-  host: {
-    value: "HOST",
-    help: "The server's name or address, also with :PORT",
-    setting: "server.host",
-  },
-  port: { value: "PORT", short: "p", help: "The server's TCP port", setting: "server.port" },
-};
+import {
+  type AskedServer,
+  connectOptions,
+  readServer,
+  readServerFlags,
+  withAddressFile,
+  withServer,
+} from "./server_flags.ts";
 
 /** The flags of whoever has a key. */
 export const KEY_OPTIONS: Readonly<Record<"key-file" | "key" | "mac", OptionSpec>> = {
@@ -32,50 +35,21 @@ export const RETRIES_OPTION: OptionSpec = {
   help: `Tries after the first one that failed (default ${DEFAULT_RETRIES})`,
 };
 
-/** The server that a command line names. */
-export interface ServerArgs {
-  readonly host: string;
-  /** 1 to 65535. */
-  readonly port: number;
-  /** Whether the user named the host with `--host`, and there the port too. */
-  readonly hostAsked: boolean;
-  readonly portInHost: boolean;
+/** The operand that means standard input. */
+const STDIN = "-";
+
+/** The server, and how to speak to it. */
+export interface ServerArgs extends AskedServer {
   /** Tries after the first. */
   readonly retries: number;
-  /** The user's key; absent where it is in a file, or there is none. */
-  readonly key?: string;
+  /** The file with the user's key; absent where the key is given itself, or there is none. */
   readonly keyFile?: string;
   readonly mac: boolean;
 }
 
-/** A server as users write it. */
-interface Server {
-  readonly host: string;
-  readonly port: number | undefined;
-}
-
-/** `HOST`, `HOST:PORT`, `[::1]` or `[::1]:PORT`, also after `fxfer://`; undefined for any other text. */
-function readServer(text: string): Server | undefined {
-  const bare = text.replace(/^fxfer:\/\/([^/]*)\/?$/i, "$1");
-  const endpoint = parseEndpoint(bare);
-  if (endpoint !== undefined) return { host: endpoint.hostname, port: endpoint.port };
-  const host = parseHost(bare);
-  return host === undefined ? undefined : { host, port: undefined };
-}
-
 /** Reads the flags; a fault is noted in the arguments. */
 export function readServerArgs(args: ParsedArgs): ServerArgs {
-  const setting = (flag: string, path: string): unknown => {
-    const { kind, default: standard } = SETTINGS.get(path)!;
-    return args.read(flag, kind.wanted, kind.read) ?? standard;
-  };
-  const standard = { host: SETTINGS.get("server.host")!.default as string, port: undefined };
-  const wanted = SETTINGS.get("server.host")!.kind.wanted;
-  const server = args.read("host", wanted, readServer) ?? standard;
-  const asked = setting("port", "server.port") as number;
-  if (asked === 0) args.reject("--port", "the port of a server", "0");
-  const { host, port = asked } = server;
-  if (port !== asked && args.has("port")) args.fault("--host and --port name a port each");
+  const server = readServerFlags(args);
   const digits = (text: string) => /^\d{1,4}$/.test(text) ? Number(text) : undefined;
   const retries = args.read("retries", "whole number 0 to 9999", digits) ?? DEFAULT_RETRIES;
   const key = args.text("key");
@@ -86,12 +60,11 @@ export function readServerArgs(args: ParsedArgs): ServerArgs {
     args.fault("--key and --key-file name a key each");
   }
   const mac = args.has("mac");
-  if (key === undefined && keyFile === undefined && mac) args.fault("--mac needs a key");
-  return omitUndefined({
-    ...{ host, port, retries, key, keyFile, mac },
-    hostAsked: args.has("host"),
-    portInHost: server.port !== undefined,
-  });
+  const mayHaveKey = key ?? keyFile ?? server.key ?? server.addressFile;
+  if (mayHaveKey === undefined && mac && args.operands.every((text) => !isServerUrl(text))) {
+    args.fault("--mac needs a key");
+  }
+  return { ...server, ...omitUndefined({ key: key ?? server.key, keyFile }), retries, mac };
 }
 
 function isKey(text: string): boolean {
@@ -101,11 +74,6 @@ function isKey(text: string): boolean {
   } catch {
     return false;
   }
-}
-
-/** The key that a command line names; undefined for none. @throws {FxferError} If it cannot be read. */
-export async function keyOf({ key, keyFile }: ServerArgs): Promise<string | undefined> {
-  return key ?? (keyFile === undefined ? undefined : await readKeyFile(keyFile));
 }
 
 /** What {@linkcode withServerOperand} has to know of a command. */
@@ -121,8 +89,9 @@ interface OperandRules {
 }
 
 /**
- * Takes the server out of the operands, if the first one names it. `HOST:PORT` may also be the name of a
- * file, so it is only looked for before other operands where these are needed; `fxfer://` begins no name.
+ * Takes the server out of the operands, if the first one names it, or reads it from a file. `HOST:PORT` may
+ * also be the name of a file, so it is taken for a server only where enough operands follow; an address such
+ * as `fxfers://HOST` is no name.
  *
  * @throws {FxferError} `usage` if it contradicts the flags, or names no server.
  */
@@ -130,20 +99,40 @@ export async function withServerOperand<T extends ServerArgs & { files: readonly
   asked: T,
   { command, operand, least, isOther = () => Promise.resolve(false) }: OperandRules,
 ): Promise<T> {
+  if (asked.addressFile === STDIN && asked.files.includes(STDIN)) {
+    throw usageError([`- is standard input: of ${operand} or of --address-file`], command);
+  }
   const [first = "", ...files] = asked.files;
-  const isUrl = /^fxfer:\/\//i.test(first);
+  const isUrl = isServerUrl(first);
   const server = readServer(first);
   const namesServer = isUrl || server !== undefined && /^\[.+\]$|:\d+$/.test(first);
-  if (!namesServer || !isUrl && (files.length < least || await isOther(first))) return asked;
-  const fault = server === undefined
-    ? `${first} names no server`
-    : files.length < least
-    ? `${operand} is missing`
-    : asked.hostAsked
-    ? `${first} and --host name a server each`
-    : undefined;
-  if (fault !== undefined) throw usageError([fault], command);
-  return { ...asked, files, host: server!.host, port: server!.port ?? asked.port };
+  if (!namesServer || !isUrl && (files.length < least || await isOther(first))) {
+    return { ...asked, ...await withAddressFile(asked, command) };
+  }
+  const refuse = (fault: string): never => {
+    throw usageError([fault], command);
+  };
+  if (server === undefined || "fault" in server) {
+    return refuse(server?.fault ?? "no server is named");
+  }
+  if (files.length < least) return refuse(`${operand} is missing`);
+  if (asked.hostAsked || asked.addressFile !== undefined) {
+    const flag = asked.hostAsked ? "--host" : "--address-file";
+    return refuse(`the address before ${operand} and ${flag} name a server each`);
+  }
+  const what = `the address before ${operand}`;
+  const named = withServer(asked, server, (fault) => refuse(`${what}: ${fault}`));
+  return { ...asked, ...named, portInHost: false, files };
+}
+
+/** The options of `connect`. @throws {FxferError} If a file of the user cannot be used. */
+export async function clientOptions(
+  asked: ServerArgs,
+): Promise<Pick<ConnectOptions, "hostname" | "port" | "tls" | "key" | "wantMac" | "retries">> {
+  const { retries, keyFile } = asked;
+  const key = asked.key ?? (keyFile === undefined ? undefined : await readKeyFile(keyFile));
+  const wantMac = asked.mac ? true : undefined;
+  return { ...await connectOptions(asked), retries, ...omitUndefined({ key, wantMac }) };
 }
 
 /** @throws {FxferError} `local_io` if the program may not connect there. */

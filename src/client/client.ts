@@ -6,7 +6,7 @@ import { type FileInfo, MAX_LIST_LIMIT } from "../protocol/mod.ts";
 import type { Call } from "./call.ts";
 import { interrupted } from "./client_errors.ts";
 import { FetchCall } from "./fetch_call.ts";
-import { NotVersion2 } from "./handshake.ts";
+import { NotVersion2, usesTls } from "./handshake.ts";
 import { ListCall, RemoveCall } from "./list_remove.ts";
 import { type ResolvedOptions, resolveOptions } from "./options.ts";
 import { OutgoingFile } from "./outgoing_file.ts";
@@ -161,7 +161,7 @@ function discard(source: SourceInput): void {
  * @throws {FxferError} The server's code if it refuses; `connection_lost` or the last `retry` code when
  * the tries are used up, with a {@linkcode LostReason} as its field `reason`, and at once for a name that
  * no host has; `unsupported_version` from a version 1 server without `allowV1`, or a server of another
- * kind; `local_io` if the program may not connect there; `interrupted` by the signal.
+ * kind; `unauthorized` from a server that `tls` does not verify; `local_io` if the program may not connect there; `interrupted` by the signal.
  * @throws {RangeError} If an option is out of its range.
  *
  * @example
@@ -182,7 +182,8 @@ function discard(source: SourceInput): void {
  * @category Client
  */
 export async function connect(options: ConnectOptions = {}): Promise<Client> {
-  const { port = 65432, signal, allowV1 } = options;
+  const { port = usesTls(options) ? 65433 : 65432, signal } = options;
+  const allowV1 = options.allowV1 === true && !usesTls(options); // S-TLS-3
   const hostname = parseHost(options.hostname ?? "127.0.0.1");
   if (hostname === undefined) {
     throw new RangeError("Cannot connect: hostname must be a name or an address, without a port");
@@ -193,7 +194,12 @@ export async function connect(options: ConnectOptions = {}): Promise<Client> {
   if (signal?.aborted) throw interrupted(signal.reason);
   const address = { hostname, port };
   const resolved = resolveOptions(options);
-  if (options.mode === "v1") return connectV1(address, resolved, signal);
+  if (options.mode === "v1") {
+    if (!usesTls(options) && resolved.key === undefined) {
+      return connectV1(address, resolved, signal);
+    }
+    throw new RangeError("Cannot connect: version 1 has neither TLS nor keys"); // S-TLS-3
+  }
   const session = new SessionManager(options, resolved, address);
   const abort = () => void session.stop(interrupted(signal!.reason));
   const unlisten = () => signal?.removeEventListener("abort", abort);

@@ -6,6 +6,7 @@ import { type DecodeEvent, Decoder, type ReplyFrame } from "../protocol/mod.ts";
 import { within } from "../within.ts";
 import { lost } from "./client_errors.ts";
 import { dial } from "./dial.ts";
+import type { ResolvedOptions } from "./options.ts";
 
 /** Replies have a few hundred bytes each: one read takes all replies to a full window of requests. */
 const READ_BYTES = 16 * 1024;
@@ -29,7 +30,7 @@ export class ClientConnection {
   greeting = "";
   /** The server at the other end. */
   readonly server: Endpoint;
-  readonly #conn: Deno.TcpConn;
+  readonly #conn: Deno.Conn;
   readonly #now: () => number;
   /** The codes of all frames after the handshake, where both ends make them (S-MAC-1). */
   macs: FrameMacs | undefined;
@@ -44,20 +45,20 @@ export class ClientConnection {
    */
   readonly #pending = new Set<(reason: unknown) => void>();
 
-  private constructor(server: Endpoint, conn: Deno.TcpConn, now: () => number) {
+  private constructor(server: Endpoint, conn: Deno.Conn, now: () => number) {
     this.server = server;
     this.#conn = conn;
     this.#now = now;
     this.heardAt = this.sentAt = now();
   }
 
-  /** Connects. @throws {FxferError} `connection_lost` with its cause, also if `signal` ended it. */
+  /** Connects, as {@linkcode dial}. */
   static async open(
     server: Endpoint,
-    now: () => number,
+    { now, verifier }: Pick<ResolvedOptions, "now" | "verifier">,
     signal: AbortSignal,
   ): Promise<ClientConnection> {
-    return new ClientConnection(server, await dial(server, signal), now);
+    return new ClientConnection(server, await dial(server, signal, verifier), now);
   }
 
   /** Aborts when this end closes the connection. */

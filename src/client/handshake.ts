@@ -7,6 +7,7 @@ import { type ConnectData, encodeRequest, type Mode, type ReplyFrame } from "../
 import { LATE, within } from "../within.ts";
 import { ClientConnection } from "./client_connection.ts";
 import { isLost, lost, type LostReason, refusal } from "./client_errors.ts";
+import type { ResolvedOptions } from "./options.ts";
 import { resumptionOf, termsOf } from "./replies.ts";
 import type { Resumption } from "./requests.ts";
 import { clockWords, ShownKey } from "./shown_key.ts";
@@ -48,7 +49,7 @@ const OTHER_PROTOCOLS: readonly (readonly [RegExp, string])[] = [
   [/^SSH-/, "an SSH server"],
   [/^HTTP\/|^\s*<(!doctype|html|\?xml)/i, "a web server"],
   // deno-lint-ignore no-control-regex
-  [/^[\x15\x16]\x03/, "a server that wants TLS"],
+  [/^[\x15\x16]\x03/, "a server that wants TLS, as fxfers:// and --tls do"],
   [/^220[ -]|^421[ -]|^\+OK|^\* /, "a mail or FTP server"],
   [/^-[A-Z]+ /, "a Redis server"],
 ];
@@ -70,6 +71,11 @@ export class NotVersion2 extends FxferError {
   }
 }
 
+/** Whether a client was told to connect with TLS. */
+export function usesTls({ tls = false }: ConnectOptions): boolean {
+  return tls !== false;
+}
+
 /** What to ask for. Some options are only for a client that was not `attachedBefore` to any server. */
 export function handshakeRequest(
   options: ConnectOptions,
@@ -86,7 +92,8 @@ export function handshakeRequest(
   return {
     id,
     mode,
-    allowV1: options.allowV1 === true && !attachedBefore && key === undefined,
+    // S-TLS-3: nobody is brought down to a version that proves and encrypts nothing.
+    allowV1: options.allowV1 === true && !usesTls(options) && !attachedBefore && key === undefined,
     key,
     wantToken: wantToken && key === undefined && (id === null || clean),
     wantMac,
@@ -104,10 +111,10 @@ export function handshakeRequest(
 export async function openConnection(
   server: Endpoint,
   request: HandshakeRequest,
-  now: () => number,
+  options: Pick<ResolvedOptions, "now" | "verifier">,
   signal: AbortSignal,
 ): Promise<{ readonly connection: ClientConnection; readonly reply: HandshakeReply }> {
-  const connection = await ClientConnection.open(server, now, signal);
+  const connection = await ClientConnection.open(server, options, signal);
   const close = () => connection.close();
   signal.addEventListener("abort", close);
   if (signal.aborted) close();

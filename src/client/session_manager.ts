@@ -166,7 +166,7 @@ export class SessionManager {
       const { connection, reply } = await openConnection(
         this.#server.address,
         request,
-        this.#resolved.now,
+        this.#resolved,
         this.#stop.signal,
       );
       this.#attach(reply);

@@ -11,6 +11,7 @@ import type {
   StoredName,
 } from "./stored_types.ts";
 import type { SessionTotals, Terms } from "./terms.ts";
+import type { TlsOptions } from "../tls/mod.ts";
 
 /**
  * Bytes that can be read again from any offset, so that the client need not keep what it has sent.
@@ -51,8 +52,14 @@ export type SourceInput = Uint8Array | Blob | ReadableStream<Uint8Array> | Sourc
 export interface ConnectOptions {
   /** The server's name or address, without a port. @default {"127.0.0.1"} */
   readonly hostname?: string;
-  /** 1 to 65535. @default {65432} */
+  /** 1 to 65535. @default {65432}, with `tls` 65433 */
   readonly port?: number;
+  /**
+   * Whether connections are encrypted, and how the server is verified; `true` is by its name. A client with
+   * TLS never goes on without (S-TLS-3).
+   * @default {false}
+   */
+  readonly tls?: boolean | TlsOptions;
   /**
    * `stateful`: in a session, files of any length, resumed after a lost connection. `stateless`: each
    * file in one request. `auto`: stateful, or stateless if the server has no session to give (S-DEG-1);
@@ -68,7 +75,7 @@ export interface ConnectOptions {
   readonly key?: string;
   /** Ask for a code in every frame of both ends (S-MAC-1); needs a key. @default {false} */
   readonly wantMac?: boolean;
-  /** Send by version 1, unconfirmed, if the server speaks nothing newer (S-VER-5). @default {false} */
+  /** Send by version 1, unconfirmed, if the server speaks nothing newer (S-VER-5); never with TLS. @default {false} */
   readonly allowV1?: boolean;
   /** An earlier session to go on with; see {@linkcode Client.sessionId}. */
   readonly sessionId?: string;

@@ -27,7 +27,7 @@ export interface Values {
   readonly bytes?: Range;
   readonly text?: TextName;
   /** As text, the items stand between commas. */
-  readonly list?: "networks" | "rights";
+  readonly list?: "networks" | "rights" | "hosts";
 }
 
 /** Reads values of one sort. */
@@ -150,6 +150,11 @@ const LISTS: Readonly<Record<NonNullable<Values["list"]>, Reader>> = {
     "a list of IP addresses or networks such as 10.0.0.0/8",
     ", for example [127.0.0.1, 10.0.0.0/8]",
     parseNetwork,
+  ),
+  hosts: listOf(
+    "a list of host names or IP addresses",
+    ", for example [files.example.org, 192.0.2.10]",
+    parseHost,
   ),
   rights: listOf(
     "a list of put, get, list and remove",

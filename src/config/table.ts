@@ -29,9 +29,43 @@ export const TABLE = {
         more: ['0.0.0.0 or "::" is every address: anyone who reaches it may upload'],
       },
       port: {
+        words: ["off"],
         integer: [0, 65_535],
         default: 65432,
         about: "TCP port; 0 picks a free one and prints it",
+        more: ["off leaves the port for TLS alone"],
+      },
+      tls: {
+        about: "Encrypted connections, on a port of their own (fxfer help tls)",
+        settings: {
+          certificate: {
+            words: ["off", "self"],
+            text: "file",
+            default: "off",
+            about: "Certificate in PEM; self makes one, keeps it in storage, and tells its pin",
+            more: [
+              "The server's own comes first in the file, then the one that issued it",
+              "- reads certificate and key from standard input",
+            ],
+          },
+          key: {
+            words: ["same"],
+            text: "file",
+            default: "same",
+            about: "File with the private key; same if it is in the file of the certificate",
+            more: ["Others must not be able to read it"],
+          },
+          port: {
+            integer: [0, 65_535],
+            default: 65433,
+            about: "TCP port for TLS; 0 picks a free one and prints it",
+          },
+          names: {
+            list: "hosts",
+            default: [],
+            about: "Names and addresses that a certificate of self is for, besides its pin",
+          },
+        },
       },
       mode: {
         words: ["stateless", "stateful", "dual"],

@@ -29,9 +29,9 @@ import type { SharedSettings } from "./shared_settings.ts";
 import { Output } from "./output.ts";
 import type { Arrival } from "./proxy_gate.ts";
 import type { Placed, Readiness } from "./places.ts";
-import { isPeerGone, Reader } from "./reader.ts";
+import { isPeerGone, Reader, type Socket } from "./reader.ts";
 import { provenRequest } from "./proven_payload.ts";
-import { ENDS_CONNECTION } from "./refusal.ts";
+import { ENDS_CONNECTION, refusalOf } from "./refusal.ts";
 import { LOOK_FRAMES, LOOK_MS } from "./turns.ts";
 
 /** What all connections of one server share. */
@@ -48,7 +48,7 @@ export class Connection implements ConnectionContext, Placed {
   readonly acceptedAt: number = performance.now();
   keepaliveMs: number;
 
-  readonly #conn: Deno.TcpConn;
+  readonly #conn: Socket;
   readonly #settings: ConnectionSettings;
   readonly #credentials: Credentials;
   readonly #reader: Reader;
@@ -60,7 +60,7 @@ export class Connection implements ConnectionContext, Placed {
   #requests = 0;
 
   constructor(
-    conn: Deno.TcpConn,
+    conn: Socket,
     id: number,
     { address, bytes }: Arrival,
     settings: ConnectionSettings,
@@ -151,7 +151,8 @@ export class Connection implements ConnectionContext, Placed {
   async run(): Promise<void> {
     const { events } = this.#settings;
     const { connectionId: connection, clientAddress: address } = this;
-    events.emit({ type: "connection.opened", connection, address });
+    const tls = "handshake" in this.#conn ? { tls: true } as const : {};
+    events.emit({ type: "connection.opened", connection, address, ...tls });
     let notice: FxferError | undefined;
     try {
       await this.#serve();
@@ -177,7 +178,16 @@ export class Connection implements ConnectionContext, Placed {
   }
 
   #logFailure(cause: unknown): void {
-    if (!isPeerGone(cause)) this.log.error("connection.failed", { cause });
+    if (isPeerGone(cause)) return;
+    if (!(cause instanceof Deno.errors.InvalidData)) {
+      return this.log.error("connection.failed", { cause });
+    }
+    const error = new FxferError("protocol_error", "Cannot serve: the TLS handshake failed", {
+      cause,
+    });
+    const refused = { type: "connection.refused", address: this.clientAddress } as const;
+    refusalOf(error, refused, { log: this.log, events: this.#settings.events });
+    this.#reader.ended = true;
   }
 
   /** Serves request after request. Returns if the peer ends; throws the notice if the server ends. */
@@ -209,7 +219,7 @@ export class Connection implements ConnectionContext, Placed {
   async #serveOne(head: Exclude<Head, { type: "fault" }>): Promise<boolean> {
     // The system sends a first reply at once, but would hold a later one back until the peer has
     // acknowledged the first.
-    if (++this.#requests === 2) this.#conn.setNoDelay(true);
+    if (++this.#requests === 2 && "setNoDelay" in this.#conn) this.#conn.setNoDelay(true);
     const payload = this.#input;
     const request: Request = head.type === "request"
       ? { version: 2, frame: head.request, payload }

@@ -31,4 +31,5 @@ export {
   type ServeOptions,
   type UnreadRequest,
 } from "./options.ts";
+export { type TlsServeOptions } from "./tls_door.ts";
 export { serve } from "./serve.ts";

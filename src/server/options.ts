@@ -22,6 +22,7 @@ import type { V1Ack } from "./output.ts";
 import type { DegradeAbove } from "./overload.ts";
 import type { ProxyOptions } from "./proxy_gate.ts";
 import type { ConnectionCount } from "./server.ts";
+import type { TlsServeOptions } from "./tls_door.ts";
 
 /** A request whose payload is still unread.
  * @category Server */
@@ -50,8 +51,10 @@ export interface ServeOptions {
   readonly store?: SessionStore;
   /** The address to listen on. @default {"127.0.0.1"} */
   readonly hostname?: string;
-  /** 0 picks a free one. @default {65432} */
-  readonly port?: number;
+  /** 0 picks a free one; `off` leaves the port for TLS alone. @default {65432} */
+  readonly port?: number | "off";
+  /** Listens for TLS as well, on a port of its own (S-TLS-1). @default no TLS */
+  readonly tls?: TlsServeOptions;
   /** Which requests are served. @default {"dual"}, or `"stateless"` without a store */
   readonly mode?: ServerMode;
   /** Open connections at most. @default {100} */

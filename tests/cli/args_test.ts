@@ -160,6 +160,8 @@ Deno.test("readSendArgs() fills in the defaults", pure, () => {
     hostAsked: false,
     port: 65432,
     portInHost: false,
+    tls: false,
+    ca: [],
     mode: "auto",
     mac: false,
     allowV1: false,
@@ -201,6 +203,9 @@ Deno.test("readSendArgs() fills in the defaults", pure, () => {
       hostAsked: true,
       port: 9,
       portInHost: false,
+      portFlag: 9,
+      tls: false,
+      ca: [],
       mode: "stateless",
       name: "n",
       type: "image/svg+xml",
@@ -235,7 +240,7 @@ Deno.test("readSendArgs() reports every fault at once", pure, () => {
   );
   assert.deepEqual(faultsOf(() => readSendArgs(bad)), [
     '--host: wanted an IP address or a host name, found "a b"',
-    '--port: wanted whole number 0 to 65535, found "65536"',
+    '--port: wanted a port, 1 to 65535, found "65536"',
     '--retries: wanted whole number 0 to 9999, found "1.5"',
     '--mode: wanted auto, stateful, stateless or v1, found "both"',
     "--name names one file, and there are several",
@@ -244,7 +249,7 @@ Deno.test("readSendArgs() reports every fault at once", pure, () => {
     "FILE is empty",
   ]);
   assert.deepEqual(faultsOf(() => readSendArgs(parse(["--port=0", "a"], SEND))), [
-    '--port: wanted the port of a server, found "0"',
+    '--port: wanted a port, 1 to 65535, found "0"',
   ]);
 });
 

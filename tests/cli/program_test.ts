@@ -57,6 +57,7 @@ Topics:
   files       The contract: how files are sent, listed, fetched and removed
   keys        The contract: who is there, and codes of frames
   session     The contract: what a session is, and its rules
+  tls         How connections are encrypted, and servers verified
 
 Exit codes:
 `;
@@ -191,7 +192,7 @@ Deno.test("configuration faults come one a line", pure, async () => {
     code: 1,
     out: "",
     err: "fxfer: a: unknown key\n" +
-      "fxfer: server.port: wanted whole number 0 to 65535, found number -1\n" +
+      "fxfer: server.port: wanted off or whole number 0 to 65535, found number -1\n" +
       'fxfer: server.mode: wanted one of stateless, stateful, dual, found "x"\n',
   });
 });

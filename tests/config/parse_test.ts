@@ -16,6 +16,7 @@ Deno.test("parseConfig() gives every default the goal names", pure, () => {
     server: {
       host: "127.0.0.1",
       port: 65432,
+      tls: { certificate: "off", key: "same", port: 65433, names: [] },
       mode: "dual",
       workers: 1,
       max_connections: 100,

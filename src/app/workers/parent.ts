@@ -16,6 +16,7 @@ import type { Events } from "../../events.ts";
 import type { LogEvent, Logger } from "../../log.ts";
 import { omitUndefined } from "../../omit_undefined.ts";
 import { onStop, type Output } from "../../terminal/mod.ts";
+import type { Certificate } from "../certificate.ts";
 import type { KeySource } from "../keys.ts";
 import { announce, listen, listenForHealth } from "../listening.ts";
 import { Pool, type WorkerEvents, type WorkerHandle } from "./pool.ts";
@@ -28,6 +29,8 @@ const GOODBYE_MS = 15_000;
 /** What {@linkcode serveWorkers} works with. */
 export interface ParentOptions {
   readonly config: Config;
+  /** The certificate, where there is TLS. */
+  readonly certificate: Certificate | undefined;
   /** 2 or more. */
   readonly workers: number;
   /** Whether the workers tell all events, and not only those that the log has lines for. */
@@ -43,21 +46,22 @@ export interface ParentOptions {
 
 /** Serves with several workers until stopped; returns the exit code. */
 export async function serveWorkers(options: ParentOptions): Promise<number> {
-  const { config, workers, trace: allEvents, sink, log, events, output, keys } = options;
+  const { config, certificate, workers, trace: allEvents, sink, log, events, output, keys } =
+    options;
   await mustReadItself();
-  const { host: hostname, port: wanted, drain_timeout } = config.server;
-  // A free port is held until the workers listen, so that no other program gets it meanwhile.
-  using held = wanted === 0
-    ? listen(hostname, 0, () => Deno.listen({ hostname, port: 0, reusePort: true }))
-    : await checkPort(hostname, wanted);
-  const port = held?.addr.port ?? wanted;
+  const { host, port: wanted, tls, drain_timeout } = config.server;
+  using held = new DisposableStack();
+  const port = wanted === "off" ? wanted : await holdPort(host, wanted, held);
+  const tlsPort = certificate && await holdPort(host, tls.port, held);
   const shared = createSharedMemory(workers);
-  const start = { type: "start", config: configOfWorker(config, port, workers) } as const;
+  const ports = { port, tlsPort };
+  const start = { type: "start", config: configOfWorker(config, ports, workers) } as const;
   const pool = new Pool({
     workers,
     spawn: (worker, life) =>
       spawnWorker(WORKER_MODULE, {
         ...{ ...start, worker, allEvents, shared },
+        tls: certificate?.current,
         ...omitUndefined({ keys: keys?.text }),
       }, life),
     reclaim: (worker) => reclaim(shared, worker),
@@ -65,17 +69,21 @@ export async function serveWorkers(options: ParentOptions): Promise<number> {
     events,
     stopMs: drain_timeout * 1000 + GOODBYE_MS,
   });
-  keys?.onChange((text) => pool.post({ type: "keys", keys: text }));
+  keys?.onChange((text) => pool.tell({ type: "keys", keys: text }));
   using _signals = onStop((signal) => {
     events.emit({ type: "server.signal", signal });
     pool.stop();
   });
   try {
     const listening = await Promise.race([pool.listening, pool.finished]);
-    held?.close();
+    held.dispose();
     if (listening === undefined) return 0; // told to stop before it had begun
     await using _health = listenForHealth(config, events, pool, log);
-    announce({ ...listening, port, workers }, config, events, log, output, keys?.lines().length);
+    const { hostname, tier, durability } = listening;
+    const where = { hostname, tier, durability, workers };
+    const all = { ...ports, certificate: certificate?.current };
+    announce(where, all, config, events, log, output, keys?.lines().length);
+    await certificate?.watch(async (tls) => await pool.tell({ type: "certificate", tls }));
     if (listening.uploadIdsApart === true) {
       // S-TRF-9 in part: what another worker has stored cannot be read here.
       log.warn("workers.upload_ids_apart", { needs: "--allow-read=<storage folder>" });
@@ -128,16 +136,23 @@ function refusal(count: number, why: string): FxferError {
 }
 
 /**
- * The configuration of each of `count` workers on `port`. The connections of one address are spread over
+ * The configuration of each of `count` workers on these ports. The connections of one address are spread over
  * all workers, so each worker allows its part of the rates. Every other limit is counted over all workers
  * (shared_memory.ts, the session store), or holds for one connection or session.
  */
-export function configOfWorker(config: Config, port: number, count: number): Config {
+export function configOfWorker(
+  config: Config,
+  { port, tlsPort = 0 }: { readonly port: number | "off"; readonly tlsPort?: number | undefined },
+  count: number,
+): Config {
   const { rate } = config.limits;
   const part = (value: number) => Math.max(1, Math.ceil(value / count));
   return {
     ...config,
-    server: { ...config.server, port, workers: 1 },
+    server: {
+      ...{ ...config.server, port, workers: 1 },
+      tls: { ...config.server.tls, port: tlsPort },
+    },
     limits: {
       ...config.limits,
       rate: rate === "off" ? "off" : {
@@ -160,12 +175,22 @@ async function mustReadItself(): Promise<void> {
   );
 }
 
+/** The port to use. A free one is held until the workers listen, so that no other program gets it meanwhile. */
+async function holdPort(hostname: string, wanted: number, held: DisposableStack): Promise<number> {
+  if (wanted !== 0) {
+    await checkPort(hostname, wanted);
+    return wanted;
+  }
+  const listening = () => Deno.listen({ hostname, port: 0, reusePort: true });
+  return held.use(listen(hostname, 0, listening)).addr.port;
+}
+
 /**
  * Makes sure that no other program serves a port: a second fxfer with workers would silently get a part of
  * the first one's connections. It tries to connect, because a listener of the parent would take connections
  * before any worker can serve them. The workers find out what else is wrong with the port.
  */
-async function checkPort(hostname: string, port: number): Promise<undefined> {
+async function checkPort(hostname: string, port: number): Promise<void> {
   using conn = await Deno.connect({ hostname, port }).catch(() => undefined);
   // Without a listener the system may connect a port with itself.
   if (conn === undefined || conn.localAddr.port === port) return;

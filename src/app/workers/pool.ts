@@ -106,8 +106,8 @@ export class Pool {
     return states.find(({ ready }) => !ready) ?? states[0] ?? HANGING;
   }
 
-  /** Sends a message to all workers that are there. */
-  post(message: ToWorker): void {
+  /** Tells every worker that serves. */
+  tell(message: ToWorker): void {
     for (const { handle } of this.#slots) handle?.post(message);
   }
 

@@ -11,9 +11,10 @@ import { type EventFacts, Events, type ServerEvent } from "../../events.ts";
 import { createLogger, describeError, isLogged, type LogEvent } from "../../log.ts";
 import { serve } from "../../server/mod.ts";
 import { Keyring } from "../../keys/mod.ts";
+import type { KeyPair } from "../../tls/mod.ts";
 import { keepServing } from "../guard.ts";
 import { readLines } from "../keys.ts";
-import { listen } from "../listening.ts";
+import { listenToServe } from "../listening.ts";
 import { openParts } from "../parts.ts";
 import { SharedBudgetLedger, SharedConnectionCount, type SharedMemory } from "./shared_memory.ts";
 
@@ -29,9 +30,16 @@ export interface StartWorker {
   readonly config: Config;
   /** Whether the parent wants all events, or only those that the level of the log lets through. */
   readonly allEvents: boolean;
+  /** The certificate, where there is TLS. */
+  readonly tls?: TlsOfWorker | undefined;
   readonly shared: SharedMemory;
   /** The users' keys, as text; absent where there are none. */
   readonly keys?: string;
+}
+
+/** A certificate with its key, and its end in milliseconds since 1970. */
+export interface TlsOfWorker extends KeyPair {
+  readonly notAfter: number;
 }
 
 /** The messages of the parent. */
@@ -39,6 +47,8 @@ export type ToWorker =
   | StartWorker
   /** Asks whether the worker is ready; answered by `checked`. */
   | { readonly type: "check"; readonly check: number }
+  /** New connections get another certificate. */
+  | { readonly type: "certificate"; readonly tls: TlsOfWorker }
   /** The users' keys have changed. */
   | { readonly type: "keys"; readonly keys: string }
   /** Tells the worker to stop gracefully (S-DRN-1); answered by `stopped`. */
@@ -71,6 +81,7 @@ interface WorkerScope {
 /** A worker that has started; its disposal stops it gracefully. */
 interface Running extends AsyncDisposable {
   readonly readiness: Readiness;
+  changeCertificate(tls: TlsOfWorker): Promise<void>;
   readonly keys: Keyring | undefined;
 }
 
@@ -88,6 +99,8 @@ function answerParent(scope: WorkerScope): void {
         scope.postMessage({ type: "checked", check: message.check, state });
         break;
       }
+      case "certificate":
+        return await (await running)?.changeCertificate(message.tls);
       case "keys":
         (await running)?.keys?.replace(readLines(message.keys, "keys"));
         break;
@@ -101,7 +114,7 @@ function answerParent(scope: WorkerScope): void {
 }
 
 async function start(
-  { worker, config, allEvents, shared, keys: text }: StartWorker,
+  { worker, config, allEvents, tls, shared, keys: text }: StartWorker,
   scope: WorkerScope,
 ): Promise<Running | undefined> {
   const log = createLogger((event) => postLine(scope, event), config.logging.level).child({
@@ -116,20 +129,28 @@ async function start(
     await using opened = new AsyncDisposableStack();
     const keys = text === undefined ? undefined : new Keyring(readLines(text, "keys"));
     const parts = opened.use(
-      await openParts(config, log, events, keys, new SharedBudgetLedger(shared, worker)),
+      await openParts(config, log, events, keys, new SharedBudgetLedger(shared, worker), tls),
     );
     opened.use(keepServing(log));
-    const { host, port } = config.server;
     const connectionCount = new SharedConnectionCount(shared, worker);
     const options = { ...parts.options, reusePort: true, connectionCount };
-    const server = opened.use(listen(host, port, () => serve(options)));
+    const server = opened.use(listenToServe(config, () => serve(options)));
     const { hostname } = server.addr;
     const { storage, store } = options;
     const { label: tier, durability } = storage;
     const uploadIdsApart = storage.refresh === undefined;
     scope.postMessage({ type: "listening", hostname, tier, durability, uploadIdsApart });
-    const readiness = new Readiness({ server, storage, store }, log);
-    return Object.assign(opened.move(), { readiness, keys });
+    let until = tls?.notAfter;
+    const certificateUntil = () => until ?? Infinity;
+    const readiness = new Readiness({ server, storage, store, certificateUntil }, log);
+    return Object.assign(opened.move(), {
+      readiness,
+      keys,
+      async changeCertificate(tls: TlsOfWorker) {
+        await server.changeCertificate(tls);
+        until = tls.notAfter;
+      },
+    });
   } catch (error) {
     if (!(error instanceof FxferError)) throw error;
     scope.postMessage({ type: "refused", code: error.code, message: error.message });

@@ -6,10 +6,10 @@ import {
   KEY_OPTIONS,
   readServerArgs,
   RETRIES_OPTION,
-  SERVER_OPTIONS,
   type ServerArgs,
   withServerOperand,
 } from "../server_args.ts";
+import { SERVER_OPTIONS } from "../server_flags.ts";
 
 /** The value of --output that means standard output. */
 export const STDOUT = "-";

@@ -107,6 +107,10 @@ const TOPICS: Readonly<Record<string, Topic>> = {
     summary: "The contract: what a session is, and its rules",
     text: () => contract(import("../../session/mod.ts", { with: { type: "text" } })),
   },
+  tls: {
+    summary: "How connections are encrypted, and servers verified",
+    text: () => contract(import("../../tls/mod.ts", { with: { type: "text" } })),
+  },
 };
 
 /** The topics of a program that has these commands, in the order of the help. */

@@ -4,14 +4,9 @@ import { fitName } from "../../client/mod.ts";
 import { readBytes } from "../../config/mod.ts";
 import { omitUndefined } from "../../omit_undefined.ts";
 import { MAX_COMPONENT_BYTES } from "../../protocol/mod.ts";
-import type { CommandSpec, ParsedArgs } from "../args.ts";
-import {
-  KEY_OPTIONS,
-  readServerArgs,
-  RETRIES_OPTION,
-  SERVER_OPTIONS,
-  type ServerArgs,
-} from "../server_args.ts";
+import { type CommandSpec, type ParsedArgs, usageError } from "../args.ts";
+import { KEY_OPTIONS, readServerArgs, RETRIES_OPTION, type ServerArgs } from "../server_args.ts";
+import { SERVER_OPTIONS } from "../server_flags.ts";
 
 /** The operand that means standard input. */
 export const STDIN = "-";
@@ -79,7 +74,9 @@ export const SEND: CommandSpec = {
   },
   details: [
     "FILE may be a pattern such as 'logs/**/*.txt', or - for standard input. Before the first FILE " +
-    "may stand the server: HOST:PORT, [::1] or fxfer://HOST. A broken connection is made again and " +
+    "may stand the server: HOST:PORT, [::1], fxfer://HOST, or with TLS fxfers://HOST. An address with " +
+    "a key is seen by whoever lists processes; from --address-file it is not.",
+    "A broken connection is made again and " +
     "the file goes on where the server has it; so does the same command after an interruption or a " +
     "crash, and what the server has already is not sent again.",
     "A PATTERN is read as if it stood in the .gitignore of each folder that is sent. What fxfer " +
@@ -119,6 +116,14 @@ export interface SendArgs extends ServerArgs {
   readonly quiet: boolean;
 }
 
+/** @throws {FxferError} `usage` if what was asked for does not go together. */
+export function mustFit(asked: SendArgs): SendArgs {
+  const { allowV1, mode, tls } = asked;
+  if (!tls || !allowV1 && mode !== "v1") return asked;
+  const flag = allowV1 ? "--allow-v1" : "--mode v1";
+  throw usageError([`${flag} does not go with TLS, which version 1 servers lack`], SEND.name);
+}
+
 /** Checks the flags of `fxfer send`. @throws {FxferError} `usage` with every fault at once. */
 export function readSendArgs(args: ParsedArgs): SendArgs {
   const server = readServerArgs(args);
@@ -127,8 +132,8 @@ export function readSendArgs(args: ParsedArgs): SendArgs {
   const limitRate = args.read("limit-rate", "bytes a second such as 500k", rate);
 
   const trust = args.list("trust");
-  for (const server of trust) {
-    if (parseEndpoint(server) === undefined) args.reject("--trust", "host:port", server);
+  for (const each of trust) {
+    if (parseEndpoint(each) === undefined) args.reject("--trust", "host:port", each);
   }
 
   const files = args.operands;

@@ -9,8 +9,8 @@ import { unlessAborted } from "../../within.ts";
 import type { ParsedArgs } from "../args.ts";
 import type { Command } from "../command.ts";
 import { readable } from "../local.ts";
-import { keyOf, mustListen, mustReach, withServerOperand } from "../server_args.ts";
-import { readSendArgs, SEND, type SendArgs } from "./args.ts";
+import { clientOptions, mustListen, mustReach, withServerOperand } from "../server_args.ts";
+import { mustFit, readSendArgs, SEND, type SendArgs } from "./args.ts";
 import { clientStep } from "./client_steps.ts";
 import { Journal } from "./journal.ts";
 import { JsonReport } from "./json_report.ts";
@@ -25,7 +25,7 @@ export const SEND_COMMAND: Command = { spec: SEND, run: runSend };
 
 async function runSend(args: ParsedArgs, output: Output): Promise<number> {
   const startedAt = performance.now();
-  const asked = await withServerOperand(readSendArgs(args), SERVER_OPERAND);
+  const asked = mustFit(await withServerOperand(readSendArgs(args), SERVER_OPERAND));
   const stop = new AbortController();
   using _signals = onStop(() => stop.abort(new FxferError("interrupted", "Interrupted")));
   const tally = new Tally();
@@ -97,6 +97,7 @@ interface Run {
 async function sendPlanned(asked: SendArgs, plan: Plan, run: Run): Promise<Journal> {
   const { report, tally, output, signal } = run;
   const server = { hostname: asked.host, port: asked.port };
+  const options = await clientOptions(asked);
   if (plan.targets.some(({ error }) => error === undefined)) {
     await mustReach(server);
     for (const trusted of asked.trust) await mustReach(parseEndpoint(trusted)!);
@@ -107,13 +108,12 @@ async function sendPlanned(asked: SendArgs, plan: Plan, run: Run): Promise<Journ
   for (const path of journal.changed) {
     report.say(`${path} has changed since the run before: it starts over`);
   }
-  const key = await keyOf(asked);
-  const { mode, allowV1, retries, trust: trustedServers, limitRate } = asked;
+  const { mode, allowV1, trust: trustedServers, limitRate } = asked;
   await sendTargets(plan.targets, {
     connect: {
-      ...server,
-      ...{ mode, allowV1, retries, trustedServers, signal },
-      ...omitUndefined({ limitRate, key, wantMac: asked.mac || undefined }),
+      ...options,
+      ...{ mode, allowV1, trustedServers, signal },
+      ...omitUndefined({ limitRate }),
     },
     ...{ report, journal, tally, ifNew: asked.ifNew, noRename: asked.noRename },
     ...omitUndefined({ onEvent: asked.trace ? tracer(output) : undefined }),

@@ -1,9 +1,8 @@
 /** The client of `fxfer ls`, `get` and `rm`: connected, and known to be allowed what it is for. @module */
 import { type Client, type ClientEvent, connect, type StoredName } from "../../client/mod.ts";
 import { FxferError } from "../../errors.ts";
-import { omitUndefined } from "../../omit_undefined.ts";
 import type { FileInfo } from "../../protocol/mod.ts";
-import { keyOf, mustListen, mustReach, type ServerArgs } from "../server_args.ts";
+import { clientOptions, mustListen, mustReach, type ServerArgs } from "../server_args.ts";
 
 /** What a client may be for: a feature, and what the server calls the right to it (S-FEA-2). */
 const RIGHTS = { list: "list", fetch: "get", remove: "remove" } as const;
@@ -37,20 +36,12 @@ export async function openClient(
   asked: ServerArgs,
   { command, purpose, signal, ...more }: StoredOptions,
 ): Promise<Client> {
-  const { host, port, retries, portInHost, mac } = asked;
+  const { host, port, portInHost } = asked;
   const server = { hostname: host, port };
-  const key = await keyOf(asked);
+  const options = await clientOptions(asked);
   await mustReach(server);
   if (portInHost) await mustListen(server, signal, command);
-  const open = (mode: "stateless" | "auto") =>
-    connect({
-      ...server,
-      retries,
-      signal,
-      mode,
-      ...omitUndefined({ key, wantMac: mac || undefined }),
-      ...more,
-    });
+  const open = (mode: "stateless" | "auto") => connect({ ...options, signal, mode, ...more });
   const client = await (purpose === "remove" ? open("auto") : open("stateless").catch((error) => {
     // A server may serve sessions only.
     if (error instanceof FxferError && error.code === "mode_not_allowed") return open("auto");

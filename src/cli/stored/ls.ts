@@ -11,10 +11,10 @@ import {
   KEY_OPTIONS,
   readServerArgs,
   RETRIES_OPTION,
-  SERVER_OPTIONS,
   type ServerArgs,
   withServerOperand,
 } from "../server_args.ts";
+import { SERVER_OPTIONS } from "../server_flags.ts";
 import { openClient } from "./client.ts";
 import { FileTable } from "./table.ts";
 

@@ -10,13 +10,8 @@ import { inWords } from "../client_words.ts";
 import type { Command } from "../command.ts";
 import { reportError } from "../report.ts";
 import { Tally } from "../send/tally.ts";
-import {
-  KEY_OPTIONS,
-  readServerArgs,
-  RETRIES_OPTION,
-  SERVER_OPTIONS,
-  withServerOperand,
-} from "../server_args.ts";
+import { KEY_OPTIONS, readServerArgs, RETRIES_OPTION, withServerOperand } from "../server_args.ts";
+import { SERVER_OPTIONS } from "../server_flags.ts";
 import { findStored, notThere, openClient } from "./client.ts";
 
 const RM: CommandSpec = {
