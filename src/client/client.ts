@@ -20,14 +20,8 @@ import type {
   StoredName,
 } from "./stored_types.ts";
 import type { SessionTotals, Terms } from "./terms.ts";
-import type {
-  Client,
-  ConnectOptions,
-  SendOptions,
-  SendResult,
-  Source,
-  SourceInput,
-} from "./types.ts";
+import type { Source, SourceInput } from "./source.ts";
+import type { Client, ConnectOptions, SendOptions, SendResult } from "./types.ts";
 import { V1Sender } from "./v1_sender.ts";
 
 /** What does the work behind a client. */

@@ -87,6 +87,7 @@ export type {
   StoredName,
 } from "./stored_types.ts";
 export type { SessionTotals, Terms } from "./terms.ts";
+export type { Source, SourceInput } from "./source.ts";
 export type {
   Backoff,
   Client,
@@ -95,6 +96,4 @@ export type {
   Progress,
   SendOptions,
   SendResult,
-  Source,
-  SourceInput,
 } from "./types.ts";

@@ -6,7 +6,8 @@ import { localError, sourceChanged } from "./client_errors.ts";
 import { checkSendOptions, factsOf } from "./file_facts.ts";
 import { digestOf, FileDigest } from "./file_digest.ts";
 import { type FilePart, type FrameSource, frameSourceOf, type FrameSpan } from "./frame_source.ts";
-import type { ClientEvent, SendOptions, SendResult, SourceInput } from "./types.ts";
+import type { SourceInput } from "./source.ts";
+import type { ClientEvent, SendOptions, SendResult } from "./types.ts";
 
 /** Of the last frame, at most so many bytes that are in memory are hashed before it is sent. */
 const HASH_FIRST_BYTES = 1024 * 1024;

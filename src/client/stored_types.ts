@@ -1,6 +1,6 @@
 /** The types of what a program asks of the files that a server has. @module */
 import type { FileInfo, ListData } from "../protocol/mod.ts";
-import type { Source } from "./types.ts";
+import type { Source } from "./source.ts";
 
 /** Names a stored file: by its path, as the server has said it, or the newest file of a name.
  * @category Client */
