@@ -10,6 +10,7 @@ import { DEFAULT_STATE, MEDIA_TYPE, SEND, type SendArgs, SEVERAL_NAMED, STDIN } 
 import { type Excluded, loadExclusions } from "./exclude.ts";
 import { expandGlob, isGlob } from "./glob.ts";
 import { JOURNAL_NAME } from "./journal_file.ts";
+import { lookAhead } from "./look_ahead.ts";
 
 /** The media type of files that the table does not know. */
 const UNKNOWN_TYPE = "application/octet-stream";
@@ -181,7 +182,7 @@ class Planner {
       return [];
     });
     entries.sort((a, b) => a.name < b.name ? -1 : 1);
-    for (const entry of entries) {
+    for (const { entry, info } of lookAhead(folder, entries)) {
       this.#signal.throwIfAborted();
       const at = below + entry.name;
       const path = join(folder, entry.name);
@@ -189,7 +190,7 @@ class Planner {
       const inner = { path, name: name + entry.name, below: at, parent: place };
       if (entry.isSymlink) await this.#link(inner);
       else if (entry.isDirectory) await this.#enter(inner, join(place.real, entry.name));
-      else if (entry.isFile) await this.#file(path, inner.name);
+      else if (entry.isFile) await this.#file(path, inner.name, info);
       else this.#leaveOut(path, await Deno.lstat(path).then(kindOf, whyNot));
     }
   }
@@ -198,9 +199,9 @@ class Planner {
     return this.#walk({ ...place, name: `${place.name}/`, below: `${place.below}/`, real });
   }
 
-  async #file(path: string, name: string): Promise<void> {
+  async #file(path: string, name: string, info = Deno.stat(path)): Promise<void> {
     try {
-      this.#push(this.#target(path, name, await Deno.stat(path)));
+      this.#push(this.#target(path, name, await info));
     } catch (cause) {
       this.#refuse(path, localError(`read ${path}`, cause, whyUnreadable(cause)), name);
     }
