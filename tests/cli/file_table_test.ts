@@ -44,7 +44,10 @@ pure("without a terminal names are whole, and -l shows what identifies a file", 
   assert.ok(plain[2]!.endsWith(`${"folder/".repeat(20)}漢字.txt`));
   assert.ok(plain[4]!.endsWith("  files/public/x"), "a file without a name is named by its path");
   const [, line] = new FileTable({ columns: 40, long: true, paint, now: NOW }).page(FILES);
-  assert.match(line!, /2026-01-01T23:00:00\.000Z {2}(ab){8} {2}files\/public\/x {2}.*holiday\.jpg$/);
+  assert.match(
+    line!,
+    /2026-01-01T23:00:00\.000Z {2}(ab){8} {2}files\/public\/x {2}.*holiday\.jpg$/,
+  );
 });
 
 pure("the titles come once, and the columns of a later page are no narrower", () => {

@@ -152,7 +152,8 @@ export class GetReport implements Disposable {
     // The interruption is reported once, at the end; what concerns all files is said once.
     if (code === "interrupted" || this.#told.has(error)) return;
     this.#told.add(error);
-    const named = ofAll || message.includes(label);
+    // An error of the local file names it.
+    const named = ofAll || code === "local_io" || message.includes(label);
     reportError(this.#output.err, error, named ? {} : { about: `${label}: ` });
   }
 

@@ -60,8 +60,10 @@ async function runRm(args: ParsedArgs, output: Output): Promise<number> {
       onEvent: (event) => report.say(inWords(event)),
     });
     const found = await find(client, asked.files, report);
-    if (found.length > 0 && (yes || await unlessAborted(confirmed(found, output), stop.signal))) {
-      await Promise.all(found.map((each) => removeOne(client, each, report)));
+    if (found.length > 0) {
+      const may = yes || await unlessAborted(confirmed(found, output), stop.signal);
+      if (may) await Promise.all(found.map((each) => removeOne(client, each, report)));
+      else report.say("Nothing was removed");
     }
     await client.disconnect().catch(() => {});
     return report.end();
