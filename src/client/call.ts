@@ -15,6 +15,8 @@ export type CallKind = "list" | "fetch" | "remove";
  */
 export abstract class Call<T = unknown> {
   abstract readonly kind: CallKind;
+  /** Whether the next request cannot be made yet, although the call is `waiting`. */
+  busy = false;
   /** The session data of the next request. */
   abstract get data(): FetchData | ListData | RemoveData;
   state: "waiting" | "asked" | "answered" = "waiting";

@@ -37,7 +37,7 @@ export class Calls {
   #next(): Call | undefined {
     for (const call of this.#calls) {
       if (call.decided) this.#calls.delete(call);
-      else if (call.state === "waiting") return call;
+      else if (call.state === "waiting" && !call.busy) return call;
     }
   }
 

@@ -110,7 +110,13 @@ export class ConnectionRunner {
       }
       this.#delivering = true;
       await pace?.take(bytes.length, connection.closed);
-      await connection.untilClosed(call.take(bytes)).finally(() => this.#delivering = false);
+      const taken = call.take(bytes);
+      try {
+        await connection.untilClosed(taken);
+      } finally {
+        this.#delivering = false;
+        taken.then(queue.wake);
+      }
       connection.heardAt = now();
       queue.progressed = true;
     }

@@ -108,8 +108,12 @@ export class FetchCall extends Call<FetchResult> {
     if (size === 0) this.ended();
   }
 
-  /** Takes a piece of the payload, which is valid until the promise resolves. Never rejects. */
+  /**
+   * Takes a piece of the payload, which is valid until the promise resolves. Until then the call is busy: if
+   * the connection is lost meanwhile, where the fetch goes on is known only after that. Never rejects.
+   */
   async take(bytes: Uint8Array): Promise<void> {
+    this.busy = true;
     try {
       const offset = this.#at;
       if (this.#hashed === offset) {
@@ -121,6 +125,8 @@ export class FetchCall extends Call<FetchResult> {
       if (!this.decided) this.#options.onProgress?.(this.#at, this.#file!);
     } catch (cause) {
       this.fail(failure("keep fetched bytes", cause));
+    } finally {
+      this.busy = false;
     }
   }
 

@@ -214,6 +214,41 @@ Deno.test("A fetch that is given up in mid-file costs the connection; the other 
   assert.ok((await second).verified);
 });
 
+Deno.test("A fetch whose sink is slow when the connection is lost goes on behind the piece that the sink has", async () => {
+  const lost = Promise.withResolvers<void>();
+  await using peer = new ScriptedPeer(
+    async (peer) => {
+      await peer.session(FEATURES);
+      await give(peer, await asked(peer, "fetch"), BYTES, { cut: 50_000 });
+      await peer.partOfTransfer(10);
+      stop.abort();
+      await peer.rest().catch(() => {});
+      lost.resolve();
+    },
+    async (peer) => {
+      await peer.resumed(1, null, FEATURES);
+      const again = await asked(peer, "fetch");
+      assert.equal(again.frame.data.offset, at);
+      await give(peer, again, BYTES);
+      await peer.idle();
+    },
+  );
+  const stop = new AbortController();
+  await using it = await watched(peer.port);
+  let at = 0;
+  const sink = async (bytes: Uint8Array, offset: number) => {
+    assert.equal(offset, at);
+    if (offset === 0) await lost.promise;
+    // The client has a new connection by now, and must not have asked yet.
+    if (offset === 0) await it.events.wait(({ type }) => type === "connection_lost");
+    at += bytes.length;
+  };
+  const fetched = it.client.fetch({ path: "p" }, sink);
+  const sent = it.client.send(pattern(20 << 20), { signal: stop.signal });
+  await assert.rejects(sent, code("interrupted"));
+  assert.ok((await fetched).verified);
+});
+
 Deno.test("A sink that fails rejects its fetch with local_io, and the client goes on", async () => {
   await using peer = new ScriptedPeer(async (peer) => {
     await peer.session(FEATURES);
