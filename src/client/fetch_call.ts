@@ -2,8 +2,9 @@
 import { createHash } from "node:crypto";
 import { FxferError, reasonOf } from "../errors.ts";
 import { omitUndefined } from "../omit_undefined.ts";
-import type { FetchData, FileInfo, ReplyBody } from "../protocol/mod.ts";
+import { type FetchData, type FileInfo, MAX_PATH_LENGTH, type ReplyBody } from "../protocol/mod.ts";
 import { Call } from "./call.ts";
+import { checkName } from "./file_facts.ts";
 import { fileOf } from "./replies.ts";
 import type { FetchOptions, FetchResult, FetchSink, StoredName } from "./stored_types.ts";
 
@@ -46,6 +47,10 @@ export class FetchCall extends Call<FetchResult> {
     }
     if (sha256 !== undefined && !SHA256.test(sha256)) {
       throw new TypeError("Cannot fetch: sha256 must be 64 lower-case hex digits");
+    }
+    if ("name" in wanted) checkName(wanted.name, "fetch");
+    else if (wanted.path.length > MAX_PATH_LENGTH) {
+      throw new RangeError(`Cannot fetch: path is over ${MAX_PATH_LENGTH} characters`);
     }
     this.#wanted = wanted;
     this.#options = options;

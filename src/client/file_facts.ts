@@ -20,20 +20,22 @@ export function checkSendOptions({ uploadId, sha256, name, mtimeMs, mimeType }: 
   if (sha256 !== undefined && !SHA256.test(sha256)) {
     throw new TypeError("Cannot send: sha256 must be 64 lower-case hex digits");
   }
-  if (name !== undefined && plainName(name) === "") {
-    throw new RangeError("Cannot send: name is empty");
-  }
-  if (name !== undefined && fitName(name, true) !== plainName(name)) {
-    throw new RangeError(
-      `Cannot send: name is over ${MAX_COMPONENT_BYTES} bytes between slashes, ` +
-        `${MAX_NAME_BYTES} bytes in all, or ${MAX_NAME_COMPONENTS} folders deep`,
-    );
-  }
+  if (name !== undefined) checkName(name, "send");
   if (mtimeMs !== undefined && !(Number.isSafeInteger(mtimeMs) && mtimeMs >= 0)) {
     throw new RangeError("Cannot send: mtimeMs must be a whole number of 0 or more");
   }
   // It throws if the text is no media type.
   if (mimeType !== undefined) encodeV1Header({ mimeType, size: 0 });
+}
+
+/** @throws {RangeError} If no frame can carry a name (S-NAM-1). */
+export function checkName(name: string, action: string): void {
+  if (plainName(name) === "") throw new RangeError(`Cannot ${action}: name is empty`);
+  if (fitName(name, true) === plainName(name)) return;
+  throw new RangeError(
+    `Cannot ${action}: name is over ${MAX_COMPONENT_BYTES} bytes between slashes, ` +
+      `${MAX_NAME_BYTES} bytes in all, or ${MAX_NAME_COMPONENTS} folders deep`,
+  );
 }
 
 /** @param names Whether the server has the feature `names`. */

@@ -1,6 +1,14 @@
 /** The calls that have no payload: a page of a list, and the removal of a file (S-LST, S-REM). @module */
-import type { FileInfo, ListData, RemoveData, ReplyBody } from "../protocol/mod.ts";
+import {
+  type FileInfo,
+  type ListData,
+  MAX_NAME_BYTES,
+  MAX_PATH_LENGTH,
+  type RemoveData,
+  type ReplyBody,
+} from "../protocol/mod.ts";
 import { Call } from "./call.ts";
+import { checkName } from "./file_facts.ts";
 import { fileOf } from "./replies.ts";
 import type { RemoveResult } from "./stored_types.ts";
 
@@ -18,6 +26,10 @@ export class ListCall extends Call<ListPage> {
 
   constructor(data: ListData) {
     super("list files");
+    if (data.name !== undefined) checkName(data.name, "list");
+    if (new TextEncoder().encode(data.prefix).length > MAX_NAME_BYTES) {
+      throw new RangeError(`Cannot list: prefix is over ${MAX_NAME_BYTES} bytes`);
+    }
     this.data = data;
   }
 
@@ -39,6 +51,9 @@ export class RemoveCall extends Call<RemoveResult> {
 
   constructor(path: string) {
     super("remove file");
+    if (path.length > MAX_PATH_LENGTH) {
+      throw new RangeError(`Cannot remove: path is over ${MAX_PATH_LENGTH} characters`);
+    }
     this.data = { path };
   }
 

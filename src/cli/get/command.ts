@@ -37,7 +37,7 @@ async function runGet(args: ParsedArgs, output: Output): Promise<number> {
   } catch (error) {
     report.tally.stop(error instanceof FxferError ? error.code : "internal_error");
     const isTold = error instanceof FxferError && error.code === "interrupted";
-    report.end();
+    report.end(!isTold);
     if (isTold) return report.tally.exit;
     throw error;
   }

@@ -9,7 +9,7 @@ import { basename, join } from "node:path";
 import { fileSource, type Source } from "../../client/mod.ts";
 import { FxferError, reasonOf } from "../../errors.ts";
 import type { FileInfo } from "../../protocol/mod.ts";
-import { localError, whyUnreadable } from "../local.ts";
+import { localError } from "../local.ts";
 import { digestOf } from "../send/digest.ts";
 import { lock } from "../send/journal_file.ts";
 
@@ -237,6 +237,8 @@ function cannotWrite(path: string, cause: unknown, reason?: string): FxferError 
     ? "you may not write there"
     : cause instanceof Deno.errors.NotADirectory
     ? "a folder of its path is a file"
-    : whyUnreadable(cause) ?? reasonOf(cause);
+    : cause instanceof Deno.errors.NotFound
+    ? "its folder takes no file"
+    : reasonOf(cause);
   return localError(`write ${path}`, cause, reason ?? why);
 }

@@ -73,7 +73,11 @@ async function one(client: Client, operand: string): Promise<FileToGet> {
 
 async function isFolder(client: Client, operand: string): Promise<boolean> {
   if (!isAllowed(client, "list")) return false;
-  for await (const _ of client.list({ prefix: prefixOf(operand), pageSize: 1 })) return true;
+  try {
+    for await (const _ of client.list({ prefix: prefixOf(operand), pageSize: 1 })) return true;
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+  }
   return false;
 }
 

@@ -163,8 +163,13 @@ export class GetReport implements Disposable {
     this.#output.err.line(escapeControls(sentence));
   }
 
-  /** No file is left. @returns The exit code. */
-  end(): number {
+  /**
+   * No file is left.
+   *
+   * @param thrown Whether an error ended the command, which tells of itself.
+   * @returns The exit code.
+   */
+  end(thrown = false): number {
     this[Symbol.dispose]();
     const { stored, present, failed, bytes, exit, interrupted, gaveUp } = this.tally;
     const seconds = (performance.now() - this.#startedAt) / 1000;
@@ -186,7 +191,7 @@ export class GetReport implements Disposable {
         : ` (${formatRate(moved / seconds)})`;
       this.say(`${parts.join(", ")}: ${formatBytes(bytes)} in ${formatDuration(seconds)}${rate}`);
     }
-    const why = interrupted ? "Interrupted" : gaveUp ? "Gave up" : undefined;
+    const why = interrupted ? "Interrupted" : gaveUp && !thrown ? "Gave up" : undefined;
     if (why !== undefined) this.say(`fxfer: ${why}: the same command goes on`);
     return exit;
   }

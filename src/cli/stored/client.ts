@@ -85,12 +85,17 @@ export async function findStored(client: Client, operand: string): Promise<FileI
   }
   // Who may not read may still look the name up in a list.
   mustBeAllowed(client, "list");
-  for await (const file of client.list({ name: operand, pageSize: 1 })) return file;
+  try {
+    for await (const file of client.list({ name: operand, pageSize: 1 })) return file;
+  } catch (error) {
+    return unlessUnfit(error);
+  }
   return undefined;
 }
 
 /** A text that cannot be a name or a path names nothing. */
 function unlessUnfit(error: unknown): undefined {
+  if (error instanceof RangeError) return undefined;
   if (error instanceof FxferError && error.code === "invalid_field") return undefined;
   throw error;
 }

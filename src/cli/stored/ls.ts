@@ -1,7 +1,7 @@
 /** `fxfer ls`: lists the files that a server has. @module */
 import { FxferError } from "../../errors.ts";
 import { omitUndefined } from "../../omit_undefined.ts";
-import type { FileInfo } from "../../protocol/mod.ts";
+import { type FileInfo, MAX_NAME_BYTES } from "../../protocol/mod.ts";
 import { onStop, type Output, paintOf } from "../../terminal/mod.ts";
 import { count, escapeControls, formatBytes } from "../../text.ts";
 import type { CommandSpec, ParsedArgs } from "../args.ts";
@@ -59,6 +59,9 @@ async function readLsArgs(args: ParsedArgs): Promise<LsArgs> {
   const number = (text: string) => /^[1-9]\d{0,8}$/.test(text) ? Number(text) : undefined;
   const server = readServerArgs(args);
   const limit = args.read("limit", "a whole number above 0", number) ?? Infinity;
+  if (args.operands.some((prefix) => new TextEncoder().encode(prefix).length > MAX_NAME_BYTES)) {
+    args.fault(`PREFIX is over ${MAX_NAME_BYTES} bytes`);
+  }
   args.mustBeRight();
   const asked = {
     ...{ ...server, files: args.operands, limit },
