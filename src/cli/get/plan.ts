@@ -43,7 +43,9 @@ export async function planFiles(asked: GetArgs, client: Client): Promise<GetPlan
         const at = name === undefined ? each.at : [name];
         files.set(`${each.file.path}\0${at.join("/")}`, { ...each, at });
       }
-    } catch (error) {
+    } catch (thrown) {
+      // What no frame can carry is no file.
+      const error = thrown instanceof RangeError ? notThere(operand) : thrown;
       if (!(error instanceof FxferError) || error.code !== "not_found") throw error;
       missing.push({ label: operand, error });
     }
@@ -73,11 +75,7 @@ async function one(client: Client, operand: string): Promise<FileToGet> {
 
 async function isFolder(client: Client, operand: string): Promise<boolean> {
   if (!isAllowed(client, "list")) return false;
-  try {
-    for await (const _ of client.list({ prefix: prefixOf(operand), pageSize: 1 })) return true;
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-  }
+  for await (const _ of client.list({ prefix: prefixOf(operand), pageSize: 1 })) return true;
   return false;
 }
 
