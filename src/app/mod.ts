@@ -8,5 +8,13 @@ export { Certificate } from "./certificate.ts";
 export { keepServing } from "./guard.ts";
 export { keyringOf, KeySource, mustBeMeant } from "./keys.ts";
 export { announce, listen, listenForHealth, listenToServe } from "./listening.ts";
-export { openParts, openSessions, serveOptions, type Sessions } from "./parts.ts";
+export { keepPolicy } from "./keeping.ts";
+export {
+  openBeside,
+  openParts,
+  openSessions,
+  serveOptions,
+  type Sessions,
+  stateFolder,
+} from "./parts.ts";
 export { serveWorkers, workerCount } from "./workers/parent.ts";
