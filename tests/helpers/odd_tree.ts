@@ -1,5 +1,5 @@
 /** A folder with the names that go wrong most often, and small and large files. @module */
-import { sha256 } from "./files.ts";
+import { createHash } from "node:crypto";
 import { Random } from "./random.ts";
 
 /** Names that some system, terminal or path code stumbles over; all are valid on Linux. */
@@ -27,6 +27,9 @@ const ODD_NAMES: readonly string[] = [
   "~",
   "file (2).png",
 ];
+
+/** A large file is written in pieces, because it may be larger than the memory. */
+const PIECE_BYTES = 16 << 20;
 
 /** How large a tree is. */
 export interface TreeSize {
@@ -60,7 +63,21 @@ export async function writeOddTree(folder: string, seed: number, size: TreeSize)
     await Deno.mkdir(`${folder}/${place}`, { recursive: true });
     await write(`${place}/f${n}.bin`, random.bytes(random.int(1, 2 * each)), random.int(1, 2e9));
   }
-  await write("d0/large.bin", random.bytes(Math.ceil(size.bytes / 2)), 6);
+  const large = `${folder}/d0/large.bin`;
+  for (let left = Math.ceil(size.bytes / 2); left > 0; left -= PIECE_BYTES) {
+    await Deno.writeFile(large, random.bytes(Math.min(left, PIECE_BYTES)), { append: true });
+  }
+  await Deno.utime(large, 6, 6);
+}
+
+async function digestOf(path: string): Promise<string> {
+  const hash = createHash("sha256");
+  using file = await Deno.open(path);
+  const buffer = new Uint8Array(1 << 20);
+  for (let count; (count = await file.read(buffer)) !== null;) {
+    hash.update(buffer.subarray(0, count));
+  }
+  return hash.digest("hex");
 }
 
 /** What is below a folder: for each file its digest, time and whether it may be run. */
@@ -73,7 +90,7 @@ export async function readTree(folder: string, below = ""): Promise<Map<string, 
       continue;
     }
     const { mtime, mode } = await Deno.lstat(`${folder}/${path}`);
-    const digest = sha256(await Deno.readFile(`${folder}/${path}`));
+    const digest = await digestOf(`${folder}/${path}`);
     found.set(path, `${digest} ${mtime?.getTime()} ${((mode ?? 0) & 0o100) !== 0}`);
   }
   return found;
