@@ -10,7 +10,7 @@ import { fileSource, type Source } from "../../client/mod.ts";
 import { FxferError, reasonOf } from "../../errors.ts";
 import type { FileInfo } from "../../protocol/mod.ts";
 import { localError } from "../local.ts";
-import { digestOf } from "../send/digest.ts";
+import { digestOfSized } from "../send/digest.ts";
 import { lock } from "../send/journal_file.ts";
 
 /** The longest name of common file systems, in bytes. */
@@ -76,7 +76,7 @@ export class LocalFolder {
     if (info === undefined) return false;
     if (info.isDirectory) throw cannotWrite(path, undefined, "a folder is there");
     if (info.isFile && info.size === size) {
-      if (await digestOf(path, this.#signal, () => {}) === sha256) return true;
+      if (await digestOfSized(path, size, this.#signal) === sha256) return true;
     }
     if (this.#force) return false;
     const what = info.isSymlink ? "a link is there" : "it is there already with other bytes";

@@ -1,8 +1,7 @@
 /** `--if-new`: which of the files the server has already, by name, size and digest. @module */
-import { createHash } from "node:crypto";
 import { type Client, fitName } from "../../client/mod.ts";
 import type { FileInfo } from "../../protocol/mod.ts";
-import { digestOf } from "./digest.ts";
+import { digestOfSized } from "./digest.ts";
 import type { FileToSend } from "./plan.ts";
 
 /** For more files in one folder a list of that folder is shorter than a question for each. */
@@ -10,9 +9,6 @@ const FEW = 32;
 
 /** So many files are read at a time: small ones mostly wait for the disk and the system. */
 const READERS = 16;
-
-/** A file up to this size is read in one go. */
-const SMALL_BYTES = 256 * 1024;
 
 /**
  * The files that the server has, each with what the server says of it. Only files whose name and size the
@@ -42,7 +38,8 @@ export async function alreadyThere(
     for (let each; (each = alike[next++]) !== undefined;) {
       signal.throwIfAborted();
       // A file that cannot be read says so when it is sent.
-      const sha256 = await digest(each.target, signal).catch(() => undefined);
+      const { path, size = 0 } = each.target;
+      const sha256 = await digestOfSized(path, size, signal).catch(() => undefined);
       const file = each.files.find((file) => file.sha256 === sha256);
       if (file !== undefined) there.set(each.target, file);
     }
@@ -74,9 +71,4 @@ async function storedUnder(
     else await Promise.all(inside.map((name) => take({ name })));
   }));
   return found;
-}
-
-async function digest({ path, size }: FileToSend, signal: AbortSignal): Promise<string> {
-  if (size! > SMALL_BYTES) return await digestOf(path, signal, () => {});
-  return createHash("sha256").update(await Deno.readFile(path)).digest("hex");
 }
