@@ -227,9 +227,10 @@ export const TABLE = {
         ],
       },
       naming: {
-        words: ["session_aware", "simple"],
+        words: ["session_aware", "simple", "original"],
         default: "session_aware",
         about: "session_aware: a folder for each session; simple: received_<random>.<ext> for all",
+        more: ["original: files/<owner>/ with the names and folders that their senders gave them"],
       },
       durability: {
         words: ["process", "data", "durable"],

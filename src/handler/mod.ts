@@ -6,6 +6,8 @@
  *
  *     stateful.ts -> connect.ts (a new session, or takeover.ts and recovery.ts for an existing one)
  *                 -> transfer.ts -> open_file.ts (a file that arrives in several frames)
+ *                 -> removal.ts (remove.ts, exactly once)
+ *     both -> fetch.ts, list.ts, remove.ts, and stored_files.ts for what the three share
  *     attachments.ts (which connection holds which session), housekeeping.ts (sweeps, takeovers elsewhere)
  *
  * ## The life of a file in a session
@@ -50,12 +52,20 @@ export type {
   ConnectionContext,
   Payload,
   Reply,
+  ReplyPayload,
   Request,
   RequestHandler,
   V1Request,
   V2Request,
 } from "./types.ts";
-export { anonymous, DEFAULT_ANONYMOUS, type Identity, type Right, RIGHTS } from "./identity.ts";
+export {
+  anonymous,
+  DEFAULT_ANONYMOUS,
+  type Identity,
+  mustMay,
+  type Right,
+  RIGHTS,
+} from "./identity.ts";
 export { StatelessHandler, type StatelessOptions, V1Handler } from "./stateless.ts";
 export { degrade, type FallbackTerms, hashToken, newSecret } from "./connect.ts";
 export { afterIntent, finishFile, tellFinished } from "./recovery.ts";

@@ -74,10 +74,12 @@ export async function openFile(run: TransferRun): Promise<Upload> {
 }
 
 /** What the session remembers of a file that this frame opened. */
-export function recordOf({ request, sequence }: TransferRun, upload: Upload): UploadRecord {
+export function recordOf({ request, sequence, spec }: TransferRun, upload: Upload): UploadRecord {
   const { header: { mimeType }, data: { length, uploadId, name } } = request;
   const { offset, temporaryPath, finalPath } = upload;
-  const known = omitUndefined({ length, uploadId, name });
+  const { mtimeMs, executable, onClash } = request.data;
+  const kept = { length, uploadId, name, mtimeMs, executable, onClash, user: spec.user };
+  const known = omitUndefined(kept);
   return { openedBy: sequence, sequence, offset, mimeType, temporaryPath, finalPath, ...known };
 }
 

@@ -152,7 +152,14 @@ function specOf({ id, clientAddress, upload }: SessionRecord): FileSpec {
     session: { id, sequence: upload?.openedBy ?? 0 },
     reserve: upload?.length ?? upload?.offset ?? 0,
     clientAddress,
-    ...omitUndefined({ name: upload?.name, uploadId: upload?.uploadId }),
+    ...omitUndefined({
+      name: upload?.name,
+      uploadId: upload?.uploadId,
+      mtimeMs: upload?.mtimeMs,
+      executable: upload?.executable,
+      onClash: upload?.onClash,
+      user: upload?.user,
+    }),
   };
 }
 
@@ -211,7 +218,7 @@ export function executed(
   reply: ReplyBody,
   upload: UploadRecord | null,
   file: StoredFile | undefined,
-  input: "transfer" | "disconnect" = "transfer",
+  input: "transfer" | "disconnect" | "remove" = "transfer",
 ): SessionRecord {
   const isNew = file?.replayed === false;
   return execute(record, {

@@ -7,19 +7,24 @@ import { FxferError } from "../errors.ts";
 import { Events } from "../events.ts";
 import { type Logger, silentLogger } from "../log.ts";
 import { omitUndefined } from "../omit_undefined.ts";
-import type { DisconnectRequest, HeartbeatRequest, ReplyBody } from "../protocol/mod.ts";
+import type { DisconnectRequest, ReplyBody, RequestFrame } from "../protocol/mod.ts";
 import { detach, fingerprint, judge, renewLease } from "../session/mod.ts";
 import type { FileStorage } from "../storage/mod.ts";
 import type { SessionStore } from "../store/mod.ts";
 import { type Attachment, Attachments, type SessionServices } from "./attachments.ts";
 import { Clock } from "./clock.ts";
 import { connect } from "./connect.ts";
+import { fetchFile } from "./fetch.ts";
 import { sweepRegularly, watchTakeovers } from "./housekeeping.ts";
+import { mustMay } from "./identity.ts";
+import { listFiles } from "./list.ts";
 import { abandon, finishPending } from "./open_file.ts";
 import { executed } from "./recovery.ts";
+import { removeOnce } from "./removal.ts";
 import { DEFAULT_STATEFUL_OPTIONS, type StatefulOptions } from "./stateful_options.ts";
 import { StoreHealth } from "./store_health.ts";
-import { totalsOf } from "./tell.ts";
+import type { Asker } from "./stored_files.ts";
+import { stepBetween, totalsOf } from "./tell.ts";
 import { transfer } from "./transfer.ts";
 import type { ConnectionContext, Reply, Request, RequestHandler } from "./types.ts";
 
@@ -27,6 +32,12 @@ import type { ConnectionContext, Reply, Request, RequestHandler } from "./types.
 const DISCONNECT = fingerprint(
   { action: "disconnect", mimeType: "", complete: true, end: 0, principal: "" },
 );
+
+/** Who asks for stored files, for events. */
+const askerOf = ({ record, context }: Attachment): Asker => ({
+  ...stepBetween(record, record),
+  connection: context.connectionId,
+});
 
 /** Serves sessions; see the text of its folder. Dispose of it after the server has stopped.
  * @category Server */
@@ -83,27 +94,33 @@ export class StatefulHandler implements RequestHandler, AsyncDisposable {
     }
     switch (frame.action) {
       case "transfer":
+        mustMay(context.identity, "put");
         return await transfer(attachment, frame, payload);
       case "heartbeat":
-        return await this.#heartbeat(frame, attachment);
+        await this.#numberless(frame, attachment);
+        return { body: { code: "pong", next_sequence: attachment.record.lastSequence + 1 } };
       case "disconnect":
         return await this.#disconnect(frame, attachment);
       case "fetch":
+        await this.#numberless(frame, attachment);
+        return await fetchFile(this.#services, frame.data, context.identity, askerOf(attachment));
       case "list":
+        await this.#numberless(frame, attachment);
+        return await listFiles(this.#services, frame.data, context.identity, askerOf(attachment));
       case "remove":
-        throw new FxferError(
-          "unsupported_feature",
-          `Cannot serve ${frame.action}: not offered here`,
-        );
+        return await removeOnce(attachment, frame, askerOf(attachment));
     }
   }
 
-  /** S-SEQ-3: repeats the last sequence and consumes nothing; the lease is renewed when half of it is gone. */
-  async #heartbeat(frame: HeartbeatRequest, attachment: Attachment): Promise<Reply> {
+  /**
+   * S-SEQ-3, S-ACT-1: a frame that repeats the last sequence, or a smaller one, and consumes nothing. The
+   * lease is renewed when half of it is gone.
+   */
+  async #numberless({ header, action }: RequestFrame, attachment: Attachment): Promise<void> {
     if (attachment.stale) await attachment.refresh();
     const { record } = attachment;
-    if (frame.header.session.sequence > record.lastSequence) {
-      throw new FxferError("sequence_gap", "Cannot answer heartbeat: it names a later sequence", {
+    if (header.session.sequence > record.lastSequence) {
+      throw new FxferError("sequence_gap", `Cannot answer ${action}: it names a later sequence`, {
         fields: { expected: record.lastSequence },
       });
     }
@@ -111,7 +128,6 @@ export class StatefulHandler implements RequestHandler, AsyncDisposable {
       const before = await attachment.save(renewLease, false);
       attachment.tell("session.renewed", "S-CLK-4", before, {});
     }
-    return { body: { code: "pong", next_sequence: record.lastSequence + 1 } };
   }
 
   /** S-DIS-1: closes the session and states its totals. */

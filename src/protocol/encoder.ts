@@ -14,6 +14,8 @@ const UTF8 = new TextEncoder();
  *
  * @param header What the reply repeats of its request.
  * @param body The session data by its wire names; its code adds `class` and `message`.
+ * @param payload What follows the frame and is not part of the result (S-GET-1): its bytes, and the media
+ * type of the file, which counts as `application/octet-stream` where it is none. Absent: no bytes.
  * @returns The bytes of the whole frame, in a buffer of its own.
  * @throws {RangeError} The session data is over 65536 bytes.
  *
@@ -28,8 +30,14 @@ const UTF8 = new TextEncoder();
  * ```
  * @category Protocol
  */
-export function encodeReply(header: ReplyHeader, body: ReplyBody): Uint8Array {
-  return encodeFrame("application/json", 0, header, replyText(body));
+export function encodeReply(
+  header: ReplyHeader,
+  body: ReplyBody,
+  payload?: { readonly mimeType: string; readonly size: number },
+): Uint8Array {
+  if (payload === undefined) return encodeFrame("application/json", 0, header, replyText(body));
+  const type = mediaType(payload.mimeType) ?? "application/octet-stream";
+  return encodeFrame(type, payload.size, header, replyText(body));
 }
 
 /** Writes code, class and message first. A body whose first field is its code is not copied for that. */

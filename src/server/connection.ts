@@ -32,6 +32,7 @@ import type { Placed, Readiness } from "./places.ts";
 import { isPeerGone, Reader, type Socket } from "./reader.ts";
 import { provenRequest } from "./proven_payload.ts";
 import { ENDS_CONNECTION, refusalOf } from "./refusal.ts";
+import { sendPayload } from "./reply_payload.ts";
 import { LOOK_FRAMES, LOOK_MS } from "./turns.ts";
 
 /** What all connections of one server share. */
@@ -246,6 +247,10 @@ export class Connection implements ConnectionContext, Placed {
       reply = { body: this.#answers.refuse(error, request) };
     }
     this.#answers.add(request, reply);
+    if (reply.payload !== undefined) {
+      if ("setNoDelay" in this.#conn) this.#conn.setNoDelay(true);
+      await sendPayload(this.#output, reply.payload, this.#settings, () => this.#interruption);
+    }
     if (this.#interruption !== undefined) {
       if (failure !== undefined) return false;
       throw this.#interruption;

@@ -45,11 +45,21 @@ export class Output {
     return this.#write(bytes);
   }
 
-  async #write(bytes: Uint8Array): Promise<void> {
+  /**
+   * Sends a piece of a payload, after what waits. The clock for a peer that does not read begins again
+   * whenever some of it is gone (S-GET-3).
+   */
+  async send(piece: Uint8Array): Promise<void> {
+    await this.flush();
+    await this.#write(piece, true);
+  }
+
+  async #write(bytes: Uint8Array, isPiece = false): Promise<void> {
     this.writingSince = performance.now();
     try {
       for (let at = 0; at < bytes.length;) {
         if (this.#interruption !== undefined) throw this.#interruption;
+        if (isPiece) this.writingSince = performance.now();
         at += await new Promise<number>((resolve, reject) => {
           this.#rejectWrite = reject;
           this.#conn.write(at === 0 ? bytes : bytes.subarray(at)).then(resolve, reject);
@@ -66,6 +76,11 @@ export class Output {
     if (this.#rejectWrite === undefined) return;
     this.#interruption ??= reason;
     this.#rejectWrite(reason);
+  }
+
+  /** Ends the output inside a frame, the rest of which does not exist: nothing more is sent. */
+  breakOff(reason: unknown): void {
+    this.#interruption ??= reason;
   }
 
   /** Whether a write was interrupted: then a frame may have been cut and nothing more may be sent. */

@@ -1,4 +1,5 @@
 /** Connections that are not served: told why, read away for a while, and closed. @module */
+import { FxferError } from "../errors.ts";
 import type { Events } from "../events.ts";
 import type { Logger } from "../log.ts";
 import { encodeReply } from "../protocol/mod.ts";
@@ -9,6 +10,17 @@ import { NOTICE, refusalOf } from "./refusal.ts";
 
 /** So many refused connections may read their refusal at a time; more are just closed. */
 const MAX_REFUSING = 200;
+
+/** What a refused or stopped client waits before it comes back, in milliseconds. */
+export const RETRY_MS = 1000;
+
+/** The refusal of a connection for which there is no place. @param limit The setting that is reached. */
+export function tooMany(limit: string): FxferError {
+  return new FxferError("too_many_connections", `Cannot accept: ${limit} are open`, {
+    fields: { retry_after_ms: RETRY_MS },
+    limit,
+  });
+}
 
 /** The refused connections of one server. */
 export class Refusals {

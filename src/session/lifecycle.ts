@@ -12,6 +12,7 @@ import {
   type Intent,
   type KeptReply,
   lifeOf,
+  type Removal,
   type SessionRecord,
   type UploadRecord,
 } from "./session.ts";
@@ -209,6 +210,15 @@ export function intendWhole(
 /** Forgets an intent, because recovery found that its file never got its final name (S-SEQ-5). */
 export function dropIntent(record: SessionRecord, now: number): SessionRecord {
   return { ...record, version: record.version + 1, lastActivityAt: now, intent: null };
+}
+
+/** Notes which file is about to be removed; null when that is done. See {@linkcode Removal}. */
+export function intendRemoval(
+  record: SessionRecord,
+  removal: Removal | null,
+  now: number,
+): SessionRecord {
+  return { ...record, version: record.version + 1, lastActivityAt: now, removal };
 }
 
 /**

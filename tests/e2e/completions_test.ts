@@ -53,7 +53,7 @@ testWith(["bash"], "bash completes commands, flags, values, settings and files",
   assert.deepEqual(await complete("help", "ver"), ["verify"]);
   assert.deepEqual(await complete("help", "exit"), ["exit-codes"]);
   assert.deepEqual((await complete("send", "holi"))[0]!.split(" ")[0], "holiday");
-  assert.deepEqual(await complete("verify", "--"), ["--json", "--quiet", "--help"]);
+  assert.deepEqual(await complete("verify", "--"), ["--json", "--state", "--quiet", "--help"]);
   // Names with spaces are one word each, whatever quotes were typed.
   for (const typed of ["holi", "holiday\\ ph", '"holiday ph', "'holiday ph"]) {
     assert.deepEqual(await complete("send", typed), ["holiday photo.png"], typed);
