@@ -41,7 +41,8 @@
  * A holder that froze and wakes up has an old epoch: its saves are refused, its rename finds no partial file,
  * its failure makes it ask the store, and its client hears of the takeover (S-NOT-1). A flush that hangs keeps
  * the holder, and no newcomer: that one waits 2 s for the holder, and the connect no longer than 1.5 s for the
- * commit.
+ * commit. It waits no longer for a partial file that must be copied, because its former holder may still write
+ * to it: the reply says the offset, which the record has, and the next frame waits for the copy.
  *
  * At level `process`, with a store that dies with the process, a file that is wholly in memory has no intent:
  * between `mustHold` and the saved reply a newcomer waits (`committing`). Nobody else could know of the file.

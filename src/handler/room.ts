@@ -2,7 +2,9 @@
  * Room for a new session. One address, or one user from whatever addresses, may have all sessions, and no address is locked out by another: when
  * `max_sessions` are alive, a detached session ends for a new one. It is the one that was detached first, of
  * the address that has the most sessions, without an open file if there is such a one. Sessions of addresses
- * that have fewer than the newcomer's are safe, and so are attached ones, whoever's they are.
+ * that have fewer than the newcomer's are safe, and so are attached ones, whoever's they are. A session with
+ * an open file, whose bytes the server has answered for (S-TRF-10), goes for another address only: a client
+ * that asks for more sessions than there are loses none of its files by that.
  *
  * @module
  */
@@ -87,7 +89,9 @@ function goesBefore(one: SessionRecord, other: SessionRecord | undefined): boole
 function whoGoes(all: Map<string, Holding>, own: string): SessionRecord | undefined {
   const least = all.get(own)?.count ?? 0;
   return [...all.values()]
-    .filter(({ owner, count, first }) => first !== undefined && (owner === own || count > least))
+    .filter(({ owner, count, first }) =>
+      first !== undefined && (owner === own ? !hasFile(first) : count > least)
+    )
     .sort((a, b) => b.count - a.count)[0]?.first;
 }
 

@@ -53,7 +53,8 @@
  *   was mounted over, is adopted with what is in it, and the log says so.
  * - S-TRF-10 A full disk or a failed write keeps what was durable: the offset stays where it was, and the
  *   upload goes on from there when there is room. `storage_full` says `retry_after_ms`. What was answered
- *   `partial` is dropped only by expiry, by a cancel, or with the folder.
+ *   `partial` is dropped only by expiry, by a cancel, or with the folder. A detached session whose address
+ *   has more sessions than any other may expire before its time, when a newcomer finds no room.
  * - S-TRF-11 An upload id (S-TRF-9) holds for everything that shares the folder, as long as the manifest has
  *   its line: other connections, workers and servers, restarts, both modes. Of two tries under way at once
  *   the first to publish wins, and the other is answered its result; it waits up to 2 s for the outcome,
