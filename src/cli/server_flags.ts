@@ -14,7 +14,7 @@ import { isPin, isServerUrl, parseServerUrl, readCertificates } from "../tls/mod
 import { LATE, within } from "../within.ts";
 import { type OptionSpec, type ParsedArgs, usageError } from "./args.ts";
 import { readKeyFile } from "./key_file.ts";
-import { cannot, mustRead, whyUnreadable } from "./local.ts";
+import { cannot, localError, mustRead, whyUnreadable } from "./local.ts";
 
 /** The flags. */
 export const SERVER_OPTIONS: Readonly<Record<string, OptionSpec>> = {
@@ -201,7 +201,9 @@ async function firstThere(servers: readonly AskedServer[]): Promise<AskedServer>
 }
 
 async function readInput(): Promise<string> {
-  if (Deno.stdin.isTerminal()) return prompt("Address:") ?? "";
+  if (Deno.stdin.isTerminal()) {
+    throw localError("read address", undefined, "standard input is a terminal (add < FILE)");
+  }
   return await new Response(Deno.stdin.readable).text();
 }
 
