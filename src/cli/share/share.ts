@@ -102,14 +102,23 @@ export class Share {
     const { once, forMs } = this.#asked;
     const hangup = out.terminal ? onHangup(stop) : undefined;
     const timer = forMs === undefined ? undefined : setTimeout(stop, forMs);
-    // Connections that have stored a file without a session.
+    // Connections without a session on which something was done.
     const busy = new Set<number>();
     const listening = events.subscribe((event) => {
       if (!once) return;
-      if (event.type === "session.closed") stop();
-      else if (event.type === "transfer.stored" && event.session === undefined) {
-        if (event.connection !== undefined) busy.add(event.connection);
-      } else if (event.type === "connection.closed" && busy.has(event.connection)) stop();
+      switch (event.type) {
+        case "transfer.stored":
+        case "file.fetched":
+        case "file.removed":
+          if (event.session === undefined && event.connection !== undefined) {
+            busy.add(event.connection);
+          }
+          return;
+        case "session.closed":
+          return stop();
+        case "connection.closed":
+          if (busy.has(event.connection)) stop();
+      }
     });
     return {
       [Symbol.dispose]() {
