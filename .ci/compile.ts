@@ -45,7 +45,7 @@ export const BINARIES: readonly Binary[] = [
   {
     name: "fxfer-client",
     entry: "src/cli/roles/client.ts",
-    permissions: ["--allow-net", "--allow-read", "--allow-write=.fxfer", "--allow-env=TERM"],
+    permissions: ["--allow-net", "--allow-read", "--allow-write", "--allow-env=TERM"],
   },
 ];
 

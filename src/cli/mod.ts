@@ -17,6 +17,9 @@ import { runProgram } from "./program.ts";
 const COMMANDS: CommandTable = {
   serve: async () => (await import("./serve.ts")).SERVE_COMMAND,
   send: async () => (await import("./send/command.ts")).SEND_COMMAND,
+  get: async () => (await import("./get/command.ts")).GET_COMMAND,
+  ls: async () => (await import("./stored/ls.ts")).LS_COMMAND,
+  rm: async () => (await import("./stored/rm.ts")).RM_COMMAND,
   key: async () => (await import("./key/command.ts")).KEY_COMMAND,
   session: async () => (await import("./session/command.ts")).SESSION_COMMAND,
   verify: async () => (await import("./verify.ts")).verifyCommand,
@@ -27,6 +30,7 @@ const COMMANDS: CommandTable = {
   chaos: async () => (await import("./chaos/command.ts")).CHAOS_COMMAND,
   conformance: async () => (await import("./conformance/command.ts")).CONFORMANCE_COMMAND,
   demo: async () => (await import("./demo/command.ts")).DEMO_COMMAND,
+  lab: async () => (await import("./lab/command.ts")).LAB_COMMAND,
   bench: async () => (await import("./bench.ts")).BENCH_COMMAND,
   completions: async () => (await import("./completions.ts")).completionsCommand("fxfer", COMMANDS),
 };

@@ -122,7 +122,7 @@ async function runServe(args: ParsedArgs, output: Output): Promise<number> {
   const where = { hostname, tier, durability };
   announce(where, ports, config, events, log, output, keys?.lines().length);
   await certificate?.watch((found) => server.changeCertificate(found));
-  using _end = share?.watch(events, stop);
+  using _end = share?.watch(events, output, stop);
   await share?.tell(server.tlsAddr!.port, pair!, output);
   await server.finished;
   return 0;

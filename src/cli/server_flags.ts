@@ -8,13 +8,12 @@ import { parseEndpoint, parseHost } from "../address.ts";
 import type { ConnectOptions } from "../client/mod.ts";
 import { SETTINGS } from "../config/mod.ts";
 import { FxferError, reasonOf } from "../errors.ts";
-import { mustBePrivate, parseKey } from "../keys/mod.ts";
+import { mustBePrivate } from "../keys/mod.ts";
 import { omitUndefined } from "../omit_undefined.ts";
 import { isPin, isServerUrl, parseServerUrl, readCertificates } from "../tls/mod.ts";
 import { LATE, within } from "../within.ts";
 import { type OptionSpec, type ParsedArgs, usageError } from "./args.ts";
-import { readKeyFile } from "./key_file.ts";
-import { cannot, mustRead, whyUnreadable } from "./local.ts";
+import { cannot, localError, mustRead, whyUnreadable } from "./local.ts";
 
 /** The flags. */
 export const SERVER_OPTIONS: Readonly<Record<string, OptionSpec>> = {
@@ -35,9 +34,6 @@ export const SERVER_OPTIONS: Readonly<Record<string, OptionSpec>> = {
     value: "FILE",
     help: "Read the server's address from a file, or - for standard input",
   },
-  "key-file": { value: "FILE", help: "File with your key, mode 0600; - for standard input" },
-  key: { value: "KEY", help: "Your key itself, which others on this machine can see" },
-  mac: { help: "Ask for codes that show that no frame was changed; needs a key" },
 };
 
 /** The server that the user named. */
@@ -54,11 +50,9 @@ export interface AskedServer {
   readonly pin?: string;
   /** Files with certificates of authorities. */
   readonly ca: readonly string[];
-  /** The user's key; absent where it is in a file, or there is none. */
+  /** The user's key, as text, and a file with it. */
   readonly key?: string;
   readonly keyFile?: string;
-  /** Whether every frame is to have a code. */
-  readonly mac: boolean;
   /** Where the address stands; `-` is standard input. */
   readonly addressFile?: string;
 }
@@ -100,13 +94,6 @@ export function readServerFlags(args: ParsedArgs): AskedServer {
   });
   const lowerPin = (text: string) => isPin(text.toLowerCase()) ? text.toLowerCase() : undefined;
   const pin = args.read("pin", "64 hex digits", lowerPin);
-  const key = args.text("key");
-  // The fault does not repeat the text, which may be most of a secret.
-  if (key !== undefined && !isKey(key)) args.fault("--key: wanted fxfer_<name>_<43 characters>");
-  const keyFile = args.text("key-file");
-  if (key !== undefined && keyFile !== undefined) {
-    args.fault("--key and --key-file name a key each");
-  }
   const base: AskedServer = {
     host: SETTINGS.get("server.host")!.default as string,
     port: 0,
@@ -114,8 +101,7 @@ export function readServerFlags(args: ParsedArgs): AskedServer {
     portInHost: false,
     tls: args.has("tls") || args.has("pin") || args.has("ca"),
     ca: args.list("ca"),
-    ...omitUndefined({ portFlag: port, pin, key, keyFile, addressFile: args.text("address-file") }),
-    mac: args.has("mac"),
+    ...omitUndefined({ portFlag: port, pin, addressFile: args.text("address-file") }),
   };
   if (base.hostAsked && base.addressFile !== undefined) {
     args.fault("--host and --address-file name a server each");
@@ -124,15 +110,6 @@ export function readServerFlags(args: ParsedArgs): AskedServer {
   if (named === undefined || !("fault" in named)) return withServer(base, named, fault);
   fault(named.fault);
   return base;
-}
-
-function isKey(text: string): boolean {
-  try {
-    parseKey(text);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** Puts a server that was named in the place of the one before. @param fault Called with what contradicts. */
@@ -201,7 +178,9 @@ async function firstThere(servers: readonly AskedServer[]): Promise<AskedServer>
 }
 
 async function readInput(): Promise<string> {
-  if (Deno.stdin.isTerminal()) return prompt("Address:") ?? "";
+  if (Deno.stdin.isTerminal()) {
+    throw localError("read address", undefined, "standard input is a terminal (add < FILE)");
+  }
   return await new Response(Deno.stdin.readable).text();
 }
 
@@ -219,19 +198,13 @@ async function readPrivate(file: string): Promise<string> {
   }
 }
 
-/**
- * The options of `connect` for the server that the user named.
- *
- * @throws {FxferError} `local_io` or `unauthorized` by the files with authorities and keys.
- */
+/** The options of `connect` for the server that the user named. @throws {FxferError} `local_io` by `--ca`. */
 export async function connectOptions(
-  { host: hostname, port, tls, pin, ca, key: text, keyFile, mac }: AskedServer,
-): Promise<Pick<ConnectOptions, "hostname" | "port" | "tls" | "key" | "wantMac">> {
-  const key = text ?? (keyFile && await readKeyFile(keyFile));
-  const proof = omitUndefined({ key, wantMac: mac || undefined });
-  if (!tls) return { hostname, port, ...proof };
+  { host: hostname, port, tls, pin, ca }: AskedServer,
+): Promise<Pick<ConnectOptions, "hostname" | "port" | "tls">> {
+  if (!tls) return { hostname, port };
   const caCerts = await Promise.all(ca.map(readAuthority));
-  return { hostname, port, ...proof, tls: { caCerts, ...omitUndefined({ pin }) } };
+  return { hostname, port, tls: { caCerts, ...omitUndefined({ pin }) } };
 }
 
 async function readAuthority(file: string): Promise<string> {

@@ -79,7 +79,7 @@
  *
  * @module
  */
-export { readCertificates } from "./x509.ts";
+export { type Certificate, readCertificate, readCertificates } from "./x509.ts";
 export {
   certificateFiles,
   checkServerCertificate,

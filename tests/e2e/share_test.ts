@@ -114,6 +114,15 @@ Deno.test({
     });
     assert.equal(late.code, 2);
   }
+  {
+    const { run, address } = await share(at.path, "--once", "--can", "get");
+    const options = { cwd: from.path };
+    assert.equal((await fxfer(["ls", address], options)).code, 4, "not allowed, and no end");
+    const got = await fxfer(["get", "-q", address, "photo.png", "-o", "back.png"], options);
+    assert.deepEqual([got.code, got.err], [0, ""]);
+    assert.equal((await run.ended).code, 0);
+    assert.equal(await Deno.readTextFile(from.join("back.png")), "not really a photo");
+  }
   const { run, address } = await share(at.path, "--for", "500ms");
   const { code, err } = await run.ended;
   assert.equal(code, 0);
@@ -166,9 +175,8 @@ Deno.test("the flags of --share are refused alone and with what they make themse
 
 Deno.test({
   name: "--share works in the sandbox, where its key and certificate last as long as it does",
-  ignore,
+  ignore: ignore || Deno.env.has("FXFER_BIN"), // its permissions are baked in
 }, async () => {
-  if (Deno.env.get("FXFER_BIN")) return; // its permissions are baked in
   await using at = await TempDir.make();
   await using from = await folder();
   const options = { cwd: at.path, flags: FLAGS_W };
@@ -233,9 +241,16 @@ if (findProgram("tshark") !== undefined && !await mayRecord()) {
         cwd: from.path,
       });
       assert.equal(sent.code, 0, sent.err);
+      const listed = await fxfer(["ls", address], { cwd: from.path });
+      assert.match(listed.out, /diary-of-anna\.txt/);
+      const got = await fxfer(["get", "-q", address, "diary-of-anna.txt", "-o", "back.txt"], {
+        cwd: from.path,
+      });
+      assert.equal(got.code, 0, got.err);
+      assert.equal(await Deno.readTextFile(from.join("back.txt")), contents);
       await end(run);
       const size = async () => (await Deno.stat(capture)).size;
-      await until(async () => await size() > 250_000, "all of it is recorded", 15_000);
+      await until(async () => await size() > 400_000, "all of it is recorded", 15_000);
       recorder.kill("SIGINT");
       await reader.cancel();
       await recorder.status;

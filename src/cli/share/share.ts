@@ -13,7 +13,7 @@ import {
   parseKey,
 } from "../../keys/mod.ts";
 import { omitUndefined } from "../../omit_undefined.ts";
-import type { Output } from "../../terminal/mod.ts";
+import { onHangup, type Output } from "../../terminal/mod.ts";
 import { formatDuration } from "../../text.ts";
 import { formatServerUrl, type ServerCertificate } from "../../tls/mod.ts";
 import { localError, readable } from "../local.ts";
@@ -94,22 +94,36 @@ export class Share {
     for (const line of code) out.line(line);
   }
 
-  /** Calls `stop` when the share is over. Until it is disposed of, a timer may run. */
-  watch(events: Events, stop: () => void): Disposable {
+  /**
+   * Calls `stop` when the share is over, also with the terminal that shows its address: it would stay open, and
+   * nobody would see it. Until it is disposed of, a timer may run.
+   */
+  watch(events: Events, { out }: Output, stop: () => void): Disposable {
     const { once, forMs } = this.#asked;
+    const hangup = out.terminal ? onHangup(stop) : undefined;
     const timer = forMs === undefined ? undefined : setTimeout(stop, forMs);
-    // Connections that have stored a file without a session.
+    // Connections without a session on which something was done.
     const busy = new Set<number>();
     const listening = events.subscribe((event) => {
       if (!once) return;
-      if (event.type === "session.closed") stop();
-      else if (event.type === "transfer.stored" && event.session === undefined) {
-        if (event.connection !== undefined) busy.add(event.connection);
-      } else if (event.type === "connection.closed" && busy.has(event.connection)) stop();
+      switch (event.type) {
+        case "transfer.stored":
+        case "file.fetched":
+        case "file.removed":
+          if (event.session === undefined && event.connection !== undefined) {
+            busy.add(event.connection);
+          }
+          return;
+        case "session.closed":
+          return stop();
+        case "connection.closed":
+          if (busy.has(event.connection)) stop();
+      }
     });
     return {
       [Symbol.dispose]() {
         clearTimeout(timer);
+        hangup?.[Symbol.dispose]();
         listening[Symbol.dispose]();
       },
     };
