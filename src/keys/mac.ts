@@ -69,6 +69,7 @@ export function counted(frames: number): Uint8Array {
 /**
  * An HMAC-SHA256 (RFC 2104) whose two hashes have taken in the key already: for each frame they are copied,
  * which takes half the time of an HMAC from its beginning.
+ * @category Keys
  */
 export class MacKey {
   readonly #inner: Hash;
