@@ -111,6 +111,18 @@ Deno.test("a quota is the user's own, over runs and sessions", async () => {
   assert.equal(over.code, 3, over.err);
   assert.match(over.err, /quota/);
   assert.equal((await send(dir, server, "--key-file", "bob.key", "--state", "3")).code, 0);
+  // What is stored counts after a restart as well, although nothing but the files remembers it.
+  await server.stop();
+  await using again = await serve(dir, { args: ["--keys", "fxfer.keys"] });
+  const still = await send(dir, again, "--key-file", "alice.key", "--name", "b", "--state", "4");
+  assert.equal(still.code, 3, still.err);
+  const bigger = await Deno.readTextFile(dir.join("fxfer.keys"));
+  await Deno.writeTextFile(dir.join("fxfer.keys"), bigger.replace("quota=3000000", "quota=6MB"));
+  await again.event("keys.read");
+  assert.equal(
+    (await send(dir, again, "--key-file", "alice.key", "--name", "b", "--state", "5")).code,
+    0,
+  );
 });
 
 Deno.test("what is wrong with keys is one sentence each, exit 4, and nothing starts or is sent", async () => {
