@@ -192,13 +192,13 @@ export async function countStored(
   for (const { name: owner, limits: { bytes, files } } of keys.users()) {
     if (bytes === undefined && files === undefined) continue;
     if ((await ledger.usage(owner, Date.now())).files > 0) continue;
-    for (let after: string | undefined;;) {
-      const query = { owner, limit: PAGE, order: "name" } as const;
-      const page = await catalogue.list({ ...query, ...(after === undefined ? {} : { after }) });
+    let next: string | null = null;
+    do {
+      const after: { after?: string } = next === null ? {} : { after: next };
+      const page = await catalogue.list({ owner, limit: PAGE, order: "name", ...after });
       for (const { path, size } of page.files) await ledger.charge(owner, path, size);
-      if (page.next === null) break;
-      after = page.next;
-    }
+      next = page.next;
+    } while (next !== null);
   }
 }
 

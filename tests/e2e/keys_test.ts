@@ -205,3 +205,21 @@ Deno.test("fxfer key keeps comments, lists no secrets, and refuses a second key"
     assert.equal((await Deno.stat(dir.join("fxfer.keys"))).mode! & 0o777, 0o600);
   }
 });
+
+Deno.test("fxfer conformance --key-file holds a server against the rules of keys and codes", async () => {
+  await using dir = await withKeys(["alice"]);
+  await using server = await serve(dir, {
+    args: ["--keys", "fxfer.keys"],
+    set: { "security.anonymous": "put,get,list,remove" },
+  });
+  const { code, out } = await fxfer(
+    ["conformance", "--json", "--key-file", "alice.key", `127.0.0.1:${server.port}`],
+    { cwd: dir.path },
+  );
+  assert.equal(code, 0, out);
+  const lines = out.trim().split("\n").map((line) => JSON.parse(line));
+  const kept = lines.filter(({ verdict }) => verdict === "kept").map(({ rule }) => rule);
+  for (const rule of ["S-KEY-2", "S-KEY-3", "S-KEY-4", "S-MAC-1"]) {
+    assert.ok(kept.includes(rule), rule);
+  }
+});
