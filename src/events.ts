@@ -99,6 +99,8 @@ export type EventFacts = {
   "session.moved": SessionStep & { address: string; epoch: number };
   /** The time of a detached session is over. */
   "session.expired": SessionStep;
+  /** An operator has ended the session. */
+  "session.revoked": SessionStep;
   /** The session ended: its client disconnected, or wanted a clean start. */
   "session.closed": SessionStep & { files: number; bytes: number; messages: number };
   /** The tombstone of an ended session was removed: its id means nothing any more. */

@@ -231,7 +231,7 @@ async function renewHeld(
  * @param ended The record now.
  */
 export async function removePartial(
-  services: SessionServices,
+  services: Pick<SessionServices, "attachments" | "storage" | "events" | "onStored">,
   record: SessionRecord,
   ended: SessionRecord,
 ): Promise<void> {

@@ -17,7 +17,11 @@ import { connect } from "./connect.ts";
 import { sweepRegularly, watchTakeovers } from "./housekeeping.ts";
 import { abandon, finishPending } from "./open_file.ts";
 import { executed } from "./recovery.ts";
-import { DEFAULT_STATEFUL_OPTIONS, type StatefulOptions } from "./stateful_options.ts";
+import {
+  DEFAULT_STATEFUL_OPTIONS,
+  type StatefulChange,
+  type StatefulOptions,
+} from "./stateful_options.ts";
 import { StoreHealth } from "./store_health.ts";
 import { totalsOf } from "./tell.ts";
 import { transfer } from "./transfer.ts";
@@ -151,6 +155,16 @@ export class StatefulHandler implements RequestHandler, AsyncDisposable {
     } finally {
       await attachments.remove(attachment);
     }
+  }
+
+  /** Changes terms for what comes: sessions that exist keep what was agreed with them. */
+  change(options: StatefulChange): void {
+    Object.assign(this.#services.options, options);
+  }
+
+  /** How many connections of this process hold a session. */
+  get attached(): number {
+    return this.#services.attachments.holders.size;
   }
 
   /** Stops sweeping and closes the files of detached sessions; their bytes and records stay. */

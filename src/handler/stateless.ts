@@ -39,7 +39,7 @@ export interface StatelessOptions extends Telling {
  */
 export class StatelessHandler implements RequestHandler {
   readonly #parts: WholeParts;
-  readonly #terms: { readonly instance: string; readonly maxRequestSize: number };
+  readonly #terms: { readonly instance: string; maxRequestSize: number };
 
   /**
    * Serves from one storage folder.
@@ -50,6 +50,11 @@ export class StatelessHandler implements RequestHandler {
     const { instance = "fxfer", maxRequestSize = DEFAULT_MAX_REQUEST_SIZE, ...rest } = options;
     this.#parts = { storage, events: new Events(), ...rest };
     this.#terms = { instance, maxRequestSize };
+  }
+
+  /** Changes the largest payload of one request, in bytes, for what comes. */
+  set maxRequestSize(bytes: number) {
+    this.#terms.maxRequestSize = bytes;
   }
 
   /** Stores a file, or answers a sign of life. */
@@ -133,7 +138,7 @@ export class StatelessHandler implements RequestHandler {
  */
 export class V1Handler implements RequestHandler {
   readonly #parts: WholeParts;
-  readonly #maxRequestSize: number;
+  #maxRequestSize: number;
 
   /**
    * Serves into one storage folder.
@@ -144,6 +149,11 @@ export class V1Handler implements RequestHandler {
     const { maxRequestSize = DEFAULT_MAX_REQUEST_SIZE, ...rest } = options;
     this.#parts = { storage, events: new Events(), ...rest };
     this.#maxRequestSize = maxRequestSize;
+  }
+
+  /** Changes the largest file, in bytes, for what comes. */
+  set maxRequestSize(bytes: number) {
+    this.#maxRequestSize = bytes;
   }
 
   /** Stores one file. */

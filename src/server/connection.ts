@@ -33,25 +33,8 @@ import type { Arrival } from "./proxy_gate.ts";
 import type { Placed, Readiness } from "./places.ts";
 import { isPeerGone, Reader } from "./reader.ts";
 import { NOTICE, refusalOf, refusedOf } from "./refusal.ts";
+import type { ConnectionSettings, Traffic } from "./settings.ts";
 import { LOOK_FRAMES, LOOK_MS, type Turns } from "./turns.ts";
-
-/** What all connections of one server share. */
-export interface ConnectionSettings {
-  readonly handler: RequestHandler;
-  readonly clocks: ClockLimits;
-  readonly keepaliveMs: number;
-  readonly v1Ack: V1Ack;
-  readonly pools: BufferPools;
-  /** Counts the connections that do not wait for bytes. */
-  readonly workload: { busy: number };
-  /** Where connections wait that have had their turn. */
-  readonly turns: Turns;
-  /** Counts what is read away. */
-  readonly drain: Drain;
-  readonly events: Events;
-  /** Called once, when a connection is closed and its handler was told. */
-  closed(connection: Connection): void;
-}
 
 /** Interruptions that end the request under way with a reply; for all others the peer gets a notice. */
 const ENDS_REQUEST: ReadonlySet<string> = new Set(["stalled", "too_slow", "incomplete"]);
@@ -65,7 +48,7 @@ export class Connection implements ConnectionContext, Placed {
   keepaliveMs: number;
 
   readonly #conn: Deno.TcpConn;
-  readonly #settings: ConnectionSettings;
+  readonly #settings: ConnectionSettings<Connection>;
   readonly #reader: Reader;
   readonly #input: Input;
   readonly #output: Output;
@@ -82,7 +65,7 @@ export class Connection implements ConnectionContext, Placed {
     conn: Deno.TcpConn,
     id: number,
     { address, bytes }: Arrival,
-    settings: ConnectionSettings,
+    settings: ConnectionSettings<Connection>,
     log: Logger,
   ) {
     this.connectionId = id;
@@ -96,6 +79,11 @@ export class Connection implements ConnectionContext, Placed {
     this.#reader = new Reader(conn, this.#output, settings.workload);
     this.#input = new Input(this.#reader, settings.pools);
     if (bytes !== undefined) this.#input.decode(bytes);
+  }
+
+  /** Bytes read and written so far. */
+  get traffic(): Traffic {
+    return { received: this.#reader.received, sent: this.#output.sent };
   }
 
   interrupt(error: FxferError): void {

@@ -24,6 +24,17 @@ export interface Routes {
   readonly v1?: RequestHandler | undefined;
 }
 
+/** Which of its handlers a dispatcher uses. What is off is refused as if there were no handler.
+ * @category Server */
+export interface Offers {
+  /** Requests without a session. @default {true} */
+  readonly stateless: boolean;
+  /** New sessions: sessions that exist go on to their end. @default {true} */
+  readonly sessions: boolean;
+  /** The older wire. @default {true} */
+  readonly v1: boolean;
+}
+
 /**
  * Hands each request to the handler of its version and mode. {@linkcode serve} has one inside.
  *
@@ -50,6 +61,8 @@ export interface Routes {
 export class Dispatcher implements RequestHandler {
   readonly #routes: Routes;
   readonly #fallback: FallbackTerms;
+  /** What is on at this moment. */
+  offers: Offers = { stateless: true, sessions: true, v1: true };
 
   /** Chooses among handlers, which the caller disposes of. @param fallback For clients that allow one. */
   constructor(routes: Routes, fallback: FallbackTerms) {
@@ -61,7 +74,7 @@ export class Dispatcher implements RequestHandler {
   handle(request: Request, context: ConnectionContext): Reply | Promise<Reply> {
     if (request.version === 1) {
       const handler = this.#routes.v1;
-      if (handler !== undefined) return handler.handle(request, context);
+      if (handler !== undefined && this.offers.v1) return handler.handle(request, context);
       // S-VER-4: no silent downgrade.
       const error = new FxferError("unsupported_version", "Cannot serve version 1: it is off", {
         fields: { supported: ["2.0"] },
@@ -71,13 +84,15 @@ export class Dispatcher implements RequestHandler {
     }
     const { frame } = request;
     if (frame.refusal !== undefined) throw frame.refusal;
-    const handler = this.#routes[frame.header.session.mode];
-    if (handler !== undefined) return handler.handle(request, context);
-    const error = new FxferError(
-      "mode_not_allowed",
-      `Cannot serve frame: ${frame.header.session.mode} mode is off`,
-    );
-    if (frame.action !== "connect" || this.#routes.stateless === undefined) throw error;
+    const { mode, id } = frame.header.session;
+    const handler = this.#routes[mode];
+    const isOn = mode === "stateless"
+      ? this.offers.stateless
+      : this.offers.sessions || frame.action !== "connect" || id !== null;
+    if (handler !== undefined && isOn) return handler.handle(request, context);
+    const error = new FxferError("mode_not_allowed", `Cannot serve frame: ${mode} mode is off`);
+    const fallsBack = this.#routes.stateless !== undefined && this.offers.stateless;
+    if (frame.action !== "connect" || !fallsBack) throw error;
     return degrade(this.#fallback, frame.data, context, error);
   }
 

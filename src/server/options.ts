@@ -4,6 +4,7 @@ import {
   type ConnectionContext,
   DEFAULT_STATEFUL_OPTIONS,
   type RequestHandler,
+  type StatefulChange,
   type StatefulOptions,
   type Stored,
   type Telling,
@@ -19,7 +20,7 @@ import type { RateLimits } from "./limiter.ts";
 import type { V1Ack } from "./output.ts";
 import type { DegradeAbove } from "./overload.ts";
 import type { ProxyOptions } from "./proxy_gate.ts";
-import type { ConnectionCount } from "./server.ts";
+import type { ConnectionCount } from "./settings.ts";
 
 /** A request whose payload is still unread.
  * @category Server */
@@ -132,6 +133,32 @@ export interface ServeOptions {
   readonly events?: Events;
   /** Stops the server gracefully when aborted. */
   readonly signal?: AbortSignal;
+}
+
+/**
+ * What can change while a server runs; what is absent stays as it is. A mode with sessions needs a store,
+ * and sessions that exist go on to their end in every mode.
+ * @category Server
+ */
+export interface ServeChange extends
+  Pick<
+    ServeOptions,
+    | "mode"
+    | "maxConnections"
+    | "drainTimeoutMs"
+    | "clocks"
+    | "rate"
+    | "maxRequestSize"
+    | "degradeAbove"
+    | "v1"
+  > {
+  /** Takes the place of all limits of one address; `{}` for none. */
+  readonly perAddress?: ServeOptions["perAddress"];
+  /** Terms of sessions that begin from now on; quotas and limits also of those that exist. */
+  readonly stateful?: Omit<
+    StatefulChange,
+    "maxRequestSize" | "maxSessionsPerAddress" | "offersStateless"
+  >;
 }
 
 /** The default clocks of a connection.

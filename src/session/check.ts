@@ -94,6 +94,7 @@ const RECORD: Readonly<Record<keyof SessionRecord, Check>> = {
   filesTransferred: count,
   clock: orAbsent(text),
   moved: orAbsent(all(MOVED)),
+  revoked: orAbsent((value) => value === true),
   principal: orAbsent(matches(/^(token|address)$/)),
 };
 

@@ -33,6 +33,7 @@ const WORDS: { readonly [K in SessionEvent]: (event: ServerEvent<K>) => string }
     `${moved} has the session: this connection saves nothing more`,
   "session.moved": ({ address }) => `it was exported to ${address}`,
   "session.expired": () => "its time is over",
+  "session.revoked": () => "an operator has ended it",
   "session.closed": ({ files, bytes, messages }) =>
     `closed: ${files} files, ${bytes} bytes, ${messages} messages`,
   "session.forgotten": () => "the tombstone is gone: the id is unknown",

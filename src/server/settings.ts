@@ -1,0 +1,84 @@
+/** How a server treats its connections, and what the connections of one server share. @module */
+import type { Events } from "../events.ts";
+import type { RequestHandler } from "../handler/mod.ts";
+import type { BufferPools } from "./buffers.ts";
+import type { ClockLimits } from "./clocks.ts";
+import type { Drain } from "./drain.ts";
+import type { RateLimiter } from "./limiter.ts";
+import type { V1Ack } from "./output.ts";
+import type { ProxyGate } from "./proxy_gate.ts";
+import type { Turns } from "./turns.ts";
+
+/**
+ * Counts the open connections of servers that listen on one port, so that `maxConnections` holds for
+ * all of them together. Two servers that accept at the same instant may both take the last place.
+ * @category Server
+ */
+export interface ConnectionCount {
+  /** Open connections of all servers. */
+  readonly total: number;
+  /** Says that this server has one more, or one less. */
+  add(change: 1 | -1): void;
+}
+
+/** How a server treats its connections.
+ * @category Server */
+export interface ServerSettings {
+  /** Open connections at most. */
+  readonly maxConnections: number;
+  /** Absent: `maxConnections` is this server's own. */
+  readonly count?: ConnectionCount | undefined;
+  /** How long payloads under way may go on after a stop, in milliseconds. */
+  readonly drainTimeoutMs: number;
+  /** Keep-alive of connections that agree on nothing else, in milliseconds. */
+  readonly keepaliveMs: number;
+  /** How long a connection may be silent or slow. */
+  readonly clocks: ClockLimits;
+  /** Open connections of one address, in IPv6 of one /64, at most. @default no limit but `maxConnections` */
+  readonly maxPerAddress?: number | undefined;
+  /** When a v1 client is told about its files. */
+  readonly v1Ack: V1Ack;
+  /** Absent: no rate limits. */
+  readonly limiter?: RateLimiter | undefined;
+  /** Absent: no address may speak the PROXY protocol. */
+  readonly proxy?: ProxyGate | undefined;
+  /** Where events are told. @default nowhere */
+  readonly events?: Events;
+}
+
+/** The settings that can change while a server runs.
+ * @category Server */
+export type ServerChange = Partial<
+  Pick<
+    ServerSettings,
+    "maxConnections" | "maxPerAddress" | "drainTimeoutMs" | "keepaliveMs" | "clocks" | "limiter"
+  >
+>;
+
+/** Bytes that were read from clients and written to them.
+ * @category Server */
+export interface Traffic {
+  /** Bytes read. */
+  readonly received: number;
+  /** Bytes written. */
+  readonly sent: number;
+}
+
+/** What all connections of one server share. */
+export interface ConnectionSettings<Connection> {
+  readonly handler: RequestHandler;
+  /** Changes while the server runs, as the keep-alive of new connections does. */
+  clocks: ClockLimits;
+  keepaliveMs: number;
+  readonly v1Ack: V1Ack;
+  readonly pools: BufferPools;
+  /** Counts the connections that do not wait for bytes. */
+  readonly workload: { busy: number };
+  /** Where connections wait that have had their turn. */
+  readonly turns: Turns;
+  /** Counts what is read away. */
+  readonly drain: Drain;
+  readonly events: Events;
+  /** Called once, when a connection is closed and its handler was told. */
+  closed(connection: Connection): void;
+}
