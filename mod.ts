@@ -57,6 +57,7 @@ export {
   type LogFields,
   type Logger,
   type LogLevel,
+  type LogThreshold,
   silentLogger,
 } from "./src/log.ts";
 export {

@@ -144,6 +144,10 @@ export type EventFacts = {
     sessions?: string;
     workers?: number;
   };
+  /** Settings have changed while the server runs; `restart` are those whose new values wait for a restart. */
+  "settings.changed": { changed: readonly string[]; restart?: readonly string[] };
+  /** The configuration was read again and has faults: nothing has changed. */
+  "settings.refused": { reason: string };
   /** The program was told to stop by a signal. */
   "server.signal": { signal: string };
   /** A server takes no more connections, and has this many to end. */
@@ -152,6 +156,8 @@ export type EventFacts = {
   "server.stopped": unknown;
   /** The health listener takes connections. */
   "health.listening": { hostname: string; port: number };
+  /** The door for operators is open; `token` tells whether it asks for one. */
+  "admin.listening": { hostname: string; port: number; token: boolean };
   /** A worker listens for the first time. */
   "worker.started": { worker: number };
   /** A worker that had died listens again. */

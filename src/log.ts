@@ -51,19 +51,26 @@ export interface LogEvent {
   readonly fields: LogFields;
 }
 
+/** Above which level a logger keeps events; a program may change it while it runs.
+ * @category Events */
+export interface LogThreshold {
+  /** The least serious level that is kept. */
+  level: LogLevel;
+}
+
 class SinkLogger implements Logger {
   readonly #sink: (event: LogEvent) => void;
-  readonly #level: LogLevel;
+  readonly #threshold: LogThreshold;
   readonly #fields: LogFields;
 
-  constructor(sink: (event: LogEvent) => void, level: LogLevel, fields: LogFields) {
+  constructor(sink: (event: LogEvent) => void, threshold: LogThreshold, fields: LogFields) {
     this.#sink = sink;
-    this.#level = level;
+    this.#threshold = threshold;
     this.#fields = fields;
   }
 
   enabled(level: LogLevel): boolean {
-    return ORDER[level] >= ORDER[this.#level];
+    return ORDER[level] >= ORDER[this.#threshold.level];
   }
   #emit(level: LogLevel, event: string, fields: LogFields | undefined): void {
     if (!this.enabled(level)) return;
@@ -83,14 +90,20 @@ class SinkLogger implements Logger {
     this.#emit("error", event, fields);
   }
   child(fields: LogFields): Logger {
-    return new SinkLogger(this.#sink, this.#level, { ...this.#fields, ...fields });
+    return new SinkLogger(this.#sink, this.#threshold, { ...this.#fields, ...fields });
   }
 }
 
-/** A logger that hands each event at or above `level` to `sink`, in order; `sink` must not throw.
- * @category Events */
-export function createLogger(sink: (event: LogEvent) => void, level: LogLevel = "info"): Logger {
-  return new SinkLogger(sink, level, {});
+/**
+ * A logger that hands each event at or above a level to `sink`, in order; `sink` must not throw. The level
+ * of a {@linkcode LogThreshold} may change later, for this logger and its children.
+ * @category Events
+ */
+export function createLogger(
+  sink: (event: LogEvent) => void,
+  level: LogLevel | LogThreshold = "info",
+): Logger {
+  return new SinkLogger(sink, typeof level === "string" ? { level } : level, {});
 }
 
 /** A logger that drops everything: the library's default.
@@ -136,6 +149,7 @@ const LEVELS: Readonly<Partial<Record<EventType, LogLevel>>> = {
   "transfer.dropped": "debug",
   "limit.reached": "debug",
   "store.lost": "warn",
+  "settings.refused": "warn",
   "server.degraded": "warn",
   "worker.started": "debug",
   "worker.died": "error",

@@ -6,5 +6,7 @@
  */
 export { keepServing } from "./guard.ts";
 export { announce, listen, listenForHealth } from "./listening.ts";
+export { freeSpace, openDoor, readToken, wantsDoor } from "./operators.ts";
 export { openParts, openSessions, serveOptions, type Sessions } from "./parts.ts";
+export { RunningSettings } from "./running_settings.ts";
 export { serveWorkers, workerCount } from "./workers/parent.ts";

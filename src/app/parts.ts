@@ -65,7 +65,7 @@ export async function openSessions(config: Config, log: Logger): Promise<Session
 }
 
 /** Opens the storage, and the session store unless the mode is `stateless`. */
-async function openStorageAndStore(
+export async function openStorageAndStore(
   config: Config,
   log: Logger,
   options: Pick<DiskStorageOptions, "budget" | "budgetLedger"> = {},

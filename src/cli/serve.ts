@@ -2,11 +2,17 @@
 import { Readiness } from "../admin/mod.ts";
 import {
   announce,
+  freeSpace,
   keepServing,
   listen,
   listenForHealth,
+  openDoor,
   openParts,
+  readToken,
+  RunningSettings,
+  serveOptions,
   serveWorkers,
+  wantsDoor,
   workerCount,
 } from "../app/mod.ts";
 import { loadConfig, type LoadOptions } from "../config/mod.ts";
@@ -18,6 +24,7 @@ import { traceEvents } from "../trace/mod.ts";
 import type { CommandSpec, ParsedArgs } from "./args.ts";
 import type { Command } from "./command.ts";
 import { CONFIG_OPTIONS, loadOptions } from "./config_flags.ts";
+import { FXFER_VERSION } from "./version.ts";
 
 export const SERVE: CommandSpec = {
   name: "serve",
@@ -46,13 +53,19 @@ export function serveLoadOptions(args: ParsedArgs): LoadOptions {
 export const SERVE_COMMAND: Command = { spec: SERVE, run: runServe };
 
 async function runServe(args: ParsedArgs, output: Output): Promise<number> {
+  const load = async () => (await loadConfig(serveLoadOptions(args))).config;
   const { config, notes } = await loadConfig(serveLoadOptions(args));
   const { level, format } = config.logging;
   const sink = logSink(output.err, format);
-  const log = createLogger(sink, level);
+  const threshold = { level };
+  const log = createLogger(sink, threshold);
   for (const note of notes) log.info("config.note", { note });
   using _guard = keepServing(log);
-  using _hangup = onHangup(() => reopenLog(output, log));
+  let settings: RunningSettings | undefined;
+  using _hangup = onHangup(() => {
+    reopenLog(output, log);
+    void settings?.reload();
+  });
   const events = new Events((cause) => log.error("listener.failed", { cause }));
   logEvents(events, log);
   // --quiet does not hide the trace: it was asked for.
@@ -63,16 +76,45 @@ async function runServe(args: ParsedArgs, output: Output): Promise<number> {
     const machine = { os: Deno.build.os, cores: navigator.hardwareConcurrency };
     const workers = workerCount(config, machine);
     if (workers > 1) {
-      return await serveWorkers({ config, workers, trace, sink, log, events, output });
+      return await serveWorkers({
+        ...{ config, workers, trace, sink, log, threshold, events, output, load },
+        version: FXFER_VERSION,
+        onSettings: (running) => settings = running,
+      });
     }
   }
+  const token = wantsDoor(config) ? await readToken(config) : undefined;
   await using parts = await openParts(config, log, events);
   const { host, port } = config.server;
-  await using server = listen(host, port, () => serve(parts.options));
+  const operate = wantsDoor(config) ? await import("../operate/mod.ts") : undefined;
+  using tally = operate && new operate.Tally();
+  const options = operate && tally ? operate.counted(parts.options, tally) : parts.options;
+  await using server = listen(host, port, () => serve(options));
   const { storage, store } = parts.options;
+  settings = new RunningSettings({
+    ...{ config, load, events },
+    sessions: store !== undefined,
+    apply(config) {
+      threshold.level = config.logging.level;
+      server.reconfigure(serveOptions(config));
+    },
+  });
   const readiness = new Readiness({ server, storage, store }, log);
   await using _health = listenForHealth(config, events, readiness, log);
   const { label: tier, durability } = storage;
+  await using doors = new AsyncDisposableStack();
+  if (tally !== undefined) {
+    tally.server = server;
+    const plant = {
+      ...{ version: FXFER_VERSION, log, events, readiness, settings, store, storage, workers: 1 },
+      samples: () => Promise.resolve([tally.sample()]),
+      watch: () => {},
+      used: () => tally.usage?.().used ?? 0,
+      free: await freeSpace(config.storage.path, log),
+      drain: () => void server.shutdown(),
+    };
+    doors.use(await openDoor(config, token, plant, events));
+  }
   announce({ ...server.addr, tier, durability }, config, events, log, output);
   using _signals = onStop((signal) => {
     events.emit({ type: "server.signal", signal });

@@ -11,7 +11,7 @@ import { parseRedisUrl } from "./redis_url.ts";
 export type Range = readonly [min: number, max?: number];
 
 /** The sorts of text that the table names. */
-export type TextName = "host" | "folder" | "file_name" | "redis_url";
+export type TextName = "host" | "file" | "folder" | "file_name" | "redis_url";
 
 /** The values that a row of the table allows: some words, values of one other sort, or both. */
 export interface Values {
@@ -23,7 +23,7 @@ export interface Values {
   readonly bytes?: Range;
   readonly text?: TextName;
   /** As text, the items stand between commas. */
-  readonly list?: "networks";
+  readonly list?: "networks" | "hosts";
 }
 
 /** Reads values of one sort. */
@@ -73,7 +73,7 @@ function readerBesideWords({ integer, seconds, bytes, text, list }: Values): Rea
   if (bytes !== undefined) {
     return numbers("bytes", bytes, readBytes, ', for example 65536, "64k" or "10MiB"');
   }
-  return list === undefined ? text && TEXTS[text] : NETWORKS;
+  return list === undefined ? text && TEXTS[text] : LISTS[list];
 }
 
 /** `on` or `off`; true and false count as these words, because YAML 1.1 reads the words so. */
@@ -144,6 +144,7 @@ const TEXTS: Readonly<Record<TextName, Reader>> = {
     brief: "an IP address or a host name",
     read: (raw) => typeof raw === "string" ? parseHost(raw) : undefined,
   },
+  file: text("a file", (text) => text.trim() !== "" && !text.includes("\0")),
   folder: text("a folder", (text) => text.trim() !== "" && !text.includes("\0")),
   file_name: text(
     "a plain file name of letters, digits, dot, dash and underscore",
@@ -156,15 +157,25 @@ const TEXTS: Readonly<Record<TextName, Reader>> = {
   },
 };
 
-const NETWORKS: Reader = {
-  brief: "a list of IP addresses or networks such as 10.0.0.0/8",
-  example: ", for example [127.0.0.1, 10.0.0.0/8]",
+/** Reads lists of which each item is what `accepts` gives anything true for. */
+const list = (brief: string, example: string, accepts: (item: string) => unknown): Reader => ({
+  brief,
+  example: `, for example ${example}`,
   read(raw) {
     const items: unknown = typeof raw === "string"
       ? raw.split(",").map((text) => text.trim()).filter((text) => text !== "")
       : raw;
     const valid = Array.isArray(items) &&
-      items.every((item) => typeof item === "string" && parseNetwork(item));
+      items.every((item) => typeof item === "string" && accepts(item));
     return valid ? Object.freeze([...items]) : undefined;
   },
-};
+});
+
+const LISTS = {
+  networks: list(
+    "a list of IP addresses or networks such as 10.0.0.0/8",
+    "[127.0.0.1, 10.0.0.0/8]",
+    parseNetwork,
+  ),
+  hosts: list("a list of host names", "[files.example.org]", parseHost),
+} as const;

@@ -10,31 +10,27 @@
  * @module
  */
 import { FxferError } from "../errors.ts";
-import type { Events } from "../events.ts";
-import type { ConnectionContext, Reply, Request, RequestHandler } from "../handler/mod.ts";
+import type { ConnectionContext, Reply, Request } from "../handler/mod.ts";
 import type { Logger } from "../log.ts";
 import { omitUndefined } from "../omit_undefined.ts";
 import { encodeReply, type ReplyBody, type ReplyHeader } from "../protocol/mod.ts";
 import { LATE, within } from "../within.ts";
-import type { BufferPools } from "./buffers.ts";
 import {
   BETWEEN_FRAMES_MS,
-  type ClockLimits,
   expiredClock,
   GOODBYE_MS,
   RATE_WINDOW_MS,
   STUCK_MS,
   TAKEOVER_GRACE_MS,
 } from "./clocks.ts";
-import type { Drain } from "./drain.ts";
 import { type Head, Input } from "./input.ts";
-import { Output, type V1Ack, V1Results } from "./output.ts";
+import { Output, V1Results } from "./output.ts";
 import type { Arrival } from "./proxy_gate.ts";
 import type { Placed, Readiness } from "./places.ts";
 import { isPeerGone, Reader } from "./reader.ts";
 import { NOTICE, refusalOf, refusedOf } from "./refusal.ts";
 import type { ConnectionSettings, Traffic } from "./settings.ts";
-import { LOOK_FRAMES, LOOK_MS, type Turns } from "./turns.ts";
+import { LOOK_FRAMES, LOOK_MS } from "./turns.ts";
 
 /** Interruptions that end the request under way with a reply; for all others the peer gets a notice. */
 const ENDS_REQUEST: ReadonlySet<string> = new Set(["stalled", "too_slow", "incomplete"]);

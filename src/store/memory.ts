@@ -102,7 +102,12 @@ export class MemorySessionStore implements SessionStore {
   /** Calls `listener` for each announcement until disposed of. */
   watch(listener: TakeoverListener): TakeoverWatch {
     this.#listeners.add(listener);
-    return { [Symbol.asyncDispose]: async () => void this.#listeners.delete(listener) };
+    return {
+      [Symbol.asyncDispose]: () => {
+        this.#listeners.delete(listener);
+        return Promise.resolve();
+      },
+    };
   }
 
   /** Forgets everything. */

@@ -58,12 +58,18 @@ function stateOf({ from, to }: Partial<SessionStep>): string {
   return from === to ? to : `${from} → ${to}`;
 }
 
+/** What an event says in words; undefined if it belongs to no session. */
+export function sentenceOf(event: ServerEvent): string | undefined {
+  const words = (WORDS as Record<string, (event: ServerEvent) => string>)[event.type];
+  return (event as Partial<SessionStep>).session === undefined ? undefined : words?.(event);
+}
+
 /** Writes one line, `session.step`, for each step of a session, until disposed. */
 export function traceEvents(events: Events, log: Logger): Disposable {
   return events.subscribe((event) => {
     const { session, rule, worker, ...step } = event as ServerEvent & Partial<SessionStep>;
     if (session === undefined) return;
-    const words = (WORDS as Record<string, (event: ServerEvent) => string>)[event.type]!(event);
+    const words = sentenceOf(event);
     const state = stateOf(step);
     log.info("session.step", { ...omitUndefined({ worker }), session, state, rule, step: words });
   }, (type) => type in WORDS);

@@ -47,6 +47,7 @@ Deno.test("parseConfig() gives every default the goal names", pure, () => {
     },
     security: { ip_binding: "strict" },
     versions: { v1: "on", v1_ack: "eof" },
+    admin: { host: "127.0.0.1", port: "off", token_file: "none", names: [] },
     logging: { level: "info", format: "text" },
   });
 });

@@ -13,11 +13,14 @@
 import type { Config } from "../../config/mod.ts";
 import { FxferError } from "../../errors.ts";
 import type { Events } from "../../events.ts";
-import type { LogEvent, Logger } from "../../log.ts";
+import type { LogEvent, Logger, LogThreshold } from "../../log.ts";
 import { onStop, type Output } from "../../terminal/mod.ts";
 import { announce, listen, listenForHealth } from "../listening.ts";
+import { freeSpace, openDoor, readToken, wantsDoor } from "../operators.ts";
+import { openStorageAndStore } from "../parts.ts";
+import { RunningSettings } from "../running_settings.ts";
 import { Pool, type WorkerEvents, type WorkerHandle } from "./pool.ts";
-import { createSharedMemory, reclaim } from "./shared_memory.ts";
+import { createSharedMemory, reclaim, usedBytes } from "./shared_memory.ts";
 import { type StartWorker, WORKER_MODULE } from "./worker.ts";
 
 /** Besides the drain time, a stop may take this long: workers need it to close their connections. */
@@ -30,6 +33,13 @@ export interface ParentOptions {
   readonly workers: number;
   /** Whether the workers tell all events, and not only those that the log has lines for. */
   readonly trace: boolean;
+  readonly threshold: LogThreshold;
+  /** The version of the program, for operators. */
+  readonly version: string;
+  /** Reads file and flags again. */
+  readonly load: () => Promise<Config>;
+  /** Is given what reads the settings again, to be called at a hangup. */
+  readonly onSettings: (settings: RunningSettings) => void;
   readonly sink: (event: LogEvent) => void;
   readonly log: Logger;
   /** Where the events of the parent and of the workers are told. */
@@ -41,6 +51,7 @@ export interface ParentOptions {
 export async function serveWorkers(options: ParentOptions): Promise<number> {
   const { config, workers, trace: allEvents, sink, log, events, output } = options;
   await mustReadItself();
+  const token = wantsDoor(config) ? await readToken(config) : undefined;
   const { host: hostname, port: wanted, drain_timeout } = config.server;
   // A free port is held until the workers listen, so that no other program gets it meanwhile.
   using held = wanted === 0
@@ -48,16 +59,34 @@ export async function serveWorkers(options: ParentOptions): Promise<number> {
     : await checkPort(hostname, wanted);
   const port = held?.addr.port ?? wanted;
   const shared = createSharedMemory(workers);
-  const start = { type: "start", config: configOfWorker(config, port, workers) } as const;
+  const counts = wantsDoor(config);
+  let start = {
+    type: "start" as const,
+    config: configOfWorker(config, port, workers),
+    allEvents,
+    counts,
+    shared,
+  };
   const pool = new Pool({
     workers,
-    spawn: (worker, life) =>
-      spawnWorker(WORKER_MODULE, { ...start, worker, allEvents, shared }, life),
+    spawn: (worker, life) => spawnWorker(WORKER_MODULE, { ...start, worker }, life),
     reclaim: (worker) => reclaim(shared, worker),
     sink,
     events,
     stopMs: drain_timeout * 1000 + GOODBYE_MS,
   });
+  const settings = new RunningSettings({
+    config,
+    sessions: config.server.mode !== "stateless",
+    load: options.load,
+    events,
+    apply(config) {
+      options.threshold.level = config.logging.level;
+      start = { ...start, config: configOfWorker(config, port, workers) };
+      pool.tell({ type: "settings", config: start.config });
+    },
+  });
+  options.onSettings(settings);
   using _signals = onStop((signal) => {
     events.emit({ type: "server.signal", signal });
     pool.stop();
@@ -67,6 +96,23 @@ export async function serveWorkers(options: ParentOptions): Promise<number> {
     held?.close();
     if (listening === undefined) return 0; // told to stop before it had begun
     await using _health = listenForHealth(config, events, pool, log);
+    await using opened = new AsyncDisposableStack();
+    if (counts) {
+      const { storage, store } = opened.use(await openStorageAndStore(config, log));
+      const plant = {
+        ...{ version: options.version, log, events, settings, storage, store, workers },
+        readiness: pool,
+        samples: () => pool.samples(),
+        watch(on: boolean) {
+          start = { ...start, allEvents: allEvents || on };
+          pool.tell({ type: "watch", allEvents: start.allEvents });
+        },
+        used: () => usedBytes(shared),
+        free: await freeSpace(config.storage.path, log),
+        drain: () => pool.stop(),
+      };
+      opened.use(await openDoor(config, token, plant, events));
+    }
     announce({ ...listening, port, workers }, config, events, log, output);
     if (listening.uploadIdsApart === true) {
       // S-TRF-9 in part: what another worker has stored cannot be read here.

@@ -12,7 +12,8 @@ import { createLogger, describeError, isLogged, type LogEvent } from "../../log.
 import { serve } from "../../server/mod.ts";
 import { keepServing } from "../guard.ts";
 import { listen } from "../listening.ts";
-import { openParts } from "../parts.ts";
+import type { Sample, Tally } from "../../operate/mod.ts";
+import { openParts, serveOptions } from "../parts.ts";
 import { SharedBudgetLedger, SharedConnectionCount, type SharedMemory } from "./shared_memory.ts";
 
 /** The address of this module. As the parent imports it, `deno compile` sees the module and embeds it. */
@@ -27,6 +28,8 @@ export interface StartWorker {
   readonly config: Config;
   /** Whether the parent wants all events, or only those that the level of the log lets through. */
   readonly allEvents: boolean;
+  /** Whether the worker counts what it does, for operators. */
+  readonly counts: boolean;
   readonly shared: SharedMemory;
 }
 
@@ -35,6 +38,12 @@ export type ToWorker =
   | StartWorker
   /** Asks whether the worker is ready; answered by `checked`. */
   | { readonly type: "check"; readonly check: number }
+  /** Asks what the worker has counted; answered by `sampled`. */
+  | { readonly type: "sample"; readonly check: number }
+  /** Changes the settings to those of this configuration, which was checked. */
+  | { readonly type: "settings"; readonly config: Config }
+  /** Says whether all events are wanted from now on. */
+  | { readonly type: "watch"; readonly allEvents: boolean }
   /** Tells the worker to stop gracefully (S-DRN-1); answered by `stopped`. */
   | { readonly type: "stop" };
 
@@ -54,6 +63,7 @@ export type FromWorker =
   /** A line of the log that no event has caused. */
   | { readonly type: "log"; readonly event: LogEvent }
   | { readonly type: "checked"; readonly check: number; readonly state: ReadyState }
+  | { readonly type: "sampled"; readonly check: number; readonly sample: Sample | undefined }
   | { readonly type: "stopped" };
 
 /** The global scope of a worker thread, which is absent from the types of the main thread. */
@@ -65,6 +75,9 @@ interface WorkerScope {
 /** A worker that has started; its disposal stops it gracefully. */
 interface Running extends AsyncDisposable {
   readonly readiness: Readiness;
+  readonly tally: Tally | undefined;
+  change(config: Config): void;
+  watch(allEvents: boolean): void;
 }
 
 function answerParent(scope: WorkerScope): void {
@@ -81,6 +94,17 @@ function answerParent(scope: WorkerScope): void {
         scope.postMessage({ type: "checked", check: message.check, state });
         break;
       }
+      case "sample": {
+        const sample = (await running)?.tally?.sample();
+        scope.postMessage({ type: "sampled", check: message.check, sample });
+        break;
+      }
+      case "settings":
+        (await running)?.change(message.config);
+        break;
+      case "watch":
+        (await running)?.watch(message.allEvents);
+        break;
       case "stop":
         await (await running)?.[Symbol.asyncDispose]();
         scope.postMessage({ type: "stopped" });
@@ -91,12 +115,12 @@ function answerParent(scope: WorkerScope): void {
 }
 
 async function start(
-  { worker, config, allEvents, shared }: StartWorker,
+  { worker, config, allEvents: all, counts, shared }: StartWorker,
   scope: WorkerScope,
 ): Promise<Running | undefined> {
-  const log = createLogger((event) => postLine(scope, event), config.logging.level).child({
-    worker,
-  });
+  const threshold = { level: config.logging.level };
+  const log = createLogger((event) => postLine(scope, event), threshold).child({ worker });
+  let allEvents = all;
   const events = new Events((cause) => log.error("listener.failed", { cause }));
   events.subscribe(
     (event) => scope.postMessage({ type: "event", event }),
@@ -110,15 +134,29 @@ async function start(
     opened.use(keepServing(log));
     const { host, port } = config.server;
     const connectionCount = new SharedConnectionCount(shared, worker);
-    const options = { ...parts.options, reusePort: true, connectionCount };
+    const wanted = { ...parts.options, reusePort: true, connectionCount };
+    const counting = counts ? await import("../../operate/mod.ts") : undefined;
+    const tally = counting && opened.use(new counting.Tally());
+    const options = counting && tally ? counting.counted(wanted, tally) : wanted;
     const server = opened.use(listen(host, port, () => serve(options)));
+    if (tally !== undefined) tally.server = server;
     const { hostname } = server.addr;
     const { storage, store } = options;
     const { label: tier, durability } = storage;
     const uploadIdsApart = storage.refresh === undefined;
     scope.postMessage({ type: "listening", hostname, tier, durability, uploadIdsApart });
     const readiness = new Readiness({ server, storage, store }, log);
-    return Object.assign(opened.move(), { readiness });
+    return Object.assign(opened.move(), {
+      readiness,
+      tally,
+      change(config: Config) {
+        threshold.level = config.logging.level;
+        server.reconfigure(serveOptions(config));
+      },
+      watch(on: boolean) {
+        allEvents = on || all;
+      },
+    });
   } catch (error) {
     if (!(error instanceof FxferError)) throw error;
     scope.postMessage({ type: "refused", code: error.code, message: error.message });

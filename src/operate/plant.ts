@@ -1,0 +1,46 @@
+/** What the door needs of the process that it belongs to. @module */
+import type { Readiness } from "../admin/mod.ts";
+import type { Config } from "../config/mod.ts";
+import type { Events } from "../events.ts";
+import type { Logger } from "../log.ts";
+import type { FileStorage } from "../storage/mod.ts";
+import type { SessionStore } from "../store/mod.ts";
+import type { Sample } from "./tally.ts";
+
+/** The settings of a running server. */
+export interface LiveSettings {
+  /** The configuration that holds at this moment. */
+  readonly current: Config;
+  /**
+   * Changes settings by their paths, all or none.
+   *
+   * @returns The paths whose values are other ones now.
+   * @throws {FxferError} `config_invalid` with every fault.
+   */
+  patch(changes: Readonly<Record<string, unknown>>): Promise<readonly string[]>;
+}
+
+/** One server, or several workers that are one server, as the door sees it. */
+export interface Plant {
+  /** The version of the program. */
+  readonly version: string;
+  readonly log: Logger;
+  readonly events: Events;
+  readonly readiness: Pick<Readiness, "check">;
+  readonly settings: LiveSettings;
+  /** Absent where the server keeps no sessions. */
+  readonly store?: SessionStore | undefined;
+  readonly storage: FileStorage;
+  /** How many threads serve. */
+  readonly workers: number;
+  /** What each of them has counted. */
+  samples(): Promise<readonly Sample[]>;
+  /** Whether somebody listens to all events, so that workers tell all of theirs. */
+  watch(on: boolean): void;
+  /** Bytes of stored files in all; absent where nobody counts them. */
+  readonly used?: (() => number) | undefined;
+  /** Bytes free on the disk of the storage; absent where the process may not ask. */
+  readonly free?: (() => number) | undefined;
+  /** Begins a graceful stop (S-DRN-1). */
+  drain(): void;
+}
