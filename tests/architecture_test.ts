@@ -36,7 +36,8 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   trace: [],
   terminal: [],
   redis: ["config", "?store"],
-  app: ["config", "server", "storage", "store", "redis", "admin", "terminal"],
+  operate: ["admin", "config", "session", "handler", "server", "trace", "?store", "?storage"],
+  app: ["config", "server", "storage", "store", "redis", "admin", "operate", "terminal"],
 };
 
 /** These may import every folder: they are commands, made of all the rest. */

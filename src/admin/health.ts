@@ -1,6 +1,6 @@
 /** The health port: a listener of its own that answers two questions by HTTP. @module */
-import { type HttpAnswer, HttpServer, PROBE_LIMITS } from "./http.ts";
-import type { HttpRequest } from "./http_request.ts";
+import { HttpServer, PROBE_LIMITS } from "./http.ts";
+import type { HttpAnswer, HttpRequest } from "./http_request.ts";
 import { type Logger, silentLogger } from "../log.ts";
 import type { Readiness } from "./readiness.ts";
 

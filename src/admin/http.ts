@@ -11,19 +11,14 @@
  */
 import { acceptEach } from "../accept.ts";
 import { type Logger, silentLogger } from "../log.ts";
-import { HttpFault, readHead, readRequest } from "./http_request.ts";
-import type { HttpRequest } from "./http_request.ts";
+import {
+  type HttpAnswer,
+  HttpFault,
+  type HttpRequest,
+  readHead,
+  readRequest,
+} from "./http_request.ts";
 import { LATE, within } from "../within.ts";
-
-/** An answer. */
-export interface HttpAnswer {
-  /** Such as 200. */
-  readonly status: number;
-  /** Header fields by their names in lower case. */
-  readonly headers?: Readonly<Record<string, string>>;
-  /** Sent whole, or piece by piece as they come; absent for none. */
-  readonly body?: string | Uint8Array | AsyncIterable<Uint8Array>;
-}
 
 /** Answers a request. An error that it throws is answered 500 and logged. */
 export type HttpHandler = (request: HttpRequest) => HttpAnswer | Promise<HttpAnswer>;

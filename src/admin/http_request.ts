@@ -1,5 +1,14 @@
-/** Reads one HTTP/1.1 request: its head, then its body, both within limits. @module */
-import type { HttpAnswer } from "./http.ts";
+/** One HTTP/1.1 request, read within limits, and what answers it. @module */
+
+/** An answer. */
+export interface HttpAnswer {
+  /** Such as 200. */
+  readonly status: number;
+  /** Header fields by their names in lower case. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Sent whole, or piece by piece as they come; absent for none. */
+  readonly body?: string | Uint8Array | AsyncIterable<Uint8Array>;
+}
 
 /** A request whose body was read. */
 export interface HttpRequest {

@@ -8,8 +8,8 @@
  * @module
  */
 export { answerProbe, Health, type HealthOptions } from "./health.ts";
-export { type HttpAnswer, type HttpHandler, type HttpLimits, HttpServer } from "./http.ts";
-export { HttpFault, type HttpRequest } from "./http_request.ts";
+export { type HttpHandler, type HttpLimits, HttpServer } from "./http.ts";
+export { type HttpAnswer, HttpFault, type HttpRequest } from "./http_request.ts";
 export {
   Readiness,
   type ReadinessParts,

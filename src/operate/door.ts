@@ -14,7 +14,8 @@ import { exposition, metricsOf, metricsOfProcess } from "./metrics.ts";
 import { describeRoutes } from "./openapi.ts";
 import { Overview } from "./overview.ts";
 import type { Plant } from "./plant.ts";
-import { type DoorParts, faultOf, json, type Route, ROUTES } from "./routes.ts";
+import { type DoorParts, faultOf, json, type Route } from "./route.ts";
+import { ROUTES } from "./routes.ts";
 
 /** What the door bears. A body is a few settings; a stream is an operator who watches, or a download. */
 const LIMITS: HttpLimits = {

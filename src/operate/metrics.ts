@@ -1,7 +1,7 @@
 /**
  * The metrics: their names, what they mean, and how the counts of one or several servers become the text
  * that Prometheus reads. No label has anything that a client has chosen, and the number of series is
- * bounded: 60 outcomes of requests, and a fixed number of everything else, under 200 in all.
+ * bounded: 45 outcomes of requests, and a fixed number of everything else, under 200 in all.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /** The description of the interface for programs, made of the table of routes. Pure. @module */
-import type { Route } from "./routes.ts";
+import type { Route } from "./route.ts";
 import { ref, type Schema, SCHEMAS } from "./schemas.ts";
 
 /** What every route may refuse. */

@@ -13,7 +13,7 @@ import type { Server } from "../server/mod.ts";
 import { Histogram, type HistogramData } from "./histogram.ts";
 
 /** So many sets of action, mode and code have a counter of their own; what comes later counts as `other`. */
-const MAX_OUTCOMES = 60;
+const MAX_OUTCOMES = 45;
 
 /** How often lateness of the event loop is measured, in milliseconds. */
 const LOOP_MS = 100;

@@ -79,7 +79,7 @@ export class Connection implements ConnectionContext, Placed {
 
   /** Bytes read and written so far. */
   get traffic(): Traffic {
-    return { received: this.#reader.received, sent: this.#output.sent };
+    return { received: this.#reader.before + this.#reader.received, sent: this.#output.sent };
   }
 
   interrupt(error: FxferError): void {
