@@ -102,8 +102,12 @@ export const CODES = {
     message: "the sequence number was used for another request",
     exit: 3,
   },
+  not_found: { class: "fatal", message: "no such file", exit: 3 },
+  name_taken: { class: "fatal", message: "another file has this name", exit: 3 },
+  forbidden: { class: "fatal", message: "this client may not do that", exit: 4 },
   unauthorized: { class: "fatal", message: "not authorised", exit: 4 },
   hmac_required: { class: "fatal", message: "a message authentication code is required", exit: 4 },
+  clock_skew: { class: "fatal", message: "the clocks of both ends differ too much", exit: 4 },
   replay_detected: { class: "fatal", message: "a replayed message was detected", exit: 4 },
   mode_not_allowed: { class: "fatal", message: "this mode is not offered here", exit: 3 },
   session_taken_over: {

@@ -29,8 +29,9 @@ for (const dir of ["src", "tests"]) {
   }
 }
 
-/** The texts of the folders: only there are rules defined. */
-const isContract = (path: string) => /^src\/[^/]+\/mod\.ts$/.test(path);
+/** The texts of the folders, and that of files: only there are rules defined. */
+const isContract = (path: string) =>
+  /^src\/[^/]+\/mod\.ts$/.test(path) || path === "src/protocol/files.ts";
 
 /** Where each id is defined. */
 const defined = new Map<string, string[]>();
@@ -74,8 +75,8 @@ Deno.test("Nothing refers to a section of a document that its reader may not hav
   none([...files].filter(([, text]) => text.includes(SECTION_SIGN)).map(([path]) => path));
 });
 
-/** The text of the protocol folder. */
-const wire = files.get("src/protocol/mod.ts")!;
+/** The two texts of the protocol folder. */
+const wire = files.get("src/protocol/mod.ts")! + files.get("src/protocol/files.ts")!;
 
 Deno.test("The text of the wire lists every code in its class", () => {
   for (const name of ["success", "retry", "resync", "fatal"]) {
@@ -106,7 +107,8 @@ Deno.test("The text of the wire has the limits of the code", () => {
     `at most ${protocol.MAX_SESSION_DATA_BYTES} bytes`,
     `nests deeper than ${protocol.MAX_NESTING}`,
     `\`token/token\`, at most ${protocol.MAX_MIME_TYPE_BYTES} bytes`,
-    `the file's name at the sender, at most ${protocol.MAX_NAME_BYTES} bytes`,
+    `${protocol.MAX_NAME_BYTES} bytes and ${protocol.MAX_NAME_COMPONENTS} components in all`,
+    `components of 1 to ${protocol.MAX_COMPONENT_BYTES} bytes`,
     `the session's secret, at most ${protocol.MAX_TOKEN_LENGTH} characters`,
     `at most ${protocol.MAX_DRAIN_BYTES / 2 ** 20} MiB for at most ${
       protocol.MAX_DRAIN_MS / 1000

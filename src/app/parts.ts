@@ -136,6 +136,7 @@ export function serveOptions(
       sessions: numberOf(limits.per_address.sessions),
     }),
     maxRequestSize: stateless.max_request_size,
+    anonymous: security.anonymous as NonNullable<ServeOptions["anonymous"]>,
     stateful: {
       sessionTimeoutMs: ms(stateful.session_timeout),
       maxSessions: stateful.max_sessions,

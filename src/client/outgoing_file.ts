@@ -1,7 +1,7 @@
 /** One file that a program sends, and the frames that carry it. @module */
 import { FxferError } from "../errors.ts";
 import { omitUndefined } from "../omit_undefined.ts";
-import { encodeV1Header, MAX_NAME_BYTES, type ReplyBody } from "../protocol/mod.ts";
+import { encodeV1Header, MAX_COMPONENT_BYTES, type ReplyBody } from "../protocol/mod.ts";
 import { localError, sourceChanged } from "./client_errors.ts";
 import { FileDigest } from "./file_digest.ts";
 import { type FilePart, type FrameSource, frameSourceOf, type FrameSpan } from "./frame_source.ts";
@@ -69,8 +69,8 @@ export class OutgoingFile {
     if (options.sha256 !== undefined && !SHA256.test(options.sha256)) {
       throw new TypeError("Cannot send: sha256 must be 64 lower-case hex digits");
     }
-    if (new TextEncoder().encode(options.name).length > MAX_NAME_BYTES) {
-      throw new RangeError(`Cannot send: name is over ${MAX_NAME_BYTES} bytes`);
+    if (new TextEncoder().encode(options.name).length > MAX_COMPONENT_BYTES) {
+      throw new RangeError(`Cannot send: name is over ${MAX_COMPONENT_BYTES} bytes`);
     }
     this.mimeType = options.mimeType ?? "application/octet-stream";
     encodeV1Header({ mimeType: this.mimeType, size: 0 }); // throws if it is no media type

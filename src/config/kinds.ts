@@ -7,6 +7,9 @@
 import { parseHost, parseNetwork } from "../address.ts";
 import { parseRedisUrl } from "./redis_url.ts";
 
+/** What a client may be allowed to do. */
+const RIGHTS: readonly string[] = ["put", "get", "list", "remove"];
+
 /** The smallest and the largest number; without the second there is no largest. */
 export type Range = readonly [min: number, max?: number];
 
@@ -23,7 +26,7 @@ export interface Values {
   readonly bytes?: Range;
   readonly text?: TextName;
   /** As text, the items stand between commas. */
-  readonly list?: "networks" | "hosts";
+  readonly list?: "networks" | "hosts" | "rights";
 }
 
 /** Reads values of one sort. */
@@ -157,25 +160,30 @@ const TEXTS: Readonly<Record<TextName, Reader>> = {
   },
 };
 
-/** Reads lists of which each item is what `accepts` gives anything true for. */
-const list = (brief: string, example: string, accepts: (item: string) => unknown): Reader => ({
+/** Reads a list of the items for which `accepts` gives anything true. */
+const listOf = (brief: string, example: string, accepts: (item: string) => unknown): Reader => ({
   brief,
-  example: `, for example ${example}`,
+  example,
   read(raw) {
     const items: unknown = typeof raw === "string"
       ? raw.split(",").map((text) => text.trim()).filter((text) => text !== "")
       : raw;
     const valid = Array.isArray(items) &&
       items.every((item) => typeof item === "string" && accepts(item));
-    return valid ? Object.freeze([...items]) : undefined;
+    return valid ? Object.freeze([...new Set(items)]) : undefined;
   },
 });
 
-const LISTS = {
-  networks: list(
+const LISTS: Readonly<Record<NonNullable<Values["list"]>, Reader>> = {
+  networks: listOf(
     "a list of IP addresses or networks such as 10.0.0.0/8",
-    "[127.0.0.1, 10.0.0.0/8]",
+    ", for example [127.0.0.1, 10.0.0.0/8]",
     parseNetwork,
   ),
-  hosts: list("a list of host names", "[files.example.org]", parseHost),
-} as const;
+  hosts: listOf("a list of host names", ", for example [files.example.org]", parseHost),
+  rights: listOf(
+    "a list of put, get, list and remove",
+    ", for example [put, get]",
+    (item) => RIGHTS.includes(item),
+  ),
+};

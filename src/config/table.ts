@@ -14,7 +14,7 @@
  * second, because zero would end everything at once. `session_timeout` stays below the 2^31-1
  * milliseconds (24.8 days) of a timer, which fires at once beyond that.
  *
- * It stays one table, although that takes more than 300 lines: whoever looks for a setting looks here.
+ * The table is longer than 300 lines, because whoever looks for a setting finds all of them in one place.
  *
  * @module
  */
@@ -275,13 +275,19 @@ export const TABLE = {
     },
   },
   security: {
-    about: "Who may come back to a session",
+    about: "Who may do what, and who may come back to a session",
     settings: {
       ip_binding: {
         words: ["strict", "prefix", "off"],
         default: "strict",
         about: "Which address may attach again to a session that has no token",
         more: ["strict is the same address, prefix the same /24 or /64 network, off any address"],
+      },
+      anonymous: {
+        list: "rights",
+        default: ["put"],
+        about: "What clients without a key may do: put, get, list, remove",
+        more: ["get, list and remove reach the files of clients without a key, of all of them"],
       },
     },
   },

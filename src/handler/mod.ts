@@ -55,6 +55,7 @@ export type {
   V1Request,
   V2Request,
 } from "./types.ts";
+export { anonymous, DEFAULT_ANONYMOUS, type Identity, type Right, RIGHTS } from "./identity.ts";
 export { StatelessHandler, type StatelessOptions, V1Handler } from "./stateless.ts";
 export { degrade, type FallbackTerms, hashToken, newSecret } from "./connect.ts";
 export { afterIntent, finishFile, tellFinished } from "./recovery.ts";

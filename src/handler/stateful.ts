@@ -92,6 +92,13 @@ export class StatefulHandler implements RequestHandler, AsyncDisposable {
         return await this.#heartbeat(frame, attachment);
       case "disconnect":
         return await this.#disconnect(frame, attachment);
+      case "fetch":
+      case "list":
+      case "remove":
+        throw new FxferError(
+          "unsupported_feature",
+          `Cannot serve ${frame.action}: not offered here`,
+        );
     }
   }
 

@@ -74,6 +74,13 @@ export class StatelessHandler implements RequestHandler {
         const terms = statelessTerms(this.#parts.storage, this.#terms);
         return { body: { code: "ok", mode: "stateless", ...terms }, id: null };
       }
+      case "fetch":
+      case "list":
+      case "remove":
+        throw new FxferError(
+          "unsupported_feature",
+          `Cannot serve ${frame.action}: not offered here`,
+        );
     }
   }
 

@@ -14,6 +14,7 @@
 import type { FxferError } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import type { ReplyBody, RequestFrame, V1Header } from "../protocol/mod.ts";
+import type { Identity } from "./identity.ts";
 
 /** The bytes after a header. The handler asks for them, so a slow handler slows its client down through TCP.
  * @category Server */
@@ -85,6 +86,11 @@ export interface ConnectionContext {
   readonly connectionId: number;
   /** The client's IP address, without port. */
   readonly clientAddress: string;
+  /**
+   * Who the client is, and what it may do. At first that is somebody without a key; a handler that has
+   * found out who the client is sets it, for all requests of the connection that follow.
+   */
+  identity: Identity;
   /** The connection's logger. */
   readonly log: Logger;
   /** Keep-alive of this connection in milliseconds; a handler sets what was agreed at connect. */

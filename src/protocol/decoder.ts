@@ -1,6 +1,6 @@
 /** Bytes in, events out: one push parser for both ends of a connection. @module */
 import { FxferError } from "../errors.ts";
-import { ACTIONS, type FrameHeader } from "./actions.ts";
+import { ACTIONS } from "./actions.ts";
 import { invalidField } from "./fields.ts";
 import type { DecodeEvent, V1Header } from "./frame.ts";
 import { majorVersion, readHeader, readUsualHeader, readV1Header } from "./header.ts";
@@ -8,6 +8,7 @@ import { type JsonObject, parseStrictJson } from "./json.ts";
 import { MAX_HEADER_BYTES, MAX_SESSION_DATA_BYTES, MAX_V1_HEADER_BYTES } from "./limits.ts";
 import { PartialBuffer } from "./partial.ts";
 import { readReply, readRequest } from "./session_data.ts";
+import type { FrameHeader } from "./requests.ts";
 
 /** The settings of a {@linkcode Decoder}.
  * @category Protocol */

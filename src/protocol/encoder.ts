@@ -1,15 +1,11 @@
 /** Frames as bytes: replies for the server, requests for the client, and version 1 for both. @module */
 import { CODES } from "../errors.ts";
-import {
-  ACTIONS,
-  type ConnectData,
-  type DataRule,
-  type SessionHeader,
-  type TransferData,
-} from "./actions.ts";
+import { ACTIONS, type DataRule } from "./actions.ts";
 import { integer, mediaType, utf8Length } from "./fields.ts";
 import type { ReplyBody, ReplyHeader, V1Header } from "./frame.ts";
 import { MAX_SESSION_DATA_BYTES, VERSION } from "./limits.ts";
+import type { FetchData, ListData, RemoveData, TransferData } from "./files.ts";
+import type { ConnectData } from "./requests.ts";
 
 const UTF8 = new TextEncoder();
 
@@ -52,13 +48,18 @@ function replyText(body: ReplyBody): string {
 
 /** What {@linkcode encodeRequest} takes.
  * @category Protocol */
-export interface RequestInit extends Omit<SessionHeader, "dataSize"> {
+export interface RequestInit extends ReplyHeader {
   /** `type/subtype` of the file. @default {"application/octet-stream"} */
   readonly mimeType?: string;
   /** Payload bytes that will follow. @default {0} */
   readonly size?: number;
   /** The action's session data. Fields whose absence means the same are left out of the frame. */
-  readonly data?: ConnectData | Partial<TransferData>;
+  readonly data?:
+    | ConnectData
+    | Partial<TransferData>
+    | Partial<FetchData>
+    | Partial<ListData>
+    | RemoveData;
 }
 
 /**
@@ -130,7 +131,9 @@ function encodeFrame(type: string, size: number, session: ReplyHeader, data: str
 
 /** The header as text. Its fields are few, checked and always the same, so no JSON writer is needed. */
 function headerText(type: string, size: number, session: ReplyHeader, dataSize: number): string {
-  return `{"version":"${VERSION}","mime_type":"${type}","size":${size},"session":{"id":` +
+  return `{"version":"${
+    session.version ?? VERSION
+  }","mime_type":"${type}","size":${size},"session":{"id":` +
     `${session.id === null ? "null" : JSON.stringify(session.id)},"mode":"${session.mode}",` +
     `"sequence":${session.sequence},"action":"${session.action}","data_size":${dataSize}}}\n`;
 }

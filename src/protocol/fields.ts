@@ -5,7 +5,12 @@
  * @module
  */
 import { FxferError } from "../errors.ts";
-import { MAX_MIME_TYPE_BYTES } from "./limits.ts";
+import {
+  MAX_COMPONENT_BYTES,
+  MAX_MIME_TYPE_BYTES,
+  MAX_NAME_BYTES,
+  MAX_NAME_COMPONENTS,
+} from "./limits.ts";
 
 /** The error for a field with a wrong value. It never repeats the value. */
 export function invalidField(field: string, wanted: string): FxferError {
@@ -43,6 +48,22 @@ export function text(value: unknown, field: string, max: number): string {
 export function textOfBytes(value: unknown, field: string, max: number): string {
   if (typeof value === "string" && value.length <= max && utf8Length(value) <= max) return value;
   throw invalidField(field, `a text of at most ${max} bytes`);
+}
+
+/** A file's name, with the folders before it (S-NAM-1). */
+export function fileName(value: unknown, field: string): string {
+  const name = textOfBytes(value, field, MAX_NAME_BYTES);
+  // Most names are one short component: its bytes are at most three times its units.
+  if (name.length * 3 <= MAX_COMPONENT_BYTES && !name.includes("/")) return name;
+  const components = name.split("/");
+  if (
+    components.length <= MAX_NAME_COMPONENTS &&
+    components.every((component) => utf8Length(component) <= MAX_COMPONENT_BYTES)
+  ) return name;
+  throw invalidField(
+    field,
+    `at most ${MAX_NAME_COMPONENTS} components of at most ${MAX_COMPONENT_BYTES} bytes`,
+  );
 }
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;

@@ -5,7 +5,7 @@
  * @module
  */
 import type { Code, FxferError } from "../errors.ts";
-import type { FrameHeader, RequestFrame, SessionHeader } from "./actions.ts";
+import type { FrameHeader, RequestFrame, SessionHeader } from "./requests.ts";
 
 /** One v1 header: it has no `session`, and no `version` or `"1.0"`.
  * @category Protocol */
@@ -27,6 +27,16 @@ export interface FileInfo {
   readonly sha256: string;
   /** The media type it was stored with. */
   readonly mime_type: string;
+  /** Its name at the sender; absent when the sender gave none. */
+  readonly name?: string;
+  /** When it was stored: ISO 8601 in UTC. In the replies of `fetch`, `list` and `remove`. */
+  readonly stored_at?: string;
+  /** When it was last changed at the sender, in milliseconds since 1970, if the sender said so. */
+  readonly mtime_ms?: number;
+  /** True when the sender said that the file may be run. */
+  readonly executable?: boolean;
+  /** The user who stored it; absent for a client without a key. */
+  readonly user?: string;
 }
 
 /**
@@ -55,7 +65,10 @@ export interface ReplyBody {
  * is `"disconnect"`.
  * @category Protocol
  */
-export type ReplyHeader = Omit<SessionHeader, "dataSize">;
+export interface ReplyHeader extends Omit<SessionHeader, "dataSize"> {
+  /** The lower version of the two ends (S-VER-2). @default {"2.1"} */
+  readonly version?: string;
+}
 
 /** One reply or notice, as the client's decoder hands it on.
  * @category Protocol */

@@ -5,14 +5,7 @@
  * @module
  */
 import { FxferError } from "../errors.ts";
-import {
-  type Action,
-  ACTION_NAMES,
-  type FrameHeader,
-  type Mode,
-  MODES,
-  type SessionHeader,
-} from "./actions.ts";
+import { ACTION_NAMES } from "./actions.ts";
 import {
   integer,
   invalidField,
@@ -24,7 +17,8 @@ import {
 } from "./fields.ts";
 import type { V1Header } from "./frame.ts";
 import type { JsonObject } from "./json.ts";
-import { MAX_MIME_TYPE_BYTES, SUPPORTED_VERSIONS, VERSION } from "./limits.ts";
+import { type Action, type FrameHeader, type Mode, MODES, type SessionHeader } from "./requests.ts";
+import { FIRST_VERSION, MAX_MIME_TYPE_BYTES, SUPPORTED_VERSIONS, VERSION } from "./limits.ts";
 
 const V2 = /^2\.(0|[1-9][0-9]{0,4})$/;
 const OUR_MINOR = Number(VERSION.slice(2));
@@ -39,12 +33,12 @@ const OUR_MINOR = Number(VERSION.slice(2));
  * ```ts
  * import { negotiateVersion } from "./mod.ts";
  *
- * console.assert(negotiateVersion("2.7") === "2.0" && negotiateVersion("3.0") === undefined);
+ * console.assert(negotiateVersion("2.7") === "2.1" && negotiateVersion("3.0") === undefined);
  * ```
  * @category Protocol
  */
 export function negotiateVersion(version: string): string | undefined {
-  if (version === VERSION || version === "1.0") return version;
+  if (version === VERSION || version === FIRST_VERSION || version === "1.0") return version;
   const match = V2.exec(version);
   return match === null ? undefined : `2.${Math.min(Number(match[1]), OUR_MINOR)}`;
 }

@@ -1,10 +1,13 @@
 /** Every limit of the wire, with its reason. Each limit is checked before memory is taken. @module */
 
 /** The version that this code speaks. */
-export const VERSION = "2.0";
+export const VERSION = "2.1";
+
+/** The version of a frame that is sent before the peer has said which one it speaks. */
+export const FIRST_VERSION = "2.0";
 
 /** The versions that a refusal of another version names (S-VER-1). */
-export const SUPPORTED_VERSIONS: readonly string[] = ["2.0", "1.0"];
+export const SUPPORTED_VERSIONS: readonly string[] = ["2.1", "2.0", "1.0"];
 
 /** The longest v2 header, in bytes before its LF: small enough to hold 10,000 of them in memory. */
 export const MAX_HEADER_BYTES = 16384;
@@ -21,8 +24,26 @@ export const MAX_NESTING = 8;
 /** The longest `type/subtype`, in bytes. RFC 6838 allows 127 for each half, and no real type needs that. */
 export const MAX_MIME_TYPE_BYTES = 127;
 
-/** The longest file name, in UTF-8 bytes: common file systems hold no longer one. */
-export const MAX_NAME_BYTES = 255;
+/** The longest component of a file's name, in UTF-8 bytes: common file systems hold no longer one. */
+export const MAX_COMPONENT_BYTES = 255;
+
+/** The longest file name with its folders, in UTF-8 bytes: as long as Linux lets a path be (S-NAM-1). */
+export const MAX_NAME_BYTES = 4096;
+
+/** How many folders deep a name may be, the file itself counted (S-NAM-1). */
+export const MAX_NAME_COMPONENTS = 64;
+
+/** The longest path of a stored file, in characters: each byte of a name may become three on disk. */
+export const MAX_PATH_LENGTH = 16384;
+
+/** The longest `after` of a list, in characters: it has to hold a name. */
+export const MAX_CURSOR_LENGTH = 8192;
+
+/** The most files in one page of a list; the page must fit into session data besides (S-LST-1). */
+export const MAX_LIST_LIMIT = 1000;
+
+/** The files in a page of a list for which no `limit` is asked (S-LST-1). */
+export const DEFAULT_LIST_LIMIT = 100;
 
 /** The longest secret, in characters. The secrets of this project have 43. */
 export const MAX_TOKEN_LENGTH = 256;

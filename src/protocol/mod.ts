@@ -1,16 +1,18 @@
 /**
- * # The wire, version 2.0
+ * # The wire, version 2.1
  *
- * fxfer moves files over TCP. This text is the contract for the bytes: frames, replies, codes, file
- * transfers, versions, and the end of a connection. The text of the session folder is the other
- * half: what a session is, how a client opens and resumes one, its clocks and its numbers. Whoever
- * has read both can write a client or a server. `fxfer help wire` and `fxfer help session` print
+ * fxfer moves files over TCP. This text is the contract for the bytes: frames, replies, codes,
+ * versions, and the end of a connection. Two more texts belong to it. That of `files.ts` says how
+ * files are sent, listed, fetched and removed; that of the session folder says what a session is,
+ * how a client opens and resumes one, its clocks and its numbers. Whoever has read the three can
+ * write a client or a server. `fxfer help wire`, `fxfer help files` and `fxfer help session` print
  * them, and `fxfer conformance HOST:PORT` holds a server against them.
  *
  * Every rule has an id; comments, test names and traces name the rule by it. The ids come in
- * families: S-FRM frames, S-TRF transfers, S-VER versions, S-DIS and S-DRN endings; and in the
- * session text S-CLK clocks, S-CON connect, S-SEQ numbers, S-TAKE takeover, S-DEG doing without a
- * session.
+ * families: S-FRM frames, S-VER versions, S-DIS and S-DRN endings; in the text of files S-TRF
+ * transfers, S-NAM names, S-GET fetch, S-LST list, S-REM remove, S-ACT what the three have in
+ * common; and in the session text S-CLK clocks, S-CON connect, S-FEA features, S-SEQ numbers, S-TAKE
+ * takeover, S-DEG doing without a session.
  *
  * ## Frames
  *
@@ -39,7 +41,8 @@
  * - `version`: `"2.0"`, or `"2.<minor>"` of a later version.
  * - `mime_type`: the media type of the file; any, in a request without one; `application/json` in
  *   replies.
- * - `size`: bytes of payload. Only a `transfer` may have more than 0.
+ * - `size`: bytes of payload. Of requests only a `transfer` may have more than 0, of replies only
+ *   that to a `fetch`.
  * - `session.id`: a UUIDv4 in lower case; null or absent in stateless frames, and in a `connect`
  *   that asks for a new session.
  * - `session.mode`: `stateless` for a frame that stands alone, `stateful` for a frame of a session.
@@ -81,6 +84,9 @@
  * | `heartbeat`  | no                | yes             | no            |
  * | `connect`    | no                | no              | no            |
  * | `disconnect` | no                | yes             | yes           |
+ * | `fetch`      | no                | yes             | no            |
+ * | `list`       | no                | yes             | no            |
+ * | `remove`     | no                | yes             | yes           |
  *
  * The last two columns speak of stateful frames. A stateless frame needs no session, and its number
  * is ignored. What each action does, and the codes that say it succeeded:
@@ -92,6 +98,9 @@
  *   `session_resumed`, or `ok` when the server falls back to stateless service (S-DEG-1).
  *   Stateless, it only asks for the server's terms (S-CON-6): `ok`.
  * - `disconnect` ends the session: `session_closed`, and the server closes the connection.
+ * - `fetch` sends a stored file, or a part of it, as the payload of its reply: `ok`.
+ * - `list` tells which files are stored, a page at a time: `ok`.
+ * - `remove` removes a stored file: `ok`.
  *
  * Session data of `connect` (all fields of session data are optional; null is the same as absent):
  *
@@ -101,26 +110,14 @@
  * - `keepalive_s` and `session_expiry_s`: the times the client would like, in seconds.
  * - `fallback`: `"stateless"`, if the client can do without a session.
  *
- * Session data of `transfer`:
- *
- * - `upload_id`: a UUID the client makes for this file; it makes retries safe (S-TRF-9). Every
- *   frame of the file carries it.
- * - `name`: the file's name at the sender, at most 255 bytes. It is data and never part of a path.
- *   Name and media type are those of the frame that opens the file.
- * - `offset`: where the payload starts in the file; absent means 0.
- * - `length`: the size of the whole file.
- * - `complete`: whether this frame ends the file; absent means true.
- * - `sha256`: the digest of the whole file, 64 hex digits; compared at the frame that ends the
- *   file.
- * - `cancel`: true drops the session's partial file, and stores nothing. The answer is `partial`
- *   with `offset` 0 and `cancelled`: true.
- *
- * `heartbeat` and `disconnect` have no session data of their own.
+ * `heartbeat` and `disconnect` have no session data of their own. That of the other actions stands
+ * in the text of files.
  *
  * ## Replies
  *
- * A reply is a frame of the same shape. Its `mime_type` is `application/json` and its `size` is 0.
- * It repeats `id`, `mode`, `sequence` and `action` of its request; only the reply to a `connect`
+ * A reply is a frame of the same shape. Its `mime_type` is `application/json` and its `size` is 0,
+ * except that an `ok` to `fetch` has the media type of the file and its bytes as payload. A reply
+ * repeats `id`, `mode`, `sequence` and `action` of its request; only the reply to a `connect`
  * may name another id or mode. Its session data is one JSON object and an LF, which `data_size`
  * counts:
  *
@@ -171,70 +168,24 @@
  *   `checksum_mismatch`, `not_connected`.
  * - **fatal**: stop, and tell the user. `malformed_header`, `header_too_long`, `invalid_field`,
  *   `unsupported_version`, `unsupported_feature`, `protocol_error`, `too_large`, `length_mismatch`,
- *   `quota_exceeded`, `sequence_reuse`, `unauthorized`, `hmac_required`, `replay_detected`,
- *   `mode_not_allowed`, `session_taken_over`, `session_revoked`.
+ *   `quota_exceeded`, `sequence_reuse`, `not_found`, `name_taken`, `forbidden`, `unauthorized`,
+ *   `hmac_required`, `clock_skew`, `replay_detected`, `mode_not_allowed`, `session_taken_over`,
+ *   `session_revoked`.
  *
  * The exit codes of the `fxfer` program: 0 all is well, 1 wrong usage or configuration, 2 retries
  * used up (the same command goes on), 3 refused, 4 not authorised, 5 the bytes are not what they
  * should be, 6 sent to a version 1 server and unconfirmed, 7 taken over, 8 a local file cannot be
  * used, 9 some files failed, 130 interrupted (the same command goes on).
  *
- * ## Transfers
- *
- * The payload of a `transfer` without session data is one whole file. In a session a file may come
- * in several frames: every frame but the last says `complete: false`, and each carries the `offset`
- * where it starts. That is how a client sends a file larger than `max_request_size`, or one whose
- * size it does not know yet. Any frame may be the first that tells `length`. A session has one open
- * file at a time. A stateless transfer is one whole file: `complete: false` and `cancel` are
- * `mode_not_allowed`.
- *
- * - S-TRF-1 `offset` must be the offset up to which the server has the file, and `upload_id` that
- *   of the open file. Anything else is refused with `offset_mismatch`, the right `offset` and the
- *   right `upload_id`, and nothing is written. In stateless mode the right offset is 0.
- * - S-TRF-2 A frame that reaches beyond `length`, ends the file before it, or tells another
- *   `length` than an earlier frame, is `length_mismatch`. A frame or file over a limit of the
- *   server is `too_large`, over a quota `quota_exceeded`. The server refuses all of them before it
- *   reads the payload.
- * - S-TRF-3 Before it reads a payload, the server reserves room for the announced bytes: in its
- *   budget, and in the free space of the disk where it may ask for that. Of three uploads that each
- *   announce 60 % of the room one is taken, and two are told `storage_full`.
- * - S-TRF-4 A connection lost inside the payload of a session loses nothing that has arrived. At
- *   least every 8 MiB, every second, and when the connection ends, the server flushes the bytes as
- *   its durability level asks and then saves the offset in the session store. It reports only
- *   offsets saved in this way, and they never go down. Only when storage itself fails is the
- *   partial file dropped, and the file starts again at 0.
- * - S-TRF-5 The server writes each payload at its offset in the file, computes the SHA-256 of the
- *   whole file, and says it in the reply. If the client sent another `sha256`, the reply is
- *   `checksum_mismatch` and nothing is stored.
- * - S-TRF-6 A stream that ends before `size` bytes is answered `incomplete`, with the `offset` that
- *   is kept, and the connection closes: the peer may have closed only its writing half, and can
- *   still read. In stateless mode nothing is kept and nothing is stored.
- * - S-TRF-7 `ok` means that the whole file stands under its final name and in `commits.jsonl`, as
- *   safely as `durability` says. `process`: it survives the death of the server process. `data`:
- *   its contents are flushed to the disk. `durable`: contents, directory entry, manifest and
- *   session store are.
- * - S-TRF-8 After a refusal the server sends the reply first, and then reads away what is left of
- *   the payload: at most 64 MiB for at most 2 s. If that was the whole payload, the connection goes
- *   on; if not, the server closes its writing half, reads on to the same limits, and closes. A
- *   client whose write fails still tries to read a reply.
- * - S-TRF-9 An `upload_id` that was stored before with the same SHA-256, as sent or else as
- *   computed, gets its first result again, with `replayed: true`, and nothing is stored: a retry is
- *   safe, also in stateless mode and after a fallback. With another `sha256` it is
- *   `sequence_reuse`, with `field` `upload_id`.
- *
- * The `path` of a stored file is relative to the server's storage folder, and no text of a client
- * is part of it: `received_<32 hex digits>.<ext>` in stateless mode and version 1, and in a session
- * `session_<id>/file_<sequence>_<timestamp>.<ext>`, with the number of the frame that opened the
- * file. A server may use the first form for all files. An existing file is never overwritten.
- *
  * ## Versions
  *
  * - S-VER-1 The first header decides the version of the whole connection. Without `version` and
  *   `session`, or with `version` `"1.0"`, it is version 1; with `"2.<minor>"` it is version 2. Any
- *   other version is refused with `unsupported_version` and `supported: ["2.0","1.0"]`. A header of
+ *   other version is refused with `unsupported_version` and `supported: ["2.1","2.0","1.0"]`. A header of
  *   the other version later on is `protocol_error`. A first line that is no header at all (HTTP,
  *   TLS, noise) is answered in the shape of version 2.
- * - S-VER-2 A reply carries the lower minor version of the two ends.
+ * - S-VER-2 A reply carries the lower minor version of the two ends. Version 2.1 adds features to
+ *   2.0 and changes nothing of it (S-FEA-1).
  * - S-VER-3 Version 1 is `{"mime_type":…,"size":…}`, LF, payload, with a header of at most 4096
  *   bytes, for as many files as the client likes. The version 1 clients in the field never read;
  *   one that closes with unread bytes resets the connection and loses what it has not sent. So the
@@ -279,21 +230,24 @@
  */
 export * from "./limits.ts";
 export * from "./frame.ts";
+export { ACTIONS } from "./actions.ts";
+export type { FetchData, ListData, ListOrder, RemoveData, TransferData } from "./files.ts";
 export {
   type Action,
-  ACTIONS,
   type ConnectData,
   type ConnectRequest,
   type DisconnectRequest,
+  type FetchRequest,
   type FrameHeader,
   type HeartbeatRequest,
+  type ListRequest,
   type Mode,
+  type RemoveRequest,
   type RequestBase,
   type RequestFrame,
   type SessionHeader,
-  type TransferData,
   type TransferRequest,
-} from "./actions.ts";
+} from "./requests.ts";
 export * from "./decoder.ts";
 export * from "./encoder.ts";
 export { negotiateVersion } from "./header.ts";

@@ -1,17 +1,11 @@
 /** Session data: that of a request as typed records, that of a reply as its checked body. @module */
 import { FxferError, isCode } from "../errors.ts";
-import {
-  type Action,
-  ACTIONS,
-  type DataRule,
-  type FieldReader,
-  type FrameHeader,
-  type RequestFrame,
-} from "./actions.ts";
+import { ACTIONS, type DataRule, type FieldReader } from "./actions.ts";
 import { boolean, integer, invalidField, sha256, text } from "./fields.ts";
 import type { ReplyBody, ReplyFrame } from "./frame.ts";
 import type { JsonObject } from "./json.ts";
 import { MAX_SESSION_DATA_BYTES } from "./limits.ts";
+import type { Action, FrameHeader, RequestFrame } from "./requests.ts";
 
 /** How much of an unknown name is repeated: the reply must fit, whatever the peer wrote. */
 const MAX_ECHOED_NAME = 64;

@@ -10,10 +10,11 @@
  * @module
  */
 import { FxferError } from "../errors.ts";
-import type { ConnectionContext, Reply, Request } from "../handler/mod.ts";
+import type { ConnectionContext, Identity, Reply, Request } from "../handler/mod.ts";
 import type { Logger } from "../log.ts";
 import { omitUndefined } from "../omit_undefined.ts";
-import { encodeReply, type ReplyBody, type ReplyHeader } from "../protocol/mod.ts";
+import { encodeReply, negotiateVersion } from "../protocol/mod.ts";
+import type { ReplyBody, ReplyHeader } from "../protocol/mod.ts";
 import { LATE, within } from "../within.ts";
 import {
   BETWEEN_FRAMES_MS,
@@ -24,13 +25,17 @@ import {
   TAKEOVER_GRACE_MS,
 } from "./clocks.ts";
 import { type Head, Input } from "./input.ts";
+import type { SharedSettings } from "./shared_settings.ts";
 import { Output, V1Results } from "./output.ts";
 import type { Arrival } from "./proxy_gate.ts";
 import type { Placed, Readiness } from "./places.ts";
 import { isPeerGone, Reader } from "./reader.ts";
 import { NOTICE, refusalOf, refusedOf } from "./refusal.ts";
-import type { ConnectionSettings, Traffic } from "./settings.ts";
+import type { Traffic } from "./settings.ts";
 import { LOOK_FRAMES, LOOK_MS } from "./turns.ts";
+
+/** What all connections of one server share. */
+export type ConnectionSettings = SharedSettings<Connection>;
 
 /** Interruptions that end the request under way with a reply; for all others the peer gets a notice. */
 const ENDS_REQUEST: ReadonlySet<string> = new Set(["stalled", "too_slow", "incomplete"]);
@@ -42,9 +47,10 @@ export class Connection implements ConnectionContext, Placed {
   readonly log: Logger;
   readonly acceptedAt: number = performance.now();
   keepaliveMs: number;
+  identity: Identity;
 
   readonly #conn: Deno.TcpConn;
-  readonly #settings: ConnectionSettings<Connection>;
+  readonly #settings: ConnectionSettings;
   readonly #reader: Reader;
   readonly #input: Input;
   readonly #output: Output;
@@ -61,13 +67,14 @@ export class Connection implements ConnectionContext, Placed {
     conn: Deno.TcpConn,
     id: number,
     { address, bytes }: Arrival,
-    settings: ConnectionSettings<Connection>,
+    settings: ConnectionSettings,
     log: Logger,
   ) {
     this.connectionId = id;
     this.clientAddress = address;
     this.log = log.child({ connection: id });
     this.keepaliveMs = settings.keepaliveMs;
+    this.identity = settings.identity;
     this.#conn = conn;
     this.#settings = settings;
     this.#output = new Output(conn);
@@ -164,7 +171,6 @@ export class Connection implements ConnectionContext, Placed {
     this.#settings.closed(this);
   }
 
-  /** Logs an error, unless it only says that the peer is gone. */
   #logFailure(cause: unknown): void {
     if (!isPeerGone(cause)) this.log.error("connection.failed", { cause });
   }
@@ -204,8 +210,8 @@ export class Connection implements ConnectionContext, Placed {
       ? { version: 2, frame: head.request, payload }
       : { version: 1, frame: head.header, payload };
     if (request.version === 2) {
-      const { id, mode, sequence, action } = request.frame.header.session;
-      this.#last = { id, mode, sequence, action };
+      const { version: asked, session: { id, mode, sequence, action } } = request.frame.header;
+      this.#last = { version: negotiateVersion(asked)!, id, mode, sequence, action };
     }
 
     let reply: Reply;

@@ -1,5 +1,6 @@
 /** Chooses the handler of a request by version and mode; no other file asks for the server's mode. @module */
 import { FxferError } from "../errors.ts";
+import { SUPPORTED_VERSIONS } from "../protocol/mod.ts";
 import {
   type ConnectionContext,
   degrade,
@@ -77,7 +78,7 @@ export class Dispatcher implements RequestHandler {
       if (handler !== undefined && this.offers.v1) return handler.handle(request, context);
       // S-VER-4: no silent downgrade.
       const error = new FxferError("unsupported_version", "Cannot serve version 1: it is off", {
-        fields: { supported: ["2.0"] },
+        fields: { supported: SUPPORTED_VERSIONS.filter((version) => version !== "1.0") },
       });
       context.interrupt(error);
       throw error;

@@ -4,6 +4,7 @@ import {
   type ConnectionContext,
   DEFAULT_STATEFUL_OPTIONS,
   type RequestHandler,
+  type Right,
   type StatefulChange,
   type StatefulOptions,
   type Stored,
@@ -76,6 +77,12 @@ export interface ServeOptions {
   readonly rate?: RateLimits | "off";
   /** The largest payload of one frame, in either mode. @default {10485760} */
   readonly maxRequestSize?: number;
+  /**
+   * What a client without a key may do (S-ACT-2): `get`, `list` and `remove` hold for the files of
+   * clients without a key. Whoever may do nothing is answered `forbidden`.
+   * @default {["put"]}
+   */
+  readonly anonymous?: readonly Right[];
   /** Terms of stateful mode. */
   readonly stateful?: Partial<
     Omit<

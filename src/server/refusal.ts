@@ -4,10 +4,11 @@ import type { Events, Rule } from "../events.ts";
 import type { Request } from "../handler/mod.ts";
 import { describeError, type Logger } from "../log.ts";
 import { omitUndefined } from "../omit_undefined.ts";
-import type { ReplyBody, ReplyHeader } from "../protocol/mod.ts";
+import { FIRST_VERSION, type ReplyBody, type ReplyHeader } from "../protocol/mod.ts";
 
 /** The header of a frame that answers no request. */
 export const NOTICE: ReplyHeader = {
+  version: FIRST_VERSION,
   id: null,
   mode: "stateless",
   sequence: 0,

@@ -143,7 +143,8 @@ export function serve(options: ServeOptions): ServingServer {
   const clocks = { ...DEFAULT_CLOCKS, ...options.clocks };
   const limits = { maxConnections, count: options.connectionCount, limiter, clocks, keepaliveMs };
   const maxPerAddress = options.perAddress?.connections;
-  const settings = { ...limits, maxPerAddress, drainTimeoutMs, v1Ack, proxy, events };
+  const { anonymous } = options;
+  const settings = { ...limits, maxPerAddress, drainTimeoutMs, v1Ack, proxy, events, anonymous };
   const server = new Server(listener, handler, settings, log, owned);
   const change = (changed: ServeChange) => {
     const { mode: next, rate, perAddress, maxRequestSize } = changed;

@@ -2,18 +2,18 @@
 import { acceptEach } from "../accept.ts";
 import { FxferError } from "../errors.ts";
 import { Events } from "../events.ts";
-import type { RequestHandler } from "../handler/mod.ts";
+import { anonymous, type RequestHandler } from "../handler/mod.ts";
 import { type Logger, silentLogger } from "../log.ts";
 import { LATE, within } from "../within.ts";
 import { BufferPools } from "./buffers.ts";
 import { tickMs } from "./clocks.ts";
-import { Connection } from "./connection.ts";
+import { Connection, type ConnectionSettings } from "./connection.ts";
 import { Drain } from "./drain.ts";
 import { Places } from "./places.ts";
 import type { Arrival, ProxyGate } from "./proxy_gate.ts";
 import { isPeerGone } from "./reader.ts";
 import { Refusals } from "./refusals.ts";
-import type { ConnectionSettings, ServerChange, ServerSettings, Traffic } from "./settings.ts";
+import type { ServerChange, ServerSettings, Traffic } from "./settings.ts";
 import { Turns } from "./turns.ts";
 
 /** So many connections may be on their way out, or about to say whose they are, besides those with a place. */
@@ -44,7 +44,7 @@ export class Server implements AsyncDisposable {
 
   readonly #listener: Deno.TcpListener;
   #settings: ServerSettings;
-  readonly #shared: ConnectionSettings<Connection>;
+  readonly #shared: ConnectionSettings;
   readonly #log: Logger;
   readonly #events: Events;
   readonly #owned: AsyncDisposable | undefined;
@@ -83,6 +83,7 @@ export class Server implements AsyncDisposable {
     this.#shared = {
       ...settings,
       handler,
+      identity: anonymous(settings.anonymous),
       events: this.#events,
       pools: new BufferPools(),
       workload: { busy: 0 },

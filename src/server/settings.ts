@@ -1,13 +1,10 @@
-/** How a server treats its connections, and what the connections of one server share. @module */
+/** How a server treats its connections. @module */
 import type { Events } from "../events.ts";
-import type { RequestHandler } from "../handler/mod.ts";
-import type { BufferPools } from "./buffers.ts";
+import type { Right } from "../handler/mod.ts";
 import type { ClockLimits } from "./clocks.ts";
-import type { Drain } from "./drain.ts";
 import type { RateLimiter } from "./limiter.ts";
 import type { V1Ack } from "./output.ts";
 import type { ProxyGate } from "./proxy_gate.ts";
-import type { Turns } from "./turns.ts";
 
 /**
  * Counts the open connections of servers that listen on one port, so that `maxConnections` holds for
@@ -38,6 +35,8 @@ export interface ServerSettings {
   readonly maxPerAddress?: number | undefined;
   /** When a v1 client is told about its files. */
   readonly v1Ack: V1Ack;
+  /** What a client without a key may do (S-ACT-2). @default {["put"]} */
+  readonly anonymous?: readonly Right[] | undefined;
   /** Absent: no rate limits. */
   readonly limiter?: RateLimiter | undefined;
   /** Absent: no address may speak the PROXY protocol. */
@@ -62,23 +61,4 @@ export interface Traffic {
   readonly received: number;
   /** Bytes written. */
   readonly sent: number;
-}
-
-/** What all connections of one server share. */
-export interface ConnectionSettings<Connection> {
-  readonly handler: RequestHandler;
-  /** Changes while the server runs, as the keep-alive of new connections does. */
-  clocks: ClockLimits;
-  keepaliveMs: number;
-  readonly v1Ack: V1Ack;
-  readonly pools: BufferPools;
-  /** Counts the connections that do not wait for bytes. */
-  readonly workload: { busy: number };
-  /** Where connections wait that have had their turn. */
-  readonly turns: Turns;
-  /** Counts what is read away. */
-  readonly drain: Drain;
-  readonly events: Events;
-  /** Called once, when a connection is closed and its handler was told. */
-  closed(connection: Connection): void;
 }

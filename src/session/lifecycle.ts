@@ -62,7 +62,7 @@ export interface Execution {
   /** How many replies the session keeps. */
   readonly maxInflight: number;
   readonly now: number;
-  readonly input: "transfer" | "disconnect";
+  readonly input: "transfer" | "disconnect" | "remove";
 }
 
 /** A new session, attached to the connection that asked for it (S-CON-1). */

@@ -90,6 +90,11 @@
  *   and with `upload_ids` false where it cannot keep S-TRF-9; and `challenge`, 32 random bytes in
  *   base64url, of which this version makes no use. A stateless connect is told `server` and the
  *   first three `limits` only.
+ * - S-FEA-1 A server that speaks version 2.1 lists in its terms `features`, of `names`, `fetch`,
+ *   `list`, `remove`, `auth`, `mac`, `received` and `early`. A stateless connect is told them as
+ *   well. A client uses only what is listed.
+ * - S-FEA-2 The terms say what this client `may` do, of `put`, `get`, `list` and `remove`, and the
+ *   `quota` that holds for it, if any: `bytes`, `files`, `used_bytes` and `used_files`.
  * - S-CON-7 A second connect on an attached connection is `protocol_error`. After a refused connect
  *   the client may try again on the same connection. A stateful frame before a connect, or with the
  *   id of another session, is `not_connected`.

@@ -31,7 +31,14 @@ export type SessionState =
   | "forgotten";
 
 /** The inputs that come from the client: the actions of the wire, each under its own name. */
-export type FrameInput = "connect" | "transfer" | "heartbeat" | "disconnect";
+export type FrameInput =
+  | "connect"
+  | "transfer"
+  | "heartbeat"
+  | "disconnect"
+  | "fetch"
+  | "list"
+  | "remove";
 
 /** What moves a session: the client's frames, and what the server itself does or notices. */
 export type SessionInput = FrameInput | "authorise" | "detach" | "expire" | "forget";
@@ -63,14 +70,14 @@ type Row = Readonly<Record<SessionInput, SessionState | Refusal>>;
 
 // deno-fmt-ignore: a table is read by its columns.
 const TRANSITIONS: Readonly<Record<SessionState, Row>> = {
-  idle:          { connect: "connected", authorise: fault,           transfer: absent,   heartbeat: absent,          detach: fault,      expire: fault,     disconnect: absent,   forget: fault       },
-  connected:     { connect: "connected", authorise: "authenticated", transfer: absent,   heartbeat: absent,          detach: fault,      expire: fault,     disconnect: absent,   forget: fault       },
-  authenticated: { connect: protocol,    authorise: "authenticated", transfer: "active", heartbeat: "authenticated", detach: "detached", expire: fault,     disconnect: "closed", forget: fault       },
-  active:        { connect: protocol,    authorise: "authenticated", transfer: "active", heartbeat: "active",        detach: "detached", expire: fault,     disconnect: "closed", forget: fault       },
-  detached:      { connect: protocol,    authorise: "authenticated", transfer: absent,   heartbeat: absent,          detach: fault,      expire: "expired", disconnect: "closed", forget: fault       },
-  expired:       { connect: ended,       authorise: ended,           transfer: ended,    heartbeat: ended,           detach: ended,      expire: ended,     disconnect: ended,    forget: "forgotten" },
-  closed:        { connect: ended,       authorise: ended,           transfer: ended,    heartbeat: ended,           detach: ended,      expire: ended,     disconnect: ended,    forget: "forgotten" },
-  forgotten:     { connect: unknown,     authorise: unknown,         transfer: unknown,  heartbeat: unknown,         detach: unknown,    expire: unknown,   disconnect: unknown,  forget: unknown     },
+  idle:          { connect: "connected", authorise: fault,           transfer: absent,   heartbeat: absent,          fetch: absent,          list: absent,          remove: absent,   detach: fault,      expire: fault,     disconnect: absent,   forget: fault       },
+  connected:     { connect: "connected", authorise: "authenticated", transfer: absent,   heartbeat: absent,          fetch: absent,          list: absent,          remove: absent,   detach: fault,      expire: fault,     disconnect: absent,   forget: fault       },
+  authenticated: { connect: protocol,    authorise: "authenticated", transfer: "active", heartbeat: "authenticated", fetch: "authenticated", list: "authenticated", remove: "active", detach: "detached", expire: fault,     disconnect: "closed", forget: fault       },
+  active:        { connect: protocol,    authorise: "authenticated", transfer: "active", heartbeat: "active",        fetch: "active",        list: "active",        remove: "active", detach: "detached", expire: fault,     disconnect: "closed", forget: fault       },
+  detached:      { connect: protocol,    authorise: "authenticated", transfer: absent,   heartbeat: absent,          fetch: absent,          list: absent,          remove: absent,   detach: fault,      expire: "expired", disconnect: "closed", forget: fault       },
+  expired:       { connect: ended,       authorise: ended,           transfer: ended,    heartbeat: ended,           fetch: ended,           list: ended,           remove: ended,    detach: ended,      expire: ended,     disconnect: ended,    forget: "forgotten" },
+  closed:        { connect: ended,       authorise: ended,           transfer: ended,    heartbeat: ended,           fetch: ended,           list: ended,           remove: ended,    detach: ended,      expire: ended,     disconnect: ended,    forget: "forgotten" },
+  forgotten:     { connect: unknown,     authorise: unknown,         transfer: unknown,  heartbeat: unknown,         fetch: unknown,         list: unknown,         remove: unknown,  detach: unknown,    expire: unknown,   disconnect: unknown,  forget: unknown     },
 };
 
 /**

@@ -152,6 +152,16 @@ export type {
   Tier,
   Upload,
 } from "./types.ts";
+export type {
+  Catalogue,
+  FileKey,
+  ListedFile,
+  ListPage,
+  ListQuery,
+  OpenedFile,
+  OwnedBy,
+  RemovedBy,
+} from "./catalogue.ts";
 export type { BudgetLedger } from "./budget.ts";
 export { checkDigest } from "./digest.ts";
 export { DiskStorage } from "./disk.ts";

@@ -15,6 +15,8 @@
  * @module
  */
 
+import type { Catalogue } from "./catalogue.ts";
+
 /**
  * What the process may do in the folder of a {@linkcode DiskStorage}: only write (`W`), or read as well
  * (`RW`).
@@ -44,6 +46,12 @@ export interface FileSpec {
   readonly reserve: number;
   /** The address of the sender, to be kept with the file. */
   readonly clientAddress?: string;
+  /** When the sender's file was last modified, in milliseconds since the epoch, to be kept (S-NAM-1). */
+  readonly mtimeMs?: number;
+  /** Whether the sender's file is a program, to be kept (S-NAM-1). */
+  readonly executable?: boolean;
+  /** The user who sends the file, and whose it will be. */
+  readonly user?: string;
 }
 
 /** What {@linkcode FileStorage.put} takes besides the bytes.
@@ -274,4 +282,10 @@ export interface FileStorage extends AsyncDisposable {
    * Absent: what crashed processes left half done stays until people remove it.
    */
   readonly sweep?: ((isLive: (temporaryPath: string) => boolean) => Promise<number>) | undefined;
+  /**
+   * Capability: lists, finds, reads and removes stored files; see {@linkcode Catalogue}.
+   *
+   * Absent: files go in, and the server's terms do not offer to list, fetch or remove them.
+   */
+  readonly catalogue?: Catalogue | undefined;
 }

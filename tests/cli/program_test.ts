@@ -54,6 +54,7 @@ Flags:
 Topics:
   exit-codes  What each exit code means, and which errors lead to it
   wire        The contract: what is on the wire
+  files       The contract: how files are sent, listed, fetched and removed
   session     The contract: what a session is, and its rules
 
 Exit codes:

@@ -42,7 +42,7 @@ for (const [tier, flags] of TIERS) {
     assert.equal(data.limits.max_request_size, 10 * MIB);
     assert.equal(data.server.tier, tier === "binary" ? "RW" : tier);
     assert.equal(data.server.durability, "process");
-    assert.deepEqual(data.server.versions, ["2.0", "1.0"]);
+    assert.deepEqual(data.server.versions, ["2.1", "2.0", "1.0"]);
     assert.equal(typeof data.server.instance, "string");
     assert.match(data.challenge, /^[A-Za-z0-9_-]{43}$/, "32 bytes in base64url");
   });

@@ -146,7 +146,7 @@ for (const version of ["3.0", "1.1", "0", "2", "2.x", ""]) {
       "unsupported_version",
       frame({ payload: "", header: { version } }),
     );
-    assert.deepEqual(data.supported, ["2.0", "1.0"]);
+    assert.deepEqual(data.supported, ["2.1", "2.0", "1.0"]);
   });
 }
 
@@ -156,9 +156,11 @@ test("S-VER-1 a version that is no text is refused", async (server) => {
 });
 
 test("S-VER-2 the reply has the lower minor version", async (server) => {
-  const [reply] = await replies(server, frame({ payload: "x", header: { version: "2.7" } }));
-  assert.equal(reply?.data.code, "ok");
-  assert.equal(reply?.header.version, "2.0");
+  for (const [asked, answered] of [["2.0", "2.0"], ["2.1", "2.1"], ["2.7", "2.1"]]) {
+    const [reply] = await replies(server, frame({ payload: "x", header: { version: asked } }));
+    assert.equal(reply?.data.code, "ok");
+    assert.equal(reply?.header.version, answered);
+  }
 });
 
 test("S-VER-1 a v1 frame on a v2 connection is protocol_error", async (server) => {

@@ -40,7 +40,7 @@ Deno.test("S-CON-6 the reply states the terms, and a client may ask for less but
     checkpoint_bytes: 8388608,
   });
   const { tier, durability, versions } = terms.server;
-  assert.deepEqual([tier, durability, versions], ["RW", "process", ["2.0", "1.0"]]);
+  assert.deepEqual([tier, durability, versions], ["RW", "process", ["2.1", "2.0", "1.0"]]);
   assert.equal(terms.challenge.length, 43);
   using other = await run.open();
   assert.notEqual((await other.connect()).data.challenge, terms.challenge);

@@ -20,7 +20,7 @@ test("encodeReply() writes code, class and message first, then the fields and LF
     '{"code":"offset_mismatch","class":"resync","message":"the offset is not the durable offset","offset":10}\n';
   assert.equal(
     text,
-    '{"version":"2.0","mime_type":"application/json","size":0,"session":{"id":"' + ID +
+    '{"version":"2.1","mime_type":"application/json","size":0,"session":{"id":"' + ID +
       `","mode":"stateful","sequence":7,"action":"transfer","data_size":${data.length}}}\n${data}`,
   );
 });
@@ -76,7 +76,7 @@ test("encodeReply() refuses a body over the cap", () => {
 test("encodeRequest() writes the smallest header and no session data for defaults", () => {
   const bare = { id: null, mode: "stateless", sequence: 1, action: "transfer" } as const;
   const expected =
-    '{"version":"2.0","mime_type":"application/octet-stream","size":0,"session":{"id":null,' +
+    '{"version":"2.1","mime_type":"application/octet-stream","size":0,"session":{"id":null,' +
     '"mode":"stateless","sequence":1,"action":"transfer","data_size":0}}\n';
   assert.equal(textOf(encodeRequest(bare)), expected);
   const data = { offset: 0, complete: true, cancel: false, wantToken: false, clean: false };
@@ -167,8 +167,8 @@ test("S-VER-3 encodeV1Results() writes one line a file, whatever the text holds"
 
 test("S-VER-2 negotiateVersion() gives the lower minor of the two", () => {
   assert.equal(negotiateVersion("2.0"), "2.0");
-  assert.equal(negotiateVersion("2.1"), "2.0");
-  assert.equal(negotiateVersion("2.99999"), "2.0");
+  assert.equal(negotiateVersion("2.1"), "2.1");
+  assert.equal(negotiateVersion("2.99999"), "2.1");
   assert.equal(negotiateVersion("1.0"), "1.0");
   for (
     const version of ["", "2", "2.", "2.00", "2.1.1", "3.0", "1.1", "0.9", "x", "2.-1", " 2.0"]

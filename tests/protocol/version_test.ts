@@ -32,7 +32,7 @@ test("S-VER-1 the first header decides the version", () => {
     assert.deepEqual(decode([header({ version })]), [{
       type: "fault",
       code: "unsupported_version",
-      fields: { supported: ["2.0", "1.0"] },
+      fields: { supported: ["2.1", "2.0", "1.0"] },
     }], version);
   }
   refuses(header().replace('"version":"2.0",', ""), "unsupported_version");

@@ -21,6 +21,9 @@ const INPUT_OF: { readonly [A in Action]: FrameInput & A } = {
   transfer: "transfer",
   heartbeat: "heartbeat",
   disconnect: "disconnect",
+  fetch: "fetch",
+  list: "list",
+  remove: "remove",
 };
 const ACTION_OF: { readonly [I in FrameInput]: Action & I } = INPUT_OF;
 
@@ -72,6 +75,7 @@ pure("S-SEQ-3 execute() takes the actions that use up a number, and no other", (
   const executed: { readonly [I in Execution["input"]]: Action & I } = {
     transfer: "transfer",
     disconnect: "disconnect",
+    remove: "remove",
   };
   const using = actions.filter((action) => ACTIONS[action].usesNumber);
   assert.deepEqual(using.sort(), Object.keys(executed).sort());

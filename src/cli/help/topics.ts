@@ -95,6 +95,10 @@ const TOPICS: Readonly<Record<string, Topic>> = {
     summary: "The contract: what is on the wire",
     text: () => contract(import("../../protocol/mod.ts", { with: { type: "text" } })),
   },
+  files: {
+    summary: "The contract: how files are sent, listed, fetched and removed",
+    text: () => contract(import("../../protocol/files.ts", { with: { type: "text" } })),
+  },
   session: {
     summary: "The contract: what a session is, and its rules",
     text: () => contract(import("../../session/mod.ts", { with: { type: "text" } })),

@@ -3,7 +3,7 @@ import { parseEndpoint, parseHost } from "../../address.ts";
 import { DEFAULT_RETRIES } from "../../client/mod.ts";
 import { readBytes, SETTINGS } from "../../config/mod.ts";
 import { omitUndefined } from "../../omit_undefined.ts";
-import { MAX_NAME_BYTES } from "../../protocol/mod.ts";
+import { MAX_COMPONENT_BYTES } from "../../protocol/mod.ts";
 import { type CommandSpec, type ParsedArgs, usageError } from "../args.ts";
 
 /** The operand that means standard input. */
@@ -194,8 +194,8 @@ export function readSendArgs(args: ParsedArgs): SendArgs {
     args.fault(SEVERAL_NAMED);
   }
   if (name === "") args.reject("--name", "a name", name);
-  if (new TextEncoder().encode(name).length > MAX_NAME_BYTES) {
-    args.reject("--name", `a name of at most ${MAX_NAME_BYTES} bytes`, name!);
+  if (new TextEncoder().encode(name).length > MAX_COMPONENT_BYTES) {
+    args.reject("--name", `a name of at most ${MAX_COMPONENT_BYTES} bytes`, name!);
   }
   const mediaType = (text: string) => MEDIA_TYPE.test(text) ? text : undefined;
   const type = args.read("type", "a media type such as image/png", mediaType);

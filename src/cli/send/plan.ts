@@ -2,7 +2,7 @@
 import { basename, extname, join, normalize, resolve, sep as SEPARATOR } from "node:path";
 import { FxferError, reasonOf } from "../../errors.ts";
 import { omitUndefined } from "../../omit_undefined.ts";
-import { MAX_NAME_BYTES } from "../../protocol/mod.ts";
+import { MAX_COMPONENT_BYTES } from "../../protocol/mod.ts";
 import { count } from "../../text.ts";
 import { usageError } from "../args.ts";
 import { cannot, localError, mustRead, readable, whyUnreadable } from "../local.ts";
@@ -113,7 +113,9 @@ class Planner {
         ? []
         : [`${count(this.#twice, "file")} named more than once: sent once`]),
       ...(this.#cutNames === 0 ? [] : [
-        `${count(this.#cutNames, "name")} over ${MAX_NAME_BYTES} bytes: the server gets the last ` +
+        `${
+          count(this.#cutNames, "name")
+        } over ${MAX_COMPONENT_BYTES} bytes: the server gets the last ` +
         "folders of the path only",
       ]),
     ];
@@ -286,7 +288,7 @@ function fitName(name: string): string {
   let fitting = name.toWellFormed();
   const size = () => new TextEncoder().encode(fitting).length;
   // At most three bytes for each unit of the text.
-  while (fitting.length * 3 > MAX_NAME_BYTES && size() > MAX_NAME_BYTES) {
+  while (fitting.length * 3 > MAX_COMPONENT_BYTES && size() > MAX_COMPONENT_BYTES) {
     const slash = fitting.indexOf("/");
     fitting = slash < 0 ? [...fitting].slice(1).join("") : fitting.slice(slash + 1);
   }

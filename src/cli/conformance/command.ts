@@ -1,32 +1,39 @@
-/** `fxfer conformance`: runs the checks of the conformance kit against any server. @module */
-import type { Endpoint } from "../address.ts";
+/** `fxfer conformance`: runs the checks of the conformance kit against any server or client. @module */
+import type { Endpoint } from "../../address.ts";
 import {
   type Check,
+  CLIENT_CHECKS,
   FRAME_CHECKS,
   NotOffered,
   ProbeClient,
   type ServerUnderTest,
   SESSION_CHECKS,
-} from "../conformance/mod.ts";
-import { reasonOf } from "../errors.ts";
-import { fit, type Output, pad, type Paint, paintOf } from "../terminal/mod.ts";
-import { count, escapeControls } from "../text.ts";
-import type { ParsedArgs } from "./args.ts";
-import type { Command } from "./command.ts";
-import { mustConnect } from "./local.ts";
+} from "../../conformance/mod.ts";
+import { FxferError, reasonOf } from "../../errors.ts";
+import { fit, type Output, pad, type Paint, paintOf } from "../../terminal/mod.ts";
+import { count, escapeControls } from "../../text.ts";
+import type { ParsedArgs } from "../args.ts";
+import type { Command } from "../command.ts";
+import { mustConnect } from "../local.ts";
+import { ProgramUnderTest } from "./program_under_test.ts";
 
 export const CONFORMANCE_COMMAND: Command = {
   spec: {
     name: "conformance",
-    summary: "Hold a server against the rules of the wire contract",
-    operands: { name: "HOST:PORT", min: 1, max: 1 },
+    summary: "Hold a server, or a client, against the rules of the wire contract",
+    operands: { name: "HOST:PORT", min: 0, max: 1 },
     options: {
+      client: { value: "COMMAND", help: "Judge the client that this command runs, not a server" },
       json: { help: "Write one JSON object for each rule, then a summary" },
       quiet: { short: "q", help: "Show only the rules that are broken" },
     },
     details: [
       "The checks store some files of a few bytes. Each rule is tried on a connection of its own. Exit " +
       "code 0: every rule that applies was kept; 3: some were not.",
+      "With --client the command is run once for each rule. It is to send the file {file} to 127.0.0.1, " +
+      "port {port}, and to exit with 0 when the file is stored; blanks divide it into words. The server " +
+      "there does to it what networks and servers do:",
+      '  fxfer conformance --client "python3 my_client.py {port} {file}"',
     ],
   },
   run: runConformance,
@@ -37,22 +44,23 @@ interface CheckResult {
   readonly rule: string;
   readonly promise: string;
   readonly verdict: "kept" | "broken" | "skipped";
-  /** What the server did, or why the check was skipped. */
+  /** What the server or client did, or why the check was skipped. */
   readonly seen: string;
 }
 
 const STYLE = { kept: "green", broken: "red", skipped: "yellow" } as const;
 
 async function runConformance(args: ParsedArgs, { out }: Output): Promise<number> {
-  const address = args.target()!;
+  const command = args.text("client");
+  if ((command === undefined) === (args.operands.length === 0)) {
+    args.fault("Name a server as HOST:PORT, or a client by --client");
+  }
+  const address = args.operands.length === 0 ? undefined : args.target();
   args.mustBeRight();
-  await mustConnect(address);
+  const results = address === undefined ? judgeClient(command!) : judgeServer(address);
   const paint = paintOf(out);
-  const sessions = await offersSessions(address);
   const counts = { kept: 0, broken: 0, skipped: 0 };
-  for (const check of [...FRAME_CHECKS, ...SESSION_CHECKS]) {
-    const { rule, promise } = check;
-    const result: CheckResult = { rule, promise, ...await tryOut(check, address, sessions) };
+  for await (const result of results) {
     counts[result.verdict]++;
     if (args.has("quiet") && result.verdict !== "broken") continue;
     out.line(args.has("json") ? escapeControls(JSON.stringify(result)) : row(result, paint));
@@ -63,6 +71,22 @@ async function runConformance(args: ParsedArgs, { out }: Output): Promise<number
     out.line(`${count(counts.kept, "rule")} kept, ${counts.broken} broken${skipped}`);
   }
   return counts.broken === 0 ? 0 : 3;
+}
+
+async function* judgeServer(address: Endpoint): AsyncIterable<CheckResult> {
+  await mustConnect(address);
+  const sessions = await offersSessions(address);
+  for (const check of [...FRAME_CHECKS, ...SESSION_CHECKS]) {
+    const { rule, promise } = check;
+    yield { rule, promise, ...await tryOut(check, address, sessions) };
+  }
+}
+
+async function* judgeClient(command: string): AsyncIterable<CheckResult> {
+  await using client = await ProgramUnderTest.make(command);
+  for (const { rule, promise, run } of CLIENT_CHECKS) {
+    yield { rule, promise, ...await verdictOf(run(client)) };
+  }
 }
 
 /** Whether the server gives out sessions: asks for one, and ends it. */
@@ -96,12 +120,20 @@ async function tryOut(
     },
   };
   try {
-    return { verdict: "kept", seen: await check.run(target) };
-  } catch (error) {
-    const verdict = error instanceof NotOffered ? "skipped" : "broken";
-    return { verdict, seen: reasonOf(error) };
+    return await verdictOf(check.run(target));
   } finally {
     for (const peer of open) peer[Symbol.dispose]();
+  }
+}
+
+async function verdictOf(run: Promise<string>): Promise<Pick<CheckResult, "verdict" | "seen">> {
+  try {
+    return { verdict: "kept", seen: await run };
+  } catch (error) {
+    // The command cannot be run at all: that is no verdict on a client.
+    if (error instanceof FxferError && error.code === "usage") throw error;
+    const verdict = error instanceof NotOffered ? "skipped" : "broken";
+    return { verdict, seen: reasonOf(error) };
   }
 }
 
