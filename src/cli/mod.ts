@@ -18,6 +18,7 @@ const COMMANDS: CommandTable = {
   serve: async () => (await import("./serve.ts")).SERVE_COMMAND,
   send: async () => (await import("./send/command.ts")).SEND_COMMAND,
   session: async () => (await import("./session/command.ts")).SESSION_COMMAND,
+  admin: async () => (await import("./admin/command.ts")).ADMIN_COMMAND,
   verify: async () => (await import("./verify.ts")).verifyCommand,
   config: async () => (await import("./config_command.ts")).CONFIG_COMMAND,
   doctor: async () => (await import("./doctor/command.ts")).DOCTOR_COMMAND,

@@ -5,8 +5,12 @@ import type { Plant } from "./plant.ts";
 import { countStates } from "./sessions.ts";
 import type { Sample } from "./tally.ts";
 
-/** The states of sessions are counted anew after this time, because that walks the store. */
-const STATES_MS = 5000;
+/**
+ * The states of sessions are counted anew after a second, or after so many times as long as counting took,
+ * because that walks the store.
+ */
+const STATES_MS = 1000;
+const STATES_SHARE = 20;
 
 /** One point of the charts each 10 s, for an hour. */
 const POINT_MS = 10_000;
@@ -60,7 +64,7 @@ export class Overview implements Disposable {
   readonly #points: Point[] = [];
   readonly #timer: ReturnType<typeof setInterval>;
   #before: { readonly at: number; readonly totals: Totals } | undefined;
-  #states: { readonly at: number; readonly counts: Promise<Record<string, number>> } | undefined;
+  #states: { until: number; readonly counts: Promise<Record<string, number>> } | undefined;
 
   constructor(plant: Plant) {
     this.#plant = plant;
@@ -81,13 +85,23 @@ export class Overview implements Disposable {
   /** Live sessions by state; none where the store does not answer. */
   states(): Promise<Record<string, number>> {
     const now = performance.now();
-    if (this.#states === undefined || now - this.#states.at > STATES_MS) {
-      const counts = this.now().then((now) => countStates(this.#plant.store, now)).catch(
-        () => ({}),
-      );
-      this.#states = { at: now, counts };
+    if (this.#states === undefined || now > this.#states.until) {
+      const counts = this.#count();
+      this.#states = { until: now + STATES_MS, counts };
+      void counts.then(() => {
+        const took = performance.now() - now;
+        if (this.#states?.counts === counts) this.#states.until += took * STATES_SHARE;
+      });
     }
     return this.#states.counts;
+  }
+
+  async #count(): Promise<Record<string, number>> {
+    try {
+      return await countStates(this.#plant.store, await this.now());
+    } catch {
+      return {}; // the store does not answer, and readiness says so
+    }
   }
 
   /** What is known of the process as a whole. */

@@ -124,7 +124,7 @@ export const ROUTES: readonly Route[] = [
       const rows = [...SETTINGS].map(([path, { kind, default: standard, about, more, live }]) => ({
         path,
         value: kind.secret ? "***" : settingOf(settings.current, path),
-        default: standard,
+        default: kind.secret ? "***" : standard,
         values: kind.brief,
         about: [about, ...more ?? []].map((sentence) => `${sentence}.`).join(" "),
         live: live === true,

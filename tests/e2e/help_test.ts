@@ -13,7 +13,8 @@ import { TempDir } from "../helpers/temp.ts";
 
 const ROOT = new URL("../../", import.meta.url);
 
-const COMMANDS = "serve send session verify config doctor chaos conformance demo bench completions";
+const COMMANDS =
+  "serve send session admin verify config doctor chaos conformance demo bench completions";
 const TOPICS = "config exit-codes performance sandbox migration wire session";
 
 /** What `fxfer help WORD` prints. */
