@@ -126,6 +126,7 @@ export const ROUTES: readonly Route[] = [
         value: kind.secret ? "***" : settingOf(settings.current, path),
         default: kind.secret ? "***" : standard,
         values: kind.brief,
+        words: kind.words,
         about: [about, ...more ?? []].map((sentence) => `${sentence}.`).join(" "),
         live: live === true,
       }));

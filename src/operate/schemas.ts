@@ -114,6 +114,7 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
     value: {},
     default: {},
     values: { ...text, description: "What the setting takes" },
+    words: list(text),
     about: text,
     live: { ...yes, description: "Whether it can change while the server runs" },
   }),
