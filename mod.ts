@@ -62,6 +62,7 @@ export {
 } from "./src/log.ts";
 export {
   type Action,
+  type AuthHeader,
   type ConnectData,
   type ConnectRequest,
   type DecodeEvent,
@@ -91,6 +92,7 @@ export {
   type RequestFrame,
   type RequestInit,
   type SessionHeader,
+  type SignedBytes,
   type TransferData,
   type TransferRequest,
   type V1Header,
@@ -182,6 +184,12 @@ export {
   importSession,
 } from "./src/migration/mod.ts";
 export {
+  type KeyPair,
+  makeOwnCertificate,
+  type OwnCertificate,
+  type TlsOptions,
+} from "./src/tls/mod.ts";
+export {
   type Arrival,
   type Authorize,
   type ClockLimits,
@@ -191,6 +199,7 @@ export {
   DEFAULT_SERVER,
   type DegradeAbove,
   Dispatcher,
+  type MacPolicy,
   type Offers,
   ProxyGate,
   type ProxyOptions,
@@ -198,6 +207,7 @@ export {
   RateLimiter,
   type RateLimits,
   type Routes,
+  type SecurityOptions,
   serve,
   type ServeChange,
   type ServeOptions,
@@ -206,10 +216,36 @@ export {
   type ServerMode,
   type ServerSettings,
   type ServingServer,
+  type TlsServeOptions,
   type Traffic,
   type UnreadRequest,
   type V1Ack,
 } from "./src/server/mod.ts";
+export {
+  type AuthFields,
+  CLOCK_TOLERANCE_MS,
+  type CommandSender,
+  type CoveredBytes,
+  formatKey,
+  formatKeyLine,
+  type Grant,
+  GRANTS,
+  isUserName,
+  type Key,
+  type KeyLine,
+  Keyring,
+  MemoryLedger,
+  newKey,
+  parseKey,
+  parseKeyFile,
+  type Proof,
+  RedisLedger,
+  SqliteLedger,
+  type Usage,
+  type User,
+  type UserLedger,
+  type UserLimits,
+} from "./src/keys/mod.ts";
 export {
   Health,
   type HealthOptions,

@@ -36,7 +36,11 @@ export const BINARIES: readonly Binary[] = [
   {
     name: "fxfer-server",
     entry: "src/cli/roles/server.ts",
-    permissions: ["--allow-net", "--allow-read=storage,config.yaml", "--allow-write=storage"],
+    permissions: [
+      "--allow-net",
+      "--allow-read=storage,config.yaml,fxfer.keys",
+      "--allow-write=storage",
+    ],
   },
   {
     name: "fxfer-client",

@@ -13,9 +13,9 @@ const PEER_GONE = [BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected]
  *
  * @param take Must not throw, and must close the connection in the end.
  */
-export async function acceptEach(
-  listener: Deno.TcpListener,
-  take: (conn: Deno.TcpConn) => void,
+export async function acceptEach<Conn extends Deno.Conn>(
+  listener: Deno.Listener<Conn>,
+  take: (conn: Conn) => void,
   log: Logger,
 ): Promise<void> {
   for (let failures = 0;;) {

@@ -141,6 +141,13 @@ export function inNetworks(address: string, networks: readonly Network[]): boole
     networks.some((network) => samePrefix(groups, network.groups, network.bits));
 }
 
+/** Whether only this machine reaches an address: 127.0.0.0/8, `::1` or `localhost`. */
+export function isLoopback(hostname: string): boolean {
+  return hostname === "localhost" || inNetworks(hostname, LOOPBACK);
+}
+
+const LOOPBACK: readonly Network[] = ["127.0.0.0/8", "::1"].map((text) => parseNetwork(text)!);
+
 /**
  * Whom an address counts for where limits are shared out: an IPv4 address for itself, an IPv6 address for
  * its /64, because one customer has a whole one. Text that is no address counts for itself.

@@ -74,9 +74,11 @@ export type Attach = SessionStep & {
  * @category Events */
 export type EventFacts = {
   /** A client's connection was accepted. */
-  "connection.opened": { connection: number; address: string };
+  "connection.opened": { connection: number; address: string; tls?: true };
   /** A connection was refused before its first frame. */
   "connection.refused": Refusal & { address: string };
+  /** A connect has shown the key of a user, for whom the connection acts from now on. */
+  "connection.proven": { connection: number; user: string };
   /** A client that allowed it is served without a session, for the reason `code`. */
   "connection.degraded": { connection: number; code: Code };
   /** A connection ended; `code` is that of the notice, if the server sent one. */
@@ -136,7 +138,11 @@ export type EventFacts = {
   /** A server takes connections. The program adds the facts that only it knows, such as the folder. */
   "server.listening": {
     hostname: string;
-    port: number;
+    port: number | "off";
+    /** The port for TLS; the pin of a certificate that fxfer made, or when another one ends. */
+    tls_port?: number;
+    pin?: string;
+    until?: string;
     mode: string;
     storage?: string;
     tier: string;
@@ -148,6 +154,8 @@ export type EventFacts = {
   "settings.changed": { changed: readonly string[]; restart?: readonly string[] };
   /** The configuration was read again and has faults: nothing has changed. */
   "settings.refused": { reason: string };
+  /** New connections get another certificate (S-TLS-4): its pin if fxfer made it, or else when it ends. */
+  "certificate.changed": { pin: string } | { until: string };
   /** The program was told to stop by a signal. */
   "server.signal": { signal: string };
   /** A server takes no more connections, and has this many to end. */

@@ -110,6 +110,43 @@ export function formatBytes(bytes: number): string {
   return `${unit === 0 ? Math.floor(value) : value.toFixed(1)} ${UNITS[unit]}`;
 }
 
+const SECONDS: ReadonlyMap<string, number> = new Map(
+  Object.entries({ "": 1, ms: 0.001, s: 1, m: 60, h: 3600, d: 86_400 }),
+);
+
+/** Seconds from a number, or from text that may carry a unit, such as `500ms`, `5m` and `2d`. */
+export function readSeconds(raw: unknown): number | undefined {
+  return inUnits(raw, SECONDS);
+}
+
+const BYTES: ReadonlyMap<string, number> = new Map(
+  ["k", "m", "g", "t"].flatMap((letter, index): [string, number][] => [
+    // A bare letter is binary, as in nginx, dd and Redis.
+    [letter, 1024 ** (index + 1)],
+    [`${letter}ib`, 1024 ** (index + 1)],
+    [`${letter}b`, 1000 ** (index + 1)],
+  ]).concat([["", 1], ["b", 1]]),
+);
+
+/** Whole bytes from a number, or from text that may carry a unit, such as `64k` and `10MiB`. */
+export function readBytes(raw: unknown): number | undefined {
+  return whole(inUnits(raw, BYTES));
+}
+
+/** The value if it is an integer that a number can hold. */
+export function whole(value: unknown): number | undefined {
+  return Number.isSafeInteger(value) ? value as number : undefined;
+}
+
+/** A number, or text of digits with one of these units behind them. */
+function inUnits(raw: unknown, units: ReadonlyMap<string, number>): number | undefined {
+  if (typeof raw === "number") return Number.isFinite(raw) ? raw : undefined;
+  if (typeof raw !== "string") return undefined;
+  const [, digits, unit = ""] = /^(\d+(?:\.\d+)?)\s*([A-Za-z]*)$/.exec(raw.trim()) ?? [];
+  const factor = units.get(unit.toLowerCase());
+  return digits === undefined || factor === undefined ? undefined : Number(digits) * factor;
+}
+
 /** Bytes a second: `1.5 MiB/s`. */
 export function formatRate(bytesPerSecond: number): string {
   return `${formatBytes(bytesPerSecond)}/s`;

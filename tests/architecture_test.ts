@@ -22,10 +22,12 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   session: [],
   store: ["session"],
   storage: [],
-  handler: ["protocol", "session", "store", "storage"],
+  keys: [],
+  tls: [],
+  handler: ["protocol", "session", "store", "storage", "keys"],
   migration: ["session", "store", "storage", "handler"],
-  server: ["protocol", "handler", "session", "?store", "?storage"],
-  client: ["protocol", "session"],
+  server: ["protocol", "handler", "session", "keys", "tls", "?store", "?storage"],
+  client: ["protocol", "session", "keys", "tls"],
   admin: ["?store", "?storage", "?server"],
   config: [],
   chaos: [],
@@ -37,7 +39,10 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   terminal: [],
   redis: ["config", "?store"],
   operate: ["admin", "config", "session", "handler", "server", "trace", "?store", "?storage"],
-  app: ["config", "server", "storage", "store", "redis", "admin", "operate", "terminal"],
+  app: [
+    ...["config", "keys", "tls", "server", "storage", "store", "redis", "admin", "operate"],
+    "terminal",
+  ],
 };
 
 /** These may import every folder: they are commands, made of all the rest. */

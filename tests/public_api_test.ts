@@ -6,6 +6,7 @@ const CATEGORIES = [
   "Client",
   "Errors",
   "Events",
+  "Keys",
   "Migration",
   "Protocol",
   "Server",

@@ -12,16 +12,18 @@ export interface ReadinessParts {
   readonly server: Pick<Server, "stopping">;
   /** Where files go. */
   readonly storage: Pick<FileStorage, "check">;
+  /** When the certificate ends, in milliseconds since 1970; absent where there is no TLS. */
+  readonly certificateUntil?: (() => number) | undefined;
   /** Absent where there are no sessions. */
   readonly store?: Pick<SessionStore, "stats" | "check"> | undefined;
 }
 
 /**
  * Why a server is not ready: it was told to stop; sessions cannot be remembered; files cannot be kept;
- * a part of the server does not answer.
+ * clients refuse the certificate, which has ended; a part of the server does not answer.
  * @category Server
  */
-export type UnreadyReason = "stopping" | "store" | "storage" | "workers";
+export type UnreadyReason = "stopping" | "store" | "storage" | "certificate" | "workers";
 
 /** Whether a server should get new connections.
  * @category Server */
@@ -63,9 +65,10 @@ export class Readiness {
   }
 
   async #look(): Promise<ReadyState> {
-    const { storage, store } = this.#parts;
+    const { storage, store, certificateUntil } = this.#parts;
     const state = await this.#probe("storage", () => storage.check()) ??
-      await this.#probe("store", () => store?.check?.() ?? store?.stats()) ?? READY;
+      await this.#probe("store", () => store?.check?.() ?? store?.stats()) ??
+      await this.#probe("certificate", () => mustBeValid(certificateUntil?.())) ?? READY;
     if (state.ready && this.#told !== undefined) this.#log.info("health.ready");
     this.#told = state.ready ? undefined : state.reason;
     return state;
@@ -83,4 +86,13 @@ export class Readiness {
       return { ready: false, reason };
     }
   }
+}
+
+/** Rejects if the certificate has ended. @param until Its end; undefined where there is none. */
+function mustBeValid(until = Infinity): Promise<void> {
+  if (Date.now() <= until) return Promise.resolve();
+  const end = new Date(until).toISOString();
+  return Promise.reject(
+    new Error(`Cannot be verified by clients: the certificate ended at ${end}`),
+  );
 }

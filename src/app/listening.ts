@@ -4,8 +4,19 @@ import type { Config } from "../config/mod.ts";
 import { FxferError } from "../errors.ts";
 import type { EventFacts, Events } from "../events.ts";
 import { isLogged, type Logger } from "../log.ts";
+import { accessFacts } from "./keys.ts";
 import { omitUndefined } from "../omit_undefined.ts";
 import type { Output } from "../terminal/mod.ts";
+import { formatServerUrl, type ServerCertificate } from "../tls/mod.ts";
+import { certificateFacts } from "./certificate.ts";
+
+/** Calls `start`, which listens on the ports of a configuration; errors say what to change. */
+export function listenToServe<T>({ server: { host, port, tls } }: Config, start: () => T): T {
+  if (tls.certificate === "off") return listen(host, port, start);
+  const hint = "--set server.tls.port=0";
+  if (port === "off") return listen(host, tls.port, start, hint);
+  return listen(host, `${port} or ${tls.port}`, start, `--port 0 or ${hint}`);
+}
 
 /** Whether operators ask at the port of health, too, so that the door for them answers for both. */
 function answersHealth({ admin, server }: Config): boolean {
@@ -13,7 +24,12 @@ function answersHealth({ admin, server }: Config): boolean {
 }
 
 /** Calls `start`, which listens; errors say what to change. @param hint The flag that picks a free port. */
-export function listen<T>(host: string, port: number, start: () => T, hint = "--port 0"): T {
+export function listen<T>(
+  host: string,
+  port: number | string,
+  start: () => T,
+  hint = "--port 0",
+): T {
   try {
     return start();
   } catch (cause) {
@@ -42,22 +58,38 @@ const isOfSystem = (cause: unknown): cause is Error =>
   cause instanceof Error &&
   (cause.constructor === Error || Object.values(Deno.errors).some((kind) => cause instanceof kind));
 
-/** Tells where a server listens and what it promises. */
+/** The ports of a server, and what it shows on the one for TLS. */
+export interface Ports {
+  readonly port: number | "off";
+  readonly tlsPort?: number | undefined;
+  readonly certificate?: ServerCertificate | undefined;
+}
+
+/** Tells where a server listens, what it promises, and who may do what. @param users How many there are. */
 export function announce(
-  { hostname, port, tier, durability, workers }: Omit<EventFacts["server.listening"], "mode">,
-  { server: { mode, port: asked }, storage, stateful }: Config,
+  { hostname, tier, durability, ...where }: Omit<EventFacts["server.listening"], "mode" | "port">,
+  { port, tlsPort, certificate }: Ports,
+  config: Config,
   events: Events,
   log: Logger,
   { out }: Output,
+  users = 0,
 ): void {
+  const { server: { mode, port: asked, tls }, storage, stateful } = config;
   const sessions = mode === "stateless" ? undefined : stateful.persistence;
   events.emit({
     type: "server.listening",
     ...{ hostname, port, mode, storage: storage.path, tier, durability },
-    ...omitUndefined({ sessions, workers }),
+    ...omitUndefined({ sessions, tls_port: tlsPort, ...where }),
+    ...(certificate && certificateFacts(certificate)),
   });
+  log.info("server.access", accessFacts(config, users));
+  if (isLogged("server.listening", log)) return;
   // The user cannot know a port that the system chose, so --quiet does not hide it.
-  if (!isLogged("server.listening", log) && asked === 0) out.line(`${hostname}:${port}`);
+  if (asked === 0) out.line(`${hostname}:${port}`);
+  if (tlsPort === undefined || tls.port !== 0) return;
+  const pin = certificate?.isOwn ? { pin: certificate.pin } : {};
+  out.line(formatServerUrl({ tls: true, hostname, port: tlsPort, ...pin }));
 }
 
 /** Starts the health listener, if the configuration wants one. */

@@ -4,8 +4,10 @@
  *
  * @module
  */
+export { Certificate } from "./certificate.ts";
 export { keepServing } from "./guard.ts";
-export { announce, listen, listenForHealth } from "./listening.ts";
+export { keyringOf, KeySource, mustBeMeant } from "./keys.ts";
+export { announce, listen, listenForHealth, listenToServe } from "./listening.ts";
 export { freeSpace, openDoor, readToken, wantsDoor } from "./operators.ts";
 export { openParts, openSessions, serveOptions, type Sessions } from "./parts.ts";
 export { RunningSettings } from "./running_settings.ts";

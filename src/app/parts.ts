@@ -7,17 +7,21 @@
 import type { Config } from "../config/mod.ts";
 import { FxferError } from "../errors.ts";
 import type { Events } from "../events.ts";
+import type { Keyring } from "../keys/mod.ts";
 import type { Logger } from "../log.ts";
 import { omitUndefined } from "../omit_undefined.ts";
 import type { ServeOptions } from "../server/mod.ts";
+import type { KeyPair } from "../tls/mod.ts";
 import { type BudgetLedger, DiskStorage, type DiskStorageOptions } from "../storage/mod.ts";
 import {
   MemorySessionStore,
+  type RedisClient,
   RedisSessionStore,
   type SessionStore,
   SqliteSessionStore,
 } from "../store/mod.ts";
 import { connectRedis } from "../redis/mod.ts";
+import { openLedger } from "./keys.ts";
 
 /** The store and the storage of a server with sessions, for a command that works beside the server. */
 export interface Sessions extends AsyncDisposable {
@@ -33,19 +37,44 @@ const ms = (seconds: number): number => seconds * 1000;
  * the result after the server has stopped.
  *
  * @param events Where the server and its program tell what happens.
+ * @param keys The users, where there are any.
  * @param budgetLedger Given where other servers of this process share the folder and its budget.
+ * @param tls The certificate, where there is TLS.
  */
 export async function openParts(
   config: Config,
   log: Logger,
   events: Events,
+  keys?: Keyring,
   budgetLedger?: BudgetLedger,
+  tls?: KeyPair,
 ): Promise<AsyncDisposable & { readonly options: ServeOptions }> {
   const { budget } = config.storage;
-  const kept = await openStorageAndStore(config, log, omitUndefined({ budget, budgetLedger }));
-  const { storage, store } = kept;
-  const options = { ...serveOptions(config), ...omitUndefined({ store }), storage, log, events };
-  return Object.assign(kept, { options });
+  await using opened = new AsyncDisposableStack();
+  const settings = omitUndefined({ budget, budgetLedger });
+  const { storage, store, redis } = opened.use(await openStorageAndStore(config, log, settings));
+  const security = keys === undefined ? undefined : {
+    keys,
+    ledger: opened.use(await openLedger(config, redis ?? await redisOf(config, opened, log))),
+    mac: config.security.mac,
+  };
+  const secure = tls && { tls: { ...tls, port: config.server.tls.port, reloadable: true } };
+  const options = {
+    ...serveOptions(config),
+    ...omitUndefined({ store, security }),
+    ...{ ...secure, storage, log, events },
+  };
+  return Object.assign(opened.move(), { options });
+}
+
+/** The Redis of a server that has no session store in it: its users are counted there all the same. */
+async function redisOf(
+  { stateful }: Config,
+  opened: AsyncDisposableStack,
+  log: Logger,
+): Promise<RedisClient | undefined> {
+  if (stateful.persistence !== "redis") return undefined;
+  return opened.use(await connectRedis(stateful.redis_url, log)).client;
 }
 
 /**
@@ -69,26 +98,33 @@ export async function openStorageAndStore(
   config: Config,
   log: Logger,
   options: Pick<DiskStorageOptions, "budget" | "budgetLedger"> = {},
-): Promise<AsyncDisposable & { storage: DiskStorage; store: SessionStore | undefined }> {
+): Promise<AsyncDisposable & Opened> {
   await using opened = new AsyncDisposableStack();
   const { path, naming, durability } = config.storage;
   const storage = opened.use(await DiskStorage.open(path, { naming, durability, log, ...options }));
   const sessions = config.server.mode !== "stateless";
-  const store = sessions ? await openStore(config, opened, log) : undefined;
-  return Object.assign(opened.move(), { storage, store });
+  const { store, redis } = sessions ? await openStore(config, opened, log) : {};
+  return Object.assign(opened.move(), { storage, store, redis });
+}
+
+/** What was opened; `redis` is the client of a store in Redis. */
+interface Opened {
+  readonly storage: DiskStorage;
+  readonly store: SessionStore | undefined;
+  readonly redis: RedisClient | undefined;
 }
 
 /** Names of the storage, in whose folder the database is: its list and its files. */
-const RESERVED = /^(commits\.jsonl|(received|file)_.*|session_[0-9a-f-]{36})$/i;
+const RESERVED = /^(commits\.jsonl|users\.db.*|(received|file)_.*|session_[0-9a-f-]{36})$/i;
 
 async function openStore(
   { stateful, storage }: Config,
   opened: AsyncDisposableStack,
   log: Logger,
-): Promise<SessionStore> {
+): Promise<{ readonly store: SessionStore; readonly redis?: RedisClient }> {
   switch (stateful.persistence) {
     case "memory":
-      return opened.use(new MemorySessionStore());
+      return { store: opened.use(new MemorySessionStore()) };
     case "sqlite":
       if (RESERVED.test(stateful.sqlite_file)) {
         throw new FxferError(
@@ -97,15 +133,20 @@ async function openStore(
             "the storage itself uses in its folder",
         );
       }
-      return opened.use(
-        await SqliteSessionStore.open(`${storage.path}/${stateful.sqlite_file}`, {
-          flush: storage.durability === "durable",
-          log,
-        }),
-      );
+      return {
+        store: opened.use(
+          await SqliteSessionStore.open(`${storage.path}/${stateful.sqlite_file}`, {
+            flush: storage.durability === "durable",
+            log,
+          }),
+        ),
+      };
     case "redis": {
       const { client, subscriber } = opened.use(await connectRedis(stateful.redis_url, log));
-      return opened.use(new RedisSessionStore(client, { subscriber, log }));
+      return {
+        store: opened.use(new RedisSessionStore(client, { subscriber, log })),
+        redis: client,
+      };
     }
   }
 }
@@ -136,7 +177,9 @@ export function serveOptions(
       sessions: numberOf(limits.per_address.sessions),
     }),
     maxRequestSize: stateless.max_request_size,
-    anonymous: security.anonymous as NonNullable<ServeOptions["anonymous"]>,
+    ...(security.anonymous === "auto"
+      ? {}
+      : { anonymous: security.anonymous as NonNullable<ServeOptions["anonymous"]> }),
     stateful: {
       sessionTimeoutMs: ms(stateful.session_timeout),
       maxSessions: stateful.max_sessions,
@@ -151,7 +194,7 @@ export function serveOptions(
       sessions: server.degrade_above.sessions,
       eventLoopDelayMs: server.degrade_above.event_loop_delay_ms,
     },
-    v1: versions.v1 === "on",
+    v1: versions.v1 === "on" && security.mac !== "required", // S-VER-4
     v1Ack: versions.v1_ack,
   };
 }

@@ -4,7 +4,7 @@ import { omitUndefined } from "../omit_undefined.ts";
 import type { OptionSpec, ParsedArgs } from "./args.ts";
 
 /** A flag for the value of a setting; its help is the sentence of the table. */
-function flagFor(setting: string, value: string, short?: string): OptionSpec {
+export function flagFor(setting: string, value: string, short?: string): OptionSpec {
   return omitUndefined({ value, short, setting, help: SETTINGS.get(setting)!.about });
 }
 

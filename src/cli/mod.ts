@@ -17,6 +17,7 @@ import { runProgram } from "./program.ts";
 const COMMANDS: CommandTable = {
   serve: async () => (await import("./serve.ts")).SERVE_COMMAND,
   send: async () => (await import("./send/command.ts")).SEND_COMMAND,
+  key: async () => (await import("./key/command.ts")).KEY_COMMAND,
   session: async () => (await import("./session/command.ts")).SESSION_COMMAND,
   admin: async () => (await import("./admin/command.ts")).ADMIN_COMMAND,
   verify: async () => (await import("./verify.ts")).verifyCommand,

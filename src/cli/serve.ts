@@ -2,10 +2,14 @@
 import { Readiness } from "../admin/mod.ts";
 import {
   announce,
+  Certificate,
   freeSpace,
   keepServing,
-  listen,
+  keyringOf,
+  KeySource,
   listenForHealth,
+  listenToServe,
+  mustBeMeant,
   openDoor,
   openParts,
   readToken,
@@ -23,7 +27,7 @@ import { logSink, onHangup, onStop, type Output } from "../terminal/mod.ts";
 import { traceEvents } from "../trace/mod.ts";
 import type { CommandSpec, ParsedArgs } from "./args.ts";
 import type { Command } from "./command.ts";
-import { CONFIG_OPTIONS, loadOptions } from "./config_flags.ts";
+import { CONFIG_OPTIONS, flagFor, loadOptions } from "./config_flags.ts";
 import { FXFER_VERSION } from "./version.ts";
 
 export const SERVE: CommandSpec = {
@@ -31,6 +35,7 @@ export const SERVE: CommandSpec = {
   summary: "Receive files until stopped",
   options: {
     ...CONFIG_OPTIONS,
+    keys: flagFor("security.keys", "FILE"),
     trace: { help: "Log every change of every session, with the rule behind it" },
     quiet: { short: "q", help: "Log warnings and errors only" },
   },
@@ -39,7 +44,8 @@ export const SERVE: CommandSpec = {
     "where reading it is permitted.",
     "SIGTERM and SIGINT end it gracefully: uploads under way get server.drain_timeout seconds, then " +
     "they are cut and can be resumed. A second signal ends it at once. SIGHUP, after the file behind " +
-    "standard error was renamed, makes the log go on in a new one (on Linux, with --allow-read).",
+    "standard error was renamed, makes the log go on in a new one (on Linux, with --allow-read), and " +
+    "reads the files of the certificate again, as the server does by itself every 2 seconds.",
   ],
 };
 
@@ -60,36 +66,43 @@ async function runServe(args: ParsedArgs, output: Output): Promise<number> {
   const threshold = { level };
   const log = createLogger(sink, threshold);
   for (const note of notes) log.info("config.note", { note });
+  mustBeMeant(config);
+  using keys = await KeySource.open(config, log);
   using _guard = keepServing(log);
-  let settings: RunningSettings | undefined;
-  using _hangup = onHangup(() => {
-    reopenLog(output, log);
-    void settings?.reload();
-  });
   const events = new Events((cause) => log.error("listener.failed", { cause }));
   logEvents(events, log);
   // --quiet does not hide the trace: it was asked for.
   const trace = args.has("trace");
   if (trace) traceEvents(events, createLogger(sink, "info"));
 
+  using certificate = await Certificate.open(config, events, log);
+  let settings: RunningSettings | undefined;
+  using _hangup = onHangup(() => {
+    reopenLog(output, log);
+    void keys?.look();
+    void certificate?.reload();
+    void settings?.reload();
+  });
   if (config.server.workers !== 1) {
     const machine = { os: Deno.build.os, cores: navigator.hardwareConcurrency };
     const workers = workerCount(config, machine);
     if (workers > 1) {
       return await serveWorkers({
-        ...{ config, workers, trace, sink, log, threshold, events, output, load },
-        version: FXFER_VERSION,
+        ...{ config, certificate, workers, trace, sink, log, threshold, events, output, keys },
+        ...{ load, version: FXFER_VERSION },
         onSettings: (running) => settings = running,
       });
     }
   }
   const token = wantsDoor(config) ? await readToken(config) : undefined;
-  await using parts = await openParts(config, log, events);
-  const { host, port } = config.server;
+  const pair = certificate?.current;
+  await using parts = await openParts(
+    ...[config, log, events, keys && keyringOf(keys), undefined, pair] as const,
+  );
   const operate = wantsDoor(config) ? await import("../operate/mod.ts") : undefined;
   using tally = operate && new operate.Tally();
   const options = operate && tally ? operate.counted(parts.options, tally) : parts.options;
-  await using server = listen(host, port, () => serve(options));
+  await using server = listenToServe(config, () => serve(options));
   const { storage, store } = parts.options;
   settings = new RunningSettings({
     ...{ config, load, events },
@@ -99,9 +112,9 @@ async function runServe(args: ParsedArgs, output: Output): Promise<number> {
       server.reconfigure(serveOptions(config));
     },
   });
-  const readiness = new Readiness({ server, storage, store }, log);
+  const certificateUntil = () => certificate?.current.notAfter ?? Infinity;
+  const readiness = new Readiness({ server, storage, store, certificateUntil }, log);
   await using _health = listenForHealth(config, events, readiness, log);
-  const { label: tier, durability } = storage;
   await using doors = new AsyncDisposableStack();
   if (tally !== undefined) {
     tally.server = server;
@@ -115,7 +128,15 @@ async function runServe(args: ParsedArgs, output: Output): Promise<number> {
     };
     doors.use(await openDoor(config, token, plant, events));
   }
-  announce({ ...server.addr, tier, durability }, config, events, log, output);
+  const { label: tier, durability } = storage;
+  const { hostname, port } = server.addr;
+  const ports = {
+    ...{ port: config.server.port === "off" ? "off" as const : port },
+    ...{ tlsPort: server.tlsAddr?.port, certificate: pair },
+  };
+  const where = { hostname, tier, durability };
+  announce(where, ports, config, events, log, output, keys?.lines().length);
+  await certificate?.watch((found) => server.changeCertificate(found));
   using _signals = onStop((signal) => {
     events.emit({ type: "server.signal", signal });
     server.shutdown();

@@ -2,7 +2,7 @@
 import { type Endpoint, parseHost } from "../address.ts";
 import { FxferError } from "../errors.ts";
 import { interrupted } from "./client_errors.ts";
-import { NotVersion2 } from "./handshake.ts";
+import { NotVersion2, usesTls } from "./handshake.ts";
 import { type ResolvedOptions, resolveOptions } from "./options.ts";
 import { OutgoingFile } from "./outgoing_file.ts";
 import { SessionManager } from "./session_manager.ts";
@@ -101,7 +101,7 @@ function discard(source: SourceInput): void {
  * @throws {FxferError} The server's code if it refuses; `connection_lost` or the last `retry` code when
  * the tries are used up, with a {@linkcode LostReason} as its field `reason`, and at once for a name that
  * no host has; `unsupported_version` from a version 1 server without `allowV1`, or a server of another
- * kind; `local_io` if the program may not connect there; `interrupted` by the signal.
+ * kind; `unauthorized` from a server that `tls` does not verify; `local_io` if the program may not connect there; `interrupted` by the signal.
  * @throws {RangeError} If an option is out of its range.
  *
  * @example
@@ -122,7 +122,8 @@ function discard(source: SourceInput): void {
  * @category Client
  */
 export async function connect(options: ConnectOptions = {}): Promise<Client> {
-  const { port = 65432, signal, allowV1 } = options;
+  const { port = usesTls(options) ? 65433 : 65432, signal } = options;
+  const allowV1 = options.allowV1 === true && !usesTls(options); // S-TLS-3
   const hostname = parseHost(options.hostname ?? "127.0.0.1");
   if (hostname === undefined) {
     throw new RangeError("Cannot connect: hostname must be a name or an address, without a port");
@@ -141,7 +142,7 @@ export async function connect(options: ConnectOptions = {}): Promise<Client> {
   try {
     await session.start();
   } catch (error) {
-    if (!(error instanceof NotVersion2) || error.isOther || allowV1 !== true) {
+    if (!(error instanceof NotVersion2) || error.isOther || !allowV1 || resolved.key) {
       unlisten();
       throw error;
     }

@@ -1,10 +1,12 @@
 /** One TCP connection of a client: bytes out, replies in, closed at any moment. @module */
 import type { Endpoint } from "../address.ts";
 import type { FxferError } from "../errors.ts";
+import type { FrameMacs } from "../keys/mod.ts";
 import { type DecodeEvent, Decoder, type ReplyFrame } from "../protocol/mod.ts";
 import { within } from "../within.ts";
 import { lost } from "./client_errors.ts";
 import { dial } from "./dial.ts";
+import type { ResolvedOptions } from "./options.ts";
 
 /** Replies have a few hundred bytes each: one read takes all replies to a full window of requests. */
 const READ_BYTES = 16 * 1024;
@@ -25,8 +27,10 @@ export class ClientConnection {
   greeting = "";
   /** The server at the other end. */
   readonly server: Endpoint;
-  readonly #conn: Deno.TcpConn;
+  readonly #conn: Deno.Conn;
   readonly #now: () => number;
+  /** The codes of all frames after the handshake, where both ends make them (S-MAC-1). */
+  macs: FrameMacs | undefined;
   readonly #decoder = new Decoder({ role: "client" });
   readonly #buffer = new Uint8Array(READ_BYTES);
   #events: DecodeEvent[] = [];
@@ -38,20 +42,20 @@ export class ClientConnection {
    */
   readonly #pending = new Set<(reason: unknown) => void>();
 
-  private constructor(server: Endpoint, conn: Deno.TcpConn, now: () => number) {
+  private constructor(server: Endpoint, conn: Deno.Conn, now: () => number) {
     this.server = server;
     this.#conn = conn;
     this.#now = now;
     this.heardAt = this.sentAt = now();
   }
 
-  /** Connects. @throws {FxferError} `connection_lost` with its cause, also if `signal` ended it. */
+  /** Connects, as {@linkcode dial}. */
   static async open(
     server: Endpoint,
-    now: () => number,
+    { now, verifier }: Pick<ResolvedOptions, "now" | "verifier">,
     signal: AbortSignal,
   ): Promise<ClientConnection> {
-    return new ClientConnection(server, await dial(server, signal), now);
+    return new ClientConnection(server, await dial(server, signal, verifier), now);
   }
 
   /** Aborts when this end closes the connection. */
@@ -80,13 +84,22 @@ export class ClientConnection {
     for (;;) {
       while (this.#nextEvent < this.#events.length) {
         const event = this.#events[this.#nextEvent++]!;
-        if (event.type === "reply") return event.reply;
+        if (event.type === "reply") return this.#checked(event.reply);
         if (event.type === "fault") throw event.error;
       }
       const bytes = await this.read();
       if (bytes === undefined) return undefined;
       this.#events = this.#decoder.push(bytes);
       this.#nextEvent = 0;
+    }
+  }
+
+  #checked(reply: ReplyFrame): ReplyFrame {
+    try {
+      this.macs?.check(reply.header.session.mac, reply.signed);
+      return reply;
+    } catch (cause) {
+      throw lost("go on with", this.server, "a reply was changed on its way", { cause });
     }
   }
 

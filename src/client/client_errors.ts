@@ -72,6 +72,10 @@ export function cannotConnect(server: Endpoint, cause: unknown): FxferError {
     const message = `Cannot connect to ${place}: it is not permitted (--allow-net=${place})`;
     return new FxferError("local_io", message, { cause });
   }
+  if (cause instanceof Deno.errors.UnexpectedEof) {
+    const words = "it closed the connection during the handshake (is this its port for TLS?)";
+    return lost("connect to", server, words, { reason: "no_answer", cause });
+  }
   const { code } = cause as { readonly code?: string };
   const [reason, words] = CONNECT_FAULTS[code ?? ""] ?? ["unreachable", reasonOf(cause)];
   return lost("connect to", server, words, { reason, cause });

@@ -122,9 +122,11 @@ export class ConnectionRunner {
 
   async #send(request: ClientRequest): Promise<void> {
     const { connection, transmitter, session } = this.#parts;
-    if (request.kind !== "transfer") return await connection.write(encodeHead(session, request));
+    const plain = encodeHead(session, request);
+    const head = connection.macs?.seal(plain) ?? plain;
+    if (request.kind !== "transfer") return await connection.write(head);
     try {
-      if (await transmitter.send(connection, encodeHead(session, request), request)) return;
+      if (await transmitter.send(connection, head, request)) return;
       this.cut(lost("go on with", connection.server, "a file was touched in mid-frame"), true);
     } catch (error) {
       if (!isLost(error)) request.file.fail(localError(error));

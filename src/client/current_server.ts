@@ -54,6 +54,8 @@ export class CurrentServer {
     if (this.#moves === 0) return undefined;
     // A client that arrives before its session tries again. So does a client whose new server seems not
     // to speak version 2, because sessions move only to servers that do.
+    // A server that is not the right one stays so.
+    if (error.fields.reason === "certificate") return undefined;
     if (!NOT_ARRIVED.has(code) && !(error instanceof NotVersion2)) return undefined;
     const message = `Cannot go on: the session has not arrived at ${formatEndpoint(this.#address)}`;
     return { kind: "lost", error: new FxferError("use_another_server", message, { cause: error }) };

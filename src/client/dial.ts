@@ -1,6 +1,8 @@
-/** Makes TCP connections: all addresses of a name are tried, and an abort is answered at once. @module */
+/** Makes connections: all addresses of a name are tried, and an abort is answered at once. @module */
 import type { LookupAddress } from "node:dns";
 import { type Endpoint, parseAddress } from "../address.ts";
+import { FxferError } from "../errors.ts";
+import type { Verifier } from "../tls/mod.ts";
 import { LATE, unlessAborted, within } from "../within.ts";
 import { cannotConnect } from "./client_errors.ts";
 
@@ -10,19 +12,31 @@ const CONNECT_TIMEOUT_MS = 10_000;
 /** An address has this time before the next one is tried beside it, as RFC 8305 recommends. */
 const NEXT_ADDRESS_MS = 250;
 
-/** Connects to a server. @throws {FxferError} `connection_lost` with its cause, also by the signal. */
-export async function dial(server: Endpoint, signal: AbortSignal): Promise<Deno.TcpConn> {
+/**
+ * Connects to a server.
+ *
+ * @param verifier Makes TLS of the connection; absent for a plain one (S-TLS-3).
+ * @throws {FxferError} `connection_lost` with its cause, also by the signal; those of the verifier.
+ */
+export async function dial(
+  server: Endpoint,
+  signal: AbortSignal,
+  verifier?: Verifier,
+): Promise<Deno.Conn> {
   const timeout = new AbortController();
   const late = Object.assign(new Error("no answer in time"), { code: "ETIMEDOUT" });
   const timer = setTimeout(() => timeout.abort(late), CONNECT_TIMEOUT_MS);
   const either = AbortSignal.any([signal, timeout.signal]);
-  try {
+  const open = async () => {
     const addresses = await unlessAborted(addressesOf(server.hostname), either);
     const conn = await firstOf(addresses, server.port, either);
     conn.setNoDelay(true);
     return conn;
+  };
+  try {
+    return verifier === undefined ? await open() : await verifier.connect(server, open, either);
   } catch (cause) {
-    throw cannotConnect(server, cause);
+    throw cause instanceof FxferError ? cause : cannotConnect(server, cause);
   } finally {
     clearTimeout(timer);
   }

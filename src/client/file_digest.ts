@@ -59,3 +59,8 @@ export class FileDigest {
     throw sourceChanged();
   }
 }
+
+/** The digest of some bytes, as hex. */
+export function digestOf(bytes: Uint8Array): string {
+  return createHash("sha256").update(bytes).digest("hex");
+}

@@ -27,8 +27,8 @@ export interface FilePart {
 export interface FrameSource extends Pick<Source, "size" | "read"> {
   /** The frame that starts at `offset`; undefined if `prepare` must be awaited first. */
   span(offset: number, frameSize: number): FrameSpan | undefined;
-  /** Makes the frame at `offset` ready: at least its first bytes are then in memory. */
-  prepare(offset: number, frameSize: number): Promise<void>;
+  /** Makes the frame at `offset` ready: its first bytes, or the `whole` frame, are then in memory. */
+  prepare(offset: number, frameSize: number, whole?: boolean): Promise<void>;
   /** The bytes at `offset` that are in memory, at most `length`; none if they must be read. */
   view(offset: number, length: number): Uint8Array;
   /** The server has all bytes below `offset`: the client does not ask for them again. */
@@ -86,13 +86,18 @@ class SizedFrameSource implements FrameSource {
     return { end, last: end === this.size };
   }
 
-  async prepare(offset: number): Promise<void> {
+  async prepare(offset: number, frameSize: number, whole = false): Promise<void> {
     // What was read for an earlier try is read again: the source may have other bytes by now.
     if (offset === this.size || this.#source.view !== undefined) return;
-    const bytes = new Uint8Array(Math.min(FIRST_BYTES, this.size - offset));
-    const count = await this.read(bytes, offset);
-    if (count === null) throw sourceChanged();
-    this.#first = { at: offset, bytes: bytes.subarray(0, count) };
+    const { end } = this.span(offset, frameSize);
+    const bytes = new Uint8Array(whole ? end - offset : Math.min(FIRST_BYTES, this.size - offset));
+    let filled = 0;
+    do {
+      const count = await this.read(bytes.subarray(filled), offset + filled);
+      if (count === null) throw sourceChanged();
+      filled += count;
+    } while (whole && filled < bytes.length);
+    this.#first = { at: offset, bytes: bytes.subarray(0, filled) };
   }
 
   view(offset: number, length: number): Uint8Array {

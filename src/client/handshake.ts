@@ -1,13 +1,16 @@
 /** Opens a connection, sends its first request, the connect, and reads the reply (S-CON). @module */
 import { type Endpoint, formatEndpoint } from "../address.ts";
 import { CODES, FxferError } from "../errors.ts";
+import type { Key } from "../keys/mod.ts";
 import { omitUndefined } from "../omit_undefined.ts";
 import { type ConnectData, encodeRequest, type Mode, type ReplyFrame } from "../protocol/mod.ts";
 import { LATE, within } from "../within.ts";
 import { ClientConnection } from "./client_connection.ts";
 import { isLost, lost, type LostReason, refusal } from "./client_errors.ts";
+import type { ResolvedOptions } from "./options.ts";
 import { resumptionOf, termsOf } from "./replies.ts";
 import type { Resumption } from "./requests.ts";
+import { clockWords, ShownKey } from "./shown_key.ts";
 import type { Client, ConnectOptions, Terms } from "./types.ts";
 
 /** Where version 1 is allowed, a server that is silent for so long counts as version 1 (S-VER-5). */
@@ -23,6 +26,8 @@ export interface HandshakeRequest extends ConnectData {
   readonly mode: Mode;
   /** Whether the client may take a silent server for a version 1 server. */
   readonly allowV1: boolean;
+  /** The user's key. */
+  readonly key: Key | undefined;
 }
 
 /** What the server gave. */
@@ -43,7 +48,7 @@ const OTHER_PROTOCOLS: readonly (readonly [RegExp, string])[] = [
   [/^SSH-/, "an SSH server"],
   [/^HTTP\/|^\s*<(!doctype|html|\?xml)/i, "a web server"],
   // deno-lint-ignore no-control-regex
-  [/^[\x15\x16]\x03/, "a server that wants TLS"],
+  [/^[\x15\x16]\x03/, "a server that wants TLS, as fxfers:// and --tls do"],
   [/^220[ -]|^421[ -]|^\+OK|^\* /, "a mail or FTP server"],
   [/^-[A-Z]+ /, "a Redis server"],
 ];
@@ -65,14 +70,20 @@ export class NotVersion2 extends FxferError {
   }
 }
 
+/** Whether a client was told to connect with TLS. */
+export function usesTls({ tls = false }: ConnectOptions): boolean {
+  return tls !== false;
+}
+
 /** What to ask for. Some options are only for a client that was not `attachedBefore` to any server. */
 export function handshakeRequest(
   options: ConnectOptions,
   { sessionId: id, token, mode }: Pick<Client, "sessionId" | "token"> & { readonly mode: Mode },
   attachedBefore: boolean,
   mayFallBack: boolean,
+  key: Key | undefined,
 ): HandshakeRequest {
-  const { wantToken = true, keepaliveS, sessionExpiryS } = options;
+  const { wantToken = true, wantMac = false, keepaliveS, sessionExpiryS } = options;
   const clean = options.clean === true && !attachedBefore && id !== null;
   // The fallback is only for a client without a session: waiting for an earlier session is better.
   const fallBack = mayFallBack && (options.mode ?? "auto") === "auto" && id === null;
@@ -80,8 +91,11 @@ export function handshakeRequest(
   return {
     id,
     mode,
-    allowV1: options.allowV1 === true && !attachedBefore,
-    wantToken: wantToken && (id === null || clean),
+    // S-TLS-3: nobody is brought down to a version that proves and encrypts nothing.
+    allowV1: options.allowV1 === true && !usesTls(options) && !attachedBefore && key === undefined,
+    key,
+    wantToken: wantToken && key === undefined && (id === null || clean),
+    wantMac,
     clean,
     ...omitUndefined({ token, keepaliveS, sessionExpiryS, fallback }),
   };
@@ -96,10 +110,10 @@ export function handshakeRequest(
 export async function openConnection(
   server: Endpoint,
   request: HandshakeRequest,
-  now: () => number,
+  options: Pick<ResolvedOptions, "now" | "verifier">,
   signal: AbortSignal,
 ): Promise<{ readonly connection: ClientConnection; readonly reply: HandshakeReply }> {
-  const connection = await ClientConnection.open(server, now, signal);
+  const connection = await ClientConnection.open(server, options, signal);
   const close = () => connection.close();
   signal.addEventListener("abort", close);
   if (signal.aborted) close();
@@ -115,15 +129,31 @@ export async function openConnection(
 
 async function shakeHands(
   connection: ClientConnection,
-  { id, mode, allowV1, ...data }: HandshakeRequest,
+  { id, mode, allowV1, key, ...data }: HandshakeRequest,
 ): Promise<HandshakeReply> {
-  const withData = mode === "stateful" ? { data } : {};
-  await connection.write(encodeRequest({ id, mode, sequence: 0, action: "connect", ...withData }));
-  const { header: { session: { id: sessionId } }, body } = await firstReply(connection, allowV1);
+  const { wantMac } = data;
+  const withData = mode === "stateful" ? { data } : wantMac ? { data: { wantMac } } : {};
+  const request = { id, mode, sequence: 0, action: "connect", ...withData } as const;
+  const shown = key && new ShownKey(key);
+  await connection.write(shown?.encode(request) ?? encodeRequest(request));
+  const reply = await firstReply(connection, allowV1);
+  shown?.check(reply, connection.server);
+  const { header: { session: { id: sessionId } }, body } = reply;
+  const what = `Cannot connect to ${formatEndpoint(connection.server)}`;
   if (CODES[body.code].class !== "success") {
-    throw refusal(`Cannot connect to ${formatEndpoint(connection.server)}`, body);
+    const clock = body.code === "clock_skew" ? clockWords(body) : "";
+    if (clock !== "") throw new FxferError("clock_skew", `${what}: ${clock}`, { fields: body });
+    if (body.code === "unauthorized" && key === undefined && id === null) {
+      const text = `${what}: not authorised (it serves only those who have a key)`;
+      throw new FxferError("unauthorized", text, { fields: body });
+    }
+    throw refusal(what, body);
   }
   const terms = termsOf(body);
+  connection.macs = shown?.macsOf(body);
+  if (wantMac && connection.macs === undefined) {
+    throw new FxferError("unsupported_feature", `${what}: the server makes no codes of frames`);
+  }
   if (body.code === "ok" || sessionId === null) {
     const degraded = mode === "stateless" ? undefined : String(body.degraded ?? "mode_not_allowed");
     return { terms, sessionId: null, degraded };

@@ -13,7 +13,7 @@
  *   handshake.ts              the first request of a connection, and its reply
  *   connection_runner.ts      works one connection: a writer, a reader, a watch for silence
  *     client_connection.ts      bytes out, replies in
- *       dial.ts                   tries all addresses of a server
+ *       dial.ts                   tries all addresses of a server, and makes TLS of it (src/tls/)
  *     transmitter.ts            writes one frame
  *       pace.ts                   how fast payload may go out
  *   send_queue.ts             decides what is sent next and what a reply means; no I/O

@@ -1,5 +1,7 @@
 /** The options of a client that several of its parts need, checked and with their defaults. @module */
+import { type Key, parseKey } from "../keys/mod.ts";
 import { silentLogger } from "../log.ts";
+import { Verifier } from "../tls/mod.ts";
 import { Pace } from "./pace.ts";
 import type { Backoff, ClientEvent, ConnectOptions } from "./types.ts";
 
@@ -21,11 +23,15 @@ export interface ResolvedOptions {
   readonly now: () => number;
   /** How fast payload may go out; undefined for no limit. */
   readonly pace: Pace | undefined;
+  /** Makes TLS of each connection; undefined for plain ones. */
+  readonly verifier?: Verifier | undefined;
+  /** The user's key. */
+  readonly key: Key | undefined;
   /** Tells the program of an event, and logs it. */
   readonly emit: (event: ClientEvent) => void;
 }
 
-/** @throws {RangeError} If a number among the options cannot be used. */
+/** @throws {RangeError | FxferError} If an option cannot be used. */
 export function resolveOptions(options: ConnectOptions): ResolvedOptions {
   const { retries = DEFAULT_RETRIES, random = Math.random, log = silentLogger } = options;
   const { limitRate, now = () => performance.now() } = options;
@@ -36,11 +42,17 @@ export function resolveOptions(options: ConnectOptions): ResolvedOptions {
   if (limitRate !== undefined && !(limitRate > 0 && limitRate < Infinity)) {
     throw new RangeError("Cannot connect: limitRate must be a number above 0");
   }
+  const { tls = false } = options;
+  if (options.wantMac === true && options.key === undefined) {
+    throw new RangeError("Cannot connect: wantMac needs a key");
+  }
   return {
     retries,
     retryDelayMs: (failures, retryAfterMs) => retryDelay(failures, backoff, random(), retryAfterMs),
     now,
+    verifier: tls === false ? undefined : new Verifier(tls === true ? {} : tls),
     pace: limitRate === undefined ? undefined : new Pace(limitRate, now),
+    key: options.key === undefined ? undefined : parseKey(options.key),
     emit: (event) => {
       if (log.enabled("debug")) {
         const { type, ...fields } = event;

@@ -3,7 +3,7 @@ import { FxferError } from "../errors.ts";
 import { omitUndefined } from "../omit_undefined.ts";
 import { encodeV1Header, MAX_COMPONENT_BYTES, type ReplyBody } from "../protocol/mod.ts";
 import { localError, sourceChanged } from "./client_errors.ts";
-import { FileDigest } from "./file_digest.ts";
+import { digestOf, FileDigest } from "./file_digest.ts";
 import { type FilePart, type FrameSource, frameSourceOf, type FrameSpan } from "./frame_source.ts";
 import type { ClientEvent, SendOptions, SendResult, SourceInput } from "./types.ts";
 
@@ -91,8 +91,8 @@ export class OutgoingFile {
     return this.#prepared?.frameSize === frameSize ? this.#prepared : undefined;
   }
 
-  /** What the next frame carries, as it was {@linkcode prepared}. */
-  nextPart({ end, last: complete }: FrameSpan): FilePart {
+  /** What the next frame carries, as it was {@linkcode prepared}. @param proves Says the payload's digest. */
+  nextPart({ end, last: complete }: FrameSpan, proves = false): FilePart {
     const { next: start, uploadId, source: { size: length } } = this;
     this.#prepared = undefined;
     this.next = end;
@@ -108,6 +108,9 @@ export class OutgoingFile {
       length,
       complete,
       sha256,
+      payloadSha256: proves && end > start
+        ? digestOf(this.source.view(start, end - start))
+        : undefined,
       cancel: false,
     });
     return { start, end, data };
@@ -117,15 +120,16 @@ export class OutgoingFile {
    * Does what must be awaited before the next frame, so that a slow or hanging source stops nothing else:
    * hashes bytes that an earlier run of the program sent, reads the first bytes of the frame, and looks
    * whether the source has changed. One call at a time. Never rejects: a failure rejects the file.
+   * `whole` reads all bytes of the frame, which are hashed before its head is sent.
    */
-  async prepare(frameSize: number): Promise<void> {
+  async prepare(frameSize: number, whole = false): Promise<void> {
     this.preparing = true;
     this.#prepared = undefined;
     const { next, source } = this;
     const attempt = this.#attempts;
     try {
       await this.#hashUpTo(next);
-      if (!this.#decided) await source.prepare(next, frameSize);
+      if (!this.#decided) await source.prepare(next, frameSize, whole);
       const span = source.span(next, frameSize);
       if (this.#decided || span === undefined) return;
       if (span.last) await this.#prepareLast(span.end);

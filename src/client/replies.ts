@@ -1,5 +1,6 @@
 /** What replies say, and what they mean for a file and for the connection. Pure. @module */
 import { CODES, type FxferError } from "../errors.ts";
+import { omitUndefined } from "../omit_undefined.ts";
 import {
   CHECKPOINT_BYTES,
   DEFAULT_MAX_INFLIGHT,
@@ -38,6 +39,9 @@ export function termsOf(body: ReplyBody): Terms {
     },
     server: record(body.server),
     ...(typeof body.challenge === "string" ? { challenge: body.challenge } : {}),
+    features: texts(body.features) ?? [],
+    ...omitUndefined({ may: texts(body.may), quota: body.quota ? record(body.quota) : undefined }),
+    mac: body.mac === true,
   };
 }
 
@@ -61,6 +65,10 @@ export function totalsOf({ files, bytes, messages, duration_ms }: ReplyBody): Se
   };
 }
 
+function texts(value: unknown): readonly string[] | undefined {
+  return Array.isArray(value) ? value.filter((item) => typeof item === "string") : undefined;
+}
+
 function record(value: unknown): Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null ? value as Record<string, unknown> : {};
 }
@@ -77,6 +85,10 @@ export function isSessionTaken({ code }: ReplyBody): boolean {
 /** What a reply means for the connection, whichever request it answers; undefined if nothing. */
 export function connectionEndOf(body: ReplyBody): ConnectionEnd | undefined {
   if (isSessionTaken(body)) return endedBy(body, "fatal");
+  // Bytes were changed on the way: the server closes, and nothing of them counts (S-MAC-1).
+  if (body.code === "checksum_mismatch" && body.field === "payload_sha256") {
+    return endedBy(body, "lost");
+  }
   return NEEDS_CONNECT.has(body.code) ? endedBy(body, "lost") : undefined;
 }
 

@@ -21,7 +21,7 @@ export type ClientRequest =
   | { readonly kind: "heartbeat" | "disconnect"; readonly sequence: number };
 
 /** What every request of a connection repeats in its header: the id is null without a session. */
-export type RequestSession = Pick<RequestInit, "id" | "mode">;
+export type RequestSession = Pick<RequestInit, "id" | "mode" | "sealed">;
 
 /** The bytes of a request up to its payload. */
 export function encodeHead(session: RequestSession, request: ClientRequest): Uint8Array {

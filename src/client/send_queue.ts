@@ -147,13 +147,14 @@ export class SendQueue {
     }
     const span = file.prepared(frameSize);
     if (span === undefined) {
-      if (!file.preparing) file.prepare(frameSize).then(this.wake);
+      if (!file.preparing) file.prepare(frameSize, this.#terms?.mac).then(this.wake);
       return;
     }
     if (!stateful && !span.last) return this.#tooLarge(file, tooLarge(this.#mode, frameSize));
     if (stateful) this.#openFile = span.last ? undefined : { uploadId: file.uploadId };
     const sequence = stateful ? this.#numbers.take() : 0;
-    return this.#unanswered.add({ kind: "transfer", file, sequence, ...file.nextPart(span) });
+    const part = file.nextPart(span, this.#terms?.mac);
+    return this.#unanswered.add({ kind: "transfer", file, sequence, ...part });
   }
 
   /** Gives a file up, or lets it wait for a session, so that the next one has its turn. */

@@ -149,11 +149,12 @@ export class SessionManager {
         { sessionId: this.sessionId, token: this.token, mode },
         this.#attached,
         !this.#queue.files.allNeedSession,
+        this.#resolved.key,
       );
       const { connection, reply } = await openConnection(
         this.#server.address,
         request,
-        this.#resolved.now,
+        this.#resolved,
         this.#stop.signal,
       );
       this.#attach(reply);
@@ -162,7 +163,7 @@ export class SessionManager {
         connection,
         queue: this.#queue,
         transmitter: this.#transmitter,
-        session: { id: this.sessionId, mode: this.mode },
+        session: { id: this.sessionId, mode: this.mode, sealed: reply.terms.mac },
         keepaliveMs: reply.terms.keepaliveS * 1000,
       });
       const running = this.#runner.run();

@@ -2,6 +2,7 @@
 import type { Code, FxferError } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import type { FileInfo } from "../protocol/mod.ts";
+import type { TlsOptions } from "../tls/mod.ts";
 
 /**
  * Bytes that can be read again from any offset, so that the client need not keep what it has sent.
@@ -42,8 +43,14 @@ export type SourceInput = Uint8Array | Blob | ReadableStream<Uint8Array> | Sourc
 export interface ConnectOptions {
   /** The server's name or address, without a port. @default {"127.0.0.1"} */
   readonly hostname?: string;
-  /** 1 to 65535. @default {65432} */
+  /** 1 to 65535. @default {65432}, with `tls` 65433 */
   readonly port?: number;
+  /**
+   * Whether connections are encrypted, and how the server is verified; `true` is by its name. A client with
+   * TLS never goes on without (S-TLS-3).
+   * @default {false}
+   */
+  readonly tls?: boolean | TlsOptions;
   /**
    * `stateful`: in a session, files of any length, resumed after a lost connection. `stateless`: each
    * file in one request. `auto`: stateful, or stateless if the server has no session to give (S-DEG-1);
@@ -51,13 +58,20 @@ export interface ConnectOptions {
    * @default {"auto"}
    */
   readonly mode?: "auto" | "stateful" | "stateless";
-  /** Send by version 1, unconfirmed, if the server speaks nothing newer (S-VER-5). @default {false} */
+  /**
+   * The user's key, as `fxfer_<name>_…`: the client proves that it has it, and accepts only a server that has
+   * it too. Version 1 is then never used. @default no key
+   */
+  readonly key?: string;
+  /** Ask for a code in every frame of both ends (S-MAC-1); needs a key. @default {false} */
+  readonly wantMac?: boolean;
+  /** Send by version 1, unconfirmed, if the server speaks nothing newer (S-VER-5); never with TLS. @default {false} */
   readonly allowV1?: boolean;
   /** An earlier session to go on with; see {@linkcode Client.sessionId}. */
   readonly sessionId?: string;
   /** The secret of the earlier session, if it has one. */
   readonly token?: string;
-  /** Ask for a secret, so that the session can be resumed from another address. @default {true} */
+  /** Without a key: ask for a secret, by which the session is resumed, from any address. @default {true} */
   readonly wantToken?: boolean;
   /** Close the earlier session and start a new one (S-CON-3). @default {false} */
   readonly clean?: boolean;
@@ -207,6 +221,14 @@ export interface Terms {
   readonly server: Readonly<Record<string, unknown>>;
   /** 32 random bytes, base64url; absent if the server gave none. */
   readonly challenge?: string;
+  /** What the server offers besides version 2.0 (S-FEA-1). */
+  readonly features: readonly string[];
+  /** What this client may do, of `put`, `get`, `list` and `remove`; absent if the server does not say (S-FEA-2). */
+  readonly may?: readonly string[];
+  /** What this client may store in all, and has stored; absent where there is no quota (S-FEA-2). */
+  readonly quota?: Readonly<Record<string, unknown>>;
+  /** Whether every frame carries a code (S-MAC-1). */
+  readonly mac: boolean;
 }
 
 /** What a session did in all, as the server counted it.

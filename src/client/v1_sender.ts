@@ -78,7 +78,11 @@ export class V1Sender {
     try {
       const frame = await wholeFile(file);
       if (frame === undefined) return;
-      const connection = await ClientConnection.open(this.address, this.#now, this.#stop.signal);
+      const connection = await ClientConnection.open(
+        this.address,
+        { now: this.#now },
+        this.#stop.signal,
+      );
       if (file.decided) return connection.close();
       this.#current = { file, connection };
       try {

@@ -6,6 +6,7 @@
  */
 import { parseHost, parseNetwork } from "../address.ts";
 import { parseRedisUrl } from "./redis_url.ts";
+import { readBytes, readSeconds, whole } from "../text.ts";
 
 /** What a client may be allowed to do. */
 const RIGHTS: readonly string[] = ["put", "get", "list", "remove"];
@@ -14,7 +15,7 @@ const RIGHTS: readonly string[] = ["put", "get", "list", "remove"];
 export type Range = readonly [min: number, max?: number];
 
 /** The sorts of text that the table names. */
-export type TextName = "host" | "file" | "folder" | "file_name" | "redis_url";
+export type TextName = "host" | "folder" | "file" | "file_name" | "redis_url";
 
 /** The values that a row of the table allows: some words, values of one other sort, or both. */
 export interface Values {
@@ -26,7 +27,7 @@ export interface Values {
   readonly bytes?: Range;
   readonly text?: TextName;
   /** As text, the items stand between commas. */
-  readonly list?: "networks" | "hosts" | "rights";
+  readonly list?: "networks" | "rights" | "hosts";
 }
 
 /** Reads values of one sort. */
@@ -106,36 +107,6 @@ function readInteger(raw: unknown): number | undefined {
   return whole(typeof raw === "string" && /^\d+$/.test(raw) ? Number(raw) : raw);
 }
 
-const SECONDS = new Map(Object.entries({ "": 1, ms: 0.001, s: 1, m: 60, h: 3600, d: 86_400 }));
-
-const readSeconds = (raw: unknown): number | undefined => inUnits(raw, SECONDS);
-
-const BYTES: ReadonlyMap<string, number> = new Map(
-  ["k", "m", "g", "t"].flatMap((letter, index): [string, number][] => [
-    // A bare letter is binary, as in nginx, dd and Redis.
-    [letter, 1024 ** (index + 1)],
-    [`${letter}ib`, 1024 ** (index + 1)],
-    [`${letter}b`, 1000 ** (index + 1)],
-  ]).concat([["", 1], ["b", 1]]),
-);
-
-/** Whole bytes from a number, or from text that may carry a unit, such as `64k` and `10MiB`. */
-export function readBytes(raw: unknown): number | undefined {
-  return whole(inUnits(raw, BYTES));
-}
-
-function whole(value: unknown): number | undefined {
-  return Number.isSafeInteger(value) ? value as number : undefined;
-}
-
-function inUnits(raw: unknown, units: ReadonlyMap<string, number>): number | undefined {
-  if (typeof raw === "number") return Number.isFinite(raw) ? raw : undefined;
-  if (typeof raw !== "string") return undefined;
-  const [, digits, unit = ""] = /^(\d+(?:\.\d+)?)\s*([A-Za-z]*)$/.exec(raw.trim()) ?? [];
-  const factor = units.get(unit.toLowerCase());
-  return digits === undefined || factor === undefined ? undefined : Number(digits) * factor;
-}
-
 /** Reads the text for which `accepts` gives anything true. */
 const text = (brief: string, accepts: (text: string) => unknown): Reader => ({
   brief,
@@ -147,8 +118,8 @@ const TEXTS: Readonly<Record<TextName, Reader>> = {
     brief: "an IP address or a host name",
     read: (raw) => typeof raw === "string" ? parseHost(raw) : undefined,
   },
-  file: text("a file", (text) => text.trim() !== "" && !text.includes("\0")),
   folder: text("a folder", (text) => text.trim() !== "" && !text.includes("\0")),
+  file: text("a file", (text) => text.trim() !== "" && !text.includes("\0")),
   file_name: text(
     "a plain file name of letters, digits, dot, dash and underscore",
     (text) => /^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}$/.test(text),
@@ -180,7 +151,11 @@ const LISTS: Readonly<Record<NonNullable<Values["list"]>, Reader>> = {
     ", for example [127.0.0.1, 10.0.0.0/8]",
     parseNetwork,
   ),
-  hosts: listOf("a list of host names", ", for example [files.example.org]", parseHost),
+  hosts: listOf(
+    "a list of host names or IP addresses",
+    ", for example [files.example.org, 192.0.2.10]",
+    parseHost,
+  ),
   rights: listOf(
     "a list of put, get, list and remove",
     ", for example [put, get]",

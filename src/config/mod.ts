@@ -9,7 +9,7 @@
  *
  * @module
  */
-export { readBytes } from "./kinds.ts";
+export { readBytes } from "../text.ts";
 export { type Config, isSection, SCHEMA, type Section, SETTINGS } from "./settings.ts";
 export { type ConfigFault, DEFAULT_CONFIG, formatFault, parseConfig } from "./parse.ts";
 export { type ConfigFlag, loadConfig, type LoadedConfig, type LoadOptions } from "./load.ts";

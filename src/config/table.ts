@@ -31,9 +31,43 @@ export const TABLE = {
         more: ['0.0.0.0 or "::" is every address: anyone who reaches it may upload'],
       },
       port: {
+        words: ["off"],
         integer: [0, 65_535],
         default: 65432,
         about: "TCP port; 0 picks a free one and prints it",
+        more: ["off leaves the port for TLS alone"],
+      },
+      tls: {
+        about: "Encrypted connections, on a port of their own (fxfer help tls)",
+        settings: {
+          certificate: {
+            words: ["off", "self"],
+            text: "file",
+            default: "off",
+            about: "Certificate in PEM; self makes one, keeps it in storage, and tells its pin",
+            more: [
+              "The server's own comes first in the file, then the one that issued it",
+              "- reads certificate and key from standard input",
+            ],
+          },
+          key: {
+            words: ["same"],
+            text: "file",
+            default: "same",
+            about: "File with the private key; same if it is in the file of the certificate",
+            more: ["Others must not be able to read it"],
+          },
+          port: {
+            integer: [0, 65_535],
+            default: 65433,
+            about: "TCP port for TLS; 0 picks a free one and prints it",
+          },
+          names: {
+            list: "hosts",
+            default: [],
+            about: "Names and addresses that a certificate of self is for, besides its pin",
+          },
+        },
       },
       mode: {
         live: true,
@@ -283,11 +317,28 @@ export const TABLE = {
         about: "Which address may attach again to a session that has no token",
         more: ["strict is the same address, prefix the same /24 or /64 network, off any address"],
       },
+      keys: {
+        words: ["off"],
+        text: "file",
+        default: "off",
+        about: "File with the users' keys, one a line, mode 0600; - reads them from standard input",
+        more: ["`fxfer key new NAME` writes it; a server that may read it follows its changes"],
+      },
+      mac: {
+        words: ["off", "optional", "required"],
+        default: "optional",
+        about: "Codes that show that a frame is a user's and unchanged",
+        more: ["optional is for clients that ask, required for all; required turns version 1 off"],
+      },
       anonymous: {
+        words: ["auto"],
         list: "rights",
-        default: ["put"],
-        about: "What clients without a key may do: put, get, list, remove",
-        more: ["get, list and remove reach the files of clients without a key, of all of them"],
+        default: "auto",
+        about: "What clients without a key may do: put, get, list, remove; [] for nothing",
+        more: [
+          "auto is [put] for a server without keys on a loopback address, and else nothing",
+          "get, list and remove reach the files of clients without a key, of all of them",
+        ],
       },
     },
   },

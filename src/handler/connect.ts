@@ -2,6 +2,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import { FxferError } from "../errors.ts";
 import type { Events } from "../events.ts";
+import { omitUndefined } from "../omit_undefined.ts";
 import {
   CHECKPOINT_BYTES,
   type ConnectData,
@@ -90,10 +91,13 @@ async function create(
 ): Promise<Reply> {
   const { attachments, options, store } = services;
   options.admitSession(context.clientAddress);
-  await makeRoom(services, context.clientAddress);
-  const token = data.wantToken === true ? newSecret() : undefined;
+  await makeRoom(services, context);
+  const { user } = context.identity;
+  // S-KEY-5: a user's session needs the key and no token.
+  const token = data.wantToken === true && user === undefined ? newSecret() : undefined;
   const record = createSession({
     id: crypto.randomUUID(),
+    ...omitUndefined({ user }),
     tokenHash: token === undefined ? null : hashToken(token),
     ...attachInit(services, data, context),
   });
@@ -126,7 +130,8 @@ async function resume(
   if (found === undefined) throw unknownSession();
   // S-TAKE-1, S-CON-5: the newcomer is authorised first, so that a stranger cannot disturb the session.
   const tokenHash = data.token === undefined ? null : hashToken(data.token);
-  const shown = { tokenHash, clientAddress: context.clientAddress };
+  const { clientAddress, identity } = context;
+  const shown = { tokenHash, clientAddress, user: identity.user };
   if (!authorised(found, shown, options.ipBinding)) {
     throw new FxferError("unauthorized", "Cannot attach: not this session's client");
   }

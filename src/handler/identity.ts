@@ -1,5 +1,6 @@
 /** Who is at the other end of a connection, and what that client may do. @module */
 import { FxferError } from "../errors.ts";
+import type { UserLimits } from "../keys/mod.ts";
 
 /** Something that a client may be allowed to do with files: store, fetch, list or remove them (S-FEA-2).
  * @category Server */
@@ -17,6 +18,8 @@ export interface Identity {
   readonly may: ReadonlySet<Right>;
   /** Whether the client sees the files of all users, and not only those of its own. */
   readonly all: boolean;
+  /** What the user may use up; absent for a client without a key. */
+  readonly limits?: UserLimits;
 }
 
 /** What clients without a key may do unless the server is told otherwise. */

@@ -111,7 +111,7 @@ export class StatelessHandler implements RequestHandler {
         limit: "max_request_size",
       });
     }
-    const spec = specOf(frame, context.clientAddress);
+    const spec = specOf(frame, context);
     const file = data.uploadId === undefined
       ? storeWhole(this.#parts, spec, payload, context)
       : this.#storeOnce(spec, payload, context);

@@ -1,6 +1,7 @@
 /** What all handlers need to store a file: what storage is told of it, and the reply. @module */
 import { FxferError } from "../errors.ts";
 import type { ReplyBody, TransferRequest } from "../protocol/mod.ts";
+import type { ConnectionContext } from "./types.ts";
 import type { FileStorage, PutSpec, StoredFile } from "../storage/mod.ts";
 
 /** Lets a write go on while the caller reads more. The caller awaits it later, and then gets its error. */
@@ -12,13 +13,15 @@ export function inBackground(writing: void | Promise<void>): void | Promise<void
 /** What storage is told of the file of a frame; `session` is given for a frame of a session. */
 export function specOf(
   { header, data }: TransferRequest,
-  clientAddress: string,
+  { clientAddress, identity }: Pick<ConnectionContext, "clientAddress" | "identity">,
   session?: PutSpec["session"],
 ): PutSpec {
+  const { user } = identity;
   return {
     mimeType: header.mimeType,
     reserve: data.length ?? header.size,
     clientAddress,
+    ...(user === undefined ? {} : { user }),
     ...(session === undefined ? {} : { session }),
     ...(data.name === undefined ? {} : { name: data.name }),
     ...(data.uploadId === undefined ? {} : { uploadId: data.uploadId }),

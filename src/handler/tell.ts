@@ -9,7 +9,7 @@ import type { FileSpec, StoredFile } from "../storage/mod.ts";
 export interface Stored
   extends
     Omit<StoredFile, "replayed">,
-    Pick<FileSpec, "name" | "uploadId" | "session" | "clientAddress"> {}
+    Pick<FileSpec, "name" | "uploadId" | "session" | "clientAddress" | "user"> {}
 
 /** Who is told what a handler does.
  * @category Server */
@@ -62,8 +62,8 @@ export function tellFile(
   if (replayed) return events.emit({ type: "transfer.replayed", rule: "S-TRF-9", ...facts });
   events.emit({ type: "transfer.stored", rule: "S-TRF-7", ...facts, bytes });
   if (onStored === undefined) return;
-  const { name, uploadId, session, clientAddress } = spec;
-  const sender = omitUndefined({ name, uploadId, session, clientAddress });
+  const { name, uploadId, session, clientAddress, user } = spec;
+  const sender = omitUndefined({ name, uploadId, session, clientAddress, user });
   onStored({ path, size: bytes, sha256, mimeType, ...sender });
 }
 

@@ -64,8 +64,8 @@ export async function transfer(
     return { body: verdict.reply as ReplyBody };
   }
 
-  const { id, clientAddress } = attachment.record;
-  const spec = specOf(request, clientAddress, { id, sequence });
+  const { record: { id, clientAddress }, context: { identity } } = attachment;
+  const spec = specOf(request, { clientAddress, identity }, { id, sequence });
   const run = { attachment, request, sequence, fingerprint: print, spec };
   if (data.cancel) return await commit(run, { code: "partial", offset: 0, cancelled: true });
 

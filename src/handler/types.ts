@@ -87,8 +87,8 @@ export interface ConnectionContext {
   /** The client's IP address, without port. */
   readonly clientAddress: string;
   /**
-   * Who the client is, and what it may do. At first that is somebody without a key; a handler that has
-   * found out who the client is sets it, for all requests of the connection that follow.
+   * Who the client is, and what it may do, at this moment. At first that is somebody without a key; a
+   * frame that shows one changes it before it is served (S-KEY-5). A handler may set it as well.
    */
   identity: Identity;
   /** The connection's logger. */

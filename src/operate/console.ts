@@ -38,6 +38,6 @@ export const CONSOLE_FILES: ReadonlyMap<string, HttpAnswer> = new Map([
   ["/console/style.css", file("text/css", style)],
   ["/console/uplot.css", file("text/css", uplotStyle)],
   ...Object.entries(SCRIPTS).map(([name, text]) =>
-    [`/console/${name}.js`, file("text/javascript", text)] as const
+    ["/console/" + name + ".js", file("text/javascript", text)] as const
   ),
 ]);

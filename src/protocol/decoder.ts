@@ -6,7 +6,7 @@ import type { DecodeEvent, V1Header } from "./frame.ts";
 import { majorVersion, readHeader, readUsualHeader, readV1Header } from "./header.ts";
 import { type JsonObject, parseStrictJson } from "./json.ts";
 import { MAX_HEADER_BYTES, MAX_SESSION_DATA_BYTES, MAX_V1_HEADER_BYTES } from "./limits.ts";
-import { PartialBuffer } from "./partial.ts";
+import { PartialBuffer, signedBytes } from "./partial.ts";
 import { readReply, readRequest } from "./session_data.ts";
 import type { FrameHeader } from "./requests.ts";
 
@@ -57,6 +57,8 @@ export class Decoder {
   #state: State = "header";
   #version: 1 | 2 | undefined;
   #header: FrameHeader | undefined;
+  /** The header line of a frame that has a code, until its session data is here (S-KEY-2). */
+  #signedLine: Uint8Array | undefined;
   #remaining = 0;
   #taken = 0;
 
@@ -179,7 +181,11 @@ export class Decoder {
     let header: FrameHeader | V1Header | undefined = readUsualHeader(text);
     if (header !== undefined) this.#acceptVersion(2);
     else header = parseStrictJson(text, (object) => this.#readHeaderObject(object, line.length));
-    if ("session" in header) return this.#begin(header, events);
+    if ("session" in header) {
+      const { auth, mac } = header.session;
+      if (auth !== undefined || mac !== undefined) this.#signedLine = line.slice();
+      return this.#begin(header, events);
+    }
     events.push({ type: "v1", header });
     this.#startPayload(header.size, events);
   }
@@ -223,21 +229,24 @@ export class Decoder {
     const missing = header.session.dataSize - this.#partial.length;
     const end = Math.min(chunk.length, at + missing);
     const data = this.#collect(chunk, at, end, end - at === missing);
-    if (data !== undefined) this.#finishFrame(header, decodeText(data), events);
+    if (data !== undefined) this.#finishFrame(header, data, events);
     return end;
   }
 
   /** Hands on a frame whose header and session data are whole, and begins its payload. */
-  #finishFrame(header: FrameHeader, data: string | undefined, events: DecodeEvent[]): void {
+  #finishFrame(header: FrameHeader, data: Uint8Array | undefined, events: DecodeEvent[]): void {
+    const text = data === undefined ? undefined : decodeText(data);
+    const signed = this.#signedLine && signedBytes(this.#signedLine, data);
+    this.#signedLine = undefined;
     if (this.#client) {
       // A later minor version may add fields to replies, with any number JSON knows.
-      const reply = parseStrictJson(data ?? "{}", (object) => readReply(header, object), "any");
-      events.push({ type: "reply", reply });
+      const reply = parseStrictJson(text ?? "{}", (object) => readReply(header, object), "any");
+      events.push({ type: "reply", reply: signed ? { ...reply, signed } : reply });
     } else {
-      const request = data === undefined
+      const request = text === undefined
         ? readRequest(header, undefined)
-        : parseStrictJson(data, (object) => readRequest(header, object));
-      events.push({ type: "request", request });
+        : parseStrictJson(text, (object) => readRequest(header, object));
+      events.push({ type: "request", request: signed ? { ...request, signed } : request });
     }
     this.#startPayload(header.size, events);
   }

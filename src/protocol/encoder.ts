@@ -3,9 +3,9 @@ import { CODES } from "../errors.ts";
 import { ACTIONS, type DataRule } from "./actions.ts";
 import { integer, mediaType, utf8Length } from "./fields.ts";
 import type { ReplyBody, ReplyHeader, V1Header } from "./frame.ts";
-import { MAX_SESSION_DATA_BYTES, VERSION } from "./limits.ts";
+import { MAC_CHARACTERS, MAX_SESSION_DATA_BYTES, VERSION } from "./limits.ts";
 import type { FetchData, ListData, RemoveData, TransferData } from "./files.ts";
-import type { ConnectData } from "./requests.ts";
+import type { AuthHeader, ConnectData } from "./requests.ts";
 
 const UTF8 = new TextEncoder();
 
@@ -51,6 +51,8 @@ function replyText(body: ReplyBody): string {
 export interface RequestInit extends ReplyHeader {
   /** `type/subtype` of the file. @default {"application/octet-stream"} */
   readonly mimeType?: string;
+  /** Shows that the sender has a key, with room for its code: 43 dots at the end of the header line. */
+  readonly auth?: Omit<AuthHeader, "mac">;
   /** Payload bytes that will follow. @default {0} */
   readonly size?: number;
   /** The action's session data. Fields whose absence means the same are left out of the frame. */
@@ -116,7 +118,7 @@ function encodeData({ empty, fields }: DataRule, data: object): string {
  * Encodes the usual frame once: if the bytes are as many as the characters, all of it was ASCII and the
  * `data_size` that was written first, in characters, is right.
  */
-function encodeFrame(type: string, size: number, session: ReplyHeader, data: string): Uint8Array {
+function encodeFrame(type: string, size: number, session: Head, data: string): Uint8Array {
   const head = headerText(type, size, session, data.length);
   const bytes = UTF8.encode(head + data);
   const ascii = bytes.length === head.length + data.length;
@@ -129,13 +131,27 @@ function encodeFrame(type: string, size: number, session: ReplyHeader, data: str
   return ascii ? bytes : UTF8.encode(headerText(type, size, session, dataSize) + data);
 }
 
+/** What the header of a frame says of its session. */
+type Head = ReplyHeader & Pick<RequestInit, "auth">;
+
+/** Where a MAC will stand, which is computed over the bytes as they are now (S-KEY-2). */
+const ROOM_FOR_MAC = `"mac":"${".".repeat(MAC_CHARACTERS)}"`;
+
+function proofText({ auth, sealed }: Head): string {
+  if (auth === undefined) return sealed === true ? `,${ROOM_FOR_MAC}` : "";
+  const { key, nonce, time } = auth;
+  return `,"auth":{"key":${JSON.stringify(key)},"nonce":"${nonce}","time":${time},${ROOM_FOR_MAC}}`;
+}
+
 /** The header as text. Its fields are few, checked and always the same, so no JSON writer is needed. */
-function headerText(type: string, size: number, session: ReplyHeader, dataSize: number): string {
+function headerText(type: string, size: number, session: Head, dataSize: number): string {
   return `{"version":"${
     session.version ?? VERSION
   }","mime_type":"${type}","size":${size},"session":{"id":` +
     `${session.id === null ? "null" : JSON.stringify(session.id)},"mode":"${session.mode}",` +
-    `"sequence":${session.sequence},"action":"${session.action}","data_size":${dataSize}}}\n`;
+    `"sequence":${session.sequence},"action":"${session.action}","data_size":${dataSize}${
+      proofText(session)
+    }}}\n`;
 }
 
 /** What became of one v1 file.

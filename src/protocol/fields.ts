@@ -92,6 +92,14 @@ export function sha256(value: unknown, field: string): string {
   throw invalidField(field, "64 hex digits");
 }
 
+const BASE64URL = /^[A-Za-z0-9_-]*$/;
+
+/** Exactly `length` characters of base64url. */
+export function base64url(value: unknown, field: string, length: number): string {
+  if (typeof value === "string" && value.length === length && BASE64URL.test(value)) return value;
+  throw invalidField(field, `${length} characters of base64url`);
+}
+
 /** The characters of an RFC 9110 token without upper-case letters, as part of a character class. */
 export const TOKEN_CHARACTERS = "!#$%&'*+\\-.^_`|~0-9a-z";
 const MEDIA_TYPE = new RegExp(`^[${TOKEN_CHARACTERS}A-Z]+/[${TOKEN_CHARACTERS}A-Z]+$`);

@@ -27,6 +27,7 @@
  * - `complete`: whether this frame ends the file; absent means true.
  * - `sha256`: the digest of the whole file, 64 hex digits; compared at the frame that ends the
  *   file.
+ * - `payload_sha256`: the digest of this frame's payload alone; needed under a MAC (S-KEY-5, S-MAC-1).
  * - `cancel`: true drops the session's partial file, and stores nothing. The answer is `partial`
  *   with `offset` 0 and `cancelled`: true.
  *
@@ -163,6 +164,8 @@ export interface TransferData {
   readonly complete: boolean;
   /** The whole file's SHA-256, 64 lower-case hex digits. */
   readonly sha256?: string;
+  /** The SHA-256 of this frame's payload alone, 64 lower-case hex digits (S-MAC-1). */
+  readonly payloadSha256?: string;
   /** True drops the partial file; absent on the wire means false. */
   readonly cancel: boolean;
 }

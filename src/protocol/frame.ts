@@ -5,7 +5,7 @@
  * @module
  */
 import type { Code, FxferError } from "../errors.ts";
-import type { FrameHeader, RequestFrame, SessionHeader } from "./requests.ts";
+import type { FrameHeader, RequestFrame, SessionHeader, SignedBytes } from "./requests.ts";
 
 /** One v1 header: it has no `session`, and no `version` or `"1.0"`.
  * @category Protocol */
@@ -65,7 +65,9 @@ export interface ReplyBody {
  * is `"disconnect"`.
  * @category Protocol
  */
-export interface ReplyHeader extends Omit<SessionHeader, "dataSize"> {
+export interface ReplyHeader extends Omit<SessionHeader, "dataSize" | "auth" | "mac"> {
+  /** True leaves room for the frame's MAC: 43 dots at the end of the header line. @default {false} */
+  readonly sealed?: boolean;
   /** The lower version of the two ends (S-VER-2). @default {"2.1"} */
   readonly version?: string;
 }
@@ -77,6 +79,8 @@ export interface ReplyFrame {
   readonly header: FrameHeader;
   /** A code that this version does not know becomes `internal_error`, with `unknown_code`. */
   readonly body: ReplyBody;
+  /** Present where the header has `mac`. */
+  readonly signed?: SignedBytes;
 }
 
 /** What {@linkcode Decoder} makes of bytes.

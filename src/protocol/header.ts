@@ -7,10 +7,12 @@
 import { FxferError } from "../errors.ts";
 import { ACTION_NAMES } from "./actions.ts";
 import {
+  base64url,
   integer,
   invalidField,
   mediaType,
   sessionId,
+  text,
   TOKEN_CHARACTERS,
   UUID_V4_PATTERN,
   word,
@@ -18,7 +20,13 @@ import {
 import type { V1Header } from "./frame.ts";
 import type { JsonObject } from "./json.ts";
 import { type Action, type FrameHeader, type Mode, MODES, type SessionHeader } from "./requests.ts";
-import { FIRST_VERSION, MAX_MIME_TYPE_BYTES, SUPPORTED_VERSIONS, VERSION } from "./limits.ts";
+import {
+  FIRST_VERSION,
+  MAC_CHARACTERS,
+  MAX_MIME_TYPE_BYTES,
+  SUPPORTED_VERSIONS,
+  VERSION,
+} from "./limits.ts";
 
 const V2 = /^2\.(0|[1-9][0-9]{0,4})$/;
 const OUR_MINOR = Number(VERSION.slice(2));
@@ -90,6 +98,30 @@ function readSession(value: unknown): SessionHeader {
     sequence: integer(session.sequence, "session.sequence"),
     action: word(session.action, "session.action", ACTION_NAMES),
     dataSize: session.data_size === undefined ? 0 : integer(session.data_size, "session.data_size"),
+    ...readProof(session),
+  };
+}
+
+/** The longest name of a user (S-KEY-1). */
+const MAX_USER_NAME = 32;
+
+function readProof({ auth, mac }: JsonObject): Pick<SessionHeader, "auth" | "mac"> {
+  const macOf = (value: unknown, field: string) => base64url(value, field, MAC_CHARACTERS);
+  if (auth === undefined || auth === null) {
+    return mac === undefined || mac === null ? {} : { mac: macOf(mac, "session.mac") };
+  }
+  if (mac !== undefined && mac !== null) throw invalidField("session.mac", "absent beside auth");
+  if (typeof auth !== "object" || Array.isArray(auth)) {
+    throw invalidField("session.auth", "an object");
+  }
+  const { key, nonce, time, mac: own } = auth as JsonObject;
+  return {
+    auth: {
+      key: text(key, "session.auth.key", MAX_USER_NAME),
+      nonce: base64url(nonce, "session.auth.nonce", 22),
+      time: integer(time, "session.auth.time"),
+      mac: macOf(own, "session.auth.mac"),
+    },
   };
 }
 
@@ -102,7 +134,7 @@ const USUAL = new RegExp(
   `^\\{"version":"(2\\.[0-9])","mime_type":"(${TOKEN}/${TOKEN})","size":${INTEGER},` +
     `"session":\\{"id":(?:null|"(${UUID_V4_PATTERN})"),"mode":"(${MODES.join("|")})",` +
     `"sequence":${INTEGER},"action":"(${ACTION_NAMES.join("|")})"` +
-    `(?:,"data_size":${INTEGER})?\\}\\}$`,
+    `(?:,"data_size":${INTEGER}(?:,"mac":"([A-Za-z0-9_-]{${MAC_CHARACTERS}})")?)?\\}\\}$`,
 );
 
 /**
@@ -116,16 +148,17 @@ const USUAL = new RegExp(
 export function readUsualHeader(text: string): FrameHeader | undefined {
   const match = USUAL.exec(text);
   if (match === null) return undefined;
+  const session: SessionHeader = {
+    id: match[4] ?? null,
+    mode: match[5] as Mode,
+    sequence: Number(match[6]),
+    action: match[7] as Action,
+    dataSize: Number(match[8] ?? 0),
+  };
   return {
     version: match[1]!,
     mimeType: match[2]!,
     size: Number(match[3]),
-    session: {
-      id: match[4] ?? null,
-      mode: match[5] as Mode,
-      sequence: Number(match[6]),
-      action: match[7] as Action,
-      dataSize: Number(match[8] ?? 0),
-    },
+    session: match[9] === undefined ? session : { ...session, mac: match[9] },
   };
 }

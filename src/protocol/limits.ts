@@ -45,6 +45,9 @@ export const MAX_LIST_LIMIT = 1000;
 /** The files in a page of a list for which no `limit` is asked (S-LST-1). */
 export const DEFAULT_LIST_LIMIT = 100;
 
+/** The length of a message authentication code, in characters: 32 bytes in base64url (S-KEY-2). */
+export const MAC_CHARACTERS = 43;
+
 /** The longest secret, in characters. The secrets of this project have 43. */
 export const MAX_TOKEN_LENGTH = 256;
 

@@ -51,6 +51,9 @@
  * - `session.action`: what the frame asks for; see the next section.
  * - `session.data_size`: bytes of session data; absent means 0.
  *
+ * With `session.auth` or `session.mac` a header also says who sends the frame, and that nothing of it was
+ * changed: see the text of keys.
+ *
  * The rules that both ends keep for all JSON on the wire:
  *
  * - S-FRM-1 `size`, `sequence`, `data_size`, `offset`, `length`, `keepalive_s` and
@@ -108,6 +111,7 @@
  * - `want_token`: true asks for a secret for a new session.
  * - `clean`: true asks to close the old session and to create a new one.
  * - `keepalive_s` and `session_expiry_s`: the times the client would like, in seconds.
+ * - `want_mac`: true asks for a code in every frame, of both ends (S-MAC-1).
  * - `fallback`: `"stateless"`, if the client can do without a session.
  *
  * `heartbeat` and `disconnect` have no session data of their own. That of the other actions stands
@@ -234,6 +238,7 @@ export { ACTIONS } from "./actions.ts";
 export type { FetchData, ListData, ListOrder, RemoveData, TransferData } from "./files.ts";
 export {
   type Action,
+  type AuthHeader,
   type ConnectData,
   type ConnectRequest,
   type DisconnectRequest,
@@ -246,6 +251,7 @@ export {
   type RequestBase,
   type RequestFrame,
   type SessionHeader,
+  type SignedBytes,
   type TransferRequest,
 } from "./requests.ts";
 export * from "./decoder.ts";

@@ -1,4 +1,5 @@
 /** The bytes of a header or of session data that arrived in more than one chunk. @module */
+import type { SignedBytes } from "./requests.ts";
 
 /** The first size of a buffer: most headers fit, and one early byte of a connection costs no more. */
 const FIRST_BYTES = 256;
@@ -43,4 +44,13 @@ export class PartialBuffer {
     this.#bytes = undefined;
     this.#length = 0;
   }
+}
+
+/** The bytes that the code of a frame covers: its header line, the LF, and its session data (S-KEY-2). */
+export function signedBytes(line: Uint8Array, data: Uint8Array = new Uint8Array(0)): SignedBytes {
+  const bytes = new Uint8Array(line.length + 1 + data.length);
+  bytes.set(line);
+  bytes[line.length] = 0x0a;
+  bytes.set(data, line.length + 1);
+  return { bytes, line: line.length };
 }

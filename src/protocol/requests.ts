@@ -22,6 +22,32 @@ export interface SessionHeader {
   readonly action: Action;
   /** Bytes of session data after the header's LF; 0 when the field is absent. */
   readonly dataSize: number;
+  /** By which the sender shows that it has a key (S-KEY-2); absent in most frames. */
+  readonly auth?: AuthHeader;
+  /** The frame's message authentication code, 43 characters (S-KEY-4, S-MAC-1); absent in most frames. */
+  readonly mac?: string;
+}
+
+/** How a frame shows that its sender has a key (S-KEY-2).
+ * @category Protocol */
+export interface AuthHeader {
+  /** The name of the user, 1 to 32 characters. */
+  readonly key: string;
+  /** 16 random bytes in base64url, 22 characters. */
+  readonly nonce: string;
+  /** Milliseconds since 1970 by the sender's clock. */
+  readonly time: number;
+  /** The message authentication code, 43 characters. */
+  readonly mac: string;
+}
+
+/** The bytes that the code of a frame covers, as they were sent (S-KEY-2).
+ * @category Protocol */
+export interface SignedBytes {
+  /** Header line, LF and session data, in a buffer of their own. */
+  readonly bytes: Uint8Array;
+  /** How many of them are the header line, without its LF. */
+  readonly line: number;
 }
 
 /** One v2 header.
@@ -50,6 +76,8 @@ export interface ConnectData {
   readonly keepaliveS?: number;
   /** The expiry time the client would like, in seconds. */
   readonly sessionExpiryS?: number;
+  /** True asks for a code in every frame of both ends (S-MAC-1); absent means false. */
+  readonly wantMac?: boolean;
   /** The client accepts stateless service when the server cannot give it a session (S-DEG-1). */
   readonly fallback?: "stateless";
 }
@@ -59,6 +87,8 @@ export interface ConnectData {
 export interface RequestBase {
   /** The header as typed fields. */
   readonly header: FrameHeader;
+  /** Present where the header has `auth` or `mac`. */
+  readonly signed?: SignedBytes;
   /**
    * Set when the session data demands a feature that is unknown here (S-FRM-4): the server answers with
    * this error, reads the payload away, and the connection goes on.

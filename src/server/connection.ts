@@ -13,9 +13,8 @@ import { FxferError } from "../errors.ts";
 import type { ConnectionContext, Identity, Reply, Request } from "../handler/mod.ts";
 import type { Logger } from "../log.ts";
 import { omitUndefined } from "../omit_undefined.ts";
-import { encodeReply, negotiateVersion } from "../protocol/mod.ts";
-import type { ReplyBody, ReplyHeader } from "../protocol/mod.ts";
 import { LATE, within } from "../within.ts";
+import { Answers } from "./answers.ts";
 import {
   BETWEEN_FRAMES_MS,
   expiredClock,
@@ -24,13 +23,15 @@ import {
   STUCK_MS,
   TAKEOVER_GRACE_MS,
 } from "./clocks.ts";
+import { Credentials } from "./credentials.ts";
 import { type Head, Input } from "./input.ts";
 import type { SharedSettings } from "./shared_settings.ts";
-import { Output, V1Results } from "./output.ts";
+import { Output } from "./output.ts";
 import type { Arrival } from "./proxy_gate.ts";
 import type { Placed, Readiness } from "./places.ts";
-import { isPeerGone, Reader } from "./reader.ts";
-import { NOTICE, refusalOf, refusedOf } from "./refusal.ts";
+import { isPeerGone, Reader, type Socket } from "./reader.ts";
+import { provenRequest } from "./proven_payload.ts";
+import { ENDS_CONNECTION, refusalOf } from "./refusal.ts";
 import type { Traffic } from "./settings.ts";
 import { LOOK_FRAMES, LOOK_MS } from "./turns.ts";
 
@@ -47,24 +48,20 @@ export class Connection implements ConnectionContext, Placed {
   readonly log: Logger;
   readonly acceptedAt: number = performance.now();
   keepaliveMs: number;
-  identity: Identity;
 
-  readonly #conn: Deno.TcpConn;
+  readonly #conn: Socket;
   readonly #settings: ConnectionSettings;
+  readonly #credentials: Credentials;
   readonly #reader: Reader;
   readonly #input: Input;
   readonly #output: Output;
-  readonly #v1Results: V1Results;
-  /** The header of the last request, which a notice repeats. */
-  #last: ReplyHeader = NOTICE;
+  readonly #answers: Answers;
   #interruption: FxferError | undefined;
   #stopping: FxferError | undefined;
   #requests = 0;
-  /** Whether the last frame left its file open: the next one goes on with it. */
-  #openFile = false;
 
   constructor(
-    conn: Deno.TcpConn,
+    conn: Socket,
     id: number,
     { address, bytes }: Arrival,
     settings: ConnectionSettings,
@@ -74,11 +71,17 @@ export class Connection implements ConnectionContext, Placed {
     this.clientAddress = address;
     this.log = log.child({ connection: id });
     this.keepaliveMs = settings.keepaliveMs;
-    this.identity = settings.identity;
     this.#conn = conn;
     this.#settings = settings;
+    this.#credentials = new Credentials(settings.gate, {
+      ...{ connectionId: id, events: settings.events },
+      interrupt: (error) => this.interrupt(error),
+    });
     this.#output = new Output(conn);
-    this.#v1Results = new V1Results(settings.v1Ack, this.#output);
+    this.#answers = new Answers({
+      ...{ connection: id, output: this.#output, credentials: this.#credentials },
+      ...{ v1Ack: settings.v1Ack, log: this.log, events: settings.events },
+    });
     this.#reader = new Reader(conn, this.#output, settings.workload);
     this.#input = new Input(this.#reader, settings.pools);
     if (bytes !== undefined) this.#input.decode(bytes);
@@ -87,6 +90,13 @@ export class Connection implements ConnectionContext, Placed {
   /** Bytes read and written so far. */
   get traffic(): Traffic {
     return { received: this.#reader.before + this.#reader.received, sent: this.#output.sent };
+  }
+
+  get identity(): Identity {
+    return this.#credentials.identity;
+  }
+  set identity(identity: Identity) {
+    this.#credentials.identity = identity;
   }
 
   interrupt(error: FxferError): void {
@@ -114,7 +124,7 @@ export class Connection implements ConnectionContext, Placed {
    */
   stop(notice: FxferError): void {
     this.#stopping ??= notice;
-    if (this.#openFile) return;
+    if (this.#answers.openFile) return;
     if (this.#input.payloadDone && this.#input.waiting !== "busy") this.interrupt(notice);
   }
 
@@ -147,7 +157,8 @@ export class Connection implements ConnectionContext, Placed {
   async run(): Promise<void> {
     const { events } = this.#settings;
     const { connectionId: connection, clientAddress: address } = this;
-    events.emit({ type: "connection.opened", connection, address });
+    const tls = "handshake" in this.#conn ? { tls: true } as const : {};
+    events.emit({ type: "connection.opened", connection, address, ...tls });
     let notice: FxferError | undefined;
     try {
       await this.#serve();
@@ -156,6 +167,7 @@ export class Connection implements ConnectionContext, Placed {
       else this.#logFailure(error);
     }
     try {
+      this.#credentials.end();
       await this.#settings.handler.closed?.(this);
     } catch (cause) {
       this.log.error("connection.failed", { cause });
@@ -172,14 +184,23 @@ export class Connection implements ConnectionContext, Placed {
   }
 
   #logFailure(cause: unknown): void {
-    if (!isPeerGone(cause)) this.log.error("connection.failed", { cause });
+    if (isPeerGone(cause)) return;
+    if (!(cause instanceof Deno.errors.InvalidData)) {
+      return this.log.error("connection.failed", { cause });
+    }
+    const error = new FxferError("protocol_error", "Cannot serve: the TLS handshake failed", {
+      cause,
+    });
+    const refused = { type: "connection.refused", address: this.clientAddress } as const;
+    refusalOf(error, refused, { log: this.log, events: this.#settings.events });
+    this.#reader.ended = true;
   }
 
   /** Serves request after request. Returns if the peer ends; throws the notice if the server ends. */
   async #serve(): Promise<void> {
     const { turns } = this.#settings;
     for (let frames = 0, since = this.acceptedAt, pass = -1;;) { // -1: no pass of the event loop, so the next look only begins to count
-      if (this.#stopping !== undefined && !this.#openFile) throw this.#stopping;
+      if (this.#stopping !== undefined && !this.#answers.openFile) throw this.#stopping;
       const head = this.#input.bufferedHead() ?? await this.#input.head();
       if (head === undefined) return;
       if (head.type === "fault") throw head.error;
@@ -204,20 +225,21 @@ export class Connection implements ConnectionContext, Placed {
   async #serveOne(head: Exclude<Head, { type: "fault" }>): Promise<boolean> {
     // The system sends a first reply at once, but would hold a later one back until the peer has
     // acknowledged the first.
-    if (++this.#requests === 2) this.#conn.setNoDelay(true);
+    if (++this.#requests === 2 && "setNoDelay" in this.#conn) this.#conn.setNoDelay(true);
     const payload = this.#input;
     const request: Request = head.type === "request"
       ? { version: 2, frame: head.request, payload }
       : { version: 1, frame: head.header, payload };
-    if (request.version === 2) {
-      const { version: asked, session: { id, mode, sequence, action } } = request.frame.header;
-      this.#last = { version: negotiateVersion(asked)!, id, mode, sequence, action };
-    }
-
+    this.#answers.begin(request);
     let reply: Reply;
     let failure: unknown;
     try {
-      const answer = this.#settings.handler.handle(request, this);
+      const checking = this.#credentials.check(request);
+      if (checking !== undefined) await checking;
+      const answer = this.#settings.handler.handle(
+        this.#credentials.provesPayload ? provenRequest(request) : request,
+        this,
+      );
       reply = answer instanceof Promise ? await answer : answer;
     } catch (error) {
       failure = error;
@@ -227,35 +249,20 @@ export class Connection implements ConnectionContext, Placed {
         const same = error instanceof FxferError && error.code === this.#interruption.code;
         throw same ? error : this.#interruption;
       }
-      reply = { body: this.#refuse(error, request) };
+      reply = { body: this.#answers.refuse(error, request) };
     }
-    this.#answer(request, reply);
+    this.#answers.add(request, reply);
     if (this.#interruption !== undefined) {
       if (failure !== undefined) return false;
       throw this.#interruption;
     }
-    if (reply.close === true || reply.body.code === "protocol_error") return false; // S-VER-6
+    if (reply.close === true || ENDS_CONNECTION.has(reply.body.code)) return false;
+    if (this.#credentials.broken) return false;
     if (payload.payloadDone) return true;
     await this.#output.flush(); // S-TRF-8: the reply first, then what was refused is read away
     const isAway = await payload.discardPayload(this.#settings.drain);
     if (!isAway && this.#interruption !== undefined) throw this.#interruption; // S-NOT-1
     return isAway;
-  }
-
-  /** The body of the reply to a request that failed; without a request, that of a notice. */
-  #refuse(error: unknown, request?: Request): ReplyBody {
-    const { events } = this.#settings;
-    return refusalOf(error, refusedOf(this.connectionId, request), { log: this.log, events });
-  }
-
-  #answer(request: Request, { body, id, mode }: Reply): void {
-    if (request.version === 1) return this.#v1Results.add(body);
-    const header = this.#last;
-    if (header.action === "transfer") this.#openFile = body.code === "partial";
-    if (id !== undefined || mode !== undefined) {
-      this.#last = { ...header, id: id ?? null, mode: mode ?? header.mode };
-    }
-    this.#output.add(encodeReply(this.#last, body));
   }
 
   /** The last frame, the closing of the writing half, reading to EOF, close (S-DIS-2, S-TRF-8). */
@@ -264,11 +271,8 @@ export class Connection implements ConnectionContext, Placed {
       if (this.#input.version === 1) {
         // Nothing is written before EOF has been read (S-VER-3).
         await this.#reader.linger(this.#settings.drain);
-        this.#v1Results.finish(notice);
-      } else if (notice !== undefined) {
-        const header: ReplyHeader = { ...this.#last, action: "disconnect" };
-        this.#output.add(encodeReply(header, { ...this.#refuse(notice), notice: true }));
-      }
+        this.#answers.finishV1(notice);
+      } else this.#answers.notice(notice);
       // A write that is stuck can be neither finished nor taken back, and closeWrite would wait for it.
       if (this.#output.broken) return;
       const sending = Promise.resolve(this.#output.flush());

@@ -18,6 +18,7 @@ export { type ClockLimits } from "./clocks.ts";
 export { type V1Ack } from "./output.ts";
 export { Dispatcher, type Offers, type Routes, type ServerMode } from "./dispatcher.ts";
 export { RateLimiter, type RateLimits } from "./limiter.ts";
+export { type MacPolicy, type SecurityOptions } from "./gate.ts";
 export { type DegradeAbove } from "./overload.ts";
 export { type Arrival, ProxyGate, type ProxyOptions } from "./proxy_gate.ts";
 export { type ProxyVersions } from "./proxy_protocol.ts";
@@ -32,5 +33,6 @@ export {
   type ServeOptions,
   type UnreadRequest,
 } from "./options.ts";
+export { type TlsServeOptions } from "./tls_door.ts";
 export { serve, type ServingServer } from "./serve.ts";
 export { TokenBuckets } from "./limiter.ts";

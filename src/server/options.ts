@@ -17,11 +17,13 @@ import type { FileStorage } from "../storage/mod.ts";
 import type { SessionStore } from "../store/mod.ts";
 import type { ClockLimits } from "./clocks.ts";
 import type { ServerMode } from "./dispatcher.ts";
+import type { SecurityOptions } from "./gate.ts";
 import type { RateLimits } from "./limiter.ts";
 import type { V1Ack } from "./output.ts";
 import type { DegradeAbove } from "./overload.ts";
 import type { ProxyOptions } from "./proxy_gate.ts";
 import type { ConnectionCount } from "./settings.ts";
+import type { TlsServeOptions } from "./tls_door.ts";
 
 /** A request whose payload is still unread.
  * @category Server */
@@ -50,8 +52,10 @@ export interface ServeOptions {
   readonly store?: SessionStore;
   /** The address to listen on. @default {"127.0.0.1"} */
   readonly hostname?: string;
-  /** 0 picks a free one. @default {65432} */
-  readonly port?: number;
+  /** 0 picks a free one; `off` leaves the port for TLS alone. @default {65432} */
+  readonly port?: number | "off";
+  /** Listens for TLS as well, on a port of its own (S-TLS-1). @default no TLS */
+  readonly tls?: TlsServeOptions;
   /** Which requests are served. @default {"dual"}, or `"stateless"` without a store */
   readonly mode?: ServerMode;
   /** Open connections at most. @default {100} */
@@ -79,8 +83,8 @@ export interface ServeOptions {
   readonly maxRequestSize?: number;
   /**
    * What a client without a key may do (S-ACT-2): `get`, `list` and `remove` hold for the files of
-   * clients without a key. Whoever may do nothing is answered `forbidden`.
-   * @default {["put"]}
+   * clients without a key. Where that is nothing, whoever has no key is answered `unauthorized`.
+   * @default `put` on a loopback address if the server has no keys, else nothing
    */
   readonly anonymous?: readonly Right[];
   /** Terms of stateful mode. */
@@ -107,6 +111,8 @@ export interface ServeOptions {
    * @default never
    */
   readonly degradeAbove?: Partial<DegradeAbove>;
+  /** The users, and how they prove who they are. @default no users */
+  readonly security?: Omit<SecurityOptions, "anonymous">;
   /** Whether the older wire is served. @default {true} */
   readonly v1?: boolean;
   /** When a v1 client is told about its files. @default {"eof"} */

@@ -19,6 +19,9 @@ const GRACE_READ_MS = 10;
 /** Where bytes go that are thrown away: all readers write over each other's. */
 const NOWHERE = new Uint8Array(65536);
 
+/** A client's connection, plain or with TLS. */
+export type Socket = Deno.TcpConn | Deno.TlsConn;
+
 /** Reads one socket. Calls come one at a time; only {@linkcode Reader.interrupt} may come at any time. */
 export class Reader {
   readonly #conn: Deno.Conn;
@@ -173,6 +176,7 @@ export function isPeerGone(error: unknown): boolean {
     error instanceof Deno.errors.BrokenPipe ||
     error instanceof Deno.errors.ConnectionAborted ||
     error instanceof Deno.errors.NotConnected ||
+    error instanceof Deno.errors.UnexpectedEof || // TLS that was cut, and not ended
     error instanceof Deno.errors.BadResource ||
     error instanceof Deno.errors.Interrupted;
 }

@@ -35,6 +35,13 @@ export function refusedOf(connection: number, request?: Request): Refused {
   return { type: "transfer.refused", connection, ...step };
 }
 
+/** A connection ends with these: its peer does not keep to the wire, or somebody changes it (S-VER-6, S-MAC-1). */
+export const ENDS_CONNECTION: ReadonlySet<string> = new Set([
+  "protocol_error",
+  "malformed_header",
+  "replay_detected",
+]);
+
 /** The rule behind a code, where there is one. */
 // deno-fmt-ignore: one line for each group of rules.
 const RULES: Readonly<Partial<Record<Code, Rule>>> = {
@@ -47,6 +54,8 @@ const RULES: Readonly<Partial<Record<Code, Rule>>> = {
   session_taken_over: "S-TAKE-3", takeover_flapping: "S-TAKE-5", use_another_server: "S-TAKE-2",
   busy: "S-DEG-1", max_sessions: "S-DEG-1", mode_not_allowed: "S-DEG-1", store_unavailable: "S-DEG-2",
   server_shutting_down: "S-DRN-1",
+  forbidden: "S-ACT-2", hmac_required: "S-MAC-1", replay_detected: "S-MAC-1", clock_skew: "S-KEY-3",
+  session_revoked: "S-KEY-6",
 };
 
 /**

@@ -4,7 +4,7 @@ import type { Logger } from "../log.ts";
 import { encodeReply } from "../protocol/mod.ts";
 import type { Drain } from "./drain.ts";
 import { Output } from "./output.ts";
-import { Reader } from "./reader.ts";
+import { Reader, type Socket } from "./reader.ts";
 import { NOTICE, refusalOf } from "./refusal.ts";
 
 /** So many refused connections may read their refusal at a time; more are just closed. */
@@ -23,7 +23,7 @@ export class Refusals {
   }
 
   /** Refuses a connection: the caller has nothing more to do with it. */
-  add(conn: Deno.TcpConn, error: unknown, address: string = conn.remoteAddr.hostname): void {
+  add(conn: Socket, error: unknown, address: string = conn.remoteAddr.hostname): void {
     const told = this.#tell(conn, error, address).finally(() => this.#open.delete(told));
     this.#open.add(told);
   }
@@ -34,7 +34,7 @@ export class Refusals {
   }
 
   /** Tells a connection why it is not served, so that its client can read it (S-TRF-8). Never rejects. */
-  async #tell(conn: Deno.TcpConn, error: unknown, address: string): Promise<void> {
+  async #tell(conn: Socket, error: unknown, address: string): Promise<void> {
     const body = refusalOf(error, { type: "connection.refused", address }, this.#telling);
     const output = new Output(conn);
     try {

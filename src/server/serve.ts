@@ -13,6 +13,7 @@ import {
 import { logEvents, silentLogger } from "../log.ts";
 import { omitUndefined } from "../omit_undefined.ts";
 import { Dispatcher, type Offers, type ServerMode } from "./dispatcher.ts";
+import { Doors } from "./doors.ts";
 import { RateLimiter } from "./limiter.ts";
 import {
   type Authorize,
@@ -29,7 +30,8 @@ import { Server } from "./server.ts";
 /**
  * Listens and serves until it is shut down.
  *
- * @throws {TypeError} A mode that needs a store has none.
+ * @throws {TypeError} A mode that needs a store has none, or there is no port.
+ * @throws {Error} The certificate and the key for TLS do not fit.
  * @throws {RangeError} `proxy.allow` has an entry that is no address and no network.
  * @throws {Deno.errors.AddrInUse} The port is taken.
  *
@@ -97,9 +99,8 @@ export function serve(options: ServeOptions): ServingServer {
   const instance = options.stateful?.instance ?? crypto.randomUUID().slice(0, 8);
   const keepaliveMs = options.stateful?.keepaliveMs ?? DEFAULT_STATEFUL_OPTIONS.keepaliveMs;
 
-  // Before all else that has to be stopped again, because listening may fail. A program that names
-  // reusePort at all is ended by Deno if it runs without --unstable-net.
-  const listener = Deno.listen({ hostname, port, ...(options.reusePort && { reusePort: true }) });
+  // Before all else that has to be stopped again, because listening may fail.
+  const doors = Doors.open(hostname, port, options, log);
   const failed = (cause: unknown) => log.error("listener.failed", { cause });
   const events = options.events ?? new Events(failed);
   const telling: Telling = {
@@ -135,7 +136,7 @@ export function serve(options: ServeOptions): ServingServer {
   try {
     if (options.handler !== undefined) handler = options.handler(builtIn);
   } catch (error) {
-    listener.close();
+    doors.close();
     void owned.disposeAsync();
     throw error;
   }
@@ -143,9 +144,9 @@ export function serve(options: ServeOptions): ServingServer {
   const clocks = { ...DEFAULT_CLOCKS, ...options.clocks };
   const limits = { maxConnections, count: options.connectionCount, limiter, clocks, keepaliveMs };
   const maxPerAddress = options.perAddress?.connections;
-  const { anonymous } = options;
-  const settings = { ...limits, maxPerAddress, drainTimeoutMs, v1Ack, proxy, events, anonymous };
-  const server = new Server(listener, handler, settings, log, owned);
+  const security = omitUndefined({ ...options.security, anonymous: options.anonymous });
+  const settings = { ...limits, maxPerAddress, drainTimeoutMs, v1Ack, proxy, events, security };
+  const server = new Server(doors, handler, settings, log, owned);
   const change = (changed: ServeChange) => {
     const { mode: next, rate, perAddress, maxRequestSize } = changed;
     if (next !== undefined && next !== "stateless" && store === undefined) {
@@ -180,8 +181,20 @@ export function serve(options: ServeOptions): ServingServer {
   if (options.events === undefined) {
     const { label: tier, durability } = storage;
     const { hostname, port } = server.addr;
-    const sessions = omitUndefined({ sessions: stateful && store?.kind });
-    events.emit({ type: "server.listening", hostname, port, mode, tier, durability, ...sessions });
+    const more = omitUndefined({
+      sessions: stateful && store?.kind,
+      tls_port: server.tlsAddr?.port,
+    });
+    const plain = doors.plain === undefined ? "off" : port;
+    events.emit({
+      type: "server.listening",
+      hostname,
+      port: plain,
+      mode,
+      tier,
+      durability,
+      ...more,
+    });
   }
   const stop = () => void server.shutdown();
   if (signal?.aborted) stop();

@@ -1,17 +1,19 @@
 /** A listener, its connections, their clocks and limits, and a graceful stop. @module */
-import { acceptEach } from "../accept.ts";
 import { FxferError } from "../errors.ts";
 import { Events } from "../events.ts";
-import { anonymous, type RequestHandler } from "../handler/mod.ts";
+import type { RequestHandler } from "../handler/mod.ts";
 import { type Logger, silentLogger } from "../log.ts";
+import type { KeyPair } from "../tls/mod.ts";
 import { LATE, within } from "../within.ts";
 import { BufferPools } from "./buffers.ts";
 import { tickMs } from "./clocks.ts";
 import { Connection, type ConnectionSettings } from "./connection.ts";
+import { Doors } from "./doors.ts";
 import { Drain } from "./drain.ts";
+import { Gate } from "./gate.ts";
 import { Places } from "./places.ts";
 import type { Arrival, ProxyGate } from "./proxy_gate.ts";
-import { isPeerGone } from "./reader.ts";
+import { isPeerGone, type Socket } from "./reader.ts";
 import { Refusals } from "./refusals.ts";
 import type { ServerChange, ServerSettings, Traffic } from "./settings.ts";
 import { Turns } from "./turns.ts";
@@ -36,15 +38,18 @@ function tooMany(limit: string): FxferError {
 /** A running server.
  * @category Server */
 export class Server implements AsyncDisposable {
-  /** Where it listens: with port 0, the port it was given. */
+  /** Where it listens: with port 0, the port it was given. Without a plain port this is the port for TLS. */
   readonly addr: Deno.NetAddr;
+  /** Where it listens for TLS; undefined where it does not. */
+  readonly tlsAddr: Deno.NetAddr | undefined;
   readonly #end = Promise.withResolvers<void>();
   /** Settles when it has stopped and every connection is closed. Never rejects. */
   readonly finished: Promise<void> = this.#end.promise;
 
-  readonly #listener: Deno.TcpListener;
+  readonly #doors: Doors;
   #settings: ServerSettings;
   readonly #shared: ConnectionSettings;
+  readonly #gate: Gate;
   readonly #log: Logger;
   readonly #events: Events;
   readonly #owned: AsyncDisposable | undefined;
@@ -68,22 +73,24 @@ export class Server implements AsyncDisposable {
 
   /** Starts accepting. @param owned What is disposed of when the last connection is closed. */
   constructor(
-    listener: Deno.TcpListener,
+    listener: Deno.TcpListener | Doors,
     handler: RequestHandler,
     settings: ServerSettings,
     log: Logger = silentLogger,
     owned?: AsyncDisposable,
   ) {
-    this.#listener = listener;
+    this.#doors = listener instanceof Doors ? listener : new Doors(listener, undefined, log);
     this.#owned = owned;
-    this.addr = listener.addr as Deno.NetAddr;
+    this.tlsAddr = this.#doors.tls;
+    this.addr = (this.#doors.plain ?? this.tlsAddr)!;
     this.#settings = settings;
     this.#log = log;
     this.#events = settings.events ?? new Events();
+    this.#gate = new Gate(settings.security ?? {}, this.addr.hostname);
     this.#shared = {
       ...settings,
+      gate: this.#gate,
       handler,
-      identity: anonymous(settings.anonymous),
       events: this.#events,
       pools: new BufferPools(),
       workload: { busy: 0 },
@@ -93,7 +100,21 @@ export class Server implements AsyncDisposable {
     };
     this.#refusals = new Refusals({ log, events: this.#events }, this.#shared.drain);
     this.#clock = setInterval(() => this.#tick(), tickMs(settings.clocks));
-    void acceptEach(listener, (conn) => this.#admit(conn), log);
+    this.#doors.accept(
+      (conn) => this.#admit(conn),
+      // A proxy that forwards TLS cannot say for whom: its header would come before the handshake.
+      (conn) => this.#open(conn, { address: conn.remoteAddr.hostname }),
+    );
+  }
+
+  /**
+   * Changes the certificate for new connections (S-TLS-4).
+   *
+   * @throws {TypeError} `serve` was not told `tls.reloadable`, or there is no TLS.
+   * @throws {Error} Certificate and key do not fit; nothing has changed.
+   */
+  changeCertificate(pair: KeyPair): Promise<void> {
+    return this.#doors.change(pair);
   }
 
   /** Connections open now. */
@@ -193,7 +214,7 @@ export class Server implements AsyncDisposable {
     }
   }
 
-  #open(conn: Deno.TcpConn, arrival: Arrival): void {
+  #open(conn: Socket, arrival: Arrival): void {
     try {
       this.#makeRoom(arrival.address);
     } catch (error) {
@@ -207,6 +228,7 @@ export class Server implements AsyncDisposable {
   }
 
   #tick(): void {
+    this.#gate.look();
     const now = performance.now();
     for (const connection of this.#connections) connection.tick(now);
   }
@@ -235,7 +257,7 @@ export class Server implements AsyncDisposable {
   async #stop(): Promise<void> {
     const connections = this.#connections.size;
     this.#events.emit({ type: "server.stopping", rule: "S-DRN-1", connections });
-    this.#listener.close();
+    this.#doors.close();
     const notice = new FxferError("server_shutting_down", "Cannot go on: the server is stopping", {
       fields: { retry_after_ms: RETRY_MS },
     });
@@ -251,6 +273,7 @@ export class Server implements AsyncDisposable {
     await this.#refusals.told();
     await this.#owned?.[Symbol.asyncDispose]();
     clearInterval(this.#clock);
+    this.#gate[Symbol.dispose]();
     this.#events.emit({ type: "server.stopped", rule: "S-DRN-1" });
     this.#end.resolve();
   }

@@ -1,7 +1,7 @@
 /** How a server treats its connections. @module */
 import type { Events } from "../events.ts";
-import type { Right } from "../handler/mod.ts";
 import type { ClockLimits } from "./clocks.ts";
+import type { SecurityOptions } from "./gate.ts";
 import type { RateLimiter } from "./limiter.ts";
 import type { V1Ack } from "./output.ts";
 import type { ProxyGate } from "./proxy_gate.ts";
@@ -35,8 +35,8 @@ export interface ServerSettings {
   readonly maxPerAddress?: number | undefined;
   /** When a v1 client is told about its files. */
   readonly v1Ack: V1Ack;
-  /** What a client without a key may do (S-ACT-2). @default {["put"]} */
-  readonly anonymous?: readonly Right[] | undefined;
+  /** Who may use the server. @default whoever reaches it on a loopback address may `put` */
+  readonly security?: SecurityOptions;
   /** Absent: no rate limits. */
   readonly limiter?: RateLimiter | undefined;
   /** Absent: no address may speak the PROXY protocol. */

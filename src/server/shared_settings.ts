@@ -1,9 +1,10 @@
 /** What all connections of one server have in common. @module */
 import type { Events } from "../events.ts";
-import type { Identity, RequestHandler } from "../handler/mod.ts";
+import type { RequestHandler } from "../handler/mod.ts";
 import type { BufferPools } from "./buffers.ts";
 import type { ClockLimits } from "./clocks.ts";
 import type { Drain } from "./drain.ts";
+import type { Gate } from "./gate.ts";
 import type { V1Ack } from "./output.ts";
 import type { Turns } from "./turns.ts";
 
@@ -14,8 +15,8 @@ export interface SharedSettings<C> {
   clocks: ClockLimits;
   keepaliveMs: number;
   readonly v1Ack: V1Ack;
-  /** What a client is before it has said who it is. */
-  readonly identity: Identity;
+  /** What is known of users. */
+  readonly gate: Gate;
   readonly pools: BufferPools;
   /** Counts the connections that do not wait for bytes. */
   readonly workload: { busy: number };

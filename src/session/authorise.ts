@@ -12,20 +12,25 @@ export interface Credentials {
   readonly tokenHash: string | null;
   /** The address the client comes from, without port. */
   readonly clientAddress: string;
+  /** The user whose key the client has shown; undefined for none. */
+  readonly user?: string | undefined;
 }
 
 /**
  * Decides whether a client with these credentials may attach to the session.
  *
- * Where the session has a secret, the client needs it and nothing else: its address may change. Where
+ * A user's session needs that user's key, and nothing else (S-KEY-5). Where the session has a secret, the client needs it and nothing else: its address may change. Where
  * the session has none, the client must come from the same address, as closely as `binding` says. The
  * time that the comparison takes does not tell how much of a wrong hash was right.
  */
 export function authorised(
-  record: Pick<SessionRecord, "tokenHash" | "clientAddress">,
+  record: Pick<SessionRecord, "tokenHash" | "clientAddress" | "user">,
   shown: Credentials,
   binding: IpBinding,
 ): boolean {
+  if (record.user !== shown.user) return false;
+  // A session that has moved here has a ticket, which its client must show besides.
+  if (record.user !== undefined && record.tokenHash === null) return true;
   if (record.tokenHash !== null) {
     return shown.tokenHash !== null && sameText(record.tokenHash, shown.tokenHash);
   }

@@ -93,6 +93,7 @@ const RECORD: Readonly<Record<keyof SessionRecord, Check>> = {
   totalBytes: count,
   filesTransferred: count,
   clock: orAbsent(text),
+  user: orAbsent(filled),
   moved: orAbsent(all(MOVED)),
   revoked: orAbsent((value) => value === true),
   principal: orAbsent(matches(/^(token|address)$/)),

@@ -45,6 +45,8 @@ export interface SessionInit extends AttachInit {
   readonly id: string;
   /** SHA-256 of the secret, hex; null when none was asked for. */
   readonly tokenHash: string | null;
+  /** The user who asks; absent for someone without a key. */
+  readonly user?: string;
 }
 
 /** What a frame that has run leaves behind. */

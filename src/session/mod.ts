@@ -80,16 +80,18 @@
  *   `state` `"expired"` or `"closed"`. A server never adopts an id that a client made up.
  * - S-CON-5 To attach again, a client shows the secret as `token`, where the session has one. Where
  *   it has none, the client must come from the same address; a server may be told to accept the
- *   same network (/24 or /64), or any address. Every failure is the one code `unauthorized`, and
- *   the connection that is attached goes on.
+ *   same network (/24 or /64), or any address. The session of a user needs that user's key instead
+ *   (S-KEY-5). Every failure is the one code `unauthorized`, and the connection that is attached
+ *   goes on.
  * - S-CON-6 The reply states the server's terms, and the client keeps to them: `keepalive_s` (K)
  *   and `session_expiry_s` (E), at most what the client asked for; `max_inflight`, how many
  *   requests the client may have unanswered; `limits` in bytes: `max_header`, `max_session_data`,
  *   `max_request_size` (payload of one frame), `max_upload_size` (one file; 0: none) and
  *   `checkpoint_bytes` (S-TRF-4); `server` with `instance`, `tier`, `durability` and `versions`,
- *   and with `upload_ids` false where it cannot keep S-TRF-9; and `challenge`, 32 random bytes in
- *   base64url, of which this version makes no use. A stateless connect is told `server` and the
- *   first three `limits` only.
+ *   and with `upload_ids` false where it cannot keep S-TRF-9; `challenge`, 32 random bytes in
+ *   base64url, from which the codes of frames are made (S-MAC-1); and `features` and `may`, of
+ *   which the next two rules speak. A stateless connect is told `server`, these two, and the first three
+ *   `limits` only; its challenge comes with codes.
  * - S-FEA-1 A server that speaks version 2.1 lists in its terms `features`, of `names`, `fetch`,
  *   `list`, `remove`, `auth`, `mac`, `received` and `early`. A stateless connect is told them as
  *   well. A client uses only what is listed.

@@ -110,6 +110,8 @@ export interface SessionRecord {
 
   /** SHA-256 of the session's secret, hex; null when the client asked for none. */
   readonly tokenHash: string | null;
+  /** The user whose session it is: only who has that user's key may attach (S-KEY-5). Absent: nobody's. */
+  readonly user?: string;
   /** The address of the client that last attached. */
   readonly clientAddress: string;
 

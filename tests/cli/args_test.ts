@@ -159,7 +159,10 @@ Deno.test("readSendArgs() fills in the defaults", pure, () => {
     hostAsked: false,
     port: 65432,
     portInHost: false,
+    tls: false,
+    ca: [],
     mode: "auto",
+    mac: false,
     allowV1: false,
     retries: 8,
     trust: [],
@@ -197,9 +200,13 @@ Deno.test("readSendArgs() fills in the defaults", pure, () => {
       hostAsked: true,
       port: 9,
       portInHost: false,
+      portFlag: 9,
+      tls: false,
+      ca: [],
       mode: "stateless",
       name: "n",
       type: "image/svg+xml",
+      mac: false,
       allowV1: true,
       retries: 0,
       trust: ["b:1", "[::1]:2"],
@@ -228,7 +235,7 @@ Deno.test("readSendArgs() reports every fault at once", pure, () => {
   );
   assert.deepEqual(faultsOf(() => readSendArgs(bad)), [
     '--host: wanted an IP address or a host name, found "a b"',
-    '--port: wanted whole number 0 to 65535, found "65536"',
+    '--port: wanted a port, 1 to 65535, found "65536"',
     '--mode: wanted auto, stateful or stateless, found "both"',
     '--retries: wanted whole number 0 to 9999, found "1.5"',
     "--name names one file, and there are several",
@@ -237,7 +244,7 @@ Deno.test("readSendArgs() reports every fault at once", pure, () => {
     "FILE is empty",
   ]);
   assert.deepEqual(faultsOf(() => readSendArgs(parse(["--port=0", "a"], SEND))), [
-    '--port: wanted the port of a server, found "0"',
+    '--port: wanted a port, 1 to 65535, found "0"',
   ]);
 });
 

@@ -55,7 +55,9 @@ Topics:
   exit-codes  What each exit code means, and which errors lead to it
   wire        The contract: what is on the wire
   files       The contract: how files are sent, listed, fetched and removed
+  keys        The contract: who is there, and codes of frames
   session     The contract: what a session is, and its rules
+  tls         How connections are encrypted, and servers verified
 
 Exit codes:
 `;
@@ -190,7 +192,7 @@ Deno.test("configuration faults come one a line", pure, async () => {
     code: 1,
     out: "",
     err: "fxfer: a: unknown key\n" +
-      "fxfer: server.port: wanted whole number 0 to 65535, found number -1\n" +
+      "fxfer: server.port: wanted off or whole number 0 to 65535, found number -1\n" +
       'fxfer: server.mode: wanted one of stateless, stateful, dual, found "x"\n',
   });
 });

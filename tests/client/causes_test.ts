@@ -87,7 +87,8 @@ for (const [name, looks, greeting] of GREETINGS) {
         "unsupported_version",
         "other_protocol",
       ]);
-      assert.ok(error.message.includes(`this looks like ${looks} (is the port right?)`));
+      assert.ok(error.message.includes(`this looks like ${looks}`), error.message);
+      assert.ok(error.message.endsWith("(is the port right?)"));
       assert.equal(peer.connections, 1);
     });
   }

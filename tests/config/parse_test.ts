@@ -16,6 +16,7 @@ Deno.test("parseConfig() gives every default the goal names", pure, () => {
     server: {
       host: "127.0.0.1",
       port: 65432,
+      tls: { certificate: "off", key: "same", port: 65433, names: [] },
       mode: "dual",
       workers: 1,
       max_connections: 100,
@@ -45,7 +46,7 @@ Deno.test("parseConfig() gives every default the goal names", pure, () => {
       min_rate: 1024,
       session_quota: 0,
     },
-    security: { ip_binding: "strict" },
+    security: { ip_binding: "strict", keys: "off", mac: "optional", anonymous: "auto" },
     versions: { v1: "on", v1_ack: "eof" },
     admin: { host: "127.0.0.1", port: "off", token_file: "none", names: [] },
     logging: { level: "info", format: "text" },

@@ -202,9 +202,9 @@ Deno.test("the completions offer the words that the table of settings has for a 
     const offered = words.join(" ");
     assert.ok(scripts.bash.includes(`"serve --${name}") words="${offered}" ;;`), name);
     assert.match(scripts.zsh, new RegExp(`--${name}=\\[.*:\\(${offered}\\)'`), name);
-    assert.ok(scripts.fish.includes(` -l ${name} -x -a '${offered}' `), name);
+    assert.match(scripts.fish, new RegExp(` -l ${name}( -s \\w)? -x -a '${offered}' `), name);
   }
-  assert.equal(flags, 4);
+  assert.equal(flags, 5);
 });
 
 Deno.test("another shell is wrong usage", async () => {

@@ -2,6 +2,8 @@
 import assert from "node:assert/strict";
 import net from "node:net";
 import { type Client, connect } from "../../src/client/mod.ts";
+import { readCertificates } from "../../src/tls/mod.ts";
+import { issue } from "../helpers/certificates.ts";
 import { Cluster, type ClusterOptions } from "../helpers/cluster.ts";
 import { listFiles, listStored, readManifest, sha256, storedSha256 } from "../helpers/files.ts";
 import { Random } from "../helpers/random.ts";
@@ -205,3 +207,26 @@ function connectFrom(localAddress: string, port: number, id: string | null): Pro
   socket.write(frame({ action: "connect", mode: "stateful", id }));
   return promise;
 }
+
+test("S-TLS-2 TLS ends at the balancer: its name is verified, with PROXY v2 behind it", async (haproxy) => {
+  const root = await issue("root", undefined, { isAuthority: true });
+  const { certificate, key } = await issue("haproxy", root);
+  await using cluster = await Cluster.start(haproxy, {
+    store: SQLITE,
+    certificate: certificate + key,
+    set: { "logging.level": "debug" },
+  });
+  const bytes = new Random(33).bytes(3 * MIB);
+  const port = cluster.tlsPort;
+  await using client = await connect({ port, tls: { caCerts: [root.certificate] } });
+  const { confirmed, file } = await client.send(bytes);
+  assert.ok(confirmed);
+  assert.equal(file?.sha256, sha256(bytes));
+  await client.disconnect();
+  await assertWhole(cluster.storage, 1);
+
+  await assert.rejects(connect({ port, tls: true, retries: 0 }), { code: "unauthorized" });
+  await assert.rejects(connect({ port, retries: 0 }), { code: "connection_lost" });
+  const { pin } = readCertificates(certificate)[0]!;
+  await assert.rejects(connect({ port, tls: { pin }, retries: 0 }), /leave the pin out/);
+});

@@ -14,8 +14,8 @@ import { TempDir } from "../helpers/temp.ts";
 const ROOT = new URL("../../", import.meta.url);
 
 const COMMANDS =
-  "serve send session admin verify config doctor chaos conformance demo bench completions";
-const TOPICS = "config exit-codes performance sandbox migration wire session";
+  "serve send key session admin verify config doctor chaos conformance demo bench completions";
+const TOPICS = "config exit-codes performance sandbox migration wire files keys session tls";
 
 /** What `fxfer help WORD` prints. */
 async function help(...words: string[]): Promise<string> {
@@ -119,8 +119,8 @@ Deno.test("help exit-codes shows every exit code, and under it each code that le
 Deno.test("A program for a role has the topics that concern it", async () => {
   for (
     const [program, topics] of [
-      [SERVER_PROGRAM, "config exit-codes performance sandbox wire session"],
-      [CLIENT_PROGRAM, "exit-codes wire session"],
+      [SERVER_PROGRAM, "config exit-codes performance sandbox wire files keys session tls"],
+      [CLIENT_PROGRAM, "exit-codes wire files keys session tls"],
     ] as const
   ) {
     const { output, out, err } = screens();

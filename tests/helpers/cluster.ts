@@ -26,6 +26,8 @@ export interface ClusterOptions {
   /** Arguments of `serve` that say where sessions are kept. */
   readonly store: readonly string[];
   readonly set?: Readonly<Record<string, string | number | boolean>>;
+  /** A certificate with its key in PEM, for which HAProxy listens for TLS as well. */
+  readonly certificate?: string;
 }
 
 /** The cluster; dispose it to end everything and remove the folder. */
@@ -42,19 +44,20 @@ export class Cluster implements AsyncDisposable {
   private constructor(
     readonly dir: TempDir,
     readonly options: ClusterOptions,
-    /** Where clients connect. */
+    /** Where clients connect, and where with TLS. */
     readonly port: number,
+    readonly tlsPort: number,
   ) {}
 
   /** @param program The path of haproxy. */
   static async start(program: string, options: ClusterOptions): Promise<Cluster> {
-    const cluster = new Cluster(await TempDir.make(), options, freePort());
+    const cluster = new Cluster(await TempDir.make(), options, freePort(), freePort());
     try {
       for (const name of NAMES) {
         cluster.#ports.set(name, { port: freePort(), health: freePort() });
         await cluster.serve(name);
       }
-      cluster.#start(program);
+      await cluster.#start(program);
       await cluster.#accepts();
       return cluster;
     } catch (error) {
@@ -117,7 +120,10 @@ export class Cluster implements AsyncDisposable {
     );
   }
 
-  #start(program: string): void {
+  async #start(program: string): Promise<void> {
+    const { certificate } = this.options;
+    const file = this.dir.join("haproxy.pem");
+    if (certificate !== undefined) await Deno.writeTextFile(file, certificate, { mode: 0o600 });
     const address = (name: Name) => `127.0.0.1:${this.#ports.get(name)!.port}`;
     const haproxy = new Deno.Command(program, {
       args: ["-db", "-f", CONFIG],
@@ -126,6 +132,8 @@ export class Cluster implements AsyncDisposable {
       stderr: "piped",
       env: {
         FXFER_BIND: `127.0.0.1:${this.port}`,
+        FXFER_TLS_BIND: `127.0.0.1:${this.tlsPort}`,
+        ...(certificate !== undefined && { FXFER_CERTIFICATE: file }),
         FXFER_A: address("a"),
         FXFER_A_HEALTH: String(this.#ports.get("a")!.health),
         FXFER_B: address("b"),

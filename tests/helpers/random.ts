@@ -34,3 +34,7 @@ export class Random {
     return new Uint8Array(words.buffer, 0, length);
   }
 }
+
+/** That many random bytes of a seed. */
+export const randomBytes = (length: number, seed: number): Uint8Array<ArrayBuffer> =>
+  new Random(seed).bytes(length);

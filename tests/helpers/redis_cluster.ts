@@ -12,20 +12,28 @@ const DOWN_MS = "500";
 /** A Cluster talks at so much above the port as well. */
 const CLUSTER_BUS = 10_000;
 
+/** Where a Redis is reached: by TLS, where it speaks that. */
+const portOf = ({ port, tlsPort = port }: RedisServer): number => tlsPort;
+
 /** Three masters with a third of the slots each, and on demand a replica of each. */
 export class RedisCluster implements AsyncDisposable {
   private constructor(readonly masters: RedisServer[], readonly replicas: RedisServer[]) {}
 
   /** Starts one and waits until every node has seen that it is whole. */
-  static async start(program: string, replicas = false): Promise<RedisCluster> {
+  static async start(
+    program: string,
+    replicas = false,
+    tls?: readonly string[],
+  ): Promise<RedisCluster> {
     await using started = new AsyncDisposableStack();
     const some = async (count: number) =>
       await Promise.all(Array.from({ length: count }, async () => {
         const conf = [
           ...["--cluster-enabled", "yes", "--cluster-node-timeout", DOWN_MS],
           ...["--repl-diskless-sync-delay", "0"],
+          ...(tls === undefined ? [] : ["--tls-cluster", "yes", "--tls-replication", "yes"]),
         ];
-        return started.use(await RedisServer.start(program, conf, [CLUSTER_BUS]));
+        return started.use(await RedisServer.start(program, conf, [CLUSTER_BUS], tls));
       }));
     const cluster = new RedisCluster(await some(3), await some(replicas ? 3 : 0));
     await cluster.#join();
@@ -43,7 +51,8 @@ export class RedisCluster implements AsyncDisposable {
 
   /** Its URL, of masters only. */
   get url(): string {
-    return `redis+cluster://${this.masters.map(({ port }) => `127.0.0.1:${port}`).join()}`;
+    const scheme = this.masters[0]!.tlsPort === undefined ? "redis" : "rediss";
+    return `${scheme}+cluster://${this.masters.map((node) => `127.0.0.1:${portOf(node)}`).join()}`;
   }
 
   async #join(): Promise<void> {
@@ -53,7 +62,9 @@ export class RedisCluster implements AsyncDisposable {
       await node.command("CLUSTER", "ADDSLOTSRANGE", String(from), String(to));
       await node.command("CLUSTER", "SET-CONFIG-EPOCH", String(i + 1));
     }
-    for (const { port } of rest) await first.command("CLUSTER", "MEET", "127.0.0.1", String(port));
+    for (const node of rest) {
+      await first.command("CLUSTER", "MEET", "127.0.0.1", String(portOf(node)));
+    }
     const all = this.nodes.length;
     await Promise.all(this.nodes.map((node) => sees(node, `cluster_known_nodes:${all}`)));
     for (const [i, replica] of this.replicas.entries()) {
@@ -93,27 +104,43 @@ export class RedisSentinels implements AsyncDisposable {
   ) {}
 
   /** Starts them and waits until the Sentinels know each other and the replica. */
-  static async start(program: string, password = ""): Promise<RedisSentinels> {
+  static async start(
+    program: string,
+    password = "",
+    tls?: readonly string[],
+  ): Promise<RedisSentinels> {
     await using started = new AsyncDisposableStack();
     const login = [
       ...["--repl-diskless-sync-delay", "0"],
       ...(password === "" ? [] : ["--requirepass", password, "--masterauth", password]),
+      ...(tls === undefined ? [] : ["--tls-replication", "yes"]),
     ];
-    const master = started.use(await RedisServer.start(program, login));
+    const master = started.use(await RedisServer.start(program, login, [], tls));
     const replica = started.use(
-      await RedisServer.start(program, [
-        ...login,
-        ...["--replicaof", `127.0.0.1 ${master.port}`],
-      ]),
+      await RedisServer.start(
+        program,
+        [
+          ...login,
+          ...["--replicaof", `127.0.0.1 ${portOf(master)}`],
+        ],
+        [],
+        tls,
+      ),
     );
     const conf = [
-      `sentinel monitor mine 127.0.0.1 ${master.port} 2`,
+      `sentinel monitor mine 127.0.0.1 ${portOf(master)} 2`,
       `sentinel down-after-milliseconds mine ${DOWN_MS}`,
       "sentinel failover-timeout mine 3000",
       ...(password === "" ? [] : [`sentinel auth-pass mine ${password}`]),
     ].join("\n");
     const sentinels = await Promise.all([1, 2, 3].map(async () => {
-      return started.use(await RedisServer.sentinel(program, conf));
+      return started.use(
+        await RedisServer.sentinel(
+          program,
+          conf,
+          tls && [...tls, "--tls-replication", "yes"],
+        ),
+      );
     }));
     // Redis 7 can be told to look around more often than every 2 and 10 seconds; 6 takes longer.
     for (const each of sentinels) {
@@ -145,8 +172,9 @@ export class RedisSentinels implements AsyncDisposable {
 
   /** Its URL with what stands before the hosts: `:password@`. */
   urlWith(login: string): string {
-    const hosts = this.sentinels.map(({ port }) => `127.0.0.1:${port}`).join();
-    return `redis+sentinel://${login}${hosts}/mine`;
+    const scheme = this.master.tlsPort === undefined ? "redis" : "rediss";
+    const hosts = this.sentinels.map((each) => `127.0.0.1:${portOf(each)}`).join();
+    return `${scheme}+sentinel://${login}${hosts}/mine`;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

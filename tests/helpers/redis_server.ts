@@ -17,6 +17,8 @@ export class RedisServer implements AsyncDisposable {
     readonly dir: TempDir,
     readonly args: readonly string[],
     readonly first: readonly string[] = [],
+    /** Its port for TLS, if it has one. */
+    readonly tlsPort: number | undefined = undefined,
   ) {}
 
   /**
@@ -25,23 +27,36 @@ export class RedisServer implements AsyncDisposable {
    * @param program Its path, as `testWith` gives it.
    * @param args Further arguments, for example `["--requirepass", "secret"]`.
    * @param beside The ports so far above its own must be free as well.
+   * @param tls Arguments that name certificates, for TLS on a port beside its own.
    */
   static async start(
     program: string,
     args: readonly string[] = [],
     beside: readonly number[] = [],
+    tls?: readonly string[],
   ): Promise<RedisServer> {
-    const server = new RedisServer(program, freePort(...beside), await TempDir.make(), args);
+    const tlsPort = tls && freePort(...beside);
+    const more = tls === undefined ? [] : [...tls, "--tls-port", String(tlsPort)];
+    const dir = await TempDir.make();
+    const all = [...args, ...more];
+    const server = new RedisServer(program, freePort(...beside), dir, all, [], tlsPort);
     await server.start();
     return server;
   }
 
   /** Starts one as a Sentinel, which keeps what it finds out in its configuration file. */
-  static async sentinel(program: string, conf: string): Promise<RedisServer> {
+  static async sentinel(
+    program: string,
+    conf: string,
+    tls?: readonly string[],
+  ): Promise<RedisServer> {
     const dir = await TempDir.make();
     const file = dir.join("sentinel.conf");
     await Deno.writeTextFile(file, conf);
-    const server = new RedisServer(program, freePort(), dir, [], [file, "--sentinel"]);
+    const tlsPort = tls && freePort();
+    const more = tls === undefined ? [] : [...tls, "--tls-port", String(tlsPort)];
+    const first = [file, "--sentinel"];
+    const server = new RedisServer(program, freePort(), dir, more, first, tlsPort);
     await server.start();
     return server;
   }

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { askRedis } from "../helpers/ask_redis.ts";
 import { freePort } from "../helpers/free_port.ts";
 import { system } from "../helpers/ran.ts";
+import { RedisCluster, RedisSentinels } from "../helpers/redis_cluster.ts";
 import { RedisServer } from "../helpers/redis_server.ts";
 import { testWithAll } from "../helpers/require.ts";
 import { TempDir } from "../helpers/temp.ts";
@@ -46,3 +47,25 @@ testWithAll(
     assert.doesNotMatch(refused, /kept/);
   },
 );
+
+for (const kind of ["Cluster", "Sentinels"] as const) {
+  testWithAll(
+    ["redis-server", "openssl"],
+    `every connection to a Redis ${kind} is encrypted, with --allow-net alone`,
+    async (program, openssl) => {
+      await using dir = await certificates(openssl);
+      const tls = tlsArgs(dir);
+      await using redis = kind === "Cluster"
+        ? await RedisCluster.start(program, false, tls)
+        : await RedisSentinels.start(program, "", tls);
+      const nodes = redis instanceof RedisCluster ? redis.nodes : [redis.master];
+      for (const node of nodes) await node.command("SET", "k", "kept"); // one of them has the slot
+      assert.match(await askRedis(redis.url, { DENO_CERT: dir.join("ca.pem") }), /^kept$/m);
+      assert.doesNotMatch(
+        await askRedis(redis.url),
+        /kept/,
+        "an unknown authority is not believed",
+      );
+    },
+  );
+}

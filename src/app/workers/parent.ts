@@ -14,7 +14,10 @@ import type { Config } from "../../config/mod.ts";
 import { FxferError } from "../../errors.ts";
 import type { Events } from "../../events.ts";
 import type { LogEvent, Logger, LogThreshold } from "../../log.ts";
+import { omitUndefined } from "../../omit_undefined.ts";
 import { onStop, type Output } from "../../terminal/mod.ts";
+import type { Certificate } from "../certificate.ts";
+import type { KeySource } from "../keys.ts";
 import { announce, listen, listenForHealth } from "../listening.ts";
 import { freeSpace, openDoor, readToken, wantsDoor } from "../operators.ts";
 import { openStorageAndStore } from "../parts.ts";
@@ -29,6 +32,8 @@ const GOODBYE_MS = 15_000;
 /** What {@linkcode serveWorkers} works with. */
 export interface ParentOptions {
   readonly config: Config;
+  /** The certificate, where there is TLS. */
+  readonly certificate: Certificate | undefined;
   /** 2 or more. */
   readonly workers: number;
   /** Whether the workers tell all events, and not only those that the log has lines for. */
@@ -45,31 +50,38 @@ export interface ParentOptions {
   /** Where the events of the parent and of the workers are told. */
   readonly events: Events;
   readonly output: Output;
+  /** The users' keys; absent where there are none. */
+  readonly keys?: KeySource | undefined;
 }
 
 /** Serves with several workers until stopped; returns the exit code. */
 export async function serveWorkers(options: ParentOptions): Promise<number> {
-  const { config, workers, trace: allEvents, sink, log, events, output } = options;
+  const { config, certificate, workers, trace: allEvents, sink, log, events, output, keys } =
+    options;
   await mustReadItself();
   const token = wantsDoor(config) ? await readToken(config) : undefined;
-  const { host: hostname, port: wanted, drain_timeout } = config.server;
-  // A free port is held until the workers listen, so that no other program gets it meanwhile.
-  using held = wanted === 0
-    ? listen(hostname, 0, () => Deno.listen({ hostname, port: 0, reusePort: true }))
-    : await checkPort(hostname, wanted);
-  const port = held?.addr.port ?? wanted;
+  const { host, port: wanted, tls, drain_timeout } = config.server;
+  using held = new DisposableStack();
+  const port = wanted === "off" ? wanted : await holdPort(host, wanted, held);
+  const tlsPort = certificate && await holdPort(host, tls.port, held);
   const shared = createSharedMemory(workers);
+  const ports = { port, tlsPort };
   const counts = wantsDoor(config);
   let start = {
     type: "start" as const,
-    config: configOfWorker(config, port, workers),
+    config: configOfWorker(config, ports, workers),
     allEvents,
     counts,
     shared,
   };
   const pool = new Pool({
     workers,
-    spawn: (worker, life) => spawnWorker(WORKER_MODULE, { ...start, worker }, life),
+    spawn: (worker, life) =>
+      spawnWorker(WORKER_MODULE, {
+        ...{ ...start, worker },
+        tls: certificate?.current,
+        ...omitUndefined({ keys: keys?.text }),
+      }, life),
     reclaim: (worker) => reclaim(shared, worker),
     sink,
     events,
@@ -82,18 +94,19 @@ export async function serveWorkers(options: ParentOptions): Promise<number> {
     events,
     apply(config) {
       options.threshold.level = config.logging.level;
-      start = { ...start, config: configOfWorker(config, port, workers) };
+      start = { ...start, config: configOfWorker(config, ports, workers) };
       pool.tell({ type: "settings", config: start.config });
     },
   });
   options.onSettings(settings);
+  keys?.onChange((text) => pool.tell({ type: "keys", keys: text }));
   using _signals = onStop((signal) => {
     events.emit({ type: "server.signal", signal });
     pool.stop();
   });
   try {
     const listening = await Promise.race([pool.listening, pool.finished]);
-    held?.close();
+    held.dispose();
     if (listening === undefined) return 0; // told to stop before it had begun
     await using _health = listenForHealth(config, events, pool, log);
     await using opened = new AsyncDisposableStack();
@@ -113,7 +126,11 @@ export async function serveWorkers(options: ParentOptions): Promise<number> {
       };
       opened.use(await openDoor(config, token, plant, events));
     }
-    announce({ ...listening, port, workers }, config, events, log, output);
+    const { hostname, tier, durability } = listening;
+    const where = { hostname, tier, durability, workers };
+    const all = { ...ports, certificate: certificate?.current };
+    announce(where, all, config, events, log, output, keys?.lines().length);
+    await certificate?.watch(async (tls) => await pool.tell({ type: "certificate", tls }));
     if (listening.uploadIdsApart === true) {
       // S-TRF-9 in part: what another worker has stored cannot be read here.
       log.warn("workers.upload_ids_apart", { needs: "--allow-read=<storage folder>" });
@@ -132,7 +149,7 @@ export async function serveWorkers(options: ParentOptions): Promise<number> {
  * @throws {FxferError} `config_invalid` when they could not serve as one server.
  */
 export function workerCount(
-  { server, stateful }: Config,
+  { server, stateful, security }: Config,
   { os, cores }: { readonly os: string; readonly cores: number },
 ): number {
   if (server.workers === "auto" && os !== "linux") return 1;
@@ -148,6 +165,13 @@ export function workerCount(
         "or server.mode to stateless",
     );
   }
+  if (security.keys !== "off" && stateful.persistence === "memory") {
+    throw refusal(
+      count,
+      "with keys they need a place where all of them see what was sent before; set " +
+        "stateful.persistence to sqlite or redis",
+    );
+  }
   return count;
 }
 
@@ -159,16 +183,23 @@ function refusal(count: number, why: string): FxferError {
 }
 
 /**
- * The configuration of each of `count` workers on `port`. The connections of one address are spread over
+ * The configuration of each of `count` workers on these ports. The connections of one address are spread over
  * all workers, so each worker allows its part of the rates. Every other limit is counted over all workers
  * (shared_memory.ts, the session store), or holds for one connection or session.
  */
-export function configOfWorker(config: Config, port: number, count: number): Config {
+export function configOfWorker(
+  config: Config,
+  { port, tlsPort = 0 }: { readonly port: number | "off"; readonly tlsPort?: number | undefined },
+  count: number,
+): Config {
   const { rate } = config.limits;
   const part = (value: number) => Math.max(1, Math.ceil(value / count));
   return {
     ...config,
-    server: { ...config.server, port, workers: 1 },
+    server: {
+      ...{ ...config.server, port, workers: 1 },
+      tls: { ...config.server.tls, port: tlsPort },
+    },
     limits: {
       ...config.limits,
       rate: rate === "off" ? "off" : {
@@ -191,12 +222,22 @@ async function mustReadItself(): Promise<void> {
   );
 }
 
+/** The port to use. A free one is held until the workers listen, so that no other program gets it meanwhile. */
+async function holdPort(hostname: string, wanted: number, held: DisposableStack): Promise<number> {
+  if (wanted !== 0) {
+    await checkPort(hostname, wanted);
+    return wanted;
+  }
+  const listening = () => Deno.listen({ hostname, port: 0, reusePort: true });
+  return held.use(listen(hostname, 0, listening)).addr.port;
+}
+
 /**
  * Makes sure that no other program serves a port: a second fxfer with workers would silently get a part of
  * the first one's connections. It tries to connect, because a listener of the parent would take connections
  * before any worker can serve them. The workers find out what else is wrong with the port.
  */
-async function checkPort(hostname: string, port: number): Promise<undefined> {
+async function checkPort(hostname: string, port: number): Promise<void> {
   using conn = await Deno.connect({ hostname, port }).catch(() => undefined);
   // Without a listener the system may connect a port with itself.
   if (conn === undefined || conn.localAddr.port === port) return;

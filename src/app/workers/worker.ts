@@ -10,8 +10,11 @@ import { type Code, FxferError } from "../../errors.ts";
 import { type EventFacts, Events, type ServerEvent } from "../../events.ts";
 import { createLogger, describeError, isLogged, type LogEvent } from "../../log.ts";
 import { serve } from "../../server/mod.ts";
+import { Keyring } from "../../keys/mod.ts";
+import type { KeyPair } from "../../tls/mod.ts";
 import { keepServing } from "../guard.ts";
-import { listen } from "../listening.ts";
+import { readLines } from "../keys.ts";
+import { listenToServe } from "../listening.ts";
 import type { Sample, Tally } from "../../operate/mod.ts";
 import { openParts, serveOptions } from "../parts.ts";
 import { SharedBudgetLedger, SharedConnectionCount, type SharedMemory } from "./shared_memory.ts";
@@ -30,7 +33,16 @@ export interface StartWorker {
   readonly allEvents: boolean;
   /** Whether the worker counts what it does, for operators. */
   readonly counts: boolean;
+  /** The certificate, where there is TLS. */
+  readonly tls?: TlsOfWorker | undefined;
   readonly shared: SharedMemory;
+  /** The users' keys, as text; absent where there are none. */
+  readonly keys?: string;
+}
+
+/** A certificate with its key, and its end in milliseconds since 1970. */
+export interface TlsOfWorker extends KeyPair {
+  readonly notAfter: number;
 }
 
 /** The messages of the parent. */
@@ -44,6 +56,10 @@ export type ToWorker =
   | { readonly type: "settings"; readonly config: Config }
   /** Says whether all events are wanted from now on. */
   | { readonly type: "watch"; readonly allEvents: boolean }
+  /** New connections get another certificate. */
+  | { readonly type: "certificate"; readonly tls: TlsOfWorker }
+  /** The users' keys have changed. */
+  | { readonly type: "keys"; readonly keys: string }
   /** Tells the worker to stop gracefully (S-DRN-1); answered by `stopped`. */
   | { readonly type: "stop" };
 
@@ -78,6 +94,8 @@ interface Running extends AsyncDisposable {
   readonly tally: Tally | undefined;
   change(config: Config): void;
   watch(allEvents: boolean): void;
+  changeCertificate(tls: TlsOfWorker): Promise<void>;
+  readonly keys: Keyring | undefined;
 }
 
 function answerParent(scope: WorkerScope): void {
@@ -105,6 +123,11 @@ function answerParent(scope: WorkerScope): void {
       case "watch":
         (await running)?.watch(message.allEvents);
         break;
+      case "certificate":
+        return await (await running)?.changeCertificate(message.tls);
+      case "keys":
+        (await running)?.keys?.replace(readLines(message.keys, "keys"));
+        break;
       case "stop":
         await (await running)?.[Symbol.asyncDispose]();
         scope.postMessage({ type: "stopped" });
@@ -115,7 +138,7 @@ function answerParent(scope: WorkerScope): void {
 }
 
 async function start(
-  { worker, config, allEvents: all, counts, shared }: StartWorker,
+  { worker, config, allEvents: all, counts, tls, shared, keys: text }: StartWorker,
   scope: WorkerScope,
 ): Promise<Running | undefined> {
   const threshold = { level: config.logging.level };
@@ -128,33 +151,40 @@ async function start(
   );
   try {
     await using opened = new AsyncDisposableStack();
+    const keys = text === undefined ? undefined : new Keyring(readLines(text, "keys"));
     const parts = opened.use(
-      await openParts(config, log, events, new SharedBudgetLedger(shared, worker)),
+      await openParts(config, log, events, keys, new SharedBudgetLedger(shared, worker), tls),
     );
     opened.use(keepServing(log));
-    const { host, port } = config.server;
     const connectionCount = new SharedConnectionCount(shared, worker);
     const wanted = { ...parts.options, reusePort: true, connectionCount };
     const counting = counts ? await import("../../operate/mod.ts") : undefined;
     const tally = counting && opened.use(new counting.Tally());
     const options = counting && tally ? counting.counted(wanted, tally) : wanted;
-    const server = opened.use(listen(host, port, () => serve(options)));
+    const server = opened.use(listenToServe(config, () => serve(options)));
     if (tally !== undefined) tally.server = server;
     const { hostname } = server.addr;
     const { storage, store } = options;
     const { label: tier, durability } = storage;
     const uploadIdsApart = storage.refresh === undefined;
     scope.postMessage({ type: "listening", hostname, tier, durability, uploadIdsApart });
-    const readiness = new Readiness({ server, storage, store }, log);
+    let until = tls?.notAfter;
+    const certificateUntil = () => until ?? Infinity;
+    const readiness = new Readiness({ server, storage, store, certificateUntil }, log);
     return Object.assign(opened.move(), {
       readiness,
       tally,
+      keys,
       change(config: Config) {
         threshold.level = config.logging.level;
         server.reconfigure(serveOptions(config));
       },
       watch(on: boolean) {
         allEvents = on || all;
+      },
+      async changeCertificate(tls: TlsOfWorker) {
+        await server.changeCertificate(tls);
+        until = tls.notAfter;
       },
     });
   } catch (error) {

@@ -7,28 +7,10 @@
 import { formatEndpoint } from "../../address.ts";
 import { type Config, parseRedisUrl, type RedisAddress } from "../../config/mod.ts";
 import { reasonOf } from "../../errors.ts";
-import { omitUndefined } from "../../omit_undefined.ts";
 import { reachable, readable, writable } from "../local.ts";
+import { checkCertificate } from "./certificate.ts";
+import { type Finding, note, ok, problem } from "./finding.ts";
 import { isOlder, OLDEST_DENO, unfitRuntime } from "../version.ts";
-
-/** What a check says about one thing. */
-export interface Finding {
-  /** `problem`: the server will not do its job; `note`: it will, with something to know. */
-  readonly level: "ok" | "note" | "problem";
-  readonly text: string;
-  readonly advice?: string;
-}
-
-/** A finding that needs no action. */
-export const ok = (text: string): Finding => ({ level: "ok", text });
-
-/** A finding that the user should know of. */
-export const note = (text: string, advice?: string): Finding =>
-  omitUndefined({ level: "note" as const, text, advice });
-
-/** A finding that keeps the server from doing its job. */
-const problem = (text: string, advice?: string): Finding =>
-  omitUndefined({ level: "problem" as const, text, advice });
 
 export function checkRuntime(version: string): Finding {
   const unfit = unfitRuntime(version);
@@ -40,8 +22,9 @@ export function checkRuntime(version: string): Finding {
 /** What the sandbox allows, and what the server cannot do in it. */
 async function checkPermissions({ server, storage }: Config): Promise<Finding[]> {
   const { path } = storage;
-  const [net, write, read] = await Promise.all([
-    reachable(server.host, server.port),
+  const ports = await Promise.all(portsOf(server).map((port) => reachable(server.host, port)));
+  const net = ports.every((may) => may);
+  const [write, read] = await Promise.all([
     writable(path),
     readable(path),
   ]);
@@ -93,16 +76,29 @@ async function openFileLimit(): Promise<number | undefined> {
   }
 }
 
-async function checkPort({ server: { host, port } }: Config): Promise<Finding[]> {
-  if (port === 0) return [ok("0: a free one is picked at the start")];
-  if (!await reachable(host, port)) return [note("not looked at: no permission")];
+/** The ports that a server of this configuration listens on. */
+function portsOf({ port, tls }: Config["server"]): number[] {
+  return [port, tls.certificate === "off" ? "off" as const : tls.port].filter((each) =>
+    each !== "off"
+  );
+}
+
+async function checkPorts({ server }: Config): Promise<Finding[]> {
+  const found: Finding[] = [];
+  for (const port of portsOf(server)) found.push(await checkPort(server.host, port));
+  return found;
+}
+
+async function checkPort(host: string, port: number): Promise<Finding> {
+  if (port === 0) return ok("0: a free one is picked at the start");
+  if (!await reachable(host, port)) return note("not looked at: no permission");
   try {
     Deno.listen({ hostname: host, port }).close();
-    return [ok(`${host}:${port} is free`)];
+    return ok(`${host}:${port} is free`);
   } catch (error) {
     return error instanceof Deno.errors.AddrInUse
-      ? [problem(`${host}:${port} is in use`, "stop what listens there, or --port 0")]
-      : [problem(`${host}:${port} cannot be listened on: ${reasonOf(error)}`)];
+      ? problem(`${host}:${port} is in use`, "stop what listens there, or --port 0")
+      : problem(`${host}:${port} cannot be listened on: ${reasonOf(error)}`);
   }
 }
 
@@ -225,6 +221,7 @@ export const CHECKS: Readonly<Record<string, (config: Config) => Promise<Finding
   permissions: checkPermissions,
   storage: checkStorage,
   "open files": checkOpenFiles,
-  port: checkPort,
+  port: checkPorts,
+  certificate: checkCertificate,
   sessions: checkStore,
 };

@@ -5,7 +5,8 @@ import { count, escapeControls, wrap } from "../../text.ts";
 import type { ParsedArgs } from "../args.ts";
 import type { Command } from "../command.ts";
 import { CONFIG_OPTIONS, loadOptions } from "../config_flags.ts";
-import { checkRuntime, CHECKS, type Finding, note, ok } from "./checks.ts";
+import { checkRuntime, CHECKS } from "./checks.ts";
+import { type Finding, note, ok } from "./finding.ts";
 
 export const DOCTOR_COMMAND: Command = {
   spec: {
@@ -14,7 +15,7 @@ export const DOCTOR_COMMAND: Command = {
     options: { ...CONFIG_OPTIONS, json: { help: "Write one JSON object for each finding" } },
     details: [
       "It takes the flags of fxfer serve and looks at runtime, permissions, configuration, storage, " +
-      "open files, port and session store. It changes nothing and starts nothing. Exit code 1: there " +
+      "open files, ports, certificate and session store. It changes nothing and starts nothing. Exit code 1: there " +
       "are problems.",
     ],
   },

@@ -99,9 +99,17 @@ const TOPICS: Readonly<Record<string, Topic>> = {
     summary: "The contract: how files are sent, listed, fetched and removed",
     text: () => contract(import("../../protocol/files.ts", { with: { type: "text" } })),
   },
+  keys: {
+    summary: "The contract: who is there, and codes of frames",
+    text: () => contract(import("../../keys/mod.ts", { with: { type: "text" } })),
+  },
   session: {
     summary: "The contract: what a session is, and its rules",
     text: () => contract(import("../../session/mod.ts", { with: { type: "text" } })),
+  },
+  tls: {
+    summary: "How connections are encrypted, and servers verified",
+    text: () => contract(import("../../tls/mod.ts", { with: { type: "text" } })),
   },
 };
 

@@ -21,8 +21,8 @@ const COMMANDS: CommandTable = {
 export const SERVER_PROGRAM: Program = {
   name: "fxfer-server",
   commands: COMMANDS,
-  limits: "fxfer-server may use the network, read and write ./storage, read ./config.yaml, and " +
-    "nothing else",
+  limits: "fxfer-server may use the network, read and write ./storage, read ./config.yaml " +
+    "and ./fxfer.keys, and nothing else",
 };
 
 if (import.meta.main) Deno.exit(await runProgram(SERVER_PROGRAM, Deno.args, createOutput()));

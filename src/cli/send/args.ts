@@ -1,10 +1,20 @@
 /** `fxfer send`: its flags, checked. @module */
-import { parseEndpoint, parseHost } from "../../address.ts";
+import { parseEndpoint } from "../../address.ts";
 import { DEFAULT_RETRIES } from "../../client/mod.ts";
-import { readBytes, SETTINGS } from "../../config/mod.ts";
+import { readBytes } from "../../config/mod.ts";
+import { parseKey } from "../../keys/mod.ts";
 import { omitUndefined } from "../../omit_undefined.ts";
 import { MAX_COMPONENT_BYTES } from "../../protocol/mod.ts";
+import { isServerUrl } from "../../tls/mod.ts";
 import { type CommandSpec, type ParsedArgs, usageError } from "../args.ts";
+import {
+  type AskedServer,
+  readServer,
+  readServerFlags,
+  SERVER_OPTIONS,
+  withAddressFile,
+  withServer,
+} from "../server_flags.ts";
 
 /** The operand that means standard input. */
 export const STDIN = "-";
@@ -27,12 +37,7 @@ export const SEND: CommandSpec = {
   summary: "Send files to a server",
   operands: { name: "FILE", min: 1, max: Infinity },
   options: {
-    host: {
-      value: "HOST",
-      help: "The server's name or address, also with :PORT",
-      setting: "server.host",
-    },
-    port: { value: "PORT", short: "p", help: "The server's TCP port", setting: "server.port" },
+    ...SERVER_OPTIONS,
     mode: {
       value: "MODE",
       words: MODES,
@@ -41,6 +46,9 @@ export const SEND: CommandSpec = {
     },
     name: { value: "NAME", help: "Name to give to the server instead of the file's own" },
     type: { value: "TYPE", help: "Media type, such as image/png, instead of that of the name" },
+    "key-file": { value: "FILE", help: "File with your key, mode 0600; - for standard input" },
+    key: { value: "KEY", help: "Your key itself, which others on this machine can see" },
+    mac: { help: "Ask for codes that show that no frame was changed; needs a key" },
     "allow-v1": { help: "Go on with a version 1 server, which confirms nothing (exit code 6)" },
     retries: {
       value: "N",
@@ -76,7 +84,9 @@ export const SEND: CommandSpec = {
   },
   details: [
     "FILE may be a pattern such as 'logs/**/*.txt', or - for standard input. Before the first FILE " +
-    "may stand the server: HOST:PORT, [::1] or fxfer://HOST. A broken connection is made again and " +
+    "may stand the server: HOST:PORT, [::1], fxfer://HOST, or with TLS fxfers://HOST. An address with " +
+    "a key is seen by whoever lists processes; from --address-file it is not.",
+    "A broken connection is made again and " +
     "the file goes on where the server has it; so does the same command after an interruption or a " +
     "crash, and what the server has already is not sent again.",
     "A PATTERN is read as if it stood in the .gitignore of each folder that is sent. What fxfer " +
@@ -85,18 +95,16 @@ export const SEND: CommandSpec = {
 };
 
 /** The arguments of `fxfer send`, checked. */
-export interface SendArgs {
+export interface SendArgs extends AskedServer {
   readonly files: readonly string[];
-  readonly host: string;
-  /** 1 to 65535. */
-  readonly port: number;
-  /** Whether the user named the host with `--host`, and there the port too. */
-  readonly hostAsked: boolean;
-  readonly portInHost: boolean;
   readonly mode: typeof MODES[number];
   readonly name?: string;
   /** `type/subtype`. */
   readonly type?: string;
+  /** The user's key; absent where it is in a file, or there is none. */
+  readonly key?: string;
+  readonly keyFile?: string;
+  readonly mac: boolean;
   readonly allowV1: boolean;
   /** Tries after the first. */
   readonly retries: number;
@@ -121,24 +129,9 @@ export interface SendArgs {
   readonly quiet: boolean;
 }
 
-/** A server as users write it. */
-interface Server {
-  readonly host: string;
-  readonly port: number | undefined;
-}
-
-/** `HOST`, `HOST:PORT`, `[::1]` or `[::1]:PORT`, also after `fxfer://`; undefined for any other text. */
-function readServer(text: string): Server | undefined {
-  const bare = text.replace(/^fxfer:\/\/([^/]*)\/?$/i, "$1");
-  const endpoint = parseEndpoint(bare);
-  if (endpoint !== undefined) return { host: endpoint.hostname, port: endpoint.port };
-  const host = parseHost(bare);
-  return host === undefined ? undefined : { host, port: undefined };
-}
-
 /**
- * Takes the server out of the operands, if the first of several names one. `HOST:PORT` may also be the
- * name of a file; `fxfer://` begins none.
+ * Takes the server out of the operands, if the first of several names one, or reads it from a file.
+ * `HOST:PORT` may also be the name of a file; an address such as `fxfers://HOST` is none.
  *
  * @throws {FxferError} `usage` if it contradicts the flags, or names no server.
  */
@@ -146,36 +139,49 @@ export async function withServerOperand(
   asked: SendArgs,
   isFile: (path: string) => Promise<boolean>,
 ): Promise<SendArgs> {
+  if (asked.addressFile === STDIN && asked.files.includes(STDIN)) {
+    throw usageError(["- is standard input: of FILE or of --address-file"], SEND.name);
+  }
   const [first = "", ...files] = asked.files;
-  const isUrl = /^fxfer:\/\//i.test(first);
+  const isUrl = isServerUrl(first);
   const server = readServer(first);
   const namesServer = isUrl || server !== undefined && /^\[.+\]$|:\d+$/.test(first);
-  if (!namesServer || !isUrl && (files.length === 0 || await isFile(first))) return asked;
-  const fault = server === undefined
-    ? `${first} names no server`
-    : files.length === 0
-    ? "FILE is missing"
-    : asked.hostAsked
-    ? `${first} and --host name a server each`
-    : undefined;
-  if (fault !== undefined) throw usageError([fault], SEND.name);
-  return { ...asked, files, host: server!.host, port: server!.port ?? asked.port };
+  if (!namesServer || !isUrl && (files.length === 0 || await isFile(first))) {
+    return mustFit({ ...asked, ...await withAddressFile(asked, SEND.name) });
+  }
+  const refuse = (fault: string): never => {
+    throw usageError([fault], SEND.name);
+  };
+  if (server === undefined || "fault" in server) {
+    return refuse(server?.fault ?? "no server is named");
+  }
+  if (files.length === 0) return refuse("FILE is missing");
+  if (asked.hostAsked || asked.addressFile !== undefined) {
+    const flag = asked.hostAsked ? "--host" : "--address-file";
+    return refuse(`the address before FILE and ${flag} name a server each`);
+  }
+  const named = withServer(asked, server, (fault) => refuse(`the address before FILE: ${fault}`));
+  return mustFit({ ...asked, ...named, portInHost: false, files });
+}
+
+/** @throws {FxferError} `usage` if what was asked for does not go together. */
+function mustFit(asked: SendArgs): SendArgs {
+  if (!asked.allowV1 || !asked.tls) return asked;
+  throw usageError(["--allow-v1 does not go with TLS, which version 1 servers lack"], SEND.name);
+}
+
+function isKey(text: string): boolean {
+  try {
+    parseKey(text);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Checks the flags of `fxfer send`. @throws {FxferError} `usage` with every fault at once. */
 export function readSendArgs(args: ParsedArgs): SendArgs {
-  const setting = (flag: string, path: string): unknown => {
-    const { kind, default: standard } = SETTINGS.get(path)!;
-    return args.read(flag, kind.wanted, kind.read) ?? standard;
-  };
-  const standard = { host: SETTINGS.get("server.host")!.default as string, port: undefined };
-  const wanted = SETTINGS.get("server.host")!.kind.wanted;
-  const server = args.read("host", wanted, readServer) ?? standard;
-  const asked = setting("port", "server.port") as number;
-  if (asked === 0) args.reject("--port", "the port of a server", "0");
-  const { host, port = asked } = server;
-  if (port !== asked && args.has("port")) args.fault("--host and --port name a port each");
-
+  const server = readServerFlags(args);
   const mode = args.word("mode", MODES) ?? "auto";
   const digits = (text: string) => /^\d{1,4}$/.test(text) ? Number(text) : undefined;
   const retries = args.read("retries", "whole number 0 to 9999", digits) ?? DEFAULT_RETRIES;
@@ -183,8 +189,8 @@ export function readSendArgs(args: ParsedArgs): SendArgs {
   const limitRate = args.read("limit-rate", "bytes a second such as 500k", rate);
 
   const trust = args.list("trust");
-  for (const server of trust) {
-    if (parseEndpoint(server) === undefined) args.reject("--trust", "host:port", server);
+  for (const each of trust) {
+    if (parseEndpoint(each) === undefined) args.reject("--trust", "host:port", each);
   }
 
   const files = args.operands;
@@ -203,12 +209,26 @@ export function readSendArgs(args: ParsedArgs): SendArgs {
     args.fault("- is standard input and can be sent once");
   }
   if (files.includes("")) args.fault("FILE is empty");
+  const key = args.text("key");
+  // The fault does not repeat the text, which may be most of a secret.
+  if (key !== undefined && !isKey(key)) args.fault("--key: wanted fxfer_<name>_<43 characters>");
+  const keyFile = args.text("key-file");
+  if (key !== undefined && keyFile !== undefined) {
+    args.fault("--key and --key-file name a key each");
+  }
+  if (key === undefined && keyFile === undefined && args.has("mac")) {
+    args.fault("--mac needs a key");
+  }
+  if (args.has("allow-v1") && (args.has("key") || keyFile !== undefined)) {
+    args.fault("--allow-v1: version 1 has no keys");
+  }
+  if (keyFile === STDIN && files.includes(STDIN)) args.fault("standard input can be read once");
   args.mustBeRight();
 
   return omitUndefined({
-    ...{ files, host, port, mode, name, type, retries, trust, limitRate, recursive },
-    hostAsked: args.has("host"),
-    portInHost: server.port !== undefined,
+    ...server,
+    ...{ key, keyFile, mac: args.has("mac") },
+    ...{ files, mode, name, type, retries, trust, limitRate, recursive },
     allowV1: args.has("allow-v1"),
     exclude: args.list("exclude"),
     excludeFrom: args.list("exclude-from"),

@@ -8,7 +8,9 @@ import { escapeControls, formatDuration } from "../../text.ts";
 import { unlessAborted, within } from "../../within.ts";
 import { type ParsedArgs, usageError } from "../args.ts";
 import type { Command } from "../command.ts";
+import { readKeyFile } from "../key_file.ts";
 import { localError, reachable, readable } from "../local.ts";
+import { connectOptions } from "../server_flags.ts";
 import { readSendArgs, SEND, type SendArgs, withServerOperand } from "./args.ts";
 import { clientStep } from "./client_steps.ts";
 import { Journal } from "./journal.ts";
@@ -90,6 +92,7 @@ interface Run {
 async function sendPlanned(asked: SendArgs, plan: Plan, run: Run): Promise<Journal> {
   const { report, tally, output, signal } = run;
   const server = { hostname: asked.host, port: asked.port };
+  const options = await connectOptions(asked);
   if (plan.targets.some(({ error }) => error === undefined)) {
     await mustReach(server);
     for (const trusted of asked.trust) await mustReach(parseEndpoint(trusted)!);
@@ -100,12 +103,13 @@ async function sendPlanned(asked: SendArgs, plan: Plan, run: Run): Promise<Journ
   for (const path of journal.changed) {
     report.say(`${path} has changed since the run before: it starts over`);
   }
+  const key = asked.key ?? (asked.keyFile && await readKeyFile(asked.keyFile));
   const { mode, allowV1, retries, trust: trustedServers, limitRate } = asked;
   await sendTargets(plan.targets, {
     connect: {
-      ...server,
+      ...options,
       ...{ mode, allowV1, retries, trustedServers, signal },
-      ...omitUndefined({ limitRate }),
+      ...omitUndefined({ limitRate, key, wantMac: asked.mac || undefined }),
     },
     ...{ report, journal, tally },
     ...omitUndefined({ onEvent: asked.trace ? tracer(output) : undefined }),

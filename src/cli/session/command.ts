@@ -67,8 +67,8 @@ async function runImport(
 }
 
 /** The address of this server by its configuration. */
-function ownAddress({ server: { host, port } }: Config): string {
-  const text = formatEndpoint({ hostname: host, port });
+function ownAddress({ server: { host, port, tls } }: Config): string {
+  const text = formatEndpoint({ hostname: host, port: port === "off" ? tls.port : port });
   if (!ANY_HOST.has(host) && parseEndpoint(text) !== undefined) return text;
   throw usageError(["--as is missing: --as=HOST:PORT, as clients reach this server"], SESSION.name);
 }

@@ -1,5 +1,5 @@
 /** Asks the door, and keeps what it answers up to date. */
-import { useEffect, useRef, useState } from "/console/preact.js";
+import { useEffect, useRef, useState } from "./preact.js";
 
 /** What the door has refused, in its own words. */
 export class Refused extends Error {

@@ -1,8 +1,8 @@
 /** What happens in the server, as it happens. */
-import { html, useState } from "/console/preact.js";
-import { useEvents } from "/console/api.js";
-import { clock, factsOf } from "/console/format.js";
-import { SESSION_EVENTS } from "/console/session.js";
+import { html, useState } from "./preact.js";
+import { useEvents } from "./api.js";
+import { clock, factsOf } from "./format.js";
+import { SESSION_EVENTS } from "./session.js";
 
 /** The events of the server besides those of sessions. */
 const TYPES = [
@@ -42,7 +42,8 @@ export function Events() {
             <span class="rule">${event.rule ?? ""}</span>
             <span>
               <b>${event.type}</b>${" "}
-              ${event.session !== undefined && html`<a href=${`#/sessions/${event.session}`}><code>${event.session}</code></a>
+              ${event.session !== undefined && html`
+                <a href=${`#/sessions/${event.session}`}><code>${event.session}</code></a>
               `}
               ${" "}${factsOf(event)}
             </span>

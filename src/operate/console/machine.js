@@ -1,5 +1,5 @@
 /** The states of a session as a picture, by the contract of the session layer; one of them is lit. */
-import { html } from "/console/preact.js";
+import { html } from "./preact.js";
 
 const WIDTH = 112;
 const HEIGHT = 34;

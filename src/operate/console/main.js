@@ -1,11 +1,11 @@
 /** The frame of the console: logging in, the pages, and which one is shown. */
-import { html, render, useEffect, useState } from "/console/preact.js";
-import { ask } from "/console/api.js";
-import { Overview } from "/console/overview.js";
-import { Session } from "/console/session.js";
-import { Sessions } from "/console/sessions.js";
-import { Settings } from "/console/settings.js";
-import { Events } from "/console/events.js";
+import { html, render, useEffect, useState } from "./preact.js";
+import { ask } from "./api.js";
+import { Overview } from "./overview.js";
+import { Session } from "./session.js";
+import { Sessions } from "./sessions.js";
+import { Settings } from "./settings.js";
+import { Events } from "./events.js";
 
 const PAGES = [
   ["overview", "Overview", Overview],

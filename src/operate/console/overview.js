@@ -1,8 +1,8 @@
 /** What the server does now, and did in the last hour. */
-import { html, useMemo, useRef } from "/console/preact.js";
-import { ask, usePolled } from "/console/api.js";
-import { bytes, rate, span } from "/console/format.js";
-import { Bar, Card, Chart, Danger, Fault } from "/console/parts.js";
+import { html, useMemo, useRef } from "./preact.js";
+import { ask, usePolled } from "./api.js";
+import { bytes, rate, span } from "./format.js";
+import { Bar, Card, Chart, Danger, Fault } from "./parts.js";
 
 const NAMES = ["requests", "errors", "files", "bytes"];
 

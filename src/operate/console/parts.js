@@ -1,5 +1,5 @@
 /** What several pages are made of. */
-import { html, useEffect, useRef, useState } from "/console/preact.js";
+import { html, useEffect, useRef, useState } from "./preact.js";
 
 /** What went wrong, read out by screen readers. */
 export function Fault({ error }) {

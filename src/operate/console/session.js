@@ -1,9 +1,9 @@
 /** One session: its state machine, its numbers and its events, as they happen. */
-import { html, useEffect } from "/console/preact.js";
-import { ask, useEvents, usePolled } from "/console/api.js";
-import { bytes, clock, factsOf, progress, span } from "/console/format.js";
-import { Machine, Window } from "/console/machine.js";
-import { Bar, Danger, Fault } from "/console/parts.js";
+import { html, useEffect } from "./preact.js";
+import { ask, useEvents, usePolled } from "./api.js";
+import { bytes, clock, factsOf, progress, span } from "./format.js";
+import { Machine, Window } from "./machine.js";
+import { Bar, Danger, Fault } from "./parts.js";
 
 /** The events that a session may have. */
 export const SESSION_EVENTS = [

@@ -1,8 +1,8 @@
 /** The sessions of all servers that share the store, as a table that is always new. */
-import { html, useState } from "/console/preact.js";
-import { usePolled } from "/console/api.js";
-import { bytes, progress, span } from "/console/format.js";
-import { Fault } from "/console/parts.js";
+import { html, useState } from "./preact.js";
+import { usePolled } from "./api.js";
+import { bytes, progress, span } from "./format.js";
+import { Fault } from "./parts.js";
 
 const STATES = ["Authenticated", "Active", "Detached", "Timeout", "Disconnected"];
 

@@ -1,8 +1,8 @@
 /** Every setting with what it means; those that can change while the server runs have a field. */
-import { html, useState } from "/console/preact.js";
-import { ask, usePolled } from "/console/api.js";
-import { settingText } from "/console/format.js";
-import { Fault } from "/console/parts.js";
+import { html, useState } from "./preact.js";
+import { ask, usePolled } from "./api.js";
+import { settingText } from "./format.js";
+import { Fault } from "./parts.js";
 
 function Row({ setting, onChanged }) {
   const [text, setText] = useState();

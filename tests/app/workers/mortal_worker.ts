@@ -10,7 +10,7 @@ scope.onmessage = ({ data }) => {
   switch (data.type) {
     case "start": {
       const { host: hostname, port } = data.config.server;
-      const listener = Deno.listen({ hostname, port, reusePort: true });
+      const listener = Deno.listen({ hostname, port: Number(port), reusePort: true });
       (async () => {
         for (;;) (await listener.accept()).close();
       })();

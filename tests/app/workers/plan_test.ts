@@ -39,11 +39,11 @@ pure("configOfWorker() gives each its part of the rates, and the port of all", (
     server: { workers: 3, port: 0 },
     limits: { rate: { connections_per_second: 100, sessions_per_minute: 1 } },
   });
-  const { server, limits, ...rest } = configOfWorker(config, 4711, 3);
+  const { server, limits, ...rest } = configOfWorker(config, { port: 4711 }, 3);
   assert.deepEqual(limits.rate, { connections_per_second: 34, sessions_per_minute: 1 });
   assert.equal(server.port, 4711);
   assert.equal(server.max_connections, config.server.max_connections);
   assert.deepEqual(rest.storage, config.storage);
   const unlimited = parseConfig({ limits: { rate: "off" } });
-  assert.equal(configOfWorker(unlimited, 1, 2).limits.rate, "off");
+  assert.equal(configOfWorker(unlimited, { port: 1 }, 2).limits.rate, "off");
 });

@@ -236,7 +236,7 @@ Deno.test({
     const held = Deno.listen({ hostname: "127.0.0.1", port: 0, reusePort: true });
     const { port } = held.addr as Deno.NetAddr;
     const log = new EventLog<LogEvent>();
-    const config = configOfWorker(DEFAULT_CONFIG, port, 2);
+    const config = configOfWorker(DEFAULT_CONFIG, { port }, 2);
     const shared = createSharedMemory(2);
     const pool = new Pool({
       workers: 2,

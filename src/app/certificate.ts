@@ -1,0 +1,156 @@
+/** The certificate of the running server: opened at the start, and read again when it may have changed. @module */
+import type { Config } from "../config/mod.ts";
+import { FxferError, reasonOf } from "../errors.ts";
+import type { Events } from "../events.ts";
+import type { Logger } from "../log.ts";
+import {
+  certificateFiles,
+  checkServerCertificate,
+  keepOwnCertificate,
+  readServerCertificate,
+  type ServerCertificate,
+} from "../tls/mod.ts";
+
+/** How often the files are looked at. */
+const LOOK_MS = 2000;
+
+/** A certificate and its key in PEM are shorter than this. */
+const MAX_INPUT = 1024 * 1024;
+
+/** What {@linkcode Certificate} works with. */
+interface Parts {
+  readonly config: Config;
+  readonly log: Logger;
+  readonly events: Events;
+}
+
+/** The certificate of a server, and what happens when there is a new one (S-TLS-4). */
+export class Certificate implements Disposable {
+  readonly #parts: Parts;
+  #current: ServerCertificate;
+  #use: ((found: ServerCertificate) => Promise<void>) | undefined;
+  #timer: ReturnType<typeof setInterval> | undefined;
+  #seen: string | undefined;
+  #work: Promise<void> = Promise.resolve();
+
+  private constructor(parts: Parts, current: ServerCertificate) {
+    this.#parts = parts;
+    this.#current = current;
+  }
+
+  /** The one that the configuration names; undefined where there is no TLS. @throws {FxferError} It cannot be used. */
+  static async open(config: Config, events: Events, log: Logger): Promise<Certificate | undefined> {
+    const { server: { tls, port } } = config;
+    if (tls.certificate === "off") {
+      if (port !== "off") return undefined;
+      throw new FxferError(
+        "config_invalid",
+        "Cannot use configuration: server.port is off, and so is server.tls.certificate (set it to " +
+          "self, or to a file)",
+      );
+    }
+    const current = await open(config, log);
+    return new Certificate({ config, events, log }, current);
+  }
+
+  /** The certificate that new connections get. */
+  get current(): ServerCertificate {
+    return this.#current;
+  }
+
+  /** Hands each new certificate to `use`, which may reject; looks at the files until disposed. */
+  async watch(use: (found: ServerCertificate) => Promise<void>): Promise<void> {
+    this.#use = use;
+    if (await this.#look() === undefined) return;
+    this.#timer = setInterval(() => {
+      this.#work = this.#work.then(async () => {
+        if (await this.#look() === true) await this.#read();
+      });
+    }, LOOK_MS);
+    Deno.unrefTimer(this.#timer);
+  }
+
+  /** Reads the files again, for whoever does not want to wait. Never rejects. */
+  async reload(): Promise<void> {
+    if (this.#timer === undefined) return;
+    await (this.#work = this.#work.then(() => this.#read()));
+  }
+
+  /** Whether the files have changed since the last look; undefined where there are none. */
+  async #look(): Promise<boolean | undefined> {
+    const files = certificateFiles(this.#parts.config.server.tls, this.#parts.config.storage.path);
+    try {
+      const infos = await Promise.all(files.map((file) => Deno.stat(file)));
+      if (infos.length === 0) return undefined;
+      const now = infos.map(({ ino, size, mtime }) => `${ino} ${size} ${mtime?.getTime()}`).join();
+      const changed = now !== this.#seen;
+      this.#seen = now;
+      return changed;
+    } catch (error) {
+      // A file that is being replaced may be away for a moment; one that may not be read is never looked at.
+      return error instanceof Deno.errors.NotCapable ? undefined : false;
+    }
+  }
+
+  async #read(): Promise<void> {
+    const { config, events, log } = this.#parts;
+    try {
+      const found = await open(config, log);
+      if (found.certificate === this.#current.certificate) return;
+      await this.#use?.(found);
+      this.#current = found;
+      events.emit({ type: "certificate.changed", rule: "S-TLS-4", ...certificateFacts(found) });
+    } catch (cause) {
+      // The one before stays, and Readiness says when it ends.
+      log.warn("certificate.not_changed", { cause });
+    }
+  }
+
+  [Symbol.dispose](): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+}
+
+/** What events tell of a certificate. */
+export function certificateFacts(
+  { isOwn, pin, notAfter }: ServerCertificate,
+): { pin: string } | { until: string } {
+  return isOwn ? { pin } : { until: new Date(notAfter).toISOString() };
+}
+
+async function open(
+  { server: { tls: { certificate, key, names } }, storage }: Config,
+  log: Logger,
+): Promise<ServerCertificate> {
+  if (certificate === "self") {
+    const { certificate: own, isKept } = await keepOwnCertificate(storage.path, names);
+    if (!isKept) log.warn("certificate.not_kept", { needs: `--allow-read=${storage.path}` });
+    return own;
+  }
+  if (certificate !== "-") {
+    return await readServerCertificate(certificate, key === "same" ? undefined : key);
+  }
+  const text = await readInput();
+  return checkServerCertificate({ certificate: text, key: text }, "standard input");
+}
+
+/** Standard input to its end, which no permission is needed for. */
+async function readInput(): Promise<string> {
+  const cannot = (why: string, cause?: unknown) =>
+    new FxferError("unauthorized", `Cannot read certificate from standard input: ${why}`, {
+      cause,
+    });
+  if (Deno.stdin.isTerminal()) throw cannot("it is a terminal (add < FILE)");
+  const chunks: Uint8Array<ArrayBuffer>[] = [];
+  let length = 0;
+  try {
+    for await (const chunk of Deno.stdin.readable) {
+      chunks.push(chunk);
+      if ((length += chunk.length) > MAX_INPUT) throw new RangeError("it is too long");
+    }
+  } catch (cause) {
+    throw cannot(reasonOf(cause), cause);
+  }
+  return await new Blob(chunks).text();
+}

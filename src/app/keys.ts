@@ -1,0 +1,229 @@
+/**
+ * The users' keys of a serving program: read at its start, read again when their file changes, and the ledger
+ * that fits the session store. No other file picks a ledger.
+ *
+ * @module
+ */
+import { isLoopback } from "../address.ts";
+import type { Config } from "../config/mod.ts";
+import { FxferError, reasonOf } from "../errors.ts";
+import {
+  type KeyLine,
+  Keyring,
+  MemoryLedger,
+  mustBePrivate,
+  parseKeyFile,
+  RedisLedger,
+  SqliteLedger,
+  type UserLedger,
+} from "../keys/mod.ts";
+import type { Logger } from "../log.ts";
+import type { RedisClient } from "../store/mod.ts";
+import { escapeControls } from "../text.ts";
+
+/** How often the file is looked at, in milliseconds: a key that is taken away ends within a second (S-KEY-6). */
+const LOOK_MS = 400;
+
+/** The largest file of keys, in bytes. */
+const MAX_BYTES = 16 * 1024 * 1024;
+
+/** The keys of a program that serves. */
+export class KeySource implements Disposable {
+  /** What was read last and is right. */
+  text: string;
+  readonly #path: string | undefined;
+  readonly #log: Logger;
+  readonly #timer: ReturnType<typeof setInterval> | undefined;
+  readonly #listeners = new Set<(text: string) => void>();
+  /** What the file looked like when it was read. */
+  #seen = "";
+  #looking = false;
+
+  private constructor(path: string | undefined, text: string, log: Logger) {
+    this.#path = path;
+    this.#log = log;
+    this.text = text;
+    warnOfExpired(this.lines(), log);
+    if (path !== undefined) this.#timer = setInterval(() => void this.look(), LOOK_MS);
+  }
+
+  /**
+   * Reads the keys.
+   *
+   * @returns Undefined where the configuration has none.
+   * @throws {FxferError} `unauthorized`, if the file cannot be read, others may read it, or it has a fault.
+   */
+  static async open(config: Config, log: Logger): Promise<KeySource | undefined> {
+    const { keys } = config.security;
+    if (keys === "off") return undefined;
+    if (keys === "-") return new KeySource(undefined, await readStdin(), log);
+    const { text, look } = await readFile(keys);
+    const source = new KeySource(keys, text, log);
+    source.#seen = look;
+    return source;
+  }
+
+  /** The name of the source, for errors. */
+  get name(): string {
+    return this.#path ?? "standard input";
+  }
+
+  /** What the text says. @throws {FxferError} `unauthorized` with the line that is wrong. */
+  lines(): KeyLine[] {
+    return readLines(this.text, this.name);
+  }
+
+  /** Calls `listener` with the text whenever it has changed. */
+  onChange(listener: (text: string) => void): void {
+    this.#listeners.add(listener);
+  }
+
+  /** Looks whether the file has changed. A file that cannot be used is told in the log, and nothing changes. */
+  async look(): Promise<void> {
+    if (this.#path === undefined || this.#looking) return;
+    this.#looking = true;
+    try {
+      const look = lookOf(await Deno.stat(this.#path));
+      if (look === this.#seen) return;
+      this.#seen = look;
+      const { text } = await readFile(this.#path);
+      warnOfExpired(readLines(text, this.#path), this.#log);
+      this.text = text;
+      for (const listener of this.#listeners) listener(text);
+      this.#log.info("keys.read", { users: this.lines().length });
+    } catch (error) {
+      const reason = escapeControls(reasonOf(error));
+      if (this.#seen !== reason) this.#log.error("keys.not_read", { reason });
+      this.#seen = reason;
+    } finally {
+      this.#looking = false;
+    }
+  }
+
+  [Symbol.dispose](): void {
+    clearInterval(this.#timer);
+  }
+}
+
+/** A keyring of a text. @throws {FxferError} `unauthorized` with the line that is wrong. */
+export function readLines(text: string, source: string): KeyLine[] {
+  try {
+    return parseKeyFile(text, source);
+  } catch (error) {
+    throw refused(reasonOf(error), error);
+  }
+}
+
+/** A fault of the keys. It has the exit code of what is not authorised. */
+function refused(message: string, cause?: unknown): FxferError {
+  return new FxferError("unauthorized", message, { cause });
+}
+
+const lookOf = ({ mtime, size, ino }: Deno.FileInfo): string =>
+  `${mtime?.getTime()} ${size} ${ino}`;
+
+async function readFile(path: string): Promise<{ readonly text: string; readonly look: string }> {
+  const name = escapeControls(path);
+  if ((await Deno.permissions.query({ name: "read", path })).state !== "granted") {
+    throw refused(
+      `Cannot read ${name}: it is not permitted (--allow-read=${name}, or keys on standard input: ` +
+        "--keys -)",
+    );
+  }
+  try {
+    const info = await Deno.stat(path);
+    mustBePrivate(info.mode, path);
+    if (info.size > MAX_BYTES) throw new Error("it is too large for a file of keys");
+    return { text: await Deno.readTextFile(path), look: lookOf(info) };
+  } catch (cause) {
+    if (cause instanceof FxferError) throw refused(cause.message, cause);
+    const words = cause instanceof Deno.errors.NotFound
+      ? "there is no such file (fxfer key new NAME makes it)"
+      : reasonOf(cause);
+    throw refused(`Cannot read ${name}: ${words}`, cause);
+  }
+}
+
+async function readStdin(): Promise<string> {
+  if (Deno.stdin.isTerminal()) {
+    throw refused("Cannot read keys: standard input is a terminal (fxfer serve --keys - < FILE)");
+  }
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  for await (const part of Deno.stdin.readable) {
+    parts.push(part);
+    size += part.length;
+    if (size > MAX_BYTES) throw refused("Cannot read keys: standard input is too large for them");
+  }
+  return await new Blob(parts as BlobPart[]).text();
+}
+
+function warnOfExpired(lines: readonly KeyLine[], log: Logger): void {
+  const now = Date.now();
+  for (const { key: { name: user }, until } of lines) {
+    if (until !== undefined && until <= now) log.warn("key.expired", { user });
+  }
+}
+
+/** What a server knows of its users. */
+export function keyringOf(source: KeySource): Keyring {
+  const keyring = new Keyring(source.lines());
+  source.onChange((text) => keyring.replace(readLines(text, source.name)));
+  return keyring;
+}
+
+/**
+ * Opens the ledger that fits the session store. Servers that share the store share the ledger.
+ *
+ * @param redis The client of the session store, where it has one.
+ */
+export async function openLedger(
+  { stateful, storage }: Config,
+  redis: RedisClient | undefined,
+): Promise<UserLedger> {
+  if (redis !== undefined) return new RedisLedger(redis);
+  if (stateful.persistence !== "sqlite") return new MemoryLedger();
+  return await SqliteLedger.open(`${storage.path}/${LEDGER_FILE}`);
+}
+
+/** The ledger of servers that share a SQLite file, in the storage folder. */
+export const LEDGER_FILE = "users.db";
+
+/**
+ * Refuses to open a door by accident: a server that others than this machine reach says who may come in.
+ *
+ * @throws {FxferError} `config_invalid` with the ways out.
+ */
+export function mustBeMeant({ server: { host }, security }: Config): void {
+  if (security.mac === "required" && security.keys === "off") {
+    throw new FxferError(
+      "config_invalid",
+      "Cannot use configuration: security.mac is required, and without security.keys nobody has a key",
+    );
+  }
+  if (isLoopback(host) || security.keys !== "off" || security.anonymous !== "auto") return;
+  throw new FxferError(
+    "config_invalid",
+    `Cannot listen on ${host}: whoever reaches it could send files. Give users keys (fxfer key new ` +
+      "NAME, then serve --keys fxfer.keys), or run fxfer serve --share, or let everybody in on purpose " +
+      "(--set security.anonymous=put)",
+  );
+}
+
+/** Who may do what from where, and what is encrypted, as fields of a line of the log. */
+export function accessFacts(
+  { server: { host }, security }: Config,
+  users: number,
+): Readonly<Record<string, unknown>> {
+  const loopback = isLoopback(host);
+  const all = security.anonymous === "auto"
+    ? loopback && security.keys === "off" ? ["put"] : []
+    : security.anonymous;
+  return {
+    from: loopback ? "this machine" : "the network",
+    users,
+    anonymous: all.length === 0 ? "nothing" : all.join(),
+    mac: security.keys === "off" ? "off" : security.mac,
+    encrypted: "nothing",
+  };
+}

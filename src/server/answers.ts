@@ -1,0 +1,73 @@
+/** What the client of one connection is told: replies, refusals, and the notice at the end. @module */
+import type { FxferError } from "../errors.ts";
+import type { Events } from "../events.ts";
+import type { Reply, Request } from "../handler/mod.ts";
+import type { Logger } from "../log.ts";
+import { negotiateVersion, type ReplyBody, type ReplyHeader } from "../protocol/mod.ts";
+import type { Credentials } from "./credentials.ts";
+import { type Output, type V1Ack, V1Results } from "./output.ts";
+import { NOTICE, refusalOf, refusedOf } from "./refusal.ts";
+
+/** What the answers of a connection are made with. */
+export interface AnswerParts {
+  /** The number of the connection. */
+  readonly connection: number;
+  readonly output: Output;
+  readonly credentials: Credentials;
+  readonly v1Ack: V1Ack;
+  readonly log: Logger;
+  readonly events: Events;
+}
+
+/** Makes the answers of one connection and adds them to its output. */
+export class Answers {
+  /** Whether the last frame left its file open: the next one goes on with it. */
+  openFile = false;
+  readonly #parts: AnswerParts;
+  readonly #v1Results: V1Results;
+  /** The header of the last request, which a notice repeats. */
+  #last: ReplyHeader = NOTICE;
+
+  constructor(parts: AnswerParts) {
+    this.#parts = parts;
+    this.#v1Results = new V1Results(parts.v1Ack, parts.output);
+  }
+
+  /** A request of version 2 is served from now on: its header is what answers repeat. */
+  begin(request: Request): void {
+    if (request.version === 1) return;
+    const { version, session: { id, mode, sequence, action } } = request.frame.header;
+    this.#last = { version: negotiateVersion(version)!, id, mode, sequence, action };
+  }
+
+  /** The body of the reply to a request that failed; without a request, that of a notice. */
+  refuse(error: unknown, request?: Request): ReplyBody {
+    return refusalOf(error, refusedOf(this.#parts.connection, request), this.#parts);
+  }
+
+  /** Adds a reply. */
+  add(request: Request, { body, id, mode }: Reply): void {
+    if (request.version === 1) return this.#v1Results.add(body);
+    const header = this.#last;
+    if (header.action === "transfer") this.openFile = body.code === "partial";
+    if (id !== undefined || mode !== undefined) {
+      this.#last = { ...header, id: id ?? null, mode: mode ?? header.mode };
+    }
+    this.#send(this.#last, body);
+  }
+
+  /** Adds what a client of version 2 is told at the end, if anything. */
+  notice(error: FxferError | undefined): void {
+    if (error === undefined) return;
+    this.#send({ ...this.#last, action: "disconnect" }, { ...this.refuse(error), notice: true });
+  }
+
+  /** Adds what a client of version 1 is told at the end. */
+  finishV1(notice: FxferError | undefined): void {
+    this.#v1Results.finish(notice);
+  }
+
+  #send(header: ReplyHeader, body: ReplyBody): void {
+    this.#parts.output.add(this.#parts.credentials.encode(header, body));
+  }
+}

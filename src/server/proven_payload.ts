@@ -1,0 +1,145 @@
+/**
+ * A payload whose frame says its digest, under the frame's own code (S-MAC-1): nothing of it counts unless
+ * all of it is right.
+ *
+ * A part of a file in a session would count as soon as it is saved, so it is held in memory until it is
+ * proven. A file that stands alone counts when it is whole; its bytes are handed on as they come, and the
+ * last step fails.
+ *
+ * @module
+ */
+import { createHash } from "node:crypto";
+import { FxferError } from "../errors.ts";
+import type { Payload, Request } from "../handler/mod.ts";
+import type { TransferRequest } from "../protocol/mod.ts";
+
+/** The largest payload of a frame in a session that carries a code: it is held in memory. */
+export const MAX_PROVEN_BYTES: number = 1024 * 1024;
+
+/** The payload of a transfer under a code. @throws {FxferError} `invalid_field`, `too_large`. */
+function provenPayload({ header, data }: TransferRequest, payload: Payload): Payload {
+  const { payloadSha256: wanted } = data;
+  if (header.size === 0) return payload;
+  if (wanted === undefined) {
+    const text = "Cannot take payload: under a mac its frame must say payload_sha256";
+    throw new FxferError("invalid_field", text, { fields: { field: "payload_sha256" } });
+  }
+  if (header.session.mode === "stateless") return new CheckedPayload(payload, wanted);
+  if (header.size > MAX_PROVEN_BYTES) {
+    throw new FxferError("too_large", "Cannot take frame: too large to be checked in one piece", {
+      fields: { limit: MAX_PROVEN_BYTES },
+    });
+  }
+  return new HeldPayload(payload, wanted);
+}
+
+/** The request with its payload as {@linkcode provenPayload} hands it out. */
+export function provenRequest(request: Request): Request {
+  if (request.version === 1 || request.frame.action !== "transfer") return request;
+  return { ...request, payload: provenPayload(request.frame, request.payload) };
+}
+
+function mismatch(): FxferError {
+  return new FxferError("checksum_mismatch", "Cannot take payload: it was changed on its way", {
+    fields: { field: "payload_sha256" },
+  });
+}
+
+/** Hands out nothing before it has all of it. */
+class HeldPayload implements Payload {
+  readonly #inner: Payload;
+  readonly #wanted: string;
+  #whole: Promise<Uint8Array> | undefined;
+  #given = false;
+
+  constructor(inner: Payload, wanted: string) {
+    this.#inner = inner;
+    this.#wanted = wanted;
+  }
+
+  get size(): number {
+    return this.#inner.size;
+  }
+  get crowded(): boolean {
+    return this.#inner.crowded ?? false;
+  }
+
+  whole(): Promise<Uint8Array> {
+    this.#given = true;
+    return this.#whole ??= this.#all();
+  }
+
+  async next(): Promise<Uint8Array | undefined> {
+    const before = this.#whole;
+    if (this.#given) {
+      // After a whole() that failed, the same error; after one that did not, the end.
+      await before;
+      return undefined;
+    }
+    return await this.whole();
+  }
+
+  async #all(): Promise<Uint8Array> {
+    const inner = this.#inner;
+    const whole = inner.whole();
+    const bytes = (whole instanceof Promise ? await whole : whole) ?? await gather(inner);
+    if (createHash("sha256").update(bytes).digest("hex") !== this.#wanted) throw mismatch();
+    return bytes;
+  }
+}
+
+async function gather(payload: Payload): Promise<Uint8Array> {
+  const all = new Uint8Array(payload.size);
+  let at = 0;
+  for (let bytes = await payload.next(); bytes !== undefined; bytes = await payload.next()) {
+    all.set(bytes, at);
+    at += bytes.length;
+  }
+  return all;
+}
+
+/** Hands out bytes as they come, and fails at the end if they were others. */
+class CheckedPayload implements Payload {
+  readonly #inner: Payload;
+  readonly #wanted: string;
+  readonly #hash = createHash("sha256");
+  #ended = false;
+
+  constructor(inner: Payload, wanted: string) {
+    this.#inner = inner;
+    this.#wanted = wanted;
+  }
+
+  get size(): number {
+    return this.#inner.size;
+  }
+  get crowded(): boolean {
+    return this.#inner.crowded ?? false;
+  }
+
+  whole(): Uint8Array | undefined | Promise<Uint8Array | undefined> {
+    const whole = this.#inner.whole();
+    return whole instanceof Promise
+      ? whole.then((bytes) => this.#check(bytes))
+      : this.#check(whole);
+  }
+
+  #check(bytes: Uint8Array | undefined): Uint8Array | undefined {
+    if (bytes === undefined) return undefined;
+    this.#hash.update(bytes);
+    this.#end();
+    return bytes;
+  }
+
+  async next(): Promise<Uint8Array | undefined> {
+    const bytes = await this.#inner.next();
+    if (bytes !== undefined) this.#hash.update(bytes);
+    else if (!this.#ended) this.#end();
+    return bytes;
+  }
+
+  #end(): void {
+    this.#ended = true;
+    if (this.#hash.digest("hex") !== this.#wanted) throw mismatch();
+  }
+}

@@ -1,0 +1,225 @@
+/** TLS between a client and a server in this process. */
+import assert from "node:assert/strict";
+import {
+  connect,
+  type ConnectOptions,
+  type DiskStorage,
+  makeOwnCertificate,
+  serve,
+} from "../../mod.ts";
+import { createLogger, type LogEvent } from "../../src/log.ts";
+import { readCertificates } from "../../src/tls/mod.ts";
+import { damaged, issue } from "../helpers/certificates.ts";
+import { errorOf } from "../helpers/errors.ts";
+import { InProcess, type InProcessOptions } from "../helpers/in_process.ts";
+import { Random } from "../helpers/random.ts";
+import { until } from "../helpers/serving.ts";
+
+const BYTES = new Random(15).bytes(3_000_000);
+
+/** A server with TLS alone, and a certificate of its own. */
+async function start(options: InProcessOptions = {}) {
+  const own = await makeOwnCertificate();
+  const tls = { ...own, port: 0, reloadable: true };
+  return { run: await InProcess.start({ port: "off", tls, ...options }), pin: own.pin };
+}
+
+/** Sends one file; gives what the server says of it. */
+async function send(options: ConnectOptions, bytes: Uint8Array = BYTES) {
+  await using client = await connect({ retries: 0, ...options });
+  const result = await client.send(bytes, { name: "a.bin" });
+  await client.disconnect();
+  return result;
+}
+
+for (const mode of ["stateful", "stateless"] as const) {
+  Deno.test(`S-TLS-1 files go over TLS, ${mode}, with the pin and with an authority`, async () => {
+    const { run, pin } = await start();
+    await using _ = run;
+    assert.equal(run.server.tlsAddr?.port, run.port);
+    const { file } = await send({ port: run.port, mode, tls: { pin } });
+    assert.equal(file?.size, BYTES.length);
+
+    const root = await issue("root", undefined, { isAuthority: true });
+    const middle = await issue("middle", root, { isAuthority: true });
+    const { certificate, key } = await issue("server", middle, { names: ["localhost"] });
+    await run.server.changeCertificate({ certificate: certificate + middle.certificate, key });
+    const tls = { caCerts: [root.certificate] };
+    await send({ port: run.port, hostname: "localhost", mode, tls }, BYTES.subarray(1));
+    await run.assertStored(BYTES, BYTES.subarray(1));
+  });
+}
+
+Deno.test("S-TLS-2 a server that is not the right one gets nothing: one sentence, exit code 4", async () => {
+  const { run, pin } = await start();
+  await using _ = run;
+  const root = await issue("root", undefined, { isAuthority: true });
+  const trusted = { caCerts: [root.certificate] };
+  const old = await issue("server", root, { from: -3, until: -1 });
+  const early = await issue("server", root, { from: 1, until: 3 });
+  const elsewhere = await issue("server", root, { names: ["files.example.org", "192.0.2.1"] });
+  const right = await issue("server", root);
+  const authority = await issue("server", root, { isAuthority: true });
+  const middle = await issue("middle", root, { isAuthority: true });
+  const unchained = await issue("server", middle);
+  const cases: readonly (readonly [
+    { certificate: string; key: string } | undefined,
+    ConnectOptions["tls"],
+    RegExp,
+  ])[] = [
+    [undefined, { pin: "0".repeat(64) }, new RegExp(`wanted 0{64}, found ${pin} \\(if the server`)],
+    [undefined, true, /nobody whom this machine trusts vouches .* the pin that the server printed/],
+    [undefined, trusted, /nobody whom this machine trusts vouches/],
+    [old, trusted, /its certificate has ended \(the server needs a new one/],
+    [early, trusted, /its certificate is not valid yet \(is this clock right\?\)/],
+    [
+      elsewhere,
+      trusted,
+      /for other names, files\.example\.org, 192\.0\.2\.1 \(is the address right/,
+    ],
+    [unchained, trusted, /nobody whom this machine trusts .* the server must send its whole chain/],
+    [
+      authority,
+      trusted,
+      /that of an authority \(CA:TRUE\), and none of a server \(fxfer doctor on/,
+    ],
+    [{ ...right, certificate: damaged(right) }, trusted, /its certificate is (refused|not)/],
+    [
+      right,
+      { pin: readCertificates(right.certificate)[0]!.pin },
+      /a pin is only for certificates that fxfer made, .* \(it is for 127\.0\.0\.1\): leave the pin out$/,
+    ],
+  ];
+  for (const [pair, tls, wanted] of cases) {
+    if (pair !== undefined) await run.server.changeCertificate(pair);
+    const error = await errorOf(() => send({ port: run.port, tls: tls! }));
+    assert.match(error.message, wanted);
+    assert.deepEqual([error.code, error.exit], ["unauthorized", 4], error.message);
+  }
+  await run.idle();
+  const heard = new Set(run.log.all.map(({ event }) => event));
+  assert.ok(!heard.has("session.created") && !heard.has("transfer.stored"));
+  await run.assertStored();
+  assert.throws(() => Deno.statSync(`${run.folder}/none`));
+});
+
+Deno.test("S-TLS-3 there is no way down: TLS never becomes plain, also not for version 1", async () => {
+  const { run, pin } = await start({ port: 0 });
+  await using _ = run;
+  const plain = run.port;
+  const tls = run.server.tlsAddr!.port;
+  for (const options of [{ tls: true }, { tls: { pin } }, { tls: true, allowV1: true }] as const) {
+    const error = await errorOf(() => send({ port: plain, ...options }));
+    assert.match(
+      error.message,
+      /it does not speak TLS \(is this its plain port\?\); nothing was sent/,
+    );
+    assert.equal(error.code, "unsupported_version");
+  }
+  const wrong = await errorOf(() => send({ port: tls }));
+  assert.match(wrong.message, /looks like a server that wants TLS, as fxfers:\/\/ and --tls do/);
+
+  // A server that is silent, as one of version 1 is, is not taken for one.
+  using silent = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const talk = (async () => {
+    using conn = await silent.accept();
+    const heard: number[] = [];
+    const buffer = new Uint8Array(65536);
+    for (let n = await conn.read(buffer); n !== null; n = await conn.read(buffer)) {
+      heard.push(...buffer.subarray(0, n));
+      await conn.closeWrite();
+    }
+    return heard;
+  })();
+  const lost = await errorOf(() =>
+    send({ port: silent.addr.port, tls: { caCerts: [] }, allowV1: true })
+  );
+  assert.equal(lost.code, "connection_lost");
+  assert.match(
+    lost.message,
+    /closed the connection during the handshake \(is this its port for TLS/,
+  );
+  const [type] = await talk;
+  assert.equal(type, 0x16, "only a handshake was sent");
+});
+
+Deno.test("S-TLS-2 options that cannot be verified by are refused before anything is done", async () => {
+  for (const tls of [{ pin: "12" }, { pin: "A".repeat(64) }, { caCerts: ["no certificate"] }]) {
+    await assert.rejects(connect({ port: 9, tls }), RangeError);
+  }
+});
+
+Deno.test("what is no TLS is refused, and a silent peer meets the handshake clock", async () => {
+  const { run } = await start({ clocks: { handshakeMs: 200 }, maxConnections: 2 });
+  await using _ = run;
+  using junk = await run.open();
+  await junk.send(new TextEncoder().encode('{"version":"2.0"}\n'));
+  await run.log.wait(({ fields }) => /TLS handshake failed/.test(String(fields.reason)), "refused");
+  using silent = await run.open();
+  await run.idle();
+  assert.equal(run.server.connections, 0, "both have given their places back");
+  assert.ok(silent);
+  const levels = run.log.all.filter(({ level }) => level === "error");
+  assert.deepEqual(levels, []);
+});
+
+Deno.test("S-DRN-1 a stop lets a payload over TLS come to its end", async () => {
+  const { run, pin } = await start();
+  await using _ = run;
+  await using client = await connect({ port: run.port, tls: { pin }, limitRate: 4_000_000 });
+  const sending = client.send(BYTES);
+  await run.receiving();
+  const stopping = run.server.shutdown();
+  assert.equal((await sending).confirmed, true);
+  await stopping;
+  await run.assertStored(BYTES);
+});
+
+Deno.test("S-TLS-4 20 new certificates under a stream of clients: none fails, none is dropped", async () => {
+  const { run, pin } = await start();
+  await using _ = run;
+  const root = await issue("root", undefined, { isAuthority: true });
+  await using lasting = await connect({ port: run.port, tls: { pin } });
+  const events: LogEvent[] = [];
+  const log = createLogger((event) => events.push(event), "debug");
+  const tls = { caCerts: [root.certificate] };
+  await run.server.changeCertificate(await issue("server", root));
+  let over = false;
+  let sent = 0;
+  const clients = [1, 2, 3].map(async () => {
+    for (; !over; sent++) await send({ port: run.port, tls, log }, new Uint8Array([1]));
+  });
+  const all = Promise.all(clients);
+  all.catch(() => over = true);
+  for (let change = 0; change < 20; change++) {
+    const before = sent;
+    await run.server.changeCertificate(await issue("server", root));
+    await until(() => sent > before || over, "a client goes on");
+  }
+  over = true;
+  await all;
+  assert.ok(sent >= 20);
+  const failed = events.filter(({ event }) => event === "client.connection_lost");
+  assert.deepEqual(failed.map(({ fields }) => String(fields.error)), []);
+  assert.equal((await lasting.send(BYTES)).confirmed, true, "the first connection is still there");
+});
+
+Deno.test("a certificate that does not fit its key changes nothing", async () => {
+  const { run, pin } = await start();
+  await using _ = run;
+  const [{ certificate }, { key }] = [await makeOwnCertificate(), await makeOwnCertificate()];
+  await assert.rejects(run.server.changeCertificate({ certificate, key }));
+  assert.equal((await send({ port: run.port, tls: { pin } })).confirmed, true);
+  await using plain = await InProcess.start();
+  await assert.rejects(plain.server.changeCertificate({ certificate, key }), TypeError);
+});
+
+Deno.test("a port for TLS that is taken is refused, also by a server that could share it", async () => {
+  const { run } = await start();
+  await using _ = run;
+  const own = await makeOwnCertificate();
+  const tls = { ...own, port: run.port, reloadable: true };
+  const storage = {} as DiskStorage;
+  assert.throws(() => serve({ storage, port: 0, tls }), Deno.errors.AddrInUse);
+  assert.throws(() => serve({ storage, port: "off" }), TypeError);
+});
