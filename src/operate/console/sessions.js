@@ -27,7 +27,7 @@ export function Sessions() {
           setPages([""]);
         }}>
           <option value="">all that live</option>
-          ${STATES.map((name) => html`<option key=${name}>${name}</option>`)}
+          ${STATES.map((name) => html`<option key=${name} value=${name}>${name}</option>`)}
         </select>
       </label>
       <label>

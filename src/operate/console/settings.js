@@ -37,7 +37,9 @@ function Row({ setting, onChanged }) {
               ? html`<select ...${field}>
                 ${
                 setting.words.map((word) =>
-                  html`<option key=${word} selected=${word === shown}>${word}</option>`
+                  html`<option key=${word} value=${word} selected=${
+                    word === shown
+                  }>${word}</option>`
                 )
               }
               </select>`
