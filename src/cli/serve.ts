@@ -124,6 +124,7 @@ async function runServe(args: ParsedArgs, output: Output): Promise<number> {
       watch: () => {},
       used: () => tally.usage?.().used ?? 0,
       free: await freeSpace(config.storage.path, log),
+      certificateUntil: certificate && certificateUntil,
       drain: () => void server.shutdown(),
     };
     doors.use(await openDoor(config, token, plant, events));

@@ -87,6 +87,10 @@ const TABLE = {
     type: "gauge",
     help: "Bytes free on the disk, where it may be asked",
   },
+  fxfer_certificate_not_after_timestamp_seconds: {
+    type: "gauge",
+    help: "End of the TLS certificate, as a Unix time; only with TLS",
+  },
   fxfer_event_loop_delay_seconds: {
     type: "gauge",
     help: "How late the event loop is, over about a second",
@@ -203,6 +207,8 @@ export interface Facts {
   readonly used: number | undefined;
   readonly free: number | undefined;
   readonly budget: number;
+  /** In seconds since the epoch. */
+  readonly certificateUntil: number | undefined;
   readonly rss: number;
   /** In seconds since the epoch. */
   readonly startedAt: number;
@@ -221,6 +227,7 @@ export function metricsOfProcess(facts: Facts): Metric[] {
     ...single("fxfer_storage_used_bytes", facts.used),
     ...single("fxfer_storage_free_bytes", facts.free),
     ...single("fxfer_storage_budget_bytes", facts.budget),
+    ...single("fxfer_certificate_not_after_timestamp_seconds", facts.certificateUntil),
     ...single("process_resident_memory_bytes", facts.rss),
     ...single("process_start_time_seconds", facts.startedAt),
   ];

@@ -106,7 +106,7 @@ export class Overview implements Disposable {
 
   /** What is known of the process as a whole. */
   async facts(): Promise<Facts> {
-    const { plant: { version, readiness, workers, settings, used, free } } = { plant: this.#plant };
+    const { version, readiness, workers, settings, used, free, certificateUntil } = this.#plant;
     const { server, stateful, storage } = settings.current;
     return {
       version,
@@ -118,6 +118,7 @@ export class Overview implements Disposable {
       used: storage.budget > 0 ? used?.() : undefined,
       free: free?.(),
       budget: storage.budget,
+      certificateUntil: certificateUntil === undefined ? undefined : certificateUntil() / 1000,
       rss: Deno.memoryUsage().rss,
       startedAt: this.#startedAt / 1000,
     };

@@ -41,6 +41,8 @@ export interface Plant {
   readonly used?: (() => number) | undefined;
   /** Bytes free on the disk of the storage; absent where the process may not ask. */
   readonly free?: (() => number) | undefined;
+  /** When the TLS certificate ends, in milliseconds since the epoch; absent without TLS. */
+  readonly certificateUntil?: (() => number) | undefined;
   /** Begins a graceful stop (S-DRN-1). */
   drain(): void;
 }

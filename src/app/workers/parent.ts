@@ -122,6 +122,7 @@ export async function serveWorkers(options: ParentOptions): Promise<number> {
         },
         used: () => usedBytes(shared),
         free: await freeSpace(config.storage.path, log),
+        certificateUntil: certificate && (() => certificate.current.notAfter),
         drain: () => pool.stop(),
       };
       opened.use(await openDoor(config, token, plant, events));
