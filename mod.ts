@@ -43,6 +43,7 @@ export {
   type Listener,
   type Refusal,
   type Rule,
+  type Sender,
   type ServerEvent,
   type SessionEvent,
   type SessionStep,

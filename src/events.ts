@@ -40,6 +40,10 @@ export type StateName =
  * @category Events */
 export type SessionStep = { connection?: number; session: string; from: StateName; to: StateName };
 
+/** Who has sent a request: the client's address, and the user whose key it has shown.
+ * @category Events */
+export type Sender = { address?: string; user?: string };
+
 /** A step of a transfer, in a session or in none; `sequence` is the number of its frame.
  * @category Events */
 export type TransferStep = Partial<SessionStep> & { sequence?: number };
@@ -49,7 +53,9 @@ export type TransferStep = Partial<SessionStep> & { sequence?: number };
  * `ms`; in a session it has its name as `file`. `recovered`: its commit was cut short, and finished later.
  * @category Events
  */
-export type FileStep = TransferStep & {
+export type FileStep = TransferStep & Sender & {
+  /** The file's name at the sender. */
+  name?: string;
   path?: string;
   file?: string;
   ms?: number;
@@ -59,7 +65,12 @@ export type FileStep = TransferStep & {
 
 /** A refusal: the code of the reply, the reason as a sentence without any text of the peer, and the cause.
  * @category Events */
-export type Refusal = { connection?: number; code: Code; reason: string; cause?: string };
+export type Refusal = Sender & {
+  connection?: number;
+  code: Code;
+  reason: string;
+  cause?: string;
+};
 
 /** An attach: its epoch, the last number that ran, the bytes kept of an open file, the client's address.
  * @category Events */

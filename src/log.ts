@@ -9,6 +9,7 @@
  *
  * @module
  */
+import type { Code } from "./errors.ts";
 import type { Events, EventType, ServerEvent, SessionStep } from "./events.ts";
 
 /** How serious an event is. A logger of one level also keeps the levels after it in this list.
@@ -117,11 +118,14 @@ export const silentLogger: Logger = {
   child: () => silentLogger,
 };
 
-/** An event as one line of JSON, without the line feed; an Error in the fields becomes its text.
- * @category Events */
-export function formatJson({ time, level, event, fields }: LogEvent): string {
+/**
+ * An event as one line of JSON, without the line feed, under the names that programs for logs know: `ts` for
+ * the time, `level`, and `msg` for what happened. An Error in the fields becomes its text.
+ * @category Events
+ */
+export function formatJson({ time: ts, level, event: msg, fields }: LogEvent): string {
   return JSON.stringify(
-    { time, level, event, ...fields },
+    { ts, level, msg, ...fields },
     (_key, value) => value instanceof Error ? describeError(value) : value,
   );
 }
@@ -156,6 +160,21 @@ const LEVELS: Readonly<Partial<Record<EventType, LogLevel>>> = {
   "worker.hangs": "error",
 };
 
+/** Refusals with these codes are warnings: the server cannot do what it is there for. */
+const GRAVE: ReadonlySet<Code> = new Set<Code>([
+  "storage_full",
+  "store_unavailable",
+  "max_sessions",
+  "too_many_connections",
+]);
+
+/** The events that are warnings when their code is one of these. */
+const REFUSALS: ReadonlySet<EventType> = new Set<EventType>([
+  "connection.refused",
+  "request.refused",
+  "transfer.refused",
+]);
+
 /** Events whose lines in the log have another name, by which readers of the log know them. */
 const NAMES: Readonly<Partial<Record<EventType, string>>> = {
   "connection.refused": "request.refused",
@@ -165,7 +184,13 @@ const NAMES: Readonly<Partial<Record<EventType, string>>> = {
 
 /** Whether the log has a line for events of this type. */
 export function isLogged(type: EventType, log: Logger): boolean {
-  return log.enabled(LEVELS[type] ?? "info");
+  return log.enabled(LEVELS[type] ?? (REFUSALS.has(type) ? "warn" : "info"));
+}
+
+/** The level of an event's line in the log. */
+function levelOf(event: ServerEvent): LogLevel {
+  const grave = REFUSALS.has(event.type) && GRAVE.has((event as { code: Code }).code);
+  return grave ? "warn" : LEVELS[event.type] ?? "info";
 }
 
 /** Writes a line of the log for each event: this is the one place that does.
@@ -175,6 +200,6 @@ export function logEvents(events: Events, log: Logger): Disposable {
     const { type, rule: _rule, from: _from, to: _to, ...fields } = event as
       & ServerEvent
       & Partial<SessionStep>;
-    log[LEVELS[type] ?? "info"](NAMES[type] ?? type, fields);
+    log[levelOf(event)](NAMES[type] ?? type, fields);
   }, (type) => isLogged(type, log));
 }

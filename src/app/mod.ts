@@ -8,6 +8,7 @@ export { Certificate } from "./certificate.ts";
 export { keepServing } from "./guard.ts";
 export { keyringOf, KeySource, mustBeMeant } from "./keys.ts";
 export { announce, listen, listenForHealth, listenToServe } from "./listening.ts";
+export { maskAddresses } from "./log_addresses.ts";
 export { freeSpace, openDoor, readToken, wantsDoor } from "./operators.ts";
 export { openParts, openSessions, serveOptions, type Sessions } from "./parts.ts";
 export { RunningSettings } from "./running_settings.ts";

@@ -9,6 +9,7 @@ import {
   KeySource,
   listenForHealth,
   listenToServe,
+  maskAddresses,
   mustBeMeant,
   openDoor,
   openParts,
@@ -62,7 +63,7 @@ async function runServe(args: ParsedArgs, output: Output): Promise<number> {
   const load = async () => (await loadConfig(serveLoadOptions(args))).config;
   const { config, notes } = await loadConfig(serveLoadOptions(args));
   const { level, format } = config.logging;
-  const sink = logSink(output.err, format);
+  const sink = maskAddresses(logSink(output.err, format), config.logging.addresses);
   const threshold = { level };
   const log = createLogger(sink, threshold);
   for (const note of notes) log.info("config.note", { note });

@@ -407,6 +407,12 @@ export const TABLE = {
         default: "text",
         about: "Log lines as text for people, or json: one object a line",
       },
+      addresses: {
+        words: ["full", "hash", "off"],
+        default: "full",
+        about: "Client addresses in the log: as they are, as a hash, or not at all",
+        more: ["An address has the same hash until the server is started again"],
+      },
     },
   },
 } as const;

@@ -5,7 +5,7 @@ import { DEFAULT_MAX_REQUEST_SIZE, type TransferRequest } from "../protocol/mod.
 import { checkDigest, type FileStorage, type PutSpec, type StoredFile } from "../storage/mod.ts";
 import { statelessTerms } from "./connect.ts";
 import { inBackground, specOf, storedBefore, storedReply } from "./storing.ts";
-import { tellFile, type Telling } from "./tell.ts";
+import { senderOf, tellFile, type Telling } from "./tell.ts";
 import type { ConnectionContext, Payload, Reply, Request, RequestHandler } from "./types.ts";
 
 /** Terms of stateless mode.
@@ -119,7 +119,8 @@ export class StatelessHandler implements RequestHandler {
       const { events, onStored } = this.#parts;
       if (onStored || file.replayed || events.wants("transfer.stored")) {
         const ms = Math.round(performance.now() - begun);
-        tellFile(this.#parts, file, spec, { connection, path: file.path, ms });
+        const facts = { connection, path: file.path, ms };
+        tellFile(this.#parts, file, spec, { ...facts, ...senderOf(context, spec) });
       }
       return { body: storedReply(file, this.#parts.storage.durability, data.uploadId) };
     };
@@ -174,7 +175,7 @@ export class V1Handler implements RequestHandler {
     const spec = { mimeType, reserve: size, clientAddress: context.clientAddress };
     const file = await storeWhole(this.#parts, spec, request.payload, context);
     const facts = { connection: context.connectionId, path: file.path, version: 1 } as const;
-    tellFile(this.#parts, file, spec, facts);
+    tellFile(this.#parts, file, spec, { ...facts, ...senderOf(context, spec) });
     return { body: storedReply(file, this.#parts.storage.durability) };
   }
 }

@@ -79,7 +79,7 @@ export class Connection implements ConnectionContext, Placed {
     });
     this.#output = new Output(conn);
     this.#answers = new Answers({
-      ...{ connection: id, output: this.#output, credentials: this.#credentials },
+      ...{ connection: id, address, output: this.#output, credentials: this.#credentials },
       ...{ v1Ack: settings.v1Ack, log: this.log, events: settings.events },
     });
     this.#reader = new Reader(conn, this.#output, settings.workload);

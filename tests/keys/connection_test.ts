@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { connect } from "../../src/client/mod.ts";
 import type { Stored } from "../../src/handler/mod.ts";
-import { formatKey, type Grant, type KeyLine, Keyring, newKey } from "../../src/keys/mod.ts";
+import { formatKey, type Grant, newKey } from "../../src/keys/mod.ts";
 import { rejectsWith } from "../helpers/errors.ts";
 import { InProcess } from "../helpers/in_process.ts";
 import { randomBytes } from "../helpers/random.ts";
