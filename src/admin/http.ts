@@ -169,6 +169,7 @@ export class HttpServer implements AsyncDisposable {
   ): Promise<void> {
     const isStream = typeof body === "object" && !(body instanceof Uint8Array);
     if (isStream && this.#streams.size >= this.#limits.maxStreams) {
+      void body[Symbol.asyncIterator]().return?.();
       const busy = new HttpFault(503, "too many are listening already");
       return await this.#send(conn, busy.answer(), bare);
     }
@@ -179,7 +180,9 @@ export class HttpServer implements AsyncDisposable {
       // A kept connection would take a handle for nothing.
       "connection: close",
       ...Object.entries(headers ?? {}).map(([name, value]) => `${name}: ${value}`),
-      ...isStream ? [] : [`content-length: ${(bytes as Uint8Array | undefined)?.length ?? 0}`],
+      ...isStream || headers?.["content-length"] !== undefined
+        ? []
+        : [`content-length: ${(bytes as Uint8Array | undefined)?.length ?? 0}`],
     ];
     const head = new TextEncoder().encode(`${lines.join("\r\n")}\r\n\r\n`);
     await write(conn, head);

@@ -7,9 +7,18 @@
 export { Certificate } from "./certificate.ts";
 export { keepServing } from "./guard.ts";
 export { keyringOf, KeySource, mustBeMeant } from "./keys.ts";
+export { liveKeys } from "./live_keys.ts";
 export { announce, listen, listenForHealth, listenToServe } from "./listening.ts";
 export { maskAddresses } from "./log_addresses.ts";
 export { freeSpace, openDoor, readToken, wantsDoor } from "./operators.ts";
-export { openParts, openSessions, serveOptions, type Sessions } from "./parts.ts";
 export { RunningSettings } from "./running_settings.ts";
+export { keepPolicy } from "./keeping.ts";
+export {
+  openBeside,
+  openParts,
+  openSessions,
+  serveOptions,
+  type Sessions,
+  stateFolder,
+} from "./parts.ts";
 export { serveWorkers, workerCount } from "./workers/parent.ts";

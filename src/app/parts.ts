@@ -21,6 +21,7 @@ import {
   SqliteSessionStore,
 } from "../store/mod.ts";
 import { connectRedis } from "../redis/mod.ts";
+import { keepFiles, keepPolicy } from "./keeping.ts";
 import { openLedger } from "./keys.ts";
 
 /** The store and the storage of a server with sessions, for a command that works beside the server. */
@@ -40,6 +41,7 @@ const ms = (seconds: number): number => seconds * 1000;
  * @param keys The users, where there are any.
  * @param budgetLedger Given where other servers of this process share the folder and its budget.
  * @param tls The certificate, where there is TLS.
+ * @param isFirst Whether this server does what one of several on the folder does for all.
  */
 export async function openParts(
   config: Config,
@@ -48,11 +50,14 @@ export async function openParts(
   keys?: Keyring,
   budgetLedger?: BudgetLedger,
   tls?: KeyPair,
+  isFirst = true,
 ): Promise<AsyncDisposable & { readonly options: ServeOptions }> {
   const { budget } = config.storage;
   await using opened = new AsyncDisposableStack();
   const settings = omitUndefined({ budget, budgetLedger });
   const { storage, store, redis } = opened.use(await openStorageAndStore(config, log, settings));
+  const policy = keepPolicy(config);
+  if (policy !== undefined && isFirst) opened.use(keepFiles(storage, policy, events, log));
   const security = keys === undefined ? undefined : {
     keys,
     ledger: opened.use(await openLedger(config, redis ?? await redisOf(config, opened, log))),
@@ -65,6 +70,24 @@ export async function openParts(
     ...{ ...secure, storage, log, events },
   };
   return Object.assign(opened.move(), { options });
+}
+
+/**
+ * Opens the storage of a server that may be running, and its store if others than the server may see it.
+ *
+ * @returns `orphans` is false where only the server knows which partial files are in use.
+ */
+export async function openBeside(
+  config: Config,
+  log: Logger,
+): Promise<
+  & AsyncDisposable
+  & { storage: DiskStorage; store: SessionStore | undefined; orphans: boolean }
+> {
+  const { server, stateful } = config;
+  const hidden = server.mode !== "stateless" && stateful.persistence === "memory";
+  const asked = hidden ? { ...config, server: { ...server, mode: "stateless" as const } } : config;
+  return Object.assign(await openStorageAndStore(asked, log), { orphans: !hidden });
 }
 
 /** The Redis of a server that has no session store in it: its users are counted there all the same. */
@@ -101,7 +124,10 @@ export async function openStorageAndStore(
 ): Promise<AsyncDisposable & Opened> {
   await using opened = new AsyncDisposableStack();
   const { path, naming, durability } = config.storage;
-  const storage = opened.use(await DiskStorage.open(path, { naming, durability, log, ...options }));
+  const state = stateFolder(config);
+  const storage = opened.use(
+    await DiskStorage.open(path, { naming, durability, state, log, ...options }),
+  );
   const sessions = config.server.mode !== "stateless";
   const { store, redis } = sessions ? await openStore(config, opened, log) : {};
   return Object.assign(opened.move(), { storage, store, redis });
@@ -114,14 +140,20 @@ interface Opened {
   readonly redis: RedisClient | undefined;
 }
 
+/** The folder of what the server keeps for itself: the manifest, the index, partial files, sessions. */
+export function stateFolder({ storage: { path, state } }: Config): string {
+  return state === "off" ? path : state;
+}
+
 /** Names of the storage, in whose folder the database is: its list and its files. */
-const RESERVED = /^(commits\.jsonl|users\.db.*|(received|file)_.*|session_[0-9a-f-]{36})$/i;
+const RESERVED = /^(commits\.jsonl.*|users\.db.*|(received|file)_.*|session_[0-9a-f-]{36})$/i;
 
 async function openStore(
-  { stateful, storage }: Config,
+  config: Config,
   opened: AsyncDisposableStack,
   log: Logger,
 ): Promise<{ readonly store: SessionStore; readonly redis?: RedisClient }> {
+  const { stateful, storage } = config;
   switch (stateful.persistence) {
     case "memory":
       return { store: opened.use(new MemorySessionStore()) };
@@ -135,7 +167,7 @@ async function openStore(
       }
       return {
         store: opened.use(
-          await SqliteSessionStore.open(`${storage.path}/${stateful.sqlite_file}`, {
+          await SqliteSessionStore.open(`${stateFolder(config)}/${stateful.sqlite_file}`, {
             flush: storage.durability === "durable",
             log,
           }),

@@ -9,6 +9,7 @@ import {
   KeySource,
   listenForHealth,
   listenToServe,
+  liveKeys,
   maskAddresses,
   mustBeMeant,
   openDoor,
@@ -126,6 +127,7 @@ async function runServe(args: ParsedArgs, output: Output): Promise<number> {
       used: () => tally.usage?.().used ?? 0,
       free: await freeSpace(config.storage.path, log),
       certificateUntil: certificate && certificateUntil,
+      keys: keys && liveKeys(keys, options.security?.ledger),
       drain: () => void server.shutdown(),
     };
     doors.use(await openDoor(config, token, plant, events));

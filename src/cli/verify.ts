@@ -9,7 +9,7 @@ import { cannot, localError, mustRead } from "./local.ts";
 
 /** What each verdict but `ok` means; a `bad` one says that an acknowledged file is lost or changed. */
 const VERDICTS: Readonly<Record<Exclude<VerifyVerdict, "ok">, { text: string; bad: boolean }>> = {
-  missing: { text: "listed, and not there", bad: true },
+  missing: { text: "gone, and nobody removed it", bad: true },
   changed: { text: "not the bytes that were stored", bad: true },
   malformed: { text: "no entry of a manifest", bad: true },
   torn: { text: "the manifest ends inside a line: a write was cut short", bad: false },
@@ -29,29 +29,32 @@ function describe({ verdict, path, line }: VerifyFinding): string {
 const isBad = ({ verdict }: VerifyFinding): boolean => verdict !== "ok" && VERDICTS[verdict].bad;
 
 /** @throws {FxferError} `local_io` if the folder cannot be verified. */
-async function checkFolder(folder: string): Promise<void> {
+async function checkFolder(folder: string, state: string): Promise<void> {
   const action = `verify ${folder}`;
   await mustRead(folder, action);
+  await mustRead(state, action);
   const missing = (cause: unknown) =>
     cause instanceof Deno.errors.NotFound ? "there is no such folder" : undefined;
   const info = await Deno.stat(folder).catch(cannot(action, missing));
   if (!info.isDirectory) throw localError(action, undefined, "it is no folder");
   // Without a manifest nothing is known of the files, so "all well" would be wrong.
-  await Deno.lstat(`${folder}/${MANIFEST}`).catch(cannot(action, () => `it has no ${MANIFEST}`));
+  const absent = () => `${state === folder ? "it" : state} has no ${MANIFEST}`;
+  await Deno.lstat(`${state}/${MANIFEST}`).catch(cannot(action, absent));
 }
 
 async function verify(args: ParsedArgs, { out, err }: Output): Promise<number> {
   const folder = args.operands[0]!;
   const json = args.has("json");
   const quiet = args.has("quiet");
-  await checkFolder(folder);
+  const state = args.text("state") ?? folder;
+  await checkFolder(folder, state);
 
   const counts = { ok: 0, missing: 0, changed: 0, malformed: 0, torn: 0, extra: 0, partial: 0 };
   let bytes = 0;
   let bad = 0;
   const progress = err.redraws && !quiet ? new ProgressLine(err, { label: folder }) : undefined;
   try {
-    for await (const finding of verifyFolder(folder)) {
+    for await (const finding of verifyFolder(folder, state === folder ? {} : { state })) {
       counts[finding.verdict]++;
       if (finding.verdict === "ok") bytes += finding.size ?? 0;
       if (isBad(finding)) bad++;
@@ -84,11 +87,13 @@ export const verifyCommand: Command = {
     operands: { name: "DIR", min: 1, max: 1 },
     options: {
       json: { help: "Write one JSON object for each finding, then a summary" },
+      state: { value: "DIR", help: "Where the manifest is, if the server has storage.state set" },
       quiet: { short: "q", help: "Show only what is wrong" },
     },
     details: [
       "Exit code 0: every file that the manifest lists is as it was stored; 5: some are missing or " +
-      "changed, or some lines of the manifest cannot be read. Files that are not listed, and the " +
+      "changed, or some lines of the manifest cannot be read. A file that was removed through the " +
+      "server, and whose line says so, is not missing. Files that are not listed, and the " +
       "beginnings of unfinished files, are shown and do no harm.",
     ],
   },

@@ -231,6 +231,16 @@ export const TABLE = {
         default: "./storage",
         about: "Folder for received files; nothing is written outside it",
       },
+      state: {
+        words: ["off"],
+        text: "folder",
+        default: "off",
+        about: "Folder for the manifest, index, partial files and sessions; off keeps them in path",
+        more: [
+          "With it, path has received files and nothing else",
+          "It should be on the same file system, else partial files stay in path",
+        ],
+      },
       naming: {
         words: ["session_aware", "simple"],
         default: "session_aware",
@@ -249,6 +259,17 @@ export const TABLE = {
         bytes: [0],
         default: 0,
         about: "Bytes storage may hold in all; 0 for no limit",
+      },
+      keep: {
+        words: ["off"],
+        seconds: [1, 3_200_000_000],
+        default: "off",
+        about: "Files stored longer ago than this are removed, for example after 30d",
+      },
+      keep_bytes: {
+        bytes: [0],
+        default: 0,
+        about: "While all files take more bytes, the oldest one is removed; 0 for no limit",
       },
     },
   },

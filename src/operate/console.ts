@@ -7,8 +7,10 @@
 import type { HttpAnswer } from "../admin/mod.ts";
 import api from "./console/api.js" with { type: "text" };
 import events from "./console/events.js" with { type: "text" };
+import files from "./console/files.js" with { type: "text" };
 import format from "./console/format.js" with { type: "text" };
 import index from "./console/index.html" with { type: "text" };
+import keys from "./console/keys.js" with { type: "text" };
 import machine from "./console/machine.js" with { type: "text" };
 import main from "./console/main.js" with { type: "text" };
 import overview from "./console/overview.js" with { type: "text" };
@@ -28,7 +30,21 @@ const file = (type: string, body: unknown): HttpAnswer => ({
 });
 
 const SCRIPTS: Readonly<Record<string, unknown>> = {
-  ...{ api, events, format, machine, main, overview, parts, preact, session, sessions, settings },
+  ...{
+    api,
+    events,
+    files,
+    format,
+    keys,
+    machine,
+    main,
+    overview,
+    parts,
+    preact,
+    session,
+    sessions,
+    settings,
+  },
   uplot,
 };
 

@@ -31,7 +31,7 @@
 export { Door, type DoorOptions } from "./door.ts";
 export { METRICS } from "./metrics.ts";
 export { describeRoutes } from "./openapi.ts";
-export type { LiveSettings, Plant } from "./plant.ts";
+export type { KeyView, LiveKeys, LiveSettings, Plant } from "./plant.ts";
 export type { Route } from "./route.ts";
 export { ROUTES } from "./routes.ts";
 export { type Sample, Tally } from "./tally.ts";

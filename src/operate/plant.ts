@@ -20,6 +20,28 @@ export interface LiveSettings {
   patch(changes: Readonly<Record<string, unknown>>): Promise<readonly string[]>;
 }
 
+/** A user, without the secret of the key. */
+export interface KeyView {
+  readonly name: string;
+  readonly can: readonly string[];
+  /** Bytes the user may store in all; null for no limit. */
+  readonly quota_bytes: number | null;
+  /** Files the user may store in all; null for no limit. */
+  readonly quota_files: number | null;
+  /** When the key ends; null for never. */
+  readonly until: string | null;
+  /** Bytes and files that count now; null where this process does not count them. */
+  readonly used_bytes: number | null;
+  readonly used_files: number | null;
+}
+
+/** The users' keys of a running server. */
+export interface LiveKeys {
+  list(): Promise<readonly KeyView[]>;
+  /** Takes a key away until the next start; false if there is no such user. */
+  revoke(name: string): boolean;
+}
+
 /** One server, or several workers that are one server, as the door sees it. */
 export interface Plant {
   /** The version of the program. */
@@ -41,6 +63,8 @@ export interface Plant {
   readonly used?: (() => number) | undefined;
   /** Bytes free on the disk of the storage; absent where the process may not ask. */
   readonly free?: (() => number) | undefined;
+  /** The users' keys; absent where there are none. */
+  readonly keys?: LiveKeys | undefined;
   /** When the TLS certificate ends, in milliseconds since the epoch; absent without TLS. */
   readonly certificateUntil?: (() => number) | undefined;
   /** Begins a graceful stop (S-DRN-1). */

@@ -99,6 +99,17 @@ export function numberIn(
   throw new HttpFault(400, `${name} must be ${min} to ${max}`);
 }
 
+/** How many a page has. */
+export const LIMIT: Parameter = {
+  about: "How many at most",
+  schema: { type: "integer", minimum: 1, maximum: 1000, default: 100 },
+};
+/** Where a page begins. */
+export const AFTER: Parameter = {
+  about: "What `next` of the page before said",
+  schema: { type: "string" },
+};
+
 /** The refusal that an error of the server's parts becomes. */
 export function faultOf(error: unknown): HttpFault | undefined {
   if (error instanceof HttpFault) return error;
@@ -115,4 +126,5 @@ const STATUSES: Readonly<Partial<Record<FxferError["code"], number>>> = {
   store_unavailable: 503,
   storage_full: 503,
   config_invalid: 422,
+  invalid_field: 400,
 };

@@ -10,17 +10,9 @@
 import { HttpFault } from "../admin/mod.ts";
 import { settingOf, SETTINGS } from "../config/mod.ts";
 import { revokeSession } from "../handler/mod.ts";
-import { json, numberIn, objectOf, type Parameter, type Route, storeOf } from "./route.ts";
+import { AFTER, json, LIMIT, numberIn, objectOf, type Route, storeOf } from "./route.ts";
+import { STORED_ROUTES } from "./stored_routes.ts";
 import { detailsOf, findSession, listSessions, SHOWN } from "./sessions.ts";
-
-const LIMIT: Parameter = {
-  about: "How many at most",
-  schema: { type: "integer", minimum: 1, maximum: 1000, default: 100 },
-};
-const AFTER: Parameter = {
-  about: "What `next` of the page before said",
-  schema: { type: "string" },
-};
 
 export const ROUTES: readonly Route[] = [
   {
@@ -186,4 +178,5 @@ export const ROUTES: readonly Route[] = [
       };
     },
   },
+  ...STORED_ROUTES,
 ];

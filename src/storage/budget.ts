@@ -18,7 +18,7 @@ export interface BudgetLedger {
   reserve(bytes: number, limit: number): boolean;
   /** Gives a promise back. */
   release(bytes: number): void;
-  /** Counts a file that was stored. */
+  /** Counts a file that was stored; less than 0 for one that was removed. */
   add(bytes: number): void;
 }
 
@@ -107,9 +107,14 @@ export class Budget {
     this.#ledger?.begin(stored);
   }
 
-  /** Counts a file that was stored. */
+  /** Counts a file that was stored; less than 0 for one that was removed. */
   add(bytes: number): void {
     this.#used += bytes;
     this.#ledger?.add(bytes);
+  }
+
+  /** What all files take by the list of them, which other processes add to. A shared sum has their files already. */
+  counted(bytes: number): void {
+    if (this.#ledger === undefined) this.#used = bytes;
   }
 }

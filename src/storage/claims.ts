@@ -19,12 +19,13 @@ import { hashName } from "./hash_table.ts";
 import { storageFull, unlessAbsent } from "./io_errors.ts";
 import { tryLock } from "./locks.ts";
 import {
+  contentOf,
   encodeLine,
-  entryOf,
   LF,
   type ManifestEntry,
   readEntryAt,
   readLines,
+  type Removal,
 } from "./manifest_lines.ts";
 import type { RandomHex } from "./naming.ts";
 
@@ -73,11 +74,12 @@ export class Claim {
     throw storageFull("Cannot claim final name", "no room left");
   }
 
-  /** The line that was written last; undefined if there is none, or only half of it. */
-  read(): ManifestEntry | undefined {
-    let last: ManifestEntry | undefined;
+  /** The line that was written last, and what it says; undefined if there is none, or only half of it. */
+  read(): { content: ManifestEntry | Removal; line: string } | undefined {
+    let last: { content: ManifestEntry | Removal; line: string } | undefined;
     for (const line of readLines(this.#file, 0, this.#isShared ? 1 : Infinity)) {
-      last = entryOf(line) ?? last;
+      const content = contentOf(line);
+      if (content !== undefined) last = { content, line: line.text! };
     }
     return last;
   }

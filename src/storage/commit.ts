@@ -129,8 +129,7 @@ export function append(parts: DiskParts, file: WholeFile, line: string): void {
 
 /** Remembers the upload id of a file that this process has listed, and returns what its sender is told. */
 export function remember(parts: DiskParts, file: WholeFile): StoredFile {
-  const { spec: { mimeType, uploadId }, finalPath: path, size, sha256, listed } = file;
-  const stored: StoredFile = { path, size, sha256, mimeType, replayed: false };
-  if (listed !== undefined) parts.index.add(uploadId, stored, listed);
-  return stored;
+  const { spec: { mimeType }, finalPath: path, size, sha256, listed } = file;
+  if (listed !== undefined) parts.index.add(file, listed);
+  return { path, size, sha256, mimeType, replayed: false };
 }

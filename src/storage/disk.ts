@@ -1,5 +1,7 @@
 /** The file storage on a disk: holds the parts together and hands each call to the file that does it. @module */
+import type { Catalogue } from "./catalogue.ts";
 import { checkDigest } from "./digest.ts";
+import { diskCatalogue } from "./disk_catalogue.ts";
 import {
   creation,
   type DiskParts,
@@ -7,7 +9,9 @@ import {
   type ReadingParts,
   removeQuietly,
 } from "./disk_parts.ts";
+import { FxferError } from "../errors.ts";
 import { asStorageError } from "./io_errors.ts";
+import { type KeepPolicy, type OutdatedFile, outdatedFiles } from "./keeping.ts";
 import { tryLock } from "./locks.ts";
 import { temporaryName } from "./naming.ts";
 import { closeParts, type DiskStorageOptions, openParts } from "./open.ts";
@@ -69,23 +73,29 @@ export class DiskStorage implements FileStorage {
   /**
    * Removes partial files that no session names, and session folders that are empty; present in tier RW.
    * Only files untouched for `olderThanMs` milliseconds are removed (default 10 minutes), because another
-   * process on the folder may be receiving younger ones. Returns how many partial files were removed.
+   * process on the folder may be receiving younger ones. Returns how many partial files were removed, or,
+   * with `onlyCount`, how many would be.
    */
   readonly sweep?: (
     isLive: (temporaryPath: string) => boolean,
     olderThanMs?: number,
+    onlyCount?: boolean,
   ) => Promise<number>;
+
+  /** Lists, finds, opens and removes stored files; in tier W those of this process, which it cannot open. */
+  readonly catalogue: Catalogue;
 
   private constructor(parts: DiskParts) {
     this.#parts = parts;
+    this.catalogue = diskCatalogue(parts);
     this.find = (uploadId) => parts.index.get(uploadId);
     const { reading } = parts;
     if (reading === undefined) return;
     this.partials = partialFiles(parts);
     this.recover = (sealed, spec) => recoverSealed(parts, reading, sealed, spec);
     this.refresh = () => refresh(parts, reading);
-    this.sweep = (isLive, olderThanMs = SWEEP_OLDER_THAN_MS) =>
-      sweepOrphans(parts, reading, isLive, olderThanMs);
+    this.sweep = (isLive, olderThanMs = SWEEP_OLDER_THAN_MS, onlyCount) =>
+      sweepOrphans(parts, reading, isLive, olderThanMs, onlyCount);
   }
 
   /**
@@ -180,6 +190,21 @@ export class DiskStorage implements FileStorage {
     }
   }
 
+  /**
+   * The files that a policy wants to go, the oldest one first. Nothing is removed here: the caller removes
+   * each before it asks for the next one, or only shows them.
+   *
+   * @throws {FxferError} `config_invalid` in tier W, which cannot know the files of earlier processes.
+   */
+  outdated(policy: KeepPolicy): AsyncIterable<OutdatedFile> {
+    const { reading } = this.#parts;
+    if (reading !== undefined) return outdatedFiles(this.#parts, reading, policy);
+    throw new FxferError(
+      "config_invalid",
+      "Cannot remove old files: that takes permission to read, run with --allow-read=<storage folder>",
+    );
+  }
+
   /** Makes, fills and removes a small file. If the folder is missing, it is made again. */
   // deno-lint-ignore require-await -- short system calls, failures are rejections
   async check(): Promise<void> {
@@ -203,7 +228,7 @@ export class DiskStorage implements FileStorage {
     if (!this.#open) return;
     this.#open = false;
     for (const upload of [...this.#parts.open.values()]) await upload.release();
-    closeParts(this.#parts);
+    await closeParts(this.#parts);
   }
 }
 

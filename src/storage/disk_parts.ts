@@ -47,6 +47,8 @@ export interface DiskParts {
   readonly randomHex: RandomHex;
   /** The uploads that hold an open file, by temporary path. */
   readonly open: Map<string, Upload>;
+  /** How many are reading a stored file at this moment, by its path. */
+  readonly readers: Map<string, number>;
 }
 
 /** Chooses the temporary and the final name of a new file; in tier W they are the same. */

@@ -13,10 +13,19 @@ import type { Tier } from "./types.ts";
 /** How many session folders are remembered as made. Making a forgotten one again is harmless. */
 const MAX_REMEMBERED = 10_000;
 
+/** The names of what the storage keeps for itself, besides partial files. */
+const OWN = /^(?:\.claims|\.index|commits\.jsonl)/;
+
+const withoutSlashes = (folder: string): string => folder.replace(/(?<=.)[/\\]+$/, "");
+
 /** The folder of one {@linkcode DiskStorage}. */
 export class StorageFolder {
   readonly root: string;
+  /** Where the storage keeps what is its own; the same as `root` unless it has a folder for that. */
+  readonly state: string;
   readonly tier: Tier;
+  /** Whether partial files are in `state`: only where a rename from there to `root` is possible. */
+  #incomingInState = true;
   readonly #made = new Set<string>();
   readonly #exists: (path: string) => boolean;
   /** Called after somebody removed a folder and it was made again. */
@@ -25,16 +34,27 @@ export class StorageFolder {
   /**
    * @param folder As the permission names it; trailing slashes are dropped.
    * @param exists `existsSync` of node:fs. It takes 5 µs for an absent name; lstat, which throws, 25.
+   * @param state Where the storage keeps its own files, if not in `folder`.
    */
-  constructor(folder: string, tier: Tier, exists: (path: string) => boolean) {
+  constructor(
+    folder: string,
+    tier: Tier,
+    exists: (path: string) => boolean,
+    state: string = folder,
+  ) {
     this.#exists = exists;
-    this.root = folder.replace(/(?<=.)[/\\]+$/, "");
+    this.root = withoutSlashes(folder);
+    this.state = withoutSlashes(state);
     this.tier = tier;
   }
 
   /** A path of the storage as a path for the operating system. */
   at(path: string): string {
-    return `${this.root}/${path}`;
+    return `${this.state !== this.root && this.#isOwn(path) ? this.state : this.root}/${path}`;
+  }
+
+  #isOwn(path: string): boolean {
+    return path.startsWith(INCOMING) ? this.#incomingInState : OWN.test(path);
   }
 
   /**
@@ -44,6 +64,11 @@ export class StorageFolder {
   make(): void {
     this.#made.clear();
     Deno.mkdirSync(this.root, { recursive: true, mode: 0o750 });
+    if (this.state !== this.root) {
+      Deno.mkdirSync(this.state, { recursive: true, mode: 0o750 });
+      this.#incomingInState = this.tier === "RW" &&
+        Deno.statSync(this.state).dev === Deno.statSync(this.root).dev;
+    }
     if (this.tier === "RW") this.#makeFolder(INCOMING);
   }
 
@@ -54,6 +79,11 @@ export class StorageFolder {
     this.#makeFolder(folder);
     if (this.#made.size >= MAX_REMEMBERED) this.#made.clear();
     this.#made.add(folder);
+  }
+
+  /** Whether partial files are kept beside the whole ones although the storage has a folder for its own files. */
+  get isSplit(): boolean {
+    return this.state !== this.root && !this.#incomingInState;
   }
 
   #makeFolder(folder: string): void {
@@ -81,6 +111,19 @@ export class StorageFolder {
     } catch (error) {
       if (!isTaken(error)) throw error; // another process made the folder meanwhile
     }
+  }
+
+  /** Tier W: removes a link that somebody has planted in place of a folder on the way to a file. */
+  removeLinksTo(path: string): void {
+    const folder = folderOf(path);
+    if (folder === undefined) return;
+    this.removeLinksTo(folder);
+    try {
+      Deno.removeSync(this.at(folder)); // a folder with a file in it stays
+    } catch {
+      // It is a folder, or it is gone.
+    }
+    this.#made.delete(folder);
   }
 
   #mustBeFolder(path: string): void {

@@ -24,6 +24,12 @@ export function hashName(text: string): string {
   return high.toString(16).padStart(8, "0") + low.toString(16).padStart(8, "0");
 }
 
+/** 52 bits of the hash of a text, as a number. */
+export function hashNumber(text: string): number {
+  hash(text);
+  return (high & 0xfffff) * 0x1_0000_0000 + low;
+}
+
 /**
  * Keeps a number for each text, by the text's 64-bit hash. The text itself is not kept: whoever reads a
  * number back must see for itself that it stands for the text.

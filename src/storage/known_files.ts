@@ -1,99 +1,173 @@
 /**
- * What this process learns from the manifest about stored files (tier RW: it must read): at the start
- * everything, later on the lines that other processes have added.
+ * What this process knows from the manifest about stored files (tier RW: it must read). The index has all
+ * lines up to some position, and a table in memory the upload ids of the lines after it. So to store a file
+ * changes the table only; the lines go into the index later, many at once.
  *
  * @module
  */
+import { FxferError } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import type { StorageFolder } from "./folder.ts";
-import { HashTable } from "./hash_table.ts";
-import {
-  entryOf,
-  type ManifestEntry,
-  type RawLine,
-  readEntryAt,
-  readLines,
-} from "./manifest_lines.ts";
+import { type EachLine, follow, type Followed } from "./followed.ts";
+import type { IndexFile } from "./index_file.ts";
+import { INDEX } from "./index_place.ts";
+import { positionsOf } from "./index_lines.ts";
+import { BULK_BYTES, IndexWriter, SLICE_BYTES, START_SLICE_BYTES } from "./index_writer.ts";
+import { contentOf, readEntryAt, readLines } from "./manifest_lines.ts";
 import type { Position } from "./manifest.ts";
 import { isFinalPath } from "./naming.ts";
 import type { ReadableManifest } from "./readable_manifest.ts";
 import type { StoredFile } from "./types.ts";
-import type { UploadIndex } from "./upload_index.ts";
+import type { Stored, UploadIndex } from "./upload_index.ts";
 
-/** So much is read at once, in bytes: a few milliseconds, during which nobody is served. */
-const SLICE_BYTES = 256 * 1024;
+/** So many lines wait for the index at most, unless nothing was stored for {@linkcode QUIET_MS}. */
+const MAX_WAITING = 50_000;
 
-/** So much is read at once at the start, when there is nobody to be served. */
-const START_SLICE_BYTES = 16 * SLICE_BYTES;
+/** If no more wait at the end, they come into the index; else the next start reads them. */
+const MAX_AT_END = 2000;
 
-/** Is told each line, empty ones too, with what it stands for. */
-type EachLine = (line: RawLine, entry: ManifestEntry | undefined) => void;
+/** After so many milliseconds without a new line those that wait come into the index. */
+const QUIET_MS = 200;
 
-/** Where the lines of upload ids are in a manifest, which is open for reading. */
-interface Index {
-  readonly file: Deno.FsFile;
-  readonly positions: HashTable;
-  /** Up to here the lines are known. */
-  readTo: number;
-}
+/** So long after a list was asked for, in milliseconds, lines come into the index at once. */
+const LISTED_MS = 30_000;
 
 /** What the manifest says, kept up to date. */
 export class KnownFiles implements UploadIndex {
   readonly #manifest: ReadableManifest;
+  readonly #writer: IndexWriter;
+  readonly #exists: (path: string) => boolean;
+  readonly #log: Logger;
   readonly #flush: (() => Promise<void>) | undefined;
-  #index: Index;
-  /** Of the manifest that somebody has moved away: its ids still hold. */
-  #former: Index | undefined;
+  #here: Followed;
+  /** The manifest that somebody has moved away: its ids still hold. */
+  #former: Followed | undefined;
   #reading: Promise<void> | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #waiting = 0;
+  #waitingBefore = 0;
+  #listedAt = -Infinity;
+  #closed = false;
+  /** Called with the bytes of all listed files, when the index has every line of the manifest. */
+  counted: (bytes: number) => void = () => {};
 
   /**
    * @param flush Flushes the manifest. Given at level `durable`: there a line of another process is believed
    * only when it is flushed, because the answer to a repeated upload promises that (S-TRF-7).
    */
-  constructor(manifest: ReadableManifest, flush?: () => Promise<void>) {
+  constructor(
+    manifest: ReadableManifest,
+    folder: StorageFolder,
+    log: Logger,
+    flush?: () => Promise<void>,
+  ) {
     this.#manifest = manifest;
+    this.#writer = new IndexWriter(folder.at(INDEX), log);
+    this.#exists = (path) => folder.kind(path) !== undefined;
+    this.#log = log;
     this.#flush = flush;
-    this.#index = this.#begin();
+    this.#here = follow(this.#manifest);
   }
 
-  #begin(): Index {
-    return { file: this.#manifest.file, positions: new HashTable(), readTo: 0 };
+  /** Opens the index, and reads what is new in the manifest. @param each Is told what is new. */
+  async start(each: EachLine): Promise<void> {
+    await this.#writer.open();
+    this.#writer.adopt(this.#here);
+    this.#waiting = 1;
+    await this.readAll(each);
   }
 
   get(uploadId: string): StoredFile | undefined {
-    for (const index of [this.#index, this.#former]) {
-      const position = index?.positions.get(uploadId);
-      const entry = position === undefined ? undefined : readEntryAt(index!.file, position);
-      if (entry?.uploadId !== uploadId || !isFinalPath(entry.path)) continue;
-      const { path, size, sha256, mimeType } = entry;
-      return { path, size, sha256, mimeType, replayed: false };
+    for (const followed of [this.#here, this.#former]) {
+      if (followed === undefined) continue;
+      for (const position of this.#positionsOf(uploadId, followed)) {
+        const entry = readEntryAt(followed.file, position);
+        if (entry?.uploadId !== uploadId || !isFinalPath(entry.path)) continue;
+        // A file that was removed counts as never sent: its sender wants it stored.
+        const removed = followed === this.#former
+          ? !this.#exists(entry.path)
+          : position < (followed.removed.get(entry.path) ?? -1);
+        if (removed) continue;
+        const { path, size, sha256, mimeType } = entry;
+        return { path, size, sha256, mimeType, replayed: false };
+      }
     }
     return undefined;
   }
 
-  add(uploadId: string | undefined, _file: StoredFile, [start, end]: Position): void {
-    const index = this.#index;
-    if (uploadId !== undefined) index.positions.set(uploadId, start);
+  *#positionsOf(uploadId: string, followed: Followed): Generator<number> {
+    for (const table of followed.tables) {
+      const position = table.get(uploadId);
+      if (position !== undefined) yield position;
+    }
+    if (followed.indexed === 0) return;
+    let positions: number[];
+    try {
+      const isFormer = followed !== this.#here;
+      positions = positionsOf(this.#writer.index, uploadId, followed, isFormer);
+    } catch (cause) {
+      this.#writer.damaged(cause, this.#here);
+      const text = "Cannot look upload id up: the index is built anew";
+      throw new FxferError("busy", text, { cause, fields: { retry_after_ms: 1000 } });
+    }
+    yield* positions;
+  }
+
+  add({ spec: { uploadId } }: Stored, [start, end]: Position): void {
+    const here = this.#here;
+    if (uploadId !== undefined) here.tables[0]!.set(uploadId, start);
+    this.#passed(start, end);
+  }
+
+  /** Remembers that a file was removed, whose line this process has written at that position. */
+  remove(path: string, [start, end]: Position): void {
+    this.#here.removed.set(path, start);
+    this.#passed(start, end);
+  }
+
+  #passed(start: number, end: number): void {
     // Otherwise lines of others come before, and will be read together with this one.
-    if (index.readTo === start) index.readTo = end;
+    if (this.#here.readTo === start) this.#here.readTo = end;
+    this.#waiting++;
+    this.#timer ??= setTimeout(() => this.#tick(), QUIET_MS);
   }
 
-  /**
-   * The manifest's path has led to another file.
-   *
-   * @param same Whether the folder is still the same one: then only the manifest was moved away, and the
-   * files of its lines are still there.
-   */
+  /** Brings lines into the index when it is quiet, when somebody lists files, or when many wait. */
+  #tick(): void {
+    this.#timer = undefined;
+    const quiet = this.#waiting === this.#waitingBefore;
+    this.#waitingBefore = this.#waiting;
+    const listed = performance.now() - this.#listedAt < LISTED_MS;
+    if (quiet || listed || this.#waiting > MAX_WAITING) {
+      this.write().catch((cause) => this.#log.warn("storage.index_behind", { cause }));
+    } else if (!this.#closed) {
+      this.#timer = setTimeout(() => this.#tick(), QUIET_MS);
+    }
+  }
+
+  /** The path of the manifest leads to another file. @param same Whether the folder is still the same one. */
   switch(same: boolean): void {
-    this.close();
-    this.#former = same ? this.#index : undefined;
-    if (!same) this.#index.file.close();
-    this.#index = this.#begin();
+    this.#former?.file.close();
+    this.#former = same ? this.#here : undefined;
+    if (!same) this.#here.file.close();
+    this.#here = follow(this.#manifest);
+    if (!this.#writer.isWriting) this.#writer.adopt(this.#here);
   }
 
-  /** Closes the manifest that was moved away. */
+  /** Ends what is under way; no line comes into the index after it. */
+  async settle(): Promise<void> {
+    clearTimeout(this.#timer);
+    if (this.#waiting > 0 && this.#waiting <= MAX_AT_END) await this.write().catch(() => {});
+    this.#closed = true;
+    await this.#writer.settled();
+    await this.#reading?.catch(() => {});
+    clearTimeout(this.#timer);
+  }
+
+  /** Closes the index, and the manifest that was moved away. */
   close(): void {
     this.#former?.file.close();
+    this.#writer.close();
   }
 
   /**
@@ -103,7 +177,7 @@ export class KnownFiles implements UploadIndex {
   refresh(): Promise<void> | undefined {
     if (this.#reading === undefined) {
       const size = this.#manifest.follow(true);
-      const unread = size - this.#index.readTo;
+      const unread = size - this.#here.readTo;
       if (unread === 0) return undefined;
       if (this.#flush === undefined && unread > 0 && unread <= SLICE_BYTES) {
         this.#learn(size);
@@ -124,59 +198,100 @@ export class KnownFiles implements UploadIndex {
   async readAll(each?: EachLine): Promise<void> {
     const size = this.#manifest.follow();
     // Somebody has cut the file in place: what was learned of it stands elsewhere now, or nowhere.
-    if (size < this.#index.readTo) this.#index = this.#begin();
+    if (size < this.#here.readTo) this.#here = follow(this.#manifest);
     await this.#flush?.();
-    const index = this.#index;
-    while (index === this.#index && index.readTo < size) {
+    const here = this.#here;
+    if (each !== undefined || size - here.readTo > BULK_BYTES) {
+      try {
+        await this.#writeTo(size, each);
+      } catch (cause) {
+        this.#log.warn("storage.index_behind", { cause });
+      }
+    }
+    while (here === this.#here && here.readTo < size && !this.#closed) {
       const slice = each === undefined ? SLICE_BYTES : START_SLICE_BYTES;
-      if (!this.#learn(Math.min(size, index.readTo + slice), each)) break;
+      if (!this.#learn(Math.min(size, here.readTo + slice), each)) break;
       await new Promise((resolve) => setTimeout(resolve, 0));
     }
   }
 
-  /** Returns false when it has come to half a line, which may still be being written. */
+  /** Returns false at the end, and before half a line, which may still be being written. */
   #learn(until: number, each?: EachLine): boolean {
-    const index = this.#index;
-    for (const line of readLines(index.file, index.readTo, until)) {
-      const entry = each || line.text?.includes('"upload_id"') ? entryOf(line) : undefined;
-      each?.(line, entry);
+    const here = this.#here;
+    const from = here.readTo;
+    for (const line of readLines(here.file, from, until)) {
+      const content = each || /"(upload_id|removed)"/.test(line.text ?? "")
+        ? contentOf(line)
+        : undefined;
+      each?.(line, content);
       if (line.torn) return false;
-      if (entry?.uploadId !== undefined) index.positions.set(entry.uploadId, line.start);
-      index.readTo = line.end;
+      if (content !== undefined && "removed" in content) {
+        here.removed.set(content.removed, line.start);
+      } else if (content?.uploadId !== undefined) {
+        here.tables[0]!.set(content.uploadId, line.start);
+      }
+      here.readTo = line.end;
+      this.#waiting++;
     }
-    return true;
+    if (this.#waiting > 0 && !this.#closed) {
+      this.#timer ??= setTimeout(() => this.#tick(), QUIET_MS);
+    }
+    return here.readTo > from;
   }
-}
 
-/**
- * Reads the whole manifest at the start: cuts off half a line at its end, warns of malformed lines,
- * remembers upload ids, and counts the bytes of the files for a budget.
- *
- * @returns The bytes of the listed files, each counted once; 0 unless they are counted.
- */
-export async function readKnownFiles(
-  { manifest, known }: { readonly manifest: ReadableManifest; readonly known: KnownFiles },
-  folder: StorageFolder,
-  log: Logger,
-  countBytes: boolean,
-): Promise<number> {
-  const counted = new HashTable();
-  let stored = 0;
-  let malformed = 0;
-  let line = 0;
-  await known.readAll(({ start, end, text, torn }, entry) => {
-    line++;
-    if (text === "") return;
-    if (torn) {
-      const what = manifest.cut(start, end) ? "storage.manifest_cut" : "storage.manifest_torn";
-      log.warn(what, { line, bytes: end - start });
-    } else if (entry === undefined || !isFinalPath(entry.path)) {
-      if (malformed++ === 0) log.warn("storage.manifest_malformed", { line });
-    } else if (countBytes && counted.get(entry.path) === undefined) {
-      counted.set(entry.path, start);
-      stored += folder.kind(entry.path)?.size ?? 0;
+  /** Sees to it that the index has all lines that are known, and returns it, for queries. */
+  async listed(): Promise<{ index: IndexFile; file: Deno.FsFile }> {
+    this.#listedAt = performance.now();
+    await this.refresh();
+    while (!this.#writer.isUpToDate(this.#here) && !this.#closed) await this.write();
+    return { index: this.#writer.index, file: this.#here.file };
+  }
+
+  /** Runs a query on the index; one that fails because the file is damaged is run again on a new one. */
+  async query<T>(run: (index: IndexFile, file: Deno.FsFile) => T): Promise<T> {
+    for (let tries = 0;; tries++) {
+      const { index, file } = await this.listed();
+      try {
+        return run(index, file);
+      } catch (cause) {
+        if (cause instanceof FxferError || tries > 0) throw cause;
+        await this.#writer.settled();
+        this.#writer.damaged(cause, this.#here);
+      }
     }
-  });
-  if (malformed > 1) log.warn("storage.manifest_malformed", { lines: malformed });
-  return stored;
+  }
+
+  /** Bytes of the listed files whose lines are in the index, and the position of the first line that is not. */
+  get indexed(): { bytes: number; to: number } {
+    const to = this.#here.indexed;
+    return { bytes: to > 0 ? this.#writer.index.state.bytes : 0, to };
+  }
+
+  /**
+   * Looks whether some listed files are there: those which somebody has removed by hand take no room.
+   *
+   * @param from Where the last call ended, 0 to begin. Returns where the next one begins, if there is one.
+   */
+  async lookForGone(from: number, most: number): Promise<number | undefined> {
+    const { file } = await this.listed();
+    const isGone = (path: string) => !this.#exists(path);
+    return await this.#writer.lookForGone(file, isGone, from, most);
+  }
+
+  /** Brings the lines that are known into the index. */
+  async write(): Promise<void> {
+    // One that is under way may have begun before the last line was known.
+    await this.#writer.settled();
+    if (!this.#closed) await this.#writeTo(this.#here.readTo);
+  }
+
+  async #writeTo(until: number, each?: EachLine): Promise<void> {
+    const waiting = this.#waiting;
+    const here = this.#here;
+    const isOver = () => this.#closed || here !== this.#here;
+    const at = await this.#writer.write(here, until, isOver, each);
+    if (at === undefined) return;
+    this.#waiting = this.#waitingBefore = Math.max(0, this.#waiting - waiting);
+    if (this.#manifest.follow() === at && !isOver()) this.counted(this.#writer.index.state.bytes);
+  }
 }

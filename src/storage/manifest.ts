@@ -20,12 +20,12 @@ export const MANIFEST = "commits.jsonl";
 /** Appends to the manifest. */
 export interface Manifest {
   /**
-   * Appends the line, given without its LF, of the file under a final path. When it returns, the line survives the
-   * end of the process.
+   * Appends a line, given without its LF. When it returns, the line survives the end of the process.
    *
+   * @param path Of the file that the line lists; absent for the line of a removal.
    * @returns Where the line begins and ends.
    */
-  append(line: string, path: string): Position;
+  append(line: string, path?: string): Position;
   /** Looks where the path of the manifest leads now, and throws if no line can be appended there. */
   check(): void;
   /** Flushes all lines written so far to the disk. */

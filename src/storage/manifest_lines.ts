@@ -2,6 +2,7 @@
 import { omitUndefined } from "../omit_undefined.ts";
 import { unlessAbsent } from "./io_errors.ts";
 import { isoTime } from "./naming.ts";
+import type { RemovedBy } from "./catalogue.ts";
 import type { FileSpec, StoredFile } from "./types.ts";
 
 /** What a line of the manifest says of one committed file. */
@@ -24,6 +25,34 @@ export function formatEntry(entry: ManifestEntry): string {
     sequence: entry.session?.sequence,
     upload_id: entry.uploadId,
     client: entry.clientAddress,
+    user: entry.user,
+    mtime_ms: entry.mtimeMs,
+    executable: entry.executable || undefined,
+  });
+}
+
+/** What a line of the manifest says of a file that was removed. */
+export interface Removal {
+  /** The path of the file. */
+  readonly removed: string;
+  /** When it was removed, in milliseconds since the epoch. */
+  readonly time: number;
+  /** What the line says of the file, its time being that of its commit; absent where the line says nothing. */
+  readonly file?: ManifestEntry;
+}
+
+/** The line of a removal, without its LF. */
+export function formatRemoval(file: ManifestEntry, time: number, by: RemovedBy): string {
+  const { path, time: stored, ...rest } = JSON.parse(formatEntry(file));
+  const { user, session, reason } = by;
+  const who = omitUndefined({ user, session: session?.id, sequence: session?.sequence, reason });
+  const known = Object.keys(who).length > 0;
+  return JSON.stringify({
+    removed: path,
+    time: isoTime(time),
+    stored,
+    ...rest,
+    ...(known && { by: who }),
   });
 }
 
@@ -31,6 +60,7 @@ export function formatEntry(entry: ManifestEntry): string {
 export const LF = 10;
 
 const encoder = new TextEncoder();
+const decoder = new TextDecoder();
 /** The line that is in the buffer, which a claim and the manifest write one after the other. */
 let encoded: string | undefined;
 let length = 0;
@@ -58,8 +88,10 @@ function encode(line: string): void {
   encoded = line;
 }
 
-/** The entry of a line; undefined if the line is malformed. Whoever uses the path must check it. */
-export function parseEntry(line: string): ManifestEntry | undefined {
+/**
+ * What a line says; undefined if the line is malformed. Whoever uses the path must check it.
+ */
+export function parseLine(line: string): ManifestEntry | Removal | undefined {
   let data: Record<string, unknown> | null;
   try {
     data = JSON.parse(line);
@@ -67,26 +99,48 @@ export function parseEntry(line: string): ManifestEntry | undefined {
     return undefined;
   }
   if (typeof data !== "object" || data === null) return undefined;
-  const { path, size, sha256, mime_type: mimeType, session: id, sequence } = data;
+  if (data.removed === undefined) return entryFrom(data);
+  const time = timeOf(data.time);
+  if (typeof data.removed !== "string" || time === undefined) return undefined;
+  const file = entryFrom({ ...data, path: data.removed, time: data.stored });
+  return omitUndefined({ removed: data.removed, time, file });
+}
+
+/** The entry of a line; undefined if the line is malformed, or that of a removal. */
+export function parseEntry(line: string): ManifestEntry | undefined {
+  const content = parseLine(line);
+  return content === undefined || "removed" in content ? undefined : content;
+}
+
+function entryFrom(data: Record<string, unknown>): ManifestEntry | undefined {
+  const { path, size, sha256, mime_type: mimeType, session: id, sequence, mtime_ms } = data;
   if (typeof path !== "string" || path === "") return undefined;
   if (typeof size !== "number" || !Number.isSafeInteger(size) || size < 0) return undefined;
   if (typeof sha256 !== "string" || !/^[0-9a-f]{64}$/.test(sha256)) return undefined;
-  if (typeof mimeType !== "string" || typeof data.time !== "string") return undefined;
-  const time = Date.parse(data.time);
-  if (Number.isNaN(time)) return undefined;
+  if (typeof mimeType !== "string") return undefined;
+  const time = timeOf(data.time);
+  if (time === undefined) return undefined;
   const optional = omitUndefined({
     name: textOf(data.name),
     session: typeof id === "string" && typeof sequence === "number" ? { id, sequence } : undefined,
     uploadId: textOf(data.upload_id),
     clientAddress: textOf(data.client),
+    user: textOf(data.user),
+    mtimeMs: Number.isSafeInteger(mtime_ms) ? mtime_ms as number : undefined,
+    executable: data.executable === true ? true : undefined,
   });
   return { path, size, sha256, mimeType, time, ...optional };
 }
 
+function timeOf(value: unknown): number | undefined {
+  const time = typeof value === "string" ? Date.parse(value) : NaN;
+  return Number.isNaN(time) ? undefined : time;
+}
+
 const textOf = (value: unknown) => typeof value === "string" ? value : undefined;
 
-/** A line has a name of at most 255 bytes and less than 512 others. A longer one is malformed. */
-export const MAX_LINE_BYTES = 16384;
+/** A name has at most 4,096 bytes, which JSON may write as up to 6 each. A longer line is malformed. */
+export const MAX_LINE_BYTES = 65536;
 
 const CHUNK_BYTES = 65536;
 
@@ -102,7 +156,12 @@ export interface RawLine {
   readonly torn: boolean;
 }
 
-/** The entry that a line stands for; undefined if the line is torn or malformed. */
+/** What a line says; undefined if the line is torn or malformed. */
+export function contentOf({ text, torn }: RawLine): ManifestEntry | Removal | undefined {
+  return torn || text === undefined ? undefined : parseLine(text);
+}
+
+/** The entry that a line stands for; undefined if the line is torn, malformed or that of a removal. */
 export function entryOf({ text, torn }: RawLine): ManifestEntry | undefined {
   return torn || text === undefined ? undefined : parseEntry(text);
 }
@@ -117,7 +176,6 @@ export function* readLines(
   from: number,
   until: number = Infinity,
 ): Generator<RawLine> {
-  const decoder = new TextDecoder();
   const chunk = new Uint8Array(CHUNK_BYTES);
   /** The beginning of a line whose end has not been read. Stays empty while a too long line is skipped. */
   let rest = new Uint8Array(0);
@@ -150,17 +208,34 @@ export function* readLines(
   }
 }
 
+/** Nearly every line fits. It is used again and again, because a page of a list reads many lines. */
+const oneLine = new Uint8Array(1024);
+
+/** What the line says that begins at a position; undefined if there is no whole one. */
+export function readLineAt(
+  file: Deno.FsFile,
+  position: number,
+): ManifestEntry | Removal | undefined {
+  file.seekSync(position, Deno.SeekMode.Start);
+  const count = file.readSync(oneLine) ?? 0;
+  const lf = oneLine.indexOf(LF);
+  if (lf >= 0 && lf < count) return parseLine(decoder.decode(oneLine.subarray(0, lf)));
+  for (const line of readLines(file, position, position + 1)) return contentOf(line);
+}
+
 /** The entry whose line begins at a position; undefined if there is no whole one. */
 export function readEntryAt(file: Deno.FsFile, position: number): ManifestEntry | undefined {
-  for (const line of readLines(file, position, position + 1)) return entryOf(line);
+  const content = readLineAt(file, position);
+  return content === undefined || "removed" in content ? undefined : content;
 }
 
 /** One line of a manifest that is read from its beginning. */
 export interface ManifestLine extends Pick<RawLine, "start" | "end" | "torn"> {
   /** Counted from 1. */
   readonly number: number;
-  /** Undefined if the line is malformed. */
+  /** Undefined if the line is that of a removal, or malformed. */
   readonly entry: ManifestEntry | undefined;
+  readonly removal: Removal | undefined;
 }
 
 /**
@@ -178,6 +253,13 @@ export async function* readManifest(path: string, from = 0): AsyncGenerator<Mani
   for (const line of readLines(file, from)) {
     number++;
     const { start, end, torn } = line;
-    if (line.text !== "") yield { number, start, end, torn, entry: entryOf(line) };
+    if (line.text === "") continue;
+    const content = contentOf(line);
+    const isRemoval = content !== undefined && "removed" in content;
+    yield {
+      ...{ number, start, end, torn },
+      entry: isRemoval ? undefined : content,
+      removal: isRemoval ? content : undefined,
+    };
   }
 }

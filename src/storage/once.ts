@@ -13,6 +13,7 @@ import type { DiskParts, ReadingParts } from "./disk_parts.ts";
 import { asStorageError } from "./io_errors.ts";
 import { formatEntry } from "./manifest_lines.ts";
 import { isFinalPath } from "./naming.ts";
+import { finishRemoval } from "./removal.ts";
 import type { SealedFile, StoredFile } from "./types.ts";
 
 /** How long a try waits for another one with its upload id, in milliseconds. */
@@ -113,7 +114,8 @@ export async function finishAllLeft(
 
 /**
  * Finishes what a process that died was about to publish (S-MAN-2), and ends its claim: a file that has got
- * its final name and no line gets the line that stands in the claim. Nothing is removed or renamed.
+ * its final name and no line gets the line that stands in the claim. Nothing is renamed, and nothing removed
+ * but a file that was to be removed.
  *
  * @param most A larger file, in bytes, is left for later: to compare its digest takes time.
  */
@@ -124,8 +126,11 @@ async function finishLeft(
   most = Infinity,
 ): Promise<void> {
   try {
-    const entry = claim.read();
-    if (entry !== undefined && isFinalPath(entry.path)) {
+    const { content, line } = claim.read() ?? {};
+    if (content !== undefined && "removed" in content) {
+      await finishRemoval(parts, reading, content, line!);
+    } else if (content !== undefined && isFinalPath(content.path)) {
+      const entry = content;
       if (entry.size > most) return claim.leave();
       if (await isWhole(parts, entry.path, entry)) {
         const file = { ...entry, spec: { ...entry, reserve: 0 }, finalPath: entry.path };

@@ -3,16 +3,18 @@ import { FxferError } from "../errors.ts";
 import { type Logger, silentLogger } from "../log.ts";
 import { Budget, type BudgetLedger } from "./budget.ts";
 import { Claims } from "./claims.ts";
+import { finishCompaction } from "./compaction.ts";
 import type { DiskParts, ReadingParts } from "./disk_parts.ts";
 import { type Flush, GroupSync, systemFlush } from "./flush.ts";
 import { StorageFolder } from "./folder.ts";
 import { asStorageError } from "./io_errors.ts";
-import { KnownFiles, readKnownFiles } from "./known_files.ts";
+import { KnownFiles } from "./known_files.ts";
 import { type Manifest, WriteOnlyManifest } from "./manifest.ts";
 import { loadExtensions } from "./media_types.ts";
 import { createRandomHex, type Naming, type RandomHex } from "./naming.ts";
 import { finishAllLeft } from "./once.ts";
 import { ReadableManifest } from "./readable_manifest.ts";
+import { readKnownFiles } from "./start.ts";
 import type { Durability, Tier } from "./types.ts";
 import { MemoryIndex } from "./upload_index.ts";
 
@@ -38,12 +40,18 @@ export interface DiskStorageOptions {
   /** Sums up what several storages on the folder hold, where they share one budget. */
   readonly budgetLedger?: BudgetLedger;
   /**
-   * How many upload ids tier W remembers to answer repeated uploads. Each takes about 350 bytes of memory,
-   * and up to twice as many are kept. Tier RW finds every id that has a line in the manifest, and takes
-   * about 30 bytes of memory for each.
+   * How many files tier W remembers, to list them and to answer repeated uploads. Each takes about 600 bytes
+   * of memory, and up to twice as many are kept. Tier RW finds every file that has a line in the manifest.
    * @default {100000}
    */
   readonly maxUploadIds?: number;
+  /**
+   * Where the storage keeps what is its own: the manifest, the index, claims and partial files. Then its
+   * folder has received files and nothing else. Partial files stay there all the same where the two are on
+   * different file systems, because a file gets its final name by a rename.
+   * @default the folder itself
+   */
+  readonly state?: string;
   /** Where the storage logs; default nowhere. */
   readonly log?: Logger;
   /** Overrides the tier that Deno's permissions give. */
@@ -64,7 +72,8 @@ export async function openParts(path: string, options: DiskStorageOptions): Prom
   const { naming = "session_aware", log = silentLogger, now = Date.now, flush = systemFlush } =
     options;
   if (!(limit >= 0)) throw new RangeError(`Cannot open storage: budget ${limit} is negative`);
-  const tier = options.tier ?? await findTier(path);
+  const { state = path } = options;
+  const tier = options.tier ?? await findTier(path, state);
   if (tier === "W" && durability === "durable") {
     throw new FxferError(
       "config_invalid",
@@ -77,13 +86,19 @@ export async function openParts(path: string, options: DiskStorageOptions): Prom
     import("node:fs"),
     loadExtensions(),
   ]);
-  const folder = new StorageFolder(path, tier, fs.existsSync);
+  const folder = new StorageFolder(path, tier, fs.existsSync, state);
   const randomHex = createRandomHex();
   let manifest: Manifest;
   let reading: ReadingParts | undefined;
   const manifestSync = new GroupSync(() => flush.manifest(manifest));
   try {
     folder.make();
+    if (folder.isSplit && tier === "RW") {
+      log.info("storage.state_elsewhere", {
+        reason: "the state folder is on another file system",
+        effect: "partial files are kept in the storage folder, under .incoming",
+      });
+    }
     if (tier === "RW") {
       const learn = durability === "durable" ? () => manifestSync.sync("") : undefined;
       reading = openReading(folder, now, randomHex, learn, log);
@@ -99,7 +114,7 @@ export async function openParts(path: string, options: DiskStorageOptions): Prom
     durability,
     manifest,
     budget: new Budget(limit, now, await freeSpaceOf(folder, fs, log), budgetLedger),
-    index: reading?.known ?? new MemoryIndex(maxUploadIds),
+    index: reading?.known ?? new MemoryIndex(maxUploadIds, now),
     reading,
     flush,
     folderSync: new GroupSync(async (paths) => {
@@ -114,22 +129,27 @@ export async function openParts(path: string, options: DiskStorageOptions): Prom
     extensions,
     randomHex,
     open: new Map(),
+    readers: new Map(),
   };
   try {
     if (reading !== undefined) {
-      parts.budget.begin(await readKnownFiles(reading, folder, log, limit > 0));
+      parts.budget.begin(await readKnownFiles(reading, log, limit > 0));
+      reading.known.counted = (bytes) => parts.budget.counted(bytes);
       await finishAllLeft(parts, reading, AT_START);
     }
-    if (durability === "durable") await parts.folderSync.sync(folder.root);
+    if (durability === "durable") {
+      await Promise.all([folder.root, folder.state].map((path) => parts.folderSync.sync(path)));
+    }
   } catch (error) {
-    closeParts(parts);
+    await closeParts(parts);
     throw asStorageError("Cannot open storage", error);
   }
   return parts;
 }
 
 /** Closes what a storage holds open besides its uploads. */
-export function closeParts({ manifest, reading }: DiskParts): void {
+export async function closeParts({ manifest, reading }: DiskParts): Promise<void> {
+  await reading?.known.settle();
   manifest.close(); // it may still find that the folder or the manifest is another one
   reading?.known.close();
   reading?.claims.own.end();
@@ -143,6 +163,11 @@ function openReading(
   flushManifest: (() => Promise<void>) | undefined,
   log: Logger,
 ): ReadingParts {
+  try {
+    finishCompaction(folder.state, (path) => folder.kind(path) !== undefined);
+  } catch (cause) {
+    log.warn("storage.unfinished", { cause });
+  }
   const manifest = new ReadableManifest(folder, now);
   let claims: Claims;
   try {
@@ -151,7 +176,7 @@ function openReading(
     manifest.close();
     throw error;
   }
-  const known = new KnownFiles(manifest, flushManifest);
+  const known = new KnownFiles(manifest, folder, log, flushManifest);
   manifest.switched = (former) => {
     try {
       // Whoever waits for a flush of an earlier line will flush the new file only.
@@ -179,14 +204,17 @@ function openReading(
  *
  * @throws {FxferError} `config_invalid` without permission to write.
  */
-async function findTier(path: string): Promise<Tier> {
-  if ((await Deno.permissions.query({ name: "write", path })).state !== "granted") {
+async function findTier(path: string, state: string): Promise<Tier> {
+  const may = async (name: "read" | "write", path: string) =>
+    (await Deno.permissions.query({ name, path })).state === "granted";
+  for (const [folder, what] of [[path, "storage"], [state, "state"]] as const) {
+    if (await may("write", folder)) continue;
     throw new FxferError(
       "config_invalid",
-      "Cannot open storage: no permission to write there, run with --allow-write=<storage folder>",
+      `Cannot open storage: no permission to write there, run with --allow-write=<${what} folder>`,
     );
   }
-  return (await Deno.permissions.query({ name: "read", path })).state === "granted" ? "RW" : "W";
+  return await may("read", path) && await may("read", state) ? "RW" : "W";
 }
 
 /** Returns a function that says how many bytes are free. Where the process may not ask, logs that once. */

@@ -8,10 +8,10 @@ import { encodeLine, entryOf, LF, readLines } from "./manifest_lines.ts";
 /** After the last line comes one more look, in milliseconds. */
 const LAST_LOOK_MS = 20;
 
-/** A line without its LF, and the path it is of. */
+/** A line without its LF, and the path of the file that it lists; undefined for the line of a removal. */
 interface Line {
   readonly line: string;
-  readonly path: string;
+  readonly path: string | undefined;
 }
 
 /**
@@ -56,6 +56,11 @@ export class ReadableManifest implements Manifest {
     return this.#file;
   }
 
+  /** Tells the open file from others, as long as it exists. */
+  get identity(): string {
+    return `${this.#info.dev}:${this.#info.ino}`;
+  }
+
   /**
    * Looks at the path, opens the manifest that is there if it is another one, and returns its size.
    *
@@ -69,7 +74,9 @@ export class ReadableManifest implements Manifest {
     else if (this.#unverified.length > 0) this.#unverified = [];
     while (this.#homeless.length > 0) {
       const { line, path } = this.#homeless[0]!;
-      if (this.#folder.kind(path) !== undefined) this.#write(line, this.#size());
+      if (path === undefined || this.#folder.kind(path) !== undefined) {
+        this.#write(line, this.#size());
+      }
       this.#homeless.shift();
     }
     if (believe) this.#lookedAt = this.#now();
@@ -90,12 +97,13 @@ export class ReadableManifest implements Manifest {
     this.switched(former);
   }
 
-  append(line: string, path: string): Position {
+  append(line: string, path?: string): Position {
     let before = this.#end;
     if (this.#now() !== this.#lookedAt) {
       const { file } = this;
       before = this.follow(true);
-      if (file !== this.#file && this.#folder.kind(path) === undefined) {
+      const isOther = file !== this.#file && path !== undefined;
+      if (isOther && this.#folder.kind(path) === undefined) {
         throw new FxferError("internal_error", "Cannot list file: its folder was replaced");
       }
     }

@@ -62,6 +62,7 @@ export async function recoverSealed(
  * @param isLive Whether a session record still names this temporary path.
  * @param olderThanMs Files that were written to in these last milliseconds stay: another process may be
  * receiving them.
+ * @param onlyCount Whether nothing is changed.
  * @returns How many partial files were removed.
  */
 export async function sweepOrphans(
@@ -69,8 +70,9 @@ export async function sweepOrphans(
   reading: ReadingParts,
   isLive: (temporaryPath: string) => boolean,
   olderThanMs: number,
+  onlyCount = false,
 ): Promise<number> {
-  await finishAllLeft(parts, reading);
+  if (!onlyCount) await finishAllLeft(parts, reading);
   const newest = parts.now() - olderThanMs;
   let removed = 0;
   for await (const { name } of Deno.readDir(parts.folder.at(INCOMING))) {
@@ -78,18 +80,31 @@ export async function sweepOrphans(
     if (parts.open.has(path) || isLive(path)) continue;
     try {
       if (!isOrphan(parts, path, newest)) continue;
-      parts.folder.remove(path);
+      if (!onlyCount) parts.folder.remove(path);
       removed++;
     } catch (cause) {
       parts.log.warn("storage.unswept", { path, cause });
     }
   }
+  if (onlyCount) return removed;
+  await lookForGone(reading);
   for await (const { name, isDirectory } of Deno.readDir(parts.folder.root)) {
     if (!isDirectory || !name.startsWith("session_")) continue;
     const made = parts.folder.kind(name)?.mtime?.getTime() ?? 0;
     if (made <= newest) parts.folder.removeEmptyFolder(name);
   }
   return removed;
+}
+
+/** So many listed files are looked for at once: each takes some 10 µs. */
+const LOOKED_FOR = 500;
+
+/** Files that somebody has removed by hand are listed no more, and take no room of the budget. */
+async function lookForGone({ known }: ReadingParts): Promise<void> {
+  for (let from: number | undefined = 0; from !== undefined;) {
+    from = await known.lookForGone(from, LOOKED_FOR);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
 }
 
 /** Whether nobody has written to a partial file lately, nor has it open, however wrong a clock is. */

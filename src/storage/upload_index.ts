@@ -1,36 +1,87 @@
 /** Which file was stored under which upload id (S-TRF-9). @module */
 import { FxferError } from "../errors.ts";
+import type { ListedFile } from "./catalogue.ts";
+import { omitUndefined } from "../omit_undefined.ts";
 import type { Position } from "./manifest.ts";
-import type { StoredFile } from "./types.ts";
+import type { FileSpec, StoredFile } from "./types.ts";
+
+/** A file that this process has listed. */
+export interface Stored {
+  readonly spec: FileSpec;
+  readonly finalPath: string;
+  readonly size: number;
+  readonly sha256: string;
+}
 
 /** Finds the stored file of an upload id. */
 export interface UploadIndex {
   /** The file that was stored under an id. */
   get(uploadId: string): StoredFile | undefined;
   /** Remembers a file whose line this process has written, at that position. */
-  add(uploadId: string | undefined, file: StoredFile, position: Position): void;
+  add(file: Stored, position: Position): void;
 }
 
-/** The index of tier W, which may not read: the files themselves, as many as the limit allows. */
+/** What a half of a {@linkcode MemoryIndex} has, the file stored last at the end. */
+class Half {
+  readonly byId = new Map<string, ListedFile>();
+  readonly byPath = new Map<string, ListedFile>();
+}
+
+/** The index of tier W, which may not read: the files that this process has stored, as many as the limit allows. */
 export class MemoryIndex implements UploadIndex {
   /** When the younger half is full, the older one is forgotten at once. */
-  #young = new Map<string, StoredFile>();
-  #old = new Map<string, StoredFile>();
+  #young = new Half();
+  #old = new Half();
 
-  /** @param limit Ids that are remembered for certain; twice as many take memory, 350 bytes each. */
-  constructor(readonly limit: number) {}
+  readonly #now: () => number;
 
-  get(uploadId: string): StoredFile | undefined {
-    return this.#young.get(uploadId) ?? this.#old.get(uploadId);
+  /** @param limit Files that are remembered for certain; twice as many take memory, 600 bytes each. */
+  constructor(readonly limit: number, now: () => number) {
+    this.#now = now;
   }
 
-  add(uploadId: string | undefined, file: StoredFile): void {
-    if (uploadId === undefined) return;
-    if (this.#young.size >= this.limit) {
+  get(uploadId: string): StoredFile | undefined {
+    const file = this.#young.byId.get(uploadId) ?? this.#old.byId.get(uploadId);
+    if (file === undefined) return undefined;
+    const { path, size, sha256, mimeType } = file;
+    return { path, size, sha256, mimeType, replayed: false };
+  }
+
+  add({ spec, finalPath: path, size, sha256 }: Stored): void {
+    const { mimeType, name, mtimeMs, uploadId, session, user } = spec;
+    const executable = spec.executable === true ? true as const : undefined;
+    const optional = { name, mtimeMs, uploadId, session: session?.id, user, executable };
+    const file: ListedFile = {
+      ...{ path, size, sha256, mimeType, storedAt: this.#now() },
+      ...omitUndefined(optional),
+    };
+    if (this.#young.byPath.size >= this.limit) {
       this.#old = this.#young;
-      this.#young = new Map();
+      this.#young = new Half();
     }
-    this.#young.set(uploadId, file);
+    this.#young.byPath.set(file.path, file);
+    if (file.uploadId !== undefined) this.#young.byId.set(file.uploadId, file);
+  }
+
+  /** Forgets a file that was removed. */
+  remove({ path, uploadId }: ListedFile): void {
+    for (const half of [this.#young, this.#old]) {
+      half.byPath.delete(path);
+      if (uploadId !== undefined && half.byId.get(uploadId)?.path === path) {
+        half.byId.delete(uploadId);
+      }
+    }
+  }
+
+  /** All files, the one stored first at the beginning. */
+  *files(): Generator<ListedFile> {
+    yield* this.#old.byPath.values();
+    yield* this.#young.byPath.values();
+  }
+
+  /** The file under a path. */
+  file(path: string): ListedFile | undefined {
+    return this.#young.byPath.get(path) ?? this.#old.byPath.get(path);
   }
 }
 

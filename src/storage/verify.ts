@@ -20,7 +20,7 @@ import { folderOf, INCOMING, isFinalPath } from "./naming.ts";
 export type VerifyVerdict =
   /** The file is listed and unchanged. */
   | "ok"
-  /** The file is listed and does not exist. */
+  /** The file is listed and does not exist, and no line says that it was removed. */
   | "missing"
   /** The file is listed, but its size or digest differs, or it is no regular file. */
   | "changed"
@@ -54,6 +54,11 @@ export interface VerifyOptions {
    * @default {100000}
    */
   readonly pathsAtOnce?: number;
+  /**
+   * Where the storage keeps its manifest and partial files.
+   * @default the folder itself
+   */
+  readonly state?: string;
 }
 
 /** The mode of a partial file in tier W: nobody may read it. */
@@ -85,16 +90,18 @@ export async function* verifyFolder(
 ): AsyncGenerator<VerifyFinding> {
   await Deno.lstat(folder);
   const { createHash } = await import("node:crypto");
-  const manifest = `${folder}/${MANIFEST}`;
+  const manifest = `${options.state ?? folder}/${MANIFEST}`;
   /** Of several lines of one path the last one counts (S-MAN-1). */
   const last = new HashTable();
   let listed = 0;
-  for await (const { entry, start } of readManifest(manifest)) {
-    if (entry === undefined) continue;
+  for await (const { entry, removal, start } of readManifest(manifest)) {
+    const path = entry?.path ?? removal?.removed;
+    if (path === undefined) continue;
     listed++;
-    last.set(entry.path, start);
+    last.set(path, start);
   }
-  for await (const { number: line, start, entry, torn } of readManifest(manifest)) {
+  for await (const { number: line, start, entry, removal, torn } of readManifest(manifest)) {
+    if (removal !== undefined && isFinalPath(removal.removed)) continue;
     if (entry === undefined || !isFinalPath(entry.path)) {
       yield { verdict: torn ? "torn" : "malformed", line };
       continue;
@@ -103,7 +110,9 @@ export async function* verifyFolder(
     if (start < last.get(path)!) continue;
     yield { verdict: await judge(folder, entry, createHash("sha256")), path, line, size };
   }
-  yield* findUnlisted(folder, Math.max(1, Math.ceil(listed / (options.pathsAtOnce ?? 100_000))));
+  const shares = Math.max(1, Math.ceil(listed / (options.pathsAtOnce ?? 100_000)));
+  yield* findUnlisted(folder, manifest, last, shares);
+  if (options.state !== undefined) yield* findPartial(options.state);
 }
 
 async function judge(folder: string, entry: ManifestEntry, hash: Hash): Promise<VerifyVerdict> {
@@ -123,11 +132,17 @@ async function judge(folder: string, entry: ManifestEntry, hash: Hash): Promise<
 }
 
 /** Divides all paths into shares and walks the folder once a share: only one share is in memory. */
-async function* findUnlisted(folder: string, shares: number): AsyncGenerator<VerifyFinding> {
+async function* findUnlisted(
+  folder: string,
+  manifest: string,
+  last: HashTable,
+  shares: number,
+): AsyncGenerator<VerifyFinding> {
   for (let share = 0; share < shares; share++) {
     const listed = new Set<string>();
-    for await (const { entry } of readManifest(`${folder}/${MANIFEST}`)) {
-      if (entry !== undefined && shareOf(entry.path, shares) === share) listed.add(entry.path);
+    for await (const { entry, start } of readManifest(manifest)) {
+      if (entry === undefined || start < last.get(entry.path)!) continue;
+      if (shareOf(entry.path, shares) === share) listed.add(entry.path);
     }
     for await (const path of walk(folder)) {
       if (shareOf(path, shares) !== share || listed.has(path)) continue;
@@ -140,14 +155,26 @@ async function* findUnlisted(folder: string, shares: number): AsyncGenerator<Ver
   }
 }
 
+/** The partial files of a storage that keeps them in its state folder. */
+async function* findPartial(state: string): AsyncGenerator<VerifyFinding> {
+  const at = `${state}/${INCOMING}`;
+  if (!(await Deno.lstat(at).catch(unlessAbsent))?.isDirectory) return;
+  for await (const { name } of Deno.readDir(at)) {
+    const info = await Deno.lstat(`${at}/${name}`).catch(unlessAbsent);
+    if (info !== undefined) {
+      yield { verdict: "partial", path: `${INCOMING}/${name}`, size: info.size };
+    }
+  }
+}
+
 /** A session store in the same folder, and the files that SQLite keeps beside it. */
 const DATABASE = /\.(?:sqlite|db)(?:-wal|-shm|-journal)?$/;
 
-/** Everything in the folder that should be listed: not the manifest, a database, or hidden files. */
+/** Everything in the folder that should be listed: not the manifest, one that was kept, a database, or hidden files. */
 async function* walk(folder: string): AsyncGenerator<string> {
   for await (const { name, isDirectory } of Deno.readDir(folder)) {
     if (!isDirectory) {
-      const own = name === MANIFEST || DATABASE.test(name);
+      const own = name.startsWith(MANIFEST) || DATABASE.test(name);
       if (!own && (!name.startsWith(".") || name.startsWith(".probe_"))) yield name;
     } else if (name === INCOMING || name.startsWith("session_")) {
       for await (const inner of Deno.readDir(`${folder}/${name}`)) yield `${name}/${inner.name}`;

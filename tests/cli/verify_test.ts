@@ -54,7 +54,7 @@ Deno.test("fxfer verify names what is missing or changed and exits 5", async () 
   const shown = await fxfer(["verify", folder.path]);
   assert.deepEqual(shown, {
     code: 5,
-    out: `missing: ${first} (listed, and not there)\n` +
+    out: `missing: ${first} (gone, and nobody removed it)\n` +
       `changed: ${second} (not the bytes that were stored)\n` +
       "extra: stray.txt (not listed)\n" +
       "1 file as stored (1.0 KiB), 2 not\n",

@@ -119,6 +119,8 @@ Deno.test("--set reaches every setting of the schema", async () => {
     "stateful.redis_url": ["rediss://h:1", "rediss://h:1"],
     "stateful.sqlite_file": ["other.db", "other.db"],
     "storage.path": ["/srv/a=b", "/srv/a=b"],
+    "storage.state": ["/srv/state", "/srv/state"],
+    "storage.keep": ["30d", 2_592_000],
   };
   for (const [path, setting] of SETTINGS) {
     const words = /^(?:one of )?(.*)$/.exec(setting.kind.wanted)![1]!.split(/, | or /);

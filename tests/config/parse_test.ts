@@ -39,7 +39,10 @@ Deno.test("parseConfig() gives every default the goal names", pure, () => {
       sqlite_file: "sessions.db",
     },
     stateless: { request_timeout: 30, max_request_size: 10485760 },
-    storage: { path: "./storage", naming: "session_aware", durability: "process", budget: 0 },
+    storage: {
+      ...{ path: "./storage", state: "off", naming: "session_aware", durability: "process" },
+      ...{ budget: 0, keep: "off", keep_bytes: 0 },
+    },
     limits: {
       rate: { connections_per_second: 200, sessions_per_minute: 600 },
       per_address: { connections: "off", sessions: "off" },

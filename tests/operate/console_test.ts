@@ -136,7 +136,17 @@ for (const width of [360, 1280]) {
         await using browser = await open(chromium, it.door, { width, colorScheme });
         const { page, complaints } = browser;
         const id = peer.id!.slice(0, 8);
-        for (const path of ["overview", "sessions", `sessions/${id}`, "settings", "events"]) {
+        for (
+          const path of [
+            "overview",
+            "sessions",
+            `sessions/${id}`,
+            "files",
+            "keys",
+            "settings",
+            "events",
+          ]
+        ) {
           await page.goto(`http://127.0.0.1:${it.door}/#/${path}`);
           await page.getByRole("heading").first().waitFor();
           await page.getByText("connecting…").waitFor({ state: "detached" });
@@ -200,3 +210,26 @@ browserTest(
     );
   },
 );
+
+browserTest("a file is found by its name, saved, and removed", async (chromium) => {
+  await using it = await operated();
+  using peer = await session(it.server);
+  await peer.upload("what it says", { name: "letter.txt" });
+  await peer.upload("other", { name: "other.txt" });
+  await using browser = await open(chromium, it.door);
+  const { page, complaints } = browser;
+  await page.getByRole("link", { name: "Files" }).click();
+  await page.getByRole("link", { name: "other.txt" }).waitFor();
+  await page.getByLabel("Name begins with").fill("let");
+  await page.getByRole("link", { name: "other.txt" }).waitFor({ state: "detached" });
+  const [saved] = await Promise.all([
+    page.waitForEvent("download"),
+    page.getByRole("link", { name: "letter.txt" }).click(),
+  ]);
+  assert.equal(saved.suggestedFilename(), "letter.txt");
+  assert.equal(await Deno.readTextFile(await saved.path()), "what it says");
+  await page.getByRole("button", { name: "Remove…" }).click();
+  await page.getByRole("button", { name: "Remove it" }).click();
+  await page.getByText("No files.").waitFor();
+  assert.deepEqual(complaints, []);
+});

@@ -427,3 +427,47 @@ Deno.test("a token of a few letters is refused, and one comes by standard input"
   assert.equal(ran.code, 1);
   assert.match(ran.err, /16 or more characters/);
 });
+
+Deno.test("files are listed, saved byte for byte, and removed; no trick in a path leads outside", async () => {
+  await using it = await operated();
+  const bytes = crypto.getRandomValues(new Uint8Array(65_536));
+  using peer = await RawPeer.open(it.server);
+  const { path } = (await peer.stateless(bytes, { name: "naïve name's (1).bin" })).data.file;
+  const { json: { files } } = await it.ask("/api/v1/files?prefix=na");
+  assert.deepEqual([files.length, files[0].path, files[0].size], [1, path, bytes.length]);
+  const url = `http://127.0.0.1:${it.door}/api/v1/files/${path}`;
+  const response = await fetch(url);
+  assert.deepEqual(new Uint8Array(await response.arrayBuffer()), bytes);
+  assert.equal(response.headers.get("content-type"), "application/octet-stream");
+  assert.equal(
+    response.headers.get("content-disposition"),
+    "attachment; filename*=UTF-8''na%C3%AFve%20name%27s%20%281%29.bin",
+  );
+  await Deno.writeTextFile(`${it.server.cwd}/secret.txt`, "outside");
+  for (
+    const trick of [
+      "..%2fsecret.txt",
+      "%2e%2e/secret.txt",
+      "%2fetc%2fpasswd",
+      "commits.jsonl",
+      "a%00b",
+    ]
+  ) {
+    for (const method of ["GET", "DELETE"]) {
+      const request = `${method} /api/v1/files/${trick} HTTP/1.1\r\nhost: localhost\r\n\r\n`;
+      assert.equal(await raw(it.door, request), 404, `${method} ${trick}`);
+    }
+  }
+  assert.equal((await it.ask(`/api/v1/files/${path}`, { method: "DELETE" })).status, 200);
+  await assert.rejects(Deno.stat(`${it.server.storage}/${path}`));
+  assert.equal((await it.ask(`/api/v1/files/${path}`)).status, 404);
+  assert.equal(await Deno.readTextFile(`${it.server.cwd}/secret.txt`), "outside");
+});
+
+Deno.test("in the sandbox, where the server may not read its files, the door says so", async () => {
+  await using it = await operated({ flags: FLAGS_W });
+  using peer = await RawPeer.open(it.server);
+  await peer.stateless("bytes");
+  const { status, json } = await it.ask("/api/v1/files/received_x.bin");
+  assert.deepEqual([status, json.error], [404, "this server may not read its files"]);
+});

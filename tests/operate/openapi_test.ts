@@ -1,17 +1,25 @@
 import assert from "node:assert/strict";
 import { Ajv2020 } from "npm:ajv@8.17.1/dist/2020.js";
+import { formatKey, newKey } from "../../src/keys/mod.ts";
 import { describeRoutes, ROUTES } from "../../src/operate/mod.ts";
 import { session } from "../helpers/sessions.ts";
+import { TempDir } from "../helpers/temp.ts";
 import { type Ask, operated } from "./operators.ts";
 
 /** A path of the description, a call of it, and what is answered. */
 type Call = readonly [route: string, path: string, options: Ask, status: number];
 
 Deno.test("every route answers as /openapi.json describes, and every route is called here", async () => {
-  await using it = await operated();
+  await using temp = await TempDir.make();
+  const line = `${formatKey(newKey("alice"))} quota=1GiB\n`;
+  await Deno.writeTextFile(`${temp.path}/keys`, line, { mode: 0o600 });
+  await using it = await operated({
+    flags: ["-A"],
+    set: { "security.keys": `${temp.path}/keys`, "security.anonymous": "put" },
+  });
   using one = await session(it.server);
   using two = await session(it.server);
-  await one.upload("bytes", { name: "a.txt" });
+  const { path } = (await one.upload("bytes", { name: "a.txt" })).data.file;
   await two.send(two.transfer(new Uint8Array(100), { length: 200 }, { size: 200 }));
   const id = one.id!.slice(0, 8);
   const described = (await it.ask("/api/v1/openapi.json")).json;
@@ -27,6 +35,13 @@ Deno.test("every route answers as /openapi.json describes, and every route is ca
     ["GET /sessions/{id}", `/sessions/${id}`, {}, 200],
     ["GET /sessions/{id}", "/sessions/ffffffff", {}, 404],
     ["DELETE /sessions/{id}", `/sessions/${id}`, { method: "DELETE" }, 200],
+    ["GET /files", "/files?order=name&prefix=a&limit=10", {}, 200],
+    ["GET /files", "/files?order=size", {}, 400],
+    ["GET /files/{path}", "/files/nothing", {}, 404],
+    ["DELETE /files/{path}", `/files/${path}`, { method: "DELETE" }, 200],
+    ["GET /keys", "/keys", {}, 200],
+    ["DELETE /keys/{name}", "/keys/alice", { method: "DELETE" }, 200],
+    ["DELETE /keys/{name}", "/keys/nobody", { method: "DELETE" }, 404],
     ["GET /settings", "/settings", {}, 200],
     ["PATCH /settings", "/settings", { method: "PATCH", body: { "limits.min_rate": 5 } }, 200],
     ["PATCH /settings", "/settings", { method: "PATCH", body: { nonsense: 5 } }, 422],
@@ -51,7 +66,9 @@ Deno.test("every route answers as /openapi.json describes, and every route is ca
   it.server.signal("SIGTERM");
   const streams = ["GET /events"]; // door_test.ts reads it
   const called = new Set([...calls.map(([route]) => route), ...streams]);
-  const all = ROUTES.map(({ method, path }) => `${method} ${path.slice("/api/v1".length)}`);
+  const all = ROUTES.map(({ method, path }) =>
+    `${method} ${path.slice("/api/v1".length).replace("*}", "}")}`
+  );
   assert.deepEqual(all.filter((route) => !called.has(route)), []);
 });
 

@@ -22,7 +22,9 @@ export async function diskFixture(options: DiskStorageOptions): Promise<DiskFixt
     storage: opened[0]!,
     read: (path) => Deno.readFile(`${folder}/${path}`),
     files: async () =>
-      (await listFiles(folder)).filter((path) => !/^(commits\.jsonl$|\.claims\/)/.test(path)),
+      (await listFiles(folder)).filter((path) =>
+        !/^(commits\.jsonl$|\.claims\/|\.index\.)/.test(path)
+      ),
     lines: () => readManifest(folder),
     async another() {
       const other = await DiskStorage.open(folder, options);

@@ -200,7 +200,8 @@ for (const tier of TIERS) {
       codes: ["storage_full", "storage_full"],
       size: 300_000,
     });
-    assert.equal((await listFiles(dir.path)).length, 2, "the file and the manifest");
+    const files = (await listFiles(dir.path)).filter((path) => !path.includes("/.index."));
+    assert.equal(files.length, 2, "the file and the manifest");
   }, Deno.build.os !== "linux");
 
   const mounts = posix && Deno.build.os === "linux" && Deno.uid() === 0;
@@ -218,7 +219,7 @@ for (const tier of TIERS) {
         await assert.rejects(lately(() => storage.put(spec, big)), code("storage_full"));
         const upload = await storage.begin({ ...spec, reserve: 200_000 });
         // Another program takes the room that was promised, and only the write finds that out.
-        await Deno.writeFile(dir.join("other"), big.subarray(0, 250_000));
+        await Deno.writeFile(dir.join("other"), big.subarray(0, 150_000));
         await assert.rejects(async () => {
           for (let at = 0; at < 4; at++) await upload.write(big.subarray(0, 50_000));
         }, code("storage_full"));

@@ -50,7 +50,9 @@ Deno.test("with --allow-read=storage too it is tier RW, and a partial file has n
   assert.match(seen.left, /^\.incoming\/[0-9a-f]{16}\.part$/);
   const wanted = ["commits.jsonl", seen.small.path, seen.large.path, seen.left]
     .map((path) => `storage/${path}`).sort();
-  const found = (await listFiles(dir.path)).filter((path) => !path.startsWith("storage/.claims/"));
+  const found = (await listFiles(dir.path)).filter((path) =>
+    !/^storage\/\.(claims\/|index\.)/.test(path)
+  );
   assert.deepEqual(found, wanted);
 });
 

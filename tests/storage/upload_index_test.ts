@@ -33,9 +33,10 @@ Deno.test({
   name: "tier W remembers as many upload ids as it is told, and forgets older ones",
   permissions: "none",
   fn() {
-    const index = new MemoryIndex(100);
+    const index = new MemoryIndex(100, Date.now);
     for (let n = 0; n < 1000; n++) {
-      index.add(idOf(n), { ...file(n), replayed: false });
+      const { path: finalPath, size, sha256, mimeType } = file(n);
+      index.add({ spec: { mimeType, reserve: 0, uploadId: idOf(n) }, finalPath, size, sha256 });
       for (const back of [0, 50, 99]) {
         if (n >= back) assert.equal(index.get(idOf(n - back))?.size, n - back);
       }

@@ -19,6 +19,7 @@ import { onStop, type Output } from "../../terminal/mod.ts";
 import type { Certificate } from "../certificate.ts";
 import type { KeySource } from "../keys.ts";
 import { announce, listen, listenForHealth } from "../listening.ts";
+import { liveKeys } from "../live_keys.ts";
 import { freeSpace, openDoor, readToken, wantsDoor } from "../operators.ts";
 import { openStorageAndStore } from "../parts.ts";
 import { RunningSettings } from "../running_settings.ts";
@@ -122,6 +123,7 @@ export async function serveWorkers(options: ParentOptions): Promise<number> {
         },
         used: () => usedBytes(shared),
         free: await freeSpace(config.storage.path, log),
+        keys: keys && liveKeys(keys),
         certificateUntil: certificate && (() => certificate.current.notAfter),
         drain: () => pool.stop(),
       };

@@ -153,7 +153,10 @@ async function start(
     await using opened = new AsyncDisposableStack();
     const keys = text === undefined ? undefined : new Keyring(readLines(text, "keys"));
     const parts = opened.use(
-      await openParts(config, log, events, keys, new SharedBudgetLedger(shared, worker), tls),
+      await openParts(
+        ...[config, log, events, keys, new SharedBudgetLedger(shared, worker), tls] as const,
+        worker === 1,
+      ),
     );
     opened.use(keepServing(log));
     const connectionCount = new SharedConnectionCount(shared, worker);

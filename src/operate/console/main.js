@@ -6,10 +6,14 @@ import { Session } from "./session.js";
 import { Sessions } from "./sessions.js";
 import { Settings } from "./settings.js";
 import { Events } from "./events.js";
+import { Files } from "./files.js";
+import { Keys } from "./keys.js";
 
 const PAGES = [
   ["overview", "Overview", Overview],
   ["sessions", "Sessions", Sessions],
+  ["files", "Files", Files],
+  ["keys", "Keys", Keys],
   ["settings", "Settings", Settings],
   ["events", "Events", Events],
 ];

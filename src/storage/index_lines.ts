@@ -1,0 +1,172 @@
+/** Brings the lines of a manifest into the index, in the order in which they stand there. @module */
+import { hashNumber } from "./hash_table.ts";
+import type { FileRow, IndexFile } from "./index_file.ts";
+import type { ManifestEntry, Removal } from "./manifest_lines.ts";
+
+/** Reads what the line says that begins at a position. */
+export type ReadLine = (position: number) => ManifestEntry | Removal | undefined;
+
+/** The entry at a position; undefined where there is none. */
+function entryAt(read: ReadLine, position: number): ManifestEntry | undefined {
+  const content = read(position);
+  return content === undefined || "removed" in content ? undefined : content;
+}
+
+const ROW = "SELECT id, pos, name, size, gone FROM file";
+
+/** Writes lines into an index, between its `begin` and its `commit`. */
+export class IndexLines {
+  readonly #index: IndexFile;
+  readonly #read: ReadLine;
+  /** Whether many lines come into an empty index: then lines of one path are put together at the end. */
+  readonly #bulk: boolean;
+  #files: number;
+  #bytes: number;
+
+  constructor(index: IndexFile, read: ReadLine, bulk: boolean) {
+    this.#index = index;
+    this.#read = read;
+    this.#bulk = bulk;
+    const { files, bytes } = index.state;
+    this.#files = files;
+    this.#bytes = bytes;
+    if (bulk) index.dropFileIndexes();
+  }
+
+  /** Adds the file of a line, or says anew what an earlier line of its path has said (S-MAN-1). */
+  add(entry: ManifestEntry, position: number): void {
+    const known = this.#bulk ? undefined : this.row(entry.path);
+    if (known === undefined) {
+      this.#index.run(
+        "INSERT OR REPLACE INTO file VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0)",
+        position,
+        ...valuesOf(entry, position),
+      );
+      this.#files++;
+      this.#bytes += entry.size;
+    } else {
+      this.#change(known, entry, position);
+    }
+  }
+
+  #change(row: FileRow, entry: ManifestEntry, position: number): void {
+    this.#index.run(
+      "UPDATE file SET pos = ?, name = ?, size = ?, path_key = ?, upload_key = ?, session_key = ?, " +
+        "owner = ?, gone = 0 WHERE id = ?",
+      ...valuesOf(entry, position),
+      row.id,
+    );
+    this.#bytes += entry.size - (row.gone === 1 ? 0 : row.size);
+  }
+
+  /** Takes the file of an earlier line out. */
+  remove({ removed }: Removal, position: number): void {
+    this.#index.run("INSERT INTO removed VALUES (?, ?)", hashNumber(removed), position);
+    const row = this.#bulk ? undefined : this.row(removed);
+    if (row !== undefined) this.#drop(row);
+  }
+
+  #drop({ id, size, gone }: FileRow): void {
+    this.#index.run("DELETE FROM file WHERE id = ?", id);
+    this.#files--;
+    if (gone === 0) this.#bytes -= size;
+  }
+
+  /** Notes that a listed file is not there; its bytes count no more. */
+  gone({ id, size }: FileRow): void {
+    this.#index.run("UPDATE file SET gone = 1 WHERE id = ?", id);
+    this.#bytes -= size;
+  }
+
+  /** The row of a path. */
+  row(path: string): FileRow | undefined {
+    return rowOf(this.#index, path, this.#read);
+  }
+
+  /** Ends the writing. @param readTo Up to here the lines are in the index. @param tail The end of the last one. */
+  end(readTo: number, tail: string): void {
+    if (this.#bulk) this.#putTogether();
+    this.#index.run(
+      "UPDATE state SET read_to = ?, tail = ?, files = ?, bytes = ?",
+      ...[readTo, tail, this.#files, this.#bytes],
+    );
+  }
+
+  /** After many lines: of one path the last line counts, and none that was removed later. */
+  #putTogether(): void {
+    const index = this.#index;
+    index.makeFileIndexes();
+    const removals = index.query("SELECT path_key AS key, pos FROM removed")
+      .all() as unknown as { key: number; pos: number }[];
+    for (const { key, pos } of removals) {
+      const rows = index.rows(`${ROW} WHERE path_key = ? AND pos < ?`, key, pos);
+      if (rows.length === 0) continue;
+      const removal = this.#read(pos);
+      const path = removal !== undefined && "removed" in removal ? removal.removed : undefined;
+      for (const row of rows) if (entryAt(this.#read, row.pos)?.path === path) this.#drop(row);
+    }
+    const several = index.query(
+      "SELECT path_key AS key FROM file GROUP BY path_key HAVING count(*) > 1",
+    ).all() as unknown as { key: number }[];
+    for (const { key } of several) {
+      const first = new Map<string, FileRow>();
+      for (const row of index.rows(`${ROW} WHERE path_key = ? ORDER BY pos`, key)) {
+        const entry = entryAt(this.#read, row.pos);
+        if (entry === undefined) continue;
+        const known = first.get(entry.path);
+        if (known === undefined) {
+          first.set(entry.path, row);
+        } else {
+          this.#drop(row);
+          this.#change(known, entry, row.pos);
+          first.set(entry.path, { ...known, pos: row.pos, size: row.size });
+        }
+      }
+    }
+  }
+}
+
+/** The row of a path in an index. */
+export function rowOf(index: IndexFile, path: string, read: ReadLine): FileRow | undefined {
+  return index.rows(`${ROW} WHERE path_key = ?`, hashNumber(path))
+    .find((row) => entryAt(read, row.pos)?.path === path);
+}
+
+const ID_HERE = `SELECT pos FROM file WHERE upload_key = ? AND pos < ?
+  AND EXISTS (SELECT 1 FROM state WHERE manifest = ?) ORDER BY pos DESC`;
+
+/** Others may have brought the manifest that is there now into the index, or not yet. */
+const ID_FORMER = `SELECT pos FROM former WHERE upload_key = ?
+    AND EXISTS (SELECT 1 FROM state WHERE former = ?)
+  UNION ALL SELECT pos FROM file WHERE upload_key = ?
+    AND EXISTS (SELECT 1 FROM state WHERE manifest = ?)`;
+
+/** Where the lines of an upload id are, as far as the index knows a manifest: the one it is of, or the one before. */
+export function positionsOf(
+  index: IndexFile,
+  uploadId: string,
+  { name, readTo }: { readonly name: string; readonly readTo: number },
+  isFormer: boolean,
+): number[] {
+  const key = hashNumber(uploadId);
+  const rows = isFormer
+    ? index.rows(ID_FORMER, key, name, key, name)
+    : index.rows(ID_HERE, key, readTo, name);
+  return rows.map(({ pos }) => pos);
+}
+
+/** The values of a row after its id, as far as a line says them. */
+function valuesOf(
+  { path, name, size, uploadId, session, user }: ManifestEntry,
+  position: number,
+): [number, string, number, number, number | null, number | null, string | null] {
+  return [
+    position,
+    name ?? path,
+    size,
+    hashNumber(path),
+    uploadId === undefined ? null : hashNumber(uploadId),
+    session === undefined ? null : hashNumber(session.id),
+    user ?? null,
+  ];
+}

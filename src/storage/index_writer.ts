@@ -1,0 +1,211 @@
+/** Brings lines of the manifest into the file of the index, and opens it anew where it was lost. @module */
+import type { Logger } from "../log.ts";
+import { type EachLine, fits, type Followed, forget, tailOf } from "./followed.ts";
+import { HashTable } from "./hash_table.ts";
+import { IndexFile, isDamage, isLocked } from "./index_file.ts";
+import { INDEX } from "./index_place.ts";
+import { IndexLines } from "./index_lines.ts";
+import { contentOf, readEntryAt, readLineAt, readLines } from "./manifest_lines.ts";
+import { isFinalPath } from "./naming.ts";
+
+/** So much is read at once, in bytes: a few milliseconds, during which nobody is served. */
+export const SLICE_BYTES: number = 64 * 1024;
+
+/** So much is read at once at the start, when there is nobody to be served. */
+export const START_SLICE_BYTES: number = 4 * 1024 * 1024;
+
+/** Of so many bytes of lines, an empty index is made with its rows first and their order after that. */
+export const BULK_BYTES: number = 8 * 1024 * 1024;
+
+/** So long a write waits for other processes that write, in milliseconds; at the start ten times as long. */
+const LOCKED_MS = 2000;
+
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** The index of one process: one write at a time. */
+export class IndexWriter {
+  readonly #path: string;
+  readonly #log: Logger;
+  #index: IndexFile | undefined;
+  #writing: Promise<unknown> | undefined;
+
+  constructor(path: string, log: Logger) {
+    this.#path = path;
+    this.#log = log;
+  }
+
+  /** The open file. */
+  get index(): IndexFile {
+    if (this.#index === undefined) throw new TypeError("Cannot use index: it is not open");
+    return this.#index;
+  }
+
+  get isWriting(): boolean {
+    return this.#writing !== undefined;
+  }
+
+  async open(): Promise<void> {
+    this.#index = await IndexFile.open(this.#path, this.#log);
+  }
+
+  close(): void {
+    this.#index?.close();
+  }
+
+  /** Settles when no write is under way. */
+  async settled(): Promise<void> {
+    while (this.#writing !== undefined) await this.#writing.catch(() => {});
+  }
+
+  /** Whether the index is of this manifest, and has all lines that are known. */
+  isUpToDate(here: Followed): boolean {
+    try {
+      if (!this.index.isInPlace || here.indexed < here.readTo) return false;
+      return fits(this.index.state, here);
+    } catch (cause) {
+      this.damaged(cause, here);
+      return false;
+    }
+  }
+
+  /** Goes on from where the index is, if it is one of this manifest, and further than what was read. */
+  adopt(here: Followed): void {
+    try {
+      const { state } = this.index;
+      if (state.readTo <= here.readTo || !fits(state, here)) return;
+      forget(here);
+      here.indexed = here.readTo = state.readTo;
+    } catch (cause) {
+      this.damaged(cause, here);
+    }
+  }
+
+  /** An error in the index is never one of an upload: a damaged file is set aside, and built anew by the next write. */
+  damaged(cause: unknown, here: Followed): void {
+    if (!isDamage(cause)) return;
+    if (this.index.isFile && this.index.isInPlace) {
+      this.#log.warn("storage.index_set_aside", { to: `${INDEX}.bad`, cause });
+      this.index.setAside();
+    }
+    forget(here);
+  }
+
+  /**
+   * Brings lines into the index, from where it is.
+   *
+   * @param isOver Whether nobody wants it any more.
+   * @returns Up to where the lines are in the index; undefined if it was given up.
+   */
+  async write(
+    here: Followed,
+    until: number,
+    isOver: () => boolean,
+    each?: EachLine,
+  ): Promise<number | undefined> {
+    await this.settled();
+    const writing = this.#write(here, until, isOver, each);
+    this.#writing = writing;
+    try {
+      return await writing;
+    } finally {
+      this.#writing = undefined;
+    }
+  }
+
+  async #write(
+    here: Followed,
+    until: number,
+    isOver: () => boolean,
+    each?: EachLine,
+  ): Promise<number | undefined> {
+    await this.#begin(here, isOver, each !== undefined);
+    if (isOver()) return void this.index.rollback();
+    const { index } = this;
+    try {
+      const { state } = index;
+      const known = fits(state, here);
+      if (!known) index.reset(here.name);
+      let at = known ? state.readTo : 0;
+      const bulk = at === 0 && until > BULK_BYTES;
+      const lines = new IndexLines(index, (position) => readLineAt(here.file, position), bulk);
+      if (here.tables.length < 4) here.tables.unshift(new HashTable());
+      const former = here.tables.slice(1);
+      const slice = each === undefined ? SLICE_BYTES : START_SLICE_BYTES;
+      for (let more = true; at < until && more;) {
+        const from = at;
+        for (const line of readLines(here.file, at, Math.min(until, at + slice))) {
+          const content = contentOf(line);
+          each?.(line, content);
+          if (line.torn) break;
+          at = line.end;
+          if (content === undefined) continue;
+          if ("removed" in content) lines.remove(content, line.start);
+          else if (isFinalPath(content.path)) lines.add(content, line.start);
+        }
+        more = at > from;
+        if (each === undefined && at < until) await pause(0);
+        if (isOver()) return void index.rollback();
+      }
+      lines.end(at, tailOf(here.file, at));
+      index.commit();
+      here.indexed = Math.max(here.indexed, at);
+      here.readTo = Math.max(here.readTo, at);
+      here.tables = here.tables.filter((table) => !former.includes(table));
+      for (const [path, position] of here.removed) if (position < at) here.removed.delete(path);
+      return at;
+    } catch (error) {
+      index.rollback();
+      this.damaged(error, here);
+      throw error;
+    }
+  }
+
+  /** Begins to write, once no other process does. */
+  async #begin(here: Followed, isOver: () => boolean, isStart: boolean): Promise<void> {
+    const until = performance.now() + LOCKED_MS * (isStart ? 10 : 1);
+    for (;;) {
+      if (!this.index.isInPlace) {
+        this.index.close();
+        forget(here);
+        await this.open();
+        this.adopt(here);
+      }
+      try {
+        return this.index.begin();
+      } catch (error) {
+        this.damaged(error, here);
+        const hopeless = !isLocked(error) && (!isDamage(error) || this.index.isInPlace);
+        if (hopeless || performance.now() > until || isOver()) throw error;
+        await pause(10);
+      }
+    }
+  }
+
+  /** See `KnownFiles.lookForGone`. */
+  async lookForGone(
+    file: Deno.FsFile,
+    isGone: (path: string) => boolean,
+    from: number,
+    most: number,
+  ): Promise<number | undefined> {
+    const { index } = this;
+    const rows = index.rows(
+      "SELECT id, pos, name, size, gone FROM file WHERE id >= ? AND gone = 0 ORDER BY id LIMIT ?",
+      ...[from, most],
+    );
+    const gone = rows.filter(({ pos }) => {
+      const path = readEntryAt(file, pos)?.path;
+      return path !== undefined && isGone(path);
+    });
+    if (gone.length > 0) {
+      await this.settled();
+      index.begin();
+      const lines = new IndexLines(index, (position) => readLineAt(file, position), false);
+      for (const row of gone) lines.gone(row);
+      const { readTo, tail } = index.state;
+      lines.end(readTo, tail);
+      index.commit();
+    }
+    return rows.length < most ? undefined : rows.at(-1)!.id + 1;
+  }
+}

@@ -1,0 +1,170 @@
+/**
+ * Lists and finds files by the index (tier RW). No question looks at more than {@linkcode SCANNED} rows, so
+ * that it takes a few milliseconds however many files there are: a page may end before it is full.
+ *
+ * @module
+ */
+import type { FileKey, ListedFile, ListPage, ListQuery, OwnedBy } from "./catalogue.ts";
+import { type Cursor, formatCursor, isOf, notOfList, parseCursor } from "./cursor.ts";
+import { hashNumber } from "./hash_table.ts";
+import type { FileRow, IndexFile } from "./index_file.ts";
+import { rowOf } from "./index_lines.ts";
+import type { KnownFiles } from "./known_files.ts";
+import { type ManifestEntry, readEntryAt, readLineAt } from "./manifest_lines.ts";
+import { isFinalPath } from "./naming.ts";
+import { omitUndefined } from "../omit_undefined.ts";
+
+/** Rows that one page looks at. */
+const SCANNED = 20_000;
+
+/** So many names that begin alike are put in order of their age; to find more of them, rows are looked at by age. */
+const SORTED = 2000;
+
+/** Files of one name that are looked at for one with the right content. */
+const SAME_NAME = 100;
+
+/** No name is above this one. */
+const LAST = "\u{10FFFF}";
+
+/** A part of a query, with the values of its question marks. */
+type Condition = readonly [sql: string, ...values: (string | number)[]];
+
+/** What a line tells of its file. */
+export function listedOf(entry: ManifestEntry): ListedFile {
+  const { path, size, sha256, mimeType, time, name, mtimeMs, uploadId, session, user } = entry;
+  const optional = { name, mtimeMs, uploadId, session: session?.id, user };
+  const executable = entry.executable === true ? true as const : undefined;
+  return {
+    ...{ path, size, sha256, mimeType, storedAt: time },
+    ...omitUndefined({ ...optional, executable }),
+  };
+}
+
+/** Whether a file is one of those that are meant. */
+export function isOwned({ user }: { readonly user?: string | undefined }, by: OwnedBy): boolean {
+  return by.owner === undefined || (user ?? null) === by.owner;
+}
+
+/** A page of the list; see `Catalogue.list`. */
+export async function listFiles(known: KnownFiles, query: ListQuery): Promise<ListPage> {
+  const after = query.after === undefined ? undefined : parseCursor(query.after, query.order);
+  return await known.query((index, file) => page(index, file, query, after));
+}
+
+function page(
+  index: IndexFile,
+  file: Deno.FsFile,
+  query: ListQuery,
+  after: Cursor | undefined,
+): ListPage {
+  const { manifest } = index.state;
+  const from = after === undefined || isOf(after, manifest) ? after : moved(index, file, after);
+  const byName = query.order === "name";
+  const order = byName ? "name, id" : "id DESC";
+  const { source, indexed, filtered } = conditions(index, query, from);
+  const inner = `SELECT id, pos, name, size, gone, owner FROM ${source}${where(indexed)} ` +
+    `ORDER BY ${order} LIMIT ${SCANNED}`;
+  const valuesOf = (parts: readonly Condition[]) => parts.flatMap(([, ...values]) => values);
+  const rows = index.rows(
+    `SELECT * FROM (${inner})${where(filtered)} LIMIT ?`,
+    ...valuesOf(indexed),
+    ...valuesOf(filtered),
+    query.limit + 1,
+  );
+  const shown = rows.slice(0, query.limit);
+  const last = rows.length > query.limit ? shown.at(-1) : index.rows(
+    `${inner} OFFSET ${SCANNED - 1}`.replace(`LIMIT ${SCANNED}`, "LIMIT 1"),
+    ...valuesOf(indexed),
+  )[0];
+  const files: ListedFile[] = [];
+  for (const { pos } of shown) {
+    const entry = readEntryAt(file, pos);
+    if (entry === undefined || !isFinalPath(entry.path)) continue;
+    if (query.session !== undefined && entry.session?.id !== query.session) continue;
+    files.push(listedOf(entry));
+  }
+  if (last === undefined) return { files, next: null };
+  const { id, name } = last;
+  const path = readEntryAt(file, last.pos)?.path ?? "";
+  return { files, next: formatCursor({ manifest, id, path, ...(byName && { name }) }) };
+}
+
+/** The manifest was replaced since the page before: the list goes on after the same file. */
+function moved(index: IndexFile, file: Deno.FsFile, after: Cursor): Cursor {
+  const row = rowOf(index, after.path, (position) => readLineAt(file, position));
+  if (row === undefined) throw notOfList();
+  return { ...after, id: row.id };
+}
+
+/** What a page is read from: by which index, what that narrows down, and what is left to be compared. */
+function conditions(
+  index: IndexFile,
+  { prefix, name, session, owner, order }: ListQuery,
+  after: Cursor | undefined,
+): { source: string; indexed: Condition[]; filtered: Condition[] } {
+  const indexed: Condition[] = [];
+  const filtered: Condition[] = [["gone = 0"]];
+  if (after?.name !== undefined) indexed.push(["(name, id) > (?, ?)", after.name, after.id]);
+  else if (after !== undefined) indexed.push(["id < ?", after.id]);
+  const begins: Condition | undefined = prefix === undefined || prefix === ""
+    ? undefined
+    : ["name >= ? AND name < ?", prefix, prefix + LAST];
+  let source = "file";
+  if (name !== undefined) {
+    source = "file INDEXED BY file_name";
+    indexed.push(["name = ?", name]);
+  } else if (session !== undefined) {
+    source = "file INDEXED BY file_session";
+    indexed.push(["session_key = ?", hashNumber(session)]);
+  } else if (order === "name") {
+    source = "file INDEXED BY file_name";
+    if (begins !== undefined) indexed.push(begins);
+  } else if (begins !== undefined && isRare(index, begins)) {
+    source = "file INDEXED BY file_name";
+    indexed.push(begins);
+  }
+  if (begins !== undefined && !indexed.includes(begins)) filtered.push(begins);
+  if (owner === null) filtered.push(["owner IS NULL"]);
+  else if (owner !== undefined) filtered.push(["owner = ?", owner]);
+  if (name !== undefined && session !== undefined) {
+    filtered.push(["id IN (SELECT id FROM file WHERE session_key = ?)", hashNumber(session)]);
+  }
+  return { source, indexed, filtered };
+}
+
+/** Whether so few names begin like this that all of them can be put in order. */
+function isRare(index: IndexFile, [sql, ...values]: Condition): boolean {
+  const count = "SELECT count(*) AS id FROM (SELECT 1 FROM file INDEXED BY file_name " +
+    `WHERE ${sql} LIMIT ${SORTED})`;
+  return index.rows(count, ...values)[0]!.id < SORTED;
+}
+
+function where(parts: readonly Condition[]): string {
+  return parts.length === 0 ? "" : ` WHERE ${parts.map(([sql]) => sql).join(" AND ")}`;
+}
+
+/** The newest file of a key; see `Catalogue.find`. */
+export async function findFile(known: KnownFiles, key: FileKey): Promise<ListedFile | undefined> {
+  return await known.query((index, file) => {
+    for (const { pos } of rowsOf(index, file, key)) {
+      const entry = readEntryAt(file, pos);
+      if (entry === undefined || !isFinalPath(entry.path) || !isOwned(entry, key)) continue;
+      if ("sha256" in key && (entry.sha256 !== key.sha256 || entry.size !== key.size)) continue;
+      return listedOf(entry);
+    }
+  });
+}
+
+function rowsOf(index: IndexFile, file: Deno.FsFile, key: FileKey): FileRow[] {
+  if ("path" in key) {
+    const row = rowOf(index, key.path, (position) => readLineAt(file, position));
+    return row === undefined || row.gone === 1 ? [] : [row];
+  }
+  const filters: Condition[] = [["name = ?", key.name], ["gone = 0"]];
+  if ("sha256" in key) filters.push(["size = ?", key.size]);
+  if (key.owner === null) filters.push(["owner IS NULL"]);
+  else if (key.owner !== undefined) filters.push(["owner = ?", key.owner]);
+  const sql = `SELECT id, pos, name, size, gone FROM file INDEXED BY file_name${where(filters)} ` +
+    `ORDER BY id DESC LIMIT ${SAME_NAME}`;
+  return index.rows(sql, ...filters.flatMap(([, ...values]) => values));
+}

@@ -1,0 +1,135 @@
+/**
+ * Removes stored files. The order of the steps, and what a crash between them leaves:
+ *
+ * 1. The line of the removal is written into a claim. A crash leaves a listed file and the claim.
+ * 2. The line is appended to the manifest: from here on nobody lists or finds the file, and its room is
+ *    free. A crash leaves the file's bytes without a name in any list, and the claim.
+ * 3. The file is removed. A crash leaves the claim.
+ * 4. The claim is ended.
+ *
+ * Who starts and the sweep finish what stands in a claim whose holder has died: they append the line if it
+ * is missing, and remove the file. A file that was stored meanwhile under the same path stays, because the
+ * claim says which file it is about.
+ *
+ * @module
+ */
+import { omitUndefined } from "../omit_undefined.ts";
+import type { ListedFile, RemovedBy } from "./catalogue.ts";
+import type { Claim } from "./claims.ts";
+import { syncFolders } from "./commit.ts";
+import { digestOf } from "./digest.ts";
+import type { DiskParts, ReadingParts } from "./disk_parts.ts";
+import { hashNumber } from "./hash_table.ts";
+import { asStorageError } from "./io_errors.ts";
+import { findFile, isOwned, listedOf } from "./listing.ts";
+import { formatRemoval, type ManifestEntry, readLineAt, type Removal } from "./manifest_lines.ts";
+import { folderOf, isFinalPath } from "./naming.ts";
+import { isReal } from "./reading.ts";
+
+/** So long a removal is answered again, in milliseconds. */
+export const AGAIN_MS = 600_000;
+
+/** Removes a listed file in tier RW; see `Catalogue.remove`. */
+export async function removeFile(
+  parts: DiskParts,
+  reading: ReadingParts,
+  path: string,
+  by: RemovedBy,
+): Promise<ListedFile | undefined> {
+  const key = { path, ...omitUndefined({ owner: by.owner }) };
+  const file = await findFile(reading.known, key) ?? undefined;
+  if (file === undefined) return await removedBefore(parts, reading, path, by);
+  const line = formatRemoval(entryOf(file), parts.now(), by);
+  let claim: Claim | undefined;
+  try {
+    claim = reading.claims.fresh();
+    claim.write(line);
+    appendRemoval(parts, reading, line, file);
+  } catch (error) {
+    claim?.end();
+    throw asStorageError("Cannot remove file", error);
+  }
+  try {
+    await removeBytes(parts, path);
+  } catch (error) {
+    claim.leave(); // the sweep finishes it
+    throw asStorageError("Cannot remove file", error);
+  }
+  claim.end();
+  return file;
+}
+
+/** What a line says of a file, from what a list says of it. */
+function entryOf(file: ListedFile): ManifestEntry {
+  const { storedAt, session: _session, ...rest } = file;
+  return { ...rest, time: storedAt };
+}
+
+function appendRemoval(
+  parts: DiskParts,
+  { manifest, known }: ReadingParts,
+  line: string,
+  { path, size }: Pick<ListedFile, "path" | "size">,
+): void {
+  known.remove(path, manifest.append(line));
+  parts.budget.add(-size);
+}
+
+async function removeBytes(parts: DiskParts, path: string): Promise<void> {
+  const durable = parts.durability === "durable";
+  if (durable) await parts.manifestSync.sync("");
+  unlink(parts, path);
+  if (durable) await syncFolders(parts, path);
+}
+
+/** Removes the bytes, unless somebody has put a link on the way to them. */
+function unlink({ folder, log }: DiskParts, path: string): void {
+  if (!isReal(folder, path)) return log.warn("storage.leftover", { path, cause: "a planted link" });
+  folder.remove(path);
+  const parent = folderOf(path);
+  if (parent !== undefined) folder.removeEmptyFolder(parent);
+}
+
+/** The file of a removal whose answer may have been lost. */
+async function removedBefore(
+  { now }: DiskParts,
+  { known }: ReadingParts,
+  path: string,
+  by: RemovedBy,
+): Promise<ListedFile | undefined> {
+  return await known.query((index, handle) => {
+    const rows = index.rows(
+      "SELECT pos FROM removed WHERE path_key = ? ORDER BY pos DESC LIMIT 8",
+      hashNumber(path),
+    );
+    for (const { pos } of rows) {
+      const content = readLineAt(handle, pos);
+      if (content === undefined || !("removed" in content) || content.removed !== path) continue;
+      const { file, time } = content;
+      const fits = file !== undefined && isOwned(file, by) && now() - time < AGAIN_MS;
+      return fits ? listedOf(file) : undefined;
+    }
+  });
+}
+
+/** Finishes a removal that a process which died has begun. */
+export async function finishRemoval(
+  parts: DiskParts,
+  reading: ReadingParts,
+  { removed: path, file }: Removal,
+  line: string,
+): Promise<void> {
+  if (!isFinalPath(path) || file === undefined) return;
+  const listed = await findFile(reading.known, { path });
+  if (listed !== undefined) {
+    const same = listed.sha256 === file.sha256 && listed.storedAt === file.time;
+    if (!same) return;
+    appendRemoval(parts, reading, line, file);
+    return await removeBytes(parts, path);
+  }
+  // The line is there already, so the file goes unless it is another one that has no line yet.
+  const info = parts.folder.kind(path);
+  if (info?.isFile !== true || info.size !== file.size || !isReal(parts.folder, path)) return;
+  const digest = await digestOf(parts.folder.at(path), file.size, parts.sha256());
+  if (digest === file.sha256) unlink(parts, path);
+}
