@@ -146,7 +146,8 @@ export function stateFolder({ storage: { path, state } }: Config): string {
 }
 
 /** Names of the storage, in whose folder the database is: its list and its files. */
-const RESERVED = /^(commits\.jsonl.*|users\.db.*|(received|file)_.*|session_[0-9a-f-]{36})$/i;
+const RESERVED =
+  /^(commits\.jsonl.*|users\.db.*|hooks\.json.*|(received|file)_.*|session_[0-9a-f-]{36})$/i;
 
 async function openStore(
   config: Config,

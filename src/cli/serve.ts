@@ -13,6 +13,7 @@ import {
   maskAddresses,
   mustBeMeant,
   openDoor,
+  openHooks,
   openParts,
   readToken,
   RunningSettings,
@@ -118,6 +119,8 @@ async function runServe(args: ParsedArgs, output: Output): Promise<number> {
   const readiness = new Readiness({ server, storage, store, certificateUntil }, log);
   await using _health = listenForHealth(config, events, readiness, log);
   await using doors = new AsyncDisposableStack();
+  const hooks = await openHooks(config, storage, events, log);
+  if (hooks !== undefined) doors.use(hooks);
   if (tally !== undefined) {
     tally.server = server;
     const plant = {
@@ -127,6 +130,7 @@ async function runServe(args: ParsedArgs, output: Output): Promise<number> {
       used: () => tally.usage?.().used ?? 0,
       free: await freeSpace(config.storage.path, log),
       certificateUntil: certificate && certificateUntil,
+      hooks,
       keys: keys && liveKeys(keys, options.security?.ledger),
       drain: () => void server.shutdown(),
     };

@@ -414,6 +414,29 @@ export const TABLE = {
       },
     },
   },
+  hooks: {
+    about: "A program that is told of each stored file, by HTTP (Standard Webhooks)",
+    settings: {
+      url: {
+        words: ["none"],
+        text: "http_url",
+        default: "none",
+        about: "Where it is told, by POST; needs permission to read the storage folder",
+        more: ["Of several servers on one folder, one is given this"],
+      },
+      secret_file: {
+        words: ["none"],
+        text: "file",
+        default: "none",
+        about: "File with the secret that signs: whsec_ and 24 bytes or more in base64",
+      },
+      give_up_after: {
+        seconds: [1, 2_000_000],
+        default: 86_400,
+        about: "How long a receiver that does not answer is tried again",
+      },
+    },
+  },
   logging: {
     about: "What is logged, to standard error",
     settings: {

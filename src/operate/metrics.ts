@@ -6,6 +6,7 @@
  * @module
  */
 import { CODES, isCode } from "../errors.ts";
+import type { HookStats } from "../hooks/mod.ts";
 import { BOUNDS, type HistogramData } from "./histogram.ts";
 import type { Sample } from "./tally.ts";
 
@@ -91,6 +92,9 @@ const TABLE = {
     type: "gauge",
     help: "End of the TLS certificate, as a Unix time; only with TLS",
   },
+  fxfer_hooks_waiting: { type: "gauge", help: "Files that hooks are still to tell" },
+  fxfer_hooks_dead: { type: "gauge", help: "Files that hooks have given up" },
+  fxfer_hooks_delivered_total: { type: "counter", help: "Files that hooks have told" },
   fxfer_event_loop_delay_seconds: {
     type: "gauge",
     help: "How late the event loop is, over about a second",
@@ -207,6 +211,7 @@ export interface Facts {
   readonly used: number | undefined;
   readonly free: number | undefined;
   readonly budget: number;
+  readonly hooks: HookStats | undefined;
   /** In seconds since the epoch. */
   readonly certificateUntil: number | undefined;
   readonly rss: number;
@@ -227,6 +232,9 @@ export function metricsOfProcess(facts: Facts): Metric[] {
     ...single("fxfer_storage_used_bytes", facts.used),
     ...single("fxfer_storage_free_bytes", facts.free),
     ...single("fxfer_storage_budget_bytes", facts.budget),
+    ...single("fxfer_hooks_waiting", facts.hooks?.waiting),
+    ...single("fxfer_hooks_dead", facts.hooks?.dead.length),
+    ...single("fxfer_hooks_delivered_total", facts.hooks?.delivered),
     ...single("fxfer_certificate_not_after_timestamp_seconds", facts.certificateUntil),
     ...single("process_resident_memory_bytes", facts.rss),
     ...single("process_start_time_seconds", facts.startedAt),

@@ -118,6 +118,7 @@ export class Overview implements Disposable {
       used: storage.budget > 0 ? used?.() : undefined,
       free: free?.(),
       budget: storage.budget,
+      hooks: this.#plant.hooks?.stats,
       certificateUntil: certificateUntil === undefined ? undefined : certificateUntil() / 1000,
       rss: Deno.memoryUsage().rss,
       startedAt: this.#startedAt / 1000,

@@ -2,6 +2,7 @@
 import type { Readiness } from "../admin/mod.ts";
 import type { Config } from "../config/mod.ts";
 import type { Events } from "../events.ts";
+import type { HookStats } from "../hooks/mod.ts";
 import type { Logger } from "../log.ts";
 import type { FileStorage } from "../storage/mod.ts";
 import type { SessionStore } from "../store/mod.ts";
@@ -63,6 +64,8 @@ export interface Plant {
   readonly used?: (() => number) | undefined;
   /** Bytes free on the disk of the storage; absent where the process may not ask. */
   readonly free?: (() => number) | undefined;
+  /** What becomes of hooks; absent where there are none. */
+  readonly hooks?: { readonly stats: HookStats } | undefined;
   /** The users' keys; absent where there are none. */
   readonly keys?: LiveKeys | undefined;
   /** When the TLS certificate ends, in milliseconds since the epoch; absent without TLS. */

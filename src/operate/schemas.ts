@@ -139,6 +139,12 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
     used_bytes: orNull(count),
     used_files: orNull(count),
   }),
+  Hooks: object({
+    on: yes,
+    waiting: count,
+    delivered: count,
+    dead: list(object({ id: text, path: text, since: time, tries: count, error: orNull(text) })),
+  }),
   Keys: object({ keys: list(ref("Key")) }),
   Revoked: object({ revoked: text }),
   Changes: { type: "object", additionalProperties: true, minProperties: 1 },

@@ -79,6 +79,23 @@ const escape = (letter: string): string => `%${letter.charCodeAt(0).toString(16)
 export const STORED_ROUTES: readonly Route[] = [
   {
     method: "GET",
+    path: "/api/v1/hooks",
+    summary: "How many files hooks are still to tell, and which they have given up",
+    answer: "Hooks",
+    run({ plant: { hooks } }) {
+      const { waiting = 0, delivered = 0, dead = [] } = hooks?.stats ?? {};
+      const letters = dead.map(({ id, file, since, tries, error }) => ({
+        id,
+        path: file.path,
+        since: new Date(since).toISOString(),
+        tries,
+        error: error ?? null,
+      }));
+      return json({ on: hooks !== undefined, waiting, delivered, dead: letters });
+    },
+  },
+  {
+    method: "GET",
     path: "/api/v1/files",
     summary: "Stored files, the newest first or by their names",
     query: {

@@ -107,6 +107,8 @@ Deno.test("--set reaches every setting of the schema", async () => {
     "security.anonymous": ["put, get", ["put", "get"]],
     "security.keys": ["my.keys", "my.keys"],
     "server.health_port": ["8080", 8080],
+    "hooks.url": ["https://h/x", "https://h/x"],
+    "hooks.secret_file": ["/run/s", "/run/s"],
     "admin.host": ["::1", "::1"],
     "admin.port": ["8081", 8081],
     "admin.token_file": ["/run/token", "/run/token"],

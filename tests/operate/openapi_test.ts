@@ -39,6 +39,7 @@ Deno.test("every route answers as /openapi.json describes, and every route is ca
     ["GET /files", "/files?order=size", {}, 400],
     ["GET /files/{path}", "/files/nothing", {}, 404],
     ["DELETE /files/{path}", `/files/${path}`, { method: "DELETE" }, 200],
+    ["GET /hooks", "/hooks", {}, 200],
     ["GET /keys", "/keys", {}, 200],
     ["DELETE /keys/{name}", "/keys/alice", { method: "DELETE" }, 200],
     ["DELETE /keys/{name}", "/keys/nobody", { method: "DELETE" }, 404],

@@ -19,6 +19,7 @@ import { onStop, type Output } from "../../terminal/mod.ts";
 import type { Certificate } from "../certificate.ts";
 import type { KeySource } from "../keys.ts";
 import { announce, listen, listenForHealth } from "../listening.ts";
+import { openHooks } from "../hooks.ts";
 import { liveKeys } from "../live_keys.ts";
 import { freeSpace, openDoor, readToken, wantsDoor } from "../operators.ts";
 import { openStorageAndStore } from "../parts.ts";
@@ -111,8 +112,10 @@ export async function serveWorkers(options: ParentOptions): Promise<number> {
     if (listening === undefined) return 0; // told to stop before it had begun
     await using _health = listenForHealth(config, events, pool, log);
     await using opened = new AsyncDisposableStack();
-    if (counts) {
+    if (counts || config.hooks.url !== "none") {
       const { storage, store } = opened.use(await openStorageAndStore(config, log));
+      const hooks = await openHooks(config, storage, events, log);
+      if (hooks !== undefined) opened.use(hooks);
       const plant = {
         ...{ version: options.version, log, events, settings, storage, store, workers },
         readiness: pool,
@@ -124,10 +127,11 @@ export async function serveWorkers(options: ParentOptions): Promise<number> {
         used: () => usedBytes(shared),
         free: await freeSpace(config.storage.path, log),
         keys: keys && liveKeys(keys),
+        hooks,
         certificateUntil: certificate && (() => certificate.current.notAfter),
         drain: () => pool.stop(),
       };
-      opened.use(await openDoor(config, token, plant, events));
+      if (counts) opened.use(await openDoor(config, token, plant, events));
     }
     const { hostname, tier, durability } = listening;
     const where = { hostname, tier, durability, workers };
