@@ -63,6 +63,10 @@ export type FileStep = TransferStep & Sender & {
   recovered?: true;
 };
 
+/** A stored file that is read or removed, in a session or in none, by its path without the session's id.
+ * @category Events */
+export type FileEvent = Partial<SessionStep> & { path: string };
+
 /** A refusal: the code of the reply, the reason as a sentence without any text of the peer, and the cause.
  * @category Events */
 export type Refusal = Sender & {
@@ -134,6 +138,12 @@ export type EventFacts = {
   "transfer.dropped": TransferStep & {
     reason: "cancelled" | "failed" | "known" | "lost" | "ended";
   };
+  /** A stored file, or `bytes` of it from `offset` on, was sent to a client. */
+  "file.fetched": FileEvent & { offset: number; bytes: number; ms: number };
+  /** A client was told a page of the list of files. */
+  "file.listed": Partial<SessionStep> & { files: number };
+  /** A stored file was removed at the wish of a client. */
+  "file.removed": FileEvent & { bytes: number };
   /** The session store does not answer. */
   "store.lost": { store: string; cause: string };
   /** The session store answers again. */

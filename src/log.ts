@@ -151,6 +151,7 @@ const LEVELS: Readonly<Partial<Record<EventType, LogLevel>>> = {
   "transfer.checkpointed": "debug",
   "transfer.announced": "debug",
   "transfer.dropped": "debug",
+  "file.listed": "debug",
   "limit.reached": "debug",
   "store.lost": "warn",
   "settings.refused": "warn",

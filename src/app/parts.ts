@@ -147,7 +147,7 @@ export function stateFolder({ storage: { path, state } }: Config): string {
 
 /** Names of the storage, in whose folder the database is: its list and its files. */
 const RESERVED =
-  /^(commits\.jsonl.*|users\.db.*|hooks\.json.*|(received|file)_.*|session_[0-9a-f-]{36})$/i;
+  /^(commits\.jsonl.*|files|users\.db.*|hooks\.json.*|(received|file)_.*|session_[0-9a-f-]{36})$/i;
 
 async function openStore(
   config: Config,

@@ -28,6 +28,7 @@ const COMMANDS: CommandTable = {
   chaos: async () => (await import("./chaos/command.ts")).CHAOS_COMMAND,
   conformance: async () => (await import("./conformance/command.ts")).CONFORMANCE_COMMAND,
   demo: async () => (await import("./demo/command.ts")).DEMO_COMMAND,
+  lab: async () => (await import("./lab/command.ts")).LAB_COMMAND,
   bench: async () => (await import("./bench.ts")).BENCH_COMMAND,
   completions: async () => (await import("./completions.ts")).completionsCommand("fxfer", COMMANDS),
 };

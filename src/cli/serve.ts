@@ -40,6 +40,9 @@ export const SERVE: CommandSpec = {
     ...CONFIG_OPTIONS,
     keys: flagFor("security.keys", "FILE"),
     trace: { help: "Log every change of every session, with the rule behind it" },
+    "keep-names": {
+      help: "Store files under the names their senders gave them, with their folders",
+    },
     quiet: { short: "q", help: "Log warnings and errors only" },
   },
   details: [
@@ -55,8 +58,12 @@ export const SERVE: CommandSpec = {
 /** The options of `loadConfig` that the flags of `fxfer serve` ask for. */
 export function serveLoadOptions(args: ParsedArgs): LoadOptions {
   const quiet = { flag: "--quiet", path: "logging.level", value: "warn" };
+  const keepNames = { flag: "--keep-names", path: "storage.naming", value: "original" };
   const options = loadOptions(args);
-  return args.has("quiet") ? { ...options, flags: [...options.flags, quiet] } : options;
+  const flags = [...options.flags];
+  if (args.has("keep-names")) flags.push(keepNames);
+  if (args.has("quiet")) flags.push(quiet);
+  return { ...options, flags };
 }
 
 export const SERVE_COMMAND: Command = { spec: SERVE, run: runServe };

@@ -82,7 +82,7 @@ export const TABLE = {
         about: "Threads that serve the port together; auto is one for each core",
         more: [
           "More than one needs Linux, and for sessions persistence sqlite or redis",
-          "Limits count over all of them",
+          "Limits count over all of them, but for those of one address and limits.rate",
         ],
       },
       max_connections: {
@@ -242,9 +242,10 @@ export const TABLE = {
         ],
       },
       naming: {
-        words: ["session_aware", "simple"],
+        words: ["session_aware", "simple", "original"],
         default: "session_aware",
         about: "session_aware: a folder for each session; simple: received_<random>.<ext> for all",
+        more: ["original: files/<owner>/ with the names and folders that their senders gave them"],
       },
       durability: {
         words: ["process", "data", "durable"],
@@ -303,7 +304,7 @@ export const TABLE = {
             words: ["off"],
             integer: [1, 100_000],
             default: "off",
-            about: "Connections open at once",
+            about: "Connections open at once; each worker counts its own",
           },
           sessions: {
             live: true,

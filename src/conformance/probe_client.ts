@@ -104,6 +104,11 @@ export class ProbeClient implements Disposable {
     return { header, data: text === "" ? {} : JSON.parse(text), text };
   }
 
+  /** Reads the payload of an answer as text. */
+  async payload({ header: { size } }: Answer): Promise<string> {
+    return size === 0 ? "" : await this.#take((bytes) => bytes.length < size ? 0 : size);
+  }
+
   /** Reads everything until the server closes. */
   async untilEnd(): Promise<string> {
     while (await this.#more());

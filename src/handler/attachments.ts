@@ -8,10 +8,11 @@ import { FxferError } from "../errors.ts";
 import type { Events, Rule, SessionEvent } from "../events.ts";
 import type { Logger } from "../log.ts";
 import { omitUndefined } from "../omit_undefined.ts";
-import type { SessionRecord, Sight } from "../session/mod.ts";
+import { countTakeover, isAttached, type SessionRecord, type Sight } from "../session/mod.ts";
 import type { FileStorage, StoredFile, Upload } from "../storage/mod.ts";
 import type { SessionStore } from "../store/mod.ts";
 import type { Clock } from "./clock.ts";
+import type { Holdings } from "./holdings.ts";
 import {
   displacedBy,
   isTaken,
@@ -41,6 +42,7 @@ export interface SessionServices extends Telling {
   /** What the last sweep saw of sessions whose time seems to be over, by id. */
   sights: ReadonlyMap<string, Sight>;
   readonly health: StoreHealth;
+  readonly holdings: Holdings;
   readonly events: Events;
   readonly log: Logger;
 }
@@ -54,6 +56,10 @@ export class Attachment {
   upload: Upload | undefined;
   /** The commit of the record's intent, which took longer than a connect waits for it. */
   finishing: Promise<StoredFile | undefined> | undefined;
+  /** The reopening of the file, which took longer than a connect waits for it. */
+  restoring: Promise<void> | undefined;
+  /** Whether a process that had the session before may still be writing to the file. */
+  contended = false;
   /** Whether a save failed that may have been stored: the record must be loaded before it is used. */
   stale = false;
   /** Whether another connection waits for this one, which finishes its commit under way and then stops. */
@@ -183,6 +189,7 @@ export class Attachment {
    */
   displace(kept: KeptSession | undefined): FxferError {
     const { context, record: { id, epoch } } = this;
+    const isNew = !this.displaced;
     this.displaced = true;
     this.#reason = displacedBy(epoch, kept);
     context.interrupt(this.#reason);
@@ -190,10 +197,23 @@ export class Attachment {
     if (kept === undefined || kept.epoch < epoch) {
       context.log.warn("session.lost", { ...who, epoch, kept: kept?.epoch ?? "nothing" });
     } else {
+      if (isNew) {
+        this.#countTakeover().catch((cause) => context.log.warn("takeover.uncounted", { cause }));
+      }
       const facts = omitUndefined({ epoch: kept.epoch, moved: kept.moved?.address });
       this.services.events.emit({ type: "session.fenced", rule: "S-TAKE-2", ...who, ...facts });
     }
     return this.#reason;
+  }
+
+  /** S-TAKE-7: another process has the session now, and cannot know that this connection was alive. */
+  async #countTakeover(): Promise<void> {
+    const { store, wallTime } = this.services;
+    for (let tries = 0; tries < MAX_TRIES; tries++) {
+      const kept = await store.load(this.record.id);
+      if (kept === undefined || !isAttached(kept.state)) return;
+      if (await store.save(countTakeover(kept, wallTime()))) return;
+    }
   }
 }
 

@@ -24,6 +24,7 @@ import type { FileStorage } from "../storage/mod.ts";
 import { Attachment, type SessionServices } from "./attachments.ts";
 import type { StatefulOptions } from "./stateful_options.ts";
 import { makeRoom, noRoom } from "./room.ts";
+import { featuresOf } from "./stored_files.ts";
 import { checkAlive, closeOld, releaseHolder, takeSession, unknownSession } from "./takeover.ts";
 import type { ConnectionContext, Reply } from "./types.ts";
 
@@ -188,10 +189,12 @@ type Terms = Readonly<Record<string, unknown>>;
 
 /** What a client without a session is told of the server (S-CON-6). */
 export function statelessTerms(
-  { label: tier, durability, find }: FileStorage,
+  storage: FileStorage,
   { instance, maxRequestSize }: FallbackTerms["options"],
-): { readonly limits: Terms; readonly server: Terms } {
+): { readonly limits: Terms; readonly server: Terms } & Terms {
+  const { label: tier, durability, find } = storage;
   return {
+    features: featuresOf(storage), // S-FEA-1
     limits: {
       max_header: MAX_HEADER_BYTES,
       max_session_data: MAX_SESSION_DATA_BYTES,
@@ -210,7 +213,7 @@ export function statelessTerms(
 
 /** What an attached client is told (S-CON-6). */
 function sessionTerms({ options, storage }: SessionServices, record: SessionRecord): Terms {
-  const { limits, server } = statelessTerms(storage, options);
+  const { limits, ...terms } = statelessTerms(storage, options);
   return {
     keepalive_s: record.keepaliveMs / 1000,
     session_expiry_s: record.expiryMs / 1000,
@@ -220,7 +223,7 @@ function sessionTerms({ options, storage }: SessionServices, record: SessionReco
       max_upload_size: options.maxUploadSize,
       checkpoint_bytes: CHECKPOINT_BYTES,
     },
-    server,
+    ...terms,
     challenge: newSecret(),
   };
 }

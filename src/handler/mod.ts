@@ -6,6 +6,8 @@
  *
  *     stateful.ts -> connect.ts (a new session, or takeover.ts and recovery.ts for an existing one)
  *                 -> transfer.ts -> open_file.ts (a file that arrives in several frames)
+ *                 -> removal.ts (remove.ts, exactly once)
+ *     both -> fetch.ts, list.ts, remove.ts, and stored_files.ts for what the three share
  *     attachments.ts (which connection holds which session), housekeeping.ts (sweeps, takeovers elsewhere)
  *
  * ## The life of a file in a session
@@ -39,7 +41,8 @@
  * A holder that froze and wakes up has an old epoch: its saves are refused, its rename finds no partial file,
  * its failure makes it ask the store, and its client hears of the takeover (S-NOT-1). A flush that hangs keeps
  * the holder, and no newcomer: that one waits 2 s for the holder, and the connect no longer than 1.5 s for the
- * commit.
+ * commit. It waits no longer for a partial file that must be copied, because its former holder may still write
+ * to it: the reply says the offset, which the record has, and the next frame waits for the copy.
  *
  * At level `process`, with a store that dies with the process, a file that is wholly in memory has no intent:
  * between `mustHold` and the saved reply a newcomer waits (`committing`). Nobody else could know of the file.
@@ -50,12 +53,20 @@ export type {
   ConnectionContext,
   Payload,
   Reply,
+  ReplyPayload,
   Request,
   RequestHandler,
   V1Request,
   V2Request,
 } from "./types.ts";
-export { anonymous, DEFAULT_ANONYMOUS, type Identity, type Right, RIGHTS } from "./identity.ts";
+export {
+  anonymous,
+  DEFAULT_ANONYMOUS,
+  type Identity,
+  mustMay,
+  type Right,
+  RIGHTS,
+} from "./identity.ts";
 export { StatelessHandler, type StatelessOptions, V1Handler } from "./stateless.ts";
 export { degrade, type FallbackTerms, hashToken, newSecret } from "./connect.ts";
 export { afterIntent, finishFile, tellFinished } from "./recovery.ts";

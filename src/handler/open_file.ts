@@ -13,7 +13,7 @@ import { checkpoint, dropUpload, openUpload, type UploadRecord } from "../sessio
 import type { PutSpec, Upload } from "../storage/mod.ts";
 import type { Attachment } from "./attachments.ts";
 import { inBackground } from "./storing.ts";
-import { afterIntent, dropFile, finishFile, reopen, tellFinished } from "./recovery.ts";
+import { afterIntent, finishFile, reopenFile, tellFinished } from "./recovery.ts";
 import type { Payload } from "./types.ts";
 
 /** One transfer frame under way. */
@@ -30,6 +30,9 @@ export interface TransferRun {
  * store was lost in the middle of a commit and is back, the commit is brought to its end first.
  */
 export async function finishPending(attachment: Attachment): Promise<void> {
+  const { restoring } = attachment;
+  attachment.restoring = undefined;
+  await restoring;
   if (attachment.stale) await attachment.refresh();
   const { services, record: { intent, upload: known } } = attachment;
   // A store that came back with an older state speaks of another file than the one that is open here.
@@ -48,10 +51,7 @@ export async function finishPending(attachment: Attachment): Promise<void> {
   } else if (known === null) {
     if (upload !== undefined) await abandon(attachment);
   } else if (upload === undefined) {
-    attachment.upload = await reopen(services.storage, attachment.record, false); // see failUpload()
-    if (attachment.upload !== undefined) return;
-    const before = await attachment.save(dropUpload);
-    attachment.tell("transfer.dropped", "S-TRF-4", before, { reason: "lost" });
+    await reopenFile(attachment); // see failUpload()
   } else if (upload.offset !== known.offset) {
     await saveOffset(attachment, upload.offset); // flushed by the frame that failed
   }
@@ -74,10 +74,12 @@ export async function openFile(run: TransferRun): Promise<Upload> {
 }
 
 /** What the session remembers of a file that this frame opened. */
-export function recordOf({ request, sequence }: TransferRun, upload: Upload): UploadRecord {
+export function recordOf({ request, sequence, spec }: TransferRun, upload: Upload): UploadRecord {
   const { header: { mimeType }, data: { length, uploadId, name } } = request;
   const { offset, temporaryPath, finalPath } = upload;
-  const known = omitUndefined({ length, uploadId, name });
+  const { mtimeMs, executable, onClash } = request.data;
+  const kept = { length, uploadId, name, mtimeMs, executable, onClash, user: spec.user };
+  const known = omitUndefined(kept);
   return { openedBy: sequence, sequence, offset, mimeType, temporaryPath, finalPath, ...known };
 }
 
@@ -191,7 +193,7 @@ export async function failUpload(attachment: Attachment, error: unknown): Promis
     throw new FxferError(code, message, { fields: { ...fields, offset }, cause });
   }
   try {
-    const before = await attachment.save(dropFile);
+    const before = await attachment.save(dropUpload);
     await abandon(attachment); // only now: that save was the right to
     if (before.upload !== null) {
       attachment.tell("transfer.dropped", "S-TRF-4", before, { reason: "failed" });

@@ -19,7 +19,6 @@ import type { Events } from "../events.ts";
 import { omitUndefined } from "../omit_undefined.ts";
 import type { ReplyBody } from "../protocol/mod.ts";
 import {
-  dropIntent,
   dropUpload,
   execute,
   type Intent,
@@ -29,11 +28,12 @@ import {
 import type { FileSpec, FileStorage, MayPublish, StoredFile, Upload } from "../storage/mod.ts";
 import { LATE, within } from "../within.ts";
 import type { Attachment, SessionServices } from "./attachments.ts";
+import { isTaken } from "./kept_session.ts";
 import { storedReply } from "./storing.ts";
 import type { StatefulOptions } from "./stateful_options.ts";
 import { lastPart, stepBetween, tell, tellFile, type Telling } from "./tell.ts";
 
-/** For how long a connect waits for the commit that its session has announced, in milliseconds. */
+/** For how long a connect waits for the commit that its session has announced, or for its file, in milliseconds. */
 const FINISH_MS = 1500;
 
 /**
@@ -81,7 +81,7 @@ export async function restoreFile(
   contended: boolean,
 ): Promise<void> {
   const { services, record, context: { connectionId } } = attachment;
-  const { attachments, options, storage } = services;
+  const { attachments, storage } = services;
   const { id, upload: known, intent } = record;
   if (intent !== null) {
     const finishing = finishFile(storage, record, parked, () => attachment.mustHold());
@@ -91,7 +91,7 @@ export async function restoreFile(
       attachment.finishing = finishing; // finishPending() waits for it
       return;
     }
-    await saveRepaired(attachment, afterIntent(services, record, intent, stored));
+    await saveRepaired(attachment, (record) => afterIntent(services, record, intent, stored));
     return tellFinished(services, record, attachment.record, stored, connectionId);
   }
   if (known === null) {
@@ -103,46 +103,63 @@ export async function restoreFile(
     attachment.upload = parked;
     return;
   }
-  const upload = await reopen(storage, record, contended);
+  attachment.contended = contended;
+  const restoring = reopenFile(attachment);
+  // A large file that must be copied is copied while the client hears where to go on.
+  if (await within(FINISH_MS, restoring) === LATE) attachment.restoring = restoring;
+}
+
+/** Opens the partial file of a session at its durable offset. When it is gone, the record forgets it. */
+export async function reopenFile(attachment: Attachment): Promise<void> {
+  const { services: { options, storage }, record, contended } = attachment;
+  const known = record.upload!;
+  const { temporaryPath, finalPath, offset } = known;
+  const file = { temporaryPath, finalPath, offset, spec: specOf(record), contended };
+  const upload = await storage.partials?.reopen(file);
   if (upload === undefined) {
-    await saveRepaired(attachment, dropUpload(record, options.now()));
+    await saveRepaired(attachment, (record) => dropUpload(record, options.now()));
     return attachment.tell("transfer.dropped", "S-TRF-4", record, { reason: "lost" });
   }
+  if (attachment.displaced) return await upload.release(); // the connection has gone meanwhile
   attachment.upload = upload;
-  if (upload.temporaryPath === known.temporaryPath) return;
+  if (upload.temporaryPath === temporaryPath) return;
   // The upload is a copy: a former holder that still runs may go on writing to the first file.
   await upload.checkpoint();
   const copy = { ...known, temporaryPath: upload.temporaryPath };
-  await saveRepaired(attachment, { ...record, version: record.version + 1, upload: copy });
+  await saveRepaired(
+    attachment,
+    (record) => ({ ...record, version: record.version + 1, upload: copy }),
+  );
   await storage.partials?.remove(known);
 }
 
-/** Opens the partial file of a session at its durable offset; undefined when it is gone. */
-export async function reopen(
-  storage: FileStorage,
-  record: SessionRecord,
-  contended: boolean,
-): Promise<Upload | undefined> {
-  const { temporaryPath, finalPath, offset } = record.upload!;
-  const file = { temporaryPath, finalPath, offset, spec: specOf(record), contended };
-  return await storage.partials?.reopen(file);
-}
-
 /** Saves the repaired record, unless another connection has taken the session meanwhile. */
-async function saveRepaired(attachment: Attachment, record: SessionRecord): Promise<void> {
+async function saveRepaired(
+  attachment: Attachment,
+  repair: (record: SessionRecord) => SessionRecord,
+): Promise<void> {
   const { attachments, store } = attachment.services;
+  const { id, epoch } = attachment.record;
+  let repaired: SessionRecord;
   let saved = false;
   try {
-    saved = await store.save(record);
+    for (;;) {
+      repaired = repair(attachment.record);
+      saved = await store.save(repaired);
+      if (saved) break;
+      // The former holder's process may have counted the takeover meanwhile: then the epoch is the same.
+      const kept = await store.load(id);
+      if (kept?.epoch !== epoch || isTaken(attachment.record, kept)) {
+        throw new FxferError("session_taken_over", "Cannot attach: another connection was faster");
+      }
+      attachment.record = kept;
+    }
   } finally {
     // If no saved record names this copy, the orphan sweep removes it.
     if (!saved) await attachment.upload?.release();
   }
-  if (!saved) {
-    throw new FxferError("session_taken_over", "Cannot attach: another connection was faster");
-  }
-  attachments.unpark(record.id);
-  attachment.record = record;
+  attachments.unpark(id);
+  attachment.record = repaired;
 }
 
 /** What storage was told when the file was begun. */
@@ -152,7 +169,14 @@ function specOf({ id, clientAddress, upload }: SessionRecord): FileSpec {
     session: { id, sequence: upload?.openedBy ?? 0 },
     reserve: upload?.length ?? upload?.offset ?? 0,
     clientAddress,
-    ...omitUndefined({ name: upload?.name, uploadId: upload?.uploadId }),
+    ...omitUndefined({
+      name: upload?.name,
+      uploadId: upload?.uploadId,
+      mtimeMs: upload?.mtimeMs,
+      executable: upload?.executable,
+      onClash: upload?.onClash,
+      user: upload?.user,
+    }),
   };
 }
 
@@ -198,7 +222,7 @@ export function afterIntent(
   intent: Intent,
   stored: StoredFile | undefined,
 ): SessionRecord {
-  if (stored === undefined) return dropFile(record, options.now());
+  if (stored === undefined) return dropUpload(record, options.now());
   const reply = storedReply(stored, storage.durability, record.upload?.uploadId);
   return executed(options, record, intent, reply, null, stored);
 }
@@ -211,7 +235,7 @@ export function executed(
   reply: ReplyBody,
   upload: UploadRecord | null,
   file: StoredFile | undefined,
-  input: "transfer" | "disconnect" = "transfer",
+  input: "transfer" | "disconnect" | "remove" = "transfer",
 ): SessionRecord {
   const isNew = file?.replayed === false;
   return execute(record, {
@@ -242,9 +266,4 @@ export function tellFinished(
   }
   const step = { ...stepBetween(before, after, connection), sequence, file: lastPart(stored.path) };
   tellFile(parts, stored, specOf(before), { ...step, recovered: true });
-}
-
-/** The next version of a record, without its open file and the intent for it. */
-export function dropFile(record: SessionRecord, now: number): SessionRecord {
-  return { ...dropIntent(dropUpload(record, now), now), version: record.version + 1 };
 }

@@ -7,30 +7,46 @@ import { FxferError } from "../errors.ts";
 import { Events } from "../events.ts";
 import { type Logger, silentLogger } from "../log.ts";
 import { omitUndefined } from "../omit_undefined.ts";
-import type { DisconnectRequest, HeartbeatRequest, ReplyBody } from "../protocol/mod.ts";
+import type { DisconnectRequest, ReplyBody, RequestFrame } from "../protocol/mod.ts";
 import { detach, fingerprint, judge, renewLease } from "../session/mod.ts";
 import type { FileStorage } from "../storage/mod.ts";
 import type { SessionStore } from "../store/mod.ts";
 import { type Attachment, Attachments, type SessionServices } from "./attachments.ts";
 import { Clock } from "./clock.ts";
 import { connect } from "./connect.ts";
+import { fetchFile } from "./fetch.ts";
+import { Holdings } from "./holdings.ts";
 import { sweepRegularly, watchTakeovers } from "./housekeeping.ts";
+import { mustMay } from "./identity.ts";
+import { listFiles } from "./list.ts";
 import { abandon, finishPending } from "./open_file.ts";
 import { executed } from "./recovery.ts";
+import { removeOnce } from "./removal.ts";
 import {
   DEFAULT_STATEFUL_OPTIONS,
   type StatefulChange,
   type StatefulOptions,
 } from "./stateful_options.ts";
 import { StoreHealth } from "./store_health.ts";
-import { totalsOf } from "./tell.ts";
+import type { Asker } from "./stored_files.ts";
+import { stepBetween, totalsOf } from "./tell.ts";
 import { transfer } from "./transfer.ts";
 import type { ConnectionContext, Reply, Request, RequestHandler } from "./types.ts";
+
+const pong = (lastSequence: number): Reply => (
+  { body: { code: "pong", next_sequence: lastSequence + 1 } }
+);
 
 /** Every disconnect is the same request (S-SEQ-3). */
 const DISCONNECT = fingerprint(
   { action: "disconnect", mimeType: "", complete: true, end: 0, principal: "" },
 );
+
+/** Who asks for stored files, for events. */
+const askerOf = ({ record, context }: Attachment): Asker => ({
+  ...stepBetween(record, record),
+  connection: context.connectionId,
+});
 
 /** Serves sessions; see the text of its folder. Dispose of it after the server has stopped.
  * @category Server */
@@ -52,10 +68,12 @@ export class StatefulHandler implements RequestHandler, AsyncDisposable {
   ) {
     const { events = new Events(), onStored } = options;
     const clock = options.now === undefined ? new Clock() : undefined;
+    const now = clock?.now ?? options.now ?? Date.now;
     this.#services = {
       store,
       storage,
-      options: { ...DEFAULT_STATEFUL_OPTIONS, ...options, ...(clock && { now: clock.now }) },
+      options: { ...DEFAULT_STATEFUL_OPTIONS, ...options, now },
+      holdings: new Holdings(store, now),
       attachments: new Attachments(),
       sights: new Map(),
       wallTime: options.now ?? Date.now,
@@ -71,12 +89,12 @@ export class StatefulHandler implements RequestHandler, AsyncDisposable {
   }
 
   /** Attaches, stores, keeps alive or ends, by the frame's action. */
-  async handle(request: Request, context: ConnectionContext): Promise<Reply> {
+  handle(request: Request, context: ConnectionContext): Reply | Promise<Reply> {
     if (request.version === 1) {
       throw new TypeError("Cannot serve version 1: StatefulHandler serves version 2");
     }
     const { frame, payload } = request;
-    if (frame.action === "connect") return await connect(this.#services, frame, context);
+    if (frame.action === "connect") return connect(this.#services, frame, context);
     // S-CON-7: every other frame needs a session, and names it.
     const attachment = this.#services.attachments.of(context);
     if (attachment === undefined) {
@@ -87,35 +105,51 @@ export class StatefulHandler implements RequestHandler, AsyncDisposable {
     }
     switch (frame.action) {
       case "transfer":
-        return await transfer(attachment, frame, payload);
+        mustMay(context.identity, "put");
+        return transfer(attachment, frame, payload);
       case "heartbeat":
-        return await this.#heartbeat(frame, attachment);
+        return this.#numberless(frame, attachment, pong);
       case "disconnect":
-        return await this.#disconnect(frame, attachment);
+        return this.#disconnect(frame, attachment);
       case "fetch":
+        return this.#numberless(frame, attachment, () => {
+          return fetchFile(this.#services, frame.data, context.identity, askerOf(attachment));
+        });
       case "list":
+        return this.#numberless(frame, attachment, () => {
+          return listFiles(this.#services, frame.data, context.identity, askerOf(attachment));
+        });
       case "remove":
-        throw new FxferError(
-          "unsupported_feature",
-          `Cannot serve ${frame.action}: not offered here`,
-        );
+        return removeOnce(attachment, frame, askerOf(attachment));
     }
   }
 
-  /** S-SEQ-3: repeats the last sequence and consumes nothing; the lease is renewed when half of it is gone. */
-  async #heartbeat(frame: HeartbeatRequest, attachment: Attachment): Promise<Reply> {
-    if (attachment.stale) await attachment.refresh();
-    const { record } = attachment;
-    if (frame.header.session.sequence > record.lastSequence) {
-      throw new FxferError("sequence_gap", "Cannot answer heartbeat: it names a later sequence", {
-        fields: { expected: record.lastSequence },
+  /**
+   * S-SEQ-3, S-ACT-1: a frame that repeats the last sequence, or a smaller one, and consumes nothing. The
+   * lease is renewed when half of it is gone.
+   *
+   * @param answer Called with the record by which the frame was judged.
+   */
+  #numberless(
+    frame: RequestFrame,
+    attachment: Attachment,
+    answer: (lastSequence: number) => Reply | Promise<Reply>,
+  ): Reply | Promise<Reply> {
+    if (attachment.stale) {
+      return attachment.refresh().then(() => this.#numberless(frame, attachment, answer));
+    }
+    const { header, action } = frame;
+    const { lastSequence } = attachment.record;
+    if (header.session.sequence > lastSequence) {
+      throw new FxferError("sequence_gap", `Cannot answer ${action}: it names a later sequence`, {
+        fields: { expected: lastSequence },
       });
     }
-    if (attachment.leaseIsOld) {
-      const before = await attachment.save(renewLease, false);
+    if (!attachment.leaseIsOld) return answer(lastSequence);
+    return attachment.save(renewLease, false).then((before) => {
       attachment.tell("session.renewed", "S-CLK-4", before, {});
-    }
-    return { body: { code: "pong", next_sequence: record.lastSequence + 1 } };
+      return answer(lastSequence);
+    });
   }
 
   /** S-DIS-1: closes the session and states its totals. */

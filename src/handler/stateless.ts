@@ -4,6 +4,10 @@ import { Events } from "../events.ts";
 import { DEFAULT_MAX_REQUEST_SIZE, type TransferRequest } from "../protocol/mod.ts";
 import { checkDigest, type FileStorage, type PutSpec, type StoredFile } from "../storage/mod.ts";
 import { statelessTerms } from "./connect.ts";
+import { fetchFile } from "./fetch.ts";
+import { mustMay } from "./identity.ts";
+import { listFiles } from "./list.ts";
+import { removeFile } from "./remove.ts";
 import { inBackground, specOf, storedBefore, storedReply } from "./storing.ts";
 import { senderOf, tellFile, type Telling } from "./tell.ts";
 import type { ConnectionContext, Payload, Reply, Request, RequestHandler } from "./types.ts";
@@ -75,12 +79,11 @@ export class StatelessHandler implements RequestHandler {
         return { body: { code: "ok", mode: "stateless", ...terms }, id: null };
       }
       case "fetch":
+        return fetchFile(this.#parts, frame.data, context.identity, askerOf(context));
       case "list":
+        return listFiles(this.#parts, frame.data, context.identity, askerOf(context));
       case "remove":
-        throw new FxferError(
-          "unsupported_feature",
-          `Cannot serve ${frame.action}: not offered here`,
-        );
+        return removeFile(this.#parts, frame.data, context.identity, askerOf(context));
     }
   }
 
@@ -90,6 +93,7 @@ export class StatelessHandler implements RequestHandler {
     context: ConnectionContext,
   ): Reply | Promise<Reply> {
     const begun = performance.now();
+    mustMay(context.identity, "put");
     const { header: { size }, data } = frame;
     const { connectionId: connection } = context;
     const { maxRequestSize } = this.#terms;
@@ -166,6 +170,7 @@ export class V1Handler implements RequestHandler {
 
   /** Stores one file. */
   async handle(request: Request, context: ConnectionContext): Promise<Reply> {
+    mustMay(context.identity, "put");
     const { mimeType, size } = request.version === 1 ? request.frame : request.frame.header;
     if (size > this.#maxRequestSize) {
       throw new FxferError("too_large", "Cannot store file: larger than max_request_size", {
@@ -179,6 +184,8 @@ export class V1Handler implements RequestHandler {
     return { body: storedReply(file, this.#parts.storage.durability) };
   }
 }
+
+const askerOf = ({ connectionId: connection }: ConnectionContext) => ({ connection });
 
 /** What it takes to store whole files and to tell of them. */
 interface WholeParts extends Telling {

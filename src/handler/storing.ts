@@ -26,6 +26,10 @@ export function specOf(
     ...(data.name === undefined ? {} : { name: data.name }),
     ...(data.uploadId === undefined ? {} : { uploadId: data.uploadId }),
     ...(data.sha256 === undefined ? {} : { sha256: data.sha256 }),
+    ...(user === undefined ? {} : { user }),
+    ...(data.mtimeMs === undefined ? {} : { mtimeMs: data.mtimeMs }),
+    ...(data.executable === true ? { executable: true } : {}),
+    ...(data.onClash === undefined ? {} : { onClash: data.onClash }),
   };
 }
 
@@ -36,7 +40,7 @@ export function storedReply(file: StoredFile, durability: string, uploadId?: str
     file: { path: file.path, size: file.size, sha256: file.sha256, mime_type: file.mimeType },
     durability,
     ...(uploadId === undefined ? {} : { upload_id: uploadId }),
-    ...(file.replayed ? { replayed: true } : {}),
+    ...(file.existing ? { existing: true } : file.replayed ? { replayed: true } : {}),
   };
 }
 

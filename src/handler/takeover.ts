@@ -27,6 +27,9 @@ const RELEASE_MS = 2000;
 /** How long a holder in another process may take to end the commit it has announced. */
 export const COMMIT_MS = 250;
 
+/** How long a connect waits for the time of the store, in milliseconds. */
+const CLOCK_MS = 1800;
+
 /** More lost races than this mean a store that does not keep its contract. */
 export const MAX_TRIES = 100;
 
@@ -42,7 +45,13 @@ export function unknownSession(): FxferError {
  * @throws {FxferError} `session_unknown`, `session_expired`, `session_revoked`, `use_another_server`.
  */
 export async function checkAlive(services: SessionServices, record: SessionRecord): Promise<void> {
-  const life = lifeOf(record, services.options.now());
+  const { clock, options, store } = services;
+  let life = lifeOf(record, options.now());
+  if (life === "expired" && clock?.shared === false && record.clock !== options.instance) {
+    // Another process wrote these times, and this one does not know yet how its clock compares.
+    await within(CLOCK_MS, clock.follow(store));
+    life = lifeOf(record, options.now());
+  }
   switch (life) {
     case "attached":
     case "detached":
@@ -113,7 +122,7 @@ export async function takeSession(
       continue;
     }
     const parked = await parkedFile(services, loaded);
-    const taken = resumedAt(attach(loaded, init, elsewhere || hadHolder), parked);
+    const taken = resumedAt(attach(loaded, init, hadHolder), parked);
     // If the save seems to fail but was stored, parkedFile() finds the file again by this epoch.
     if (parked !== undefined) attachments.parked.set(id, { upload: parked, epoch: loaded.epoch });
     if (!(await store.save(taken))) continue;

@@ -9,7 +9,7 @@ import type { ConnectionContext } from "./types.ts";
  * @category Server */
 export interface Stored
   extends
-    Omit<StoredFile, "replayed">,
+    Omit<StoredFile, "replayed" | "existing">,
     Pick<FileSpec, "name" | "uploadId" | "session" | "clientAddress" | "user"> {}
 
 /** Who is told what a handler does.
@@ -56,11 +56,14 @@ export function tell<T extends SessionEvent>(
 /** Tells that a file is stored, or was before. A caller on a hot path first asks whether a listener wants that. */
 export function tellFile(
   { events, onStored }: Telling & { readonly events: Events },
-  { path, size: bytes, sha256, mimeType, replayed }: StoredFile,
+  { path, size: bytes, sha256, mimeType, replayed, existing }: StoredFile,
   spec: FileSpec,
   facts: FileStep,
 ): void {
-  if (replayed) return events.emit({ type: "transfer.replayed", rule: "S-TRF-9", ...facts });
+  if (replayed) {
+    const rule = existing ? "S-NAM-3" : "S-TRF-9";
+    return events.emit({ type: "transfer.replayed", rule, ...facts });
+  }
   events.emit({ type: "transfer.stored", rule: "S-TRF-7", ...facts, bytes });
   if (onStored === undefined) return;
   const { name, uploadId, session, clientAddress, user } = spec;

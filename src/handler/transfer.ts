@@ -185,22 +185,40 @@ function admit(
 
 /** S-SEQ-5: a file whose bytes are all here is sealed, announced, published and committed, in this order. */
 async function publish(run: TransferRun, upload: Upload): Promise<Reply> {
-  const { attachment, request: { data }, sequence } = run;
+  const { attachment, request: { data } } = run;
   const { storage } = attachment.services;
-  let sealed: SealedFile;
-  let before: StoredFile | undefined;
-  try {
-    sealed = await upload.seal();
-    const found = storedBefore(storage, data.uploadId, sealed.sha256);
-    before = found instanceof Promise ? await found : found;
-  } catch (error) {
-    return await failUpload(attachment, error);
+  for (;;) {
+    let sealed: SealedFile;
+    let before: StoredFile | undefined;
+    try {
+      sealed = await upload.seal();
+      const found = storedBefore(storage, data.uploadId, sealed.sha256);
+      before = (found instanceof Promise ? await found : found) ?? sealed.existing;
+    } catch (error) {
+      return await failUpload(attachment, error);
+    }
+    // S-TRF-5: a wrong digest uses the number up, as above.
+    if (data.sha256 !== undefined && data.sha256 !== sealed.sha256) {
+      return await commit(run, { sha256: sealed.sha256, code: "checksum_mismatch" });
+    }
+    if (before !== undefined) return await commitFile(run, before); // nothing new to announce
+    await announce(run, upload, sealed);
+    // If a step fails from here on, finishPending() or the next connect brings the intent to its end.
+    let file: StoredFile;
+    try {
+      file = await upload.publish(() => attachment.mustHold());
+    } catch (error) {
+      // S-NAM-3: another file was faster. This one is sealed again, under another name.
+      if (error instanceof FxferError && error.code === "name_taken") continue;
+      throw await attachment.reasonFor(error);
+    }
+    return await commitFile(run, file);
   }
-  // S-TRF-5: a wrong digest uses the number up, as above.
-  if (data.sha256 !== undefined && data.sha256 !== sealed.sha256) {
-    return await commit(run, { sha256: sealed.sha256, code: "checksum_mismatch" });
-  }
-  if (before !== undefined) return await commitFile(run, before); // nothing new to announce
+}
+
+/** Saves what is about to happen. */
+async function announce(run: TransferRun, upload: Upload, sealed: SealedFile): Promise<void> {
+  const { attachment, sequence } = run;
   const intent = { ...sealed, sequence, fingerprint: run.fingerprint };
   let known: SessionRecord;
   try {
@@ -216,14 +234,6 @@ async function publish(run: TransferRun, upload: Upload): Promise<Reply> {
     throw error;
   }
   attachment.tell("transfer.announced", "S-SEQ-5", known, { sequence, bytes: sealed.size });
-  // If a step fails from here on, finishPending() or the next connect brings the intent to its end.
-  let file: StoredFile;
-  try {
-    file = await upload.publish(() => attachment.mustHold());
-  } catch (error) {
-    throw await attachment.reasonFor(error);
-  }
-  return await commitFile(run, file);
 }
 
 /** The commit of a file that is stored, now or before. */

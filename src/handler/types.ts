@@ -66,6 +66,21 @@ export interface V1Request {
  * @category Server */
 export type Request = V2Request | V1Request;
 
+/**
+ * The bytes that follow a reply (S-GET-1). The connection reads one piece after the other and sends it
+ * before it asks for the next, and calls `end` once, whatever happened.
+ * @category Server */
+export interface ReplyPayload {
+  /** The media type that the reply's header has. */
+  readonly mimeType: string;
+  /** Bytes in all. */
+  readonly size: number;
+  /** Puts the next bytes into `into`, at least one; returns how many, or null if there are no more. */
+  read(into: Uint8Array): Promise<number | null>;
+  /** No more is read. @param isSent Whether all of it was sent. */
+  end(isSent: boolean): void;
+}
+
 /** What a handler answers. The rest of the reply's header echoes the request.
  * @category Server */
 export interface Reply {
@@ -75,6 +90,8 @@ export interface Reply {
   readonly id?: string | null;
   /** Echoed instead of the request's mode, after a fallback. */
   readonly mode?: "stateless";
+  /** Bytes of a file that follow. */
+  readonly payload?: ReplyPayload;
   /** Close the connection after this reply (disconnect). */
   readonly close?: boolean;
 }

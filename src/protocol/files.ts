@@ -66,7 +66,7 @@
  *   `sequence_reuse`, with `field` `upload_id`.
  *
  * The `path` of a stored file is relative to the server's storage folder, and unless the server was
- * told to keep names (S-NAM-2), no text of a client is part of it: `received_<32 hex digits>.<ext>`
+ * told to keep names (S-NAM-2), no text of a client is part of it but an extension (S-FRM-5): `received_<32 hex digits>.<ext>`
  * in stateless mode and version 1, and in a session `session_<id>/file_<sequence>_<timestamp>.<ext>`,
  * with the number of the frame that opened the file. A server may use the first form for all files.
  * An existing file is never overwritten.

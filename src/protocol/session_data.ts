@@ -4,7 +4,7 @@ import { ACTIONS, type DataRule, type FieldReader } from "./actions.ts";
 import { boolean, integer, invalidField, sha256, text } from "./fields.ts";
 import type { ReplyBody, ReplyFrame } from "./frame.ts";
 import type { JsonObject } from "./json.ts";
-import { MAX_SESSION_DATA_BYTES } from "./limits.ts";
+import { FIRST_VERSION, MAX_SESSION_DATA_BYTES } from "./limits.ts";
 import type { Action, FrameHeader, RequestFrame } from "./requests.ts";
 
 /** How much of an unknown name is repeated: the reply must fit, whatever the peer wrote. */
@@ -18,8 +18,10 @@ const MAX_ECHOED_NAME = 64;
 export function readRequest(header: FrameHeader, object: JsonObject | undefined): RequestFrame {
   const { action } = header.session;
   const rule: DataRule = ACTIONS[action].data;
-  const refusal = object === undefined ? undefined : refusalOf(action, rule, object);
   const data = object === undefined ? rule.empty : readFields(rule, object);
+  const refusal = object === undefined
+    ? undefined
+    : refusalOf(action, rule, object) ?? refusedName(header, data);
   const request = data === undefined ? { header, action } : { header, action, data };
   // The table ties each action to its record; the compiler cannot follow that through a variable.
   return (refusal === undefined ? request : { ...request, refusal }) as RequestFrame;
@@ -51,6 +53,18 @@ function refusalOf(action: Action, rule: DataRule, { crit }: JsonObject): FxferE
     `Cannot serve ${action}: a feature it marks as critical is not known`,
     { fields: { name: unknown.slice(0, MAX_ECHOED_NAME).toWellFormed() } },
   );
+}
+
+/**
+ * S-NAM-1: from version 2.1 on a name is a relative path, so that no component of it may be empty. In version
+ * 2.0 it is any text. As the text is well framed, the connection goes on.
+ */
+function refusedName({ version }: FrameHeader, data: unknown): FxferError | undefined {
+  const name = (data as { readonly name?: string } | undefined)?.name;
+  if (name === undefined || version === FIRST_VERSION) return undefined;
+  const isPath = name !== "" && !name.startsWith("/") && !name.endsWith("/") &&
+    !name.includes("//");
+  return isPath ? undefined : invalidField("name", "a relative path without empty components");
 }
 
 /**

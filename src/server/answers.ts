@@ -50,15 +50,15 @@ export class Answers {
     return refusalOf(error, refusedOf(connection, sender, request), this.#parts);
   }
 
-  /** Adds a reply. */
-  add(request: Request, { body, id, mode }: Reply): void {
+  /** Adds a reply, up to its payload. */
+  add(request: Request, { body, id, mode, payload }: Reply): void {
     if (request.version === 1) return this.#v1Results.add(body);
     const header = this.#last;
     if (header.action === "transfer") this.openFile = body.code === "partial";
     if (id !== undefined || mode !== undefined) {
       this.#last = { ...header, id: id ?? null, mode: mode ?? header.mode };
     }
-    this.#send(this.#last, body);
+    this.#send(this.#last, body, payload);
   }
 
   /** Adds what a client of version 2 is told at the end, if anything. */
@@ -72,7 +72,7 @@ export class Answers {
     this.#v1Results.finish(notice);
   }
 
-  #send(header: ReplyHeader, body: ReplyBody): void {
-    this.#parts.output.add(this.#parts.credentials.encode(header, body));
+  #send(header: ReplyHeader, body: ReplyBody, payload?: Reply["payload"]): void {
+    this.#parts.output.add(this.#parts.credentials.encode(header, body, payload));
   }
 }

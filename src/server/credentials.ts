@@ -1,7 +1,14 @@
 /** What one connection has proven, and the codes of its frames (S-KEY, S-MAC-1). @module */
 import { CODES, FxferError } from "../errors.ts";
 import type { Events } from "../events.ts";
-import { type Identity, newSecret, type Request, type Right } from "../handler/mod.ts";
+import {
+  type Identity,
+  mustMay,
+  newSecret,
+  type Reply,
+  type Request,
+  type Right,
+} from "../handler/mod.ts";
 import { FrameMacs, mustBeNew, type Proof, seal, type Usage } from "../keys/mod.ts";
 import {
   type Action,
@@ -112,8 +119,7 @@ export class Credentials implements Guest {
     const { user, may } = this.identity;
     if (user === undefined && may.size === 0) throw unauthorized();
     const right = NEEDS[action];
-    if (right === undefined || may.has(right)) return;
-    throw new FxferError("forbidden", `Cannot serve request: no right to ${right}`);
+    if (right !== undefined) mustMay(this.identity, right);
   }
 
   /** S-KEY-2 to S-KEY-5: a frame with `auth`. */
@@ -152,17 +158,17 @@ export class Credentials implements Guest {
   }
 
   /** Encodes the reply to the request that was checked last, or a notice. */
-  encode(header: ReplyHeader, body: ReplyBody): Uint8Array {
+  encode(header: ReplyHeader, body: ReplyBody, payload?: Reply["payload"]): Uint8Array {
     const pending = this.#pending;
     this.#pending = undefined;
     const connects = header.action === "connect" && CODES[body.code].class === "success";
     if (connects) body = { ...body, ...this.#terms(body, pending) };
     if (this.#macs !== undefined) {
-      return this.#macs.seal(encodeReply({ ...header, sealed: true }, body));
+      return this.#macs.seal(encodeReply({ ...header, sealed: true }, body, payload));
     }
     this.#sent++;
-    if (pending === undefined) return encodeReply(header, body);
-    const frame = encodeReply({ ...header, sealed: true }, body);
+    if (pending === undefined) return encodeReply(header, body, payload);
+    const frame = encodeReply({ ...header, sealed: true }, body, payload);
     if (connects) this.#accept(pending);
     else this.identity = pending.before; // only a connect makes the connection the user's
     return seal(frame, pending.proof.replyKey, pending.nonce);

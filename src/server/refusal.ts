@@ -54,6 +54,7 @@ const RULES: Readonly<Partial<Record<Code, Rule>>> = {
   offset_mismatch: "S-TRF-1", length_mismatch: "S-TRF-2", too_large: "S-TRF-2", quota_exceeded: "S-TRF-2",
   storage_full: "S-TRF-3", checksum_mismatch: "S-TRF-5", incomplete: "S-TRF-6",
   session_taken_over: "S-TAKE-3", takeover_flapping: "S-TAKE-5", use_another_server: "S-TAKE-2",
+  not_found: "S-ACT-2", name_taken: "S-NAM-3",
   busy: "S-DEG-1", max_sessions: "S-DEG-1", mode_not_allowed: "S-DEG-1", store_unavailable: "S-DEG-2",
   server_shutting_down: "S-DRN-1",
   forbidden: "S-ACT-2", hmac_required: "S-MAC-1", replay_detected: "S-MAC-1", clock_skew: "S-KEY-3",

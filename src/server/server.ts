@@ -14,26 +14,15 @@ import { Gate } from "./gate.ts";
 import { Places } from "./places.ts";
 import type { Arrival, ProxyGate } from "./proxy_gate.ts";
 import { isPeerGone, type Socket } from "./reader.ts";
-import { Refusals } from "./refusals.ts";
+import { Refusals, RETRY_MS, tooMany } from "./refusals.ts";
 import type { ServerChange, ServerSettings, Traffic } from "./settings.ts";
 import { Turns } from "./turns.ts";
 
 /** So many connections may be on their way out, or about to say whose they are, besides those with a place. */
 const MAX_BESIDES = 64;
 
-/** What a refused or stopped client waits before it comes back, in milliseconds. */
-const RETRY_MS = 1000;
-
 /** Once the drain time is over, each connection has this long to send its notice and to close. */
 const LAST_MS = 3000;
-
-/** @param limit The setting that is reached. */
-function tooMany(limit: string): FxferError {
-  return new FxferError("too_many_connections", `Cannot accept: ${limit} are open`, {
-    fields: { retry_after_ms: RETRY_MS },
-    limit,
-  });
-}
 
 /** A running server.
  * @category Server */
@@ -98,7 +87,7 @@ export class Server implements AsyncDisposable {
       drain: new Drain(),
       closed: (connection) => this.#closed(connection),
     };
-    this.#refusals = new Refusals({ log, events: this.#events }, this.#shared.drain);
+    this.#refusals = new Refusals({ log, events: this.#events }, this.#shared);
     this.#clock = setInterval(() => this.#tick(), tickMs(settings.clocks));
     this.#doors.accept(
       (conn) => this.#admit(conn),

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Intent, Moved, RingEntry, SessionRecord, UploadRecord } from "./session.ts";
+import type { Intent, Moved, Removal, RingEntry, SessionRecord, UploadRecord } from "./session.ts";
 import { STATE_NAMES } from "./state.ts";
 
 /** Whether the value of a field can be used. */
@@ -53,6 +53,10 @@ export const UPLOAD: Readonly<
   length: orAbsent(count),
   mimeType: filled,
   name: orAbsent(text),
+  mtimeMs: orAbsent(count),
+  executable: orAbsent((value) => typeof value === "boolean"),
+  onClash: orAbsent(matches(/^refuse$/)),
+  user: orAbsent(filled),
 };
 
 const INTENT: Readonly<Record<keyof Intent, Check>> = {
@@ -63,6 +67,12 @@ const INTENT: Readonly<Record<keyof Intent, Check>> = {
   size: count,
   sha256: filled,
   mimeType: filled,
+};
+
+const REMOVAL: Readonly<Record<keyof Removal, Check>> = {
+  sequence: count,
+  fingerprint: text,
+  file: all({ path: filled }),
 };
 
 const MOVED: Readonly<Record<keyof Moved, Check>> = { address: filled, ticket: filled };
@@ -89,6 +99,7 @@ const RECORD: Readonly<Record<keyof SessionRecord, Check>> = {
   ring: each(all(RING_ENTRY)),
   upload: orNull(all({ ...UPLOAD, temporaryPath: filled, finalPath: filled })),
   intent: orNull(all(INTENT)),
+  removal: orAbsent(orNull(all(REMOVAL))),
   messageCount: count,
   totalBytes: count,
   filesTransferred: count,

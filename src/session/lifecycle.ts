@@ -12,6 +12,7 @@ import {
   type Intent,
   type KeptReply,
   lifeOf,
+  type Removal,
   type SessionRecord,
   type UploadRecord,
 } from "./session.ts";
@@ -99,7 +100,8 @@ const NONE: readonly never[] = Object.freeze([]);
  * Attaches an authorised connection. The epoch goes up, so that another connection that is attached
  * until now is displaced: its saves are refused (S-TAKE-2).
  *
- * @param isAlive Whether that connection may be alive: only then this counts as a takeover (S-TAKE-7).
+ * @param isAlive Whether that connection is known to be alive: then this counts as a takeover (S-TAKE-7).
+ * Where another process has it, that process counts it by {@linkcode countTakeover}, if it lives.
  * @throws {FxferError} `session_expired` or `session_unknown`, decided by the time alone (S-CLK-1).
  */
 export function attach(record: SessionRecord, init: AttachInit, isAlive = true): SessionRecord {
@@ -117,13 +119,24 @@ export function attach(record: SessionRecord, init: AttachInit, isAlive = true):
     instance: init.instance,
     clock: init.instance,
     leaseUntil: leaseFrom(now, init.keepaliveMs),
-    takeovers: takeover ? [...record.takeovers, wallTime].slice(-MAX_TAKEOVERS) : record.takeovers,
+    takeovers: takeover ? withTakeover(record, wallTime) : record.takeovers,
     clientAddress: init.clientAddress,
     lastActivityAt: now,
     detachedAt: null,
     keepaliveMs: init.keepaliveMs,
     expiryMs: init.expiryMs,
   };
+}
+
+const withTakeover = ({ takeovers }: SessionRecord, wallTime: number): readonly number[] =>
+  [...takeovers, wallTime].slice(-MAX_TAKEOVERS);
+
+/**
+ * Notes that a connection was alive when another one took its session over (S-TAKE-7). The process that had
+ * the connection saves this: no other one can know.
+ */
+export function countTakeover(record: SessionRecord, wallTime: number): SessionRecord {
+  return { ...record, version: record.version + 1, takeovers: withTakeover(record, wallTime) };
 }
 
 /**
@@ -186,9 +199,10 @@ export function checkpoint(record: SessionRecord, offset: number, now: number): 
   return openUpload(record, offset > upload.offset ? { ...upload, offset } : upload, now);
 }
 
-/** Forgets the open file, because the client cancelled it or its bytes are gone. */
+/** Forgets the open file and its intent, because its bytes are gone or it can never be stored (S-SEQ-5). */
 export function dropUpload(record: SessionRecord, now: number): SessionRecord {
-  return { ...record, version: record.version + 1, lastActivityAt: now, upload: null };
+  const version = record.version + 1;
+  return { ...record, version, lastActivityAt: now, upload: null, intent: null };
 }
 
 /** Notes what is about to happen to a finished file, before the file gets its final name (S-SEQ-5). */
@@ -206,9 +220,13 @@ export function intendWhole(
   return { ...openUpload(record, upload, now), intent };
 }
 
-/** Forgets an intent, because recovery found that its file never got its final name (S-SEQ-5). */
-export function dropIntent(record: SessionRecord, now: number): SessionRecord {
-  return { ...record, version: record.version + 1, lastActivityAt: now, intent: null };
+/** Notes which file is about to be removed; null when that is done. See {@linkcode Removal}. */
+export function intendRemoval(
+  record: SessionRecord,
+  removal: Removal | null,
+  now: number,
+): SessionRecord {
+  return { ...record, version: record.version + 1, lastActivityAt: now, removal };
 }
 
 /**
@@ -268,7 +286,7 @@ export function expire(record: SessionRecord, now: number): SessionRecord {
 /** Closes the session for a clean start (S-CON-3). A disconnect goes through {@linkcode execute} instead. */
 export function close(record: SessionRecord, now: number): SessionRecord {
   const state = nextState(record.state, "disconnect");
-  return { ...dropUpload(record, now), state, instance: null, endedAt: now, intent: null };
+  return { ...dropUpload(record, now), state, instance: null, endedAt: now };
 }
 
 /**

@@ -44,6 +44,14 @@ export interface UploadRecord {
   readonly mimeType: string;
   /** The file's name at the sender, as data. */
   readonly name?: string;
+  /** When the file was last changed at the sender, in milliseconds since 1970, as data. */
+  readonly mtimeMs?: number;
+  /** Whether the sender may run the file. */
+  readonly executable?: boolean;
+  /** What happens if another file has the name. */
+  readonly onClash?: "refuse";
+  /** The user who sends the file. */
+  readonly user?: string;
   /** Where the bytes are, relative to the storage folder. The session layer does not interpret it. */
   readonly temporaryPath: string;
   /** The path the file will get, relative to the storage folder. */
@@ -67,6 +75,17 @@ export interface Intent {
   readonly sha256: string;
   /** The media type it is stored with. */
   readonly mimeType: string;
+}
+
+/** A stored file that is about to be removed, saved before it is gone (S-REM-1).
+ * @category Session */
+export interface Removal {
+  /** The number of the frame that removes the file. */
+  readonly sequence: number;
+  /** That frame's fingerprint. */
+  readonly fingerprint: string;
+  /** The file as the reply will describe it: a later file of the same path is another one. */
+  readonly file: { readonly path: string; readonly [field: string]: unknown };
 }
 
 /** How a client was authorised to use the session: by the session's secret, or by its own address.
@@ -137,6 +156,9 @@ export interface SessionRecord {
   readonly upload: UploadRecord | null;
   /** The commit that is under way; null when there is none. */
   readonly intent: Intent | null;
+
+  /** The removal that is under way; absent or null when there is none. */
+  readonly removal?: Removal | null;
 
   /** How many frames have run. */
   readonly messageCount: number;

@@ -57,7 +57,12 @@ export class Claim {
     this.#file = file;
     this.#isShared = path.length === `${CLAIMS}/fff`.length;
     const first = new Uint8Array(1);
-    this.left = file.readSync(first) === 1 && first[0] !== LF;
+    try {
+      this.left = file.readSync(first) === 1 && first[0] !== LF;
+    } catch (error) {
+      file.close(); // and with it the lock: nobody would ever let go of it
+      throw error;
+    }
   }
 
   /** Writes down the line, without its LF, of the file that is about to get its final name. */

@@ -10,6 +10,7 @@ import type { DiskParts, ReadingParts } from "./disk_parts.ts";
 import type { Position } from "./manifest.ts";
 import { formatEntry } from "./manifest_lines.ts";
 import { folderOf } from "./naming.ts";
+import { isOriginalPath } from "./original_names.ts";
 import type { FileSpec, MayPublish, StoredFile } from "./types.ts";
 
 /** A file whose bytes are all in the folder, flushed where the level asks for it. */
@@ -53,9 +54,25 @@ export function commitNow(
   return remember(parts, file);
 }
 
-function giveName({ folder }: DiskParts, file: WholeFile): void {
-  if (file.named !== true) folder.giveFinalName(file.temporaryPath, file.finalPath);
+function giveName(parts: DiskParts, file: WholeFile): void {
+  if (file.named === true) return;
+  parts.folder.giveFinalName(file.temporaryPath, file.finalPath);
   file.named = true;
+  giveTime(parts, file);
+}
+
+/** The latest time that a Date can hold, in milliseconds since the epoch. */
+const LATEST_MS = 8.64e15;
+
+/** Gives a file that keeps its name its time as well (S-NAM-2). A file is not refused for its time. */
+export function giveTime({ folder, log }: DiskParts, { spec, finalPath }: WholeFile): void {
+  const { mtimeMs = Infinity } = spec;
+  if (mtimeMs > LATEST_MS || !isOriginalPath(finalPath)) return;
+  try {
+    folder.setTime(finalPath, mtimeMs);
+  } catch (cause) {
+    log.debug("storage.untimed", { path: finalPath, cause });
+  }
 }
 
 function takeNameBack({ folder }: DiskParts, file: WholeFile): void {
@@ -105,11 +122,12 @@ export async function commitDurably(
   return remember(parts, file);
 }
 
-/** Flushes what makes a name durable: the folder of the file, and the storage folder above it. */
+/** Flushes what makes a name durable: the folders of the file, and the storage folder above them. */
 export async function syncFolders(parts: DiskParts, path: string): Promise<void> {
-  const folder = folderOf(path);
   const waits = [parts.folderSync.sync(parts.folder.root)];
-  if (folder !== undefined) waits.push(parts.folderSync.sync(parts.folder.at(folder)));
+  for (let folder = folderOf(path); folder !== undefined; folder = folderOf(folder)) {
+    waits.push(parts.folderSync.sync(parts.folder.at(folder)));
+  }
   await Promise.all(waits);
 }
 

@@ -5,7 +5,7 @@ import { diskCatalogue } from "./disk_catalogue.ts";
 import {
   creation,
   type DiskParts,
-  nameFile,
+  keepsName,
   type ReadingParts,
   removeQuietly,
 } from "./disk_parts.ts";
@@ -13,6 +13,7 @@ import { FxferError } from "../errors.ts";
 import { asStorageError } from "./io_errors.ts";
 import { type KeepPolicy, type OutdatedFile, outdatedFiles } from "./keeping.ts";
 import { tryLock } from "./locks.ts";
+import { makeFile } from "./new_file.ts";
 import { temporaryName } from "./naming.ts";
 import { closeParts, type DiskStorageOptions, openParts } from "./open.ts";
 import { partialFiles } from "./partials.ts";
@@ -135,6 +136,8 @@ export class DiskStorage implements FileStorage {
     mayPublish?: MayPublish,
   ): StoredFile | Promise<StoredFile> {
     const parts = this.#parts;
+    // To compare a file with one that has its name takes waiting (S-NAM-3).
+    if (keepsName(parts, spec)) return this.#putAsUpload(spec, bytes, mayPublish);
     const small = parts.durability === "process" && bytes.length <= PUT_NOW_BYTES;
     if (small && (!crowded || bytes.length < PUT_ON_THREAD_POOL_BYTES)) {
       return putNow(parts, spec, bytes, mayPublish);
@@ -175,12 +178,7 @@ export class DiskStorage implements FileStorage {
     const parts = this.#parts;
     parts.budget.reserve(spec.reserve);
     try {
-      const names = nameFile(parts, spec);
-      const path = parts.folder.at(names.temporaryPath);
-      const file = parts.folder.withFolders(
-        names.temporaryPath,
-        () => Deno.openSync(path, { write: true, ...creation(parts) }),
-      );
+      const { file, ...names } = makeFile(parts, spec);
       // Whoever wants to go on with the file, or to sweep it, learns that it is being written.
       if (parts.reading !== undefined) tryLock(file);
       return new DiskUpload(parts, { ...names, spec, file, hash: parts.sha256(), offset: 0 });

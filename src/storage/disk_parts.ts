@@ -9,8 +9,9 @@ import type { KnownFiles } from "./known_files.ts";
 import type { Manifest } from "./manifest.ts";
 import type { ExtensionTable } from "./media_types.ts";
 import { type Naming, type RandomHex, sessionName, simpleName, temporaryName } from "./naming.ts";
+import { originalPath } from "./original_names.ts";
 import type { ReadableManifest } from "./readable_manifest.ts";
-import type { Durability, FileSpec, Upload } from "./types.ts";
+import type { Durability, FileSpec, StoredFile, Upload } from "./types.ts";
 import type { UploadIndex } from "./upload_index.ts";
 
 /** What only a process has that may read the folder (tier RW). */
@@ -21,6 +22,9 @@ export interface ReadingParts {
   readonly known: KnownFiles;
   readonly claims: Claims;
 }
+
+/** What must be known of a listed file to compare it with another one. */
+export type Listed = Pick<FileSpec, "user" | "mimeType"> & Pick<StoredFile, "size" | "sha256">;
 
 /** The parts of one DiskStorage; open.ts makes them. */
 export interface DiskParts {
@@ -45,10 +49,26 @@ export interface DiskParts {
   readonly naming: Naming;
   readonly extensions: ExtensionTable;
   readonly randomHex: RandomHex;
+  /** What the manifest says of the file under a path. */
+  readonly listedAt: (path: string) => Promise<Listed | undefined>;
   /** The uploads that hold an open file, by temporary path. */
   readonly open: Map<string, Upload>;
   /** How many are reading a stored file at this moment, by its path. */
   readonly readers: Map<string, number>;
+}
+
+/** Whether a new file is to keep its name. */
+export function keepsName({ naming }: DiskParts, { name }: FileSpec): boolean {
+  return naming === "original" && name !== undefined && name !== "";
+}
+
+/** A plain extension of a name: letters and digits, so that it is safe as part of a path. */
+const PLAIN = /\.([0-9A-Za-z]{1,16})$/;
+
+/** The extension for a media type; for one that the table does not know, the name's own if it is plain. */
+function extensionOf({ extensions }: DiskParts, { mimeType, name }: FileSpec): string {
+  const known = extensions(mimeType);
+  return known === "bin" && name !== undefined ? PLAIN.exec(name)?.[1] ?? known : known;
 }
 
 /** Chooses the temporary and the final name of a new file; in tier W they are the same. */
@@ -56,8 +76,13 @@ export function nameFile(
   parts: DiskParts,
   spec: FileSpec,
 ): { temporaryPath: string; finalPath: string } {
-  const extension = parts.extensions(spec.mimeType);
-  const finalPath = parts.naming === "session_aware" && spec.session !== undefined
+  if (keepsName(parts, spec)) {
+    const finalPath = originalPath(spec.user, spec.name!);
+    const { tier } = parts.folder;
+    return { temporaryPath: tier === "W" ? finalPath : temporaryName(parts.randomHex), finalPath };
+  }
+  const extension = extensionOf(parts, spec);
+  const finalPath = parts.naming !== "simple" && spec.session !== undefined
     ? sessionName(spec.session, parts.now(), extension)
     : simpleName(parts.randomHex, extension);
   const temporaryPath = parts.folder.tier === "W" ? finalPath : temporaryName(parts.randomHex);

@@ -8,10 +8,17 @@
 import { FxferError } from "../errors.ts";
 import { isAbsent, isTaken } from "./io_errors.ts";
 import { folderOf, INCOMING } from "./naming.ts";
+import { FILES } from "./original_names.ts";
 import type { Tier } from "./types.ts";
 
 /** How many session folders are remembered as made. Making a forgotten one again is harmless. */
 const MAX_REMEMBERED = 10_000;
+
+/** The refusal of a file one of whose folders has the name of a stored file. */
+export function folderIsFile(cause?: unknown): FxferError {
+  const text = "Cannot store file: a folder of its name is a file";
+  return new FxferError("name_taken", text, { cause });
+}
 
 /** The names of what the storage keeps for itself, besides partial files. */
 const OWN = /^(?:\.claims|\.index|commits\.jsonl)/;
@@ -76,6 +83,7 @@ export class StorageFolder {
   makeFolderOf(path: string): void {
     const folder = folderOf(path);
     if (folder === undefined || this.#made.has(folder)) return;
+    if (folder.includes("/")) this.makeFolderOf(folder); // one by one, and never through a link (S-NAM-3)
     this.#makeFolder(folder);
     if (this.#made.size >= MAX_REMEMBERED) this.#made.clear();
     this.#made.add(folder);
@@ -91,8 +99,9 @@ export class StorageFolder {
       Deno.mkdirSync(this.at(folder), { mode: 0o750 });
     } catch (error) {
       if (!isTaken(error)) throw error;
-      if (this.tier === "W") this.#makeFolderAnew(this.at(folder));
-      else this.#mustBeFolder(this.at(folder));
+      if (this.tier === "RW") this.#mustBeFolder(folder);
+      // Below the folder of an owner the name may be that of a stored file, which must not be removed.
+      else if (folder.split("/").length <= 2) this.#makeFolderAnew(this.at(folder));
     }
   }
 
@@ -126,8 +135,10 @@ export class StorageFolder {
     this.#made.delete(folder);
   }
 
-  #mustBeFolder(path: string): void {
-    if (this.tier === "W" || Deno.lstatSync(path).isDirectory) return;
+  #mustBeFolder(folder: string): void {
+    const info = Deno.lstatSync(this.at(folder));
+    if (info.isDirectory) return;
+    if (info.isFile && folder.startsWith(`${FILES}/`)) throw folderIsFile();
     throw new FxferError("local_io", "Cannot use storage: a folder in it is a link or a file");
   }
 
@@ -159,11 +170,33 @@ export class StorageFolder {
     if (this.tier === "W") return this.#setMode(finalPath, 0o640);
     this.withFolders(finalPath, () => {
       const path = this.at(finalPath);
+      if (finalPath.startsWith(`${FILES}/`)) return this.#linkName(this.at(temporaryPath), path);
       if (folderOf(finalPath) !== undefined && this.#exists(path)) {
         throw new Deno.errors.AlreadyExists("the final name is in use");
       }
       Deno.renameSync(this.at(temporaryPath), path);
     });
+  }
+
+  /**
+   * Others choose such a name as well, so it is given by a hard link, which refuses a name that is in use
+   * (S-NAM-3). Where the file system has no links, a look and a rename must do.
+   */
+  #linkName(temporaryPath: string, path: string): void {
+    try {
+      Deno.linkSync(temporaryPath, path);
+    } catch (error) {
+      if (isTaken(error) || isAbsent(error)) throw error;
+      if (this.#exists(path)) throw new Deno.errors.AlreadyExists("the final name is in use");
+      return Deno.renameSync(temporaryPath, path);
+    }
+    Deno.removeSync(temporaryPath);
+  }
+
+  /** Sets when a file was last changed, in milliseconds since the epoch. */
+  setTime(path: string, mtimeMs: number): void {
+    const time = new Date(mtimeMs);
+    Deno.utimeSync(this.at(path), time, time);
   }
 
   #setMode(path: string, mode: number): void {

@@ -187,7 +187,7 @@ export class IndexFile {
 
   /** Begins to write; throws at once where another process is writing. */
   begin(): void {
-    this.#db.exec("BEGIN IMMEDIATE");
+    this.#db.prepare("BEGIN IMMEDIATE").run(); // the errors of exec() have no errcode
     this.#writing = true;
   }
 

@@ -102,7 +102,8 @@ export class IndexWriter {
     isOver: () => boolean,
     each?: EachLine,
   ): Promise<number | undefined> {
-    await this.settled();
+    // Looked at again after each wait: of several that waited, one begins.
+    while (this.#writing !== undefined) await this.settled();
     const writing = this.#write(here, until, isOver, each);
     this.#writing = writing;
     try {
@@ -198,7 +199,7 @@ export class IndexWriter {
       return path !== undefined && isGone(path);
     });
     if (gone.length > 0) {
-      await this.settled();
+      while (this.#writing !== undefined) await this.settled();
       index.begin();
       const lines = new IndexLines(index, (position) => readLineAt(file, position), false);
       for (const row of gone) lines.gone(row);

@@ -27,7 +27,7 @@
  *
  * Each member's text in types.ts says what the caller guarantees, what you must guarantee, and what users
  * lose where a capability is absent. What must always hold: `ok` comes after the level is reached; a file
- * that is not whole is never taken for a whole one; no text of a client becomes part of a path; paths that
+ * that is not whole is never taken for a whole one; text of a client becomes part of a path only as original_names.ts writes it; paths that
  * come back from a session record are checked before they are used; errors are `storage_full` or
  * `internal_error` with a cause.
  *
@@ -53,7 +53,8 @@
  *   was mounted over, is adopted with what is in it, and the log says so.
  * - S-TRF-10 A full disk or a failed write keeps what was durable: the offset stays where it was, and the
  *   upload goes on from there when there is room. `storage_full` says `retry_after_ms`. What was answered
- *   `partial` is dropped only by expiry, by a cancel, or with the folder.
+ *   `partial` is dropped only by expiry, by a cancel, or with the folder. A detached session whose address
+ *   has more sessions than any other may expire before its time, when a newcomer finds no room.
  * - S-TRF-11 An upload id (S-TRF-9) holds for everything that shares the folder, as long as the manifest has
  *   its line: other connections, workers and servers, restarts, both modes. Of two tries under way at once
  *   the first to publish wins, and the other is answered its result; it waits up to 2 s for the outcome,
@@ -77,6 +78,8 @@
  * | S-TRF-10, S-TRF-11 | partial files end with their connection, and ids hold for one process | as said |
  * | durability | `process`, `data` | and `durable`: to flush a folder it must be opened for reading |
  * | planted symbolic links | createNew refuses one as the last part of a path, one in place of a session's folder is removed; the manifest cannot be looked at | lstat refuses them when a folder is made or first used, and whenever the manifest or a claim is opened |
+ * | names that are kept | `files/<owner>/…`, by createNew when the file begins; a file with the same bytes is known if this process has stored it | by a hard link at the end, which refuses a name that is in use |
+ * | folders of kept names | a link below the owner's folder cannot be told from a folder; Deno's permission keeps what it leads to inside the storage folder | each is made or looked at, one by one; a link is refused |
  * | planted FIFOs | createNew refuses them; the manifest is opened without blocking, and its handle must be a regular file | the same |
  *
  * ## The order of writes, and what a crash leaves
@@ -111,6 +114,9 @@
  * - A file gets its final name by a rename after a look whether the name is free, not by a hard link, which
  *   would refuse a used name by itself: a link and a removal cost twice as much, and a crash between them
  *   leaves two names (folder.ts).
+ * - A file that keeps its name (S-NAM-3) does get it by a hard link: others choose the same names, and between
+ *   a look and a rename another process may take one. Where the
+ *   file system has no hard links, a look and a rename must do (folder.ts, taken_names.ts).
  * - Names have 128 random bits, not the 16 of older servers, which collided within 5,000 files.
  * - Upload ids share 4,096 claims that are locked with flock, and not a file each: to make and remove one
  *   takes 12 µs in memory and some 40 on ext4, a lock and two writes take 9. Files without an id share one

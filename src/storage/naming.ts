@@ -1,14 +1,15 @@
 /**
- * The names of files, and the times in them. Names are made of numbers, a session's UUID and an extension
- * from a table: no text of a client ever becomes part of a path.
+ * The names of files, and the times in them. Names are made of numbers, a session's UUID and an extension,
+ * which is plain. Names that senders have given are made safe in original_names.ts.
  *
  * @module
  */
+import { isOriginalPath } from "./original_names.ts";
 import type { FileSpec } from "./types.ts";
 
 /** The form of final names: setting `storage.naming`.
  * @category Storage */
-export type Naming = "simple" | "session_aware";
+export type Naming = "simple" | "session_aware" | "original";
 
 /** Makes `count` random hexadecimal digits. */
 export type RandomHex = (count: number) => string;
@@ -93,12 +94,12 @@ export function folderOf(path: string): string | undefined {
 }
 
 const FINAL =
-  /^(?:received_[0-9a-f]{16,64}|session_([0-9A-Za-z-]{1,64})\/file_([0-9]{1,16})_[0-9]{8}T[0-9]{9})\.[0-9a-z_-]{1,32}$/;
+  /^(?:received_[0-9a-f]{16,64}|session_([0-9A-Za-z-]{1,64})\/file_([0-9]{1,16})_[0-9]{8}T[0-9]{9})\.[0-9A-Za-z_-]{1,32}$/;
 const TEMPORARY = /^\.incoming\/[0-9a-f]{16,64}\.part$/;
 
 /** Whether a path, for example of a session record or a line of the manifest, is a final path. */
 export function isFinalPath(path: string): boolean {
-  return FINAL.test(path);
+  return FINAL.test(path) || isOriginalPath(path);
 }
 
 /** Whether a path is that of a partial file in tier RW. */

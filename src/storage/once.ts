@@ -7,7 +7,7 @@
 import { FxferError } from "../errors.ts";
 import { LATE, within } from "../within.ts";
 import type { Claim } from "./claims.ts";
-import { append, remember, syncFolders, type WholeFile } from "./commit.ts";
+import { append, giveTime, remember, syncFolders, type WholeFile } from "./commit.ts";
 import { digestOf } from "./digest.ts";
 import type { DiskParts, ReadingParts } from "./disk_parts.ts";
 import { asStorageError } from "./io_errors.ts";
@@ -161,6 +161,7 @@ export async function listWhole(
     using handle = await Deno.open(parts.folder.at(path), { read: true });
     await parts.flush.contents(handle, "durable");
   }
+  giveTime(parts, file);
   await known.refresh();
   const isListed = spec.uploadId === undefined
     ? manifest.positionOf(path) !== undefined

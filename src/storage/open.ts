@@ -1,4 +1,5 @@
 /** Opens the parts of a DiskStorage: finds the tier, makes the folder, reads the manifest. @module */
+import { findFile } from "./listing.ts";
 import { FxferError } from "../errors.ts";
 import { type Logger, silentLogger } from "../log.ts";
 import { Budget, type BudgetLedger } from "./budget.ts";
@@ -109,13 +110,17 @@ export async function openParts(path: string, options: DiskStorageOptions): Prom
     const reason = error instanceof Error ? error.message : String(error);
     throw new FxferError("local_io", `Cannot open storage ${path}: ${reason}`, { cause: error });
   }
+  const memory = new MemoryIndex(maxUploadIds, now);
   const parts: DiskParts = {
     folder,
     durability,
     manifest,
     budget: new Budget(limit, now, await freeSpaceOf(folder, fs, log), budgetLedger),
-    index: reading?.known ?? new MemoryIndex(maxUploadIds, now),
+    index: reading?.known ?? memory,
     reading,
+    listedAt: reading === undefined
+      ? (path) => Promise.resolve(memory.file(path))
+      : (path) => findFile(reading.known, { path }),
     flush,
     folderSync: new GroupSync(async (paths) => {
       await Promise.all(Array.from(paths, (path) => flush.folder(path)));

@@ -26,7 +26,7 @@ export class ReadableManifest implements Manifest {
   readonly #now: () => number;
   /** What was written since the last look. */
   #unverified: Line[] = [];
-  /** What is to be written again, because the path leads to another file now. */
+  /** What is to be written again: the path leads to another file now, or the end could not be looked at. */
   #homeless: Line[] = [];
   #file: Deno.FsFile;
   /** What the open file is, to be compared with what the path leads to. */
@@ -97,7 +97,7 @@ export class ReadableManifest implements Manifest {
     this.switched(former);
   }
 
-  append(line: string, path?: string): Position {
+  append(line: string, path?: string): Position | undefined {
     let before = this.#end;
     if (this.#now() !== this.#lookedAt) {
       const { file } = this;
@@ -108,7 +108,7 @@ export class ReadableManifest implements Manifest {
       }
     }
     const position = this.#write(line, before);
-    this.#unverified.push({ line, path });
+    (position === undefined ? this.#homeless : this.#unverified).push({ line, path });
     this.#lastLook ??= setTimeout(() => this.#look(), LAST_LOOK_MS);
     return position;
   }
@@ -122,22 +122,31 @@ export class ReadableManifest implements Manifest {
     }
   }
 
-  /** @param before Where the file ended when this process last looked. */
-  #write(line: string, before: number): Position {
+  /**
+   * @param before Where the file ended when this process last looked.
+   * @returns Undefined if the line was written, and then the disk failed: perhaps it is glued to half a line.
+   */
+  #write(line: string, before: number): Position | undefined {
     for (;;) {
       const bytes = encodeLine(line, before !== this.#end && !this.#endsWhole(before));
       if (this.#file.writeSync(bytes) !== bytes.length) {
         this.#lookedAt = NaN;
         throw manifestFull();
       }
-      // In append mode the position is the end of these bytes now, whoever has written before and after.
-      const end = this.#file.seekSync(0, Deno.SeekMode.Current);
-      const start = end - bytes.length;
-      if (start === this.#end || bytes[0] === LF || this.#endsWhole(start)) {
-        this.#end = end;
-        return [bytes[0] === LF ? start + 1 : start, end];
+      try {
+        // In append mode the position is the end of these bytes now, whoever has written before and after.
+        const end = this.#file.seekSync(0, Deno.SeekMode.Current);
+        const start = end - bytes.length;
+        if (start === this.#end || bytes[0] === LF || this.#endsWhole(start)) {
+          this.#end = end;
+          return [bytes[0] === LF ? start + 1 : start, end];
+        }
+        before = end;
+      } catch {
+        this.#lookedAt = NaN;
+        return undefined;
       }
-      before = end; // another process has torn its line just before, and this one is glued to it
+      // Another process has torn its line just before, and this one is glued to it.
     }
   }
 

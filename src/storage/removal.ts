@@ -71,7 +71,8 @@ function appendRemoval(
   line: string,
   { path, size }: Pick<ListedFile, "path" | "size">,
 ): void {
-  known.remove(path, manifest.append(line));
+  const position = manifest.append(line);
+  if (position !== undefined) known.remove(path, position); // else it is learned with the lines of others
   parts.budget.add(-size);
 }
 

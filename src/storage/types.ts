@@ -34,11 +34,11 @@ export type Durability = "process" | "data" | "durable";
 /** What is known of a file before its bytes arrive.
  * @category Storage */
 export interface FileSpec {
-  /** Media type as the sender announced it. The disk chooses the extension of the name by it. */
+  /** Media type as the sender announced it. The disk chooses the extension by it, or by the name (S-FRM-5). */
   readonly mimeType: string;
   /** The session that sends the file, and the number of the frame that began it; absent without one. */
   readonly session?: { readonly id: string; readonly sequence: number };
-  /** The name at the sender. It is data to be kept, and never part of a path. */
+  /** The name at the sender. It is data to be kept; part of a path only as S-NAM-2 says. */
   readonly name?: string;
   /** The client's id of the upload: a second file with this id and the same sha256 is a replay (S-TRF-9). */
   readonly uploadId?: string;
@@ -52,6 +52,8 @@ export interface FileSpec {
   readonly executable?: boolean;
   /** The user who sends the file, and whose it will be. */
   readonly user?: string;
+  /** Where the storage names files as their senders do: whether a taken name is refused (S-NAM-3). */
+  readonly onClash?: "refuse";
 }
 
 /** What {@linkcode FileStorage.put} takes besides the bytes.
@@ -72,8 +74,10 @@ export interface StoredFile {
   readonly sha256: string;
   /** As the sender announced it. */
   readonly mimeType: string;
-  /** True when the file was stored before, under the same upload id, and nothing was stored now. */
+  /** True when the file was stored before, and nothing was stored now: under the same upload id, or `existing`. */
   readonly replayed: boolean;
+  /** True when a file of the same name with the same bytes was there already (S-NAM-3). */
+  readonly existing?: true;
 }
 
 /** A partial file, as a session record remembers it.
@@ -108,6 +112,8 @@ export interface SealedFile {
   readonly sha256: string;
   /** As the sender announced it. */
   readonly mimeType: string;
+  /** The file that has the name already and the same bytes: then `publish` stores nothing (S-NAM-3). */
+  readonly existing?: StoredFile;
 }
 
 /**
@@ -148,13 +154,16 @@ export interface Upload {
   write(bytes: Uint8Array): void | Promise<void>;
   /** Flushes as the durability level asks, and returns the offset that is durable at that level. */
   checkpoint(): Promise<number>;
-  /** Ends writing, flushes, fixes the digest; publishes nothing. Called again it returns the same. */
+  /**
+   * Ends writing, flushes, fixes the digest; publishes nothing. Called again it returns the same, except after
+   * `publish` has thrown `name_taken`: then another name, or `name_taken` if the sender wants no other.
+   */
   seal(): Promise<SealedFile>;
   /**
    * Gives a sealed file its final name at the durability level. After success a second call returns the
-   * same result and does nothing; after a failure it tries once more. A file of a session that has got its
-   * final name keeps it whatever fails after that: the session's record has announced it, and its next
-   * holder may be finishing it at this moment.
+   * same; after a failure it tries once more. A file of a session that has got its final name keeps it
+   * whatever fails after that: its record has announced it, and the next holder may be finishing it now. If
+   * another has taken the name since `seal`, it throws `name_taken`; outside a session it takes another name.
    */
   publish(mayPublish?: MayPublish): Promise<StoredFile>;
   /**

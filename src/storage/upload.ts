@@ -4,26 +4,13 @@ import type { FxferError } from "../errors.ts";
 import type { Claim } from "./claims.ts";
 import { commitDurably, commitNow, syncFolders, type WholeFile } from "./commit.ts";
 import type { DiskParts } from "./disk_parts.ts";
-import { asStorageError } from "./io_errors.ts";
+import { asStorageError, isTaken } from "./io_errors.ts";
 import { claimLater, claimNow } from "./once.ts";
+import { isOriginalPath } from "./original_names.ts";
+import { choosePath, nameTaken } from "./taken_names.ts";
 import type { FileSpec, MayPublish, SealedFile, StoredFile, Upload } from "./types.ts";
+import type { UploadStart } from "./upload_start.ts";
 import { replayOf } from "./upload_index.ts";
-
-/**
- * What an upload starts with, whether it is new or reopened. Its room is reserved in the budget already:
- * `spec.reserve` bytes, or `offset` if that is more; `offset` of them are written.
- */
-export interface UploadStart {
-  readonly temporaryPath: string;
-  readonly finalPath: string;
-  readonly spec: FileSpec;
-  readonly file: Deno.FsFile;
-  /** The digest of the first `offset` bytes; with `unread`, of none. */
-  readonly hash: Hash;
-  /** The same file, opened for reading: its digest is still to be read. */
-  readonly unread?: Deno.FsFile;
-  readonly offset: number;
-}
 
 /**
  * Fewer bytes than this are written on the main thread. The number is larger than the one for whole files
@@ -39,7 +26,7 @@ type Stage = "writing" | "sealed" | "published" | "over";
 /** {@linkcode Upload} on a disk. The position of its file is always `offset`. */
 export class DiskUpload implements Upload {
   readonly temporaryPath: string;
-  readonly finalPath: string;
+  finalPath: string;
   /** Whether a session's record names the file when it is published. */
   announced: boolean;
   readonly #parts: DiskParts;
@@ -49,6 +36,7 @@ export class DiskUpload implements Upload {
   #offset: number;
   #reserved: number;
   #stage: Stage = "writing";
+  #digest: string | undefined;
   #sealed: SealedFile | undefined;
   #whole: WholeFile | undefined;
   #stored: StoredFile | undefined;
@@ -185,17 +173,24 @@ export class DiskUpload implements Upload {
 
   async seal(): Promise<SealedFile> {
     if (this.#sealed !== undefined) return this.#sealed;
-    await this.#flush(this.#writable("seal"));
-    if (this.#digesting !== undefined) await this.#digesting;
-    this.#writable("seal"); // the session's next holder may have released it meanwhile
-    this.#closeFile();
-    const { temporaryPath, finalPath } = this;
-    const size = this.#offset;
-    const sha256 = this.#hash.digest("hex");
-    this.#stage = "sealed";
-    const { announced } = this;
-    this.#whole = { spec: this.#spec, temporaryPath, finalPath, size, sha256, announced };
-    this.#sealed = { temporaryPath, finalPath, size, sha256, mimeType: this.#spec.mimeType };
+    if (this.#digest === undefined) {
+      await this.#flush(this.#writable("seal"));
+      if (this.#digesting !== undefined) await this.#digesting;
+      this.#writable("seal"); // the session's next holder may have released it meanwhile
+      this.#closeFile();
+      this.#digest = this.#hash.digest("hex");
+      this.#stage = "sealed";
+    } else if (this.#stage !== "sealed") {
+      throw new TypeError(`Cannot seal upload: it is ${this.#stage}`);
+    }
+    const content = { size: this.#offset, sha256: this.#digest };
+    const spec = this.#spec;
+    const { temporaryPath, announced } = this;
+    const { finalPath, existing } = await choosePath(this.#parts, spec, this.finalPath, content);
+    this.finalPath = finalPath;
+    this.#whole = { spec, temporaryPath, finalPath, ...content, announced };
+    this.#sealed = { temporaryPath, finalPath, ...content, mimeType: spec.mimeType };
+    if (existing !== undefined) this.#sealed = { ...this.#sealed, existing };
     return this.#sealed;
   }
 
@@ -217,15 +212,23 @@ export class DiskUpload implements Upload {
       }
       // Nothing is awaited from the claim to the commit, at level `durable` to its first step.
       const replay = whole.listed === undefined && whole.named !== true
-        ? replayOf(this.#parts.index, uploadId, whole.sha256)
+        ? replayOf(this.#parts.index, uploadId, whole.sha256) ?? this.#sealed?.existing
         : undefined;
       // A failure is not final here: the file is whole and sealed, so another try may succeed.
       this.#stored = replay ?? await this.#commit(whole, claim, mayPublish);
       if (replay !== undefined) this.#parts.folder.remove(this.temporaryPath);
     } catch (error) {
-      throw asStorageError("Cannot publish upload", error);
+      const isClash = isTaken(error) && isOriginalPath(whole.finalPath);
+      const reason = isClash ? nameTaken(error) : asStorageError("Cannot publish upload", error);
+      // The next seal() chooses another name, or says that there is none.
+      if (reason.code === "name_taken") this.#sealed = undefined;
+      if (this.announced || !isClash) throw reason;
     } finally {
       claim?.end();
+    }
+    if (this.#stored === undefined) {
+      await this.seal();
+      return await this.publish(mayPublish);
     }
     this.#end("published");
     return this.#stored;

@@ -14,6 +14,7 @@ import { isAbsent, unlessAbsent } from "./io_errors.ts";
 import { type ManifestEntry, readManifest } from "./manifest_lines.ts";
 import { MANIFEST } from "./manifest.ts";
 import { folderOf, INCOMING, isFinalPath } from "./naming.ts";
+import { FILES } from "./original_names.ts";
 
 /** What a finding says about a file or a line.
  * @category Storage */
@@ -116,11 +117,10 @@ export async function* verifyFolder(
 }
 
 async function judge(folder: string, entry: ManifestEntry, hash: Hash): Promise<VerifyVerdict> {
-  const parent = folderOf(entry.path);
   const path = `${folder}/${entry.path}`;
   try {
-    if (parent !== undefined && !(await Deno.lstat(`${folder}/${parent}`)).isDirectory) {
-      return "changed";
+    for (let on = folderOf(entry.path); on !== undefined; on = folderOf(on)) {
+      if (!(await Deno.lstat(`${folder}/${on}`)).isDirectory) return "changed";
     }
     const info = await Deno.lstat(path);
     if (!info.isFile || info.size !== entry.size) return "changed";
@@ -176,9 +176,18 @@ async function* walk(folder: string): AsyncGenerator<string> {
     if (!isDirectory) {
       const own = name.startsWith(MANIFEST) || DATABASE.test(name);
       if (!own && (!name.startsWith(".") || name.startsWith(".probe_"))) yield name;
-    } else if (name === INCOMING || name.startsWith("session_")) {
+    } else if (name === FILES) yield* below(folder, name);
+    else if (name === INCOMING || name.startsWith("session_")) {
       for await (const inner of Deno.readDir(`${folder}/${name}`)) yield `${name}/${inner.name}`;
     }
+  }
+}
+
+/** All files in a folder and the folders in it, at any depth. */
+async function* below(folder: string, path: string): AsyncGenerator<string> {
+  for await (const { name, isDirectory } of Deno.readDir(`${folder}/${path}`)) {
+    if (isDirectory) yield* below(folder, `${path}/${name}`);
+    else yield `${path}/${name}`;
   }
 }
 

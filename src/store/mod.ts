@@ -42,6 +42,9 @@
  *   a millisecond, less than the way to a worker and back. What takes longer is a lock of another process,
  *   and for that the calls wait in turns, without SQLite (sqlite_handle.ts). A disk that stands still, or
  *   durability `durable` on a slow one, does keep the process waiting.
+ * - Processes on one SQLite file share one time, which they carry on from beat to beat (sqlite_clock.ts), at
+ *   one small write a second each. The wall clock alone would do for one host, if nobody ever set it while
+ *   servers run, and each server read it in the same way.
  * - In Redis the kept replies are a list of their own, because a save would send sixteen of them again for
  *   each new one (redis_ring.ts). Sets of ids beside the records make `list` and `stats` cheap; SCAN would
  *   walk everything else in that Redis, too (redis_index.ts).

@@ -4,6 +4,7 @@ import { silentLogger } from "../log.ts";
 import type { SessionRecord } from "../session/mod.ts";
 import { DamagedRecord, DamageReport, isDamaged, parseRecord } from "./damaged.ts";
 import type { SqliteSessionStoreOptions } from "./sqlite_file.ts";
+import { SqliteClock } from "./sqlite_clock.ts";
 import { resultCode, SqliteHandle } from "./sqlite_handle.ts";
 import type { SessionStore, StoreStats } from "./types.ts";
 
@@ -56,10 +57,12 @@ export class SqliteSessionStore implements SessionStore {
   readonly persistent = true;
   readonly #handle: SqliteHandle<Queries>;
   readonly #damage: DamageReport;
+  readonly #clock: SqliteClock;
 
   private constructor(handle: SqliteHandle<Queries>, damage: DamageReport) {
     this.#handle = handle;
     this.#damage = damage;
+    this.#clock = new SqliteClock((query) => handle.run("keep time", ({ db }) => query(db)));
   }
 
   /**
@@ -137,9 +140,16 @@ export class SqliteSessionStore implements SessionStore {
     this.#damage.tell(id, place, error);
   }
 
+  /** The time that the processes on the file share. */
+  now(): Promise<number> {
+    return this.#clock.now();
+  }
+
   /** Closes the file. */
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.#handle[Symbol.asyncDispose]();
+  async [Symbol.asyncDispose](): Promise<void> {
+    const stopped = this.#clock[Symbol.asyncDispose]();
+    await this.#handle[Symbol.asyncDispose]();
+    await stopped;
   }
 }
 

@@ -49,6 +49,9 @@ const WORDS: { readonly [K in SessionEvent]: (event: ServerEvent<K>) => string }
       : `sequence ${sequence} ran: its file was stored before`,
   "transfer.refused": ({ sequence, code, reason }) => `sequence ${sequence}, ${code}: ${reason}`,
   "transfer.dropped": ({ reason }) => `the file under way is dropped: ${DROPPED[reason]}`,
+  "file.fetched": ({ offset, bytes }) => `a stored file was sent: ${bytes} bytes from ${offset} on`,
+  "file.listed": ({ files }) => `${files} stored files were listed`,
+  "file.removed": ({ bytes }) => `a stored file of ${bytes} bytes was removed`,
 };
 
 /** `Active`, or `Active → Detached`; a new session has come all the way from Idle. */

@@ -49,6 +49,8 @@ function dyingStore(
   step: Step,
   note: (intent: boolean) => void,
 ): SessionStore {
+  // Sessions of earlier servers are swept here, too, and do not count.
+  const own = new Set<string>();
   return {
     kind: inner.kind,
     persistent: inner.persistent,
@@ -57,6 +59,8 @@ function dyingStore(
     list: () => inner.list(),
     stats: () => inner.stats(),
     async save(record: SessionRecord, maxLive?: number) {
+      if (record.version === 1) own.add(record.id);
+      if (!own.has(record.id)) return await inner.save(record, maxLive);
       if (record.intent !== null && step === "before the intent") die();
       const saved = await inner.save(record, maxLive);
       if ((record.upload?.offset ?? 0) > 0 && step === "inside the payload") die();

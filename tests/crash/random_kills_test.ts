@@ -17,8 +17,15 @@ import { TempDir } from "../helpers/temp.ts";
 
 const asked = Deno.env.get("FXFER_KILLS");
 /** How often; the program takes a second to start while another one works. */
-const KILLS = { sqlite: Number(asked ?? 12), redis: Number(asked ?? 6) };
+const KILLS = {
+  memory: Number(asked ?? 6),
+  sqlite: Number(asked ?? 12),
+  redis: Number(asked ?? 6),
+};
 const SEED = Number(Deno.env.get("FXFER_SEED") ?? 2026);
+
+/** Without a session the upload id alone keeps a retry from storing a file twice. */
+type Mode = "stateful" | "stateless";
 
 /** Files under way at a time. */
 const INFLIGHT = 4;
@@ -58,10 +65,15 @@ class Ledger {
 }
 
 /** Sends files until told to stop, then waits for all of them. */
-async function sendUntil(stop: AbortSignal, port: number, ledger: Ledger, random: Random) {
+async function sendUntil(
+  stop: AbortSignal,
+  { port, mode }: { readonly port: number; readonly mode: Mode },
+  ledger: Ledger,
+  random: Random,
+) {
   await using client = await connect({
     port,
-    mode: "stateful",
+    mode,
     retries: 100,
     backoff: { initialMs: 20, maxMs: 200 },
   });
@@ -83,6 +95,7 @@ async function killAtRandom(
   times: number,
   servers: number,
   args: readonly string[],
+  mode: Mode = "stateful",
 ): Promise<void> {
   const random = new Random(SEED);
   await using dir = await TempDir.make();
@@ -94,7 +107,7 @@ async function killAtRandom(
     const ledger = new Ledger(running[0]!.storage);
     for (let kills = 0; kills < times;) {
       const stop = new AbortController();
-      const sending = sendUntil(stop.signal, balancer.port, ledger, random);
+      const sending = sendUntil(stop.signal, { port: balancer.port, mode }, ledger, random);
       const killing = (async () => {
         for (let each = 0; each < KILLS_A_SESSION && kills < times; each++) {
           // By bytes, so that a seed means much the same on any machine; then a little of its own time.
@@ -122,6 +135,10 @@ async function killAtRandom(
 
 Deno.test(`S-TRF-7 ${KILLS.sqlite} SIGKILLs at random moments lose, double and tear no file, sqlite`, async () => {
   await killAtRandom(KILLS.sqlite, 1, ["--persistence", "sqlite"]);
+});
+
+Deno.test(`S-TRF-11 ${KILLS.memory} SIGKILLs at random moments lose, double and tear no file, two servers without sessions`, async () => {
+  await killAtRandom(KILLS.memory, 2, ["--persistence", "memory"], "stateless");
 });
 
 testWith(

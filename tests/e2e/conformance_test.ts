@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { ProbeClient } from "../../src/conformance/mod.ts";
 import { fxfer } from "../helpers/fxfer.ts";
-import { FLAGS_W } from "../helpers/program.ts";
+import { FLAGS_RW, FLAGS_W } from "../helpers/program.ts";
 import { serving } from "../helpers/serving.ts";
 import { TempDir } from "../helpers/temp.ts";
 
@@ -17,7 +17,11 @@ async function conformance(port: number) {
   return { code, err, lines, summary };
 }
 
-const test = serving("fxfer conformance", { flags: FLAGS_W });
+const RIGHTS = ["put", "get", "list", "remove"];
+const ALLOW_ALL = ["--set", `security.anonymous=${RIGHTS}`];
+
+const test = serving("fxfer conformance", { flags: FLAGS_RW, args: ALLOW_ALL });
+const writing = serving("fxfer conformance, tier W", { flags: FLAGS_W });
 const alone = serving("fxfer conformance, stateless", { args: ["--mode", "stateless"] });
 
 test("finds every rule kept by the server of this project", async (server) => {
@@ -29,6 +33,13 @@ test("finds every rule kept by the server of this project", async (server) => {
   assert.equal(text.code, 0);
   assert.match(text.out, /^S-CON-1 {2}kept {4} a new session has a UUIDv4/m);
   assert.ok(text.out.split("\n").every((line) => [...line].length <= 80), text.out);
+});
+
+writing("skips what is not allowed, and finds the rest kept", async (server) => {
+  const { code, lines, summary } = await conformance(server.port);
+  assert.deepEqual([code, summary.broken], [0, 0]);
+  const skipped = lines.filter(({ verdict }) => verdict === "skipped");
+  assert.ok(skipped.every(({ rule }) => /^S-(?:GET|LST|REM|ACT|NAM)-/.test(rule)));
 });
 
 test("S-CON-6 states the terms that the text of sessions names, and no others", async (server) => {

@@ -1,8 +1,11 @@
 /** The handlers answer each action as the table of actions says. */
 import assert from "node:assert/strict";
 import { type Action, ACTIONS, type Mode } from "../../src/protocol/mod.ts";
+import { Catalogued } from "../helpers/catalogued.ts";
 import { InProcess } from "../helpers/in_process.ts";
 import type { RawReply } from "../helpers/raw_peer.ts";
+
+const RIGHTS = ["put", "get", "list", "remove"] as const;
 
 /** Codes that were answered, by mode and action. */
 class Answers {
@@ -21,13 +24,26 @@ class Answers {
 }
 
 Deno.test("every action is answered in each mode with the codes that ACTIONS names", async () => {
-  await using run = await InProcess.start({ stateful: { maxSessions: 1 } });
+  await using run = await InProcess.start({
+    stateful: { maxSessions: 1 },
+    anonymous: RIGHTS,
+    storage: (disk, folder) => new Catalogued(folder).over(disk),
+  });
   const answers = new Answers();
 
   using alone = await run.open();
-  for (const action of ["connect", "transfer", "heartbeat", "disconnect"] as const) {
-    answers.add("stateless", action, await alone.request({ action }));
-  }
+  const ask = async (action: Action, data = {}) => {
+    const reply = await alone.request({ action, data });
+    answers.add("stateless", action, reply);
+    return reply.data;
+  };
+  await ask("connect");
+  const { path } = (await ask("transfer")).file;
+  await ask("list");
+  await ask("fetch", { path });
+  await ask("remove", { path });
+  await ask("heartbeat");
+  await ask("disconnect");
 
   using peer = await run.open();
   answers.add("stateful", "connect", await peer.connect());
@@ -38,7 +54,15 @@ Deno.test("every action is answered in each mode with the codes that ACTIONS nam
   peer.close();
   using back = await run.open();
   answers.add("stateful", "connect", await back.connect({}, peer.id));
-  answers.add("stateful", "transfer", await back.upload("rest", { offset: 4 }));
+  const { data: { file }, ...rest } = await back.upload("rest", { offset: 4 });
+  answers.add("stateful", "transfer", { ...rest, data: { code: "ok" } });
+  for (const action of ["list", "fetch", "remove"] as const) {
+    const sequence = ACTIONS[action].usesNumber ? ++back.sequence : back.sequence;
+    const parts = { action, mode: "stateful", id: back.id, sequence, data: { path: file.path } };
+    const reply = await back.request(parts);
+    if (action === "fetch") await back.payload(reply);
+    answers.add("stateful", action, reply);
+  }
   answers.add("stateful", "disconnect", await back.disconnect());
 
   for (const action of Object.keys(ACTIONS) as Action[]) {
@@ -47,13 +71,29 @@ Deno.test("every action is answered in each mode with the codes that ACTIONS nam
 });
 
 Deno.test("S-SEQ-3 a frame moves the session's number on if ACTIONS says that it uses one up", async () => {
-  await using run = await InProcess.start();
+  await using run = await InProcess.start({
+    anonymous: RIGHTS,
+    storage: (disk, folder) => new Catalogued(folder).over(disk),
+  });
   using peer = await run.attached();
-  for (const action of ["heartbeat", "transfer", "heartbeat", "disconnect"] as const) {
+  const { path } = (await peer.upload("x")).data.file;
+  for (
+    const action of [
+      "heartbeat",
+      "transfer",
+      "list",
+      "fetch",
+      "heartbeat",
+      "remove",
+      "disconnect",
+    ] as const
+  ) {
     const { lastSequence } = await run.record(peer.id);
     const used = ACTIONS[action].usesNumber ? 1 : 0;
     const sequence = lastSequence + used;
-    await peer.request({ action, mode: "stateful", id: peer.id, sequence });
+    const data = { path };
+    const reply = await peer.request({ action, mode: "stateful", id: peer.id, sequence, data });
+    await peer.payload(reply);
     assert.equal((await run.record(peer.id)).lastSequence, sequence, action);
   }
 });

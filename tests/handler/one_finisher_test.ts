@@ -1,6 +1,6 @@
 /** A commit that stands still, or fails, while another connection takes its session over. @module */
 import assert from "node:assert/strict";
-import type { DiskStorage, FileStorage, Flush } from "../../src/storage/mod.ts";
+import type { DiskStorage, FileStorage, Flush, PartialFile } from "../../src/storage/mod.ts";
 import { MemorySessionStore } from "../../src/store/mod.ts";
 import { readManifest } from "../helpers/files.ts";
 import { expectCode, InProcess } from "../helpers/in_process.ts";
@@ -33,6 +33,36 @@ Deno.test("S-TAKE-2 a holder that was displaced while storage stood still publis
   resolve();
   const notice = expectCode(await old.reply(), "session_taken_over");
   assert.equal(notice.notice, true);
+  await run.assertStored(new TextEncoder().encode("one file"));
+});
+
+Deno.test("S-CON-2 a file that takes long to open again keeps the next frame waiting, and no connect", async () => {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const storage = (disk: DiskStorage): FileStorage =>
+    new Proxy(disk, {
+      get(target, key) {
+        const value = Reflect.get(target, key);
+        if (key !== "partials") return typeof value === "function" ? value.bind(target) : value;
+        const reopen = async (partial: PartialFile) => {
+          await promise;
+          return await disk.partials!.reopen({ ...partial, contended: true });
+        };
+        return { ...disk.partials, reopen };
+      },
+    });
+  await using run = await InProcess.start({ storage });
+  using old = await run.attached();
+  expectCode(await old.upload("one ", { complete: false }), "partial");
+  old.close();
+  await run.restart();
+  using fresh = await run.open();
+  const start = performance.now();
+  const { upload } = expectCode(await fresh.connect({}, old.id), "session_resumed");
+  assert.ok(performance.now() - start < 2000);
+  assert.equal(upload.offset, 4);
+  await fresh.send(fresh.transfer("file", { offset: 4, length: 8 }));
+  resolve();
+  expectCode(await fresh.reply(), "ok");
   await run.assertStored(new TextEncoder().encode("one file"));
 });
 

@@ -22,7 +22,7 @@ export interface InProcessOptions extends Partial<Omit<ServeOptions, "storage" |
   /** How the folder is opened; the tier is RW where nothing is said. */
   readonly disk?: DiskStorageOptions;
   /** Wraps the storage. */
-  readonly storage?: (disk: DiskStorage) => FileStorage;
+  readonly storage?: (disk: DiskStorage, folder: string) => FileStorage;
   /** Default a {@linkcode FlakyStore} that works. */
   readonly store?: SessionStore;
 }
@@ -55,7 +55,7 @@ export class InProcess implements AsyncDisposable {
         rate: "off",
         ...rest,
         store: self.#store,
-        storage: storage(self.#disk),
+        storage: storage(self.#disk, self.folder),
         stateful: { now: () => Date.now() + self.shiftMs, ...stateful },
         log: createLogger((event) => self.log.push(event), "debug"),
       });

@@ -127,13 +127,28 @@ export class RawPeer implements Disposable {
     return { header, data: JSON.parse(new TextDecoder().decode(data)) };
   }
 
+  /** Reads the payload of a reply, which is in its header's `size`. */
+  async payload({ header }: RawReply, timeoutMs: number = PATIENCE_MS): Promise<Uint8Array> {
+    return await this.#within(timeoutMs, () => this.#take(header.size));
+  }
+
+  /** Sends a frame of version 2.1 and reads one reply. */
+  async ask(action: string, data: Json, parts: FrameParts = {}): Promise<RawReply> {
+    return await this.request({ action, data, header: { version: "2.1" }, ...parts });
+  }
+
   /** Reads one line, for v1 results. */
   async line(timeoutMs: number = PATIENCE_MS): Promise<string> {
     return await this.#within(timeoutMs, () => this.#line());
   }
 
+  /** Reads what comes until the server has closed, as text; a reset counts as an end. */
+  async rest(timeoutMs?: number): Promise<string> {
+    return new TextDecoder().decode(await this.bytesToEnd(timeoutMs));
+  }
+
   /** Reads what comes until the server has closed; a reset counts as an end. */
-  async rest(timeoutMs: number = PATIENCE_MS): Promise<string> {
+  async bytesToEnd(timeoutMs: number = PATIENCE_MS): Promise<Uint8Array> {
     await this.#within(timeoutMs, async () => {
       try {
         while (await this.#more());
@@ -141,9 +156,9 @@ export class RawPeer implements Disposable {
         if (!(error instanceof Deno.errors.ConnectionReset)) throw error;
       }
     });
-    const text = new TextDecoder().decode(this.#buffer);
+    const bytes = this.#buffer;
     this.#buffer = new Uint8Array();
-    return text;
+    return bytes;
   }
 
   /** Every reply up to the end of the connection. */

@@ -56,21 +56,52 @@ for (
   );
 }
 
-testWith(
-  ["redis-server"],
-  "S-CLK-1 a session that was left at one server is alive at another whose clock is off, redis",
-  async (path) => {
-    await using folder = await TempDir.make();
-    await using redis = await RedisServer.start(path);
-    const open = inRedis(redis.url);
-    const storage = folder.join("storage");
-    await using a = await Instance.start("a", storage, open);
-    using peer = await a.peer();
-    const { token } = expectCode(await peer.connect({ want_token: true }), "session_created");
-    peer.close();
-    await a.detached(peer.id);
-    await using b = await startOff(TEN_MINUTES, "b", storage, open);
+/** A session is left at one server, and its client comes to another one that has just started. */
+async function livesElsewhere(folder: TempDir, open: OpenStore): Promise<void> {
+  const storage = folder.join("storage");
+  await using a = await Instance.start("a", storage, open);
+  using peer = await a.peer();
+  const { token } = expectCode(await peer.connect({ want_token: true }), "session_created");
+  peer.close();
+  await a.detached(peer.id);
+  await using b = await startOff(TEN_MINUTES, "b", storage, open);
+  using again = await b.peer();
+  const start = performance.now();
+  expectCode(await again.connect({ token }, peer.id), "session_resumed");
+  assert.ok(performance.now() - start < 2000);
+}
+
+const TITLE =
+  "S-CLK-1 a session that was left at one server is alive at another whose clock is off";
+
+testWith(["redis-server"], `${TITLE}, redis`, async (path) => {
+  await using folder = await TempDir.make();
+  await using redis = await RedisServer.start(path);
+  await livesElsewhere(folder, inRedis(redis.url));
+});
+
+Deno.test(`${TITLE}, sqlite`, async () => {
+  await using folder = await TempDir.make();
+  await livesElsewhere(folder, inSqlite(folder.join("sessions.db")));
+});
+
+Deno.test("S-CLK-1 a session whose server has died expires at another one by the clock, sqlite", async () => {
+  await using folder = await TempDir.make();
+  const open = inSqlite(folder.join("sessions.db"));
+  const storage = folder.join("storage");
+  const a = await Instance.start("a", storage, open);
+  using peer = await a.peer();
+  expectCode(await peer.connect({ session_expiry_s: 60 }), "session_created");
+  peer.close();
+  await a.detached(peer.id);
+  await a[Symbol.asyncDispose]();
+  const real = Date.now;
+  Date.now = () => real() + TEN_MINUTES; // ten minutes later
+  try {
+    await using b = await Instance.start("b", storage, open);
     using again = await b.peer();
-    expectCode(await again.connect({ token }, peer.id), "session_resumed");
-  },
-);
+    expectCode(await again.connect({}, peer.id), "session_expired");
+  } finally {
+    Date.now = real;
+  }
+});

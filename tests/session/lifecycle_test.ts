@@ -4,7 +4,6 @@ import {
   checkpoint,
   close,
   detach,
-  dropIntent,
   dropUpload,
   execute,
   expire,
@@ -189,26 +188,23 @@ pure("S-TRF-4 checkpoint() moves the durable offset up, never down, and renews t
   assert.throws(() => checkpoint(sample(), 1, T0), TypeError);
 });
 
-pure("dropUpload() forgets the open file and nothing else", () => {
-  const open = openUpload(sample(), sampleUpload(), T0);
-  assert.deepEqual(changes(open, dropUpload(open, T0 + 1)), {
-    version: 3,
+pure("S-SEQ-5 dropUpload() forgets the open file and its intent, and nothing else", () => {
+  const intending = intend(openUpload(sample(), sampleUpload(), T0), INTENT, T0);
+  assert.deepEqual(changes(intending, dropUpload(intending, T0 + 1)), {
+    version: 4,
     lastActivityAt: T0 + 1,
     upload: null,
+    intent: null,
   });
 });
 
-pure("S-SEQ-5 intend() and dropIntent() write and drop the intent and nothing else", () => {
+pure("S-SEQ-5 intend() writes the intent and nothing else", () => {
   const open = openUpload(sample(), sampleUpload(), T0);
   const intending = intend(open, INTENT, T0 + 1);
   assert.deepEqual(changes(open, intending), {
     version: 3,
     lastActivityAt: T0 + 1,
     intent: INTENT,
-  });
-  assert.deepEqual(changes(open, dropIntent(intending, T0 + 1)), {
-    version: 4,
-    lastActivityAt: T0 + 1,
   });
 });
 

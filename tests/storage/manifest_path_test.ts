@@ -40,7 +40,8 @@ const CHANGES: Record<string, (folder: string) => Promise<void>> = {
   "the folder is moved away": (folder) => Deno.rename(folder, `${folder}.old`),
   "an empty folder takes its place": async (folder) => {
     await Deno.rename(folder, `${folder}.old`);
-    await Deno.mkdir(folder);
+    // The storage may have made it anew in the meantime.
+    await Deno.mkdir(folder, { recursive: true });
   },
   "another storage folder takes its place": async (folder) => {
     await Deno.rename(folder, `${folder}.old`);

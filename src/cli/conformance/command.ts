@@ -3,6 +3,7 @@ import type { Endpoint } from "../../address.ts";
 import {
   type Check,
   CLIENT_CHECKS,
+  FILE_CHECKS,
   FRAME_CHECKS,
   NotOffered,
   ProbeClient,
@@ -76,7 +77,7 @@ async function runConformance(args: ParsedArgs, { out }: Output): Promise<number
 async function* judgeServer(address: Endpoint): AsyncIterable<CheckResult> {
   await mustConnect(address);
   const sessions = await offersSessions(address);
-  for (const check of [...FRAME_CHECKS, ...SESSION_CHECKS]) {
+  for (const check of [...FRAME_CHECKS, ...FILE_CHECKS, ...SESSION_CHECKS]) {
     const { rule, promise } = check;
     yield { rule, promise, ...await tryOut(check, address, sessions) };
   }

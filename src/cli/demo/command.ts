@@ -16,7 +16,8 @@ import type { ParsedArgs } from "../args.ts";
 import type { Command } from "../command.ts";
 import { cannot } from "../local.ts";
 import { frameHeading, frameLine, shortId } from "./frame_line.ts";
-import { largeSample, type Sample, SMALL, storedLines } from "./samples.ts";
+import { fetchBack } from "./fetch_back.ts";
+import { largeSample, type Sample, sha256Of, SMALL, storedLines } from "./samples.ts";
 import { WireView } from "./wire_view.ts";
 
 /** Small, so that a file of a few MiB comes in several frames. */
@@ -47,7 +48,8 @@ async function runDemo(_args: ParsedArgs, { out }: Output): Promise<number> {
   await using folder = await makeFolder();
   await using storage = await DiskStorage.open(folder.path);
   await using store = new MemorySessionStore();
-  await using server = serve({ storage, store, port: 0, maxRequestSize: REQUEST_BYTES });
+  const anonymous = ["put", "get"] as const;
+  await using server = serve({ storage, store, port: 0, maxRequestSize: REQUEST_BYTES, anonymous });
   page.title(`fxfer demo: a server on 127.0.0.1:${server.addr.port}, a client, a bad network`);
 
   page.title("1  Stateless: every request stands alone");
@@ -69,7 +71,11 @@ async function runDemo(_args: ParsedArgs, { out }: Output): Promise<number> {
   const lines = await storedLines(folder.path, [...SMALL, photo], paint);
   for (const line of lines) page.line(line);
 
-  page.title("4  What the session cost, and what it saved");
+  page.title("4  And back: a fetch goes on where it was cut");
+  const isSame = await fetchPhoto(server.addr, page, photo);
+  if (!isSame) return 5;
+
+  page.title("5  What the session cost, and what it saved");
   for (const line of costTable(alone, session, photo)) page.line(line);
   page.line("");
   page.text("Nothing is left behind. Next: fxfer serve, and fxfer send FILE");
@@ -146,6 +152,33 @@ async function sendStateful(target: Endpoint, page: Page, photo: Sample): Promis
   const id = client.sessionId;
   const totals = await client.disconnect();
   return { view, result, totals, id };
+}
+
+/** Gets the large file back through a connection that breaks; says whether it is the same. */
+async function fetchPhoto(target: Endpoint, page: Page, photo: Sample): Promise<boolean> {
+  const { paint } = page;
+  page.line(frameHeading(paint));
+  const view = new WireView((seen) => page.line(frameLine(seen, paint)));
+  await using proxy = await FaultProxy.listen({
+    target,
+    plan: (connection) => ({
+      down: { ...SLOW, faults: connection === 0 ? [{ after: CUT_AFTER, kind: "reset" }] : [] },
+    }),
+    onBytes: view.feed,
+    onEvent(event) {
+      if (event.type !== "fault") return;
+      page.line(paint("yellow", `  ✂ reset: ${formatBytes(CUT_AFTER)} were through`));
+    },
+  });
+  const { sha256, bytes, connections } = await fetchBack(proxy.port, photo.name);
+  const isSame = sha256 === sha256Of(photo.bytes);
+  const verdict = isSame ? paint("green", `= ${photo.name}`) : paint("red", "another file");
+  page.line(
+    `  ${formatBytes(bytes)} over ${connections} connections, sha256 ${
+      sha256.slice(0, 8)
+    }…  ${verdict}`,
+  );
+  return isSame;
 }
 
 function costTable(alone: WireView, session: SessionResult, photo: Sample): string[] {

@@ -1,5 +1,5 @@
 /** A frame as a line of 80 columns: its direction, its meaning and its bytes. Pure. @module */
-import type { ReplyFrame, RequestFrame, TransferData } from "../../protocol/mod.ts";
+import type { FetchData, ReplyFrame, RequestFrame, TransferData } from "../../protocol/mod.ts";
 import { fit, pad, type Paint } from "../../terminal/mod.ts";
 import { escapeControls, formatBytes } from "../../text.ts";
 import type { SeenFrame } from "./wire_view.ts";
@@ -40,6 +40,10 @@ function requestWords({ header, ...request }: RequestFrame): [string, string, nu
       : `back in session ${shortId(id)}`;
     return [word, what, size];
   }
+  if (action === "fetch" && "data" in request) {
+    const { name, offset } = request.data as FetchData;
+    return [word, `${name}, ${offset === 0 ? "whole" : `from ${formatBytes(offset)} on`}`, size];
+  }
   if (action !== "transfer" || !("data" in request)) return [word, "", size];
   return [word, transferWords(request.data as TransferData, size), size];
 }
@@ -51,8 +55,11 @@ function transferWords({ name, offset, length = 0, complete }: TransferData, siz
 }
 
 function replyWords({ header, body }: ReplyFrame): [string, string, number] {
-  const { mode, sequence, id } = header.session;
+  const { mode, sequence, id, action } = header.session;
   const { code } = body;
+  if (action === "fetch" && code === "ok") {
+    return [code, `from ${formatBytes(body.offset ?? 0)} on`, header.size];
+  }
   const numbered = (code === "ok" || code === "partial") && mode === "stateful";
   const word = numbered ? `${code} #${sequence}` : code;
   return [word, replyDetail(body, id), 0];

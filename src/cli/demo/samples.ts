@@ -39,7 +39,9 @@ export function largeSample(): Sample {
   return { name: "photo.png", mimeType: "image/png", bytes: noise(4 * 1024 * 1024) };
 }
 
-const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
+/** The digest of bytes, in hex. */
+export const sha256Of = (bytes: Uint8Array): string =>
+  createHash("sha256").update(bytes).digest("hex");
 
 /** The folder as a tree, a line for each entry; a file that equals no sample is marked. */
 export async function storedLines(
@@ -47,7 +49,7 @@ export async function storedLines(
   samples: readonly Sample[],
   paint: Paint,
 ): Promise<string[]> {
-  const names = new Map(samples.map(({ name, bytes }) => [sha256(bytes), name]));
+  const names = new Map(samples.map(({ name, bytes }) => [sha256Of(bytes), name]));
   const lines: string[] = [];
   const walk = async (dir: string, indent: string): Promise<void> => {
     const entries = await Array.fromAsync(Deno.readDir(dir));
@@ -72,7 +74,7 @@ export async function storedLines(
 }
 
 function comparison(bytes: Uint8Array, names: ReadonlyMap<string, string>, paint: Paint): string {
-  const digest = sha256(bytes);
+  const digest = sha256Of(bytes);
   const name = names.get(digest);
   const equal = name === undefined
     ? paint("red", "not what was sent")

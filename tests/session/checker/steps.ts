@@ -2,7 +2,6 @@
 import {
   attach,
   checkpoint,
-  dropIntent,
   dropUpload,
   execute,
   type Execution,
@@ -149,8 +148,7 @@ function connect(rules: Rules, world: World, who: number, at: number): World {
     return withServer(attached, at, { job });
   }
   const { [temporary]: _, ...partial } = attached.partial;
-  const dropped = dropUpload(dropIntent(next, T0), T0);
-  return save(rules, { ...attached, partial }, at, { ...dropped, version: next.version + 1 })!;
+  return save(rules, { ...attached, partial }, at, dropUpload(next, T0))!;
 }
 
 /** A server that holds the session for another client lets go of that one first. */

@@ -1,0 +1,140 @@
+/** The report: one page of HTML that needs nothing else. @module */
+import { escapeHtml } from "./html.ts";
+import { colourOf, MARKS, plotSvg, short } from "./plot_svg.ts";
+import type { Experiment, Findings, Plot } from "./types.ts";
+
+/** An experiment and what came of it. */
+export interface Done {
+  readonly experiment: Experiment;
+  readonly findings: Findings;
+  readonly seconds: number;
+}
+
+/** What is said of the run as a whole. */
+export interface About {
+  readonly version: string;
+  readonly machine: string;
+  readonly date: Date;
+  readonly seed: number;
+  readonly quick: boolean;
+}
+
+const STYLE = `
+:root { color-scheme: light dark; --page: #fff; --text: #1b1f24; --quiet: #57606a; --line: #d0d7de;
+  --box: #f6f8fa; --series-1: #0550ae; --series-2: #bc4c00; --series-3: #116329; --series-4: #8250df;
+  --series-5: #a40e26; --series-6: #0b7285; --series-7: #6e5600; --series-8: #57606a }
+@media (prefers-color-scheme: dark) { :root { --page: #0d1117; --text: #e6edf3; --quiet: #9198a1;
+  --line: #3d444d; --box: #151b23; --series-1: #6cb6ff; --series-2: #f69d50; --series-3: #57d364;
+  --series-4: #d2a8ff; --series-5: #ff8f87; --series-6: #56d4dd; --series-7: #e3b341; --series-8: #9198a1 } }
+* { box-sizing: border-box }
+body { margin: 0 auto; padding: 1.5rem 1rem 4rem; max-width: 54rem; background: var(--page);
+  color: var(--text); font: 16px/1.55 system-ui, sans-serif }
+h1 { font-size: 1.8rem; line-height: 1.2 } h2 { margin-top: 3rem; border-top: 1px solid var(--line);
+  padding-top: 1.5rem } h3 { font-size: 1rem }
+.question { font-size: 1.15rem; margin: 0.2rem 0 1rem } .method { color: var(--quiet); font-size: 0.92rem }
+figure { margin: 1.8rem 0 } figure h3, figure p { margin: 0 } figure svg { display: block; max-width: 100%; height: auto }
+.names { list-style: none; margin: 0.3rem 0 0; padding: 0; display: flex; flex-wrap: wrap; gap: 0 1.2rem; font-size: 0.9rem }
+.narrow { display: none }
+.conclusions { background: var(--box); padding: 0.8rem 1rem 0.8rem 2rem; border-left: 4px solid var(--series-1) }
+nav ol { columns: 2 } nav a, a { color: var(--series-1) }
+.scroll { overflow-x: auto } table { border-collapse: collapse; font-size: 0.85rem; width: 100% }
+th, td { text-align: right; padding: 0.25rem 0.6rem; border-bottom: 1px solid var(--line); white-space: nowrap }
+th:first-child, td:first-child { text-align: left } summary { cursor: pointer; color: var(--quiet) }
+@media (max-width: 36rem) { .wide { display: none } .narrow { display: block } nav ol { columns: 1 } }
+@media print { body { max-width: none; font-size: 11pt } h2 { break-before: page } details { display: none }
+  figure, .conclusions { break-inside: avoid } }
+`;
+
+/** Makes the page. */
+export function reportHtml(done: readonly Done[], about: About): string {
+  const sections = done.map(section).join("\n");
+  const advice = done.flatMap(({ findings }) => findings.advice ?? []);
+  const links = done.map(({ experiment: { name, title } }) =>
+    `<li><a href="#${name}">${escapeHtml(title)}</a></li>`
+  );
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>fxfer lab: what a session costs and saves</title>
+<style>${STYLE}</style>
+</head>
+<body>
+<h1>What a session costs, and what it saves</h1>
+<p>Measured by <code>fxfer lab</code> ${escapeHtml(about.version)} on ${
+    escapeHtml(about.machine)
+  }, ${about.date.toISOString().slice(0, 16).replace("T", " ")} UTC, seed ${about.seed}${
+    about.quick ? ", quick: fewer points, shorter runs, rougher figures" : ""
+  }.</p>
+<p>A request without a session stands alone: any server can take it, and nothing is remembered. A
+session remembers who the client is, which requests have run, and how far the open file is. Each
+comparison below gives both the same work.</p>
+<nav><ol>${links.join("")}<li><a href="#advice">When to choose which</a></li></ol></nav>
+${sections}
+<section id="advice">
+<h2>When to choose which</h2>
+<p>By the figures of this run, on this machine:</p>
+<ul>${advice.map((line) => `<li>${escapeHtml(line)}</li>`).join("")}</ul>
+</section>
+</body>
+</html>
+`;
+}
+
+function section({ experiment, findings, seconds }: Done): string {
+  const { name, title, question, method } = experiment;
+  return `<section id="${name}">
+<h2>${escapeHtml(title)}</h2>
+<p class="question">${escapeHtml(question)}</p>
+<p class="method">How it was measured, in ${Math.round(seconds)} s: ${escapeHtml(method)} Alone:
+<code>fxfer lab ${name}</code>.</p>
+${findings.plots.map(figure).join("\n")}
+<ul class="conclusions">${
+    findings.conclusions.map((line) => `<li>${escapeHtml(line)}</li>`).join("")
+  }</ul>
+<details><summary>All ${findings.measurements.length} measurements (${name}.csv, ${name}.json)</summary>
+<div class="scroll">${table(findings)}</div></details>
+</section>`;
+}
+
+/** The marks of plot_svg.ts as characters. */
+const SIGNS: Readonly<Record<string, string>> = {
+  circle: "●",
+  rect: "■",
+  triangle: "▲",
+  diamond: "◆",
+  emptyCircle: "○",
+  emptyRect: "□",
+};
+
+function figure(plot: Plot): string {
+  const { title, x, y, kind, series, missing } = plot;
+  const unit = `${y.name}${y.scale === "log" ? ", on a logarithmic scale" : ""}`;
+  const why = missing !== undefined && series.some(({ values }) => values.includes(null))
+    ? ` Where there is no ${kind === "line" ? "point" : "bar"}: ${missing}.`
+    : "";
+  const names = series.length === 1 ? [] : series.map(({ name }, at) => {
+    const sign = kind === "line" ? SIGNS[MARKS[at % MARKS.length]!] : "■";
+    return `<li><span style="color:${colourOf(at)}">${sign}</span> ${escapeHtml(name)}</li>`;
+  });
+  return `<figure>
+<figcaption><h3>${escapeHtml(title)}</h3><p class="method">${escapeHtml(unit + "." + why)}</p>
+<ul class="names">${names.join("")}</ul></figcaption>
+<div role="img" aria-label="${escapeHtml(`${title}: ${unit}, by ${x}`)}"><div class="wide">${
+    plotSvg(plot, 820)
+  }</div><div class="narrow">${plotSvg(plot, 360)}</div></div>
+</figure>`;
+}
+
+function table({ measurements }: Findings): string {
+  const names = Object.keys(measurements[0] ?? {});
+  const cell = (value: unknown) =>
+    value === null ? "–" : typeof value === "number" ? short(value) : escapeHtml(String(value));
+  const rows = measurements.map((row) =>
+    `<tr>${names.map((n) => `<td>${cell(row[n])}</td>`).join("")}</tr>`
+  );
+  return `<table><thead><tr>${
+    names.map((name) => `<th>${escapeHtml(name)}</th>`).join("")
+  }</tr></thead><tbody>${rows.join("")}</tbody></table>`;
+}
