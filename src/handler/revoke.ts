@@ -27,7 +27,8 @@ export async function revokeSession(parts: RevokeParts, id: string): Promise<Ses
   for (let tries = 0; tries < MAX_TRIES; tries++) {
     const record = await store.load(id);
     if (record === undefined) throw unknownSession();
-    const ended = revoke(record, await store.now?.() ?? Date.now());
+    const now = Math.round(await store.now?.() ?? Date.now());
+    const ended = revoke(record, now);
     if (!await store.save(ended)) continue;
     tell(events, "session.revoked", "S-ADM-1", record, ended, {});
     await store.announce?.(id, ended.epoch).catch(() => {}); // its holder looks into the store anyway

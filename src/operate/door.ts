@@ -71,6 +71,7 @@ export class Door implements AsyncDisposable {
     } catch (error) {
       const fault = faultOf(error);
       if (fault === undefined) throw error;
+      if (fault.status >= 500) plant.log.warn("admin.failed", { path: request.path, cause: error });
       const answer = fault.answer();
       return { ...answer, headers: { ...SAFE, ...answer.headers } };
     }

@@ -114,7 +114,7 @@ Deno.test({
     }
     using peer = await session(it.server);
     const { json } = await it.ask(`/api/v1/sessions/${peer.id!.slice(0, 8)}`, { method: "DELETE" });
-    assert.equal(json.revoked, true);
+    assert.equal(json.revoked, true, JSON.stringify(json));
     assert.equal((await peer.reply()).data.code, "session_revoked");
   },
 });
