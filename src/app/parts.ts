@@ -227,6 +227,7 @@ export function serveOptions(
       sessions: server.degrade_above.sessions,
       eventLoopDelayMs: server.degrade_above.event_loop_delay_ms,
     },
+    off: (["fetch", "list", "remove"] as const).filter((name) => config.features[name] === "off"),
     v1: versions.v1 === "on" && security.mac !== "required", // S-VER-4
     v1Ack: versions.v1_ack,
   };

@@ -382,6 +382,14 @@ export const TABLE = {
       },
     },
   },
+  features: {
+    about: "What clients may ask for besides sending files; what is off is not offered (S-FEA-1)",
+    settings: {
+      fetch: { live: true, words: ["on", "off"], default: "on", about: "Fetching stored files" },
+      list: { live: true, words: ["on", "off"], default: "on", about: "Listing stored files" },
+      remove: { live: true, words: ["on", "off"], default: "on", about: "Removing stored files" },
+    },
+  },
   admin: {
     about: "The door for operators, by HTTP: metrics, an interface for programs, a console",
     settings: {

@@ -34,6 +34,8 @@ export interface Offers {
   readonly sessions: boolean;
   /** The older wire. @default {true} */
   readonly v1: boolean;
+  /** Actions that are off: they are refused, and the terms do not offer them (S-FEA-1). @default none */
+  readonly off?: ReadonlySet<string> | undefined;
 }
 
 /**
@@ -90,7 +92,21 @@ export class Dispatcher implements RequestHandler {
     const isOn = mode === "stateless"
       ? this.offers.stateless
       : this.offers.sessions || frame.action !== "connect" || id !== null;
-    if (handler !== undefined && isOn) return handler.handle(request, context);
+    const { off } = this.offers;
+    if (off?.has(frame.action)) {
+      throw new FxferError(
+        "unsupported_feature",
+        `Cannot serve frame: ${frame.action} is switched off`,
+        { fields: { name: frame.action } },
+      );
+    }
+    if (handler !== undefined && isOn) {
+      const reply = handler.handle(request, context);
+      if (frame.action !== "connect" || off === undefined || off.size === 0) return reply;
+      return reply instanceof Promise
+        ? reply.then((reply) => without(reply, off))
+        : without(reply, off);
+    }
     const error = new FxferError("mode_not_allowed", `Cannot serve frame: ${mode} mode is off`);
     const fallsBack = this.#routes.stateless !== undefined && this.offers.stateless;
     if (frame.action !== "connect" || !fallsBack) throw error;
@@ -102,4 +118,11 @@ export class Dispatcher implements RequestHandler {
     const { stateless, stateful, v1 } = this.#routes;
     for (const route of [stateful, stateless, v1]) await route?.closed?.(context);
   }
+}
+
+/** The reply to a connect without the features that are off. */
+function without(reply: Reply, off: ReadonlySet<string>): Reply {
+  const { features } = reply.body;
+  if (!Array.isArray(features)) return reply;
+  return { ...reply, body: { ...reply.body, features: features.filter((name) => !off.has(name)) } };
 }

@@ -115,6 +115,8 @@ export interface ServeOptions {
   readonly security?: Omit<SecurityOptions, "anonymous">;
   /** Whether the older wire is served. @default {true} */
   readonly v1?: boolean;
+  /** What clients are not offered (S-FEA-1). @default nothing */
+  readonly off?: readonly ("fetch" | "list" | "remove")[];
   /** When a v1 client is told about its files. @default {"eof"} */
   readonly v1Ack?: V1Ack;
   /**
@@ -164,6 +166,7 @@ export interface ServeChange extends
     | "maxRequestSize"
     | "degradeAbove"
     | "v1"
+    | "off"
   > {
   /** Takes the place of all limits of one address; `{}` for none. */
   readonly perAddress?: ServeOptions["perAddress"];

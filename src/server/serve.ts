@@ -115,7 +115,10 @@ export function serve(options: ServeOptions): ServingServer {
     new Overload({ sessions: 0, eventLoopDelayMs: 0, ...options.degradeAbove }, events),
   );
   const terms = { instance, maxRequestSize };
-  let now = { mode, v1: options.v1 };
+  let now: Pick<ServeOptions, "v1" | "off"> & { readonly mode: ServerMode } = {
+    mode,
+    ...omitUndefined({ v1: options.v1, off: options.off }),
+  };
   // Without sessions at first, they may be switched on later.
   const stateful = store === undefined ? undefined : owned.use(
     new StatefulHandler(store, storage, {
@@ -131,7 +134,7 @@ export function serve(options: ServeOptions): ServingServer {
   const stateless = new StatelessHandler(storage, { ...terms, ...telling });
   const v1 = new V1Handler(storage, { maxRequestSize, ...telling });
   const builtIn = new Dispatcher({ stateful, stateless, v1 }, { storage, options: terms, events });
-  builtIn.offers = offersOf(mode, options.v1);
+  builtIn.offers = offersOf(now);
   let handler: RequestHandler = builtIn;
   try {
     if (options.handler !== undefined) handler = options.handler(builtIn);
@@ -152,8 +155,8 @@ export function serve(options: ServeOptions): ServingServer {
     if (next !== undefined && next !== "stateless" && store === undefined) {
       throw new TypeError(`Cannot change server: ${next} mode needs a session store`);
     }
-    now = { ...now, ...omitUndefined({ mode: next, v1: changed.v1 }) };
-    builtIn.offers = offersOf(now.mode, now.v1);
+    now = { ...now, ...omitUndefined({ mode: next, v1: changed.v1, off: changed.off }) };
+    builtIn.offers = offersOf(now);
     if (rate !== undefined) limiter = rate === "off" ? undefined : new RateLimiter(rate);
     if (changed.degradeAbove !== undefined) {
       overload.change({ sessions: 0, eventLoopDelayMs: 0, ...changed.degradeAbove });
@@ -215,8 +218,15 @@ export type ServingServer = Server & {
 };
 
 /** What is on in a mode. */
-function offersOf(mode: ServerMode, v1 = true): Offers {
-  return { stateless: mode !== "stateful", sessions: mode !== "stateless", v1 };
+function offersOf(
+  { mode, v1 = true, off = [] }: Pick<ServeOptions, "v1" | "off"> & { readonly mode: ServerMode },
+): Offers {
+  return {
+    stateless: mode !== "stateful",
+    sessions: mode !== "stateless",
+    v1,
+    off: new Set<string>(off),
+  };
 }
 
 /** Asks `authorize` before every request that `handler` would serve. */

@@ -471,3 +471,18 @@ Deno.test("in the sandbox, where the server may not read its files, the door say
   const { status, json } = await it.ask("/api/v1/files/received_x.bin");
   assert.deepEqual([status, json.error], [404, "this server may not read its files"]);
 });
+
+Deno.test("S-FEA-1 a feature that is switched off is refused and not offered, and on again", async () => {
+  await using it = await operated({ set: { "security.anonymous": "put,get,list,remove" } });
+  const features = async () => {
+    using peer = await RawPeer.open(it.server);
+    const list = await peer.request({ action: "list", header: { version: "2.1" } });
+    const { data } = await peer.request({ action: "connect", header: { version: "2.1" } });
+    return [list.data.code, data.features.includes("list")];
+  };
+  assert.deepEqual(await features(), ["ok", true]);
+  await it.ask("/api/v1/settings", { method: "PATCH", body: { "features.list": "off" } });
+  assert.deepEqual(await features(), ["unsupported_feature", false]);
+  await it.ask("/api/v1/settings", { method: "PATCH", body: { "features.list": "on" } });
+  assert.deepEqual(await features(), ["ok", true]);
+});
