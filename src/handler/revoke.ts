@@ -32,7 +32,9 @@ export async function revokeSession(parts: RevokeParts, id: string): Promise<Ses
     if (!await store.save(ended)) continue;
     tell(events, "session.revoked", "S-ADM-1", record, ended, {});
     await store.announce?.(id, ended.epoch).catch(() => {}); // its holder looks into the store anyway
-    await removePartial({ ...parts, attachments: new Attachments() }, record, ended);
+    // What was reserved of a user's quota comes back by itself.
+    const services = { ...parts, attachments: new Attachments(), options: {} };
+    await removePartial(services, record, ended);
     return ended;
   }
   throw new FxferError("store_unavailable", "Cannot revoke: others keep writing the session");

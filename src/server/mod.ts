@@ -22,8 +22,9 @@ export { type MacPolicy, type SecurityOptions } from "./gate.ts";
 export { type DegradeAbove } from "./overload.ts";
 export { type Arrival, ProxyGate, type ProxyOptions } from "./proxy_gate.ts";
 export { type ProxyVersions } from "./proxy_protocol.ts";
+export { type ConnectionCount } from "./shared_settings.ts";
 export { Server } from "./server.ts";
-export type { ConnectionCount, ServerChange, ServerSettings, Traffic } from "./settings.ts";
+export type { ServerChange, ServerSettings, Traffic } from "./settings.ts";
 export {
   type Authorize,
   DEFAULT_CLOCKS,

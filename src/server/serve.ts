@@ -3,6 +3,7 @@ import { FxferError } from "../errors.ts";
 import { call, Events } from "../events.ts";
 import {
   DEFAULT_STATEFUL_OPTIONS,
+  Quotas,
   type RequestHandler,
   StatefulHandler,
   StatelessHandler,
@@ -10,6 +11,7 @@ import {
   type Telling,
   V1Handler,
 } from "../handler/mod.ts";
+import { MemoryLedger } from "../keys/mod.ts";
 import { logEvents, silentLogger } from "../log.ts";
 import { omitUndefined } from "../omit_undefined.ts";
 import { Dispatcher, type Offers, type ServerMode } from "./dispatcher.ts";
@@ -114,7 +116,8 @@ export function serve(options: ServeOptions): ServingServer {
   const overload = owned.use(
     new Overload({ sessions: 0, eventLoopDelayMs: 0, ...options.degradeAbove }, events),
   );
-  const terms = { instance, maxRequestSize };
+  const ledger = options.security?.ledger ?? new MemoryLedger();
+  const terms = { instance, maxRequestSize, quotas: new Quotas(ledger) };
   let now: Pick<ServeOptions, "v1" | "off"> & { readonly mode: ServerMode } = {
     mode,
     ...omitUndefined({ v1: options.v1, off: options.off }),
@@ -147,7 +150,7 @@ export function serve(options: ServeOptions): ServingServer {
   const clocks = { ...DEFAULT_CLOCKS, ...options.clocks };
   const limits = { maxConnections, count: options.connectionCount, limiter, clocks, keepaliveMs };
   const maxPerAddress = options.perAddress?.connections;
-  const security = omitUndefined({ ...options.security, anonymous: options.anonymous });
+  const security = omitUndefined({ ...options.security, ledger, anonymous: options.anonymous });
   const settings = { ...limits, maxPerAddress, drainTimeoutMs, v1Ack, proxy, events, security };
   const server = new Server(doors, handler, settings, log, owned);
   const change = (changed: ServeChange) => {

@@ -4,19 +4,8 @@ import type { ClockLimits } from "./clocks.ts";
 import type { SecurityOptions } from "./gate.ts";
 import type { RateLimiter } from "./limiter.ts";
 import type { V1Ack } from "./output.ts";
+import type { ConnectionCount } from "./shared_settings.ts";
 import type { ProxyGate } from "./proxy_gate.ts";
-
-/**
- * Counts the open connections of servers that listen on one port, so that `maxConnections` holds for
- * all of them together. Two servers that accept at the same instant may both take the last place.
- * @category Server
- */
-export interface ConnectionCount {
-  /** Open connections of all servers. */
-  readonly total: number;
-  /** Says that this server has one more, or one less. */
-  add(change: 1 | -1): void;
-}
 
 /** How a server treats its connections.
  * @category Server */
