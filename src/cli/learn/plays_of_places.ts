@@ -3,7 +3,7 @@ import { connect } from "../../client/mod.ts";
 import { MemorySessionStore, SqliteSessionStore } from "../../store/mod.ts";
 import { largeSample } from "../demo/samples.ts";
 import { Peer } from "./peer.ts";
-import { attach, type Held, mustReply, openSession } from "./plays_of_rules.ts";
+import { attach, type Held, mustReply, openSession, UPLOAD } from "./plays_of_rules.ts";
 import type { Stage } from "./stage.ts";
 
 const CUT_AFTER = 2_600_000;
@@ -36,7 +36,7 @@ async function sendHalf(port: number): Promise<{ readonly held: Held; readonly p
   const peer = await Peer.open(port);
   const held = await openSession(peer);
   const data = {
-    ...{ name: "half.bin", uploadId: "half", length: 2 * HALF.length },
+    ...{ name: "half.bin", uploadId: UPLOAD, length: 2 * HALF.length },
     ...{ offset: 0, complete: false },
   };
   const frame = { action: "transfer", mode: "stateful", id: held.id, sequence: 1, data } as const;
@@ -58,9 +58,13 @@ export async function failover(stage: Stage): Promise<string> {
     const firstStore = stage.use(await store());
     const server = await stage.serve(kind, firstStore);
     const { held, peer } = await sendHalf((await stage.road(server.port)).port);
-    using _first = peer;
     stage.say("The server ends, and another one starts on its folder:");
-    await server.stop();
+    const stopping = server.stop();
+    {
+      using _first = peer;
+      await peer.next();
+    }
+    await stopping;
     const next = await stage.serve(kind, stage.use(await store()));
     using second = await Peer.open((await stage.road(next.port)).port);
     const { body } = await attach(second, held);

@@ -9,6 +9,9 @@ import type { Stage } from "./stage.ts";
 /** A small file. */
 const BYTES = new TextEncoder().encode("Hello from fxfer.\n");
 
+/** Names the upload of a file that comes in parts. */
+export const UPLOAD = "5e55104e-0000-4000-8000-000000000001";
+
 /** Holds bytes back: on one machine all of them would be under way before the server has any. */
 const SLOW = { chunk: 64 * 1024, delayMs: 1 } as const;
 
@@ -98,7 +101,7 @@ const idOf = ({ id }: Held) => ({ id });
 export async function takeover(stage: Stage): Promise<string> {
   const server = await stage.serve("storage");
   const road = await stage.road(server.port);
-  const file = { name: "half.txt", uploadId: "half", length: 2 * BYTES.length };
+  const file = { name: "half.txt", uploadId: UPLOAD, length: 2 * BYTES.length };
   using one = await Peer.open(road.port);
   const held = await openSession(one);
   const frame = { action: "transfer", mode: "stateful", ...idOf(held) } as const;

@@ -8,7 +8,7 @@ import { ruleOf, ruleSentences } from "./rules.ts";
 const EVENTS = {
   open: "opened",
   closed: "closed",
-  unread: "is encrypted or not of version 2: it is forwarded and not shown",
+  unread: "has no frames of version 2 that can be read: the rest is not shown",
 } as const;
 
 /** Writes each frame as a line, and under it the rule; a rule's sentence the first time only. */
