@@ -23,7 +23,7 @@ async function compact(args: ParsedArgs, { out }: Output): Promise<number> {
 export const COMPACT_COMMAND: Command = {
   spec: {
     name: "compact",
-    summary: "Rewrite the list of stored files without those that were removed",
+    summary: "Rewrite the manifest without files that were removed",
     operands: { name: "DIR", min: 1, max: 1 },
     options: {
       state: { value: "DIR", help: "Where the manifest is, if the server has storage.state set" },

@@ -63,7 +63,7 @@ const { config, storage, persistence, "redis-url": redisUrl, set } = CONFIG_OPTI
 export const GC_COMMAND: Command = {
   spec: {
     name: "gc",
-    summary: "Remove files that are kept no longer, and what was left unfinished",
+    summary: "Remove files that are too old, and what was left unfinished",
     options: {
       "dry-run": { short: "n", help: "Show what would be removed, and remove nothing" },
       ...{ config: config!, storage: storage!, persistence: persistence! },

@@ -17,6 +17,9 @@ import { runProgram } from "./program.ts";
 const COMMANDS: CommandTable = {
   serve: async () => (await import("./serve.ts")).SERVE_COMMAND,
   send: async () => (await import("./send/command.ts")).SEND_COMMAND,
+  get: async () => (await import("./get/command.ts")).GET_COMMAND,
+  ls: async () => (await import("./stored/ls.ts")).LS_COMMAND,
+  rm: async () => (await import("./stored/rm.ts")).RM_COMMAND,
   key: async () => (await import("./key/command.ts")).KEY_COMMAND,
   session: async () => (await import("./session/command.ts")).SESSION_COMMAND,
   verify: async () => (await import("./verify.ts")).verifyCommand,

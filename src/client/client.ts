@@ -1,21 +1,27 @@
 /** The client as a program sees it: `connect` and the object that it returns. @module */
 import { type Endpoint, parseHost } from "../address.ts";
 import { FxferError } from "../errors.ts";
+import { omitUndefined } from "../omit_undefined.ts";
+import { type FileInfo, MAX_LIST_LIMIT } from "../protocol/mod.ts";
+import type { Call } from "./call.ts";
 import { interrupted } from "./client_errors.ts";
+import { FetchCall } from "./fetch_call.ts";
 import { NotVersion2, usesTls } from "./handshake.ts";
+import { ListCall, RemoveCall } from "./list_remove.ts";
 import { type ResolvedOptions, resolveOptions } from "./options.ts";
 import { OutgoingFile } from "./outgoing_file.ts";
 import { SessionManager } from "./session_manager.ts";
 import type {
-  Client,
-  ConnectOptions,
-  SendOptions,
-  SendResult,
-  SessionTotals,
-  Source,
-  SourceInput,
-  Terms,
-} from "./types.ts";
+  FetchOptions,
+  FetchResult,
+  FetchSink,
+  ListOptions,
+  RemoveResult,
+  StoredName,
+} from "./stored_types.ts";
+import type { SessionTotals, Terms } from "./terms.ts";
+import type { Source, SourceInput } from "./source.ts";
+import type { Client, ConnectOptions, SendOptions, SendResult } from "./types.ts";
 import { V1Sender } from "./v1_sender.ts";
 
 /** What does the work behind a client. */
@@ -64,6 +70,54 @@ class ConnectedClient implements Client {
       if (signal?.aborted) abandon();
       else this.#engine.add(file);
       return await file.result;
+    } finally {
+      signal?.removeEventListener("abort", abandon);
+    }
+  }
+
+  async *list(
+    { pageSize = MAX_LIST_LIMIT, signal, ...wanted }: ListOptions = {},
+  ): AsyncGenerator<FileInfo> {
+    if (!Number.isInteger(pageSize) || pageSize < 1 || pageSize > MAX_LIST_LIMIT) {
+      throw new RangeError(`Cannot list: pageSize must be an integer from 1 to ${MAX_LIST_LIMIT}`);
+    }
+    const { order = "newest", ...which } = wanted;
+    let after: string | undefined;
+    do {
+      const asked = omitUndefined({ ...which, order, limit: pageSize, after });
+      const { files, next } = await this.#ask(new ListCall(asked), signal);
+      yield* files;
+      after = next;
+    } while (after !== undefined);
+  }
+
+  async fetch(file: StoredName, sink: FetchSink, options: FetchOptions = {}): Promise<FetchResult> {
+    const call = new FetchCall(file, sink, options);
+    return await this.#ask(call, options.signal, call.prepare());
+  }
+
+  async stored(file: StoredName): Promise<FileInfo | undefined> {
+    try {
+      return (await this.fetch(file, () => {}, { length: 0 })).file;
+    } catch (error) {
+      if (error instanceof FxferError && error.code === "not_found") return undefined;
+      throw error;
+    }
+  }
+
+  remove(path: string): Promise<RemoveResult> {
+    return this.#ask(new RemoveCall(path));
+  }
+
+  /** Asks once what must be done before has ended. */
+  async #ask<T>(call: Call<T>, signal?: AbortSignal, before?: Promise<void>): Promise<T> {
+    const abandon = () => call.fail(interrupted(signal!.reason));
+    signal?.addEventListener("abort", abandon);
+    try {
+      if (signal?.aborted) abandon();
+      if (before !== undefined) await Promise.race([before, call.result]);
+      if (!call.decided) this.#engine.ask(call);
+      return await call.result;
     } finally {
       signal?.removeEventListener("abort", abandon);
     }
@@ -134,20 +188,36 @@ export async function connect(options: ConnectOptions = {}): Promise<Client> {
   if (signal?.aborted) throw interrupted(signal.reason);
   const address = { hostname, port };
   const resolved = resolveOptions(options);
+  if (options.mode === "v1") {
+    if (!usesTls(options) && resolved.key === undefined) {
+      return connectV1(address, resolved, signal);
+    }
+    throw new RangeError("Cannot connect: version 1 has neither TLS nor keys"); // S-TLS-3
+  }
   const session = new SessionManager(options, resolved, address);
-  let engine: Engine = session;
-  const abort = () => void engine.stop(interrupted(signal!.reason));
+  const abort = () => void session.stop(interrupted(signal!.reason));
   const unlisten = () => signal?.removeEventListener("abort", abort);
   signal?.addEventListener("abort", abort);
   try {
     await session.start();
   } catch (error) {
-    if (!(error instanceof NotVersion2) || error.isOther || !allowV1 || resolved.key) {
-      unlisten();
-      throw error;
-    }
-    engine = new V1Sender(address, resolved);
-    resolved.emit({ type: "connected", mode: "v1", sessionId: null, resumed: false });
+    unlisten();
+    const mayGoOn = allowV1 === true && resolved.key === undefined;
+    if (!(error instanceof NotVersion2) || error.isOther || !mayGoOn) throw error;
+    return connectV1(address, resolved, signal);
   }
-  return new ConnectedClient(engine, resolved.emit, unlisten);
+  return new ConnectedClient(session, resolved.emit, unlisten);
+}
+
+/** Nothing is sent before the first file: version 1 has no other request. */
+function connectV1(address: Endpoint, resolved: ResolvedOptions, signal?: AbortSignal): Client {
+  const engine = new V1Sender(address, resolved);
+  const abort = () => void engine.stop(interrupted(signal!.reason));
+  signal?.addEventListener("abort", abort);
+  resolved.emit({ type: "connected", mode: "v1", sessionId: null, resumed: false });
+  return new ConnectedClient(
+    engine,
+    resolved.emit,
+    () => signal?.removeEventListener("abort", abort),
+  );
 }

@@ -11,6 +11,9 @@ import type { ResolvedOptions } from "./options.ts";
 /** Replies have a few hundred bytes each: one read takes all replies to a full window of requests. */
 const READ_BYTES = 16 * 1024;
 
+/** For the payload of a fetch: smaller buffers cost more system calls, larger ones the processor's cache. */
+const PAYLOAD_READ_BYTES = 256 * 1024;
+
 /** How much of the first answer is kept, to tell another protocol by it. */
 const GREETING_BYTES = 64;
 
@@ -32,7 +35,7 @@ export class ClientConnection {
   /** The codes of all frames after the handshake, where both ends make them (S-MAC-1). */
   macs: FrameMacs | undefined;
   readonly #decoder = new Decoder({ role: "client" });
-  readonly #buffer = new Uint8Array(READ_BYTES);
+  #buffer = new Uint8Array(READ_BYTES);
   #events: DecodeEvent[] = [];
   #nextEvent = 0;
   readonly #closing = new AbortController();
@@ -76,22 +79,47 @@ export class ClientConnection {
   }
 
   /**
-   * The next reply or notice; undefined when the server has closed its side.
+   * The next reply or notice; undefined when the server has closed its side. What is left of the payload of
+   * the reply before is skipped.
    *
    * @throws {FxferError} `connection_lost`; the decoder's code when the bytes are no v2 reply.
    */
   async receive(): Promise<ReplyFrame | undefined> {
-    for (;;) {
-      while (this.#nextEvent < this.#events.length) {
-        const event = this.#events[this.#nextEvent++]!;
-        if (event.type === "reply") return this.#checked(event.reply);
-        if (event.type === "fault") throw event.error;
+    for (let event; (event = await this.#next()) !== undefined;) {
+      if (event.type === "reply") return this.#checked(event.reply);
+    }
+  }
+
+  /**
+   * The next piece of the payload of the reply that was received last, valid until the next call; undefined
+   * at its end.
+   *
+   * @throws {FxferError} `connection_lost`, also if the server closed its side inside the payload (S-GET-2).
+   */
+  async receivePayload(): Promise<Uint8Array | undefined> {
+    const event = await this.#next();
+    if (event === undefined) throw lost("read reply of", this.server, "it ended inside a file");
+    return event.type === "payload" ? event.bytes : undefined;
+  }
+
+  /** Bytes of payload that are still to come for the reply that was received last. */
+  get payloadLeft(): number {
+    return this.#decoder.payloadRemaining;
+  }
+
+  async #next(): Promise<DecodeEvent | undefined> {
+    while (this.#nextEvent === this.#events.length) {
+      if (this.payloadLeft > READ_BYTES && this.#buffer.length === READ_BYTES) {
+        this.#buffer = new Uint8Array(PAYLOAD_READ_BYTES);
       }
       const bytes = await this.read();
       if (bytes === undefined) return undefined;
       this.#events = this.#decoder.push(bytes);
       this.#nextEvent = 0;
     }
+    const event = this.#events[this.#nextEvent++]!;
+    if (event.type === "fault") throw event.error;
+    return event;
   }
 
   #checked(reply: ReplyFrame): ReplyFrame {
@@ -105,7 +133,7 @@ export class ClientConnection {
 
   /**
    * The next bytes as they came, valid until the next call; undefined when the server has closed its
-   * side. Only for answers of version 1, and to wait for that close.
+   * side. For others only answers of version 1, and to wait for that close.
    */
   async read(): Promise<Uint8Array | undefined> {
     try {

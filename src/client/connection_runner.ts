@@ -2,6 +2,7 @@
 import { CODES, type FxferError } from "../errors.ts";
 import type { ReplyBody } from "../protocol/mod.ts";
 import { type ClientConnection, CLOSE_TIMEOUT_MS } from "./client_connection.ts";
+import type { FetchCall } from "./fetch_call.ts";
 import { asLost, isLost, localError, lost } from "./client_errors.ts";
 import type { ResolvedOptions } from "./options.ts";
 import {
@@ -13,8 +14,11 @@ import {
 import type { SendQueue } from "./send_queue.ts";
 import type { Transmitter } from "./transmitter.ts";
 
+/** Payload that is not wanted any more is read away up to this size: a new connection costs more. */
+const MAX_SKIPPED_BYTES = 1024 * 1024;
+
 /** What a runner works with. */
-export interface ConnectionRunnerParts extends Pick<ResolvedOptions, "now" | "emit"> {
+export interface ConnectionRunnerParts extends Pick<ResolvedOptions, "now" | "emit" | "pace"> {
   readonly connection: ClientConnection;
   readonly queue: SendQueue;
   readonly transmitter: Transmitter;
@@ -30,6 +34,8 @@ export interface ConnectionRunnerParts extends Pick<ResolvedOptions, "now" | "em
 export class ConnectionRunner {
   readonly #parts: ConnectionRunnerParts;
   #end: ConnectionEnd | undefined;
+  /** Whether a fetched piece is with the program, which may take its time. */
+  #delivering = false;
   #silenceTimer: ReturnType<typeof setTimeout> | undefined;
   #closeTimer: ReturnType<typeof setTimeout> | undefined;
 
@@ -76,17 +82,46 @@ export class ConnectionRunner {
         if (reply === undefined) {
           throw lost("go on with", connection.server, "it closed the connection");
         }
-        const { header: { session: { action } }, body } = reply;
+        const { header: { size, session: { action } }, body } = reply;
         const isNotice = action === "disconnect" && !this.#answersDisconnect(body);
         if (isNotice) {
           emit({ type: "notice", code: body.code, retryAfterMs: body.retry_after_ms });
         }
-        const end = isNotice ? queue.noticed(body) : queue.answered(body);
+        const end = isNotice ? queue.noticed(body) : queue.answered(body, size);
         if (end !== undefined) this.#endWith(end);
+        else if (size > 0) await this.#deliver(queue.calls.receiving);
       }
     } catch (error) {
       this.#endWith({ kind: "lost", error: asLost(error) });
     }
+  }
+
+  /**
+   * Hands the payload of a reply to its fetch, and waits until each piece is taken before it reads on. A long
+   * payload that is not wanted any more costs the connection, so that the next one can go on.
+   */
+  async #deliver(call: FetchCall | undefined): Promise<void> {
+    const { connection, queue, now, pace } = this.#parts;
+    for (let bytes; (bytes = await connection.receivePayload()) !== undefined;) {
+      if (call === undefined || call.decided) {
+        if (connection.payloadLeft <= MAX_SKIPPED_BYTES) continue;
+        const error = lost("go on with", connection.server, "a fetch was given up in mid-file");
+        return this.cut(error, true);
+      }
+      this.#delivering = true;
+      await pace?.take(bytes.length, connection.closed);
+      const taken = call.take(bytes);
+      try {
+        await connection.untilClosed(taken);
+      } finally {
+        this.#delivering = false;
+        taken.then(queue.wake);
+      }
+      connection.heardAt = now();
+      queue.progressed = true;
+    }
+    call?.ended();
+    queue.wake();
   }
 
   /** A notice has the same action as the reply to a disconnect: only the code tells them apart. */
@@ -152,8 +187,9 @@ export class ConnectionRunner {
    */
   #checkSilence(): void {
     const { connection, transmitter, keepaliveMs, now, queue, session } = this.#parts;
-    const replyIsDue = session.id !== null || queue.awaitsReplyTo("transfer");
-    const left = Math.max(connection.heardAt, transmitter.movedAt) + 1.5 * keepaliveMs - now();
+    const replyIsDue = session.id !== null || queue.awaitsReply;
+    const heardAt = this.#delivering ? now() : connection.heardAt;
+    const left = Math.max(heardAt, transmitter.movedAt) + 1.5 * keepaliveMs - now();
     if (left <= 0 && replyIsDue) {
       const words = `nothing was heard of it for ${1.5 * keepaliveMs / 1000} s`;
       return this.cut(lost("go on with", connection.server, words, { reason: "frozen" }));

@@ -1,7 +1,7 @@
 /** How many bytes of a file go into one frame, and which files are too large to send. Pure. @module */
 import { CODES, FxferError, isCode } from "../errors.ts";
 import { CHECKPOINT_BYTES, DEFAULT_MAX_REQUEST_SIZE, type Mode } from "../protocol/mod.ts";
-import type { Terms } from "./types.ts";
+import type { Terms } from "./terms.ts";
 
 /** Frames of a stream are kept in memory until they are answered: a full window of them is 16 MiB. */
 const STREAM_FRAME_BYTES = 1024 * 1024;

@@ -2,8 +2,7 @@
 import { FxferError } from "../errors.ts";
 import type { TransferData } from "../protocol/mod.ts";
 import { localError, sourceChanged } from "./client_errors.ts";
-import { blobSource, bytesSource } from "./source.ts";
-import type { Source, SourceInput } from "./types.ts";
+import { blobSource, bytesSource, type Source, type SourceInput } from "./source.ts";
 
 /** The first bytes of a frame are read before the frame begins, at most so many. */
 export const FIRST_BYTES: number = 64 * 1024;

@@ -11,7 +11,8 @@ import type { ResolvedOptions } from "./options.ts";
 import { resumptionOf, termsOf } from "./replies.ts";
 import type { Resumption } from "./requests.ts";
 import { clockWords, ShownKey } from "./shown_key.ts";
-import type { Client, ConnectOptions, Terms } from "./types.ts";
+import type { Terms } from "./terms.ts";
+import type { Client, ConnectOptions } from "./types.ts";
 
 /** Where version 1 is allowed, a server that is silent for so long counts as version 1 (S-VER-5). */
 const V1_SILENCE_MS = 2000;

@@ -5,6 +5,7 @@
  *
  * ```text
  * types.ts                  what a program gives to the client, and what it gets
+ * stored_types.ts, terms.ts
  * client.ts                 connect(): the door; one of the next two does the work
  * session_manager.ts        keeps a session over one connection after another
  * v1_sender.ts              sends to a version 1 server: no session, nothing confirmed
@@ -18,11 +19,14 @@
  *       pace.ts                   how fast payload may go out
  *   send_queue.ts             decides what is sent next and what a reply means; no I/O
  *     outgoing_files.ts         the files that have no result yet
+ *     calls.ts                  what else is asked and has no result yet
  *     requests.ts               the requests, and which of them have no reply yet
  *     replies.ts                what a reply says, and what it means
- *     sequence_numbers.ts, frame_size.ts
+ *     sequence_numbers.ts, frame_size.ts, sleeper.ts
  *   outgoing_file.ts          one file: how much of it is sent, answered and hashed
- *     file_digest.ts, frame_source.ts, source.ts
+ *     file_facts.ts, file_digest.ts, frame_source.ts, source.ts
+ *   call.ts                   one question besides files to send
+ *     list_remove.ts, fetch_call.ts
  *   client_errors.ts          the errors that the client makes itself
  * ```
  *
@@ -35,6 +39,13 @@
  * the offset that the server names, or fails it. If the connection is lost, the session manager makes
  * another one, and the queue goes on where the server has the session. With the last reply the file
  * compares the server's digest with its own, and `send` returns.
+ *
+ * ## How a file comes back
+ *
+ * `fetch` makes a `FetchCall`, and the send queue gives its request out before the frames of files. The
+ * runner's reader hands the pieces of the reply's payload to the call, one at a time, and reads on when the
+ * program has taken the piece: so a slow program slows the server down, by TCP alone. If the connection is
+ * lost, the call asks for the rest. At the end it compares the digest of the whole file.
  *
  * ## Decisions
  *
@@ -65,7 +76,18 @@
 export { connect } from "./client.ts";
 export type { LostReason } from "./client_errors.ts";
 export { DEFAULT_BACKOFF, DEFAULT_RETRIES } from "./options.ts";
+export { fitName } from "./file_facts.ts";
 export { fileSource } from "./source.ts";
+export type {
+  FetchOptions,
+  FetchResult,
+  FetchSink,
+  ListOptions,
+  RemoveResult,
+  StoredName,
+} from "./stored_types.ts";
+export type { SessionTotals, Terms } from "./terms.ts";
+export type { Source, SourceInput } from "./source.ts";
 export type {
   Backoff,
   Client,
@@ -74,8 +96,4 @@ export type {
   Progress,
   SendOptions,
   SendResult,
-  SessionTotals,
-  Source,
-  SourceInput,
-  Terms,
 } from "./types.ts";

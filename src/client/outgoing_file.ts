@@ -1,17 +1,16 @@
 /** One file that a program sends, and the frames that carry it. @module */
 import { FxferError } from "../errors.ts";
 import { omitUndefined } from "../omit_undefined.ts";
-import { encodeV1Header, MAX_COMPONENT_BYTES, type ReplyBody } from "../protocol/mod.ts";
+import type { ReplyBody } from "../protocol/mod.ts";
 import { localError, sourceChanged } from "./client_errors.ts";
+import { checkSendOptions, factsOf } from "./file_facts.ts";
 import { digestOf, FileDigest } from "./file_digest.ts";
 import { type FilePart, type FrameSource, frameSourceOf, type FrameSpan } from "./frame_source.ts";
-import type { ClientEvent, SendOptions, SendResult, SourceInput } from "./types.ts";
+import type { SourceInput } from "./source.ts";
+import type { ClientEvent, SendOptions, SendResult } from "./types.ts";
 
 /** Of the last frame, at most so many bytes that are in memory are hashed before it is sent. */
 const HASH_FIRST_BYTES = 1024 * 1024;
-
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
-const SHA256 = /^[0-9a-f]{64}$/;
 
 /**
  * How much of a file is sent, answered and hashed, and at last its result. The client makes one for each
@@ -62,18 +61,9 @@ export class OutgoingFile {
 
   /** @throws {TypeError | RangeError} If an argument cannot be used. */
   constructor(input: SourceInput, options: SendOptions, emit?: (event: ClientEvent) => void) {
+    checkSendOptions(options);
     this.uploadId = options.uploadId ?? crypto.randomUUID();
-    if (!UUID.test(this.uploadId)) {
-      throw new TypeError("Cannot send: uploadId must be a lower-case UUID");
-    }
-    if (options.sha256 !== undefined && !SHA256.test(options.sha256)) {
-      throw new TypeError("Cannot send: sha256 must be 64 lower-case hex digits");
-    }
-    if (new TextEncoder().encode(options.name).length > MAX_COMPONENT_BYTES) {
-      throw new RangeError(`Cannot send: name is over ${MAX_COMPONENT_BYTES} bytes`);
-    }
     this.mimeType = options.mimeType ?? "application/octet-stream";
-    encodeV1Header({ mimeType: this.mimeType, size: 0 }); // throws if it is no media type
     this.source = frameSourceOf(input);
     this.#options = options;
     this.#emit = emit;
@@ -91,8 +81,13 @@ export class OutgoingFile {
     return this.#prepared?.frameSize === frameSize ? this.#prepared : undefined;
   }
 
-  /** What the next frame carries, as it was {@linkcode prepared}. @param proves Says the payload's digest. */
-  nextPart({ end, last: complete }: FrameSpan, proves = false): FilePart {
+  /**
+   * What the next frame carries, as it was {@linkcode prepared}.
+   *
+   * @param names Whether the server has the feature `names`.
+   * @param proves Says the payload's digest.
+   */
+  nextPart({ end, last: complete }: FrameSpan, names: boolean, proves = false): FilePart {
     const { next: start, uploadId, source: { size: length } } = this;
     this.#prepared = undefined;
     this.next = end;
@@ -103,7 +98,7 @@ export class OutgoingFile {
     this.#announced = sha256 !== undefined;
     const data = omitUndefined({
       uploadId,
-      name: this.#options.name,
+      ...factsOf(this.#options, names),
       offset: start,
       length,
       complete,
@@ -249,13 +244,13 @@ export class OutgoingFile {
     try {
       await this.#hashUpTo(this.source.size ?? Infinity);
       const sha256 = this.#digest.hex();
-      const { file, replayed = false, durability } = body;
+      const { file, replayed = false, durability, existing } = body;
       if (file !== undefined && file.sha256 !== sha256) {
         const message = "Cannot confirm file: the server stored other bytes than were sent";
         throw new FxferError("checksum_mismatch", message, { fields: { sha256, file } });
       }
       const survives = typeof durability === "string" ? { durability } : {};
-      this.finish({ file, confirmed: true, replayed, ...survives });
+      this.finish({ file, confirmed: true, replayed, existing: existing === true, ...survives });
     } catch (error) {
       this.fail(localError(error));
     }

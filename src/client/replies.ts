@@ -5,13 +5,14 @@ import {
   CHECKPOINT_BYTES,
   DEFAULT_MAX_INFLIGHT,
   DEFAULT_MAX_REQUEST_SIZE,
+  type FileInfo,
   type Mode,
   type ReplyBody,
 } from "../protocol/mod.ts";
 import { refusal } from "./client_errors.ts";
 import { tooLarge } from "./frame_size.ts";
 import type { ConnectionEnd, Resumption, TransferFrame } from "./requests.ts";
-import type { SessionTotals, Terms } from "./types.ts";
+import type { SessionTotals, Terms } from "./terms.ts";
 
 /** The keep-alive of a server that states none. */
 const DEFAULT_KEEPALIVE_S = 30;
@@ -24,6 +25,8 @@ const NEEDS_CONNECT: ReadonlySet<string> = new Set([
   "session_expired",
   "use_another_server",
 ]);
+
+const SHA256 = /^[0-9a-f]{64}$/;
 
 /** The terms in the reply to a connect (S-CON-6). A field of another type counts as not stated. */
 export function termsOf(body: ReplyBody): Terms {
@@ -71,6 +74,28 @@ function texts(value: unknown): readonly string[] | undefined {
 
 function record(value: unknown): Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null ? value as Record<string, unknown> : {};
+}
+
+/** A stored file as a reply describes it; undefined if it is none. Fields of another type are left out. */
+export function fileOf(value: unknown): FileInfo | undefined {
+  const { path, size, sha256, mime_type, ...more } = record(value);
+  if (typeof path !== "string" || typeof mime_type !== "string") return undefined;
+  if (!Number.isSafeInteger(size) || typeof sha256 !== "string" || !SHA256.test(sha256)) {
+    return undefined;
+  }
+  const text = (field: unknown) => typeof field === "string" ? field : undefined;
+  const { mtime_ms: mtime, executable } = more;
+  return omitUndefined({
+    path,
+    size: size as number,
+    sha256,
+    mime_type,
+    name: text(more.name),
+    stored_at: text(more.stored_at),
+    mtime_ms: Number.isSafeInteger(mtime) ? mtime as number : undefined,
+    executable: executable === true ? true : undefined,
+    user: text(more.user),
+  });
 }
 
 function count(value: unknown, absent: number): number {

@@ -2,9 +2,10 @@
 import type { FxferError } from "../errors.ts";
 import { omitUndefined } from "../omit_undefined.ts";
 import { ACTIONS, encodeRequest, type RequestInit } from "../protocol/mod.ts";
+import type { Call, CallKind } from "./call.ts";
 import type { FilePart } from "./frame_source.ts";
 import type { OutgoingFile } from "./outgoing_file.ts";
-import type { SessionTotals } from "./types.ts";
+import type { SessionTotals } from "./terms.ts";
 
 /** A request that sends the bytes of a file from `start` to `end`. */
 export interface TransferFrame extends FilePart {
@@ -14,9 +15,20 @@ export interface TransferFrame extends FilePart {
   readonly sequence: number;
 }
 
+/** A request of a call. */
+export interface CallRequest {
+  readonly kind: CallKind;
+  readonly call: Call;
+  /** 0 without a session. */
+  readonly sequence: number;
+  /** Kept with the request, because a repeated request must have the same session data (S-SEQ-1). */
+  readonly data: Call["data"];
+}
+
 /** One request, as the send queue hands it to a connection. `cancel` drops a partial file. */
 export type ClientRequest =
   | TransferFrame
+  | CallRequest
   | { readonly kind: "cancel"; readonly sequence: number; readonly uploadId: string | undefined }
   | { readonly kind: "heartbeat" | "disconnect"; readonly sequence: number };
 
@@ -35,7 +47,8 @@ export function encodeHead(session: RequestSession, request: ClientRequest): Uin
     const data = omitUndefined({ cancel: true, uploadId: request.uploadId });
     return encodeRequest({ ...session, sequence, action: "transfer", data });
   }
-  return encodeRequest({ ...session, sequence, action: request.kind });
+  const data = "call" in request ? { data: request.data } : {};
+  return encodeRequest({ ...session, sequence, action: request.kind, ...data });
 }
 
 /** Why a connection is of no more use, and what follows. */
@@ -63,8 +76,8 @@ export interface Resumption {
 export class UnansweredRequests {
   /** In the order in which the replies will come. */
   #sent: ClientRequest[] = [];
-  /** Frames that the server ran on an earlier connection, but whose replies were lost; in order. */
-  #toRepeat: TransferFrame[] = [];
+  /** Requests that the server ran on an earlier connection, but whose replies were lost; in order. */
+  #toRepeat: Repeatable[] = [];
 
   /** How many requests of this connection have no reply yet. */
   get size(): number {
@@ -79,6 +92,11 @@ export class UnansweredRequests {
   /** Whether a request of this kind has no reply yet. */
   has(kind: ClientRequest["kind"]): boolean {
     return this.#sent.some((request) => request.kind === kind);
+  }
+
+  /** Whether the request of a call waits to be repeated. */
+  willRepeat(call: Call): boolean {
+    return this.#toRepeat.some((request) => request.kind !== "transfer" && request.call === call);
   }
 
   /** Whether every request that uses up a sequence number is answered (S-SEQ-3). */
@@ -97,9 +115,9 @@ export class UnansweredRequests {
     return this.#sent.shift();
   }
 
-  /** The next frame to repeat; a frame whose file is decided is not repeated. */
-  nextToRepeat(): TransferFrame | undefined {
-    while (this.#toRepeat[0]?.file.decided) this.#toRepeat.shift();
+  /** The next request to repeat; one of a file or call that has its result is not repeated. */
+  nextToRepeat(): Repeatable | undefined {
+    while (this.#toRepeat[0] !== undefined && isDecided(this.#toRepeat[0])) this.#toRepeat.shift();
     return this.#toRepeat.shift();
   }
 
@@ -110,19 +128,36 @@ export class UnansweredRequests {
   }
 
   /**
-   * A new connection resumed the session. The server has run the frames below `nextSequence`: these are
-   * repeated, to get their replies. The others are forgotten, since their files make new ones.
+   * A new connection resumed the session. The server has run the transfers and removals below
+   * `nextSequence`: these are repeated, to get their replies. The others are forgotten, since their files
+   * and calls make new ones.
    *
    * @returns For each file the last frame that ran.
    */
   resume(nextSequence: number): ReadonlyMap<OutgoingFile, TransferFrame> {
-    const unanswered = this.#sent.filter((request) => request.kind === "transfer");
+    const unanswered = this.#sent.filter(isRepeatable);
     this.#sent = [];
     this.#toRepeat = [...unanswered, ...this.#toRepeat]
-      .filter((frame) => frame.sequence < nextSequence && !frame.file.decided)
+      .filter((request) => request.sequence < nextSequence && !isDecided(request))
       .sort((a, b) => a.sequence - b.sequence)
-      // A repeated frame has no bytes: it is the same request as before if it has the same end (S-SEQ-1).
-      .map((frame) => ({ ...frame, start: frame.end, data: { ...frame.data, offset: frame.end } }));
-    return new Map(this.#toRepeat.map((frame) => [frame.file, frame]));
+      .map((request) => request.kind === "transfer" ? withoutBytes(request) : request);
+    const frames = this.#toRepeat.filter((request) => request.kind === "transfer");
+    return new Map(frames.map((frame) => [frame.file, frame]));
   }
+}
+
+/** What uses a number up and is repeated under it when its reply was lost. */
+type Repeatable = TransferFrame | CallRequest;
+
+function isRepeatable(request: ClientRequest): request is Repeatable {
+  return request.kind === "transfer" || request.kind === "remove";
+}
+
+function isDecided(request: Repeatable): boolean {
+  return request.kind === "transfer" ? request.file.decided : request.call.decided;
+}
+
+/** The same request without its bytes, which is the same to the server if it has the same end (S-SEQ-1). */
+function withoutBytes(frame: TransferFrame): TransferFrame {
+  return { ...frame, start: frame.end, data: { ...frame.data, offset: frame.end } };
 }

@@ -1,7 +1,7 @@
 /** Decides what a client sends next, and what each reply means: the exactly-once rules (S-SEQ). @module */
 import { CODES, type FxferError } from "../errors.ts";
-import { DEFAULT_MAX_INFLIGHT, type Mode, type ReplyBody } from "../protocol/mod.ts";
-import { within } from "../within.ts";
+import { ACTIONS, DEFAULT_MAX_INFLIGHT, type Mode, type ReplyBody } from "../protocol/mod.ts";
+import { Calls } from "./calls.ts";
 import { refusal } from "./client_errors.ts";
 import { frameSizeFor, shortageOf, tooLarge } from "./frame_size.ts";
 import type { ResolvedOptions } from "./options.ts";
@@ -9,6 +9,7 @@ import type { OutgoingFile } from "./outgoing_file.ts";
 import { OutgoingFiles } from "./outgoing_files.ts";
 import { connectionEndOf, endedBy, isSessionTaken, outcomeOf, totalsOf } from "./replies.ts";
 import {
+  type CallRequest,
   type ClientRequest,
   type ConnectionEnd,
   type Resumption,
@@ -16,7 +17,8 @@ import {
   UnansweredRequests,
 } from "./requests.ts";
 import { SequenceNumbers } from "./sequence_numbers.ts";
-import type { Terms } from "./types.ts";
+import { Sleeper } from "./sleeper.ts";
+import type { Terms } from "./terms.ts";
 
 /**
  * The files of a client, and the requests that carry them. A connection runner takes requests from the
@@ -27,7 +29,7 @@ import type { Terms } from "./types.ts";
  * a new one from the offset that the server names. If the server has run the frame and only the reply was
  * lost, the frame is repeated without its bytes, and the server answers from its record (S-SEQ-1).
  */
-export class SendQueue {
+export class SendQueue extends Sleeper {
   /** Whether the server has taken more of any file since the session manager last reset this. */
   progressed = false;
   /** Whether the session is to be ended after the files. */
@@ -37,6 +39,8 @@ export class SendQueue {
   #terms: Terms | undefined;
   /** Files without a result. */
   readonly files: OutgoingFiles = new OutgoingFiles();
+  /** What else the program asks, without a result. */
+  readonly calls: Calls = new Calls();
   readonly #unanswered = new UnansweredRequests();
   readonly #numbers = new SequenceNumbers();
   #disconnectRefusals = 0;
@@ -48,28 +52,10 @@ export class SendQueue {
   #heldUntil = 0;
   /** The file of which the server has a part; its offset is known only from a connect. */
   #openFile: Partial<NonNullable<Resumption["openFile"]>> | undefined;
-  /** Whether {@linkcode wake} was called since the last sleep. */
-  #woken = false;
-  #endSleep: (() => void) | undefined;
 
   constructor(options: ResolvedOptions) {
+    super();
     this.#options = options;
-  }
-
-  /** Ends the {@linkcode sleep} under way or else the next one; may be passed on as a callback. */
-  readonly wake = (): void => {
-    this.#woken = true;
-    this.#endSleep?.();
-  };
-
-  /** Lets the runner or the session manager sleep until there may be work, or at most `ms` milliseconds. */
-  async sleep(ms: number = Infinity): Promise<void> {
-    if (!this.#woken) {
-      const { promise, resolve } = Promise.withResolvers<void>();
-      this.#endSleep = resolve;
-      await (ms === Infinity ? promise : within(ms, promise));
-    }
-    this.#woken = false;
   }
 
   /** Whether a request of this kind has no reply yet. */
@@ -77,14 +63,19 @@ export class SendQueue {
     return this.#unanswered.has(kind);
   }
 
+  /** Whether any request has no reply yet. */
+  get awaitsReply(): boolean {
+    return this.#unanswered.size > 0;
+  }
+
   /** Whether there is nothing to send and no session to end. */
   get idle(): boolean {
-    return !this.closing && this.files.first() === undefined;
+    return !this.closing && this.files.first() === undefined && this.calls.allDecided;
   }
 
   /** Whether every file has its result, and the client only has to end the session. */
   get onlyClosing(): boolean {
-    return this.closing && this.files.allDecided;
+    return this.closing && this.files.allDecided && this.calls.allDecided;
   }
 
   /** Whether the client may leave: every file has its result, and there is no session to end. */
@@ -94,7 +85,8 @@ export class SendQueue {
 
   /** Why this connection is of no more use: it has no session, and all that is left needs one. */
   get shortage(): FxferError | undefined {
-    return this.#shortage !== undefined && this.files.allNeedSession ? this.#shortage : undefined;
+    if (this.#shortage === undefined || !this.calls.allDecided) return undefined;
+    return this.files.allNeedSession ? this.#shortage : undefined;
   }
 
   /** Milliseconds until new requests may be sent after a refusal; undefined if they may be sent now. */
@@ -118,6 +110,8 @@ export class SendQueue {
     const repeated = this.#unanswered.nextToRepeat();
     if (repeated !== undefined) return this.#unanswered.add(repeated);
     if (this.#numbers.refused || this.heldForMs !== undefined) return;
+    const call = this.calls.take(this.#mode, this.#terms, this.#numbers);
+    if (call !== undefined) return this.#unanswered.add(call);
     const stateless = this.#mode === "stateless";
     const file = this.files.first((file) => !file.allSent && !(stateless && file.needsSession));
     if (file !== undefined) return this.#takeFrame(file);
@@ -153,7 +147,8 @@ export class SendQueue {
     if (!stateful && !span.last) return this.#tooLarge(file, tooLarge(this.#mode, frameSize));
     if (stateful) this.#openFile = span.last ? undefined : { uploadId: file.uploadId };
     const sequence = stateful ? this.#numbers.take() : 0;
-    const part = file.nextPart(span, this.#terms?.mac);
+    const names = this.#terms?.features.includes("names") ?? false;
+    const part = file.nextPart(span, names, this.#terms?.mac);
     return this.#unanswered.add({ kind: "transfer", file, sequence, ...part });
   }
 
@@ -164,8 +159,13 @@ export class SendQueue {
     this.wake();
   }
 
-  /** Takes in a reply; replies come in the order of their requests. */
-  answered(body: ReplyBody): ConnectionEnd | undefined {
+  /**
+   * Takes in a reply; replies come in the order of their requests.
+   *
+   * @param size Bytes of payload that follow.
+   */
+  answered(body: ReplyBody, size: number = 0): ConnectionEnd | undefined {
+    this.calls.receiving = undefined;
     const end = connectionEndOf(body);
     if (end !== undefined) return end;
     const request = this.#unanswered.shift();
@@ -174,11 +174,14 @@ export class SendQueue {
     if (request.kind === "heartbeat") return;
     // The server refuses all requests behind a refused one: those refusals do not count against files.
     const behindRefusal = this.#numbers.refused;
-    if (this.#mode === "stateful") {
+    if (
+      this.#mode === "stateful" && (request.kind === "cancel" || ACTIONS[request.kind].usesNumber)
+    ) {
       this.#numbers.answered(request.sequence, body, this.#unanswered.allNumbersAnswered);
     }
     if (request.kind === "disconnect") return this.#disconnectAnswered(body);
     if (request.kind === "transfer") this.#transferAnswered(request, body, behindRefusal);
+    if ("call" in request) this.#callAnswered(request, body, size, behindRefusal);
   }
 
   /** Takes in a notice, after which the server closes the connection. */
@@ -189,6 +192,13 @@ export class SendQueue {
     // The server could not read the first unanswered frame: the frame's file is at fault (S-VER-6).
     first.file.fail(refusal("Cannot send file", body));
     return endedBy(body, "lost");
+  }
+
+  #callAnswered({ call }: CallRequest, body: ReplyBody, size: number, behind: boolean): void {
+    const tries = behind ? Infinity : this.#options.retries;
+    const outcome = this.calls.answered(call, body, size, tries);
+    if (outcome === "progress") this.progressed = true;
+    if (outcome === "again") this.#hold(call.refusals, body.retry_after_ms);
   }
 
   #disconnectAnswered(body: ReplyBody): ConnectionEnd | undefined {
@@ -245,6 +255,7 @@ export class SendQueue {
     this.#highestNext = nextSequence;
     this.#numbers.restart(nextSequence);
     this.#openFile = openFile;
+    this.calls.resumed((call) => this.#unanswered.willRepeat(call));
     for (const file of this.files) {
       if (openFile !== undefined && openFile.uploadId === file.uploadId) {
         this.#resume(file, openFile.offset);
@@ -267,6 +278,7 @@ export class SendQueue {
    */
   started(terms: Terms | undefined, mode: Mode, degraded?: string): void {
     this.#unanswered.clear();
+    this.calls.restarted();
     this.#terms = terms;
     this.#mode = mode;
     if (mode === "stateful") this.#shortage = undefined;

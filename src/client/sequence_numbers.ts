@@ -18,6 +18,8 @@ const NUMBER_STAYS_FREE: ReadonlySet<string> = new Set([
  */
 export class SequenceNumbers {
   #next = 1;
+  /** The highest number of which the server has said that it ran. */
+  #ran = 0;
   /** After a refusal: the number that will be next once all replies are there. */
   #nextAfterRefusal: number | undefined;
 
@@ -31,6 +33,11 @@ export class SequenceNumbers {
     return this.#next;
   }
 
+  /** A number that has run: requests carry it that use none up (S-ACT-1). */
+  get ran(): number {
+    return this.#ran;
+  }
+
   /** Gives out the next number. */
   take(): number {
     return this.#next++;
@@ -39,6 +46,7 @@ export class SequenceNumbers {
   /** Goes on with `next`, in a new session or over a new connection. */
   restart(next: number): void {
     this.#next = next;
+    this.#ran = next - 1;
     this.#nextAfterRefusal = undefined;
   }
 
@@ -46,6 +54,7 @@ export class SequenceNumbers {
   answered(sequence: number, body: ReplyBody, allAnswered: boolean): void {
     const { code, expected } = body;
     if (CODES[code].class === "success" || body.replayed === true) {
+      this.#ran = Math.max(this.#ran, sequence);
       if (this.refused) {
         this.#nextAfterRefusal = Math.max(this.#nextAfterRefusal!, sequence + 1);
       }

@@ -4,6 +4,7 @@ import { FxferError } from "../errors.ts";
 import { omitUndefined } from "../omit_undefined.ts";
 import type { Mode } from "../protocol/mod.ts";
 import { pause } from "../within.ts";
+import type { Call } from "./call.ts";
 import { ConnectionRunner } from "./connection_runner.ts";
 import { CurrentServer } from "./current_server.ts";
 import { type HandshakeReply, handshakeRequest, NotVersion2, openConnection } from "./handshake.ts";
@@ -12,7 +13,8 @@ import type { OutgoingFile } from "./outgoing_file.ts";
 import type { ConnectionEnd } from "./requests.ts";
 import { SendQueue } from "./send_queue.ts";
 import { Transmitter } from "./transmitter.ts";
-import type { ConnectOptions, SessionTotals, Terms } from "./types.ts";
+import type { SessionTotals, Terms } from "./terms.ts";
+import type { ConnectOptions } from "./types.ts";
 
 /**
  * Connects, shakes hands, lets a connection runner work until the connection ends, and connects again. It
@@ -81,6 +83,15 @@ export class SessionManager {
     this.#queue.add(file);
   }
 
+  /** Adds a call behind the others; the call's `result` tells how it ended. */
+  ask(call: Call): void {
+    if (this.#over !== undefined) return call.fail(this.#over);
+    this.#queue.calls.add(call);
+    // Whoever waits for the end of all calls has to look again.
+    call.result.catch(() => {}).finally(this.#queue.wake);
+    this.#queue.wake();
+  }
+
   /** The program gave a file up. If that cuts a frame short, the connection is of no more use. */
   abandon(file: OutgoingFile, error: FxferError): void {
     const insideFrame = file.sending;
@@ -108,6 +119,7 @@ export class SessionManager {
   #end(error: FxferError): void {
     this.#over ??= error;
     this.#queue.files.end(this.#over);
+    this.#queue.calls.failAll(this.#over);
     this.#firstConnect.reject(this.#over);
     this.#totals.reject(this.#over);
     this.#stop.abort();
@@ -180,8 +192,9 @@ export class SessionManager {
   /** Whether there is nothing to send now, and no session that a connection would keep alive. */
   get #needsNoConnection(): boolean {
     if (!this.#attached) return false;
-    const { idle, files } = this.#queue;
-    return this.mode === "stateless" ? idle || files.waitForSource : idle && this.#gaveUp;
+    const { idle, files, calls } = this.#queue;
+    if (this.mode === "stateful") return idle && this.#gaveUp;
+    return idle || files.waitForSource && calls.allDecided;
   }
 
   #attach({ terms, sessionId, token, resumption, degraded }: HandshakeReply): void {
@@ -258,6 +271,7 @@ export class SessionManager {
     this.#failures = 0;
     if (!this.#attached || this.#queue.closing) return this.#end(error);
     this.#queue.files.failAll(error);
+    this.#queue.calls.failAll(error);
     this.#gaveUp = true;
   }
 }

@@ -1,8 +1,41 @@
-/** The sources that the client makes itself: bytes in memory, a Blob, a file on disk. @module */
+/** What can be sent: a source, and those that the client makes itself of bytes, a Blob, a file on disk. @module */
 import { FxferError, reasonOf } from "../errors.ts";
 import { unlessAborted } from "../within.ts";
 import { interrupted } from "./client_errors.ts";
-import type { Source } from "./types.ts";
+
+/**
+ * Bytes that can be read again from any offset, so that the client need not keep what it has sent.
+ *
+ * The client reads at rising offsets, one read at a time, and starts again at an earlier offset
+ * after a lost connection. An implementer must return the same bytes for the same offset, or report
+ * the change through {@linkcode Source.changed}.
+ * @category Client
+ */
+export interface Source {
+  /** Bytes in all; undefined if unknown: then the source is read once, to its end. */
+  readonly size: number | undefined;
+  /**
+   * Reads at most `into.length` bytes. The client goes on with its connection while it waits, and sends
+   * what a read gives at once.
+   *
+   * @param offset Where in the source, in bytes from its start.
+   * @returns How many bytes were read, at least 1; null at the end.
+   */
+  read(into: Uint8Array, offset: number): Promise<number | null>;
+  /**
+   * Whether the bytes may have changed since the first read; absent means never. If so, the client reads
+   * again what it has sent, and publishes the file only if the bytes are the same.
+   */
+  changed?(): Promise<boolean>;
+  /** Bytes that are in memory already, which spares a copy. The caller does not change them. */
+  view?(offset: number, length: number): Uint8Array;
+  /** Called when a send is over, also when it failed at once; a later read may open the source again. */
+  close?(): void;
+}
+
+/** What can be sent. A stream cannot be read twice: its bytes are kept until they are answered, at most 16 MiB.
+ * @category Client */
+export type SourceInput = Uint8Array | Blob | ReadableStream<Uint8Array> | Source;
 
 /** The most that the system says of a file whose bytes it makes up as they are read. */
 const PAGE_BYTES = 4096;

@@ -2,41 +2,17 @@
 import type { Code, FxferError } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import type { FileInfo } from "../protocol/mod.ts";
+import type {
+  FetchOptions,
+  FetchResult,
+  FetchSink,
+  ListOptions,
+  RemoveResult,
+  StoredName,
+} from "./stored_types.ts";
+import type { SourceInput } from "./source.ts";
+import type { SessionTotals, Terms } from "./terms.ts";
 import type { TlsOptions } from "../tls/mod.ts";
-
-/**
- * Bytes that can be read again from any offset, so that the client need not keep what it has sent.
- *
- * The client reads at rising offsets, one read at a time, and starts again at an earlier offset
- * after a lost connection. An implementer must return the same bytes for the same offset, or report
- * the change through {@linkcode Source.changed}.
- * @category Client
- */
-export interface Source {
-  /** Bytes in all; undefined if unknown: then the source is read once, to its end. */
-  readonly size: number | undefined;
-  /**
-   * Reads at most `into.length` bytes. The client goes on with its connection while it waits, and sends
-   * what a read gives at once.
-   *
-   * @param offset Where in the source, in bytes from its start.
-   * @returns How many bytes were read, at least 1; null at the end.
-   */
-  read(into: Uint8Array, offset: number): Promise<number | null>;
-  /**
-   * Whether the bytes may have changed since the first read; absent means never. If so, the client reads
-   * again what it has sent, and publishes the file only if the bytes are the same.
-   */
-  changed?(): Promise<boolean>;
-  /** Bytes that are in memory already, which spares a copy. The caller does not change them. */
-  view?(offset: number, length: number): Uint8Array;
-  /** Called when a send is over, also when it failed at once; a later read may open the source again. */
-  close?(): void;
-}
-
-/** What can be sent. A stream cannot be read twice: its bytes are kept until they are answered, at most 16 MiB.
- * @category Client */
-export type SourceInput = Uint8Array | Blob | ReadableStream<Uint8Array> | Source;
 
 /** How a client connects.
  * @category Client */
@@ -54,10 +30,11 @@ export interface ConnectOptions {
   /**
    * `stateful`: in a session, files of any length, resumed after a lost connection. `stateless`: each
    * file in one request. `auto`: stateful, or stateless if the server has no session to give (S-DEG-1);
-   * files that are too large for one request wait for a session then, as long as `retries` allow.
+   * files that are too large for one request wait for a session then, as long as `retries` allow. `v1`:
+   * by version 1 without asking first, since an old server may keep the question as an empty file.
    * @default {"auto"}
    */
-  readonly mode?: "auto" | "stateful" | "stateless";
+  readonly mode?: "auto" | "stateful" | "stateless" | "v1";
   /**
    * The user's key, as `fxfer_<name>_…`: the client proves that it has it, and accepts only a server that has
    * it too. Version 1 is then never used. @default no key
@@ -88,7 +65,7 @@ export interface ConnectOptions {
   readonly keepaliveS?: number;
   /** Session expiry to ask for, in whole seconds; the server decides. */
   readonly sessionExpiryS?: number;
-  /** Bytes of payload a second at most, above 0, over all files; undefined for no limit. */
+  /** Bytes of payload a second at most, above 0, over all files, both ways; undefined for no limit. */
   readonly limitRate?: number;
   /** Ends the client at once: sends reject with `interrupted`, the session stays resumable. */
   readonly signal?: AbortSignal;
@@ -169,8 +146,14 @@ export interface Progress {
 /** How one file is sent.
  * @category Client */
 export interface SendOptions {
-  /** The file's name, as data for the server: at most 255 bytes of UTF-8. */
+  /** Its name, with folders before it (S-NAM-1); an older server gets the last 255 bytes of components. */
   readonly name?: string;
+  /** When the file was last changed, in milliseconds since 1970. */
+  readonly mtimeMs?: number;
+  /** Whether the file may be run. @default {false} */
+  readonly executable?: boolean;
+  /** Store nothing if another file has the name: `send` rejects with `name_taken` (S-NAM-3). */
+  readonly onClash?: "refuse";
   /** `type/subtype`. @default {"application/octet-stream"} */
   readonly mimeType?: string;
   /** A UUID that names this upload across retries and sessions (S-TRF-9). @default a random one */
@@ -192,6 +175,8 @@ export interface SendResult {
   readonly confirmed: boolean;
   /** Whether the file had been stored by an earlier try, whose reply was lost. */
   readonly replayed: boolean;
+  /** Whether the server had a file of this name with the same bytes, and so stored nothing (S-NAM-3). */
+  readonly existing: boolean;
   /** What the confirmation survives: `process`, `data` or `durable` (S-TRF-7); absent if not said. */
   readonly durability?: string;
   /** SHA-256 of the bytes, computed here while they were sent. */
@@ -200,48 +185,6 @@ export interface SendResult {
   readonly attempts: number;
   /** The offsets at which the file went on after a lost connection. */
   readonly resumedFrom: readonly number[];
-}
-
-/** What the server promised at connect (S-CON-6), in its units.
- * @category Client */
-export interface Terms {
-  /** In seconds; a connection without a byte for 1.5 times this counts as lost. */
-  readonly keepaliveS: number;
-  /** How long the session outlives its connection, in seconds. */
-  readonly sessionExpiryS: number;
-  /** Requests that may be unanswered at a time. */
-  readonly maxInflight: number;
-  /** Bytes; `maxUploadSize` 0 means no limit. */
-  readonly limits: {
-    readonly maxRequestSize: number;
-    readonly maxUploadSize: number;
-    readonly checkpointBytes: number;
-  };
-  /** What the server says of itself, by its wire names. */
-  readonly server: Readonly<Record<string, unknown>>;
-  /** 32 random bytes, base64url; absent if the server gave none. */
-  readonly challenge?: string;
-  /** What the server offers besides version 2.0 (S-FEA-1). */
-  readonly features: readonly string[];
-  /** What this client may do, of `put`, `get`, `list` and `remove`; absent if the server does not say (S-FEA-2). */
-  readonly may?: readonly string[];
-  /** What this client may store in all, and has stored; absent where there is no quota (S-FEA-2). */
-  readonly quota?: Readonly<Record<string, unknown>>;
-  /** Whether every frame carries a code (S-MAC-1). */
-  readonly mac: boolean;
-}
-
-/** What a session did in all, as the server counted it.
- * @category Client */
-export interface SessionTotals {
-  /** Files stored. */
-  readonly files: number;
-  /** Bytes of those files. */
-  readonly bytes: number;
-  /** Requests that used up a sequence number. */
-  readonly messages: number;
-  /** From the session's creation to its end, in milliseconds. */
-  readonly durationMs: number;
 }
 
 /**
@@ -267,6 +210,27 @@ export interface Client extends AsyncDisposable {
    * code when tries are used up; `checksum_mismatch`, `source_changed`, `local_io`, `interrupted`.
    */
   send(source: SourceInput, options?: SendOptions): Promise<SendResult>;
+  /**
+   * Lists stored files, page by page while they are read. A file that is there all the time comes once.
+   *
+   * @throws {FxferError} `unsupported_feature` if the server does not offer it, and as `send`.
+   */
+  list(query?: ListOptions): AsyncIterable<FileInfo>;
+  /**
+   * Fetches one file. Calls may overlap; after a lost connection the fetch goes on where it was.
+   *
+   * @throws {FxferError} `not_found`; `checksum_mismatch` if the bytes are not those of the file, or it is
+   * another file than was wanted; `unsupported_feature`, `local_io` by the sink, and as `send`.
+   */
+  fetch(file: StoredName, sink: FetchSink, options?: FetchOptions): Promise<FetchResult>;
+  /** What the server has under a path or name, without its bytes; undefined if nothing. Throws as `fetch`. */
+  stored(file: StoredName): Promise<FileInfo | undefined>;
+  /**
+   * Removes a file by its path; in a session exactly once, whatever is lost on the way.
+   *
+   * @throws {FxferError} `not_found`, `forbidden`, `unsupported_feature`, and as `send`.
+   */
+  remove(path: string): Promise<RemoveResult>;
   /**
    * Waits for the files under way, then ends the session (S-DIS-1) and closes.
    *

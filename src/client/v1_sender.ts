@@ -3,6 +3,7 @@ import type { Endpoint } from "../address.ts";
 import { FxferError, isCode } from "../errors.ts";
 import { DEFAULT_MAX_REQUEST_SIZE, encodeV1Header } from "../protocol/mod.ts";
 import { LATE, within } from "../within.ts";
+import type { Call } from "./call.ts";
 import { ClientConnection } from "./client_connection.ts";
 import { localError } from "./client_errors.ts";
 import type { ResolvedOptions } from "./options.ts";
@@ -52,6 +53,12 @@ export class V1Sender {
     this.#last = this.#last.then(() => this.#send(file));
   }
 
+  /** Version 1 only takes files: the call fails. */
+  ask(call: Call): void {
+    const error = call.unavailable(undefined);
+    if (error !== undefined) call.fail(error);
+  }
+
   /** The program gave a file up. */
   abandon(file: OutgoingFile, error: FxferError): void {
     file.fail(error);
@@ -93,7 +100,7 @@ export class V1Sender {
         if (line?.startsWith("ERROR")) throw refused(line);
         file.acknowledge(frame.end);
         // Whatever a version 1 server answers, the answer names nothing that could be checked.
-        file.finish({ file: undefined, confirmed: false, replayed: false });
+        file.finish({ file: undefined, confirmed: false, replayed: false, existing: false });
       } finally {
         this.#current = undefined;
         connection.close();
@@ -117,7 +124,7 @@ async function wholeFile(file: OutgoingFile): Promise<TransferFrame | undefined>
   await Promise.race([file.prepare(limit), file.result]);
   const span = file.prepared(limit);
   if (span === undefined) return undefined;
-  if (span.last) return { kind: "transfer", file, sequence: 0, ...file.nextPart(span) };
+  if (span.last) return { kind: "transfer", file, sequence: 0, ...file.nextPart(span, false) };
   const what = `of unknown size and over ${limit} bytes, which version 1 cannot carry`;
   throw new FxferError("too_large", `Cannot send file: ${what}`, { fields: { limit } });
 }

@@ -79,7 +79,7 @@ export const TABLE = {
         about: "Threads that serve the port together; auto is one for each core",
         more: [
           "More than one needs Linux, and for sessions persistence sqlite or redis",
-          "Limits count over all of them",
+          "Limits count over all of them, but for those of one address and limits.rate",
         ],
       },
       max_connections: {
@@ -286,7 +286,7 @@ export const TABLE = {
             words: ["off"],
             integer: [1, 100_000],
             default: "off",
-            about: "Connections open at once",
+            about: "Connections open at once; each worker counts its own",
           },
           sessions: {
             words: ["off"],

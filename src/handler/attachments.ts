@@ -12,6 +12,7 @@ import { countTakeover, isAttached, type SessionRecord, type Sight } from "../se
 import type { FileStorage, StoredFile, Upload } from "../storage/mod.ts";
 import type { SessionStore } from "../store/mod.ts";
 import type { Clock } from "./clock.ts";
+import type { Holdings } from "./holdings.ts";
 import {
   displacedBy,
   isTaken,
@@ -41,6 +42,7 @@ export interface SessionServices extends Telling {
   /** What the last sweep saw of sessions whose time seems to be over, by id. */
   sights: ReadonlyMap<string, Sight>;
   readonly health: StoreHealth;
+  readonly holdings: Holdings;
   readonly events: Events;
   readonly log: Logger;
 }

@@ -8,11 +8,11 @@
  *
  * @module
  */
-import { addressNetwork } from "../address.ts";
 import { FxferError } from "../errors.ts";
 import { omitUndefined } from "../omit_undefined.ts";
-import { expire, lifeOf, type SessionRecord } from "../session/mod.ts";
+import { expire, type SessionRecord } from "../session/mod.ts";
 import type { SessionServices } from "./attachments.ts";
+import { detachedSince, hasFile, type HoldingView, ownerOf } from "./holdings.ts";
 import { removePartial, sweep } from "./housekeeping.ts";
 import { tell } from "./tell.ts";
 import type { ConnectionContext } from "./types.ts";
@@ -23,76 +23,50 @@ const RETRY_MS = 1000;
 /** A session that is written meanwhile, as by a client that comes back, does not go: so often another is tried. */
 const MAX_TRIES = 5;
 
-/** The sessions of one user or address: how many are alive, and which of them goes first. */
-interface Holding {
-  readonly owner: string;
-  count: number;
-  first?: SessionRecord;
-}
-
 /** Makes room for a session of this client, or throws `max_sessions` or `busy`. */
 export async function makeRoom(
   services: SessionServices,
   { clientAddress, identity: { user, limits } }: ConnectionContext,
 ): Promise<void> {
-  const { store, options: { admitLoad, maxSessions, maxSessionsPerAddress } } = services;
+  const { store, holdings, options: { admitLoad, maxSessions, maxSessionsPerAddress } } = services;
   let { live } = await store.stats();
   if (live >= maxSessions) {
-    await sweep(services); // what has expired must not stand in the way of a new session
+    // What has expired must not stand in the way of a new session.
+    await holdings.afterSweep(() => sweep(services));
     ({ live } = await store.stats());
   }
   admitLoad(live);
   const own = ownerOf(omitUndefined({ user, clientAddress }));
   const most = user === undefined ? maxSessionsPerAddress : limits?.sessions;
   if (most !== undefined) {
-    const held = (await holdings(services)).get(own)?.count ?? 0;
+    const held = (await holdings.fresh()).get(own)?.count ?? 0;
     if (held >= most) throw noRoom(user === undefined ? "per_address.sessions" : "key.sessions");
   }
   for (let tries = 0; live >= maxSessions; tries++) {
-    const goes = tries < MAX_TRIES ? whoGoes(await holdings(services), own) : undefined;
+    if (tries === MAX_TRIES) throw noRoom("max_sessions");
+    // Only a view of this moment can say that there is nobody who goes.
+    const goes = whoGoes(await holdings.recent(), own) ?? whoGoes(await holdings.fresh(), own);
     if (goes === undefined) throw noRoom("max_sessions");
     await end(services, goes);
     ({ live } = await store.stats());
   }
 }
 
-/** One pass over the store. */
-async function holdings({ store, options }: SessionServices): Promise<Map<string, Holding>> {
-  const all = new Map<string, Holding>();
-  for await (const record of store.list()) {
-    const life = lifeOf(record, options.now());
-    if (life !== "attached" && life !== "detached") continue;
-    const owner = ownerOf(record);
-    const holding = all.get(owner) ?? { owner, count: 0 };
-    all.set(owner, holding);
-    holding.count++;
-    if (life === "detached" && goesBefore(record, holding.first)) holding.first = record;
-  }
-  return all;
-}
-
-/** Whom a session counts for: its user, or else the address of its client. */
-function ownerOf({ user, clientAddress }: Pick<SessionRecord, "user" | "clientAddress">): string {
-  return user === undefined ? addressNetwork(clientAddress) : `user ${user}`;
-}
-
-const hasFile = ({ upload, intent }: SessionRecord): boolean => upload !== null || intent !== null;
-const detachedSince = ({ detachedAt, leaseUntil }: SessionRecord): number =>
-  detachedAt ?? leaseUntil;
-
-function goesBefore(one: SessionRecord, other: SessionRecord | undefined): boolean {
-  if (other === undefined) return true;
-  if (hasFile(one) !== hasFile(other)) return hasFile(other);
-  return detachedSince(one) < detachedSince(other);
-}
-
-function whoGoes(all: Map<string, Holding>, own: string): SessionRecord | undefined {
-  const least = all.get(own)?.count ?? 0;
-  return [...all.values()]
-    .filter(({ owner, count, first }) =>
+/** Takes the session out of a view that goes first; its owner has as many as any, or is the newcomer's own. */
+function whoGoes(view: HoldingView, own: string): SessionRecord | undefined {
+  const least = view.get(own)?.count ?? 0;
+  const [most] = [...view.values()]
+    .filter(({ owner, count, detached: [first] }) =>
       first !== undefined && (owner === own ? !hasFile(first) : count > least)
     )
-    .sort((a, b) => b.count - a.count)[0]?.first;
+    .sort((a, b) => b.count - a.count);
+  if (most === undefined) return undefined;
+  // The newcomer gets the place: so the next ones are judged right by the same view.
+  most.count--;
+  const mine = view.get(own) ?? { owner: own, count: 0, detached: [] };
+  mine.count++;
+  view.set(own, mine);
+  return most.detached.shift();
 }
 
 /** Ends a detached session before its time, unless it was written meanwhile, or a connection here has it. */

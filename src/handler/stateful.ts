@@ -15,6 +15,7 @@ import { type Attachment, Attachments, type SessionServices } from "./attachment
 import { Clock } from "./clock.ts";
 import { connect } from "./connect.ts";
 import { fetchFile } from "./fetch.ts";
+import { Holdings } from "./holdings.ts";
 import { sweepRegularly, watchTakeovers } from "./housekeeping.ts";
 import { mustMay } from "./identity.ts";
 import { listFiles } from "./list.ts";
@@ -27,6 +28,10 @@ import type { Asker } from "./stored_files.ts";
 import { stepBetween, totalsOf } from "./tell.ts";
 import { transfer } from "./transfer.ts";
 import type { ConnectionContext, Reply, Request, RequestHandler } from "./types.ts";
+
+const pong = (lastSequence: number): Reply => (
+  { body: { code: "pong", next_sequence: lastSequence + 1 } }
+);
 
 /** Every disconnect is the same request (S-SEQ-3). */
 const DISCONNECT = fingerprint(
@@ -59,10 +64,12 @@ export class StatefulHandler implements RequestHandler, AsyncDisposable {
   ) {
     const { events = new Events(), onStored } = options;
     const clock = options.now === undefined ? new Clock() : undefined;
+    const now = clock?.now ?? options.now ?? Date.now;
     this.#services = {
       store,
       storage,
-      options: { ...DEFAULT_STATEFUL_OPTIONS, ...options, ...(clock && { now: clock.now }) },
+      options: { ...DEFAULT_STATEFUL_OPTIONS, ...options, now },
+      holdings: new Holdings(store, now),
       attachments: new Attachments(),
       sights: new Map(),
       wallTime: options.now ?? Date.now,
@@ -78,12 +85,12 @@ export class StatefulHandler implements RequestHandler, AsyncDisposable {
   }
 
   /** Attaches, stores, keeps alive or ends, by the frame's action. */
-  async handle(request: Request, context: ConnectionContext): Promise<Reply> {
+  handle(request: Request, context: ConnectionContext): Reply | Promise<Reply> {
     if (request.version === 1) {
       throw new TypeError("Cannot serve version 1: StatefulHandler serves version 2");
     }
     const { frame, payload } = request;
-    if (frame.action === "connect") return await connect(this.#services, frame, context);
+    if (frame.action === "connect") return connect(this.#services, frame, context);
     // S-CON-7: every other frame needs a session, and names it.
     const attachment = this.#services.attachments.of(context);
     if (attachment === undefined) {
@@ -95,39 +102,50 @@ export class StatefulHandler implements RequestHandler, AsyncDisposable {
     switch (frame.action) {
       case "transfer":
         mustMay(context.identity, "put");
-        return await transfer(attachment, frame, payload);
+        return transfer(attachment, frame, payload);
       case "heartbeat":
-        await this.#numberless(frame, attachment);
-        return { body: { code: "pong", next_sequence: attachment.record.lastSequence + 1 } };
+        return this.#numberless(frame, attachment, pong);
       case "disconnect":
-        return await this.#disconnect(frame, attachment);
+        return this.#disconnect(frame, attachment);
       case "fetch":
-        await this.#numberless(frame, attachment);
-        return await fetchFile(this.#services, frame.data, context.identity, askerOf(attachment));
+        return this.#numberless(frame, attachment, () => {
+          return fetchFile(this.#services, frame.data, context.identity, askerOf(attachment));
+        });
       case "list":
-        await this.#numberless(frame, attachment);
-        return await listFiles(this.#services, frame.data, context.identity, askerOf(attachment));
+        return this.#numberless(frame, attachment, () => {
+          return listFiles(this.#services, frame.data, context.identity, askerOf(attachment));
+        });
       case "remove":
-        return await removeOnce(attachment, frame, askerOf(attachment));
+        return removeOnce(attachment, frame, askerOf(attachment));
     }
   }
 
   /**
    * S-SEQ-3, S-ACT-1: a frame that repeats the last sequence, or a smaller one, and consumes nothing. The
    * lease is renewed when half of it is gone.
+   *
+   * @param answer Called with the record by which the frame was judged.
    */
-  async #numberless({ header, action }: RequestFrame, attachment: Attachment): Promise<void> {
-    if (attachment.stale) await attachment.refresh();
-    const { record } = attachment;
-    if (header.session.sequence > record.lastSequence) {
+  #numberless(
+    frame: RequestFrame,
+    attachment: Attachment,
+    answer: (lastSequence: number) => Reply | Promise<Reply>,
+  ): Reply | Promise<Reply> {
+    if (attachment.stale) {
+      return attachment.refresh().then(() => this.#numberless(frame, attachment, answer));
+    }
+    const { header, action } = frame;
+    const { lastSequence } = attachment.record;
+    if (header.session.sequence > lastSequence) {
       throw new FxferError("sequence_gap", `Cannot answer ${action}: it names a later sequence`, {
-        fields: { expected: record.lastSequence },
+        fields: { expected: lastSequence },
       });
     }
-    if (attachment.leaseIsOld) {
-      const before = await attachment.save(renewLease, false);
+    if (!attachment.leaseIsOld) return answer(lastSequence);
+    return attachment.save(renewLease, false).then((before) => {
       attachment.tell("session.renewed", "S-CLK-4", before, {});
-    }
+      return answer(lastSequence);
+    });
   }
 
   /** S-DIS-1: closes the session and states its totals. */

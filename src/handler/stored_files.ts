@@ -28,7 +28,10 @@ export function catalogueFor({ storage }: FileParts, who: Identity, right: Right
 
 /** @throws {FxferError} `unsupported_feature`, always. */
 export function notOffered(right: Right): never {
-  throw new FxferError("unsupported_feature", `Cannot ${right}: the storage here cannot`);
+  throw new FxferError(
+    "unsupported_feature",
+    `Cannot serve request: this storage does not let clients ${right} files`,
+  );
 }
 
 /** S-ACT-2: a user sees the files of that user, and whoever has no key those of clients without one. */

@@ -57,6 +57,9 @@ export class Decoder {
   #state: State = "header";
   #version: 1 | 2 | undefined;
   #header: FrameHeader | undefined;
+  /** The latest usual header and its text: heartbeats, and files of one kind, often have the same ones. */
+  #usualText: string | undefined;
+  #usual: FrameHeader | undefined;
   /** The header line of a frame that has a code, until its session data is here (S-KEY-2). */
   #signedLine: Uint8Array | undefined;
   #remaining = 0;
@@ -178,9 +181,14 @@ export class Decoder {
   #readLine(line: Uint8Array, events: DecodeEvent[]): void {
     const cr = line.length > 0 && line[line.length - 1] === CR;
     const text = decodeText(cr ? line.subarray(0, line.length - 1) : line);
-    let header: FrameHeader | V1Header | undefined = readUsualHeader(text);
-    if (header !== undefined) this.#acceptVersion(2);
-    else header = parseStrictJson(text, (object) => this.#readHeaderObject(object, line.length));
+    let header: FrameHeader | V1Header | undefined = text === this.#usualText
+      ? this.#usual
+      : readUsualHeader(text);
+    if (header !== undefined) {
+      this.#acceptVersion(2);
+      this.#usualText = text;
+      this.#usual = header as FrameHeader;
+    } else header = parseStrictJson(text, (object) => this.#readHeaderObject(object, line.length));
     if ("session" in header) {
       const { auth, mac } = header.session;
       if (auth !== undefined || mac !== undefined) this.#signedLine = line.slice();

@@ -40,18 +40,26 @@ export function encodeReply(
   return encodeFrame(type, payload.size, header, replyText(body));
 }
 
+/** How the session data of a reply begins, by its code; made once, because replies are many. */
+const BEGINNINGS: ReadonlyMap<string, string> = new Map(
+  Object.entries(CODES).map(([code, { class: codeClass, message }]) => {
+    return [code, JSON.stringify({ code, class: codeClass, message }).slice(0, -1)];
+  }),
+);
+
 /** Writes code, class and message first. A body whose first field is its code is not copied for that. */
 function replyText(body: ReplyBody): string {
-  const { class: codeClass, message } = CODES[body.code];
-  const fixed = `{"code":"${body.code}","class":"${codeClass}","message":"${message}"`;
-  const start = `{"code":"${body.code}"`;
+  const beginning = BEGINNINGS.get(body.code)!;
   if (body.class === undefined && body.message === undefined) {
     const json = JSON.stringify(body);
-    if (json.startsWith(start)) return `${fixed}${json.slice(start.length)}\n`;
+    const code = '{"code":"';
+    if (json.startsWith(code)) {
+      return `${beginning}${json.slice(code.length + body.code.length + 1)}\n`;
+    }
   }
   const { code: _code, class: _class, message: _message, ...fields } = body;
   const json = JSON.stringify(fields);
-  return `${fixed}${json === "{}" ? "" : ","}${json.slice(1)}\n`;
+  return `${beginning}${json === "{}" ? "" : ","}${json.slice(1)}\n`;
 }
 
 /** What {@linkcode encodeRequest} takes.
@@ -123,13 +131,13 @@ function encodeData({ empty, fields }: DataRule, data: object): string {
 }
 
 /**
- * Encodes the usual frame once: if the bytes are as many as the characters, all of it was ASCII and the
- * `data_size` that was written first, in characters, is right.
+ * Encodes the usual frame once: if there is room for all characters in as many bytes, all of it is ASCII and
+ * the `data_size` that was written first, in characters, is right. `encodeInto` takes half the time of `encode`.
  */
 function encodeFrame(type: string, size: number, session: Head, data: string): Uint8Array {
-  const head = headerText(type, size, session, data.length);
-  const bytes = UTF8.encode(head + data);
-  const ascii = bytes.length === head.length + data.length;
+  const text = headerText(type, size, session, data.length) + data;
+  const bytes = new Uint8Array(text.length);
+  const ascii = UTF8.encodeInto(text, bytes).read === text.length;
   const dataSize = ascii ? data.length : utf8Length(data);
   if (dataSize > MAX_SESSION_DATA_BYTES) {
     throw new RangeError(

@@ -15,7 +15,11 @@ export const GATHER_BUFFER_BYTES: number = 128 * 1024;
 /** A large payload goes through buffers of this size: larger ones were slower on a real disk. */
 const STREAM_BUFFER_BYTES = 1024 * 1024;
 
-type Buffer = Uint8Array<ArrayBuffer>;
+/** A reused piece of memory. */
+export type Buffer = Uint8Array<ArrayBuffer>;
+
+/** The replies to the heads in a small buffer, if there are several of them, take up to this many bytes. */
+const REPLY_BUFFER_BYTES = 4096;
 
 /** Buffers of one size, lent and given back. */
 class BufferPool {
@@ -30,7 +34,7 @@ class BufferPool {
     this.#keep = keep;
   }
 
-  /** Whether as many are lent as are kept: then a connection gets one only if it surely needs it. */
+  /** Whether as many are lent as are kept: then a connection does with a smaller one. */
   get scarce(): boolean {
     return this.#lent >= this.#keep;
   }
@@ -53,11 +57,39 @@ class BufferPool {
   }
 }
 
-/** The pools of one server: 512 KiB of small and 16 MiB of gather and of stream buffers are kept. */
+/** The pools of one server: 512 KiB of small and of reply, 16 MiB of gather and of stream buffers are kept. */
 export class BufferPools {
   readonly small: BufferPool = new BufferPool(SMALL_BUFFER_BYTES, 256);
+  readonly reply: BufferPool = new BufferPool(REPLY_BUFFER_BYTES, 128);
   readonly gather: BufferPool = new BufferPool(GATHER_BUFFER_BYTES, 128);
   readonly stream: BufferPool = new BufferPool(STREAM_BUFFER_BYTES, 16);
+
+  /** A buffer for replies that has room for so many bytes. */
+  lend(bytes: number): Buffer {
+    if (bytes <= REPLY_BUFFER_BYTES) return this.reply.lend();
+    const fits = bytes <= GATHER_BUFFER_BYTES && !this.gather.scarce;
+    return fits ? this.gather.lend() : new Uint8Array(bytes);
+  }
+
+  /** Takes back any buffer that was lent; one of another size is left to the collector. */
+  giveBack(buffer: Buffer): void {
+    this.of(buffer)?.giveBack(buffer);
+  }
+
+  /** The pool of all buffers that are as large as this one. */
+  of({ length }: Buffer): BufferPool | undefined {
+    switch (length) {
+      case SMALL_BUFFER_BYTES:
+        return this.small;
+      case REPLY_BUFFER_BYTES:
+        return this.reply;
+      case GATHER_BUFFER_BYTES:
+        return this.gather;
+      case STREAM_BUFFER_BYTES:
+        return this.stream;
+    }
+    return undefined;
+  }
 }
 
 /** The buffers of one connection: chooses the buffer for each read, and knows which are still in use. */
@@ -99,12 +131,21 @@ export class ReadBuffers {
     return this.#last = gather.lend();
   }
 
-  /** The buffer for the next of `remaining` payload bytes: storage may still write the one before it. */
+  /**
+   * The buffer for the next of `remaining` payload bytes: storage may still write the one before it. A thousand
+   * payloads that stand still must not keep a large buffer each (S-FAIR-2).
+   */
   forPayload(remaining: number): Buffer {
-    const { gather, stream } = this.#pools;
+    const { reply, gather, stream } = this.#pools;
     this.#giveBack(this.#earlier);
     this.#earlier = this.#last;
-    return this.#last = (remaining > GATHER_BUFFER_BYTES ? stream : gather).lend();
+    const isLong = remaining > GATHER_BUFFER_BYTES && !stream.scarce;
+    return this.#last = (isLong ? stream : gather.scarce ? reply : gather).lend();
+  }
+
+  /** Whether there is room for a whole payload. */
+  get canGather(): boolean {
+    return !this.#pools.gather.scarce;
   }
 
   /**
@@ -126,18 +167,12 @@ export class ReadBuffers {
   release(busy: boolean): void {
     this.#giveBack(this.#earlier);
     for (const buffer of [this.#last, this.#copy, this.#small]) {
-      if (busy && buffer !== undefined) this.#poolOf(buffer).forget();
+      if (busy && buffer !== undefined) this.#pools.of(buffer)?.forget();
       else this.#giveBack(buffer);
     }
   }
 
   #giveBack(buffer: Buffer | undefined): undefined {
-    if (buffer !== undefined) this.#poolOf(buffer).giveBack(buffer);
-  }
-
-  /** The pool of all buffers that are as large as this one. */
-  #poolOf({ length }: Buffer): BufferPool {
-    const { small, gather, stream } = this.#pools;
-    return length === SMALL_BUFFER_BYTES ? small : length === GATHER_BUFFER_BYTES ? gather : stream;
+    if (buffer !== undefined) this.#pools.giveBack(buffer);
   }
 }

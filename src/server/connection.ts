@@ -7,6 +7,8 @@
  * A connection serves one request at a time, in order, with one reply each. No error of a connection
  * reaches another connection or ends the process.
  *
+ * The file is over 300 lines, because the steps of a request share the state of the connection.
+ *
  * @module
  */
 import { FxferError } from "../errors.ts";
@@ -33,7 +35,7 @@ import { isPeerGone, Reader, type Socket } from "./reader.ts";
 import { provenRequest } from "./proven_payload.ts";
 import { ENDS_CONNECTION, refusalOf } from "./refusal.ts";
 import { sendPayload } from "./reply_payload.ts";
-import { LOOK_FRAMES, LOOK_MS } from "./turns.ts";
+import { Turn } from "./turns.ts";
 
 /** What all connections of one server share. */
 export type ConnectionSettings = SharedSettings<Connection>;
@@ -77,7 +79,7 @@ export class Connection implements ConnectionContext, Placed {
       ...{ connectionId: id, events: settings.events },
       interrupt: (error) => this.interrupt(error),
     });
-    this.#output = new Output(conn);
+    this.#output = new Output(conn, settings.pools);
     this.#answers = new Answers({
       ...{ connection: id, output: this.#output, credentials: this.#credentials },
       ...{ v1Ack: settings.v1Ack, log: this.log, events: settings.events },
@@ -193,20 +195,16 @@ export class Connection implements ConnectionContext, Placed {
 
   /** Serves request after request. Returns if the peer ends; throws the notice if the server ends. */
   async #serve(): Promise<void> {
-    const { turns } = this.#settings;
-    for (let frames = 0, since = this.acceptedAt, pass = -1;;) { // -1: no pass of the event loop, so the next look only begins to count
+    const turn = new Turn(this.#settings.turns);
+    for (;;) {
       if (this.#stopping !== undefined && !this.#answers.openFile) throw this.#stopping;
       const head = this.#input.bufferedHead() ?? await this.#input.head();
       if (head === undefined) return;
       if (head.type === "fault") throw head.error;
-      if (++frames === LOOK_FRAMES || performance.now() - since > LOOK_MS) {
-        // S-FAIR-1: unless others could be served since the last look, it is time for that.
-        const alone = turns.passes === pass;
-        if (alone) await turns.next();
-        pass = alone ? -1 : turns.mark();
-        [frames, since] = [0, performance.now()];
-      }
-      if (!await this.#serveOne(head)) {
+      const others = turn.look();
+      if (others !== undefined) await others; // S-FAIR-1
+      const served = this.#serveOne(head);
+      if (!(served instanceof Promise ? await served : served)) {
         // Whoever is displaced while a refused payload is read away is told as well.
         const { code } = this.#interruption ?? {};
         if (code !== undefined && !ENDS_REQUEST.has(code)) throw this.#interruption;
@@ -217,50 +215,72 @@ export class Connection implements ConnectionContext, Placed {
   }
 
   /** One request and its reply; false when the connection ends with it. */
-  async #serveOne(head: Exclude<Head, { type: "fault" }>): Promise<boolean> {
-    // The system sends a first reply at once, but would hold a later one back until the peer has
-    // acknowledged the first.
+  #serveOne(head: Exclude<Head, { type: "fault" }>): boolean | Promise<boolean> {
+    // The system sends a first reply at once, but holds a later one back until the first is acknowledged.
     if (++this.#requests === 2 && "setNoDelay" in this.#conn) this.#conn.setNoDelay(true);
-    const payload = this.#input;
     const request: Request = head.type === "request"
-      ? { version: 2, frame: head.request, payload }
-      : { version: 1, frame: head.header, payload };
+      ? { version: 2, frame: head.request, payload: this.#input }
+      : { version: 1, frame: head.header, payload: this.#input };
     this.#answers.begin(request);
-    let reply: Reply;
-    let failure: unknown;
+    let answer: Reply | Promise<Reply>;
     try {
       const checking = this.#credentials.check(request);
-      if (checking !== undefined) await checking;
-      const answer = this.#settings.handler.handle(
-        this.#credentials.provesPayload ? provenRequest(request) : request,
-        this,
-      );
-      reply = answer instanceof Promise ? await answer : answer;
+      answer = checking === undefined
+        ? this.#handle(request)
+        : checking.then(() => this.#handle(request));
     } catch (error) {
-      failure = error;
-      // A client that lost its session (S-TAKE-2) gets one notice, and not this reply as well.
-      if (error instanceof FxferError && error.code === "session_taken_over") throw error;
-      if (this.#interruption !== undefined && !ENDS_REQUEST.has(this.#interruption.code)) {
-        const same = error instanceof FxferError && error.code === this.#interruption.code;
-        throw same ? error : this.#interruption;
-      }
-      reply = { body: this.#answers.refuse(error, request) };
+      return this.#fail(request, error);
     }
+    // An answer that is here is not waited for: a wait takes a tenth of a small frame's memory and time.
+    if (!(answer instanceof Promise)) return this.#reply(request, answer);
+    return answer.then(
+      (reply) => this.#reply(request, reply),
+      (error) => this.#fail(request, error),
+    );
+  }
+
+  #handle(request: Request): Reply | Promise<Reply> {
+    const proven = this.#credentials.provesPayload ? provenRequest(request) : request;
+    return this.#settings.handler.handle(proven, this);
+  }
+
+  /** Answers a request that failed; as {@linkcode Connection.#serveOne}. */
+  #fail(request: Request, error: unknown): boolean | Promise<boolean> {
+    // A client that lost its session (S-TAKE-2) gets one notice, and not this reply as well.
+    if (error instanceof FxferError && error.code === "session_taken_over") throw error;
+    if (this.#interruption !== undefined && !ENDS_REQUEST.has(this.#interruption.code)) {
+      const same = error instanceof FxferError && error.code === this.#interruption.code;
+      throw same ? error : this.#interruption;
+    }
+    return this.#reply(request, { body: this.#answers.refuse(error, request) }, true);
+  }
+
+  #reply(request: Request, reply: Reply, failed = false): boolean | Promise<boolean> {
     this.#answers.add(request, reply);
-    if (reply.payload !== undefined) {
-      if ("setNoDelay" in this.#conn) this.#conn.setNoDelay(true);
-      const { pools } = this.#settings;
-      await sendPayload(this.#output, reply.payload, pools, () => this.#interruption);
-    }
+    if (reply.payload === undefined) return this.#goOn(reply, failed);
+    if ("setNoDelay" in this.#conn) this.#conn.setNoDelay(true);
+    const sending = sendPayload(
+      ...[this.#output, reply.payload, this.#settings, () => this.#interruption] as const,
+    );
+    return sending.then(() => this.#goOn(reply, failed));
+  }
+
+  /** Whether the connection goes on after a reply. */
+  #goOn(reply: Reply, failed: boolean): boolean | Promise<boolean> {
     if (this.#interruption !== undefined) {
-      if (failure !== undefined) return false;
+      if (failed) return false;
       throw this.#interruption;
     }
     if (reply.close === true || ENDS_CONNECTION.has(reply.body.code)) return false;
     if (this.#credentials.broken) return false;
-    if (payload.payloadDone) return true;
-    await this.#output.flush(); // S-TRF-8: the reply first, then what was refused is read away
-    const isAway = await payload.discardPayload(this.#settings.drain);
+    const { payloadDone } = this.#input;
+    return payloadDone || this.#input.skipPayload(this.#settings.drain) || this.#discard();
+  }
+
+  /** S-TRF-8: the reply first, then what was refused is read away; false if it was not, to its end. */
+  async #discard(): Promise<boolean> {
+    await this.#output.flush();
+    const isAway = await this.#input.discardPayload(this.#settings.drain);
     if (!isAway && this.#interruption !== undefined) throw this.#interruption; // S-NOT-1
     return isAway;
   }
@@ -286,6 +306,7 @@ export class Connection implements ConnectionContext, Placed {
       if (!(error instanceof FxferError)) this.#logFailure(error);
     } finally {
       this.#input.release();
+      this.#output.release();
       this.#conn[Symbol.dispose]();
     }
   }

@@ -16,12 +16,22 @@ const BURST_MS = 100;
 const FULL_DRAINS = 100;
 const SHORT_DRAIN_BYTES = 1024 * 1024;
 
-/** Nobody waits longer at a time, in milliseconds: an interruption shall be noticed. */
+/** After so long, in milliseconds, it is looked for whom the wait is over: an interruption shall be noticed. */
 const WAIT_MS = 50;
+
+/** One read away takes so long at most, in milliseconds: reads are of 64 KiB. */
+const PIECE_MS = 65536 / BYTES_PER_MS;
+
+/** A connection in the line. */
+interface Waiting {
+  readonly go: () => void;
+  readonly over: () => boolean;
+}
 
 /** The one account of a server. */
 export class Drain {
   readonly #now: () => number;
+  #line: Waiting[] = [];
   /** Up to when the bytes that were read away use up the rate. */
   #until = 0;
   /** How many connections are being read away. */
@@ -55,10 +65,28 @@ export class Drain {
     return Math.max(0, this.#until - this.#now());
   }
 
-  /** Waits until more may be read, or `over` says that there is no more need. */
-  async ready(over: () => boolean): Promise<void> {
-    for (let ms = this.waitMs; ms > 0 && !over(); ms = this.waitMs) {
-      await new Promise((resolve) => setTimeout(resolve, Math.min(ms, WAIT_MS)));
+  /** Waits in line until more may be read, or `over` says that there is no more need. */
+  ready(over: () => boolean): Promise<void> | undefined {
+    if (this.#line.length === 0 && this.waitMs === 0) return undefined;
+    return new Promise((go) => {
+      if (this.#line.push({ go, over }) === 1) void this.#serve();
+    });
+  }
+
+  /** One timer for all who wait: with one for each, a thousand connections would wake up every millisecond. */
+  async #serve(): Promise<void> {
+    for (let looked = this.#now(); this.#line.length > 0;) {
+      const ms = Math.min(Math.max(this.waitMs, 1), WAIT_MS);
+      await new Promise((resolve) => setTimeout(resolve, ms));
+      const now = this.#now();
+      for (let at = this.#until; at <= now && this.#line.length > 0; at += PIECE_MS) {
+        this.#line.shift()!.go();
+      }
+      if (now - looked < WAIT_MS) continue;
+      looked = now;
+      const isOver = ({ over }: Waiting) => over();
+      for (const { go } of this.#line.filter(isOver)) go();
+      this.#line = this.#line.filter((waiting) => !isOver(waiting));
     }
   }
 }

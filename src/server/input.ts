@@ -13,11 +13,13 @@ import { type DecodeEvent, Decoder, MAX_DRAIN_MS } from "../protocol/mod.ts";
 import { type BufferPools, GATHER_BUFFER_BYTES, ReadBuffers } from "./buffers.ts";
 import { RATE_GRACE_MS, type Waiting } from "./clocks.ts";
 import type { Drain } from "./drain.ts";
-import type { Reader } from "./reader.ts";
-import { LOOK_FRAMES } from "./turns.ts";
+import { NOWHERE, type Reader } from "./reader.ts";
 
 /** The event that begins a request, or the fault after which no request can be read any more. */
 export type Head = Exclude<DecodeEvent, { type: "payload" | "end" | "reply" }>;
+
+/** So many frames are decoded at a time: what is decoded and not served yet takes memory, on each connection. */
+const FRAMES_AT_A_TIME = 4;
 
 /** For how long a small file is gathered in memory before it is treated as a stream (S-TRF-4). */
 const GATHER_MS = 1000;
@@ -38,7 +40,7 @@ export class Input implements Payload {
   /** What the decoder made of the last bytes; `#at` is the first event that was not handed out. */
   #events: DecodeEvent[] = [];
   #at = 0;
-  /** What was read and is not decoded yet: no more frames at once than one turn serves (S-FAIR-1). */
+  /** What was read and is not decoded yet. */
   #rest: Uint8Array = NOTHING;
   /** When `whole` began to gather; 0 while it does not. */
   #gatherSince = 0;
@@ -126,7 +128,7 @@ export class Input implements Payload {
       this.payloadDone = true;
       return event.bytes;
     }
-    return this.size > GATHER_BUFFER_BYTES ? undefined : this.#gather();
+    return this.size <= GATHER_BUFFER_BYTES && this.#buffers.canGather ? this.#gather() : undefined;
   }
 
   /** Reads up to the payload's end, and not beyond, into one buffer; see {@linkcode Payload.whole}. */
@@ -164,8 +166,8 @@ export class Input implements Payload {
     return buffer.subarray(0, filled);
   }
 
-  /** @param most No larger buffer is lent than this takes. */
-  async next(most: number = Infinity): Promise<Uint8Array | undefined> {
+  /** @param into Where to read, instead of into a lent buffer. */
+  async next(into?: Uint8Array): Promise<Uint8Array | undefined> {
     if (this.#gathered.length > 0) {
       const bytes = this.#gathered;
       this.#gathered = NOTHING;
@@ -180,8 +182,9 @@ export class Input implements Payload {
       } else {
         const late = this.#late;
         this.#late = undefined;
-        const buffer = late?.buffer ??
-          this.#buffers.forPayload(Math.min(most, this.#decoder.payloadRemaining));
+        const { payloadRemaining } = this.#decoder;
+        const buffer = late?.buffer ?? into?.subarray(0, payloadRemaining) ??
+          this.#buffers.forPayload(payloadRemaining);
         const count = late?.count ?? this.#read(buffer);
         if (!this.#decodeRead(buffer, await count.catch(throwIncomplete))) throw incomplete();
       }
@@ -211,20 +214,33 @@ export class Input implements Payload {
 
   /** Decodes bytes that were read, or that came with a proxy's header before the first read. */
   decode(bytes: Uint8Array): void {
-    this.#events = this.#decoder.push(bytes, LOOK_FRAMES);
+    this.#events = this.#decoder.push(bytes, FRAMES_AT_A_TIME);
     this.#at = 0;
-    this.#rest = bytes.subarray(this.#decoder.taken);
+    const { taken } = this.#decoder;
+    this.#rest = taken === bytes.length ? NOTHING : bytes.subarray(taken);
+  }
+
+  /** Passes over a refused payload that is here already; false if it is not, or if the drain has to wait. */
+  skipPayload(drain: Drain): boolean {
+    const event = this.#events[this.#at];
+    if (event?.type !== "payload" || event.bytes.length !== this.size) return false;
+    if (drain.waitMs > 0) return false;
+    drain.took(this.size);
+    this.size = 0;
+    this.#at += 2; // the payload and its end
+    return this.payloadDone = true;
   }
 
   /** Reads the rest of a refused payload away (S-TRF-8): true at its end, false if a limit came first. */
   async discardPayload(drain: Drain): Promise<boolean> {
     let left = drain.begin();
+    this.size = 0; // no large buffer for the next header: its payload may be refused as well
     const deadline = performance.now() + MAX_DRAIN_MS;
     const timer = setTimeout(() => this.#reader.cancel(new FxferError("stalled")), MAX_DRAIN_MS);
     try {
       for (;;) {
         await drain.ready(() => this.#reader.interrupted || performance.now() > deadline);
-        const bytes = await this.next(GATHER_BUFFER_BYTES);
+        const bytes = await this.next(NOWHERE);
         if (bytes === undefined) return true;
         left -= bytes.length;
         drain.took(bytes.length);

@@ -6,6 +6,7 @@
  */
 import { CODES, type FxferError } from "../errors.ts";
 import { encodeV1Results, type ReplyBody, type V1Result } from "../protocol/mod.ts";
+import type { Buffer, BufferPools } from "./buffers.ts";
 
 /** From so many bytes on, replies are sent at once: a client that never reads must not fill the memory. */
 const MAX_WAITING_BYTES = 65536;
@@ -13,15 +14,23 @@ const MAX_WAITING_BYTES = 65536;
 /** Writes the replies of one connection. */
 export class Output {
   readonly #conn: Deno.Conn;
-  #waiting: Uint8Array[] = [];
+  readonly #pools: BufferPools;
+  /** The reply that waits, as long as there is only one. */
+  #only: Uint8Array | undefined;
+  /**
+   * The replies that wait, when there are several. In one lent buffer they cost the garbage collector nothing,
+   * however many connections there are whose replies wait.
+   */
+  #buffer: Buffer | undefined;
   #waitingBytes = 0;
   #rejectWrite: ((reason: unknown) => void) | undefined;
   #interruption: unknown;
   /** When the write under way began, by `performance.now()`; 0 while there is none. */
   writingSince = 0;
 
-  constructor(conn: Deno.Conn) {
+  constructor(conn: Deno.Conn, pools: BufferPools) {
     this.#conn = conn;
+    this.#pools = pools;
   }
 
   /** Whether so many bytes wait that they should be flushed now. */
@@ -31,18 +40,32 @@ export class Output {
 
   /** Appends a whole frame; it is sent by the next {@linkcode Output.flush}. */
   add(frame: Uint8Array): void {
-    this.#waiting.push(frame);
+    if (this.#waitingBytes === 0) this.#only = frame;
+    else {
+      const size = this.#waitingBytes + frame.length;
+      if (this.#buffer === undefined || this.#buffer.length < size) this.#enlarge(size);
+      this.#buffer!.set(frame, this.#waitingBytes);
+    }
     this.#waitingBytes += frame.length;
+  }
+
+  /** Takes a buffer with room for `size` bytes, and puts into it what waits. */
+  #enlarge(size: number): void {
+    const former = this.#buffer;
+    this.#buffer = this.#pools.lend(size);
+    this.#buffer.set(former?.subarray(0, this.#waitingBytes) ?? this.#only!);
+    this.#only = undefined;
+    if (former !== undefined) this.#pools.giveBack(former);
   }
 
   /** Sends the replies that wait; undefined if none does. Rejects if the peer is gone, or when interrupted. */
   flush(): Promise<void> | undefined {
     if (this.#waitingBytes === 0) return undefined;
-    const parts = this.#waiting;
-    const bytes = parts.length === 1 ? parts[0]! : concat(parts, this.#waitingBytes);
-    this.#waiting = [];
+    const buffer = this.#buffer;
+    const bytes = this.#only ?? buffer!.subarray(0, this.#waitingBytes);
+    this.#only = this.#buffer = undefined;
     this.#waitingBytes = 0;
-    return this.#write(bytes);
+    return this.#write(bytes, buffer);
   }
 
   /**
@@ -51,10 +74,11 @@ export class Output {
    */
   async send(piece: Uint8Array): Promise<void> {
     await this.flush();
-    await this.#write(piece, true);
+    await this.#write(piece, undefined, true);
   }
 
-  async #write(bytes: Uint8Array, isPiece = false): Promise<void> {
+  /** @param buffer Where the bytes are lent; given back unless the kernel may still read it. */
+  async #write(bytes: Uint8Array, buffer?: Buffer, isPiece = false): Promise<void> {
     this.writingSince = performance.now();
     try {
       for (let at = 0; at < bytes.length;) {
@@ -65,10 +89,19 @@ export class Output {
           this.#conn.write(at === 0 ? bytes : bytes.subarray(at)).then(resolve, reject);
         });
       }
+      if (buffer !== undefined) this.#pools.giveBack(buffer);
+    } catch (error) {
+      if (buffer !== undefined) this.#pools.of(buffer)?.forget(); // the write may still be under way
+      throw error;
     } finally {
       this.writingSince = 0;
       this.#rejectWrite = undefined;
     }
+  }
+
+  /** Gives the buffer of replies back that are never sent; nothing else is called after it. */
+  release(): void {
+    if (this.#buffer !== undefined) this.#pools.giveBack(this.#buffer);
   }
 
   /** Ends the wait for a write under way; the part of a frame that it has sent cannot be taken back. */
@@ -87,16 +120,6 @@ export class Output {
   get broken(): boolean {
     return this.#interruption !== undefined;
   }
-}
-
-function concat(parts: readonly Uint8Array[], length: number): Uint8Array {
-  const whole = new Uint8Array(length);
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }
 
 /** When a v1 client is told about its files (S-VER-3): `each` loses files of clients that never read.

@@ -17,7 +17,7 @@ import type { Output } from "./output.ts";
 const GRACE_READ_MS = 10;
 
 /** Where bytes go that are thrown away: all readers write over each other's. */
-const NOWHERE = new Uint8Array(65536);
+export const NOWHERE: Uint8Array = new Uint8Array(65536);
 
 /** A client's connection, plain or with TLS. */
 export type Socket = Deno.TcpConn | Deno.TlsConn;

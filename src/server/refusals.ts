@@ -3,6 +3,7 @@ import { FxferError } from "../errors.ts";
 import type { Events } from "../events.ts";
 import type { Logger } from "../log.ts";
 import { encodeReply } from "../protocol/mod.ts";
+import type { BufferPools } from "./buffers.ts";
 import type { Drain } from "./drain.ts";
 import { Output } from "./output.ts";
 import { Reader, type Socket } from "./reader.ts";
@@ -26,12 +27,17 @@ export function tooMany(limit: string): FxferError {
 export class Refusals {
   readonly #telling: { readonly log: Logger; readonly events: Events };
   readonly #drain: Drain;
+  readonly #pools: BufferPools;
   readonly #open = new Set<Promise<void>>();
 
   /** @param drain Counts what is read away. */
-  constructor(telling: { readonly log: Logger; readonly events: Events }, drain: Drain) {
+  constructor(
+    telling: { readonly log: Logger; readonly events: Events },
+    { drain, pools }: { readonly drain: Drain; readonly pools: BufferPools },
+  ) {
     this.#telling = telling;
     this.#drain = drain;
+    this.#pools = pools;
   }
 
   /** Refuses a connection: the caller has nothing more to do with it. */
@@ -48,7 +54,7 @@ export class Refusals {
   /** Tells a connection why it is not served, so that its client can read it (S-TRF-8). Never rejects. */
   async #tell(conn: Socket, error: unknown, address: string): Promise<void> {
     const body = refusalOf(error, { type: "connection.refused", address }, this.#telling);
-    const output = new Output(conn);
+    const output = new Output(conn, this.#pools);
     try {
       if (this.#open.size >= MAX_REFUSING) return;
       output.add(encodeReply(NOTICE, body));

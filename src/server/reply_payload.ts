@@ -3,13 +3,15 @@ import { FxferError } from "../errors.ts";
 import type { ReplyPayload } from "../handler/mod.ts";
 import type { BufferPools } from "./buffers.ts";
 import type { Output } from "./output.ts";
+import type { Turns } from "./turns.ts";
 
 /** A payload up to this size, in bytes, is read at once and leaves with the replies before and after it. */
 const SMALL_BYTES = 16 * 1024;
 
 /**
- * Sends a payload, after the reply that waits, piece by piece: the next piece is read when the one before is gone, so TCP
- * slows the server down to what its client reads, and others are served between two pieces (S-GET-3).
+ * Sends a payload, after the reply that waits, piece by piece. The next piece is read while one is sent, and
+ * no further: so TCP slows the server down to what its client reads, and others are served between two
+ * pieces (S-GET-3).
  *
  * @param interruption What the connection was told to end with.
  * @throws When the bytes cannot be read to their end (S-GET-2), the peer is gone, or the connection is
@@ -18,24 +20,13 @@ const SMALL_BYTES = 16 * 1024;
 export async function sendPayload(
   output: Output,
   payload: ReplyPayload,
-  pools: BufferPools,
+  shared: { readonly pools: BufferPools; readonly turns: Turns },
   interruption: () => unknown,
 ): Promise<void> {
-  const { size } = payload;
   let isSent = false;
-  let lent: Uint8Array<ArrayBuffer> | undefined;
-  const pool = size <= SMALL_BYTES || pools.stream.scarce ? pools.gather : pools.stream;
   try {
-    const buffer = size <= SMALL_BYTES ? new Uint8Array(size) : lent = pool.lend();
-    for (let left = size; left > 0;) {
-      const piece = buffer.length > left ? buffer.subarray(0, left) : buffer;
-      const count = await fill(payload, piece);
-      if (interruption() !== undefined) throw interruption();
-      if (lent === undefined) output.add(piece.subarray(0, count));
-      else await output.send(piece.subarray(0, count));
-      if (count < piece.length) throw cutShort();
-      left -= count;
-    }
+    if (payload.size <= SMALL_BYTES) await addSmall(output, payload);
+    else await sendPieces(output, payload, shared, interruption);
     isSent = true;
   } catch (error) {
     // Small replies that wait may leave before the cut; a write that was interrupted has made it already.
@@ -43,10 +34,51 @@ export async function sendPayload(
     output.breakOff(error);
     throw error;
   } finally {
-    // The system may still be sending from the buffer of a write that was interrupted.
-    if (lent !== undefined && isSent) pool.giveBack(lent);
-    else if (lent !== undefined) pool.forget();
     payload.end(isSent);
+  }
+}
+
+async function addSmall(output: Output, payload: ReplyPayload): Promise<void> {
+  const bytes = new Uint8Array(payload.size);
+  const count = await fill(payload, bytes);
+  output.add(bytes.subarray(0, count));
+  if (count < bytes.length) throw cutShort();
+}
+
+async function sendPieces(
+  output: Output,
+  payload: ReplyPayload,
+  { pools, turns }: { readonly pools: BufferPools; readonly turns: Turns },
+  interruption: () => unknown,
+): Promise<void> {
+  const pool = pools.stream.scarce ? pools.gather : pools.stream;
+  const buffers = [pool.lend(), pool.lend()];
+  let left = payload.size;
+  const read = () => {
+    const buffer = buffers.reverse()[0]!;
+    const piece = buffer.length > left ? buffer.subarray(0, left) : buffer;
+    left -= piece.length;
+    const reading = fill(payload, piece).then((count) => ({ piece, count }));
+    reading.catch(() => {}); // it is awaited after the piece before is sent
+    return reading;
+  };
+  let reading = read();
+  let isSent = false;
+  try {
+    for (let more = true; more;) {
+      const { piece, count } = await reading;
+      if (interruption() !== undefined) throw interruption();
+      more = count === piece.length && left > 0;
+      if (more) reading = read();
+      await output.send(piece.subarray(0, count));
+      if (count < piece.length) throw cutShort();
+      await turns.next(); // with a file that is in memory and a fast peer, nobody else would be seen
+    }
+    isSent = true;
+  } finally {
+    await reading.catch(() => {}); // until then it may write into its buffer
+    // The system may still be sending from the buffer of a write that was interrupted.
+    for (const buffer of buffers) isSent ? pool.giveBack(buffer) : pool.forget();
   }
 }
 

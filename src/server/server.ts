@@ -125,7 +125,7 @@ export class Server implements AsyncDisposable {
       drain: new Drain(),
       closed: (connection) => this.#closed(connection),
     };
-    this.#refusals = new Refusals({ log, events: this.#events }, this.#shared.drain);
+    this.#refusals = new Refusals({ log, events: this.#events }, this.#shared);
     this.#clock = setInterval(() => this.#tick(), tickMs(settings.clocks));
     this.#doors.accept(
       (conn) => this.#admit(conn),

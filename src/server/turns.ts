@@ -9,10 +9,10 @@
 import { setImmediate } from "node:timers"; // no global in Deno 2.6.8
 
 /** After so many frames a connection looks: so 32 are served at most without a turn of others. */
-export const LOOK_FRAMES = 16;
+const LOOK_FRAMES = 16;
 
 /** After so long it looks as well, in milliseconds: so 5 ms pass at most, but for a longer frame. */
-export const LOOK_MS = 2.5;
+const LOOK_MS = 2.5;
 
 /** So many connections of the line go on at a time: together their turns take a few milliseconds. */
 const AT_A_TIME = 16;
@@ -61,5 +61,32 @@ export class Turns {
       if (this.#line.length > 1) await new Promise((resolve) => setTimeout(resolve, 0));
       for (const go of this.#line.splice(0, AT_A_TIME)) go();
     }
+  }
+}
+
+/** The turns of one connection. */
+export class Turn {
+  readonly #turns: Turns;
+  #frames = 0;
+  #since = performance.now();
+  /** The pass of the event loop in which this connection began to count; -1 if it has not. */
+  #pass = -1;
+
+  constructor(turns: Turns) {
+    this.#turns = turns;
+  }
+
+  /** To be called before each frame. Unless others could be served since the last look, gives what to wait for. */
+  look(): Promise<void> | undefined {
+    const now = performance.now();
+    if (++this.#frames < LOOK_FRAMES && now - this.#since <= LOOK_MS) return undefined;
+    this.#frames = 0;
+    this.#since = now;
+    if (this.#pass !== this.#turns.passes) {
+      this.#pass = this.#turns.mark();
+      return undefined;
+    }
+    this.#pass = -1;
+    return this.#turns.next().then(() => void (this.#since = performance.now()));
   }
 }

@@ -21,8 +21,11 @@ import { contentOf, type RawLine, readLines } from "./manifest_lines.ts";
 import { isFinalPath, timestamp } from "./naming.ts";
 import { AGAIN_MS } from "./removal.ts";
 
-/** Being written; its lock tells whether somebody is writing it. */
+/** Being written. */
 const NEW = `${MANIFEST}.new`;
+
+/** Locked by whoever is writing. */
+const LOCK = ".claims/compaction";
 
 /** The note of step 2. */
 const NOTE = ".compacting";
@@ -95,7 +98,9 @@ async function compact(
   finishCompaction(folder, isThere);
   using former = Deno.openSync(at(MANIFEST), { read: true });
   const info = former.statSync();
-  using target = takeNew(at(NEW));
+  using _lock = takeLock(at(LOCK));
+  removeIfThere(at(NEW)); // of one that was killed
+  using target = Deno.openSync(at(NEW), { write: true, createNew: true, mode: 0o640 });
   const last = new HashTable();
   let linesBefore = 0;
   let end = 0;
@@ -143,7 +148,7 @@ async function compact(
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
   await added.sync();
-  removeNote(at(NOTE));
+  removeIfThere(at(NOTE));
   const { size: bytes } = added.statSync();
   return { files, linesBefore, lines: out.lines, bytesBefore: info.size, bytes, kept };
 }
@@ -176,11 +181,11 @@ export function finishCompaction(folder: string, isThere: (path: string) => bool
       out.end();
     }
   }
-  removeNote(at(NOTE));
+  removeIfThere(at(NOTE));
 }
 
-/** Somebody who has started meanwhile may have done it. */
-function removeNote(path: string): void {
+/** Somebody else may have removed it meanwhile. */
+function removeIfThere(path: string): void {
   try {
     Deno.removeSync(path);
   } catch (error) {
@@ -216,15 +221,13 @@ function copyLines(
   return from;
 }
 
-/** Opens the new file, empty, for one process at a time. */
-function takeNew(path: string): Deno.FsFile {
+/** Lets one process at a time compact a manifest. */
+function takeLock(path: string): Deno.FsFile {
+  Deno.mkdirSync(path.slice(0, path.lastIndexOf("/")), { recursive: true, mode: 0o750 });
   const file = Deno.openSync(path, { write: true, create: true, mode: 0o640 });
-  if (tryLock(file) === false) {
-    file.close();
-    throw new Error("another process is at it");
-  }
-  file.truncateSync(0);
-  return file;
+  if (tryLock(file) !== false) return file;
+  file.close();
+  throw new Error("another process is at it");
 }
 
 /** A second name costs nothing; a file system that has none gets a copy. */

@@ -150,8 +150,8 @@ export function positionsOf(
 ): number[] {
   const key = hashNumber(uploadId);
   const rows = isFormer
-    ? index.rows(ID_FORMER, key, name, key, name)
-    : index.rows(ID_HERE, key, readTo, name);
+    ? index.heldRows(ID_FORMER, key, name, key, name)
+    : index.heldRows(ID_HERE, key, readTo, name);
   return rows.map(({ pos }) => pos);
 }
 

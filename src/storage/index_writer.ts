@@ -71,6 +71,7 @@ export class IndexWriter {
   /** Goes on from where the index is, if it is one of this manifest, and further than what was read. */
   adopt(here: Followed): void {
     try {
+      this.index.letGo();
       const { state } = this.index;
       if (state.readTo <= here.readTo || !fits(state, here)) return;
       forget(here);
@@ -149,6 +150,7 @@ export class IndexWriter {
       }
       lines.end(at, tailOf(here.file, at));
       index.commit();
+      index.letGo();
       here.indexed = Math.max(here.indexed, at);
       here.readTo = Math.max(here.readTo, at);
       here.tables = here.tables.filter((table) => !former.includes(table));

@@ -23,9 +23,6 @@ import type { Stored, UploadIndex } from "./upload_index.ts";
 /** So many lines wait for the index at most, unless nothing was stored for {@linkcode QUIET_MS}. */
 const MAX_WAITING = 50_000;
 
-/** If no more wait at the end, they come into the index; else the next start reads them. */
-const MAX_AT_END = 2000;
-
 /** After so many milliseconds without a new line those that wait come into the index. */
 const QUIET_MS = 200;
 
@@ -48,6 +45,8 @@ export class KnownFiles implements UploadIndex {
   #waitingBefore = 0;
   #listedAt = -Infinity;
   #closed = false;
+  /** Where the next look for files that are gone begins. */
+  #lookedTo = 0;
   /** Called with the bytes of all listed files, when the index has every line of the manifest. */
   counted: (bytes: number) => void = () => {};
 
@@ -101,16 +100,14 @@ export class KnownFiles implements UploadIndex {
       if (position !== undefined) yield position;
     }
     if (followed.indexed === 0) return;
-    let positions: number[];
     try {
       const isFormer = followed !== this.#here;
-      positions = positionsOf(this.#writer.index, uploadId, followed, isFormer);
+      yield* positionsOf(this.#writer.index, uploadId, followed, isFormer);
     } catch (cause) {
       this.#writer.damaged(cause, this.#here);
       const text = "Cannot look upload id up: the index is built anew";
       throw new FxferError("busy", text, { cause, fields: { retry_after_ms: 1000 } });
     }
-    yield* positions;
   }
 
   add({ spec: { uploadId } }: Stored, [start, end]: Position): void {
@@ -119,7 +116,7 @@ export class KnownFiles implements UploadIndex {
     this.#passed(start, end);
   }
 
-  /** Remembers that a file was removed, whose line this process has written at that position. */
+  /** Remembers a removal whose line this process has written at that position. */
   remove(path: string, [start, end]: Position): void {
     this.#here.removed.set(path, start);
     this.#passed(start, end);
@@ -128,36 +125,38 @@ export class KnownFiles implements UploadIndex {
   #passed(start: number, end: number): void {
     // Otherwise lines of others come before, and will be read together with this one.
     if (this.#here.readTo === start) this.#here.readTo = end;
-    this.#waiting++;
-    this.#timer ??= setTimeout(() => this.#tick(), QUIET_MS);
+    this.#wait(1);
+  }
+
+  /** So many more lines wait for the index. */
+  #wait(lines: number): void {
+    this.#waiting += lines;
+    if (!this.#closed) this.#timer ??= setTimeout(() => this.#tick(), QUIET_MS);
   }
 
   /** Brings lines into the index when it is quiet, when somebody lists files, or when many wait. */
   #tick(): void {
     this.#timer = undefined;
+    this.#writer.index.letGo();
     const quiet = this.#waiting === this.#waitingBefore;
     this.#waitingBefore = this.#waiting;
     const listed = performance.now() - this.#listedAt < LISTED_MS;
     if (quiet || listed || this.#waiting > MAX_WAITING) {
       this.write().catch((cause) => this.#log.warn("storage.index_behind", { cause }));
-    } else if (!this.#closed) {
-      this.#timer = setTimeout(() => this.#tick(), QUIET_MS);
-    }
+    } else this.#wait(0);
   }
 
   /** The path of the manifest leads to another file. @param same Whether the folder is still the same one. */
   switch(same: boolean): void {
     this.#former?.file.close();
-    this.#former = same ? this.#here : undefined;
-    if (!same) this.#here.file.close();
+    this.#former = same ? this.#here : void this.#here.file.close();
     this.#here = follow(this.#manifest);
     if (!this.#writer.isWriting) this.#writer.adopt(this.#here);
   }
 
-  /** Ends what is under way; no line comes into the index after it. */
+  /** Ends what is under way. A few lines still come into the index; the next start reads more. */
   async settle(): Promise<void> {
-    clearTimeout(this.#timer);
-    if (this.#waiting > 0 && this.#waiting <= MAX_AT_END) await this.write().catch(() => {});
+    if (this.#waiting > 0 && this.#waiting <= 2000) await this.write().catch(() => {});
     this.#closed = true;
     await this.#writer.settled();
     await this.#reading?.catch(() => {});
@@ -231,10 +230,7 @@ export class KnownFiles implements UploadIndex {
         here.tables[0]!.set(content.uploadId, line.start);
       }
       here.readTo = line.end;
-      this.#waiting++;
-    }
-    if (this.#waiting > 0 && !this.#closed) {
-      this.#timer ??= setTimeout(() => this.#tick(), QUIET_MS);
+      this.#wait(1);
     }
     return here.readTo > from;
   }
@@ -243,7 +239,12 @@ export class KnownFiles implements UploadIndex {
   async listed(): Promise<{ index: IndexFile; file: Deno.FsFile }> {
     this.#listedAt = performance.now();
     await this.refresh();
-    while (!this.#writer.isUpToDate(this.#here) && !this.#closed) await this.write();
+    for (let tries = 0; !this.#writer.isUpToDate(this.#here) && !this.#closed; tries++) {
+      // The manifest may be another one by now.
+      if (tries > 0) await this.refresh();
+      if (tries > 9) throw new FxferError("busy", "Cannot read index: it is built anew");
+      await this.write();
+    }
     return { index: this.#writer.index, file: this.#here.file };
   }
 
@@ -261,21 +262,23 @@ export class KnownFiles implements UploadIndex {
     }
   }
 
-  /** Bytes of the listed files whose lines are in the index, and the position of the first line that is not. */
+  /** Bytes of the files whose lines are in the index, and the position of the first line that is not. */
   get indexed(): { bytes: number; to: number } {
-    const to = this.#here.indexed;
+    const { indexed: to } = this.#here;
     return { bytes: to > 0 ? this.#writer.index.state.bytes : 0, to };
   }
 
   /**
-   * Looks whether some listed files are there: those which somebody has removed by hand take no room.
+   * Looks whether the next listed files are there: those which somebody has removed by hand take no room.
    *
-   * @param from Where the last call ended, 0 to begin. Returns where the next one begins, if there is one.
+   * @returns False at the end of all files; the next call begins anew.
    */
-  async lookForGone(from: number, most: number): Promise<number | undefined> {
-    const { file } = await this.listed();
+  async lookForGone(most: number): Promise<boolean> {
+    if (this.#closed || !this.#writer.isUpToDate(this.#here)) return false;
     const isGone = (path: string) => !this.#exists(path);
-    return await this.#writer.lookForGone(file, isGone, from, most);
+    const next = await this.#writer.lookForGone(this.#here.file, isGone, this.#lookedTo, most);
+    this.#lookedTo = next ?? 0;
+    return next !== undefined;
   }
 
   /** Brings the lines that are known into the index. */

@@ -148,7 +148,7 @@
  * - A process that is killed within a millisecond after the manifest was moved away may have left its last
  *   lines in the moved file only.
  * - A budget goes on counting the files of a folder that was replaced while the server ran. Files that were
- *   removed by hand make room at the next start, or at the sweep if there are more than 10,000 files.
+ *   removed by hand make room at the next start, or, beyond the first 10,000, with the sweeps, 5,000 files each.
  * - The index is shared by the processes of one machine. SQLite cannot share it over a network: servers of
  *   several machines on one folder should have permission to write it alone.
  * - A file system without locks (some network ones) has no claims worth the name: there, two tries at one
@@ -183,6 +183,7 @@ export type { BudgetLedger } from "./budget.ts";
 export { checkDigest } from "./digest.ts";
 export { type Compaction, compactManifest } from "./compaction.ts";
 export { DiskStorage } from "./disk.ts";
+export { checkIndex, type IndexFinding } from "./index_check.ts";
 export type { KeepPolicy, OutdatedFile } from "./keeping.ts";
 export type { DiskStorageOptions } from "./open.ts";
 export type { Flush } from "./flush.ts";

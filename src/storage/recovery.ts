@@ -96,14 +96,14 @@ export async function sweepOrphans(
   return removed;
 }
 
-/** So many listed files are looked for at once: each takes some 10 µs. */
-const LOOKED_FOR = 500;
+/** So many listed files are looked for at once, in half a millisecond, and so many in one sweep. */
+const LOOKED_FOR = { atOnce: 50, inAll: 5000 };
 
 /** Files that somebody has removed by hand are listed no more, and take no room of the budget. */
 async function lookForGone({ known }: ReadingParts): Promise<void> {
-  for (let from: number | undefined = 0; from !== undefined;) {
-    from = await known.lookForGone(from, LOOKED_FOR);
-    await new Promise((resolve) => setTimeout(resolve, 5));
+  for (let looked = 0; looked < LOOKED_FOR.inAll; looked += LOOKED_FOR.atOnce) {
+    if (!await known.lookForGone(LOOKED_FOR.atOnce)) return;
+    await new Promise((resolve) => setTimeout(resolve, 1));
   }
 }
 

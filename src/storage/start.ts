@@ -34,7 +34,7 @@ export async function readKnownFiles(
   });
   if (malformed > 0) log.warn("storage.manifest_malformed", { lines: malformed, at: first });
   if (!countBytes) return 0;
-  if (known.indexed.to > 0) await known.lookForGone(0, LOOKED_FOR);
+  if (known.indexed.to > 0) await known.lookForGone(LOOKED_FOR);
   const { bytes, to } = known.indexed;
   // Another process may be writing the index: then the last lines are not in it.
   const unindexed = readLines(manifest.file, to).map((line) => entryOf(line)?.size ?? 0);

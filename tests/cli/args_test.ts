@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { type CommandSpec, parseCommandArgs, type ParsedArgs } from "../../src/cli/args.ts";
-import { readSendArgs, SEND, withServerOperand } from "../../src/cli/send/args.ts";
+import { readSendArgs, SEND } from "../../src/cli/send/args.ts";
+import { withServerOperand } from "../../src/cli/server_args.ts";
 import { SERVE, serveLoadOptions } from "../../src/cli/serve.ts";
 import { loadConfig, SETTINGS } from "../../src/config/mod.ts";
 import { FxferError } from "../../src/errors.ts";
@@ -172,6 +173,8 @@ Deno.test("readSendArgs() fills in the defaults", pure, () => {
     followLinks: false,
     skipSpecial: false,
     dryRun: false,
+    ifNew: false,
+    noRename: false,
     state: ".fxfer",
     stateAsked: false,
     trace: false,
@@ -216,6 +219,8 @@ Deno.test("readSendArgs() fills in the defaults", pure, () => {
       followLinks: false,
       skipSpecial: false,
       dryRun: false,
+      ifNew: false,
+      noRename: false,
       state: ".fxfer",
       stateAsked: false,
       trace: false,
@@ -236,8 +241,8 @@ Deno.test("readSendArgs() reports every fault at once", pure, () => {
   assert.deepEqual(faultsOf(() => readSendArgs(bad)), [
     '--host: wanted an IP address or a host name, found "a b"',
     '--port: wanted a port, 1 to 65535, found "65536"',
-    '--mode: wanted auto, stateful or stateless, found "both"',
     '--retries: wanted whole number 0 to 9999, found "1.5"',
+    '--mode: wanted auto, stateful, stateless or v1, found "both"',
     "--name names one file, and there are several",
     '--type: wanted a media type such as image/png, found "png"',
     "- is standard input and can be sent once",
@@ -253,7 +258,10 @@ Deno.test("the server stands in --host or before the files, as people write it",
     const asked = readSendArgs(parse(args, SEND));
     const { host, port, files } = await withServerOperand(
       asked,
-      (path) => Promise.resolve(path === "10:30"),
+      {
+        ...{ command: "send", operand: "FILE", least: 1 },
+        isOther: (path) => Promise.resolve(path === "10:30"),
+      },
     );
     return [host, port, files.join()];
   };

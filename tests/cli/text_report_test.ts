@@ -16,6 +16,7 @@ const file = (path: string, size?: number): FileToSend => ({
 });
 
 const result = (size: number, more: Partial<SendResult> = {}): SendResult => ({
+  existing: false,
   file: { path: "p", size, sha256: "0", mime_type: "text/plain" },
   ...{ confirmed: true, replayed: false, sha256: "0", attempts: 1, resumedFrom: [], ...more },
 });

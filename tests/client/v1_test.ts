@@ -40,6 +40,7 @@ Deno.test("allowV1: each file goes over its own connection, unconfirmed (S-VER-5
   assert.deepEqual(result, {
     file: undefined,
     confirmed: false,
+    existing: false,
     replayed: false,
     sha256: sha256(bytes),
     attempts: 1,
@@ -75,4 +76,24 @@ Deno.test("allowV1: an abort in mid-file rejects it and frees the connection", a
   });
   await using it = await watched(peer.port, { allowV1: true, signal: abort.signal });
   await assert.rejects(it.client.send(pattern(30 << 20)), code("interrupted"));
+});
+
+Deno.test("mode v1: nothing is asked first, and one connection a file is all that the server sees (S-VER-5)", async () => {
+  const take = (text: string) => async (peer: PeerConnection) => {
+    const got = new TextDecoder().decode(await peer.rest());
+    assert.equal(got, `{"mime_type":"application/octet-stream","size":${text.length}}\n${text}`);
+    await peer.send(utf8("OK received_1.bin\n"));
+  };
+  await using peer = new ScriptedPeer(take("one"), take("three"));
+  await using it = await watched(peer.port, { mode: "v1" });
+  assert.equal(it.client.mode, "v1");
+  for (const text of ["one", "three"]) {
+    assert.equal((await it.client.send(utf8(text))).confirmed, false);
+  }
+  await assert.rejects(Array.fromAsync(it.client.list()), code("unsupported_feature"));
+  await assert.rejects(it.client.stored({ name: "one" }), code("unsupported_feature"));
+  await it.client.disconnect();
+  assert.equal(peer.connections, 2);
+  const tls = watched(peer.port, { mode: "v1", tls: {} });
+  await assert.rejects(tls, RangeError, "S-TLS-3: there is no way down");
 });

@@ -46,14 +46,14 @@ testWith(["bash"], "bash completes commands, flags, values, settings and files",
   assert.deepEqual(await complete("se"), ["serve", "send", "session"]);
   assert.deepEqual(await complete("send", "--al"), ["--allow-v1"]);
   assert.deepEqual(await complete("serve", "--persistence", "s"), ["sqlite"]);
-  assert.deepEqual(await complete("send", "--mode", ""), ["auto", "stateful", "stateless"]);
+  assert.deepEqual(await complete("send", "--mode", ""), ["auto", "stateful", "stateless", "v1"]);
   assert.deepEqual(await complete("chaos", "--direction", ""), ["up", "down", "both"]);
   assert.deepEqual(await complete("serve", "--set", "server.po"), ["server.port="]);
   assert.deepEqual(await complete("config", ""), ["check", "print"]);
   assert.deepEqual(await complete("help", "ver"), ["verify"]);
   assert.deepEqual(await complete("help", "exit"), ["exit-codes"]);
   assert.deepEqual((await complete("send", "holi"))[0]!.split(" ")[0], "holiday");
-  assert.deepEqual(await complete("verify", "--"), ["--json", "--quiet", "--help"]);
+  assert.deepEqual(await complete("verify", "--"), ["--json", "--state", "--quiet", "--help"]);
   // Names with spaces are one word each, whatever quotes were typed.
   for (const typed of ["holi", "holiday\\ ph", '"holiday ph', "'holiday ph"]) {
     assert.deepEqual(await complete("send", typed), ["holiday photo.png"], typed);
@@ -62,7 +62,7 @@ testWith(["bash"], "bash completes commands, flags, values, settings and files",
   assert.deepEqual(await complete("send", "a"), ["a*b.txt"]);
   // The shell takes --mode=auto for three words.
   assert.deepEqual(await complete("send", "--mode", "=", "au"), ["auto"]);
-  assert.deepEqual(await complete("send", "--mode", "="), ["auto", "stateful", "stateless"]);
+  assert.deepEqual(await complete("send", "--mode", "="), ["auto", "stateful", "stateless", "v1"]);
   // What takes neither words nor files gets nothing.
   for (
     const words of [
@@ -96,7 +96,7 @@ testWith(["fish"], "fish completes commands, flags, values, settings and files",
     "se": ["send", "serve", "session"],
     "--v": ["--version"],
     "send --mod": ["--mode"],
-    "send --mode ": ["auto", "stateful", "stateless"],
+    "send --mode ": ["auto", "stateful", "stateless", "v1"],
     "serve --mode ": ["dual", "stateful", "stateless"],
     "serve --set server.po": ["server.port="],
     "config ": ["check", "print"],

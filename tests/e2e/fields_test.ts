@@ -136,12 +136,12 @@ test("S-FRM-4 an unknown name in crit is unsupported_feature, and the connection
   });
 });
 
-test("S-FRM-5 the extension comes from the media-type table, else bin", async (server) => {
+test("S-FRM-5 the extension comes from the media-type table, else from the name", async (server) => {
   const types: readonly (readonly [mime: string, extension: string])[] = [
     ["image/png", "png"],
     ["text/plain; charset=utf-8", "txt"],
     ["TEXT/HTML", "html"],
-    ["application/x-unheard-of", "bin"],
+    ["application/x-unheard-of", "exe"],
   ];
   const all = await replies(
     server,

@@ -78,6 +78,7 @@ test("--json writes an event a line: each start, what the server said of each fi
     sha256: sha256(bytes),
     durability: "process",
     replayed: false,
+    existing: false,
     attempts: 1,
     resumed_from: [],
   });

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { BufferPools, ReadBuffers, SMALL_BUFFER_BYTES } from "../../src/server/buffers.ts";
 import { Drain } from "../../src/server/drain.ts";
+import { Output } from "../../src/server/output.ts";
 import { type Placed, Places, type Readiness } from "../../src/server/places.ts";
 import { expectCode, InProcess, type InProcessOptions } from "../helpers/in_process.ts";
 import { proxyFrom } from "../helpers/proxy_header.ts";
@@ -67,6 +68,53 @@ Deno.test("S-FAIR-1 heads without payload are read into a small buffer, however 
   const all = Array.from({ length: 1000 }, () => new ReadBuffers(pools));
   const large = all.filter((each) => each.forHead(1, true).length > SMALL_BUFFER_BYTES);
   assert.ok(large.length <= 128, `${large.length} large buffers`);
+});
+
+Deno.test("S-FAIR-2 a thousand payloads that stand still do not keep a large buffer each", () => {
+  const pools = new BufferPools();
+  const all = Array.from({ length: 1000 }, () => new ReadBuffers(pools));
+  let [bytes, gathering] = [0, 0];
+  for (const [i, each] of all.entries()) {
+    if (each.canGather) gathering++;
+    bytes += each.forPayload(i % 2 === 0 ? 5 * MIB : 100_000).length;
+  }
+  assert.ok(bytes <= 40 * MIB, `${bytes / MIB} MiB`);
+  assert.ok(gathering < 300, `${gathering} may gather a whole file`);
+});
+
+Deno.test("S-FAIR-1 replies of several frames leave in one write, in their order", async () => {
+  const written: string[] = [];
+  const conn = {
+    write(bytes: Uint8Array) {
+      written.push(new TextDecoder().decode(bytes));
+      return Promise.resolve(bytes.length);
+    },
+  } as unknown as Deno.Conn;
+  const output = new Output(conn, new BufferPools());
+  const replies = Array.from({ length: 500 }, (_, i) => `reply ${i} ${"x".repeat(i)}\n`);
+  for (const count of [1, 2, 20, 500]) {
+    for (const text of replies.slice(0, count)) output.add(new TextEncoder().encode(text));
+    await output.flush();
+    assert.equal(written.pop(), replies.slice(0, count).join(""));
+    assert.equal(written.length, 0);
+    assert.equal(output.flush(), undefined);
+  }
+});
+
+Deno.test("S-FAIR-1 those that wait to be read away wait in line, and an interrupted one not for long", async () => {
+  const drain = new Drain();
+  drain.took(40 * MIB); // more than half a second
+  const order: number[] = [];
+  const start = performance.now();
+  const waits = Array.from({ length: 200 }, async (_, i) => {
+    await drain.ready(() => i === 199);
+    order.push(i);
+    if (i === 199) assert.ok(performance.now() - start < 400, "no longer than to the next look");
+    else drain.took(65_536);
+  });
+  await Promise.all(waits);
+  assert.equal(order[0], 199);
+  assert.deepEqual(order.slice(1), Array.from({ length: 199 }, (_, i) => i));
 });
 
 Deno.test("connections that end in resets do not use up the buffers", async () => {

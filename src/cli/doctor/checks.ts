@@ -5,8 +5,11 @@
  * @module
  */
 import { formatEndpoint } from "../../address.ts";
+import { stateFolder } from "../../app/mod.ts";
 import { type Config, parseRedisUrl, type RedisAddress } from "../../config/mod.ts";
 import { reasonOf } from "../../errors.ts";
+import { checkIndex } from "../../storage/mod.ts";
+import { count, formatBytes } from "../../text.ts";
 import { reachable, readable, writable } from "../local.ts";
 import { checkCertificate } from "./certificate.ts";
 import { type Finding, note, ok, problem } from "./finding.ts";
@@ -137,6 +140,17 @@ async function tryWriting(path: string): Promise<Finding> {
   }
 }
 
+/** Whether the index fits the manifest. It is never a problem: a server builds anew what does not fit. */
+async function checkStorageIndex(config: Config): Promise<Finding[]> {
+  const state = stateFolder(config);
+  if (!await readable(state)) return [];
+  const index = await checkIndex(state);
+  if (index === undefined) return [];
+  if ("reason" in index) return [note(`${index.reason}; the server builds it anew`)];
+  const behind = index.behind > 0 ? `, and ${formatBytes(index.behind)} of lines to be read` : "";
+  return [ok(`${count(index.files, "file")}${behind}`)];
+}
+
 /** Looks for symlinks, FIFOs and the like: fxfer never makes any, so somebody else put them there. */
 async function checkEntries(root: string): Promise<Finding[]> {
   const odd: string[] = [];
@@ -168,17 +182,20 @@ async function checkEntries(root: string): Promise<Finding[]> {
 const TIMEOUT_MS = 2000;
 
 /** Whether the store of this configuration can be used. */
-async function checkStore({ server, stateful, storage }: Config): Promise<Finding[]> {
+async function checkStore(config: Config): Promise<Finding[]> {
+  const { server, stateful } = config;
   if (server.mode === "stateless") return [ok("none: server.mode is stateless")];
   switch (stateful.persistence) {
     case "memory":
       return [note("in memory: they are forgotten when the server stops")];
-    case "sqlite":
-      if (await readable(storage.path)) return [ok(`in ${storage.path}/${stateful.sqlite_file}`)];
+    case "sqlite": {
+      const state = stateFolder(config);
+      if (await readable(state)) return [ok(`in ${state}/${stateful.sqlite_file}`)];
       return [problem(
-        `sqlite needs to read ${storage.path}`,
-        `add --allow-read=${storage.path}, or persistence memory or redis`,
+        `sqlite needs to read ${state}`,
+        `add --allow-read=${state}, or persistence memory or redis`,
       )];
+    }
     case "redis": {
       // The URL was checked together with the rest of the configuration.
       const { nodes, tls } = parseRedisUrl(stateful.redis_url)!;
@@ -220,6 +237,7 @@ async function checkNode({ host: hostname, port }: RedisAddress, tls: boolean): 
 export const CHECKS: Readonly<Record<string, (config: Config) => Promise<Finding[]>>> = {
   permissions: checkPermissions,
   storage: checkStorage,
+  index: checkStorageIndex,
   "open files": checkOpenFiles,
   port: checkPorts,
   certificate: checkCertificate,

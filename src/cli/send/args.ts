@@ -1,20 +1,12 @@
 /** `fxfer send`: its flags, checked. @module */
 import { parseEndpoint } from "../../address.ts";
-import { DEFAULT_RETRIES } from "../../client/mod.ts";
+import { fitName } from "../../client/mod.ts";
 import { readBytes } from "../../config/mod.ts";
-import { parseKey } from "../../keys/mod.ts";
 import { omitUndefined } from "../../omit_undefined.ts";
 import { MAX_COMPONENT_BYTES } from "../../protocol/mod.ts";
-import { isServerUrl } from "../../tls/mod.ts";
 import { type CommandSpec, type ParsedArgs, usageError } from "../args.ts";
-import {
-  type AskedServer,
-  readServer,
-  readServerFlags,
-  SERVER_OPTIONS,
-  withAddressFile,
-  withServer,
-} from "../server_flags.ts";
+import { KEY_OPTIONS, readServerArgs, RETRIES_OPTION, type ServerArgs } from "../server_args.ts";
+import { SERVER_OPTIONS } from "../server_flags.ts";
 
 /** The operand that means standard input. */
 export const STDIN = "-";
@@ -29,7 +21,7 @@ export const DEFAULT_STATE = ".fxfer";
 export const SEVERAL_NAMED = "--name names one file, and there are several";
 
 /** The words of --mode. */
-const MODES = ["auto", "stateful", "stateless"] as const;
+const MODES = ["auto", "stateful", "stateless", "v1"] as const;
 
 /** The flags of `fxfer send`. */
 export const SEND: CommandSpec = {
@@ -41,19 +33,15 @@ export const SEND: CommandSpec = {
     mode: {
       value: "MODE",
       words: MODES,
-      help: "auto (a session, without one where the server offers none), stateful or stateless " +
-        "(default auto)",
+      help:
+        "auto (a session, without one where the server offers none), stateful, stateless, or v1 " +
+        "(not even asked what it speaks) (default auto)",
     },
     name: { value: "NAME", help: "Name to give to the server instead of the file's own" },
     type: { value: "TYPE", help: "Media type, such as image/png, instead of that of the name" },
-    "key-file": { value: "FILE", help: "File with your key, mode 0600; - for standard input" },
-    key: { value: "KEY", help: "Your key itself, which others on this machine can see" },
-    mac: { help: "Ask for codes that show that no frame was changed; needs a key" },
+    ...KEY_OPTIONS,
     "allow-v1": { help: "Go on with a version 1 server, which confirms nothing (exit code 6)" },
-    retries: {
-      value: "N",
-      help: `Tries after the first one that failed (default ${DEFAULT_RETRIES})`,
-    },
+    retries: RETRIES_OPTION,
     trust: {
       value: "HOST:PORT",
       multiple: true,
@@ -78,6 +66,8 @@ export const SEND: CommandSpec = {
     "skip-special": { help: "Links, pipes, devices and the like that are left out are no failure" },
     "dry-run": { short: "n", help: "Show what would be sent, and send nothing" },
     "limit-rate": { value: "RATE", help: "Bytes a second at most, such as 500k or 2MiB" },
+    "if-new": { help: "Do not send what the server has under the same name with the same bytes" },
+    "no-rename": { help: "Fail where another file has the name, instead of adding a number to it" },
     trace: { help: "Show what happens to the session, with the rule behind it" },
     json: { help: "Write events to standard output, one JSON object a line" },
     quiet: { short: "q", help: "Show errors only" },
@@ -95,19 +85,13 @@ export const SEND: CommandSpec = {
 };
 
 /** The arguments of `fxfer send`, checked. */
-export interface SendArgs extends AskedServer {
+export interface SendArgs extends ServerArgs {
   readonly files: readonly string[];
   readonly mode: typeof MODES[number];
   readonly name?: string;
   /** `type/subtype`. */
   readonly type?: string;
-  /** The user's key; absent where it is in a file, or there is none. */
-  readonly key?: string;
-  readonly keyFile?: string;
-  readonly mac: boolean;
   readonly allowV1: boolean;
-  /** Tries after the first. */
-  readonly retries: number;
   /** Servers the session may be followed to, as `host:port`. */
   readonly trust: readonly string[];
   /** Whether folders are sent. */
@@ -120,6 +104,9 @@ export interface SendArgs extends AskedServer {
   readonly dryRun: boolean;
   /** Bytes a second; absent for no limit. */
   readonly limitRate?: number;
+  /** Whether files that the server has are not sent, and whether another name is refused. */
+  readonly ifNew: boolean;
+  readonly noRename: boolean;
   /** Folder of the journals. */
   readonly state: string;
   /** Whether the user named that folder. */
@@ -129,62 +116,19 @@ export interface SendArgs extends AskedServer {
   readonly quiet: boolean;
 }
 
-/**
- * Takes the server out of the operands, if the first of several names one, or reads it from a file.
- * `HOST:PORT` may also be the name of a file; an address such as `fxfers://HOST` is none.
- *
- * @throws {FxferError} `usage` if it contradicts the flags, or names no server.
- */
-export async function withServerOperand(
-  asked: SendArgs,
-  isFile: (path: string) => Promise<boolean>,
-): Promise<SendArgs> {
-  if (asked.addressFile === STDIN && asked.files.includes(STDIN)) {
-    throw usageError(["- is standard input: of FILE or of --address-file"], SEND.name);
-  }
-  const [first = "", ...files] = asked.files;
-  const isUrl = isServerUrl(first);
-  const server = readServer(first);
-  const namesServer = isUrl || server !== undefined && /^\[.+\]$|:\d+$/.test(first);
-  if (!namesServer || !isUrl && (files.length === 0 || await isFile(first))) {
-    return mustFit({ ...asked, ...await withAddressFile(asked, SEND.name) });
-  }
-  const refuse = (fault: string): never => {
-    throw usageError([fault], SEND.name);
-  };
-  if (server === undefined || "fault" in server) {
-    return refuse(server?.fault ?? "no server is named");
-  }
-  if (files.length === 0) return refuse("FILE is missing");
-  if (asked.hostAsked || asked.addressFile !== undefined) {
-    const flag = asked.hostAsked ? "--host" : "--address-file";
-    return refuse(`the address before FILE and ${flag} name a server each`);
-  }
-  const named = withServer(asked, server, (fault) => refuse(`the address before FILE: ${fault}`));
-  return mustFit({ ...asked, ...named, portInHost: false, files });
-}
-
 /** @throws {FxferError} `usage` if what was asked for does not go together. */
-function mustFit(asked: SendArgs): SendArgs {
-  if (!asked.allowV1 || !asked.tls) return asked;
-  throw usageError(["--allow-v1 does not go with TLS, which version 1 servers lack"], SEND.name);
-}
-
-function isKey(text: string): boolean {
-  try {
-    parseKey(text);
-    return true;
-  } catch {
-    return false;
-  }
+export function mustFit(asked: SendArgs): SendArgs {
+  const { allowV1, mode, tls, key } = asked;
+  if (!tls && key === undefined || !allowV1 && mode !== "v1") return asked;
+  const flag = allowV1 ? "--allow-v1" : "--mode v1";
+  const what = tls ? "TLS" : "a key";
+  throw usageError([`${flag} does not go with ${what}, which version 1 servers lack`], SEND.name);
 }
 
 /** Checks the flags of `fxfer send`. @throws {FxferError} `usage` with every fault at once. */
 export function readSendArgs(args: ParsedArgs): SendArgs {
-  const server = readServerFlags(args);
+  const server = readServerArgs(args);
   const mode = args.word("mode", MODES) ?? "auto";
-  const digits = (text: string) => /^\d{1,4}$/.test(text) ? Number(text) : undefined;
-  const retries = args.read("retries", "whole number 0 to 9999", digits) ?? DEFAULT_RETRIES;
   const rate = (text: string) => readBytes(text) || undefined;
   const limitRate = args.read("limit-rate", "bytes a second such as 500k", rate);
 
@@ -200,8 +144,9 @@ export function readSendArgs(args: ParsedArgs): SendArgs {
     args.fault(SEVERAL_NAMED);
   }
   if (name === "") args.reject("--name", "a name", name);
-  if (new TextEncoder().encode(name).length > MAX_COMPONENT_BYTES) {
-    args.reject("--name", `a name of at most ${MAX_COMPONENT_BYTES} bytes`, name!);
+  if (name !== undefined && fitName(name, true).length < name.length) {
+    const wanted = `a path without empty parts, of at most ${MAX_COMPONENT_BYTES} bytes a part`;
+    args.reject("--name", wanted, name);
   }
   const mediaType = (text: string) => MEDIA_TYPE.test(text) ? text : undefined;
   const type = args.read("type", "a media type such as image/png", mediaType);
@@ -209,27 +154,19 @@ export function readSendArgs(args: ParsedArgs): SendArgs {
     args.fault("- is standard input and can be sent once");
   }
   if (files.includes("")) args.fault("FILE is empty");
-  const key = args.text("key");
-  // The fault does not repeat the text, which may be most of a secret.
-  if (key !== undefined && !isKey(key)) args.fault("--key: wanted fxfer_<name>_<43 characters>");
-  const keyFile = args.text("key-file");
-  if (key !== undefined && keyFile !== undefined) {
-    args.fault("--key and --key-file name a key each");
+  if (mode === "v1" && args.has("if-new")) {
+    args.fault("--if-new: a version 1 server cannot be asked");
   }
-  if (key === undefined && keyFile === undefined && args.has("mac")) {
-    args.fault("--mac needs a key");
-  }
-  if (args.has("allow-v1") && (args.has("key") || keyFile !== undefined)) {
-    args.fault("--allow-v1: version 1 has no keys");
-  }
-  if (keyFile === STDIN && files.includes(STDIN)) args.fault("standard input can be read once");
+  const hasKey = server.key !== undefined || server.keyFile !== undefined;
+  if (hasKey && (args.has("allow-v1") || mode === "v1")) args.fault("Version 1 has no keys");
   args.mustBeRight();
 
   return omitUndefined({
     ...server,
-    ...{ key, keyFile, mac: args.has("mac") },
-    ...{ files, mode, name, type, retries, trust, limitRate, recursive },
+    ...{ files, mode, name, type, trust, limitRate, recursive },
     allowV1: args.has("allow-v1"),
+    ifNew: args.has("if-new"),
+    noRename: args.has("no-rename"),
     exclude: args.list("exclude"),
     excludeFrom: args.list("exclude-from"),
     followLinks: args.has("follow-links"),

@@ -1,17 +1,16 @@
 /** `fxfer send`: plans the files, sends them, and says how it ended. @module */
-import { type Endpoint, formatEndpoint, parseEndpoint } from "../../address.ts";
+import { parseEndpoint } from "../../address.ts";
 import type { ClientEvent } from "../../client/mod.ts";
 import { FxferError } from "../../errors.ts";
 import { omitUndefined } from "../../omit_undefined.ts";
 import { onStop, type Output } from "../../terminal/mod.ts";
 import { escapeControls, formatDuration } from "../../text.ts";
-import { unlessAborted, within } from "../../within.ts";
-import { type ParsedArgs, usageError } from "../args.ts";
+import { unlessAborted } from "../../within.ts";
+import type { ParsedArgs } from "../args.ts";
 import type { Command } from "../command.ts";
-import { readKeyFile } from "../key_file.ts";
-import { localError, reachable, readable } from "../local.ts";
-import { connectOptions } from "../server_flags.ts";
-import { readSendArgs, SEND, type SendArgs, withServerOperand } from "./args.ts";
+import { readable } from "../local.ts";
+import { clientOptions, mustListen, mustReach, withServerOperand } from "../server_args.ts";
+import { mustFit, readSendArgs, SEND, type SendArgs } from "./args.ts";
 import { clientStep } from "./client_steps.ts";
 import { Journal } from "./journal.ts";
 import { JsonReport } from "./json_report.ts";
@@ -26,7 +25,7 @@ export const SEND_COMMAND: Command = { spec: SEND, run: runSend };
 
 async function runSend(args: ParsedArgs, output: Output): Promise<number> {
   const startedAt = performance.now();
-  const asked = await withServerOperand(readSendArgs(args), isThere);
+  const asked = mustFit(await withServerOperand(readSendArgs(args), SERVER_OPERAND));
   const stop = new AbortController();
   using _signals = onStop(() => stop.abort(new FxferError("interrupted", "Interrupted")));
   const tally = new Tally();
@@ -64,8 +63,14 @@ async function runSend(args: ParsedArgs, output: Output): Promise<number> {
   return tally.exit;
 }
 
-const isThere = (path: string): Promise<boolean> =>
-  readable(path).then((may) => may && Deno.lstat(path).then(() => true, () => false));
+/** The server may stand before the files, unless there is a file of that name. */
+const SERVER_OPERAND = {
+  command: SEND.name,
+  operand: SEND.operands!.name,
+  least: 1,
+  isOther: (path: string): Promise<boolean> =>
+    readable(path).then((may) => may && Deno.lstat(path).then(() => true, () => false)),
+};
 
 /** `--dry-run`. */
 function showPlan({ targets }: Plan, report: SendReport, tally: Tally): void {
@@ -92,26 +97,25 @@ interface Run {
 async function sendPlanned(asked: SendArgs, plan: Plan, run: Run): Promise<Journal> {
   const { report, tally, output, signal } = run;
   const server = { hostname: asked.host, port: asked.port };
-  const options = await connectOptions(asked);
+  const options = await clientOptions(asked);
   if (plan.targets.some(({ error }) => error === undefined)) {
     await mustReach(server);
     for (const trusted of asked.trust) await mustReach(parseEndpoint(trusted)!);
-    if (asked.portInHost) await mustListen(server, signal);
+    if (asked.portInHost) await mustListen(server, signal, SEND.name);
   }
   const say = (sentence: string) => report.say(sentence);
   const journal = await unlessAborted(Journal.open(asked, plan.targets, say), signal);
   for (const path of journal.changed) {
     report.say(`${path} has changed since the run before: it starts over`);
   }
-  const key = asked.key ?? (asked.keyFile && await readKeyFile(asked.keyFile));
-  const { mode, allowV1, retries, trust: trustedServers, limitRate } = asked;
+  const { mode, allowV1, trust: trustedServers, limitRate } = asked;
   await sendTargets(plan.targets, {
     connect: {
       ...options,
-      ...{ mode, allowV1, retries, trustedServers, signal },
-      ...omitUndefined({ limitRate, key, wantMac: asked.mac || undefined }),
+      ...{ mode, allowV1, trustedServers, signal },
+      ...omitUndefined({ limitRate }),
     },
-    ...{ report, journal, tally },
+    ...{ report, journal, tally, ifNew: asked.ifNew, noRename: asked.noRename },
     ...omitUndefined({ onEvent: asked.trace ? tracer(output) : undefined }),
   });
   return journal;
@@ -145,33 +149,4 @@ function concludeJournal(tally: Tally, journal: Journal, report: SendReport): vo
     ? ""
     : `; a file under way goes on where the server has it for ${formatDuration(expiryS)}`;
   report.say(`${unfinished}: the same command goes on${time}`);
-}
-
-/** @throws {FxferError} `local_io` if the program may not connect there. */
-async function mustReach({ hostname, port }: Endpoint): Promise<void> {
-  if (await reachable(hostname, port)) return;
-  const server = `${hostname}:${port}`;
-  const reason = `it is not permitted (--allow-net=${server})`;
-  throw localError(`connect to ${server}`, undefined, reason);
-}
-
-/** How long a server may take to be there before the client tries, in milliseconds. */
-const LISTEN_MS = 2000;
-
-/**
- * Looks whether anything listens at a port that stood in `--host`. If not, that is most likely a mistake
- * in the host, and no try later would help.
- *
- * @throws {FxferError} `usage`.
- */
-async function mustListen(server: Endpoint, signal: AbortSignal): Promise<void> {
-  const connecting = Deno.connect(server);
-  connecting.then((connection) => connection.close(), () => {});
-  try {
-    await within(LISTEN_MS, unlessAborted(connecting, signal));
-  } catch (error) {
-    if (!(error instanceof Deno.errors.ConnectionRefused)) return;
-    const place = formatEndpoint(server);
-    throw usageError([`--host: nothing listens at ${place} (is the server running?)`], SEND.name);
-  }
 }

@@ -147,7 +147,7 @@ function isEntry(line: Record<string, unknown> | Entry): line is Entry {
 const LOCK_MS = 500;
 
 /** Takes the lock of a journal; false when another program has it. */
-async function lock(file: Deno.FsFile): Promise<boolean> {
+export async function lock(file: Deno.FsFile): Promise<boolean> {
   const { tryLock } = file as unknown as { tryLock?: (exclusive: boolean) => Promise<boolean> };
   if (tryLock !== undefined) return await tryLock.call(file, true);
   // Deno 2.6 has no tryLock.

@@ -5,7 +5,8 @@
  * - `start` with `file` and `size` (absent while unknown): a file begins
  * - `progress` with `sent` and `acked` bytes and `total`: at most one a second for each file
  * - `resumed` with `offset`: the file goes on there after a cut, or after an earlier run
- * - `stored`, or `unconfirmed` by a version 1 server, with what the server has
+ * - `stored`, or `unconfirmed` by a version 1 server, with what the server has; with `--if-new` and no
+ *   `start` before it, if the server had it
  * - `failed` with `code`, `exit` and `message`
  * - `planned` with `name` and `size`, instead of all these, with `--dry-run`
  * - `summary` with the numbers and the exit code: always, and always last
@@ -74,7 +75,7 @@ export class JsonReport implements SendReport {
   sent(target: FileToSend, result: SendResult): void {
     this.#writtenAt.delete(target);
     const { label, name, mimeType, size } = target;
-    const { file, confirmed, sha256, durability, replayed, attempts, resumedFrom } = result;
+    const { file, confirmed, sha256, durability, replayed, existing, attempts } = result;
     this.#line({
       event: confirmed ? "stored" : "unconfirmed",
       file: label,
@@ -86,8 +87,9 @@ export class JsonReport implements SendReport {
       sha256,
       durability,
       replayed,
+      existing,
       attempts,
-      resumed_from: resumedFrom,
+      resumed_from: result.resumedFrom,
     });
   }
 

@@ -1,8 +1,8 @@
 /** Makes the list of files to send from the operands, before anything is connected. @module */
 import { basename, extname, join, normalize, resolve, sep as SEPARATOR } from "node:path";
+import { fitName } from "../../client/mod.ts";
 import { FxferError, reasonOf } from "../../errors.ts";
 import { omitUndefined } from "../../omit_undefined.ts";
-import { MAX_COMPONENT_BYTES } from "../../protocol/mod.ts";
 import { count } from "../../text.ts";
 import { usageError } from "../args.ts";
 import { cannot, localError, mustRead, readable, whyUnreadable } from "../local.ts";
@@ -10,6 +10,7 @@ import { DEFAULT_STATE, MEDIA_TYPE, SEND, type SendArgs, SEVERAL_NAMED, STDIN } 
 import { type Excluded, loadExclusions } from "./exclude.ts";
 import { expandGlob, isGlob } from "./glob.ts";
 import { JOURNAL_NAME } from "./journal_file.ts";
+import { lookAhead } from "./look_ahead.ts";
 
 /** The media type of files that the table does not know. */
 const UNKNOWN_TYPE = "application/octet-stream";
@@ -20,13 +21,15 @@ export interface FileToSend {
   readonly label: string;
   /** Where it is read; `-` is standard input. */
   readonly path: string;
-  /** The name that the server gets; absent for standard input without `--name`. */
+  /** The name that the server gets, with folders before it; absent for standard input without `--name`. */
   readonly name?: string;
   readonly mimeType: string;
   /** Bytes; absent for a pipe or a device, whose size is known only at its end. */
   readonly size?: number;
   /** When it was changed, in milliseconds; absent where `size` is. */
   readonly mtime?: number;
+  /** Whether its owner may run it. */
+  readonly executable?: boolean;
   /** Why it cannot be sent. */
   readonly error?: FxferError;
 }
@@ -44,6 +47,11 @@ export interface Plan {
   readonly leftOut: readonly LeftOut[];
   /** Sentences for people. */
   readonly notes: readonly string[];
+}
+
+/** The note that names are longer or deeper than the server takes. */
+export function cutNames(number: number): string {
+  return `${count(number, "name")} too long: the server gets the last folders of the path only`;
 }
 
 /** The media type for a file's name. */
@@ -113,10 +121,7 @@ class Planner {
         ? []
         : [`${count(this.#twice, "file")} named more than once: sent once`]),
       ...(this.#cutNames === 0 ? [] : [
-        `${
-          count(this.#cutNames, "name")
-        } over ${MAX_COMPONENT_BYTES} bytes: the server gets the last ` +
-        "folders of the path only",
+        cutNames(this.#cutNames),
       ]),
     ];
     return { targets, leftOut: this.#leftOut, notes };
@@ -177,7 +182,7 @@ class Planner {
       return [];
     });
     entries.sort((a, b) => a.name < b.name ? -1 : 1);
-    for (const entry of entries) {
+    for (const { entry, info } of lookAhead(folder, entries)) {
       this.#signal.throwIfAborted();
       const at = below + entry.name;
       const path = join(folder, entry.name);
@@ -185,7 +190,7 @@ class Planner {
       const inner = { path, name: name + entry.name, below: at, parent: place };
       if (entry.isSymlink) await this.#link(inner);
       else if (entry.isDirectory) await this.#enter(inner, join(place.real, entry.name));
-      else if (entry.isFile) await this.#file(path, inner.name);
+      else if (entry.isFile) await this.#file(path, inner.name, info);
       else this.#leaveOut(path, await Deno.lstat(path).then(kindOf, whyNot));
     }
   }
@@ -194,9 +199,9 @@ class Planner {
     return this.#walk({ ...place, name: `${place.name}/`, below: `${place.below}/`, real });
   }
 
-  async #file(path: string, name: string): Promise<void> {
+  async #file(path: string, name: string, info = Deno.stat(path)): Promise<void> {
     try {
-      this.#push(this.#target(path, name, await Deno.stat(path)));
+      this.#push(this.#target(path, name, await info));
     } catch (cause) {
       this.#refuse(path, localError(`read ${path}`, cause, whyUnreadable(cause)), name);
     }
@@ -246,8 +251,8 @@ class Planner {
   }
 
   #target(path: string, whole: string | undefined, info?: Deno.FileInfo): FileToSend {
-    const name = whole === undefined ? undefined : fitName(whole);
-    if (name !== whole) this.#cutNames++;
+    const name = whole === undefined ? undefined : fitName(whole, true);
+    if (name !== undefined && name.length < whole!.length) this.#cutNames++;
     return omitUndefined({
       label: path,
       path,
@@ -255,6 +260,7 @@ class Planner {
       mimeType: this.#asked.type ?? (name === undefined ? UNKNOWN_TYPE : this.#types(name)),
       size: info?.isFile ? info.size : undefined,
       mtime: info?.isFile ? info.mtime?.getTime() ?? 0 : undefined,
+      executable: info?.isFile && ((info.mode ?? 0) & 0o100) !== 0 ? true : undefined,
     });
   }
 }
@@ -281,16 +287,4 @@ function relative(path: string): string {
 
 function kindOf({ isFifo, isSocket }: Deno.FileInfo): string {
   return isFifo ? "it is a pipe" : isSocket ? "it is a socket" : "it is a device";
-}
-
-/** The name, or as many of its last components as the wire takes; never half a character. */
-function fitName(name: string): string {
-  let fitting = name.toWellFormed();
-  const size = () => new TextEncoder().encode(fitting).length;
-  // At most three bytes for each unit of the text.
-  while (fitting.length * 3 > MAX_COMPONENT_BYTES && size() > MAX_COMPONENT_BYTES) {
-    const slash = fitting.indexOf("/");
-    fitting = slash < 0 ? [...fitting].slice(1).join("") : fitting.slice(slash + 1);
-  }
-  return fitting;
 }

@@ -10,34 +10,25 @@
 import {
   type Client,
   type ClientEvent,
-  connect,
   type ConnectOptions,
   fileSource,
+  fitName,
   type Progress,
   type SendResult,
   type Source,
 } from "../../client/mod.ts";
-import { type Code, FxferError, reasonOf } from "../../errors.ts";
+import { FxferError } from "../../errors.ts";
 import { omitUndefined } from "../../omit_undefined.ts";
 import { localError } from "../local.ts";
 import { STDIN } from "./args.ts";
+import { connectIn } from "./connect.ts";
 import { digestOf } from "./digest.ts";
+import { aboutInput, isOtherFile, OF_ONE_FILE, untrusted } from "./failures.ts";
+import { alreadyThere } from "./if_new.ts";
 import type { Journal } from "./journal.ts";
-import type { FileToSend } from "./plan.ts";
+import { cutNames, type FileToSend } from "./plan.ts";
 import type { SendReport } from "./report.ts";
 import type { Tally } from "./tally.ts";
-
-/** Refusals that concern one file: the next file may still be stored. */
-const OF_ONE_FILE: ReadonlySet<Code> = new Set([
-  "local_io",
-  "source_changed",
-  "checksum_mismatch",
-  "too_large",
-  "length_mismatch",
-  "quota_exceeded",
-  "invalid_field",
-  "unsupported_feature",
-]);
 
 /** How long closing the session may take; a session that is not closed expires by itself. */
 const DISCONNECT_MS = 5000;
@@ -52,6 +43,10 @@ export interface SenderOptions {
   readonly journal: Journal;
   /** Counts what becomes of the files. */
   readonly tally: Tally;
+  /** Whether files that the server has under the same name are not sent. */
+  readonly ifNew: boolean;
+  /** Whether a file is refused rather than stored under another name. */
+  readonly noRename: boolean;
   /** Called for every event of the client. */
   readonly onEvent?: (event: ClientEvent) => void;
 }
@@ -81,13 +76,50 @@ class Sender {
   }
 
   async sendAll(targets: readonly FileToSend[]): Promise<void> {
-    for (const target of await this.#inOrder(targets)) {
+    const wanted = await this.#inOrder(await this.#new(targets));
+    for (const [index, target] of wanted.entries()) {
       await this.#begin(target);
+      if (index === 0) this.#sayCutNames(wanted);
       const window = this.#client?.terms?.maxInflight ?? 1;
       if (this.#running.size >= window) await Promise.race(this.#running);
     }
     await Promise.all(this.#running);
     await this.#disconnect();
+  }
+
+  /** An older server takes no long names. */
+  #sayCutNames(targets: readonly FileToSend[]): void {
+    const { terms } = this.#client ?? {};
+    if (terms === undefined || terms.features.includes("names")) return;
+    const cut = targets.filter(({ name = "" }) => fitName(name, false) !== name).length;
+    if (cut > 0) this.#options.report.say(cutNames(cut));
+  }
+
+  /** Those of the files that are to be sent. */
+  async #new(targets: readonly FileToSend[]): Promise<readonly FileToSend[]> {
+    if (!this.#options.ifNew) return targets;
+    try {
+      const there = await alreadyThere(
+        await this.#connected(),
+        targets,
+        this.#options.connect.signal,
+      );
+      for (const [target, file] of there) {
+        const told = {
+          confirmed: true,
+          replayed: false,
+          existing: true,
+          attempts: 0,
+          resumedFrom: [],
+        };
+        this.#sent(target, { file, sha256: file.sha256, ...told });
+      }
+      return targets.filter((target) => !there.has(target));
+    } catch (error) {
+      // Each file then tells of it, and the report says it once.
+      this.#fatal ??= this.#coded(error, "ask what is new");
+      return targets;
+    }
   }
 
   /** First comes the file that the session of an earlier run has open: another would end that part. */
@@ -132,26 +164,15 @@ class Sender {
     if (this.#fatal !== undefined) throw this.#fatal;
     const { journal } = this.#options;
     try {
-      this.#client ??= await this.#connect(journal.session);
+      this.#client ??= await connectIn(journal.session, this.#options.connect, {
+        say: (sentence) => this.#options.report.say(sentence),
+        onEvent: (event) => this.#event(event),
+      });
     } catch (error) {
       throw this.#fatal = this.#coded(error, "connect");
     }
     journal.sessionOpened(this.#client);
     return this.#client;
-  }
-
-  async #connect(session: Journal["session"]): Promise<Client> {
-    const onEvent = (event: ClientEvent) => this.#event(event);
-    try {
-      return await connect({ ...this.#options.connect, ...session, onEvent });
-    } catch (error) {
-      // What is remembered of a session may be wrong by now: the files do not depend on it.
-      const isFinal = error instanceof FxferError &&
-        (error.class !== "fatal" || error.code === "unsupported_version");
-      if (session.sessionId === undefined || isFinal) throw error;
-      this.#options.report.say(`the session of the run before is of no use: ${reasonOf(error)}`);
-      return await connect({ ...this.#options.connect, onEvent });
-    }
   }
 
   /** @param opened The file's bytes; absent if the server is first asked whether it has the file. */
@@ -167,7 +188,7 @@ class Sender {
 
   async #sendBytes(client: Client, target: FileToSend, opened?: Opened): Promise<SendResult> {
     const { report, journal } = this.#options;
-    const { name, mimeType } = target;
+    const { name, mimeType, mtime, executable } = target;
     const uploadId = journal.uploadId(target);
     const source = opened ?? await this.#open(target);
     let over = false;
@@ -175,7 +196,11 @@ class Sender {
     this.#targets.set(uploadId, target);
     journal.begun(target);
     try {
-      const options = omitUndefined({ uploadId, mimeType, name, onProgress });
+      // A time before 1970 cannot be said.
+      const mtimeMs = mtime !== undefined && mtime >= 0 ? mtime : undefined;
+      const onClash = this.#options.noRename ? "refuse" as const : undefined;
+      const facts = { mimeType, name, mtimeMs, executable, onClash };
+      const options = omitUndefined({ uploadId, onProgress, ...facts });
       const result = await client.send(source, options);
       journal.stored(target, result);
       return result;
@@ -210,7 +235,15 @@ class Sender {
       if (!(error instanceof FxferError) || error.code !== "checksum_mismatch") throw error;
       const file = error.fields.file as SendResult["file"];
       if (file === undefined) return undefined;
-      return { file, confirmed: true, replayed: true, sha256, attempts: 1, resumedFrom: [] };
+      return {
+        file,
+        confirmed: true,
+        replayed: true,
+        existing: false,
+        sha256,
+        attempts: 1,
+        resumedFrom: [],
+      };
     }
   }
 
@@ -220,7 +253,7 @@ class Sender {
   }
 
   #failed(target: FileToSend, thrown: unknown): void {
-    const error = inWords(target, this.#coded(thrown, `send ${target.label}`));
+    const error = aboutInput(target, this.#coded(thrown, `send ${target.label}`));
     const ofAll = !OF_ONE_FILE.has(error.code) || error === this.#fatal;
     if (ofAll) this.#fatal ??= error;
     this.#options.tally.fail(error.code);
@@ -261,25 +294,4 @@ class Sender {
       await client[Symbol.asyncDispose]();
     }
   }
-}
-
-/** The error of standard input as a sentence that names it. */
-function inWords({ path }: FileToSend, error: FxferError): FxferError {
-  if (path !== STDIN || error.code !== "local_io") return error;
-  const { cause = error } = error;
-  const reason = cause instanceof Deno.errors.IsADirectory ? "it is a folder" : reasonOf(cause);
-  return localError("read standard input", cause, reason);
-}
-
-/** Whether the server has another file under the upload id (S-TRF-9). */
-function isOtherFile(error: unknown): boolean {
-  return error instanceof FxferError && error.code === "sequence_reuse" &&
-    error.fields.field === "upload_id";
-}
-
-/** The error of a session that moved to a server which is not trusted, with the flag that trusts it. */
-function untrusted({ code, message, fields, cause }: FxferError): FxferError | undefined {
-  const { address, trusted } = fields;
-  if (code !== "use_another_server" || trusted !== false) return undefined;
-  return new FxferError(code, `${message} (--trust ${address})`, { fields, cause });
 }

@@ -2,6 +2,9 @@
 import type { SendResult } from "../../client/mod.ts";
 import { type Code, CODES } from "../../errors.ts";
 
+/** What counts of a result. */
+type Counted = Pick<SendResult, "confirmed" | "replayed"> & Partial<SendResult>;
+
 /** The results of all files. */
 export class Tally {
   stored = 0;
@@ -20,10 +23,10 @@ export class Tally {
   readonly #exits = new Set<number>();
 
   /** Counts a file that was sent. */
-  sent(bytes: number, { confirmed, replayed }: Pick<SendResult, "confirmed" | "replayed">): void {
+  sent(bytes: number, { confirmed, replayed, existing }: Counted): void {
     if (confirmed) this.stored++;
     else this.unconfirmed++;
-    if (replayed) this.present++;
+    if (replayed || existing) this.present++;
     else this.bytes += bytes;
   }
 

@@ -5,10 +5,11 @@
  * @module
  */
 import type { ClientEvent, Progress as Position, SendResult } from "../../client/mod.ts";
-import { CODES, type FxferError, isCode } from "../../errors.ts";
+import type { FxferError } from "../../errors.ts";
 import { omitUndefined } from "../../omit_undefined.ts";
 import { type Output, ProgressLine } from "../../terminal/mod.ts";
 import { count, escapeControls, formatBytes, formatDuration, formatRate } from "../../text.ts";
+import { inWords } from "../client_words.ts";
 import { reportError } from "../report.ts";
 import { STDIN } from "./args.ts";
 import type { FileToSend, LeftOut } from "./plan.ts";
@@ -139,12 +140,15 @@ export class TextReport implements SendReport {
     if (this.#total !== undefined) this.#total += (to ?? 0) - (from ?? 0);
   }
 
-  sent(target: FileToSend, { file, confirmed, replayed, sha256 }: SendResult): void {
+  sent(target: FileToSend, result: SendResult): void {
+    const { file, confirmed, replayed, existing, sha256, attempts } = result;
     const size = file?.size ?? target.size ?? this.#placeOf(target).sent;
-    this.#finished(target, size, replayed ? size : undefined);
-    if (this.#quiet) return;
+    const wasThere = replayed || existing;
+    this.#finished(target, size, wasThere ? size : undefined);
+    // What --if-new has not sent at all is only counted.
+    if (this.#quiet || attempts === 0) return;
     const what = confirmed ? `stored as ${file?.path ?? sha256.slice(0, 12)}` : "sent, unconfirmed";
-    const again = replayed ? ", it was there already" : "";
+    const again = wasThere ? ", it was there already" : "";
     this.#line(`${nameOf(target)}: ${what} (${formatBytes(size)})${again}`);
   }
 
@@ -249,37 +253,4 @@ export class TextReport implements SendReport {
 /** How text names a file. */
 function nameOf({ path, name, label }: FileToSend): string {
   return path === STDIN ? name ?? "standard input" : label;
-}
-
-/** An event as a sentence; undefined for events that people need not know. */
-function inWords(event: ClientEvent): string | undefined {
-  switch (event.type) {
-    case "retrying": {
-      const pause = formatDuration(event.delayMs / 1000);
-      const { code, error } = event;
-      const why = code === "connection_lost" ? error.message : CODES[code].message;
-      return `${why}: try ${event.attempt} in ${pause}`;
-    }
-    case "resumed":
-      return event.offset === 0 ? undefined : `goes on at ${formatBytes(event.offset)}`;
-    case "grown":
-      return `grew meanwhile, the ${formatBytes(event.size)} it had at first are sent`;
-    case "degraded": {
-      const mayPass = isCode(event.reason) && CODES[event.reason].class === "retry";
-      const rest = mayPass ? ", and those that need one wait" : "";
-      return `no session to be had (${event.reason}): files go without one${rest}`;
-    }
-    case "moved":
-      return `the session has moved: it goes on at ${event.address}`;
-    case "session_lost":
-      return `${CODES[event.code].message}: unfinished files start over in a new session`;
-    case "notice":
-      return `the server says: ${CODES[event.code].message}`;
-    case "refused":
-      return CODES[event.code].class === "retry"
-        ? `${CODES[event.code].message}, sent again`
-        : undefined;
-    default:
-      return undefined;
-  }
 }

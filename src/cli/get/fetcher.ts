@@ -1,0 +1,122 @@
+/**
+ * Fetches files over one client: in order, as many under way at a time as the server's window takes. After
+ * a failure that concerns one file the others go on.
+ *
+ * @module
+ */
+import type { Client, FetchOptions, FetchSink } from "../../client/mod.ts";
+import { type Code, FxferError } from "../../errors.ts";
+import { omitUndefined } from "../../omit_undefined.ts";
+import { localError } from "../local.ts";
+import type { LocalFile, LocalFolder } from "./local_file.ts";
+import type { FileToGet } from "./plan.ts";
+import type { GetReport } from "./report.ts";
+
+/** Failures that concern one file. */
+const OF_ONE_FILE: ReadonlySet<Code> = new Set([
+  "local_io",
+  "checksum_mismatch",
+  "offset_mismatch",
+  "not_found",
+  "forbidden",
+  "invalid_field",
+  "protocol_error",
+]);
+
+/** More questions under way do not make it faster: the bytes come one file after the other. */
+const MOST_AT_A_TIME = 32;
+
+/** What {@linkcode fetchFiles} works with. */
+export interface FetcherOptions {
+  readonly client: Client;
+  readonly report: GetReport;
+  readonly signal: AbortSignal;
+}
+
+/** Fetches every file into a folder. */
+export async function fetchFiles(
+  files: readonly FileToGet[],
+  folder: LocalFolder,
+  options: FetcherOptions,
+): Promise<void> {
+  await new Fetcher(options).fetchAll(files, folder);
+}
+
+class Fetcher {
+  readonly #options: FetcherOptions;
+  /** These promises never reject. */
+  readonly #running = new Set<Promise<void>>();
+  /** The error after which no further file is tried. */
+  #fatal: FxferError | undefined;
+
+  constructor(options: FetcherOptions) {
+    this.#options = options;
+  }
+
+  async fetchAll(files: readonly FileToGet[], folder: LocalFolder): Promise<void> {
+    const window = Math.min(this.#options.client.terms?.maxInflight ?? 1, MOST_AT_A_TIME);
+    for (const file of files) {
+      const task = this.#fetch(file, folder);
+      this.#running.add(task);
+      task.finally(() => this.#running.delete(task));
+      if (this.#running.size >= window) await Promise.race(this.#running);
+    }
+    await Promise.all(this.#running);
+  }
+
+  async #fetch(target: FileToGet, folder: LocalFolder): Promise<void> {
+    const { report } = this.#options;
+    try {
+      if (this.#fatal !== undefined) throw this.#fatal;
+      const local = await folder.open(target.at, target.file);
+      if (local === undefined) return report.there(target);
+      report.started(target, local.size);
+      await this.#into(local, target);
+      report.fetched(target, local.path);
+    } catch (error) {
+      // A part file that was damaged is of no use: all of it is fetched again, once.
+      if (error instanceof DamagedPart) return await this.#fetch(target, folder);
+      this.#failed(target, error);
+    }
+  }
+
+  async #into(local: LocalFile, target: FileToGet): Promise<void> {
+    let wasWhole = false;
+    try {
+      await this.#bytesOf(target, (bytes) => local.write(bytes), await local.before());
+      wasWhole = true;
+      await local.publish();
+    } catch (error) {
+      const isWrong = error instanceof FxferError && error.code === "checksum_mismatch";
+      await local.leave(!isWrong);
+      if (isWrong && !wasWhole && local.size > 0) throw new DamagedPart();
+      throw error;
+    }
+  }
+
+  async #bytesOf(
+    target: FileToGet,
+    sink: FetchSink,
+    before?: FetchOptions["before"],
+  ): Promise<void> {
+    const { client, report, signal } = this.#options;
+    const { path, sha256 } = target.file;
+    const onProgress = (received: number) => report.progress(target, received);
+    await client.fetch({ path }, sink, omitUndefined({ before, sha256, onProgress, signal }));
+  }
+
+  #failed(target: FileToGet, thrown: unknown): void {
+    const { signal, report } = this.#options;
+    const error = thrown instanceof FxferError
+      ? thrown
+      : signal.aborted
+      ? new FxferError("interrupted")
+      : localError(`get ${target.label}`, thrown);
+    const ofAll = !OF_ONE_FILE.has(error.code) || error === this.#fatal;
+    if (ofAll) this.#fatal ??= error;
+    report.failed(target.label, error, ofAll);
+  }
+}
+
+/** The bytes of an earlier run, with those fetched now, are not the file. */
+class DamagedPart extends Error {}

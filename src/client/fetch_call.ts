@@ -1,0 +1,195 @@
+/** Fetches one file, over as many connections as that takes (S-GET). @module */
+import { createHash } from "node:crypto";
+import { FxferError, reasonOf } from "../errors.ts";
+import { omitUndefined } from "../omit_undefined.ts";
+import { type FetchData, type FileInfo, MAX_PATH_LENGTH, type ReplyBody } from "../protocol/mod.ts";
+import { Call } from "./call.ts";
+import { checkName } from "./file_facts.ts";
+import { fileOf } from "./replies.ts";
+import type { FetchOptions, FetchResult, FetchSink, StoredName } from "./stored_types.ts";
+
+/** What an earlier fetch has given is read in pieces of this size. */
+const READ_BYTES = 1024 * 1024;
+
+const SHA256 = /^[0-9a-f]{64}$/;
+
+/**
+ * How much of a file has come, and its digest. Each reply goes on where the bytes before it ended; a
+ * fetch that was cut asks for the file by its path, so that it never goes on in another one.
+ */
+export class FetchCall extends Call<FetchResult> {
+  readonly kind = "fetch";
+  readonly #options: FetchOptions;
+  readonly #sink: Sink;
+  #wanted: StoredName;
+  #file: FileInfo | undefined;
+  #hash = createHash("sha256");
+  /** How much of the file is hashed, from its start. */
+  #hashed = 0;
+  /** Where the fetch began, and where the next byte belongs. */
+  #start: number;
+  #at: number;
+  /** Whether a request was answered before. */
+  #begun = false;
+  readonly #resumedFrom: number[] = [];
+
+  /** @throws {TypeError | RangeError} If an argument cannot be used. */
+  constructor(wanted: StoredName, sink: FetchSink, options: FetchOptions) {
+    super("fetch file");
+    const { offset = 0, length, sha256, before } = options;
+    for (const [name, value] of Object.entries({ offset, length })) {
+      if (value !== undefined && !(Number.isSafeInteger(value) && value >= 0)) {
+        throw new RangeError(`Cannot fetch: ${name} must be an integer of 0 or more`);
+      }
+    }
+    if (before !== undefined && offset > 0) {
+      throw new RangeError("Cannot fetch: offset follows from before");
+    }
+    if (sha256 !== undefined && !SHA256.test(sha256)) {
+      throw new TypeError("Cannot fetch: sha256 must be 64 lower-case hex digits");
+    }
+    if ("name" in wanted) checkName(wanted.name, "fetch");
+    else if (wanted.path.length > MAX_PATH_LENGTH) {
+      throw new RangeError(`Cannot fetch: path is over ${MAX_PATH_LENGTH} characters`);
+    }
+    this.#wanted = wanted;
+    this.#options = options;
+    this.#sink = sinkOf(sink);
+    this.#start = this.#at = offset;
+  }
+
+  /** Reads and hashes what an earlier fetch has given. A failure rejects the fetch. */
+  async prepare(): Promise<void> {
+    const { before } = this.#options;
+    if (before === undefined) return;
+    try {
+      const buffer = new Uint8Array(READ_BYTES);
+      for (
+        let count;
+        !this.decided && (count = await before.read(buffer, this.#hashed)) !== null;
+      ) {
+        this.#hash.update(buffer.subarray(0, count));
+        this.#hashed += count;
+      }
+      this.#start = this.#at = this.#hashed;
+    } catch (cause) {
+      this.fail(failure("read the bytes before", cause));
+    } finally {
+      before.close?.();
+    }
+  }
+
+  override get data(): FetchData {
+    const { length } = this.#options;
+    const left = length === undefined ? undefined : length - (this.#at - this.#start);
+    const wanted = this.#file === undefined ? this.#wanted : { path: this.#file.path };
+    return omitUndefined({ ...wanted, offset: this.#at, length: left });
+  }
+
+  /** Where the fetch ends in the file. */
+  #end({ size }: FileInfo): number {
+    return Math.min(size, this.#start + (this.#options.length ?? Infinity));
+  }
+
+  override succeeded(body: ReplyBody, size: number): void {
+    const file = fileOf(body.file);
+    if (file === undefined) return this.misanswered("the server's reply names no file");
+    const { sha256 = this.#options.sha256 } = this.#file ?? {};
+    if (sha256 !== undefined && sha256 !== file.sha256) {
+      const message = "Cannot fetch file: it is another file now";
+      return this.fail(new FxferError("checksum_mismatch", message, { fields: { file } }));
+    }
+    const left = this.#end(file) - this.#at;
+    if (left < 0) {
+      const message = "Cannot fetch file: it is shorter than what is there already";
+      return this.fail(new FxferError("offset_mismatch", message, { fields: { file } }));
+    }
+    if ((body.offset ?? 0) !== this.#at || size > left || size === 0 && left > 0) {
+      return this.misanswered("the server's reply has another part of it");
+    }
+    if (this.#begun) this.#resumedFrom.push(this.#at);
+    this.#begun = true;
+    this.#file = file;
+    if (size === 0) this.ended();
+  }
+
+  /**
+   * Takes a piece of the payload, which is valid until the promise resolves. Until then the call is busy: if
+   * the connection is lost meanwhile, where the fetch goes on is known only after that. Never rejects.
+   */
+  async take(bytes: Uint8Array): Promise<void> {
+    this.busy = true;
+    try {
+      const offset = this.#at;
+      if (this.#hashed === offset) {
+        this.#hash.update(bytes);
+        this.#hashed += bytes.length;
+      }
+      await this.#sink.write(bytes, offset);
+      this.#at = offset + bytes.length;
+      if (!this.decided) this.#options.onProgress?.(this.#at, this.#file!);
+    } catch (cause) {
+      this.fail(failure("keep fetched bytes", cause));
+    } finally {
+      this.busy = false;
+    }
+  }
+
+  /** All payload of a reply has come: checks the file if that was all, and else asks for the rest. */
+  ended(): void {
+    const file = this.#file;
+    if (this.decided || file === undefined) return;
+    if (this.#at < this.#end(file)) {
+      this.state = "waiting";
+      return;
+    }
+    this.state = "answered";
+    void this.#conclude(file);
+  }
+
+  async #conclude(file: FileInfo): Promise<void> {
+    const verified = this.#hashed === file.size;
+    if (verified && this.#hash.digest("hex") !== file.sha256) {
+      const message = "Cannot fetch file: its bytes do not have the SHA-256 that the server says";
+      return this.fail(new FxferError("checksum_mismatch", message, { fields: { file } }));
+    }
+    try {
+      await this.#sink.close();
+    } catch (cause) {
+      return this.fail(failure("keep fetched bytes", cause));
+    }
+    const bytes = this.#at - this.#start;
+    this.resolve({ file, bytes, verified, resumedFrom: this.#resumedFrom });
+  }
+
+  override fail(error: FxferError): void {
+    if (this.decided) return;
+    this.#sink.abort(error);
+    super.fail(error);
+  }
+}
+
+/** A sink of either kind. */
+interface Sink {
+  write(bytes: Uint8Array, offset: number): void | Promise<void>;
+  close(): void | Promise<void>;
+  abort(reason: unknown): void;
+}
+
+function sinkOf(sink: FetchSink): Sink {
+  if (typeof sink === "function") return { write: sink, close: () => {}, abort: () => {} };
+  const writer = sink.getWriter();
+  // Its failures are those of its writes.
+  writer.closed.catch(() => {});
+  return {
+    // Behind a stream others may hold the bytes for as long as they like.
+    write: (bytes) => writer.write(bytes.slice()),
+    close: () => writer.close(),
+    abort: (reason) => void writer.abort(reason).catch(() => {}),
+  };
+}
+
+function failure(action: string, cause: unknown): FxferError {
+  if (cause instanceof FxferError) return cause;
+  return new FxferError("local_io", `Cannot ${action}: ${reasonOf(cause)}`, { cause });
+}

@@ -1,0 +1,91 @@
+/** The manifest is rewritten without what is gone, while servers append to it. @module */
+import assert from "node:assert/strict";
+import { compactManifest, DiskStorage, type Tier, verifyFolder } from "../../src/storage/mod.ts";
+import { listStored, readManifest } from "../helpers/files.ts";
+import { utf8 } from "../helpers/raw_frame.ts";
+import { TempDir } from "../helpers/temp.ts";
+
+const spec = { mimeType: "text/plain", reserve: 0 };
+
+const put = async (storage: DiskStorage, text: string, uploadId: string = crypto.randomUUID()) =>
+  (await storage.put({ ...spec, uploadId }, utf8(text))).path;
+
+Deno.test("a compaction keeps what stands, and the former manifest", async () => {
+  await using dir = await TempDir.make();
+  const manifest = dir.join("commits.jsonl");
+  await using storage = await DiskStorage.open(dir.path);
+  const ids = Array.from({ length: 6 }, () => crypto.randomUUID());
+  const paths: string[] = [];
+  for (const id of ids) paths.push(await put(storage, id, id));
+  for (const path of paths.slice(0, 2)) await storage.catalogue.remove(path);
+  await storage.check(); // the lines are where the path leads, and need not be written again
+  const old = (await Deno.readTextFile(manifest)).replaceAll(
+    /("removed":"[^"]*","time":")[^"]*/g,
+    "$12020-01-01T00:00:00.000Z",
+  );
+  await Deno.writeTextFile(manifest, `${old}garbage\n${old.split("\n")[3]}\n{"torn`);
+  const done = await compactManifest(dir.path);
+  assert.deepEqual([done.files, done.linesBefore, done.lines], [4, 9, 4]);
+  assert.equal((await Deno.readTextFile(dir.join(done.kept))).length, done.bytesBefore);
+  const listed = (await readManifest(dir.path)).map(({ path }) => path);
+  assert.deepEqual(listed.sort(), paths.slice(2).sort());
+  for await (const { verdict } of verifyFolder(dir.path)) assert.equal(verdict, "ok");
+  // The server goes on: it lists the same files, and knows their ids.
+  const { files } = await storage.catalogue.list({ limit: 9, order: "newest" });
+  assert.deepEqual(files.map(({ path }) => path).sort(), listed);
+  assert.equal(await put(storage, ids[3]!, ids[3]), paths[3]);
+  assert.notEqual(await put(storage, ids[0]!, ids[0]), paths[0], "a removed file is stored anew");
+  await assert.rejects(() => compactManifest(dir.join("nowhere")), /there is no commits\.jsonl/);
+});
+
+Deno.test("files that are stored and removed during compactions lose no line", async () => {
+  for (const tier of ["W", "RW"] as Tier[]) {
+    await using dir = await TempDir.make();
+    await using storage = await DiskStorage.open(dir.path, { tier });
+    const stands: string[] = [];
+    let over = false;
+    const storing = (async () => {
+      for (let n = 0; !over; n++) {
+        stands.push(await put(storage, `${n}`));
+        if (n % 3 === 0) {
+          const gone = stands.splice(n % stands.length, 1)[0]!;
+          assert.equal((await storage.catalogue.remove(gone))?.path, gone);
+        }
+        await new Promise((resolve) => setTimeout(resolve, 0));
+      }
+    })();
+    for (let round = 0; round < 3; round++) await compactManifest(dir.path);
+    over = true;
+    await storing;
+    await storage.check();
+    const found: string[] = [];
+    for await (const { verdict, path } of verifyFolder(dir.path)) {
+      assert.equal(verdict, "ok", `${tier} ${path}`);
+      found.push(path!);
+    }
+    assert.deepEqual(found.sort(), stands.sort());
+    assert.deepEqual(await listStored(dir.path), found);
+  }
+});
+
+Deno.test("a compaction that was killed after its rename is finished by the next start", async () => {
+  await using dir = await TempDir.make();
+  const manifest = dir.join("commits.jsonl");
+  let path: string;
+  {
+    await using storage = await DiskStorage.open(dir.path);
+    path = await put(storage, "before");
+  }
+  const text = await Deno.readTextFile(manifest);
+  const gone = text.replace(path, "received_00000000000000000000000000000000.txt");
+  // The line of `path` came into the former manifest after it was read, and so did one whose file is gone.
+  const kept = "commits.jsonl.20260101T000000000";
+  await Deno.writeTextFile(dir.join(kept), `${text}${gone}`);
+  await Deno.writeTextFile(dir.join("empty"), "");
+  await Deno.rename(dir.join("empty"), manifest);
+  await Deno.writeTextFile(dir.join(".compacting"), JSON.stringify({ kept, from: 0 }));
+  await using storage = await DiskStorage.open(dir.path);
+  assert.deepEqual((await readManifest(dir.path)).map((line) => line.path), [path]);
+  assert.equal((await storage.catalogue.find({ path }))?.path, path);
+  await assert.rejects(() => Deno.lstat(dir.join(".compacting")), Deno.errors.NotFound);
+});

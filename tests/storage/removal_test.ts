@@ -1,0 +1,77 @@
+/** A removal that is cut short is finished by the next start, or by the sweep (S-REM-1, S-MAN-2). @module */
+import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
+import { DiskStorage, verifyFolder } from "../../src/storage/mod.ts";
+import { listStored, readManifest } from "../helpers/files.ts";
+import { utf8 } from "../helpers/raw_frame.ts";
+import { TempDir } from "../helpers/temp.ts";
+import { REMOVAL_STEPS } from "./removing_program.ts";
+
+const PROGRAM = fileURLToPath(new URL("removing_program.ts", import.meta.url));
+const spec = { mimeType: "text/plain", reserve: 0 };
+const linux = Deno.build.os === "linux";
+
+/** Runs the program until it has killed itself. */
+async function die(folder: string, step: string, durability: string): Promise<void> {
+  const args = ["run", "-A", "--no-check", PROGRAM, folder, step, durability];
+  const { signal } = await new Deno.Command(Deno.execPath(), { args, stdout: "null" }).spawn()
+    .status;
+  assert.equal(signal, "SIGKILL");
+}
+
+for (const durability of ["process", "durable"] as const) {
+  for (const step of REMOVAL_STEPS) {
+    Deno.test({
+      name: `S-REM-1 killed after the ${step} (${durability}): the removal is finished, once`,
+      ignore: !linux,
+      async fn() {
+        for (const finisher of ["start", "sweep"]) {
+          await using dir = await TempDir.make();
+          const options = { durability, budget: 100 };
+          const first = await DiskStorage.open(dir.path, options);
+          const uploadId = crypto.randomUUID();
+          const { path } = await first.put({ ...spec, uploadId }, utf8("the file"));
+          if (finisher === "start") await first[Symbol.asyncDispose]();
+          await die(dir.path, step, durability);
+          await using storage = finisher === "start"
+            ? await DiskStorage.open(dir.path, options)
+            : first;
+          if (finisher === "sweep") await storage.sweep!(() => true);
+          assert.deepEqual(await listStored(dir.path), []);
+          const lines = await readManifest(dir.path);
+          assert.deepEqual(lines.map(({ path, removed }) => path ?? removed), [path, path]);
+          assert.deepEqual((await storage.catalogue.list({ limit: 9, order: "newest" })).files, []);
+          assert.deepEqual(storage.usage, { used: 0, reserved: 0 });
+          assert.deepEqual(await Array.fromAsync(verifyFolder(dir.path)), []);
+          const again = await storage.put({ ...spec, uploadId }, utf8("the file"));
+          assert.equal(again.replayed, false);
+          await storage.sweep!(() => true);
+          assert.deepEqual(await listStored(dir.path), [again.path]);
+        }
+      },
+    });
+  }
+}
+
+Deno.test("S-REM-1 what is left of a removal never takes away a file that was stored since", async () => {
+  await using dir = await TempDir.make();
+  const at = (path: string) => dir.join(path);
+  let path: string;
+  {
+    await using storage = await DiskStorage.open(dir.path);
+    ({ path } = await storage.put(spec, utf8("first")));
+    await storage.catalogue.remove(path);
+  }
+  const [entry, removal] = (await Deno.readTextFile(at("commits.jsonl"))).trim().split("\n");
+  // The same path again, with other bytes, listed; and the claim of the removal comes back.
+  await Deno.writeTextFile(at(path), "other");
+  const { createHash } = await import("node:crypto");
+  const sha256 = createHash("sha256").update("other").digest("hex");
+  const line = JSON.stringify({ ...JSON.parse(entry!), sha256, time: new Date().toISOString() });
+  await Deno.writeTextFile(at("commits.jsonl"), `${line}\n`, { append: true });
+  await Deno.writeTextFile(at(".claims/00000000000000aa"), `${removal}\n`);
+  await using storage = await DiskStorage.open(dir.path);
+  await storage.sweep!(() => true);
+  assert.equal(await Deno.readTextFile(at(path)), "other");
+  assert.equal((await storage.catalogue.find({ path }))?.sha256, sha256);
+});
