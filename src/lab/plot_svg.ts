@@ -124,6 +124,7 @@ function crosses(
     data: values.map((value) => isShown && value === null ? foot : null),
     color: colourOf(at),
     symbol: CROSS,
+    itemStyle: { opacity: 1 },
     symbolSize: 9,
     symbolOffset: [(at - (count - 1) / 2) * step, -8],
   };
