@@ -5,10 +5,13 @@ import { omitUndefined } from "../omit_undefined.ts";
 import type { FileInfo } from "../protocol/mod.ts";
 import type { Catalogue, FileStorage, ListedFile, OwnedBy } from "../storage/mod.ts";
 import { type Identity, mustMay, type Right } from "./identity.ts";
+import type { Quotas } from "./quotas.ts";
 import { lastPart } from "./tell.ts";
 
 /** What it takes to serve stored files. */
 export interface FileParts {
+  /** Gets back what a removed file has counted; absent: nobody counts. */
+  readonly quotas?: Quotas;
   readonly storage: FileStorage;
   readonly events: Events;
 }
