@@ -37,7 +37,6 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   conformance: [],
   // Only events, which are on the ground floor: a trace that looked at records would guess.
   trace: [],
-  lab: ["bench", "chaos", "client"],
   terminal: [],
   redis: ["config", "?store"],
   app: ["config", "keys", "tls", "server", "storage", "store", "redis", "admin", "terminal"],

@@ -101,7 +101,7 @@ onload = () => {
 </script>`;
 
 testWith(
-  ["chromium", "chromium-browser"],
+  ["chromium", "chromium-browser", "google-chrome"],
   "No text of a plot is cut off or covers another one, wide and narrow",
   async (chromium) => {
     await using folder = await TempDir.make();
