@@ -94,7 +94,9 @@ function optionOf(
         label: {
           show: roomy,
           position: kind === "stack" ? "inside" : "top",
-          formatter: ({ value }: { value: number | null }) => value ? short(value) : "",
+          // In a stack a part that is not there has no room for its 0.
+          formatter: ({ value }: { value?: number | null }) =>
+            typeof value !== "number" || value === 0 && kind === "stack" ? "" : short(value),
           ...TEXT,
           fontSize: 12,
           color: kind === "stack" ? "var(--page)" : "var(--text)",

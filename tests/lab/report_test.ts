@@ -18,7 +18,7 @@ Deno.test("short() writes a number in few characters", { permissions: "none" }, 
 Deno.test("A plot has its units, its categories and a mark for each value", drawing, () => {
   for (const width of [820, 360]) {
     const text = plotSvg(LONG, width).replaceAll(/<[^>]*>/g, " ").replaceAll(/\s+/g, " ");
-    for (const word of ["seconds", "what happened", "0.487", "0.807", "2.5"]) {
+    for (const word of ["seconds", "what happened", "0.487", "0.807", "0", "2.5"]) {
       assert.ok(text.includes(` ${word} `), `${word} in ${text}`);
     }
     for (const name of LONG.categories) {
