@@ -37,6 +37,8 @@ export class KeySource implements Disposable {
   readonly #log: Logger;
   readonly #timer: ReturnType<typeof setInterval> | undefined;
   readonly #listeners = new Set<(text: string) => void>();
+  /** Users whose keys an operator has taken away, whatever the file says. */
+  readonly #revoked = new Set<string>();
   /** What the file looked like when it was read. */
   #seen = "";
   #looking = false;
@@ -95,8 +97,7 @@ export class KeySource implements Disposable {
       this.#seen = look;
       const { text } = await readFile(this.#path);
       warnOfExpired(readLines(text, this.#path), this.#log);
-      this.text = text;
-      for (const listener of this.#listeners) listener(text);
+      this.#use(text);
       this.#log.info("keys.read", { users: this.lines().length });
     } catch (error) {
       const reason = escapeControls(reasonOf(error));
@@ -105,6 +106,28 @@ export class KeySource implements Disposable {
     } finally {
       this.#looking = false;
     }
+  }
+
+  /**
+   * Takes a user's key away until the next start, also when the file is read again; the user's sessions end
+   * (S-KEY-6). The file itself stays as it is.
+   *
+   * @returns False if there is no such user.
+   */
+  revoke(name: string): boolean {
+    if (!this.lines().some(({ key }) => key.name === name)) return false;
+    this.#revoked.add(name);
+    this.#use(this.text);
+    return true;
+  }
+
+  #use(text: string): void {
+    const kept = text.split("\n").filter((line) => {
+      const [user] = readLines(line, this.name);
+      return user === undefined || !this.#revoked.has(user.key.name);
+    });
+    this.text = kept.join("\n");
+    for (const listener of this.#listeners) listener(this.text);
   }
 
   [Symbol.dispose](): void {

@@ -124,7 +124,7 @@ export async function openSessions(config: Config, log: Logger): Promise<Session
 }
 
 /** Opens the storage, and the session store unless the mode is `stateless`. */
-async function openStorageAndStore(
+export async function openStorageAndStore(
   config: Config,
   log: Logger,
   options: Pick<DiskStorageOptions, "budget" | "budgetLedger"> = {},
@@ -153,7 +153,8 @@ export function stateFolder({ storage: { path, state } }: Config): string {
 }
 
 /** Names of the storage, in whose folder the database is: its list and its files. */
-const RESERVED = /^(commits\.jsonl.*|files|users\.db.*|(received|file)_.*|session_[0-9a-f-]{36})$/i;
+const RESERVED =
+  /^(commits\.jsonl.*|files|users\.db.*|hooks\.json.*|(received|file)_.*|session_[0-9a-f-]{36})$/i;
 
 async function openStore(
   config: Config,
@@ -233,6 +234,7 @@ export function serveOptions(
       sessions: server.degrade_above.sessions,
       eventLoopDelayMs: server.degrade_above.event_loop_delay_ms,
     },
+    off: (["fetch", "list", "remove"] as const).filter((name) => config.features[name] === "off"),
     v1: versions.v1 === "on" && security.mac !== "required", // S-VER-4
     v1Ack: versions.v1_ack,
   };
