@@ -20,6 +20,9 @@ export const ADMIN: CommandSpec = {
       value: "FILE",
       help: "File with its token (default admin.token_file)",
     },
+    tls: {
+      help: "Ask by TLS (default admin.tls); for a certificate of your own start with DENO_CERT",
+    },
     config: CONFIG_OPTIONS.config!,
     json: { help: "Print JSON as the door answers it" },
   },

@@ -22,7 +22,7 @@ async function runAdmin(args: ParsedArgs, output: Output): Promise<number> {
   const door = doorOf(args, config);
   const path = args.text("token-file") ?? config.admin.token_file;
   const token = path === "none" ? undefined : (await readSecret(path)).trim();
-  const client = new DoorClient(door, token);
+  const client = new DoorClient(door, token, args.has("tls") || config.admin.tls === "on");
   const { out } = output;
   const json = args.has("json");
   const width = out.terminal ? out.columns : Infinity;
