@@ -243,6 +243,7 @@ export {
   type Key,
   type KeyLine,
   Keyring,
+  MacKey,
   MemoryLedger,
   newKey,
   parseKey,

@@ -18,6 +18,7 @@ import {
   type UserLedger,
 } from "../keys/mod.ts";
 import type { Logger } from "../log.ts";
+import type { Catalogue } from "../storage/mod.ts";
 import type { RedisClient } from "../store/mod.ts";
 import { escapeControls } from "../text.ts";
 import { keysOfInput } from "./input.ts";
@@ -200,6 +201,32 @@ export async function openLedger(
   if (stateful.persistence !== "sqlite") return new MemoryLedger();
   return await SqliteLedger.open(`${storage.path}/${LEDGER_FILE}`);
 }
+
+/**
+ * Counts what users with a quota have stored already, for a ledger that knows nothing of them: one in memory
+ * that was just made, or a quota that is new. A file is counted once, whoever counts it.
+ */
+export async function countStored(
+  ledger: UserLedger,
+  keys: Keyring,
+  catalogue: Catalogue | undefined,
+): Promise<void> {
+  if (catalogue === undefined) return;
+  for (const { name: owner, limits: { bytes, files } } of keys.users()) {
+    if (bytes === undefined && files === undefined) continue;
+    if ((await ledger.usage(owner, Date.now())).files > 0) continue;
+    let next: string | null = null;
+    do {
+      const after: { after?: string } = next === null ? {} : { after: next };
+      const page = await catalogue.list({ owner, limit: PAGE, order: "name", ...after });
+      for (const { path, size } of page.files) await ledger.charge(owner, path, size);
+      next = page.next;
+    } while (next !== null);
+  }
+}
+
+/** Files that are counted at a time. */
+const PAGE = 1000;
 
 /** The ledger of servers that share a SQLite file, in the storage folder. */
 export const LEDGER_FILE = "users.db";

@@ -22,7 +22,7 @@ import {
 } from "../store/mod.ts";
 import { connectRedis } from "../redis/mod.ts";
 import { keepFiles, keepPolicy } from "./keeping.ts";
-import { openLedger } from "./keys.ts";
+import { countStored, openLedger } from "./keys.ts";
 
 /** The store and the storage of a server with sessions, for a command that works beside the server. */
 export interface Sessions extends AsyncDisposable {
@@ -63,6 +63,13 @@ export async function openParts(
     ledger: opened.use(await openLedger(config, redis ?? await redisOf(config, opened, log))),
     mac: config.security.mac,
   };
+  if (security !== undefined) {
+    const { ledger, keys } = security;
+    const count = () => countStored(ledger, keys, storage.catalogue);
+    await count();
+    const failed = (cause: unknown) => log.warn("quotas.not_counted", { cause });
+    opened.use(keys.onChange(() => void count().catch(failed)));
+  }
   const secure = tls && { tls: { ...tls, port: config.server.tls.port, reloadable: true } };
   const options = {
     ...serveOptions(config),
