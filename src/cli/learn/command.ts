@@ -72,8 +72,8 @@ async function runLearn(args: ParsedArgs, { out }: Output): Promise<number> {
   }
   const isGood = isRight(answer, right);
   out.line("");
-  const verdict = isGood ? paint("green", "Right.") : paint("yellow", `No: it is ${right}.`);
-  for (const line of wrap(`${verdict} ${text.why}`, 80)) out.line(line);
+  out.line(isGood ? paint("green", "Right.") : paint("yellow", `No: it is ${right}.`));
+  for (const line of wrap(text.why, 80)) out.line(line);
   out.line("");
   out.line(paint("bold", "Exercise"));
   say(text.exercise);
