@@ -22,6 +22,7 @@ const COMMANDS: CommandTable = {
   rm: async () => (await import("./stored/rm.ts")).RM_COMMAND,
   key: async () => (await import("./key/command.ts")).KEY_COMMAND,
   session: async () => (await import("./session/command.ts")).SESSION_COMMAND,
+  admin: async () => (await import("./admin/command.ts")).ADMIN_COMMAND,
   verify: async () => (await import("./verify.ts")).verifyCommand,
   gc: async () => (await import("./gc.ts")).GC_COMMAND,
   compact: async () => (await import("./compact.ts")).COMPACT_COMMAND,

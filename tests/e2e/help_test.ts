@@ -14,7 +14,7 @@ import { TempDir } from "../helpers/temp.ts";
 const ROOT = new URL("../../", import.meta.url);
 
 const COMMANDS =
-  "serve send get ls rm key session verify gc compact config doctor chaos conformance demo watch learn lab bench completions";
+  "serve send get ls rm key session admin verify gc compact config doctor chaos conformance demo watch learn lab bench completions";
 const TOPICS =
   "config exit-codes performance sandbox migration teaching wire files keys session tls";
 
