@@ -87,6 +87,12 @@ export function isDamage(error: unknown): boolean {
   return typeof errcode === "number" && [1, 10, 11, 14, 26].includes(errcode & 0xff);
 }
 
+/** Whether an error says that the disk is full (SQLITE_FULL). */
+export function isFull(error: unknown): boolean {
+  const { errcode } = error as { errcode?: unknown };
+  return typeof errcode === "number" && (errcode & 0xff) === 13;
+}
+
 /** The open file, or an index in memory where no file can be had. */
 export class IndexFile {
   readonly #db: DatabaseSync;
@@ -123,7 +129,7 @@ export class IndexFile {
           await new Promise((resolve) => setTimeout(resolve, 20));
         } else if (tries >= 100 || !setAside(path)) {
           log.warn("storage.index_in_memory", { cause });
-          return IndexFile.inMemory(DatabaseSync);
+          return await IndexFile.inMemory();
         } else {
           tries = Math.max(tries, 99);
           log.warn("storage.index_set_aside", { to: `${INDEX}.bad`, cause });
@@ -132,8 +138,9 @@ export class IndexFile {
     }
   }
 
-  static inMemory(Database: typeof DatabaseSync): IndexFile {
-    const db = new Database(":memory:");
+  static async inMemory(): Promise<IndexFile> {
+    const { DatabaseSync } = await import("node:sqlite");
+    const db = new DatabaseSync(":memory:");
     makeTables(db);
     return new IndexFile(db);
   }
@@ -224,7 +231,7 @@ export class IndexFile {
 
   /** Ends what {@linkcode begin} has begun. */
   commit(): void {
-    this.#db.exec("COMMIT");
+    this.#db.prepare("COMMIT").run();
     this.#writing = false;
   }
 
