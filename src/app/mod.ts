@@ -9,12 +9,6 @@ export { keepServing } from "./guard.ts";
 export { keyringOf, KeySource, mustBeMeant } from "./keys.ts";
 export { announce, listen, listenForHealth, listenToServe } from "./listening.ts";
 export { keepPolicy } from "./keeping.ts";
-export {
-  openBeside,
-  openParts,
-  openSessions,
-  serveOptions,
-  type Sessions,
-  stateFolder,
-} from "./parts.ts";
+export { openBeside, openParts, openSessions, serveOptions, type Sessions } from "./parts.ts";
+export { settle, type SettledConfig, stateFolder } from "./persistence.ts";
 export { serveWorkers, workerCount } from "./workers/parent.ts";

@@ -11,6 +11,7 @@ import {
   mustBeMeant,
   openParts,
   serveWorkers,
+  settle,
   workerCount,
 } from "../app/mod.ts";
 import { loadConfig, type LoadOptions } from "../config/mod.ts";
@@ -59,7 +60,8 @@ export function serveLoadOptions(args: ParsedArgs): LoadOptions {
 export const SERVE_COMMAND: Command = { spec: SERVE, run: runServe };
 
 async function runServe(args: ParsedArgs, output: Output): Promise<number> {
-  const { config, notes } = await loadConfig(serveLoadOptions(args));
+  const { config: asked, notes } = await loadConfig(serveLoadOptions(args));
+  const config = await settle(asked);
   const { level, format } = config.logging;
   const sink = logSink(output.err, format);
   const log = createLogger(sink, level);
