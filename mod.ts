@@ -164,6 +164,7 @@ export {
   type FallbackTerms,
   type Identity,
   type Payload,
+  Quotas,
   type Reply,
   type ReplyPayload,
   type Request,

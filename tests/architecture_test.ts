@@ -32,6 +32,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   config: [],
   chaos: [],
   bench: [],
+  lab: ["bench", "chaos", "client"],
   // It judges fxfer too, so it must not read or write frames by fxfer's own codec.
   conformance: [],
   // Only events, which are on the ground floor: a trace that looked at records would guess.

@@ -20,6 +20,7 @@ import {
 import type { Logger } from "../log.ts";
 import type { RedisClient } from "../store/mod.ts";
 import { escapeControls } from "../text.ts";
+import { keysOfInput } from "./input.ts";
 import type { SettledConfig } from "./persistence.ts";
 
 /** How often the file is looked at, in milliseconds: a key that is taken away ends within a second (S-KEY-6). */
@@ -57,11 +58,16 @@ export class KeySource implements Disposable {
   static async open(config: Config, log: Logger): Promise<KeySource | undefined> {
     const { keys } = config.security;
     if (keys === "off") return undefined;
-    if (keys === "-") return new KeySource(undefined, await readStdin(), log);
+    if (keys === "-") return new KeySource(undefined, await keysOfInput(), log);
     const { text, look } = await readFile(keys);
     const source = new KeySource(keys, text, log);
     source.#seen = look;
     return source;
+  }
+
+  /** Keys that the program has already. */
+  static of(text: string, log: Logger): KeySource {
+    return new KeySource(undefined, text, log);
   }
 
   /** The name of the source, for errors. */
@@ -145,20 +151,6 @@ async function readFile(path: string): Promise<{ readonly text: string; readonly
   }
 }
 
-async function readStdin(): Promise<string> {
-  if (Deno.stdin.isTerminal()) {
-    throw refused("Cannot read keys: standard input is a terminal (fxfer serve --keys - < FILE)");
-  }
-  const parts: Uint8Array[] = [];
-  let size = 0;
-  for await (const part of Deno.stdin.readable) {
-    parts.push(part);
-    size += part.length;
-    if (size > MAX_BYTES) throw refused("Cannot read keys: standard input is too large for them");
-  }
-  return await new Blob(parts as BlobPart[]).text();
-}
-
 function warnOfExpired(lines: readonly KeyLine[], log: Logger): void {
   const now = Date.now();
   for (const { key: { name: user }, until } of lines) {
@@ -213,7 +205,7 @@ export function mustBeMeant({ server: { host }, security }: Config): void {
 
 /** Who may do what from where, and what is encrypted, as fields of a line of the log. */
 export function accessFacts(
-  { server: { host }, security }: Config,
+  { server: { host, port, tls }, security }: Config,
   users: number,
 ): Readonly<Record<string, unknown>> {
   const loopback = isLoopback(host);
@@ -225,6 +217,10 @@ export function accessFacts(
     users,
     anonymous: all.length === 0 ? "nothing" : all.join(),
     mac: security.keys === "off" ? "off" : security.mac,
-    encrypted: "nothing",
+    encrypted: tls.certificate === "off"
+      ? "nothing"
+      : port === "off"
+      ? "everything"
+      : "the port for TLS",
   };
 }

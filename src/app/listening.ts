@@ -58,12 +58,14 @@ export interface Ports {
   readonly port: number | "off";
   readonly tlsPort?: number | undefined;
   readonly certificate?: ServerCertificate | undefined;
+  /** Whether the program itself tells its user where it listens. */
+  readonly isTold?: boolean;
 }
 
 /** Tells where a server listens, what it promises, and who may do what. @param users How many there are. */
 export function announce(
   { hostname, tier, durability, ...where }: Omit<EventFacts["server.listening"], "mode" | "port">,
-  { port, tlsPort, certificate }: Ports,
+  { port, tlsPort, certificate, isTold = false }: Ports,
   config: Config,
   events: Events,
   log: Logger,
@@ -79,7 +81,7 @@ export function announce(
     ...(certificate && certificateFacts(certificate)),
   });
   log.info("server.access", accessFacts(config, users));
-  if (isLogged("server.listening", log)) return;
+  if (isTold || isLogged("server.listening", log)) return;
   // The user cannot know a port that the system chose, so --quiet does not hide it.
   if (asked === 0) out.line(`${hostname}:${port}`);
   if (tlsPort === undefined || tls.port !== 0) return;

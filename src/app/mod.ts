@@ -6,7 +6,7 @@
  */
 export { Certificate } from "./certificate.ts";
 export { keepServing } from "./guard.ts";
-export { keyringOf, KeySource, mustBeMeant } from "./keys.ts";
+export { accessFacts, keyringOf, KeySource, mustBeMeant } from "./keys.ts";
 export { announce, listen, listenForHealth, listenToServe } from "./listening.ts";
 export { keepPolicy } from "./keeping.ts";
 export { openBeside, openParts, openSessions, serveOptions, type Sessions } from "./parts.ts";

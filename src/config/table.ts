@@ -26,7 +26,7 @@ export const TABLE = {
         text: "host",
         default: "127.0.0.1",
         about: "Address to listen on",
-        more: ['0.0.0.0 or "::" is every address: anyone who reaches it may upload'],
+        more: ['0.0.0.0 or "::" is every address: then security says who may come in'],
       },
       port: {
         words: ["off"],

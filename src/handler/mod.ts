@@ -67,6 +67,7 @@ export {
   type Right,
   RIGHTS,
 } from "./identity.ts";
+export { Quotas } from "./quotas.ts";
 export { StatelessHandler, type StatelessOptions, V1Handler } from "./stateless.ts";
 export { degrade, type FallbackTerms, hashToken, newSecret } from "./connect.ts";
 export { afterIntent, finishFile, tellFinished } from "./recovery.ts";

@@ -7,7 +7,12 @@ import { FxferError } from "../errors.ts";
 import { Events } from "../events.ts";
 import { type Logger, silentLogger } from "../log.ts";
 import { omitUndefined } from "../omit_undefined.ts";
-import type { DisconnectRequest, ReplyBody, RequestFrame } from "../protocol/mod.ts";
+import type {
+  DisconnectRequest,
+  ReplyBody,
+  RequestFrame,
+  TransferRequest,
+} from "../protocol/mod.ts";
 import { detach, expiryOf, fingerprint, judge, renewLease } from "../session/mod.ts";
 import type { FileStorage } from "../storage/mod.ts";
 import type { SessionStore } from "../store/mod.ts";
@@ -23,11 +28,12 @@ import { abandon, finishPending } from "./open_file.ts";
 import { executed } from "./recovery.ts";
 import { removeOnce } from "./removal.ts";
 import { DEFAULT_STATEFUL_OPTIONS, type StatefulOptions } from "./stateful_options.ts";
+import { isCounted, type Quotas } from "./quotas.ts";
 import { StoreHealth } from "./store_health.ts";
 import type { Asker } from "./stored_files.ts";
 import { stepBetween, totalsOf } from "./tell.ts";
 import { transfer } from "./transfer.ts";
-import type { ConnectionContext, Reply, Request, RequestHandler } from "./types.ts";
+import type { ConnectionContext, Payload, Reply, Request, RequestHandler } from "./types.ts";
 
 const pong = (lastSequence: number): Reply => (
   { body: { code: "pong", next_sequence: lastSequence + 1 } }
@@ -100,9 +106,13 @@ export class StatefulHandler implements RequestHandler, AsyncDisposable {
       throw new FxferError("not_connected", "Cannot serve frame: it names another session");
     }
     switch (frame.action) {
-      case "transfer":
+      case "transfer": {
         mustMay(context.identity, "put");
-        return transfer(attachment, frame, payload);
+        const { quotas } = this.#services.options;
+        return quotas !== undefined && isCounted(context.identity)
+          ? transferCounted(quotas, attachment, frame, payload)
+          : transfer(attachment, frame, payload);
+      }
       case "heartbeat":
         return this.#numberless(frame, attachment, pong);
       case "disconnect":
@@ -198,5 +208,21 @@ export class StatefulHandler implements RequestHandler, AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#housekeeping.disposeAsync();
     for (const { upload } of this.#services.attachments.parked.values()) await upload.release();
+  }
+}
+
+/** A transfer of a user with a quota: what the file counts is given back unless it is stored or stays open. */
+async function transferCounted(
+  quotas: Quotas,
+  attachment: Attachment,
+  frame: TransferRequest,
+  payload: Payload,
+): Promise<Reply> {
+  const { user } = attachment.context.identity;
+  try {
+    return await transfer(attachment, frame, payload, quotas);
+  } finally {
+    const { stale, record: { id, upload, intent } } = attachment;
+    if (upload === null && intent === null && !stale) await quotas.release(user!, id);
   }
 }

@@ -1,6 +1,7 @@
 /** The terms of stateful mode. @module */
 import { DEFAULT_MAX_INFLIGHT, DEFAULT_MAX_REQUEST_SIZE } from "../protocol/mod.ts";
 import type { IpBinding } from "../session/mod.ts";
+import type { Quotas } from "./quotas.ts";
 import type { Telling } from "./tell.ts";
 
 /** Terms of stateful mode. Durations in milliseconds, sizes in bytes.
@@ -34,6 +35,8 @@ export interface StatefulOptions extends Telling {
   readonly admitLoad: (live: number) => void;
   /** Whether there is a stateless mode to fall back to (S-DEG-1). */
   readonly offersStateless: boolean;
+  /** Counts what users store. @default nobody counts */
+  readonly quotas?: Quotas;
   /** Milliseconds since the epoch, by a clock that all servers of the store share. */
   readonly now: () => number;
 }

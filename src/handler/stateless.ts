@@ -7,6 +7,7 @@ import { statelessTerms } from "./connect.ts";
 import { fetchFile } from "./fetch.ts";
 import { mustMay } from "./identity.ts";
 import { listFiles } from "./list.ts";
+import { isCounted, type Quotas } from "./quotas.ts";
 import { removeFile } from "./remove.ts";
 import { inBackground, specOf, storedBefore, storedReply } from "./storing.ts";
 import { tellFile, type Telling } from "./tell.ts";
@@ -19,6 +20,8 @@ export interface StatelessOptions extends Telling {
   readonly maxRequestSize?: number;
   /** The name of this server process, for its terms. @default {"fxfer"} */
   readonly instance?: string;
+  /** Counts what users store. @default nobody counts */
+  readonly quotas?: Quotas;
 }
 
 /**
@@ -111,9 +114,10 @@ export class StatelessHandler implements RequestHandler {
       });
     }
     const spec = specOf(frame, context);
-    const file = data.uploadId === undefined
+    const counted = this.#parts.quotas !== undefined && isCounted(context.identity);
+    const file = data.uploadId === undefined && !counted
       ? storeWhole(this.#parts, spec, payload, context)
-      : this.#storeOnce(spec, payload, context);
+      : this.#storeOnce(spec, payload, context, counted ? this.#parts.quotas : undefined);
     const answer = (file: StoredFile): Reply => {
       const { events, onStored } = this.#parts;
       if (onStored || file.replayed || events.wants("transfer.stored")) {
@@ -130,10 +134,23 @@ export class StatelessHandler implements RequestHandler {
     spec: PutSpec,
     payload: Payload,
     context: ConnectionContext,
+    quotas?: Quotas,
   ): Promise<StoredFile> {
-    const before = storedBefore(this.#parts.storage, spec.uploadId, spec.sha256);
-    return (before instanceof Promise ? await before : before) ??
-      await storeWhole(this.#parts, spec, payload, context);
+    const found = storedBefore(this.#parts.storage, spec.uploadId, spec.sha256);
+    const before = found instanceof Promise ? await found : found;
+    if (before !== undefined) return before;
+    if (quotas === undefined) return await storeWhole(this.#parts, spec, payload, context);
+    const { identity } = context;
+    const claim = crypto.randomUUID();
+    await quotas.reserve(identity, claim, payload.size);
+    try {
+      const file = await storeWhole(this.#parts, spec, payload, context);
+      await quotas.charge(identity.user!, file, claim);
+      return file;
+    } catch (error) {
+      await quotas.release(identity.user!, claim);
+      throw error;
+    }
   }
 }
 
@@ -178,6 +195,7 @@ const askerOf = ({ connectionId: connection }: ConnectionContext) => ({ connecti
 
 /** What it takes to store whole files and to tell of them. */
 interface WholeParts extends Telling {
+  readonly quotas?: Quotas;
   readonly storage: FileStorage;
   readonly events: Events;
 }

@@ -32,7 +32,6 @@ import { Output } from "./output.ts";
 import type { Arrival } from "./proxy_gate.ts";
 import type { Placed, Readiness } from "./places.ts";
 import { isPeerGone, Reader, type Socket } from "./reader.ts";
-import { provenRequest } from "./proven_payload.ts";
 import { ENDS_CONNECTION, refusalOf } from "./refusal.ts";
 import { sendPayload } from "./reply_payload.ts";
 import { Turn } from "./turns.ts";
@@ -101,6 +100,7 @@ export class Connection implements ConnectionContext, Placed {
     this.#interruption = error;
     this.#reader.interrupt(error, error.code === "session_taken_over" ? TAKEOVER_GRACE_MS : 0);
     this.#output.interrupt(error);
+    this.#credentials.interrupted();
   }
 
   /** See {@linkcode Placed}: inside a payload it never gives up its place, nor while it works. */
@@ -240,8 +240,7 @@ export class Connection implements ConnectionContext, Placed {
   }
 
   #handle(request: Request): Reply | Promise<Reply> {
-    const proven = this.#credentials.provesPayload ? provenRequest(request) : request;
-    return this.#settings.handler.handle(proven, this);
+    return this.#settings.handler.handle(this.#credentials.held(request), this);
   }
 
   /** Answers a request that failed; as {@linkcode Connection.#serveOne}. */
@@ -259,9 +258,8 @@ export class Connection implements ConnectionContext, Placed {
     this.#answers.add(request, reply);
     if (reply.payload === undefined) return this.#goOn(reply, failed);
     if ("setNoDelay" in this.#conn) this.#conn.setNoDelay(true);
-    const sending = sendPayload(
-      ...[this.#output, reply.payload, this.#settings, () => this.#interruption] as const,
-    );
+    const payload = this.#credentials.paced(reply.payload);
+    const sending = sendPayload(this.#output, payload, this.#settings, () => this.#interruption);
     return sending.then(() => this.#goOn(reply, failed));
   }
 

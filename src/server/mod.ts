@@ -22,7 +22,8 @@ export { type MacPolicy, type SecurityOptions } from "./gate.ts";
 export { type DegradeAbove } from "./overload.ts";
 export { type Arrival, ProxyGate, type ProxyOptions } from "./proxy_gate.ts";
 export { type ProxyVersions } from "./proxy_protocol.ts";
-export { type ConnectionCount, Server, type ServerSettings } from "./server.ts";
+export { type ConnectionCount } from "./shared_settings.ts";
+export { Server, type ServerSettings } from "./server.ts";
 export {
   type Authorize,
   DEFAULT_CLOCKS,

@@ -21,7 +21,7 @@ import type { RateLimits } from "./limiter.ts";
 import type { V1Ack } from "./output.ts";
 import type { DegradeAbove } from "./overload.ts";
 import type { ProxyOptions } from "./proxy_gate.ts";
-import type { ConnectionCount } from "./server.ts";
+import type { ConnectionCount } from "./shared_settings.ts";
 import type { TlsServeOptions } from "./tls_door.ts";
 
 /** A request whose payload is still unread.

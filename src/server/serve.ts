@@ -3,6 +3,7 @@ import { FxferError } from "../errors.ts";
 import { call, Events } from "../events.ts";
 import {
   DEFAULT_STATEFUL_OPTIONS,
+  Quotas,
   type RequestHandler,
   StatefulHandler,
   StatelessHandler,
@@ -10,6 +11,7 @@ import {
   type Telling,
   V1Handler,
 } from "../handler/mod.ts";
+import { MemoryLedger } from "../keys/mod.ts";
 import { logEvents, silentLogger } from "../log.ts";
 import { omitUndefined } from "../omit_undefined.ts";
 import { Dispatcher } from "./dispatcher.ts";
@@ -113,7 +115,8 @@ export function serve(options: ServeOptions): Server {
   const overload = owned.use(
     new Overload({ sessions: 0, eventLoopDelayMs: 0, ...options.degradeAbove }, events),
   );
-  const terms = { instance, maxRequestSize };
+  const ledger = options.security?.ledger ?? new MemoryLedger();
+  const terms = { instance, maxRequestSize, quotas: new Quotas(ledger) };
   const stateful = mode === "stateless" || store === undefined ? undefined : owned.use(
     new StatefulHandler(store, storage, {
       ...options.stateful,
@@ -144,7 +147,7 @@ export function serve(options: ServeOptions): Server {
   const clocks = { ...DEFAULT_CLOCKS, ...options.clocks };
   const limits = { maxConnections, count: options.connectionCount, limiter, clocks, keepaliveMs };
   const maxPerAddress = options.perAddress?.connections;
-  const security = omitUndefined({ ...options.security, anonymous: options.anonymous });
+  const security = omitUndefined({ ...options.security, ledger, anonymous: options.anonymous });
   const settings = { ...limits, maxPerAddress, drainTimeoutMs, v1Ack, proxy, events, security };
   const server = new Server(doors, handler, settings, log, owned);
   if (options.events === undefined) {

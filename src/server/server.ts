@@ -17,19 +17,8 @@ import { Places } from "./places.ts";
 import type { Arrival, ProxyGate } from "./proxy_gate.ts";
 import { isPeerGone, type Socket } from "./reader.ts";
 import { Refusals, RETRY_MS, tooMany } from "./refusals.ts";
+import type { ConnectionCount } from "./shared_settings.ts";
 import { Turns } from "./turns.ts";
-
-/**
- * Counts the open connections of servers that listen on one port, so that `maxConnections` holds for
- * all of them together. Two servers that accept at the same instant may both take the last place.
- * @category Server
- */
-export interface ConnectionCount {
-  /** Open connections of all servers. */
-  readonly total: number;
-  /** Says that this server has one more, or one less. */
-  add(change: 1 | -1): void;
-}
 
 /** How a server treats its connections.
  * @category Server */
