@@ -22,7 +22,6 @@ import type { Stored, UploadIndex } from "./upload_index.ts";
 
 /** So many lines wait for the index at most, unless nothing was stored for {@linkcode QUIET_MS}. */
 const MAX_WAITING = 50_000;
-
 /** After so many milliseconds without a new line those that wait come into the index. */
 const QUIET_MS = 200;
 /** So long after a list was asked for, in milliseconds, lines come into the index at once. */
@@ -292,7 +291,8 @@ export class KnownFiles implements UploadIndex {
     const waiting = this.#waiting;
     const here = this.#here;
     const isOver = () => this.#closed || here !== this.#here;
-    const at = await this.#writer.write(here, until, isOver, each);
+    const turn = () => this.#reading?.catch(() => {}) ?? othersTurn(); // uploads wait for the ids
+    const at = await this.#writer.write(here, until, isOver, each, turn);
     if (at === undefined) return;
     this.#waiting = this.#waitingBefore = Math.max(0, this.#waiting - waiting);
     if (this.#manifest.follow() === at && !isOver()) this.counted(this.#writer.index.state.bytes);
