@@ -181,7 +181,7 @@ async function writePrivate(path: string, text: string): Promise<void> {
     await Deno.remove(draft).catch(() => {});
     const why = error instanceof Deno.errors.NotCapable
       ? `it is not permitted (--allow-read and --allow-write=${path})`
-      : reasonOf(error);
+      : reasonOf(error).replace(/: \w+ '.*'$/, ""); // which names the draft
     throw localError(`write ${path}`, error, why);
   }
 }
