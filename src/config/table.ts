@@ -159,6 +159,7 @@ export const TABLE = {
         about: "How long a session outlives its connection; it never expires while one is attached",
       },
       partial_timeout: {
+        live: true,
         seconds: [0.01, 2_000_000],
         default: 86_400,
         about: "The same for a session with a file begun, if that is longer",

@@ -47,6 +47,7 @@ export type StatefulChange = Partial<
   Pick<
     StatefulOptions,
     | "sessionTimeoutMs"
+    | "partialTimeoutMs"
     | "maxSessions"
     | "maxSessionsPerAddress"
     | "keepaliveMs"
