@@ -149,8 +149,8 @@ export class IndexFile {
     makeFile(path);
     const db = new Database(path, { timeout: 0 });
     try {
-      // SQLite itself holds at most 8 MB of the file in memory.
-      db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -8000");
+      // SQLite itself holds at most 5 MB of the file in memory, the reader's part included.
+      db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -4000");
       db.exec("PRAGMA journal_size_limit = 16777216");
       const pragma = (name: string) => Object.values(db.prepare(`PRAGMA ${name}`).get() ?? {})[0];
       const isEmpty = db.prepare("SELECT 1 FROM sqlite_schema").get() === undefined;
@@ -159,7 +159,7 @@ export class IndexFile {
         throw new FxferError("local_io", `Cannot use index: ${INDEX} is of another program`);
       }
       const reader = new Database(path, { timeout: 0 });
-      reader.exec("PRAGMA cache_size = -4000");
+      reader.exec("PRAGMA cache_size = -1000");
       return new IndexFile(db, path, reader);
     } catch (error) {
       db.close();
@@ -235,6 +235,11 @@ export class IndexFile {
     this.#writing = false;
   }
 
+  /** Gives back the memory that many lines have taken. */
+  shrink(): void {
+    this.#db.exec("PRAGMA cache_size = -4000; PRAGMA shrink_memory");
+  }
+
   /** Undoes what was done since {@linkcode begin}; does nothing outside of the two. */
   rollback(): void {
     if (!this.#writing) return;
@@ -264,12 +269,19 @@ export class IndexFile {
     );
   }
 
+  /** Before many lines, which take more memory until {@linkcode shrink}. */
   dropFileIndexes(): void {
-    for (const name of Object.keys(FILE_INDEXES)) this.#db.exec(`DROP INDEX IF EXISTS ${name}`);
+    this.#db.exec("PRAGMA cache_size = -8000");
+    for (const name in FILE_INDEXES) this.#db.exec(`DROP INDEX IF EXISTS ${name}`);
   }
 
-  makeFileIndexes(): void {
-    makeFileIndexes(this.#db);
+  /** The names of the orders of files, for {@linkcode makeFileIndex}. */
+  get fileIndexes(): string[] {
+    return Object.keys(FILE_INDEXES);
+  }
+
+  makeFileIndex(name: string): void {
+    makeFileIndex(this.#db, name);
   }
 
   close(): void {
@@ -285,13 +297,11 @@ function makeTables(db: DatabaseSync): void {
   db.exec("BEGIN IMMEDIATE");
   if (db.prepare("SELECT 1 FROM sqlite_schema").get() === undefined) {
     db.exec(TABLES);
-    makeFileIndexes(db);
+    for (const name in FILE_INDEXES) makeFileIndex(db, name);
   }
   db.exec("COMMIT");
 }
 
-function makeFileIndexes(db: DatabaseSync): void {
-  for (const [name, on] of Object.entries(FILE_INDEXES)) {
-    db.exec(`CREATE INDEX IF NOT EXISTS ${name} ON ${on}`);
-  }
+function makeFileIndex(db: DatabaseSync, name: string): void {
+  db.exec(`CREATE INDEX IF NOT EXISTS ${name} ON ${FILE_INDEXES[name]}`);
 }

@@ -30,8 +30,9 @@ Deno.test("parseConfig() gives every default the goal names", pure, () => {
     },
     stateful: {
       session_timeout: 300,
+      partial_timeout: 86400,
       max_sessions: 50,
-      persistence: "memory",
+      persistence: "auto",
       keepalive: 30,
       max_inflight: 16,
       max_upload_size: 0,
