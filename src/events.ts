@@ -188,7 +188,7 @@ export type EventFacts = {
   /** The health listener takes connections. */
   "health.listening": { hostname: string; port: number };
   /** The door for operators is open; `token` tells whether it asks for one. */
-  "admin.listening": { hostname: string; port: number; token: boolean };
+  "admin.listening": { hostname: string; port: number; token: boolean; tls: boolean };
   /** A worker listens for the first time. */
   "worker.started": { worker: number };
   /** A worker that had died listens again. */

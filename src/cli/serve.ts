@@ -160,7 +160,7 @@ async function runServe(args: ParsedArgs, output: Output): Promise<number> {
       keys: keys && liveKeys(keys, options.security?.ledger),
       drain: stop,
     };
-    doors.use(await openDoor(config, token, plant, events));
+    doors.use(await openDoor(config, token, plant, events, pair));
   }
   const { label: tier, durability } = storage;
   const { hostname, port } = server.addr;

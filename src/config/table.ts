@@ -425,6 +425,12 @@ export const TABLE = {
         about: "File with the secret that operators show; - for standard input",
         more: ["One line of 16 characters or more"],
       },
+      tls: {
+        words: ["on", "off"],
+        default: "off",
+        about: "Whether it speaks TLS, with the certificate of server.tls",
+        more: ["A new certificate is taken at the next start"],
+      },
       names: {
         list: "hosts",
         default: [],

@@ -10,6 +10,7 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";
 import { FxferError } from "../errors.ts";
 import type { Logger } from "../log.ts";
+import { isLocked } from "./index_errors.ts";
 import { isAbsent } from "./io_errors.ts";
 import { identityOf, INDEX, makeFile, setAside } from "./index_place.ts";
 
@@ -75,18 +76,6 @@ export interface FileRow {
   readonly gone: number;
 }
 
-/** Whether an error says that another process has the file locked (SQLITE_BUSY, SQLITE_LOCKED). */
-export function isLocked(error: unknown): boolean {
-  const { errcode } = error as { errcode?: unknown };
-  return typeof errcode === "number" && [5, 6].includes(errcode & 0xff);
-}
-
-/** Whether an error says that the file is no good (SQLITE_IOERR, _CORRUPT, _CANTOPEN, _NOTADB, or a table is missing). */
-export function isDamage(error: unknown): boolean {
-  const { errcode } = error as { errcode?: unknown };
-  return typeof errcode === "number" && [1, 10, 11, 14, 26].includes(errcode & 0xff);
-}
-
 /** The open file, or an index in memory where no file can be had. */
 export class IndexFile {
   readonly #db: DatabaseSync;
@@ -123,7 +112,7 @@ export class IndexFile {
           await new Promise((resolve) => setTimeout(resolve, 20));
         } else if (tries >= 100 || !setAside(path)) {
           log.warn("storage.index_in_memory", { cause });
-          return IndexFile.inMemory(DatabaseSync);
+          return await IndexFile.inMemory();
         } else {
           tries = Math.max(tries, 99);
           log.warn("storage.index_set_aside", { to: `${INDEX}.bad`, cause });
@@ -132,8 +121,9 @@ export class IndexFile {
     }
   }
 
-  static inMemory(Database: typeof DatabaseSync): IndexFile {
-    const db = new Database(":memory:");
+  static async inMemory(): Promise<IndexFile> {
+    const { DatabaseSync } = await import("node:sqlite");
+    const db = new DatabaseSync(":memory:");
     makeTables(db);
     return new IndexFile(db);
   }
@@ -224,7 +214,7 @@ export class IndexFile {
 
   /** Ends what {@linkcode begin} has begun. */
   commit(): void {
-    this.#db.exec("COMMIT");
+    this.#db.prepare("COMMIT").run();
     this.#writing = false;
   }
 
@@ -296,5 +286,6 @@ function makeTables(db: DatabaseSync): void {
 }
 
 function makeFileIndex(db: DatabaseSync, name: string): void {
-  db.exec(`CREATE INDEX IF NOT EXISTS ${name} ON ${FILE_INDEXES[name]}`);
+  // The errors of exec() have no errcode.
+  db.prepare(`CREATE INDEX IF NOT EXISTS ${name} ON ${FILE_INDEXES[name]}`).run();
 }

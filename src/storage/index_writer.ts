@@ -2,7 +2,8 @@
 import type { Logger } from "../log.ts";
 import { type EachLine, fits, type Followed, forget, tailOf } from "./followed.ts";
 import { HashTable } from "./hash_table.ts";
-import { IndexFile, isDamage, isLocked } from "./index_file.ts";
+import { isDamage, isFull, isLocked } from "./index_errors.ts";
+import { IndexFile } from "./index_file.ts";
 import { INDEX } from "./index_place.ts";
 import { IndexLines } from "./index_lines.ts";
 import { contentOf, readEntryAt, readLineAt, readLines } from "./manifest_lines.ts";
@@ -19,6 +20,9 @@ const BULK_BYTES = 8 * 1024 * 1024;
 
 /** So long a write waits for other processes that write, in milliseconds; at the start ten times as long. */
 const LOCKED_MS = 2000;
+
+/** After so many milliseconds in memory because the disk was full, the file is tried again. */
+const FULL_MS = 60_000;
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -39,6 +43,8 @@ export class IndexWriter {
   readonly #log: Logger;
   #index: IndexFile | undefined;
   #writing: Promise<unknown> | undefined;
+  /** When the disk was found full, and the index went into memory; 0 when it did not. */
+  #fullAt = 0;
 
   constructor(path: string, log: Logger) {
     this.#path = path;
@@ -118,7 +124,7 @@ export class IndexWriter {
   ): Promise<number | undefined> {
     // Looked at again after each wait: of several that waited, one begins.
     while (this.#writing !== undefined) await this.settled();
-    const writing = this.#write(here, until, isOver, each, turn);
+    const writing = this.#writeOrLeave(here, until, isOver, each, turn);
     this.#writing = writing;
     try {
       return await writing;
@@ -127,12 +133,28 @@ export class IndexWriter {
     }
   }
 
+  /** Where the disk is full, the index is built in memory, so that files can still be listed and removed. */
+  async #writeOrLeave(...args: Parameters<IndexWriter["write"]>): Promise<number | undefined> {
+    try {
+      return await this.#write(...args);
+    } catch (cause) {
+      if (!isFull(cause) || !this.index.isFile) throw cause;
+      this.#log.warn("storage.index_in_memory", { cause });
+      const index = await IndexFile.inMemory();
+      this.index.close();
+      this.#index = index;
+      this.#fullAt = performance.now();
+      forget(args[0]);
+      return await this.#write(...args);
+    }
+  }
+
   async #write(
     here: Followed,
     until: number,
     isOver: () => boolean,
-    each: EachLine | undefined,
-    turn: () => Promise<unknown>,
+    each?: EachLine,
+    turn: () => Promise<unknown> = othersTurn,
   ): Promise<number | undefined> {
     await this.#begin(here, isOver, each !== undefined);
     if (isOver()) return void this.index.rollback();
@@ -188,7 +210,9 @@ export class IndexWriter {
   async #begin(here: Followed, isOver: () => boolean, isStart: boolean): Promise<void> {
     const until = performance.now() + LOCKED_MS * (isStart ? 10 : 1);
     for (;;) {
-      if (!this.index.isInPlace) {
+      const hasTime = performance.now() - this.#fullAt > FULL_MS;
+      if (!this.index.isInPlace || hasTime && this.#fullAt > 0) {
+        this.#fullAt = 0;
         this.index.close();
         forget(here);
         await this.open();
@@ -224,11 +248,15 @@ export class IndexWriter {
     if (gone.length > 0) {
       while (this.#writing !== undefined) await this.settled();
       index.begin();
-      const lines = new IndexLines(index, (position) => readLineAt(file, position), false);
-      for (const row of gone) lines.gone(row);
-      const { readTo, tail } = index.state;
-      lines.end(readTo, tail);
-      index.commit();
+      try {
+        const lines = new IndexLines(index, (position) => readLineAt(file, position), false);
+        for (const row of gone) lines.gone(row);
+        const { readTo, tail } = index.state;
+        lines.end(readTo, tail);
+        index.commit();
+      } finally {
+        index.rollback(); // does nothing after a commit
+      }
     }
     return rows.length < most ? undefined : rows.at(-1)!.id + 1;
   }
