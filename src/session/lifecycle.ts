@@ -29,16 +29,13 @@ export const FLAP_RETRY_MS = 5000;
 const leaseFrom = (now: number, keepaliveMs: number): number => now + 2 * keepaliveMs;
 
 /** Who attaches, and on what terms. Durations in milliseconds. */
-export interface AttachInit {
+export interface AttachInit
+  extends Pick<SessionRecord, "clientAddress" | "keepaliveMs" | "expiryMs" | "partialExpiryMs"> {
   readonly now: number;
   /** The time by the wall clock, for the count of takeovers. @default now */
   readonly wallTime?: number;
-  readonly clientAddress: string;
   /** The server process that serves the connection. */
   readonly instance: string;
-  readonly keepaliveMs: number;
-  readonly expiryMs: number;
-  readonly partialExpiryMs?: number;
 }
 
 /** What a new session starts with. */

@@ -10,6 +10,7 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";
 import { FxferError } from "../errors.ts";
 import type { Logger } from "../log.ts";
+import { isLocked } from "./index_errors.ts";
 import { isAbsent } from "./io_errors.ts";
 import { identityOf, INDEX, makeFile, setAside } from "./index_place.ts";
 
@@ -73,24 +74,6 @@ export interface FileRow {
   readonly name: string;
   readonly size: number;
   readonly gone: number;
-}
-
-/** Whether an error says that another process has the file locked (SQLITE_BUSY, SQLITE_LOCKED). */
-export function isLocked(error: unknown): boolean {
-  const { errcode } = error as { errcode?: unknown };
-  return typeof errcode === "number" && [5, 6].includes(errcode & 0xff);
-}
-
-/** Whether an error says that the file is no good (SQLITE_IOERR, _CORRUPT, _CANTOPEN, _NOTADB, or a table is missing). */
-export function isDamage(error: unknown): boolean {
-  const { errcode } = error as { errcode?: unknown };
-  return typeof errcode === "number" && [1, 10, 11, 14, 26].includes(errcode & 0xff);
-}
-
-/** Whether an error says that the disk is full (SQLITE_FULL). */
-export function isFull(error: unknown): boolean {
-  const { errcode } = error as { errcode?: unknown };
-  return typeof errcode === "number" && (errcode & 0xff) === 13;
 }
 
 /** The open file, or an index in memory where no file can be had. */
@@ -303,5 +286,6 @@ function makeTables(db: DatabaseSync): void {
 }
 
 function makeFileIndex(db: DatabaseSync, name: string): void {
-  db.exec(`CREATE INDEX IF NOT EXISTS ${name} ON ${FILE_INDEXES[name]}`);
+  // The errors of exec() have no errcode.
+  db.prepare(`CREATE INDEX IF NOT EXISTS ${name} ON ${FILE_INDEXES[name]}`).run();
 }

@@ -2,7 +2,8 @@
 import type { Logger } from "../log.ts";
 import { type EachLine, fits, type Followed, forget, tailOf } from "./followed.ts";
 import { HashTable } from "./hash_table.ts";
-import { IndexFile, isDamage, isFull, isLocked } from "./index_file.ts";
+import { isDamage, isFull, isLocked } from "./index_errors.ts";
+import { IndexFile } from "./index_file.ts";
 import { INDEX } from "./index_place.ts";
 import { IndexLines } from "./index_lines.ts";
 import { contentOf, readEntryAt, readLineAt, readLines } from "./manifest_lines.ts";
@@ -154,8 +155,8 @@ export class IndexWriter {
     here: Followed,
     until: number,
     isOver: () => boolean,
-    each: EachLine | undefined,
-    turn: () => Promise<unknown>,
+    each?: EachLine,
+    turn: () => Promise<unknown> = othersTurn,
   ): Promise<number | undefined> {
     await this.#begin(here, isOver, each !== undefined);
     if (isOver()) return void this.index.rollback();
