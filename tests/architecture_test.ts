@@ -39,7 +39,34 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   trace: [],
   terminal: [],
   redis: ["config", "?store"],
-  app: ["config", "keys", "tls", "server", "storage", "store", "redis", "admin", "terminal"],
+  // It follows the list of stored files, and nothing else.
+  hooks: ["?storage"],
+  operate: [
+    "?hooks",
+    "admin",
+    "config",
+    "session",
+    "handler",
+    "server",
+    "trace",
+    "?store",
+    "?storage",
+  ],
+  app: [
+    ...[
+      "config",
+      "keys",
+      "tls",
+      "server",
+      "storage",
+      "store",
+      "redis",
+      "admin",
+      "hooks",
+      "operate",
+    ],
+    "terminal",
+  ],
 };
 
 /** These may import every folder: they are commands, made of all the rest. */

@@ -18,6 +18,7 @@ import {
   type UserLedger,
 } from "../keys/mod.ts";
 import type { Logger } from "../log.ts";
+import type { Catalogue } from "../storage/mod.ts";
 import type { RedisClient } from "../store/mod.ts";
 import { escapeControls } from "../text.ts";
 import { keysOfInput } from "./input.ts";
@@ -36,6 +37,8 @@ export class KeySource implements Disposable {
   readonly #log: Logger;
   readonly #timer: ReturnType<typeof setInterval> | undefined;
   readonly #listeners = new Set<(text: string) => void>();
+  /** Users whose keys an operator has taken away, whatever the file says. */
+  readonly #revoked = new Set<string>();
   /** What the file looked like when it was read. */
   #seen = "";
   #looking = false;
@@ -94,8 +97,7 @@ export class KeySource implements Disposable {
       this.#seen = look;
       const { text } = await readFile(this.#path);
       warnOfExpired(readLines(text, this.#path), this.#log);
-      this.text = text;
-      for (const listener of this.#listeners) listener(text);
+      this.#use(text);
       this.#log.info("keys.read", { users: this.lines().length });
     } catch (error) {
       const reason = escapeControls(reasonOf(error));
@@ -104,6 +106,28 @@ export class KeySource implements Disposable {
     } finally {
       this.#looking = false;
     }
+  }
+
+  /**
+   * Takes a user's key away until the next start, also when the file is read again; the user's sessions end
+   * (S-KEY-6). The file itself stays as it is.
+   *
+   * @returns False if there is no such user.
+   */
+  revoke(name: string): boolean {
+    if (!this.lines().some(({ key }) => key.name === name)) return false;
+    this.#revoked.add(name);
+    this.#use(this.text);
+    return true;
+  }
+
+  #use(text: string): void {
+    const kept = text.split("\n").filter((line) => {
+      const [user] = readLines(line, this.name);
+      return user === undefined || !this.#revoked.has(user.key.name);
+    });
+    this.text = kept.join("\n");
+    for (const listener of this.#listeners) listener(this.text);
   }
 
   [Symbol.dispose](): void {
@@ -177,6 +201,32 @@ export async function openLedger(
   if (stateful.persistence !== "sqlite") return new MemoryLedger();
   return await SqliteLedger.open(`${storage.path}/${LEDGER_FILE}`);
 }
+
+/**
+ * Counts what users with a quota have stored already, for a ledger that knows nothing of them: one in memory
+ * that was just made, or a quota that is new. A file is counted once, whoever counts it.
+ */
+export async function countStored(
+  ledger: UserLedger,
+  keys: Keyring,
+  catalogue: Catalogue | undefined,
+): Promise<void> {
+  if (catalogue === undefined) return;
+  for (const { name: owner, limits: { bytes, files } } of keys.users()) {
+    if (bytes === undefined && files === undefined) continue;
+    if ((await ledger.usage(owner, Date.now())).files > 0) continue;
+    let next: string | null = null;
+    do {
+      const after: { after?: string } = next === null ? {} : { after: next };
+      const page = await catalogue.list({ owner, limit: PAGE, order: "name", ...after });
+      for (const { path, size } of page.files) await ledger.charge(owner, path, size);
+      next = page.next;
+    } while (next !== null);
+  }
+}
+
+/** Files that are counted at a time. */
+const PAGE = 1000;
 
 /** The ledger of servers that share a SQLite file, in the storage folder. */
 export const LEDGER_FILE = "users.db";

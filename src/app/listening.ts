@@ -18,6 +18,11 @@ export function listenToServe<T>({ server: { host, port, tls } }: Config, start:
   return listen(host, `${port} or ${tls.port}`, start, `--port 0 or ${hint}`);
 }
 
+/** Whether operators ask at the port of health, too, so that the door for them answers for both. */
+function answersHealth({ admin, server }: Config): boolean {
+  return admin.port !== 0 && admin.port === server.health_port && admin.host === server.host;
+}
+
 /** Calls `start`, which listens; errors say what to change. @param hint The flag that picks a free port. */
 export function listen<T>(
   host: string,
@@ -91,12 +96,13 @@ export function announce(
 
 /** Starts the health listener, if the configuration wants one. */
 export function listenForHealth(
-  { server: { health_port, host } }: Config,
+  config: Config,
   events: Events,
   readiness: Pick<Readiness, "check">,
   log: Logger,
 ): Health | undefined {
-  if (health_port === "off") return undefined;
+  const { server: { health_port, host } } = config;
+  if (health_port === "off" || answersHealth(config)) return undefined;
   const start = () => new Health({ hostname: host, port: health_port }, readiness, log);
   const health = listen(host, health_port, start, "--set server.health_port=0");
   const { hostname, port } = health.addr;

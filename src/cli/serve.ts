@@ -3,14 +3,23 @@ import { Readiness } from "../admin/mod.ts";
 import {
   announce,
   Certificate,
+  freeSpace,
   keepServing,
   keyringOf,
   KeySource,
   listenForHealth,
   listenToServe,
+  liveKeys,
+  maskAddresses,
   mustBeMeant,
+  openDoor,
+  openHooks,
   openParts,
+  readToken,
+  RunningSettings,
+  serveOptions,
   serveWorkers,
+  wantsDoor,
   workerCount,
 } from "../app/mod.ts";
 import { loadConfig } from "../config/mod.ts";
@@ -24,6 +33,7 @@ import type { Command } from "./command.ts";
 import { CONFIG_OPTIONS, flagFor, loadOptions } from "./config_flags.ts";
 import { readShareArgs, SHARE_OPTIONS, withShare } from "./share/args.ts";
 import { Share } from "./share/share.ts";
+import { FXFER_VERSION } from "./version.ts";
 
 export const SERVE: CommandSpec = {
   name: "serve",
@@ -66,11 +76,14 @@ export const SERVE_COMMAND: Command = { spec: SERVE, run: runServe };
 
 async function runServe(args: ParsedArgs, output: Output): Promise<number> {
   const shared = readShareArgs(args);
-  const options = serveLoadOptions(args);
-  const { config, notes } = await loadConfig(shared === undefined ? options : withShare(options));
+  const asked = serveLoadOptions(args);
+  const from = shared === undefined ? asked : withShare(asked);
+  const load = async () => (await loadConfig(from)).config;
+  const { config, notes } = await loadConfig(from);
   const { level, format } = config.logging;
-  const sink = logSink(output.err, format);
-  const log = createLogger(sink, level);
+  const sink = maskAddresses(logSink(output.err, format), config.logging.addresses);
+  const threshold = { level };
+  const log = createLogger(sink, threshold);
   for (const note of notes) log.info("config.note", { note });
   mustBeMeant(config);
   const share = shared && await Share.open(shared, config);
@@ -85,25 +98,41 @@ async function runServe(args: ParsedArgs, output: Output): Promise<number> {
   if (trace) traceEvents(events, createLogger(sink, "info"));
 
   using certificate = await Certificate.open(config, events, log);
+  let settings: RunningSettings | undefined;
   using _hangup = onHangup(() => {
     reopenLog(output, log);
     void certificate?.reload();
     void keys?.look();
+    void settings?.reload();
   });
   if (config.server.workers !== 1) {
     const machine = { os: Deno.build.os, cores: navigator.hardwareConcurrency };
     const workers = workerCount(config, machine);
     if (workers > 1) {
       return await serveWorkers({
-        ...{ config, certificate, keys, workers, trace, sink, log, events, output },
+        ...{ config, certificate, keys, workers, trace, sink, log, threshold, events, output },
+        ...{ load, version: FXFER_VERSION },
+        onSettings: (running) => settings = running,
       });
     }
   }
+  const token = wantsDoor(config) ? await readToken(config) : undefined;
   const pair = certificate?.current;
   const keyring = keys && keyringOf(keys);
   await using parts = await openParts(config, log, events, keyring, undefined, pair);
-  await using server = listenToServe(config, () => serve(parts.options));
+  const operate = wantsDoor(config) ? await import("../operate/mod.ts") : undefined;
+  using tally = operate && new operate.Tally();
+  const options = operate && tally ? operate.counted(parts.options, tally) : parts.options;
+  await using server = listenToServe(config, () => serve(options));
   const { storage, store } = parts.options;
+  settings = new RunningSettings({
+    ...{ config, load, events },
+    sessions: store !== undefined,
+    apply(config) {
+      threshold.level = config.logging.level;
+      server.reconfigure(serveOptions(config));
+    },
+  });
   const certificateUntil = () => certificate?.current.notAfter ?? Infinity;
   const readiness = new Readiness({ server, storage, store, certificateUntil }, log);
   await using _health = listenForHealth(config, events, readiness, log);
@@ -113,6 +142,24 @@ async function runServe(args: ParsedArgs, output: Output): Promise<number> {
     events.emit({ type: "server.signal", signal });
     stop();
   });
+  await using doors = new AsyncDisposableStack();
+  const hooks = await openHooks(config, storage, events, log);
+  if (hooks !== undefined) doors.use(hooks);
+  if (tally !== undefined) {
+    tally.server = server;
+    const plant = {
+      ...{ version: FXFER_VERSION, log, events, readiness, settings, store, storage, workers: 1 },
+      samples: () => Promise.resolve([tally.sample()]),
+      watch: () => {},
+      used: () => tally.usage?.().used ?? 0,
+      free: await freeSpace(config.storage.path, log),
+      certificateUntil: certificate && certificateUntil,
+      hooks,
+      keys: keys && liveKeys(keys, options.security?.ledger),
+      drain: stop,
+    };
+    doors.use(await openDoor(config, token, plant, events, pair));
+  }
   const { label: tier, durability } = storage;
   const { hostname, port } = server.addr;
   const ports = {

@@ -231,7 +231,9 @@ async function renewHeld(
  * @param ended The record now.
  */
 export async function removePartial(
-  services: SessionServices,
+  services: Pick<SessionServices, "attachments" | "storage" | "events" | "onStored"> & {
+    readonly options: Pick<SessionServices["options"], "quotas">;
+  },
   record: SessionRecord,
   ended: SessionRecord,
 ): Promise<void> {

@@ -266,7 +266,7 @@ export function executed(
 
 /** Tells what became of the intent of `before`, after `after` was saved; without `stored` it is dropped. */
 export function tellFinished(
-  parts: IntentParts,
+  parts: Omit<IntentParts, "options">,
   before: SessionRecord,
   after: SessionRecord,
   stored: StoredFile | undefined,

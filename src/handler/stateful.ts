@@ -27,8 +27,12 @@ import { listFiles } from "./list.ts";
 import { abandon, finishPending } from "./open_file.ts";
 import { executed } from "./recovery.ts";
 import { removeOnce } from "./removal.ts";
-import { DEFAULT_STATEFUL_OPTIONS, type StatefulOptions } from "./stateful_options.ts";
 import { isCounted, type Quotas } from "./quotas.ts";
+import {
+  DEFAULT_STATEFUL_OPTIONS,
+  type StatefulChange,
+  type StatefulOptions,
+} from "./stateful_options.ts";
 import { StoreHealth } from "./store_health.ts";
 import type { Asker } from "./stored_files.ts";
 import { stepBetween, totalsOf } from "./tell.ts";
@@ -202,6 +206,16 @@ export class StatefulHandler implements RequestHandler, AsyncDisposable {
     } finally {
       await attachments.remove(attachment);
     }
+  }
+
+  /** Changes terms for what comes: sessions that exist keep what was agreed with them. */
+  change(options: StatefulChange): void {
+    Object.assign(this.#services.options, options);
+  }
+
+  /** How many connections of this process hold a session. */
+  get attached(): number {
+    return this.#services.attachments.holders.size;
   }
 
   /** Stops sweeping and closes the files of detached sessions; their bytes and records stay. */

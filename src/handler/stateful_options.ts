@@ -39,6 +39,22 @@ export interface StatefulOptions extends Telling {
   readonly now: () => number;
 }
 
+/** The terms that can change while a server runs.
+ * @category Server */
+export type StatefulChange = Partial<
+  Pick<
+    StatefulOptions,
+    | "sessionTimeoutMs"
+    | "maxSessions"
+    | "maxSessionsPerAddress"
+    | "keepaliveMs"
+    | "maxRequestSize"
+    | "maxUploadSize"
+    | "sessionQuota"
+    | "offersStateless"
+  >
+>;
+
 /** The defaults: those of the documented configuration.
  * @category Server */
 export const DEFAULT_STATEFUL_OPTIONS: StatefulOptions = {

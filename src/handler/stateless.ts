@@ -10,7 +10,7 @@ import { listFiles } from "./list.ts";
 import { isCounted, type Quotas } from "./quotas.ts";
 import { removeFile } from "./remove.ts";
 import { inBackground, specOf, storedBefore, storedReply } from "./storing.ts";
-import { tellFile, type Telling } from "./tell.ts";
+import { senderOf, tellFile, type Telling } from "./tell.ts";
 import type { ConnectionContext, Payload, Reply, Request, RequestHandler } from "./types.ts";
 
 /** Terms of stateless mode.
@@ -46,7 +46,7 @@ export interface StatelessOptions extends Telling {
  */
 export class StatelessHandler implements RequestHandler {
   readonly #parts: WholeParts;
-  readonly #terms: { readonly instance: string; readonly maxRequestSize: number };
+  readonly #terms: { readonly instance: string; maxRequestSize: number };
 
   /**
    * Serves from one storage folder.
@@ -57,6 +57,11 @@ export class StatelessHandler implements RequestHandler {
     const { instance = "fxfer", maxRequestSize = DEFAULT_MAX_REQUEST_SIZE, ...rest } = options;
     this.#parts = { storage, events: new Events(), ...rest };
     this.#terms = { instance, maxRequestSize };
+  }
+
+  /** Changes the largest payload of one request, in bytes, for what comes. */
+  set maxRequestSize(bytes: number) {
+    this.#terms.maxRequestSize = bytes;
   }
 
   /** Stores a file, or answers a sign of life. */
@@ -122,7 +127,8 @@ export class StatelessHandler implements RequestHandler {
       const { events, onStored } = this.#parts;
       if (onStored || file.replayed || events.wants("transfer.stored")) {
         const ms = Math.round(performance.now() - begun);
-        tellFile(this.#parts, file, spec, { connection, path: file.path, ms });
+        const facts = { connection, path: file.path, ms };
+        tellFile(this.#parts, file, spec, { ...facts, ...senderOf(context, spec) });
       }
       return { body: storedReply(file, this.#parts.storage.durability, data.uploadId) };
     };
@@ -161,7 +167,7 @@ export class StatelessHandler implements RequestHandler {
  */
 export class V1Handler implements RequestHandler {
   readonly #parts: WholeParts;
-  readonly #maxRequestSize: number;
+  #maxRequestSize: number;
 
   /**
    * Serves into one storage folder.
@@ -172,6 +178,11 @@ export class V1Handler implements RequestHandler {
     const { maxRequestSize = DEFAULT_MAX_REQUEST_SIZE, ...rest } = options;
     this.#parts = { storage, events: new Events(), ...rest };
     this.#maxRequestSize = maxRequestSize;
+  }
+
+  /** Changes the largest file, in bytes, for what comes. */
+  set maxRequestSize(bytes: number) {
+    this.#maxRequestSize = bytes;
   }
 
   /** Stores one file. */
@@ -186,7 +197,7 @@ export class V1Handler implements RequestHandler {
     const spec = { mimeType, reserve: size, clientAddress: context.clientAddress };
     const file = await storeWhole(this.#parts, spec, request.payload, context);
     const facts = { connection: context.connectionId, path: file.path, version: 1 } as const;
-    tellFile(this.#parts, file, spec, facts);
+    tellFile(this.#parts, file, spec, { ...facts, ...senderOf(context, spec) });
     return { body: storedReply(file, this.#parts.storage.durability) };
   }
 }

@@ -32,7 +32,7 @@ import {
 import { executed } from "./recovery.ts";
 import { specOf, storedBefore, storedReply } from "./storing.ts";
 import type { StatefulOptions } from "./stateful_options.ts";
-import { lastPart, stepBetween, tellFile } from "./tell.ts";
+import { lastPart, senderOf, stepBetween, tellFile } from "./tell.ts";
 import type { Payload, Reply } from "./types.ts";
 
 /** Runs, repeats or refuses one transfer frame. @param quotas Counts the file; given for users with a quota. */
@@ -289,7 +289,8 @@ function tellCommit(
   if (file !== undefined) {
     if (file.replayed || services.onStored || services.events.wants("transfer.stored")) {
       const facts = { ...stepBetween(before, record, connectionId), sequence };
-      tellFile(services, file, spec, { ...facts, file: lastPart(file.path) });
+      const sender = senderOf(attachment.context, spec);
+      tellFile(services, file, spec, { ...facts, file: lastPart(file.path), ...sender });
     }
   } else if (code !== "partial") {
     const facts = { sequence, code, reason: CODES[code].message };

@@ -97,6 +97,11 @@ export class Keyring {
     return this.#entries.size;
   }
 
+  /** All users, as the keys say now. */
+  users(): readonly User[] {
+    return [...this.#entries.values()].map(({ user }) => user);
+  }
+
   /** Puts other keys in place of all, and tells those who listen. */
   replace(lines: readonly KeyLine[]): void {
     this.#entries = new Map(lines.map(({ key: { name, secret }, can, limits, until, old }) => {

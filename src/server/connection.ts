@@ -34,6 +34,7 @@ import type { Placed, Readiness } from "./places.ts";
 import { isPeerGone, Reader, type Socket } from "./reader.ts";
 import { ENDS_CONNECTION, refusalOf } from "./refusal.ts";
 import { sendPayload } from "./reply_payload.ts";
+import type { Traffic } from "./settings.ts";
 import { Turn } from "./turns.ts";
 
 /** What all connections of one server share. */
@@ -80,12 +81,17 @@ export class Connection implements ConnectionContext, Placed {
     });
     this.#output = new Output(conn, settings.pools);
     this.#answers = new Answers({
-      ...{ connection: id, output: this.#output, credentials: this.#credentials },
+      ...{ connection: id, address, output: this.#output, credentials: this.#credentials },
       ...{ v1Ack: settings.v1Ack, log: this.log, events: settings.events },
     });
     this.#reader = new Reader(conn, this.#output, settings.workload);
     this.#input = new Input(this.#reader, settings.pools);
     if (bytes !== undefined) this.#input.decode(bytes);
+  }
+
+  /** Bytes read and written so far. */
+  get traffic(): Traffic {
+    return { received: this.#reader.before + this.#reader.received, sent: this.#output.sent };
   }
 
   get identity(): Identity {

@@ -23,8 +23,9 @@ export interface ConnectionCount {
 /** See the module's text; `C` is the class of the connections. */
 export interface SharedSettings<C> {
   readonly handler: RequestHandler;
-  readonly clocks: ClockLimits;
-  readonly keepaliveMs: number;
+  /** Changes while the server runs, as the keep-alive of new connections does. */
+  clocks: ClockLimits;
+  keepaliveMs: number;
   readonly v1Ack: V1Ack;
   /** What is known of users. */
   readonly gate: Gate;

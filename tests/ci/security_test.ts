@@ -74,3 +74,27 @@ Deno.test("The scanner finds the secrets of fxfer and of others, and names no se
 Deno.test("No secret is in this tree", async () => {
   assert.deepEqual(await scan(fileURLToPath(ROOT)), []);
 });
+
+Deno.test("SECURITY names rules that are defined, and tests that are there", async () => {
+  const page = await Deno.readTextFile(new URL(".github/SECURITY.md", ROOT));
+  const texts = await Promise.all(
+    ["protocol", "session", "keys", "tls", "server"].map((folder) =>
+      Deno.readTextFile(new URL(`src/${folder}/mod.ts`, ROOT))
+    ).concat(Deno.readTextFile(new URL("src/protocol/files.ts", ROOT))),
+  );
+  const rules = new Set(page.match(/\bS-[A-Z]{3,4}-\d+\b/g));
+  assert.ok(rules.size >= 10);
+  for (const rule of rules) {
+    assert.ok(texts.some((text) => text.includes(`* - ${rule} `)), rule);
+  }
+  const tests = new Set(
+    page.match(/\b(attack|keys|e2e|session|protocol|ci)\/[a-z_]+\b(?!\.)/g),
+  );
+  assert.ok(tests.size >= 12);
+  for (const name of tests) {
+    assert.ok(
+      await Deno.stat(new URL(`tests/${name}_test.ts`, ROOT)).then(() => true, () => false),
+      name,
+    );
+  }
+});

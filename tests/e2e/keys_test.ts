@@ -111,6 +111,18 @@ Deno.test("a quota is the user's own, over runs and sessions", async () => {
   assert.equal(over.code, 3, over.err);
   assert.match(over.err, /quota/);
   assert.equal((await send(dir, server, "--key-file", "bob.key", "--state", "3")).code, 0);
+  // What is stored counts after a restart as well, although nothing but the files remembers it.
+  await server.stop();
+  await using again = await serve(dir, { args: ["--keys", "fxfer.keys"] });
+  const still = await send(dir, again, "--key-file", "alice.key", "--name", "b", "--state", "4");
+  assert.equal(still.code, 3, still.err);
+  const bigger = await Deno.readTextFile(dir.join("fxfer.keys"));
+  await Deno.writeTextFile(dir.join("fxfer.keys"), bigger.replace("quota=3000000", "quota=6MB"));
+  await again.event("keys.read");
+  assert.equal(
+    (await send(dir, again, "--key-file", "alice.key", "--name", "b", "--state", "5")).code,
+    0,
+  );
 });
 
 Deno.test("what is wrong with keys is one sentence each, exit 4, and nothing starts or is sent", async () => {
@@ -211,5 +223,23 @@ Deno.test("fxfer key keeps comments, lists no secrets, and refuses a second key"
   assert.ok(!left.includes("alice"));
   if (Deno.build.os !== "windows") {
     assert.equal((await Deno.stat(dir.join("fxfer.keys"))).mode! & 0o777, 0o600);
+  }
+});
+
+Deno.test("fxfer conformance --key-file holds a server against the rules of keys and codes", async () => {
+  await using dir = await withKeys(["alice"]);
+  await using server = await serve(dir, {
+    args: ["--keys", "fxfer.keys"],
+    set: { "security.anonymous": "put,get,list,remove" },
+  });
+  const { code, out } = await fxfer(
+    ["conformance", "--json", "--key-file", "alice.key", `127.0.0.1:${server.port}`],
+    { cwd: dir.path },
+  );
+  assert.equal(code, 0, out);
+  const lines = out.trim().split("\n").map((line) => JSON.parse(line));
+  const kept = lines.filter(({ verdict }) => verdict === "kept").map(({ rule }) => rule);
+  for (const rule of ["S-KEY-2", "S-KEY-3", "S-KEY-4", "S-MAC-1"]) {
+    assert.ok(kept.includes(rule), rule);
   }
 });
