@@ -94,10 +94,17 @@ function appendRemoval(
 }
 
 async function removeBytes(parts: DiskParts, path: string): Promise<void> {
-  const durable = parts.durability === "durable";
-  if (durable) await parts.manifestSync.sync("");
+  if (parts.durability !== "durable") return unlink(parts, path);
+  const before = parts.folder.kind(path);
+  await parts.manifestSync.sync("");
+  // Another process may have removed the file as well, and somebody has stored another one there since.
+  const now = parts.folder.kind(path);
+  if (now?.ino !== before?.ino || now?.ctime?.getTime() !== before?.ctime?.getTime()) return;
   unlink(parts, path);
-  if (durable) await syncFolders(parts, path);
+  const parent = folderOf(path);
+  // A folder that is empty now has gone with the file.
+  const isGone = parent !== undefined && parts.folder.kind(parent) === undefined;
+  await syncFolders(parts, isGone ? parent : path);
 }
 
 /** Removes the bytes, unless somebody has put a link on the way to them. */

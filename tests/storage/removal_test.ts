@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { createLogger } from "../../src/log.ts";
-import { DiskStorage, verifyFolder } from "../../src/storage/mod.ts";
+import { systemFlush } from "../../src/storage/flush.ts";
+import { DiskStorage, type Flush, verifyFolder } from "../../src/storage/mod.ts";
 import { listStored, readManifest } from "../helpers/files.ts";
 import { utf8 } from "../helpers/raw_frame.ts";
 import { system } from "../helpers/ran.ts";
@@ -125,4 +126,41 @@ Deno.test("S-REM-1 a file that another process removes at the same time is no pl
   assert.deepEqual(gone.map((file) => file?.path), [path, path]);
   assert.deepEqual(events, []);
   assert.deepEqual(await listStored(dir.path), []);
+});
+
+Deno.test("S-REM-1 the last file of a folder is removed at level durable, too", async () => {
+  await using dir = await TempDir.make();
+  const options = { naming: "original", durability: "durable" } as const;
+  await using storage = await DiskStorage.open(dir.path, options);
+  const { path } = await storage.put({ ...spec, name: "folder/a.txt" }, utf8("the file"));
+  assert.equal((await storage.catalogue.remove(path))?.path, path);
+  assert.equal(storage.usage.used, 0);
+  assert.deepEqual(await listStored(dir.path), []);
+  assert.deepEqual(await Array.fromAsync(verifyFolder(dir.path)), []);
+});
+
+Deno.test("S-REM-1 of two processes that remove a file, the slower one leaves what was stored there since", async () => {
+  await using dir = await TempDir.make();
+  const flushed = Promise.withResolvers<void>();
+  let isSlow = false;
+  const flush: Flush = {
+    ...systemFlush,
+    async manifest(manifest) {
+      if (isSlow) await flushed.promise;
+      await manifest.sync();
+    },
+  };
+  const options = { naming: "original", durability: "durable" } as const;
+  await using slow = await DiskStorage.open(dir.path, { ...options, flush });
+  await using fast = await DiskStorage.open(dir.path, options);
+  const named = { ...spec, name: "folder/a.txt" };
+  const { path } = await slow.put(named, utf8("the file"));
+  for (const { catalogue } of [slow, fast]) assert.ok(await catalogue.find({ path }));
+  isSlow = true;
+  const removing = slow.catalogue.remove(path);
+  await fast.catalogue.remove(path);
+  assert.equal((await fast.put(named, utf8("another file"))).path, path);
+  flushed.resolve();
+  assert.equal((await removing)?.path, path);
+  assert.equal(await Deno.readTextFile(dir.join(path)), "another file");
 });
