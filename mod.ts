@@ -131,6 +131,7 @@ export {
   type Catalogue,
   type Compaction,
   compactManifest,
+  type ComputedDigest,
   DiskStorage,
   type DiskStorageOptions,
   type Durability,

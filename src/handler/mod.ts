@@ -67,6 +67,7 @@ export {
   type Right,
   RIGHTS,
 } from "./identity.ts";
+export { ComputedDigest } from "../storage/mod.ts";
 export { Quotas } from "./quotas.ts";
 export { StatelessHandler, type StatelessOptions, V1Handler } from "./stateless.ts";
 export { degrade, type FallbackTerms, hashToken, newSecret } from "./connect.ts";

@@ -226,7 +226,7 @@ function storeWhole(
   const bytes = payload.whole();
   return bytes === undefined || bytes instanceof Promise
     ? storeArriving(parts, spec, payload, bytes, context)
-    : parts.storage.put(spec, bytes, payload.crowded);
+    : parts.storage.put(spec, bytes, payload.crowded, undefined, payload.digest);
 }
 
 async function storeArriving(
@@ -237,7 +237,9 @@ async function storeArriving(
   { connectionId: connection }: ConnectionContext,
 ): Promise<StoredFile> {
   const bytes = await whole;
-  if (bytes !== undefined) return storage.put(spec, bytes, payload.crowded);
+  if (bytes !== undefined) {
+    return storage.put(spec, bytes, payload.crowded, undefined, payload.digest);
+  }
 
   const upload = await storage.begin(spec);
   events.emit({ type: "transfer.begun", rule: "S-TRF-1", connection });

@@ -100,7 +100,7 @@ export async function transfer(
       attachment.committing = true;
     };
     try {
-      const stored = storage.put(spec, bytes, payload.crowded, mayPublish);
+      const stored = storage.put(spec, bytes, payload.crowded, mayPublish, payload.digest);
       return await commitFile(run, stored instanceof Promise ? await stored : stored);
     } catch (error) {
       // S-SEQ-2: a wrong digest uses the number up, so its reply is kept; any other error leaves it free.
@@ -116,7 +116,7 @@ export async function transfer(
     upload = await storage.begin(spec);
     attachment.upload = upload;
     try {
-      await upload.write(bytes);
+      await upload.write(bytes, payload.digest);
     } catch (error) {
       await abandon(attachment);
       throw error;

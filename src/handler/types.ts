@@ -14,6 +14,7 @@
 import type { FxferError } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import type { ReplyBody, RequestFrame, V1Header } from "../protocol/mod.ts";
+import type { ComputedDigest } from "../storage/mod.ts";
 import type { Identity } from "./identity.ts";
 
 /** The bytes after a header. The handler asks for them, so a slow handler slows its client down through TCP.
@@ -23,6 +24,8 @@ export interface Payload {
   readonly size: number;
   /** Whether other connections wait to be served at this moment. Absent: no. */
   readonly crowded?: boolean;
+  /** The digest of what `whole` has handed out, where it had to be computed already. */
+  readonly digest?: ComputedDigest | undefined;
   /**
    * All of it in one piece, when it is small enough to be held in memory: at once if it has arrived
    * already, else a promise. The bytes are valid until `handle` settles.

@@ -45,7 +45,8 @@ export interface UserLedger extends AsyncDisposable {
   /**
    * Notes a nonce and keeps it until `until`; false if it is known.
    *
-   * @throws {FxferError} `busy` if there is no room: nothing is ever forgotten early (S-KEY-3).
+   * @throws {FxferError} `busy` if there is no room: nothing is ever forgotten early (S-KEY-3). Also if the
+   * clock was set back, and the nonce may be one that was forgotten when its time was over.
    */
   takeNonce(user: string, nonce: string, until: number, now: number): boolean | Promise<boolean>;
   /**
@@ -79,6 +80,13 @@ export function registerFull(cause?: unknown): FxferError {
   });
 }
 
+/** The refusal of a nonce that may have been forgotten, because the clock was set back. @param ms To wait. */
+export function mayBeForgotten(ms: number): FxferError {
+  return new FxferError("busy", "Cannot serve request: the server's clock was set back", {
+    fields: { retry_after_ms: ms },
+  });
+}
+
 /** Whether a file of `bytes` more is within the limits. */
 export function fits(used: Usage, bytes: number, limits: UserLimits): boolean {
   return used.bytes + bytes <= (limits.bytes ?? Infinity) &&
@@ -105,6 +113,8 @@ export class MemoryLedger implements UserLedger {
   readonly #slices = new Map<number, Map<string, string>>();
   readonly #noncesOf = new Map<string, number>();
   #nonces = 0;
+  /** Nonces of up to this time were forgotten. By a clock that only goes forward it is always past. */
+  #forgotten = -Infinity;
   readonly #accounts = new Map<string, Account>();
 
   /** Starts empty. @param since When this register began, in milliseconds since 1970. */
@@ -117,6 +127,7 @@ export class MemoryLedger implements UserLedger {
     const at = Math.floor(until / SLICE_MS);
     let slice = this.#slices.get(at);
     if (slice?.has(nonce)) return false;
+    if (until < this.#forgotten) throw mayBeForgotten(this.#forgotten - until);
     const own = this.#noncesOf.get(user) ?? 0;
     if (this.#nonces >= MAX_NONCES || own >= MAX_NONCES_OF_USER) throw registerFull();
     if (slice === undefined) this.#slices.set(at, slice = new Map());
@@ -130,6 +141,7 @@ export class MemoryLedger implements UserLedger {
     for (const [at, slice] of this.#slices) {
       if ((at + 1) * SLICE_MS > now) continue;
       this.#slices.delete(at);
+      this.#forgotten = Math.max(this.#forgotten, (at + 1) * SLICE_MS);
       this.#nonces -= slice.size;
       for (const user of slice.values()) {
         const left = this.#noncesOf.get(user)! - 1;

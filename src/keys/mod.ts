@@ -25,7 +25,7 @@
  * - S-KEY-3 `time` is within 300 s of the server's clock, and no server that shares the store has seen the
  *   nonce in that time. A nonce that was seen is `replay_detected`. A wrong time under a right MAC is
  *   `clock_skew` with `server_time`. The register of nonces forgets none before its time is over: where it
- *   is full, the answer is `busy`. One in memory does not know what was seen before it began, so times before
+ *   is full, or may have forgotten a nonce because the server's clock was set back, the answer is `busy`. One in memory does not know what was seen before it began, so times before
  *   its start are `busy` with `retry_after_ms`.
  * - S-KEY-4 The reply to a frame with a right `auth` carries `session.mac`, made in the same way with the
  *   server's key, over its header line, LF and session data, and then the nonce of the request as it was sent.

@@ -1,7 +1,14 @@
 /** The ledger of servers on one machine, in a SQLite file that they share. @module */
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { FxferError, reasonOf } from "../errors.ts";
-import { fits, registerFull, RESERVED_MS, type Usage, type UserLedger } from "./ledger.ts";
+import {
+  fits,
+  mayBeForgotten,
+  registerFull,
+  RESERVED_MS,
+  type Usage,
+  type UserLedger,
+} from "./ledger.ts";
 import type { UserLimits } from "./rights.ts";
 
 /** Nonces in the file at most, about 100 MB. */
@@ -21,6 +28,7 @@ PRAGMA synchronous = NORMAL;
 CREATE TABLE IF NOT EXISTS nonce (nonce TEXT PRIMARY KEY NOT NULL, until INTEGER NOT NULL)
   STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS nonce_until ON nonce (until);
+CREATE TABLE IF NOT EXISTS forgotten (id INTEGER PRIMARY KEY, until INTEGER NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS file
   (user TEXT NOT NULL, path TEXT NOT NULL, bytes INTEGER NOT NULL, PRIMARY KEY (user, path))
   STRICT, WITHOUT ROWID;
@@ -43,6 +51,9 @@ const QUERIES = {
   begin: "BEGIN IMMEDIATE",
   commit: "COMMIT",
   rollback: "ROLLBACK",
+  note: `INSERT INTO forgotten SELECT 1, max(until) FROM nonce WHERE until < ? HAVING max(until) > 0
+    ON CONFLICT DO UPDATE SET until = max(until, excluded.until)`,
+  forgotten: "SELECT coalesce(max(until), 0) AS until FROM forgotten",
   forget: "DELETE FROM nonce WHERE until < ?",
   nonces: "SELECT count(*) AS count FROM nonce",
   take: "INSERT INTO nonce VALUES (?, ?) ON CONFLICT DO NOTHING",
@@ -99,12 +110,15 @@ export class SqliteLedger implements UserLedger {
   }
 
   takeNonce(_user: string, nonce: string, until: number, now: number): boolean {
-    return this.#step(({ forget, nonces, take }) => {
-      if (now - this.#forgotten > 1000) {
+    return this.#step(({ note, forgotten, forget, nonces, take }) => {
+      if (Math.abs(now - this.#forgotten) > 1000) { // a clock that was set back counts, too
+        note.run(now);
         forget.run(now);
         this.#nonces = (nonces.get() as { count: number }).count;
         this.#forgotten = now;
       }
+      const last = (forgotten.get() as { until: number }).until;
+      if (until <= last) throw mayBeForgotten(last + 1 - until);
       if (this.#nonces >= MAX_NONCES) throw registerFull();
       this.#nonces++;
       return take.run(nonce, until).changes === 1;

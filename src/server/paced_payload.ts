@@ -74,6 +74,9 @@ class PacedPayload implements Payload {
   get crowded(): boolean {
     return this.#inner.crowded ?? false;
   }
+  get digest(): Payload["digest"] {
+    return this.#inner.digest;
+  }
 
   async whole(): Promise<Uint8Array | undefined> {
     return await this.#paid(await this.#inner.whole());

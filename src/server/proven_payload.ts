@@ -10,7 +10,7 @@
  */
 import { createHash } from "node:crypto";
 import { FxferError } from "../errors.ts";
-import type { Payload, Request } from "../handler/mod.ts";
+import { ComputedDigest, type Payload, type Request } from "../handler/mod.ts";
 import type { TransferRequest } from "../protocol/mod.ts";
 
 /** The largest payload of a frame in a session that carries a code: it is held in memory. */
@@ -49,6 +49,7 @@ function mismatch(): FxferError {
 class HeldPayload implements Payload {
   readonly #inner: Payload;
   readonly #wanted: string;
+  digest: Payload["digest"];
   #all: Uint8Array | Promise<Uint8Array> | undefined;
   #ended = false;
 
@@ -70,7 +71,7 @@ class HeldPayload implements Payload {
     if (this.#all === undefined) {
       const bytes = this.#inner.whole();
       if (bytes === undefined || bytes instanceof Promise) this.#all = this.#gather(bytes);
-      else this.#all = checked(bytes, this.#wanted);
+      else this.#all = this.#check(bytes);
     }
     return this.#all;
   }
@@ -83,13 +84,20 @@ class HeldPayload implements Payload {
   }
 
   async #gather(coming: Promise<Uint8Array | undefined> | undefined): Promise<Uint8Array> {
-    return checked(await coming ?? await gather(this.#inner), this.#wanted);
+    return this.#check(await coming ?? await gather(this.#inner));
+  }
+
+  #check(bytes: Uint8Array): Uint8Array {
+    this.digest = digestOf(bytes, this.#wanted);
+    return bytes;
   }
 }
 
-function checked(bytes: Uint8Array, wanted: string): Uint8Array {
-  if (createHash("sha256").update(bytes).digest("hex") !== wanted) throw mismatch();
-  return bytes;
+/** The digest of a payload that is whole. @throws {FxferError} `checksum_mismatch` if it is not the wanted one. */
+function digestOf(bytes: Uint8Array, wanted: string): ComputedDigest {
+  const digest = new ComputedDigest(bytes);
+  if (digest.of(bytes) !== wanted) throw mismatch();
+  return digest;
 }
 
 async function gather(payload: Payload): Promise<Uint8Array> {
@@ -106,6 +114,7 @@ async function gather(payload: Payload): Promise<Uint8Array> {
 class CheckedPayload implements Payload {
   readonly #inner: Payload;
   readonly #wanted: string;
+  digest: Payload["digest"];
   readonly #hash = createHash("sha256");
   #ended = false;
 
@@ -130,8 +139,8 @@ class CheckedPayload implements Payload {
 
   #check(bytes: Uint8Array | undefined): Uint8Array | undefined {
     if (bytes === undefined) return undefined;
-    this.#hash.update(bytes);
-    this.#end();
+    this.#ended = true;
+    this.digest = digestOf(bytes, this.#wanted);
     return bytes;
   }
 

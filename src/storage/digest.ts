@@ -1,6 +1,28 @@
 /** The sha256 of a file on the disk, and its comparison with the one a sender announced. @module */
-import type { Hash } from "node:crypto";
+import { type Hash, hash } from "node:crypto";
 import { FxferError } from "../errors.ts";
+
+/**
+ * The sha256 of bytes in memory, computed by this process. Whoever has computed it hands it on, so that storage
+ * need not compute it again. No other digest can stand in its place: nobody can make one from a text, and it
+ * counts for the very object it was computed from only.
+ * @category Storage
+ */
+export class ComputedDigest {
+  readonly #bytes: Uint8Array;
+  readonly #sha256: string;
+
+  /** Computes it. @param bytes The caller leaves them unchanged as long as it hands the digest on. */
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+    this.#sha256 = hash("sha256", bytes, "hex");
+  }
+
+  /** The digest as 64 lower-case hex digits; undefined if it was computed from another object than `bytes`. */
+  of(bytes: Uint8Array): string | undefined {
+    return bytes === this.#bytes ? this.#sha256 : undefined;
+  }
+}
 
 /** One read. It is large, so that the way to the thread pool and back is a small part of the time. */
 const BLOCK_BYTES = 1024 * 1024;

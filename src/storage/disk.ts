@@ -1,6 +1,6 @@
 /** The file storage on a disk: holds the parts together and hands each call to the file that does it. @module */
 import type { Catalogue } from "./catalogue.ts";
-import { checkDigest } from "./digest.ts";
+import { checkDigest, type ComputedDigest } from "./digest.ts";
 import { diskCatalogue } from "./disk_catalogue.ts";
 import {
   creation,
@@ -134,32 +134,34 @@ export class DiskStorage implements FileStorage {
     bytes: Uint8Array,
     crowded = false,
     mayPublish?: MayPublish,
+    digest?: ComputedDigest,
   ): StoredFile | Promise<StoredFile> {
     const parts = this.#parts;
     // To compare a file with one that has its name takes waiting (S-NAM-3).
-    if (keepsName(parts, spec)) return this.#putAsUpload(spec, bytes, mayPublish);
+    if (keepsName(parts, spec)) return this.#putAsUpload(spec, bytes, mayPublish, digest);
     const small = parts.durability === "process" && bytes.length <= PUT_NOW_BYTES;
     if (small && (!crowded || bytes.length < PUT_ON_THREAD_POOL_BYTES)) {
-      return putNow(parts, spec, bytes, mayPublish);
+      return putNow(parts, spec, bytes, mayPublish, digest);
     }
     // A repeated upload needs no room, and putNow answers it before it reserves any.
     if (spec.uploadId !== undefined && parts.index.get(spec.uploadId) !== undefined) {
-      return putNow(parts, spec, bytes, mayPublish);
+      return putNow(parts, spec, bytes, mayPublish, digest);
     }
     return small
-      ? putOnThreadPool(parts, spec, bytes, mayPublish)
-      : this.#putAsUpload(spec, bytes, mayPublish);
+      ? putOnThreadPool(parts, spec, bytes, mayPublish, digest)
+      : this.#putAsUpload(spec, bytes, mayPublish, digest);
   }
 
   async #putAsUpload(
     spec: PutSpec,
     bytes: Uint8Array,
     mayPublish?: MayPublish,
+    digest?: ComputedDigest,
   ): Promise<StoredFile> {
     const upload = this.#begin({ ...spec, reserve: bytes.length });
     upload.announced = false;
     try {
-      await upload.write(bytes);
+      await upload.write(bytes, digest);
       checkDigest(spec.sha256, (await upload.seal()).sha256);
       return await upload.publish(mayPublish);
     } catch (error) {

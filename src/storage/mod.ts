@@ -180,7 +180,7 @@ export type {
   RemovedBy,
 } from "./catalogue.ts";
 export type { BudgetLedger } from "./budget.ts";
-export { checkDigest } from "./digest.ts";
+export { checkDigest, ComputedDigest } from "./digest.ts";
 export { type Compaction, compactManifest } from "./compaction.ts";
 export { DiskStorage } from "./disk.ts";
 export { checkIndex, type IndexFinding } from "./index_check.ts";

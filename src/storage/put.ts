@@ -3,7 +3,7 @@ import type { FxferError } from "../errors.ts";
 import type { Claim } from "./claims.ts";
 import { commitNow, type WholeFile } from "./commit.ts";
 import { creation, type DiskParts, nameFile, removeQuietly } from "./disk_parts.ts";
-import { checkDigest } from "./digest.ts";
+import { checkDigest, type ComputedDigest } from "./digest.ts";
 import { asStorageError, isAbsent, isTaken } from "./io_errors.ts";
 import type { Position } from "./manifest.ts";
 import { claimLater, claimNow } from "./once.ts";
@@ -25,8 +25,9 @@ export function putNow(
   spec: PutSpec,
   bytes: Uint8Array,
   mayPublish?: MayPublish,
+  digest?: ComputedDigest,
 ): StoredFile | Promise<StoredFile> {
-  const sha256 = parts.digest(bytes);
+  const sha256 = digest?.of(bytes) ?? parts.digest(bytes);
   checkDigest(spec.sha256, sha256);
   const { reading } = parts;
   if (spec.uploadId === undefined || reading === undefined) {
@@ -72,13 +73,14 @@ export async function putOnThreadPool(
   spec: PutSpec,
   bytes: Uint8Array,
   mayPublish?: MayPublish,
+  digest?: ComputedDigest,
 ): Promise<StoredFile> {
   const { reading } = parts;
   const file = new SmallFile(parts, spec, bytes.length);
   let claim: Claim | undefined;
   try {
     const writing = file.writeOnThreadPool(bytes);
-    const sha256 = parts.digest(bytes);
+    const sha256 = digest?.of(bytes) ?? parts.digest(bytes);
     await writing;
     checkDigest(spec.sha256, sha256);
     if (spec.uploadId !== undefined && reading !== undefined) {

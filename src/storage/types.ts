@@ -2,9 +2,8 @@
  * The contract between the server and whatever keeps the bytes of files.
  *
  * {@linkcode FileStorage} is small: every storage stores whole files and receives files piece by piece.
- * What only some storages can do is a *capability*, an optional member that is present, or absent (or
- * undefined). Code outside this folder never asks what kind of storage it has, but whether a capability
- * is there. The text of each capability tells what users lose where it is absent.
+ * What only some storages can do is a *capability*, an optional member. Code outside this folder never asks
+ * what kind of storage it has, but whether a capability is there. Its text says what users lose without it.
  *
  * The life of a file that arrives piece by piece: {@linkcode FileStorage.begin}, then `write` until all
  * bytes are here, then `seal` (the digest is fixed, the contents are flushed as the level asks). The
@@ -16,6 +15,7 @@
  */
 
 import type { Catalogue } from "./catalogue.ts";
+import type { ComputedDigest } from "./digest.ts";
 
 /**
  * What the process may do in the folder of a {@linkcode DiskStorage}: only write (`W`), or read as well
@@ -139,7 +139,7 @@ export interface Upload {
   readonly temporaryPath: string;
   /** The final name. */
   readonly finalPath: string;
-  /** Bytes written so far. */
+  /** Bytes written. */
   readonly offset: number;
   /**
    * Reserves room for a file of `total` bytes, counting those that are reserved or written already.
@@ -150,8 +150,9 @@ export interface Upload {
    * Appends bytes at `offset` and feeds them to the digest. The caller leaves the bytes unchanged until
    * the call returns or its promise settles. Throws `storage_full` where only room is missing, else
    * `internal_error` with its cause; bytes written before the error stay, and `offset` counts them.
+   * With a `digest` the bytes are the whole file: no other write follows.
    */
-  write(bytes: Uint8Array): void | Promise<void>;
+  write(bytes: Uint8Array, digest?: ComputedDigest): void | Promise<void>;
   /** Flushes as the durability level asks, and returns the offset that is durable at that level. */
   checkpoint(): Promise<number>;
   /**
@@ -200,9 +201,9 @@ export interface PartialFiles {
   /** Removes a partial file. Does nothing if it is absent, or if the path is no partial file's. */
   remove(partial: { readonly temporaryPath: string }): Promise<void>;
   /**
-   * The first `offset` bytes of a partial file, for a session that moves to another server. Each piece
-   * is valid until the next piece is asked for. Throws `incomplete` when some bytes are missing. Absent:
-   * a session that moves goes without its open file, and its client sends the file from its start.
+   * The first `offset` bytes of a partial file, for a session that moves to another server. A piece is valid
+   * until the next is asked for. Throws `incomplete` when bytes are missing. Absent: the client of a session
+   * that moves sends its open file from the start.
    */
   read?(partial: Pick<PartialFile, "temporaryPath" | "offset">): AsyncIterable<Uint8Array>;
 }
@@ -229,13 +230,15 @@ export interface FileStorage extends AsyncDisposable {
    * caller leaves the bytes unchanged until the file is stored. If `spec.sha256` is not the digest of the
    * bytes: `checksum_mismatch` with the field `sha256` (S-TRF-5).
    *
-   * @param crowded Other requests wait for this thread, so the storage should use other threads if it can.
+   * @param crowded Other requests wait for this thread: use other threads if possible.
+   * @param digest Of the bytes, where the caller had to compute it; a storage may take it, or compute its own.
    */
   put(
     spec: PutSpec,
     bytes: Uint8Array,
     crowded?: boolean,
     mayPublish?: MayPublish,
+    digest?: ComputedDigest,
   ): StoredFile | Promise<StoredFile>;
   /** Reserves room for a file and begins it. */
   begin(spec: FileSpec): Promise<Upload>;
@@ -252,8 +255,7 @@ export interface FileStorage extends AsyncDisposable {
    * The caller holds the session. `spec` is what else is known of the file: its line and its level of
    * durability are those of an undisturbed commit.
    *
-   * Absent: after such a crash the client's retry runs again, and a file whose publication was not yet
-   * known to the session may be stored twice.
+   * Absent: after such a crash a file whose publication the session did not know may be stored twice.
    */
   readonly recover?:
     | ((sealed: SealedFile, spec?: FileSpec) => Promise<StoredFile | undefined>)
@@ -283,18 +285,16 @@ export interface FileStorage extends AsyncDisposable {
    */
   readonly refresh?: (() => Promise<void> | undefined) | undefined;
   /**
-   * Capability: removes partial files that no session will ever ask for, and returns how many. The caller
-   * has asked the session store first: `isLive` tells whether a session still names a temporary path.
-   * The implementer leaves files alone that another process may be receiving at this moment. It also
-   * completes what processes that died were about to publish, and removes no file that was published.
+   * Capability: removes partial files that no session will ever ask for, and returns how many. `isLive` tells
+   * whether a session still names a temporary path. The implementer leaves files alone that another process
+   * may be receiving now, completes what dead processes were about to publish, and removes no published file.
    *
    * Absent: what crashed processes left half done stays until people remove it.
    */
   readonly sweep?: ((isLive: (temporaryPath: string) => boolean) => Promise<number>) | undefined;
   /**
-   * Capability: lists, finds, reads and removes stored files; see {@linkcode Catalogue}.
-   *
-   * Absent: files go in, and the server's terms do not offer to list, fetch or remove them.
+   * Capability: lists, finds, reads and removes stored files; see {@linkcode Catalogue}. Absent: the server's
+   * terms do not offer to list, fetch or remove them.
    */
   readonly catalogue?: Catalogue | undefined;
 }

@@ -2,6 +2,7 @@
 import type { Hash } from "node:crypto";
 import type { FxferError } from "../errors.ts";
 import type { Claim } from "./claims.ts";
+import type { ComputedDigest } from "./digest.ts";
 import { commitDurably, commitNow, syncFolders, type WholeFile } from "./commit.ts";
 import type { DiskParts } from "./disk_parts.ts";
 import { asStorageError, isTaken } from "./io_errors.ts";
@@ -37,6 +38,8 @@ export class DiskUpload implements Upload {
   #reserved: number;
   #stage: Stage = "writing";
   #digest: string | undefined;
+  /** The digest of the only write, if its caller had it: then no write feeds `#hash`. */
+  #known: string | undefined;
   #sealed: SealedFile | undefined;
   #whole: WholeFile | undefined;
   #stored: StoredFile | undefined;
@@ -76,9 +79,11 @@ export class DiskUpload implements Upload {
     this.#reserved = total;
   }
 
-  write(bytes: Uint8Array): void | Promise<void> {
+  write(bytes: Uint8Array, digest?: ComputedDigest): void | Promise<void> {
     const file = this.#writable("write to");
     if (bytes.length === 0) return;
+    if (this.#known !== undefined) throw new TypeError("Cannot write to upload: it was whole");
+    if (this.#offset === 0) this.#known = digest?.of(bytes);
     this.reserve(this.#offset + bytes.length);
     return bytes.length < THREAD_POOL_BYTES
       ? this.#writeNow(file, bytes)
@@ -105,7 +110,7 @@ export class DiskUpload implements Upload {
   }
 
   #writeNow(file: Deno.FsFile, bytes: Uint8Array): void {
-    if (this.#digesting === undefined) this.#hash.update(bytes);
+    if (this.#digesting === undefined && this.#known === undefined) this.#hash.update(bytes);
     try {
       for (let done = 0; done < bytes.length;) {
         const count = file.writeSync(bytes.subarray(done));
@@ -125,7 +130,7 @@ export class DiskUpload implements Upload {
     this.#unfed = this.#digesting !== undefined;
     try {
       let pending = file.write(bytes);
-      if (!this.#unfed) this.#hash.update(bytes);
+      if (!this.#unfed && this.#known === undefined) this.#hash.update(bytes);
       for (let done = 0; done < bytes.length;) {
         const count = await pending;
         this.#advance(count);
@@ -178,7 +183,7 @@ export class DiskUpload implements Upload {
       if (this.#digesting !== undefined) await this.#digesting;
       this.#writable("seal"); // the session's next holder may have released it meanwhile
       this.#closeFile();
-      this.#digest = this.#hash.digest("hex");
+      this.#digest = this.#known ?? this.#hash.digest("hex");
       this.#stage = "sealed";
     } else if (this.#stage !== "sealed") {
       throw new TypeError(`Cannot seal upload: it is ${this.#stage}`);

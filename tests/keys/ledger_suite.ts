@@ -38,6 +38,33 @@ export function ledgerSuite(
     assert.deepEqual((await Promise.all(both)).sort(), [false, true]);
   });
 
+  if (name !== "RedisLedger") {
+    test("S-KEY-3 a clock that jumps lets no nonce in again, and shuts none out for long", async ({ ledger, other }) => {
+      const until = NOW + 600_000;
+      const year = 365 * 24 * 3_600_000;
+      const take = (n: number, end: number, now: number, by = ledger) =>
+        (async () => await by.takeNonce("alice", String(n).padStart(22, "0"), end, now))();
+      assert.equal(await take(1, until, NOW), true);
+      // A year ahead, where what was seen is forgotten, and back again.
+      assert.equal(await take(2, until + year, NOW + year), true);
+      await assert.rejects(take(1, until, NOW + 2000, other), { code: "busy" });
+      assert.equal(await take(2, until + year, NOW + 2000), false);
+      // Whoever connects a moment later is served, in the right time as in the wrong one.
+      for (let n = 3; n < 50; n++) {
+        assert.equal(
+          await take(n, until + 10_000 + n, NOW + 2000 + n, n % 2 ? ledger : other),
+          true,
+        );
+        assert.equal(await take(n, until + 10_000 + n, NOW + 2000 + n), false);
+      }
+      // A clock that stands still.
+      for (let n = 50; n < 100; n++) {
+        assert.equal(await take(n, until + 20_000, NOW + 3000), true);
+        assert.equal(await take(n, until + 20_000, NOW + 3000, other), false);
+      }
+    });
+  }
+
   test("counts a file before its bytes, and refuses what is over a limit", async ({ ledger, other }) => {
     assert.equal(await ledger.reserve("alice", "a", 600, limits, NOW), true);
     assert.equal(await other.reserve("alice", "b", 401, limits, NOW), false);
