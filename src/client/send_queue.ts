@@ -1,6 +1,6 @@
 /** Decides what a client sends next, and what each reply means: the exactly-once rules (S-SEQ). @module */
 import { CODES, type FxferError } from "../errors.ts";
-import { ACTIONS, DEFAULT_MAX_INFLIGHT, type Mode, type ReplyBody } from "../protocol/mod.ts";
+import { type Mode, type ReplyBody } from "../protocol/mod.ts";
 import { Calls } from "./calls.ts";
 import { refusal } from "./client_errors.ts";
 import { frameSizeFor, shortageOf, tooLarge } from "./frame_size.ts";
@@ -15,10 +15,12 @@ import {
   type Resumption,
   type TransferFrame,
   UnansweredRequests,
+  usesNumber,
 } from "./requests.ts";
 import { SequenceNumbers } from "./sequence_numbers.ts";
 import { Sleeper } from "./sleeper.ts";
 import type { Terms } from "./terms.ts";
+import { MAX_UNANSWERED_BYTES } from "./window.ts";
 
 /**
  * The files of a client, and the requests that carry them. A connection runner takes requests from the
@@ -68,6 +70,12 @@ export class SendQueue extends Sleeper {
     return this.#unanswered.size > 0;
   }
 
+  /** Every reply up to this number has been read (S-SEQ-6); undefined for a server that does not ask. */
+  get received(): number | undefined {
+    if (this.#mode === "stateless" || !this.#terms?.features.includes("received")) return undefined;
+    return this.#unanswered.received(this.#numbers);
+  }
+
   /** Whether there is nothing to send and no session to end. */
   get idle(): boolean {
     return !this.closing && this.files.first() === undefined && this.calls.allDecided;
@@ -106,12 +114,13 @@ export class SendQueue extends Sleeper {
 
   /** The next request to write; undefined while there is none, or while requests must wait. */
   take(): ClientRequest | undefined {
-    if (this.#unanswered.size >= (this.#terms?.maxInflight ?? DEFAULT_MAX_INFLIGHT)) return;
+    if (this.#unanswered.fill(this.#terms?.maxInflight, this.#options.now())) return;
     const repeated = this.#unanswered.nextToRepeat();
     if (repeated !== undefined) return this.#unanswered.add(repeated);
     if (this.#numbers.refused || this.heldForMs !== undefined) return;
     const call = this.calls.take(this.#mode, this.#terms, this.#numbers);
     if (call !== undefined) return this.#unanswered.add(call);
+    if (this.#unanswered.bytes >= MAX_UNANSWERED_BYTES) return;
     const stateless = this.#mode === "stateless";
     const file = this.files.first((file) => !file.allSent && !(stateless && file.needsSession));
     if (file !== undefined) return this.#takeFrame(file);
@@ -141,8 +150,7 @@ export class SendQueue extends Sleeper {
     }
     const span = file.prepared(frameSize);
     if (span === undefined) {
-      if (!file.preparing) file.prepare(frameSize, this.#terms?.mac).then(this.wake);
-      return;
+      return this.files.prepare(file, frameSize, this.#terms?.mac, this.wake);
     }
     if (!stateful && !span.last) return this.#tooLarge(file, tooLarge(this.#mode, frameSize));
     if (stateful) this.#openFile = span.last ? undefined : { uploadId: file.uploadId };
@@ -168,15 +176,13 @@ export class SendQueue extends Sleeper {
     this.calls.receiving = undefined;
     const end = connectionEndOf(body);
     if (end !== undefined) return end;
-    const request = this.#unanswered.shift();
+    const request = this.#unanswered.shift(this.#options.now());
     if (request === undefined) return endedBy(body);
     this.wake();
     if (request.kind === "heartbeat") return;
     // The server refuses all requests behind a refused one: those refusals do not count against files.
     const behindRefusal = this.#numbers.refused;
-    if (
-      this.#mode === "stateful" && (request.kind === "cancel" || ACTIONS[request.kind].usesNumber)
-    ) {
+    if (this.#mode === "stateful" && usesNumber(request)) {
       this.#numbers.answered(request.sequence, body, this.#unanswered.allNumbersAnswered);
     }
     if (request.kind === "disconnect") return this.#disconnectAnswered(body);

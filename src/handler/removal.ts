@@ -25,7 +25,7 @@ export async function removeOnce(
   asker: Asker,
 ): Promise<Reply> {
   const { services, context: { identity } } = attachment;
-  const { sequence } = header.session;
+  const { sequence, received } = header.session;
   await finishPending(attachment);
   const print = fingerprint({
     action: "remove",
@@ -61,7 +61,7 @@ export async function removeOnce(
   const isThere = found !== undefined && infoOf(found).stored_at === file.stored_at;
   if (isThere) await catalogue.remove(path, by);
   const body: ReplyBody = { code: "ok", file };
-  const frame = { sequence, fingerprint: print };
+  const frame = { sequence, received, fingerprint: print };
   await attachment.save((record, now) => {
     const { options } = services;
     const next = executed(options, record, frame, body, record.upload, undefined, "remove");

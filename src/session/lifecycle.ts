@@ -64,6 +64,8 @@ export interface Execution {
   readonly storedFiles: number;
   /** How many replies the session keeps. */
   readonly maxInflight: number;
+  /** The client has read every reply up to this number (S-SEQ-6); absent if it does not say. */
+  readonly received?: number | undefined;
   readonly now: number;
   readonly input: "transfer" | "disconnect" | "remove";
 }
@@ -250,7 +252,7 @@ export function execute(record: SessionRecord, run: Execution): SessionRecord {
     lastActivityAt: now,
     endedAt: closes ? now : null,
     lastSequence: sequence,
-    ring: remember(record.ring, { sequence, fingerprint, reply }, run.maxInflight),
+    ring: remember(record.ring, { sequence, fingerprint, reply }, run.maxInflight, run.received),
     upload: closes ? null : run.upload,
     intent: null,
     messageCount: record.messageCount + 1,
