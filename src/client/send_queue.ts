@@ -27,9 +27,8 @@ import { MAX_UNANSWERED_BYTES } from "./window.ts";
  * queue, writes them, and hands the replies back; while there is no work the runner sleeps. The session
  * manager tells the queue of new files and of each new connection.
  *
- * A frame without a reply is kept without its bytes. If the server has not run the frame, the file makes
- * a new one from the offset that the server names. If the server has run the frame and only the reply was
- * lost, the frame is repeated without its bytes, and the server answers from its record (S-SEQ-1).
+ * A frame without a reply is kept without its bytes. If the server has not run it, the file makes a new one
+ * from the offset that the server names; else it is repeated without its bytes, to get its reply (S-SEQ-1).
  */
 export class SendQueue extends Sleeper {
   /** Whether the server has taken more of any file since the session manager last reset this. */
@@ -72,10 +71,11 @@ export class SendQueue extends Sleeper {
 
   /** Every reply up to this number has been read (S-SEQ-6); undefined for a server that does not ask. */
   get received(): number | undefined {
-    if (this.#mode === "stateless" || !this.#terms?.features.includes("received")) return undefined;
+    if (this.#mode === "stateless" || !this.#offers("received")) return undefined;
     return this.#unanswered.received(this.#numbers);
   }
 
+  #offers = (feature: string): boolean => this.#terms?.features.includes(feature) === true;
   /** Whether there is nothing to send and no session to end. */
   get idle(): boolean {
     return !this.closing && this.files.first() === undefined && this.calls.allDecided;
@@ -115,8 +115,8 @@ export class SendQueue extends Sleeper {
   /** The next request to write; undefined while there is none, or while requests must wait. */
   take(): ClientRequest | undefined {
     if (this.#unanswered.fill(this.#terms?.maxInflight, this.#options.now())) return;
-    const repeated = this.#unanswered.nextToRepeat();
-    if (repeated !== undefined) return this.#unanswered.add(repeated);
+    const again = this.#unanswered.nextToRepeat();
+    if (again) return this.#unanswered.add(again);
     if (this.#numbers.refused || this.heldForMs !== undefined) return;
     const call = this.calls.take(this.#mode, this.#terms, this.#numbers);
     if (call !== undefined) return this.#unanswered.add(call);
@@ -155,8 +155,7 @@ export class SendQueue extends Sleeper {
     if (!stateful && !span.last) return this.#tooLarge(file, tooLarge(this.#mode, frameSize));
     if (stateful) this.#openFile = span.last ? undefined : { uploadId: file.uploadId };
     const sequence = stateful ? this.#numbers.take() : 0;
-    const names = this.#terms?.features.includes("names") ?? false;
-    const part = file.nextPart(span, names, this.#terms?.mac);
+    const part = file.nextPart(span, this.#offers("names"), this.#terms?.mac);
     return this.#unanswered.add({ kind: "transfer", file, sequence, ...part });
   }
 
