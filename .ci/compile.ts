@@ -29,7 +29,7 @@ export const BINARIES: readonly Binary[] = [
     entry: "main.ts",
     // No other programs, no native code, and of the environment only what kind of terminal there is.
     permissions: [
-      ...["--allow-net", "--allow-read", "--allow-write", "--allow-sys=statfs"],
+      ...["--allow-net", "--allow-read", "--allow-write", "--allow-sys=statfs,networkInterfaces"],
       "--allow-env=TERM",
     ],
   },

@@ -15,6 +15,7 @@
 
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { ownBill } from "./sbom.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
@@ -152,6 +153,12 @@ export function tagProblems(version: string, tags: readonly string[], released?:
   return released === tag ? [] : [`Cannot release tag ${released}: deno.json says ${version}`];
 }
 
+/** Every package must stand in the bill of materials, which the workflow adds to the release. */
+async function mustBeListed(): Promise<string[]> {
+  await ownBill();
+  return [];
+}
+
 /** What the failure of `deno task compile` says of the build: it may be unknown, and is never good. */
 export function buildProblem(output: string): string {
   return /has no base/.test(output)
@@ -198,6 +205,7 @@ export async function* examine(root: string, options: Options): AsyncGenerator<F
   yield await look("format", () => mustPass(root, ["fmt", "--check"]));
   yield await look("lint", () => mustPass(root, ["lint"]));
   yield await look("types", () => mustPass(root, ["check", "--frozen"]));
+  yield await look("bill of materials", mustBeListed);
   if (!options.build) yield { check: "build", problems: [], skipped: "--no-build" };
   else if (!fit) yield { check: "build", problems: [], skipped: "first the problems above" };
   else yield await look("build", () => mustBuild(root));

@@ -40,6 +40,10 @@ export type StateName =
  * @category Events */
 export type SessionStep = { connection?: number; session: string; from: StateName; to: StateName };
 
+/** Who has sent a request: the client's address, and the user whose key it has shown.
+ * @category Events */
+export type Sender = { address?: string; user?: string };
+
 /** A step of a transfer, in a session or in none; `sequence` is the number of its frame.
  * @category Events */
 export type TransferStep = Partial<SessionStep> & { sequence?: number };
@@ -49,7 +53,9 @@ export type TransferStep = Partial<SessionStep> & { sequence?: number };
  * `ms`; in a session it has its name as `file`. `recovered`: its commit was cut short, and finished later.
  * @category Events
  */
-export type FileStep = TransferStep & {
+export type FileStep = TransferStep & Sender & {
+  /** The file's name at the sender. */
+  name?: string;
   path?: string;
   file?: string;
   ms?: number;
@@ -63,7 +69,12 @@ export type FileEvent = Partial<SessionStep> & { path: string };
 
 /** A refusal: the code of the reply, the reason as a sentence without any text of the peer, and the cause.
  * @category Events */
-export type Refusal = { connection?: number; code: Code; reason: string; cause?: string };
+export type Refusal = Sender & {
+  connection?: number;
+  code: Code;
+  reason: string;
+  cause?: string;
+};
 
 /** An attach: its epoch, the last number that ran, the bytes kept of an open file, the client's address.
  * @category Events */
@@ -105,6 +116,8 @@ export type EventFacts = {
   "session.moved": SessionStep & { address: string; epoch: number };
   /** The time of a detached session is over. */
   "session.expired": SessionStep;
+  /** An operator has ended the session. */
+  "session.revoked": SessionStep;
   /** The session ended: its client disconnected, or wanted a clean start. */
   "session.closed": SessionStep & { files: number; bytes: number; messages: number };
   /** The tombstone of an ended session was removed: its id means nothing any more. */
@@ -160,6 +173,10 @@ export type EventFacts = {
     sessions?: string;
     workers?: number;
   };
+  /** Settings have changed while the server runs; `restart` are those whose new values wait for a restart. */
+  "settings.changed": { changed: readonly string[]; restart?: readonly string[] };
+  /** The configuration was read again and has faults: nothing has changed. */
+  "settings.refused": { reason: string };
   /** New connections get another certificate (S-TLS-4): its pin if fxfer made it, or else when it ends. */
   "certificate.changed": { pin: string } | { until: string };
   /** The program was told to stop by a signal. */
@@ -170,6 +187,8 @@ export type EventFacts = {
   "server.stopped": unknown;
   /** The health listener takes connections. */
   "health.listening": { hostname: string; port: number };
+  /** The door for operators is open; `token` tells whether it asks for one. */
+  "admin.listening": { hostname: string; port: number; token: boolean };
   /** A worker listens for the first time. */
   "worker.started": { worker: number };
   /** A worker that had died listens again. */

@@ -9,6 +9,7 @@
  *
  * @module
  */
+import type { Code } from "./errors.ts";
 import type { Events, EventType, ServerEvent, SessionStep } from "./events.ts";
 
 /** How serious an event is. A logger of one level also keeps the levels after it in this list.
@@ -51,19 +52,26 @@ export interface LogEvent {
   readonly fields: LogFields;
 }
 
+/** Above which level a logger keeps events; a program may change it while it runs.
+ * @category Events */
+export interface LogThreshold {
+  /** The least serious level that is kept. */
+  level: LogLevel;
+}
+
 class SinkLogger implements Logger {
   readonly #sink: (event: LogEvent) => void;
-  readonly #level: LogLevel;
+  readonly #threshold: LogThreshold;
   readonly #fields: LogFields;
 
-  constructor(sink: (event: LogEvent) => void, level: LogLevel, fields: LogFields) {
+  constructor(sink: (event: LogEvent) => void, threshold: LogThreshold, fields: LogFields) {
     this.#sink = sink;
-    this.#level = level;
+    this.#threshold = threshold;
     this.#fields = fields;
   }
 
   enabled(level: LogLevel): boolean {
-    return ORDER[level] >= ORDER[this.#level];
+    return ORDER[level] >= ORDER[this.#threshold.level];
   }
   #emit(level: LogLevel, event: string, fields: LogFields | undefined): void {
     if (!this.enabled(level)) return;
@@ -83,14 +91,20 @@ class SinkLogger implements Logger {
     this.#emit("error", event, fields);
   }
   child(fields: LogFields): Logger {
-    return new SinkLogger(this.#sink, this.#level, { ...this.#fields, ...fields });
+    return new SinkLogger(this.#sink, this.#threshold, { ...this.#fields, ...fields });
   }
 }
 
-/** A logger that hands each event at or above `level` to `sink`, in order; `sink` must not throw.
- * @category Events */
-export function createLogger(sink: (event: LogEvent) => void, level: LogLevel = "info"): Logger {
-  return new SinkLogger(sink, level, {});
+/**
+ * A logger that hands each event at or above a level to `sink`, in order; `sink` must not throw. The level
+ * of a {@linkcode LogThreshold} may change later, for this logger and its children.
+ * @category Events
+ */
+export function createLogger(
+  sink: (event: LogEvent) => void,
+  level: LogLevel | LogThreshold = "info",
+): Logger {
+  return new SinkLogger(sink, typeof level === "string" ? { level } : level, {});
 }
 
 /** A logger that drops everything: the library's default.
@@ -104,11 +118,14 @@ export const silentLogger: Logger = {
   child: () => silentLogger,
 };
 
-/** An event as one line of JSON, without the line feed; an Error in the fields becomes its text.
- * @category Events */
-export function formatJson({ time, level, event, fields }: LogEvent): string {
+/**
+ * An event as one line of JSON, without the line feed, under the names that programs for logs know: `ts` for
+ * the time, `level`, and `msg` for what happened. An Error in the fields becomes its text.
+ * @category Events
+ */
+export function formatJson({ time: ts, level, event: msg, fields }: LogEvent): string {
   return JSON.stringify(
-    { time, level, event, ...fields },
+    { ts, level, msg, ...fields },
     (_key, value) => value instanceof Error ? describeError(value) : value,
   );
 }
@@ -137,11 +154,27 @@ const LEVELS: Readonly<Partial<Record<EventType, LogLevel>>> = {
   "file.listed": "debug",
   "limit.reached": "debug",
   "store.lost": "warn",
+  "settings.refused": "warn",
   "server.degraded": "warn",
   "worker.started": "debug",
   "worker.died": "error",
   "worker.hangs": "error",
 };
+
+/** Refusals with these codes are warnings: the server cannot do what it is there for. */
+const GRAVE: ReadonlySet<Code> = new Set<Code>([
+  "storage_full",
+  "store_unavailable",
+  "max_sessions",
+  "too_many_connections",
+]);
+
+/** The events that are warnings when their code is one of these. */
+const REFUSALS: ReadonlySet<EventType> = new Set<EventType>([
+  "connection.refused",
+  "request.refused",
+  "transfer.refused",
+]);
 
 /** Events whose lines in the log have another name, by which readers of the log know them. */
 const NAMES: Readonly<Partial<Record<EventType, string>>> = {
@@ -152,7 +185,13 @@ const NAMES: Readonly<Partial<Record<EventType, string>>> = {
 
 /** Whether the log has a line for events of this type. */
 export function isLogged(type: EventType, log: Logger): boolean {
-  return log.enabled(LEVELS[type] ?? "info");
+  return log.enabled(LEVELS[type] ?? (REFUSALS.has(type) ? "warn" : "info"));
+}
+
+/** The level of an event's line in the log. */
+function levelOf(event: ServerEvent): LogLevel {
+  const grave = REFUSALS.has(event.type) && GRAVE.has((event as { code: Code }).code);
+  return grave ? "warn" : LEVELS[event.type] ?? "info";
 }
 
 /** Writes a line of the log for each event: this is the one place that does.
@@ -162,6 +201,6 @@ export function logEvents(events: Events, log: Logger): Disposable {
     const { type, rule: _rule, from: _from, to: _to, ...fields } = event as
       & ServerEvent
       & Partial<SessionStep>;
-    log[LEVELS[type] ?? "info"](NAMES[type] ?? type, fields);
+    log[levelOf(event)](NAMES[type] ?? type, fields);
   }, (type) => isLogged(type, log));
 }

@@ -32,13 +32,41 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   config: [],
   chaos: [],
   bench: [],
+  lab: ["bench", "chaos", "client"],
   // It judges fxfer too, so it must not read or write frames by fxfer's own codec.
   conformance: [],
   // Only events, which are on the ground floor: a trace that looked at records would guess.
   trace: [],
   terminal: [],
   redis: ["config", "?store"],
-  app: ["config", "keys", "tls", "server", "storage", "store", "redis", "admin", "terminal"],
+  // It follows the list of stored files, and nothing else.
+  hooks: ["?storage"],
+  operate: [
+    "?hooks",
+    "admin",
+    "config",
+    "session",
+    "handler",
+    "server",
+    "trace",
+    "?store",
+    "?storage",
+  ],
+  app: [
+    ...[
+      "config",
+      "keys",
+      "tls",
+      "server",
+      "storage",
+      "store",
+      "redis",
+      "admin",
+      "hooks",
+      "operate",
+    ],
+    "terminal",
+  ],
 };
 
 /** These may import every folder: they are commands, made of all the rest. */

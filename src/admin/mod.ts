@@ -7,7 +7,9 @@
  *
  * @module
  */
-export { Health, type HealthOptions } from "./health.ts";
+export { answerProbe, Health, type HealthOptions } from "./health.ts";
+export { type HttpHandler, type HttpLimits, HttpServer } from "./http.ts";
+export { type HttpAnswer, HttpFault, type HttpRequest } from "./http_request.ts";
 export {
   Readiness,
   type ReadinessParts,

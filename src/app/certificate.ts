@@ -1,6 +1,6 @@
 /** The certificate of the running server: opened at the start, and read again when it may have changed. @module */
 import type { Config } from "../config/mod.ts";
-import { FxferError, reasonOf } from "../errors.ts";
+import { FxferError } from "../errors.ts";
 import type { Events } from "../events.ts";
 import type { Logger } from "../log.ts";
 import {
@@ -10,12 +10,11 @@ import {
   readServerCertificate,
   type ServerCertificate,
 } from "../tls/mod.ts";
+import { pemOfInput } from "./input.ts";
+import { stateFolder } from "./parts.ts";
 
 /** How often the files are looked at. */
 const LOOK_MS = 2000;
-
-/** A certificate and its key in PEM are shorter than this. */
-const MAX_INPUT = 1024 * 1024;
 
 /** What {@linkcode Certificate} works with. */
 interface Parts {
@@ -78,7 +77,8 @@ export class Certificate implements Disposable {
 
   /** Whether the files have changed since the last look; undefined where there are none. */
   async #look(): Promise<boolean | undefined> {
-    const files = certificateFiles(this.#parts.config.server.tls, this.#parts.config.storage.path);
+    const { config } = this.#parts;
+    const files = certificateFiles(config.server.tls, stateFolder(config));
     try {
       const infos = await Promise.all(files.map((file) => Deno.stat(file)));
       if (infos.length === 0) return undefined;
@@ -119,38 +119,17 @@ export function certificateFacts(
   return isOwn ? { pin } : { until: new Date(notAfter).toISOString() };
 }
 
-async function open(
-  { server: { tls: { certificate, key, names } }, storage }: Config,
-  log: Logger,
-): Promise<ServerCertificate> {
+async function open(config: Config, log: Logger): Promise<ServerCertificate> {
+  const { certificate, key, names } = config.server.tls;
   if (certificate === "self") {
-    const { certificate: own, isKept } = await keepOwnCertificate(storage.path, names);
-    if (!isKept) log.warn("certificate.not_kept", { needs: `--allow-read=${storage.path}` });
+    const folder = stateFolder(config);
+    const { certificate: own, isKept } = await keepOwnCertificate(folder, names);
+    if (!isKept) log.warn("certificate.not_kept", { needs: `--allow-read=${folder}` });
     return own;
   }
   if (certificate !== "-") {
     return await readServerCertificate(certificate, key === "same" ? undefined : key);
   }
-  const text = await readInput();
+  const text = await pemOfInput();
   return checkServerCertificate({ certificate: text, key: text }, "standard input");
-}
-
-/** Standard input to its end, which no permission is needed for. */
-async function readInput(): Promise<string> {
-  const cannot = (why: string, cause?: unknown) =>
-    new FxferError("unauthorized", `Cannot read certificate from standard input: ${why}`, {
-      cause,
-    });
-  if (Deno.stdin.isTerminal()) throw cannot("it is a terminal (add < FILE)");
-  const chunks: Uint8Array<ArrayBuffer>[] = [];
-  let length = 0;
-  try {
-    for await (const chunk of Deno.stdin.readable) {
-      chunks.push(chunk);
-      if ((length += chunk.length) > MAX_INPUT) throw new RangeError("it is too long");
-    }
-  } catch (cause) {
-    throw cannot(reasonOf(cause), cause);
-  }
-  return await new Blob(chunks).text();
 }

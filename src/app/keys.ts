@@ -18,8 +18,10 @@ import {
   type UserLedger,
 } from "../keys/mod.ts";
 import type { Logger } from "../log.ts";
+import type { Catalogue } from "../storage/mod.ts";
 import type { RedisClient } from "../store/mod.ts";
 import { escapeControls } from "../text.ts";
+import { keysOfInput } from "./input.ts";
 
 /** How often the file is looked at, in milliseconds: a key that is taken away ends within a second (S-KEY-6). */
 const LOOK_MS = 400;
@@ -35,6 +37,8 @@ export class KeySource implements Disposable {
   readonly #log: Logger;
   readonly #timer: ReturnType<typeof setInterval> | undefined;
   readonly #listeners = new Set<(text: string) => void>();
+  /** Users whose keys an operator has taken away, whatever the file says. */
+  readonly #revoked = new Set<string>();
   /** What the file looked like when it was read. */
   #seen = "";
   #looking = false;
@@ -56,11 +60,16 @@ export class KeySource implements Disposable {
   static async open(config: Config, log: Logger): Promise<KeySource | undefined> {
     const { keys } = config.security;
     if (keys === "off") return undefined;
-    if (keys === "-") return new KeySource(undefined, await readStdin(), log);
+    if (keys === "-") return new KeySource(undefined, await keysOfInput(), log);
     const { text, look } = await readFile(keys);
     const source = new KeySource(keys, text, log);
     source.#seen = look;
     return source;
+  }
+
+  /** Keys that the program has already. */
+  static of(text: string, log: Logger): KeySource {
+    return new KeySource(undefined, text, log);
   }
 
   /** The name of the source, for errors. */
@@ -88,8 +97,7 @@ export class KeySource implements Disposable {
       this.#seen = look;
       const { text } = await readFile(this.#path);
       warnOfExpired(readLines(text, this.#path), this.#log);
-      this.text = text;
-      for (const listener of this.#listeners) listener(text);
+      this.#use(text);
       this.#log.info("keys.read", { users: this.lines().length });
     } catch (error) {
       const reason = escapeControls(reasonOf(error));
@@ -98,6 +106,28 @@ export class KeySource implements Disposable {
     } finally {
       this.#looking = false;
     }
+  }
+
+  /**
+   * Takes a user's key away until the next start, also when the file is read again; the user's sessions end
+   * (S-KEY-6). The file itself stays as it is.
+   *
+   * @returns False if there is no such user.
+   */
+  revoke(name: string): boolean {
+    if (!this.lines().some(({ key }) => key.name === name)) return false;
+    this.#revoked.add(name);
+    this.#use(this.text);
+    return true;
+  }
+
+  #use(text: string): void {
+    const kept = text.split("\n").filter((line) => {
+      const [user] = readLines(line, this.name);
+      return user === undefined || !this.#revoked.has(user.key.name);
+    });
+    this.text = kept.join("\n");
+    for (const listener of this.#listeners) listener(this.text);
   }
 
   [Symbol.dispose](): void {
@@ -144,20 +174,6 @@ async function readFile(path: string): Promise<{ readonly text: string; readonly
   }
 }
 
-async function readStdin(): Promise<string> {
-  if (Deno.stdin.isTerminal()) {
-    throw refused("Cannot read keys: standard input is a terminal (fxfer serve --keys - < FILE)");
-  }
-  const parts: Uint8Array[] = [];
-  let size = 0;
-  for await (const part of Deno.stdin.readable) {
-    parts.push(part);
-    size += part.length;
-    if (size > MAX_BYTES) throw refused("Cannot read keys: standard input is too large for them");
-  }
-  return await new Blob(parts as BlobPart[]).text();
-}
-
 function warnOfExpired(lines: readonly KeyLine[], log: Logger): void {
   const now = Date.now();
   for (const { key: { name: user }, until } of lines) {
@@ -186,6 +202,32 @@ export async function openLedger(
   return await SqliteLedger.open(`${storage.path}/${LEDGER_FILE}`);
 }
 
+/**
+ * Counts what users with a quota have stored already, for a ledger that knows nothing of them: one in memory
+ * that was just made, or a quota that is new. A file is counted once, whoever counts it.
+ */
+export async function countStored(
+  ledger: UserLedger,
+  keys: Keyring,
+  catalogue: Catalogue | undefined,
+): Promise<void> {
+  if (catalogue === undefined) return;
+  for (const { name: owner, limits: { bytes, files } } of keys.users()) {
+    if (bytes === undefined && files === undefined) continue;
+    if ((await ledger.usage(owner, Date.now())).files > 0) continue;
+    let next: string | null = null;
+    do {
+      const after: { after?: string } = next === null ? {} : { after: next };
+      const page = await catalogue.list({ owner, limit: PAGE, order: "name", ...after });
+      for (const { path, size } of page.files) await ledger.charge(owner, path, size);
+      next = page.next;
+    } while (next !== null);
+  }
+}
+
+/** Files that are counted at a time. */
+const PAGE = 1000;
+
 /** The ledger of servers that share a SQLite file, in the storage folder. */
 export const LEDGER_FILE = "users.db";
 
@@ -212,7 +254,7 @@ export function mustBeMeant({ server: { host }, security }: Config): void {
 
 /** Who may do what from where, and what is encrypted, as fields of a line of the log. */
 export function accessFacts(
-  { server: { host }, security }: Config,
+  { server: { host, port, tls }, security }: Config,
   users: number,
 ): Readonly<Record<string, unknown>> {
   const loopback = isLoopback(host);
@@ -224,6 +266,10 @@ export function accessFacts(
     users,
     anonymous: all.length === 0 ? "nothing" : all.join(),
     mac: security.keys === "off" ? "off" : security.mac,
-    encrypted: "nothing",
+    encrypted: tls.certificate === "off"
+      ? "nothing"
+      : port === "off"
+      ? "everything"
+      : "the port for TLS",
   };
 }

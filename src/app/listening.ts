@@ -18,6 +18,11 @@ export function listenToServe<T>({ server: { host, port, tls } }: Config, start:
   return listen(host, `${port} or ${tls.port}`, start, `--port 0 or ${hint}`);
 }
 
+/** Whether operators ask at the port of health, too, so that the door for them answers for both. */
+function answersHealth({ admin, server }: Config): boolean {
+  return admin.port !== 0 && admin.port === server.health_port && admin.host === server.host;
+}
+
 /** Calls `start`, which listens; errors say what to change. @param hint The flag that picks a free port. */
 export function listen<T>(
   host: string,
@@ -58,12 +63,14 @@ export interface Ports {
   readonly port: number | "off";
   readonly tlsPort?: number | undefined;
   readonly certificate?: ServerCertificate | undefined;
+  /** Whether the program itself tells its user where it listens. */
+  readonly isTold?: boolean;
 }
 
 /** Tells where a server listens, what it promises, and who may do what. @param users How many there are. */
 export function announce(
   { hostname, tier, durability, ...where }: Omit<EventFacts["server.listening"], "mode" | "port">,
-  { port, tlsPort, certificate }: Ports,
+  { port, tlsPort, certificate, isTold = false }: Ports,
   config: Config,
   events: Events,
   log: Logger,
@@ -79,7 +86,7 @@ export function announce(
     ...(certificate && certificateFacts(certificate)),
   });
   log.info("server.access", accessFacts(config, users));
-  if (isLogged("server.listening", log)) return;
+  if (isTold || isLogged("server.listening", log)) return;
   // The user cannot know a port that the system chose, so --quiet does not hide it.
   if (asked === 0) out.line(`${hostname}:${port}`);
   if (tlsPort === undefined || tls.port !== 0) return;
@@ -89,12 +96,13 @@ export function announce(
 
 /** Starts the health listener, if the configuration wants one. */
 export function listenForHealth(
-  { server: { health_port, host } }: Config,
+  config: Config,
   events: Events,
   readiness: Pick<Readiness, "check">,
   log: Logger,
 ): Health | undefined {
-  if (health_port === "off") return undefined;
+  const { server: { health_port, host } } = config;
+  if (health_port === "off" || answersHealth(config)) return undefined;
   const start = () => new Health({ hostname: host, port: health_port }, readiness, log);
   const health = listen(host, health_port, start, "--set server.health_port=0");
   const { hostname, port } = health.addr;

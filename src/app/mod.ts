@@ -6,8 +6,13 @@
  */
 export { Certificate } from "./certificate.ts";
 export { keepServing } from "./guard.ts";
-export { keyringOf, KeySource, mustBeMeant } from "./keys.ts";
+export { accessFacts, keyringOf, KeySource, mustBeMeant } from "./keys.ts";
+export { openHooks } from "./hooks.ts";
+export { liveKeys } from "./live_keys.ts";
 export { announce, listen, listenForHealth, listenToServe } from "./listening.ts";
+export { maskAddresses } from "./log_addresses.ts";
+export { freeSpace, openDoor, readToken, wantsDoor } from "./operators.ts";
+export { RunningSettings } from "./running_settings.ts";
 export { keepPolicy } from "./keeping.ts";
 export {
   openBeside,

@@ -22,7 +22,7 @@ import {
 } from "../store/mod.ts";
 import { connectRedis } from "../redis/mod.ts";
 import { keepFiles, keepPolicy } from "./keeping.ts";
-import { openLedger } from "./keys.ts";
+import { countStored, openLedger } from "./keys.ts";
 
 /** The store and the storage of a server with sessions, for a command that works beside the server. */
 export interface Sessions extends AsyncDisposable {
@@ -63,6 +63,13 @@ export async function openParts(
     ledger: opened.use(await openLedger(config, redis ?? await redisOf(config, opened, log))),
     mac: config.security.mac,
   };
+  if (security !== undefined) {
+    const { ledger, keys } = security;
+    const count = () => countStored(ledger, keys, storage.catalogue);
+    await count();
+    const failed = (cause: unknown) => log.warn("quotas.not_counted", { cause });
+    opened.use(keys.onChange(() => void count().catch(failed)));
+  }
   const secure = tls && { tls: { ...tls, port: config.server.tls.port, reloadable: true } };
   const options = {
     ...serveOptions(config),
@@ -117,7 +124,7 @@ export async function openSessions(config: Config, log: Logger): Promise<Session
 }
 
 /** Opens the storage, and the session store unless the mode is `stateless`. */
-async function openStorageAndStore(
+export async function openStorageAndStore(
   config: Config,
   log: Logger,
   options: Pick<DiskStorageOptions, "budget" | "budgetLedger"> = {},
@@ -146,7 +153,8 @@ export function stateFolder({ storage: { path, state } }: Config): string {
 }
 
 /** Names of the storage, in whose folder the database is: its list and its files. */
-const RESERVED = /^(commits\.jsonl.*|files|users\.db.*|(received|file)_.*|session_[0-9a-f-]{36})$/i;
+const RESERVED =
+  /^(commits\.jsonl.*|files|users\.db.*|hooks\.json.*|(received|file)_.*|session_[0-9a-f-]{36})$/i;
 
 async function openStore(
   config: Config,
@@ -226,6 +234,7 @@ export function serveOptions(
       sessions: server.degrade_above.sessions,
       eventLoopDelayMs: server.degrade_above.event_loop_delay_ms,
     },
+    off: (["fetch", "list", "remove"] as const).filter((name) => config.features[name] === "off"),
     v1: versions.v1 === "on" && security.mac !== "required", // S-VER-4
     v1Ack: versions.v1_ack,
   };

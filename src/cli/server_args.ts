@@ -42,8 +42,6 @@ const STDIN = "-";
 export interface ServerArgs extends AskedServer {
   /** Tries after the first. */
   readonly retries: number;
-  /** The file with the user's key; absent where the key is given itself, or there is none. */
-  readonly keyFile?: string;
   readonly mac: boolean;
 }
 
@@ -99,8 +97,9 @@ export async function withServerOperand<T extends ServerArgs & { files: readonly
   asked: T,
   { command, operand, least, isOther = () => Promise.resolve(false) }: OperandRules,
 ): Promise<T> {
-  if (asked.addressFile === STDIN && asked.files.includes(STDIN)) {
-    throw usageError([`- is standard input: of ${operand} or of --address-file`], command);
+  const { addressFile, keyFile, files: operands } = asked;
+  if ([addressFile, keyFile, ...operands].filter((each) => each === STDIN).length > 1) {
+    throw usageError(["- is standard input, which can be read once"], command);
   }
   const [first = "", ...files] = asked.files;
   const isUrl = isServerUrl(first);

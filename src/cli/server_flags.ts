@@ -8,10 +8,12 @@ import { parseEndpoint, parseHost } from "../address.ts";
 import type { ConnectOptions } from "../client/mod.ts";
 import { SETTINGS } from "../config/mod.ts";
 import { FxferError, reasonOf } from "../errors.ts";
+import { mustBePrivate } from "../keys/mod.ts";
 import { omitUndefined } from "../omit_undefined.ts";
 import { isPin, isServerUrl, parseServerUrl, readCertificates } from "../tls/mod.ts";
+import { LATE, within } from "../within.ts";
 import { type OptionSpec, type ParsedArgs, usageError } from "./args.ts";
-import { cannot, mustRead, whyUnreadable } from "./local.ts";
+import { cannot, localError, mustRead, whyUnreadable } from "./local.ts";
 
 /** The flags. */
 export const SERVER_OPTIONS: Readonly<Record<string, OptionSpec>> = {
@@ -48,8 +50,9 @@ export interface AskedServer {
   readonly pin?: string;
   /** Files with certificates of authorities. */
   readonly ca: readonly string[];
-  /** The key, as text. */
+  /** The user's key, as text, and a file with it. */
   readonly key?: string;
+  readonly keyFile?: string;
   /** Where the address stands; `-` is standard input. */
   readonly addressFile?: string;
 }
@@ -122,6 +125,9 @@ export function withServer(
   if (named?.pin !== undefined && asked.pin !== undefined && named.pin !== asked.pin) {
     fault("it and --pin name a pin each");
   }
+  if (named?.key !== undefined && (asked.key ?? asked.keyFile) !== undefined) {
+    fault(`it and ${asked.key === undefined ? "--key-file" : "--key"} name a key each`);
+  }
   return {
     ...asked,
     tls,
@@ -132,23 +138,49 @@ export function withServer(
   };
 }
 
-/** Reads the address of `--address-file`, if there is one. @throws {FxferError} It cannot be used. */
+/**
+ * Reads the address of `--address-file`, if there is one. Of several lines, which `serve --share` writes for a
+ * machine with several addresses, the first counts that a server accepts a connection at.
+ *
+ * @throws {FxferError} It cannot be used.
+ */
 export async function withAddressFile(asked: AskedServer, command: string): Promise<AskedServer> {
   const { addressFile: file } = asked;
   if (file === undefined) return asked;
   const text = (file === "-" ? await readInput() : await readPrivate(file)).trim();
-  const source = file === "-" ? "standard input" : file;
-  const named = isServerUrl(text) ? parseServerUrl(text) : {
-    fault: "it holds no address such as fxfers://… alone",
-  };
   const refuse = (fault: string): never => {
+    const source = file === "-" ? "standard input" : file;
     throw usageError([`--address-file: ${source}: ${fault}`], command);
   };
-  return "fault" in named ? refuse(named.fault) : withServer(asked, named, refuse);
+  const servers = text.split("\n").map((line) => {
+    if (!isServerUrl(line.trim())) return refuse("it holds no address such as fxfers://… alone");
+    const named = parseServerUrl(line);
+    return "fault" in named ? refuse(named.fault) : withServer(asked, named, refuse);
+  });
+  return servers.length === 1 ? servers[0]! : await firstThere(servers);
+}
+
+/** How long a server may take to accept before the first one is taken as it is. */
+const ACCEPT_MS = 3000;
+
+async function firstThere(servers: readonly AskedServer[]): Promise<AskedServer> {
+  const over = new AbortController();
+  const tries = servers.map(async (server) => {
+    const { host: hostname, port } = server;
+    (await Deno.connect({ hostname, port, signal: over.signal })).close();
+    return server;
+  });
+  const first = Promise.any(tries).catch(() => servers[0]!);
+  const found = await within(ACCEPT_MS, first);
+  over.abort();
+  await Promise.allSettled(tries);
+  return found === LATE ? servers[0]! : found;
 }
 
 async function readInput(): Promise<string> {
-  if (Deno.stdin.isTerminal()) return prompt("Address:") ?? "";
+  if (Deno.stdin.isTerminal()) {
+    throw localError("read address", undefined, "standard input is a terminal (add < FILE)");
+  }
   return await new Response(Deno.stdin.readable).text();
 }
 
@@ -157,12 +189,13 @@ async function readPrivate(file: string): Promise<string> {
   await mustRead(file);
   const text = await Deno.readTextFile(file).catch(cannot(`read ${file}`, whyUnreadable));
   const { mode } = await Deno.stat(file);
-  const isOpen = Deno.build.os !== "windows" && mode !== null && (mode & 0o077) !== 0;
-  if (!isOpen || !text.includes("@")) return text;
-  throw new FxferError(
-    "unauthorized",
-    `Cannot use ${file}: others may read the key in it (chmod 600 ${file})`,
-  );
+  if (!text.includes("@")) return text;
+  try {
+    mustBePrivate(mode, file);
+    return text;
+  } catch (cause) {
+    throw new FxferError("unauthorized", reasonOf(cause), { cause });
+  }
 }
 
 /** The options of `connect` for the server that the user named. @throws {FxferError} `local_io` by `--ca`. */

@@ -9,6 +9,8 @@ const NUMBER_STAYS_FREE: ReadonlySet<string> = new Set([
   "sequence_reuse",
   "unauthorized",
   "too_large",
+  "quota_exceeded",
+  "forbidden",
 ]);
 
 /**

@@ -15,7 +15,7 @@ const RIGHTS: readonly string[] = ["put", "get", "list", "remove"];
 export type Range = readonly [min: number, max?: number];
 
 /** The sorts of text that the table names. */
-export type TextName = "host" | "folder" | "file" | "file_name" | "redis_url";
+export type TextName = "http_url" | "host" | "folder" | "file" | "file_name" | "redis_url";
 
 /** The values that a row of the table allows: some words, values of one other sort, or both. */
 export interface Values {
@@ -117,6 +117,10 @@ const TEXTS: Readonly<Record<TextName, Reader>> = {
   host: {
     brief: "an IP address or a host name",
     read: (raw) => typeof raw === "string" ? parseHost(raw) : undefined,
+  },
+  http_url: {
+    ...text("an http or https URL", (text) => /^https?:$/.test(URL.parse(text)?.protocol ?? "")),
+    secret: true,
   },
   folder: text("a folder", (text) => text.trim() !== "" && !text.includes("\0")),
   file: text("a file", (text) => text.trim() !== "" && !text.includes("\0")),

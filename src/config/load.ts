@@ -8,8 +8,9 @@ import { FxferError, reasonOf } from "../errors.ts";
 import { omitUndefined } from "../omit_undefined.ts";
 import { shorten } from "../text.ts";
 import { readSwitch } from "./kinds.ts";
-import { configError, type ConfigFault, configFaults, isMapping, parseConfig } from "./parse.ts";
+import { configError, type ConfigFault, configFaults, parseConfig } from "./parse.ts";
 import { type Config, SETTINGS } from "./settings.ts";
+import { assign, lookUp, newTree } from "./tree.ts";
 
 export type ConfigOrigin = "default" | "file" | "flag";
 
@@ -44,39 +45,6 @@ export interface LoadedConfig {
   readonly origins: ReadonlyMap<string, ConfigOrigin>;
   /** Sentences for the user. */
   readonly notes: readonly string[];
-}
-
-type Tree = Record<string, unknown>;
-
-/** An object without a prototype, so that `__proto__` is a key like others, and refused as unknown. */
-const newTree = (): Tree => Object.create(null);
-
-/**
- * Sets the value at a path of `tree`, and copies the mappings on the way, so that `tree` may share
- * them with the file. A scalar on the way (`limits.rate: off`) is replaced by a mapping.
- */
-function assign(tree: Tree, path: string, value: unknown): void {
-  const keys = path.split(".");
-  const last = keys.pop()!;
-  let at = tree;
-  for (const key of keys) {
-    const next = at[key];
-    at = at[key] = Object.assign(newTree(), isMapping(next) ? next : {});
-  }
-  // A section that has values keeps them when it is switched on.
-  if (isMapping(at[last]) && readSwitch(value) === "on") return;
-  at[last] = value;
-}
-
-/** The value at a path; below a section that is `on` or `off`, that word and the section's path. */
-function lookUp(tree: Tree, path: string): { readonly path: string; readonly value: unknown } {
-  const keys = path.split(".");
-  let at: unknown = tree;
-  for (let depth = 0; depth < keys.length; depth++) {
-    if (!isMapping(at)) return { path: keys.slice(0, depth).join("."), value: at };
-    at = Object.hasOwn(at, keys[depth]!) ? at[keys[depth]!] : undefined;
-  }
-  return { path, value: at };
 }
 
 /** The settings of the flags, then those of `--set`, where a text without a path is a fault. */

@@ -13,5 +13,6 @@ export { readBytes } from "../text.ts";
 export { type Config, isSection, SCHEMA, type Section, SETTINGS } from "./settings.ts";
 export { type ConfigFault, DEFAULT_CONFIG, formatFault, parseConfig } from "./parse.ts";
 export { type ConfigFlag, loadConfig, type LoadedConfig, type LoadOptions } from "./load.ts";
+export { changeConfig, changesTo, settingOf } from "./change.ts";
 export { parseRedisUrl, type RedisAddress, type RedisUrl } from "./redis_url.ts";
 export { configYaml, formatValue, settingsReference } from "./reference.ts";

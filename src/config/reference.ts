@@ -16,12 +16,16 @@ export function formatValue(value: unknown): string {
 const paragraph = ({ about, more = [] }: Pick<Section, "about" | "more">): string =>
   [about, ...more].map((sentence) => `${sentence}.`).join(" ");
 
+/** What follows the values of a setting that can change while a server runs. */
+const LIVE = "; live";
+
 const YAML_HEAD = `\
 # fxfer's configuration. Every setting stands here with its default, so deleting a line changes
 # nothing. Flags and --set go before this file: fxfer serve --set stateful.max_sessions=500
 #
 # Seconds may be fractions, or text with a unit: 500ms, 30s, 5m, 1h, 2d.
-# Bytes may be text with a unit: 64k and 64KiB are 65536, 64kB is 64000.`;
+# Bytes may be text with a unit: 64k and 64KiB are 65536, 64kB is 64000.
+# What is marked live changes without a restart: edit it here, then send the server SIGHUP.`;
 
 /** The text of config.yaml: every setting with its default, what it means and which values it takes. */
 export function configYaml(): string {
@@ -38,8 +42,8 @@ function* yamlLines({ settings }: Section, prefix: string, indent: string): Gene
       yield `${indent}${key}:`;
       yield* yamlLines(entry, `${prefix}${key}.`, `${indent}  `);
     } else {
-      const { brief } = SETTINGS.get(prefix + key)!.kind;
-      yield `${indent}${key}: ${formatValue(entry.default)} # ${brief}`;
+      const { kind: { brief }, live } = SETTINGS.get(prefix + key)!;
+      yield `${indent}${key}: ${formatValue(entry.default)} # ${brief}${live ? LIVE : ""}`;
     }
   }
 }
@@ -63,9 +67,9 @@ function* referenceLines(section: Section, prefix: string): Generator<string> {
       yield* referenceLines(entry, `${path}.`);
       continue;
     }
-    const { kind, default: standard } = SETTINGS.get(path)!;
+    const { kind, default: standard, live } = SETTINGS.get(path)!;
     yield "";
-    const head = `${path} = ${formatValue(standard)} (${kind.brief})`;
+    const head = `${path} = ${formatValue(standard)} (${kind.brief}${live ? LIVE : ""})`;
     yield* wrap(head, WIDTH - 2).map((line) => `  ${line}`);
     yield* wrap(paragraph(entry), WIDTH - 4).map((line) => `    ${line}`);
   }

@@ -29,6 +29,8 @@ interface Documented {
 
 /** A setting as the table has it. */
 interface Row extends Values, Documented {
+  /** Whether it can change while a server runs. */
+  readonly live?: true;
   readonly default: string | number | readonly string[];
 }
 

@@ -3,6 +3,8 @@
  * config.yaml, `fxfer help config`, the help of flags, the completions and the checks are made from
  * it; tests hold the library's defaults against it.
  *
+ * `live` marks what can change while a server runs: src/app/parts.ts hands it to the server once more.
+ *
  * Each row says which values are taken (`words`, and numbers with their range, a `text` or a
  * `list`), the default, and in `about` and `more` what the setting means. To add one: a row here,
  * then `fxfer config print --defaults > config.yaml`, and the place that uses the value
@@ -26,7 +28,7 @@ export const TABLE = {
         text: "host",
         default: "127.0.0.1",
         about: "Address to listen on",
-        more: ['0.0.0.0 or "::" is every address: anyone who reaches it may upload'],
+        more: ['0.0.0.0 or "::" is every address: then security says who may come in'],
       },
       port: {
         words: ["off"],
@@ -68,6 +70,7 @@ export const TABLE = {
         },
       },
       mode: {
+        live: true,
         words: ["stateless", "stateful", "dual"],
         default: "dual",
         about: "Requests served: stateless, stateful (with sessions), or dual for both",
@@ -83,22 +86,26 @@ export const TABLE = {
         ],
       },
       max_connections: {
+        live: true,
         integer: [1, 100_000],
         default: 100,
         about: "Connections open at once; one more is told too_many_connections",
       },
       drain_timeout: {
+        live: true,
         seconds: [0, 86_400],
         default: 10,
         about: "How long a payload under way may go on after SIGTERM",
         more: ["After that it is cut, and can be resumed"],
       },
       handshake_timeout: {
+        live: true,
         seconds: [0.01, 86_400],
         default: 10,
         about: "Time from accept to the first whole header",
       },
       header_timeout: {
+        live: true,
         seconds: [0.01, 86_400],
         default: 10,
         about: "Time from a header's first byte to its end",
@@ -121,11 +128,13 @@ export const TABLE = {
         more: ["Clients that allow it are served stateless, others are told to come back"],
         settings: {
           sessions: {
+            live: true,
             integer: [0, 10_000_000],
             default: 0,
             about: "Sessions alive, in all servers that share a store",
           },
           event_loop_delay_ms: {
+            live: true,
             integer: [0, 60_000],
             default: 0,
             about: "Milliseconds by which the event loop is late, averaged over about a second",
@@ -144,11 +153,13 @@ export const TABLE = {
     about: "Sessions",
     settings: {
       session_timeout: {
+        live: true,
         seconds: [0.01, 2_000_000],
         default: 300,
         about: "How long a session outlives its connection; it never expires while one is attached",
       },
       max_sessions: {
+        live: true,
         integer: [1, 10_000_000],
         default: 50,
         about: "Sessions alive at once",
@@ -159,6 +170,7 @@ export const TABLE = {
         about: "Where sessions are remembered: memory, sqlite (a file in storage), or redis",
       },
       keepalive: {
+        live: true,
         seconds: [0.01, 86_400],
         default: 30,
         about: "Keep-alive; a connection silent for one and a half times this is closed",
@@ -169,6 +181,7 @@ export const TABLE = {
         about: "Requests a client may have unanswered, and replies a session keeps for retries",
       },
       max_upload_size: {
+        live: true,
         bytes: [0],
         default: 0,
         about: "The largest file that comes in several requests; 0 for no limit",
@@ -197,11 +210,13 @@ export const TABLE = {
     about: "Requests outside sessions",
     settings: {
       request_timeout: {
+        live: true,
         seconds: [0.01, 86_400],
         default: 30,
         about: "Time without a payload byte before a request counts as stalled, also in a session",
       },
       max_request_size: {
+        live: true,
         bytes: [1],
         default: 10_485_760,
         about: "The largest payload of one request; a session sends a larger file in several",
@@ -267,11 +282,13 @@ export const TABLE = {
         switchable: true,
         settings: {
           connections_per_second: {
+            live: true,
             integer: [1, 1_000_000],
             default: 200,
             about: "Connections a second",
           },
           sessions_per_minute: {
+            live: true,
             integer: [1, 1_000_000],
             default: 600,
             about: "Sessions created a minute",
@@ -283,12 +300,14 @@ export const TABLE = {
         more: ["Without these one may hold all, and gives way when others come"],
         settings: {
           connections: {
+            live: true,
             words: ["off"],
             integer: [1, 100_000],
             default: "off",
             about: "Connections open at once; each worker counts its own",
           },
           sessions: {
+            live: true,
             words: ["off"],
             integer: [1, 10_000_000],
             default: "off",
@@ -297,12 +316,14 @@ export const TABLE = {
         },
       },
       min_rate: {
+        live: true,
         bytes: [0],
         default: 1024,
         about: "Bytes a second a payload must reach over 30 s; 0 for no minimum",
         more: ["It is looked at from the payload's 10th second"],
       },
       session_quota: {
+        live: true,
         bytes: [0],
         default: 0,
         about: "Bytes one session may store in all; 0 for no limit",
@@ -347,6 +368,7 @@ export const TABLE = {
     about: "The older protocol version",
     settings: {
       v1: {
+        live: true,
         words: ["on", "off"],
         default: "on",
         about: "Whether version 1 clients are served",
@@ -360,10 +382,75 @@ export const TABLE = {
       },
     },
   },
+  features: {
+    about: "What clients may ask for besides sending files; what is off is not offered (S-FEA-1)",
+    settings: {
+      fetch: { live: true, words: ["on", "off"], default: "on", about: "Fetching stored files" },
+      list: { live: true, words: ["on", "off"], default: "on", about: "Listing stored files" },
+      remove: { live: true, words: ["on", "off"], default: "on", about: "Removing stored files" },
+    },
+  },
+  admin: {
+    about: "The door for operators, by HTTP: metrics, an interface for programs, a console",
+    settings: {
+      host: {
+        text: "host",
+        default: "127.0.0.1",
+        about: "Address to listen on",
+        more: ["Any but a loopback address needs token_file"],
+      },
+      port: {
+        words: ["off"],
+        integer: [0, 65_535],
+        default: "off",
+        about: "TCP port; off for no door, 0 picks a free one",
+        more: ["It answers /healthz and /readyz too, so it may be that of server.health_port"],
+      },
+      token_file: {
+        words: ["none"],
+        text: "file",
+        default: "none",
+        about: "File with the secret that operators show; - for standard input",
+        more: ["One line of 16 characters or more"],
+      },
+      names: {
+        list: "hosts",
+        default: [],
+        about: "Names by which browsers reach it, besides localhost and addresses",
+        more: [
+          "Under any other name it answers nothing, so that no web site can lead a browser to it",
+        ],
+      },
+    },
+  },
+  hooks: {
+    about: "A program that is told of each stored file, by HTTP (Standard Webhooks)",
+    settings: {
+      url: {
+        words: ["none"],
+        text: "http_url",
+        default: "none",
+        about: "Where it is told, by POST; needs permission to read the storage folder",
+        more: ["Of several servers on one folder, one is given this"],
+      },
+      secret_file: {
+        words: ["none"],
+        text: "file",
+        default: "none",
+        about: "File with the secret that signs: whsec_ and 24 bytes or more in base64",
+      },
+      give_up_after: {
+        seconds: [1, 2_000_000],
+        default: 86_400,
+        about: "How long a receiver that does not answer is tried again",
+      },
+    },
+  },
   logging: {
     about: "What is logged, to standard error",
     settings: {
       level: {
+        live: true,
         words: ["debug", "info", "warn", "error"],
         default: "info",
         about: "Least grave events shown",
@@ -372,6 +459,12 @@ export const TABLE = {
         words: ["text", "json"],
         default: "text",
         about: "Log lines as text for people, or json: one object a line",
+      },
+      addresses: {
+        words: ["full", "hash", "off"],
+        default: "full",
+        about: "Client addresses in the log: as they are, as a hash, or not at all",
+        more: ["An address has the same hash until the server is started again"],
       },
     },
   },

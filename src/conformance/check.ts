@@ -42,7 +42,7 @@ export function expect(isTrue: boolean, seen: string): void {
  *
  * @returns Code and fields, in words.
  */
-export function expectCode(answer: Answer, code: string, fields: Json = {}): string {
+export function expectCode(answer: Pick<Answer, "data">, code: string, fields: Json = {}): string {
   const { data } = answer;
   expect(data.code === code, `${data.code}, wanted ${code}`);
   for (const [name, wanted] of Object.entries(fields)) {

@@ -11,5 +11,6 @@ export { Broken, type Check, NotOffered, type ServerUnderTest } from "./check.ts
 export { CLIENT_CHECKS, type ClientCheck, type ClientUnderTest } from "./client_checks.ts";
 export { FILE_CHECKS } from "./file_checks.ts";
 export { FRAME_CHECKS } from "./frame_checks.ts";
+export { keyChecks, type KeyUnderTest } from "./key_checks.ts";
 export { ProbeClient } from "./probe_client.ts";
 export { SESSION_CHECKS } from "./session_checks.ts";

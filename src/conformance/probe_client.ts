@@ -9,6 +9,8 @@ export type Json = Record<string, any>;
 export interface Answer {
   readonly header: Json;
   readonly data: Json;
+  /** The header as it arrived, without its line feed. */
+  readonly line: string;
   /** The session data as it arrived, with its line feed. */
   readonly text: string;
 }
@@ -101,7 +103,8 @@ export class ProbeClient implements Disposable {
     const header: Json = JSON.parse(line);
     const size: number = header.session?.data_size ?? 0;
     const text = size === 0 ? "" : await this.#take((bytes) => bytes.length < size ? 0 : size);
-    return { header, data: text === "" ? {} : JSON.parse(text), text };
+    const data = text === "" ? {} : JSON.parse(text);
+    return { header, data, line: line.slice(0, -1), text };
   }
 
   /** Reads the payload of an answer as text. */

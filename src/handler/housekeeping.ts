@@ -15,7 +15,7 @@ import {
   type SessionRecord,
   type Sight,
 } from "../session/mod.ts";
-import { finishFile, tellFinished } from "./recovery.ts";
+import { chargeFinished, finishFile, tellFinished } from "./recovery.ts";
 import type { Attachment, SessionServices } from "./attachments.ts";
 import { isTaken, type KeptSession } from "./kept_session.ts";
 import { tell } from "./tell.ts";
@@ -231,18 +231,23 @@ async function renewHeld(
  * @param ended The record now.
  */
 export async function removePartial(
-  services: SessionServices,
+  services: Pick<SessionServices, "attachments" | "storage" | "events" | "onStored"> & {
+    readonly options: Pick<SessionServices["options"], "quotas">;
+  },
   record: SessionRecord,
   ended: SessionRecord,
 ): Promise<void> {
-  const { attachments, storage, events } = services;
+  const { attachments, storage, events, options } = services;
   const { id, upload, intent } = record;
   const parked = attachments.unpark(id);
   if (parked !== undefined) await parked.discard();
   else if (upload !== null) await storage.partials?.remove(upload);
   if (intent !== null) {
-    tellFinished(services, record, ended, await finishFile(storage, record));
+    const stored = await finishFile(storage, record);
+    await chargeFinished(options.quotas, record, stored);
+    tellFinished(services, record, ended, stored);
   } else if (upload !== null) {
+    await chargeFinished(options.quotas, record, undefined);
     tell(events, "transfer.dropped", "S-TRF-4", ended, ended, { reason: "ended" });
   }
 }

@@ -19,7 +19,7 @@ import { isAttached, type SessionRecord } from "../session/mod.ts";
 /** A session as the store has it: its record, or what an announcement says. */
 export type KeptSession =
   & Pick<SessionRecord, "id" | "epoch">
-  & Partial<Pick<SessionRecord, "instance" | "moved" | "state">>;
+  & Partial<Pick<SessionRecord, "instance" | "moved" | "revoked" | "state">>;
 
 /**
  * Whether the session has another holder than the record says. Epochs of two histories may be equal, if
@@ -50,11 +50,17 @@ export function displacedBy(held: number, kept: KeptSession | undefined): FxferE
     const fields = { address: kept.moved.address };
     return new FxferError("use_another_server", "Cannot go on: the session has moved", { fields });
   }
+  if (kept.revoked) return revoked();
   if (kept.state === "expired") {
     const fields = { state: kept.state };
     return new FxferError("session_expired", "Cannot go on: the session has expired", { fields });
   }
   return takenOver();
+}
+
+/** What a client is told whose session an operator has ended (S-ADM-1). */
+export function revoked(): FxferError {
+  return new FxferError("session_revoked", "Cannot go on: an operator has ended the session");
 }
 
 /** What a connection is told whose session another connection has. */

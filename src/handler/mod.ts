@@ -67,11 +67,17 @@ export {
   type Right,
   RIGHTS,
 } from "./identity.ts";
+export { Quotas } from "./quotas.ts";
 export { StatelessHandler, type StatelessOptions, V1Handler } from "./stateless.ts";
 export { degrade, type FallbackTerms, hashToken, newSecret } from "./connect.ts";
 export { afterIntent, finishFile, tellFinished } from "./recovery.ts";
+export { revokeSession } from "./revoke.ts";
 export { sweepOrphans } from "./orphan_sweep.ts";
 export { COMMIT_MS, MAX_TRIES } from "./takeover.ts";
 export { StatefulHandler } from "./stateful.ts";
 export { type Stored, tell, type Telling } from "./tell.ts";
-export { DEFAULT_STATEFUL_OPTIONS, type StatefulOptions } from "./stateful_options.ts";
+export {
+  DEFAULT_STATEFUL_OPTIONS,
+  type StatefulChange,
+  type StatefulOptions,
+} from "./stateful_options.ts";

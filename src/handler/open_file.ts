@@ -13,7 +13,7 @@ import { checkpoint, dropUpload, openUpload, type UploadRecord } from "../sessio
 import type { PutSpec, Upload } from "../storage/mod.ts";
 import type { Attachment } from "./attachments.ts";
 import { inBackground } from "./storing.ts";
-import { afterIntent, finishFile, reopenFile, tellFinished } from "./recovery.ts";
+import { afterIntent, chargeFinished, finishFile, reopenFile, tellFinished } from "./recovery.ts";
 import type { Payload } from "./types.ts";
 
 /** One transfer frame under way. */
@@ -47,6 +47,7 @@ export async function finishPending(attachment: Attachment): Promise<void> {
     attachment.finishing = undefined;
     const stored = await (finishing ??
       finishFile(services.storage, attachment.record, upload, mayPublish));
+    await chargeFinished(services.options.quotas, attachment.record, stored);
     const before = await attachment.save((r) => afterIntent(services, r, intent, stored));
     await abandon(attachment); // what was published stays
     tellFinished(services, before, attachment.record, stored, attachment.context.connectionId);

@@ -31,6 +31,7 @@ import { LATE, within } from "../within.ts";
 import type { Attachment, SessionServices } from "./attachments.ts";
 import { isTaken } from "./kept_session.ts";
 import { storedReply } from "./storing.ts";
+import type { Quotas } from "./quotas.ts";
 import type { StatefulOptions } from "./stateful_options.ts";
 import { lastPart, stepBetween, tell, tellFile, type Telling } from "./tell.ts";
 
@@ -92,6 +93,7 @@ export async function restoreFile(
       attachment.finishing = finishing; // finishPending() waits for it
       return;
     }
+    await chargeFinished(services.options.quotas, record, stored);
     await saveRepaired(attachment, (record) => afterIntent(services, record, intent, stored));
     return tellFinished(services, record, attachment.record, stored, connectionId);
   }
@@ -164,7 +166,7 @@ async function saveRepaired(
 }
 
 /** What storage was told when the file was begun. */
-function specOf({ id, clientAddress, upload }: SessionRecord): FileSpec {
+function specOf({ id, clientAddress, user, upload }: SessionRecord): FileSpec {
   return {
     mimeType: upload?.mimeType ?? "application/octet-stream",
     session: { id, sequence: upload?.openedBy ?? 0 },
@@ -176,7 +178,7 @@ function specOf({ id, clientAddress, upload }: SessionRecord): FileSpec {
       mtimeMs: upload?.mtimeMs,
       executable: upload?.executable,
       onClash: upload?.onClash,
-      user: upload?.user,
+      user: upload?.user ?? user,
     }),
   };
 }
@@ -214,6 +216,17 @@ export interface IntentParts extends Telling {
   readonly storage: FileStorage;
   readonly options: Pick<StatefulOptions, "maxInflight" | "now">;
   readonly events: Events;
+}
+
+/** Counts a file that was finished later for its user: once, although its commit may have counted it too. */
+export async function chargeFinished(
+  quotas: Quotas | undefined,
+  { id, user }: SessionRecord,
+  stored: StoredFile | undefined,
+): Promise<void> {
+  if (quotas === undefined || user === undefined) return;
+  if (stored === undefined) await quotas.release(user, id);
+  else await quotas.charge(user, { ...stored, replayed: false }, id);
 }
 
 /** The next version of a record, with its intent fulfilled, or dropped when nothing was stored. */
@@ -258,7 +271,7 @@ export function executed(
 
 /** Tells what became of the intent of `before`, after `after` was saved; without `stored` it is dropped. */
 export function tellFinished(
-  parts: IntentParts,
+  parts: Omit<IntentParts, "options">,
   before: SessionRecord,
   after: SessionRecord,
   stored: StoredFile | undefined,

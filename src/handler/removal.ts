@@ -60,6 +60,7 @@ export async function removeOnce(
   attachment.mustHold();
   const isThere = found !== undefined && infoOf(found).stored_at === file.stored_at;
   if (isThere) await catalogue.remove(path, by);
+  if (file.user !== undefined) await services.options.quotas?.giveBack(file.user, file.path);
   const body: ReplyBody = { code: "ok", file };
   const frame = { sequence, received, fingerprint: print };
   await attachment.save((record, now) => {

@@ -39,6 +39,7 @@ export async function removeFile(
   const by = { ...seenBy(who), ...omitUndefined({ user: who.user }) };
   const file = await catalogue.remove(path, by);
   if (file === undefined) throw notFound();
+  if (file.user !== undefined) await parts.quotas?.giveBack(file.user, file.path);
   tellRemoved(parts, file, asker);
   return { body: { code: "ok", file: infoOf(file) } };
 }

@@ -7,7 +7,12 @@ import { FxferError } from "../errors.ts";
 import { Events } from "../events.ts";
 import { type Logger, silentLogger } from "../log.ts";
 import { omitUndefined } from "../omit_undefined.ts";
-import type { DisconnectRequest, ReplyBody, RequestFrame } from "../protocol/mod.ts";
+import type {
+  DisconnectRequest,
+  ReplyBody,
+  RequestFrame,
+  TransferRequest,
+} from "../protocol/mod.ts";
 import { detach, fingerprint, judge, renewLease } from "../session/mod.ts";
 import type { FileStorage } from "../storage/mod.ts";
 import type { SessionStore } from "../store/mod.ts";
@@ -22,12 +27,17 @@ import { listFiles } from "./list.ts";
 import { abandon, finishPending } from "./open_file.ts";
 import { executed } from "./recovery.ts";
 import { removeOnce } from "./removal.ts";
-import { DEFAULT_STATEFUL_OPTIONS, type StatefulOptions } from "./stateful_options.ts";
+import { isCounted, type Quotas } from "./quotas.ts";
+import {
+  DEFAULT_STATEFUL_OPTIONS,
+  type StatefulChange,
+  type StatefulOptions,
+} from "./stateful_options.ts";
 import { StoreHealth } from "./store_health.ts";
 import type { Asker } from "./stored_files.ts";
 import { stepBetween, totalsOf } from "./tell.ts";
 import { transfer } from "./transfer.ts";
-import type { ConnectionContext, Reply, Request, RequestHandler } from "./types.ts";
+import type { ConnectionContext, Payload, Reply, Request, RequestHandler } from "./types.ts";
 
 const pong = (lastSequence: number): Reply => (
   { body: { code: "pong", next_sequence: lastSequence + 1 } }
@@ -100,9 +110,13 @@ export class StatefulHandler implements RequestHandler, AsyncDisposable {
       throw new FxferError("not_connected", "Cannot serve frame: it names another session");
     }
     switch (frame.action) {
-      case "transfer":
+      case "transfer": {
         mustMay(context.identity, "put");
-        return transfer(attachment, frame, payload);
+        const { quotas } = this.#services.options;
+        return quotas !== undefined && isCounted(context.identity)
+          ? transferCounted(quotas, attachment, frame, payload)
+          : transfer(attachment, frame, payload);
+      }
       case "heartbeat":
         return this.#numberless(frame, attachment, pong);
       case "disconnect":
@@ -194,9 +208,35 @@ export class StatefulHandler implements RequestHandler, AsyncDisposable {
     }
   }
 
+  /** Changes terms for what comes: sessions that exist keep what was agreed with them. */
+  change(options: StatefulChange): void {
+    Object.assign(this.#services.options, options);
+  }
+
+  /** How many connections of this process hold a session. */
+  get attached(): number {
+    return this.#services.attachments.holders.size;
+  }
+
   /** Stops sweeping and closes the files of detached sessions; their bytes and records stay. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#housekeeping.disposeAsync();
     for (const { upload } of this.#services.attachments.parked.values()) await upload.release();
+  }
+}
+
+/** A transfer of a user with a quota: what the file counts is given back unless it is stored or stays open. */
+async function transferCounted(
+  quotas: Quotas,
+  attachment: Attachment,
+  frame: TransferRequest,
+  payload: Payload,
+): Promise<Reply> {
+  const { user } = attachment.context.identity;
+  try {
+    return await transfer(attachment, frame, payload, quotas);
+  } finally {
+    const { stale, record: { id, upload, intent } } = attachment;
+    if (upload === null && intent === null && !stale) await quotas.release(user!, id);
   }
 }

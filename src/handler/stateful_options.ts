@@ -1,6 +1,7 @@
 /** The terms of stateful mode. @module */
 import { DEFAULT_MAX_INFLIGHT, DEFAULT_MAX_REQUEST_SIZE } from "../protocol/mod.ts";
 import type { IpBinding } from "../session/mod.ts";
+import type { Quotas } from "./quotas.ts";
 import type { Telling } from "./tell.ts";
 
 /** Terms of stateful mode. Durations in milliseconds, sizes in bytes.
@@ -32,9 +33,27 @@ export interface StatefulOptions extends Telling {
   readonly admitLoad: (live: number) => void;
   /** Whether there is a stateless mode to fall back to (S-DEG-1). */
   readonly offersStateless: boolean;
+  /** Counts what users store. @default nobody counts */
+  readonly quotas?: Quotas;
   /** Milliseconds since the epoch, by a clock that all servers of the store share. */
   readonly now: () => number;
 }
+
+/** The terms that can change while a server runs.
+ * @category Server */
+export type StatefulChange = Partial<
+  Pick<
+    StatefulOptions,
+    | "sessionTimeoutMs"
+    | "maxSessions"
+    | "maxSessionsPerAddress"
+    | "keepaliveMs"
+    | "maxRequestSize"
+    | "maxUploadSize"
+    | "sessionQuota"
+    | "offersStateless"
+  >
+>;
 
 /** The defaults: those of the documented configuration.
  * @category Server */

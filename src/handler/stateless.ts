@@ -7,9 +7,10 @@ import { statelessTerms } from "./connect.ts";
 import { fetchFile } from "./fetch.ts";
 import { mustMay } from "./identity.ts";
 import { listFiles } from "./list.ts";
+import { isCounted, type Quotas } from "./quotas.ts";
 import { removeFile } from "./remove.ts";
 import { inBackground, specOf, storedBefore, storedReply } from "./storing.ts";
-import { tellFile, type Telling } from "./tell.ts";
+import { senderOf, tellFile, type Telling } from "./tell.ts";
 import type { ConnectionContext, Payload, Reply, Request, RequestHandler } from "./types.ts";
 
 /** Terms of stateless mode.
@@ -19,6 +20,8 @@ export interface StatelessOptions extends Telling {
   readonly maxRequestSize?: number;
   /** The name of this server process, for its terms. @default {"fxfer"} */
   readonly instance?: string;
+  /** Counts what users store. @default nobody counts */
+  readonly quotas?: Quotas;
 }
 
 /**
@@ -43,7 +46,7 @@ export interface StatelessOptions extends Telling {
  */
 export class StatelessHandler implements RequestHandler {
   readonly #parts: WholeParts;
-  readonly #terms: { readonly instance: string; readonly maxRequestSize: number };
+  readonly #terms: { readonly instance: string; maxRequestSize: number };
 
   /**
    * Serves from one storage folder.
@@ -54,6 +57,11 @@ export class StatelessHandler implements RequestHandler {
     const { instance = "fxfer", maxRequestSize = DEFAULT_MAX_REQUEST_SIZE, ...rest } = options;
     this.#parts = { storage, events: new Events(), ...rest };
     this.#terms = { instance, maxRequestSize };
+  }
+
+  /** Changes the largest payload of one request, in bytes, for what comes. */
+  set maxRequestSize(bytes: number) {
+    this.#terms.maxRequestSize = bytes;
   }
 
   /** Stores a file, or answers a sign of life. */
@@ -111,14 +119,16 @@ export class StatelessHandler implements RequestHandler {
       });
     }
     const spec = specOf(frame, context);
-    const file = data.uploadId === undefined
+    const counted = this.#parts.quotas !== undefined && isCounted(context.identity);
+    const file = data.uploadId === undefined && !counted
       ? storeWhole(this.#parts, spec, payload, context)
-      : this.#storeOnce(spec, payload, context);
+      : this.#storeOnce(spec, payload, context, counted ? this.#parts.quotas : undefined);
     const answer = (file: StoredFile): Reply => {
       const { events, onStored } = this.#parts;
       if (onStored || file.replayed || events.wants("transfer.stored")) {
         const ms = Math.round(performance.now() - begun);
-        tellFile(this.#parts, file, spec, { connection, path: file.path, ms });
+        const facts = { connection, path: file.path, ms };
+        tellFile(this.#parts, file, spec, { ...facts, ...senderOf(context, spec) });
       }
       return { body: storedReply(file, this.#parts.storage.durability, data.uploadId) };
     };
@@ -130,10 +140,23 @@ export class StatelessHandler implements RequestHandler {
     spec: PutSpec,
     payload: Payload,
     context: ConnectionContext,
+    quotas?: Quotas,
   ): Promise<StoredFile> {
-    const before = storedBefore(this.#parts.storage, spec.uploadId, spec.sha256);
-    return (before instanceof Promise ? await before : before) ??
-      await storeWhole(this.#parts, spec, payload, context);
+    const found = storedBefore(this.#parts.storage, spec.uploadId, spec.sha256);
+    const before = found instanceof Promise ? await found : found;
+    if (before !== undefined) return before;
+    if (quotas === undefined) return await storeWhole(this.#parts, spec, payload, context);
+    const { identity } = context;
+    const claim = crypto.randomUUID();
+    await quotas.reserve(identity, claim, payload.size);
+    try {
+      const file = await storeWhole(this.#parts, spec, payload, context);
+      await quotas.charge(identity.user!, file, claim);
+      return file;
+    } catch (error) {
+      await quotas.release(identity.user!, claim);
+      throw error;
+    }
   }
 }
 
@@ -144,7 +167,7 @@ export class StatelessHandler implements RequestHandler {
  */
 export class V1Handler implements RequestHandler {
   readonly #parts: WholeParts;
-  readonly #maxRequestSize: number;
+  #maxRequestSize: number;
 
   /**
    * Serves into one storage folder.
@@ -155,6 +178,11 @@ export class V1Handler implements RequestHandler {
     const { maxRequestSize = DEFAULT_MAX_REQUEST_SIZE, ...rest } = options;
     this.#parts = { storage, events: new Events(), ...rest };
     this.#maxRequestSize = maxRequestSize;
+  }
+
+  /** Changes the largest file, in bytes, for what comes. */
+  set maxRequestSize(bytes: number) {
+    this.#maxRequestSize = bytes;
   }
 
   /** Stores one file. */
@@ -169,7 +197,7 @@ export class V1Handler implements RequestHandler {
     const spec = { mimeType, reserve: size, clientAddress: context.clientAddress };
     const file = await storeWhole(this.#parts, spec, request.payload, context);
     const facts = { connection: context.connectionId, path: file.path, version: 1 } as const;
-    tellFile(this.#parts, file, spec, facts);
+    tellFile(this.#parts, file, spec, { ...facts, ...senderOf(context, spec) });
     return { body: storedReply(file, this.#parts.storage.durability) };
   }
 }
@@ -178,6 +206,7 @@ const askerOf = ({ connectionId: connection }: ConnectionContext) => ({ connecti
 
 /** What it takes to store whole files and to tell of them. */
 interface WholeParts extends Telling {
+  readonly quotas?: Quotas;
   readonly storage: FileStorage;
   readonly events: Events;
 }

@@ -5,10 +5,13 @@ import { omitUndefined } from "../omit_undefined.ts";
 import type { FileInfo } from "../protocol/mod.ts";
 import type { Catalogue, FileStorage, ListedFile, OwnedBy } from "../storage/mod.ts";
 import { type Identity, mustMay, type Right } from "./identity.ts";
+import type { Quotas } from "./quotas.ts";
 import { lastPart } from "./tell.ts";
 
 /** What it takes to serve stored files. */
 export interface FileParts {
+  /** Gets back what a removed file has counted; absent: nobody counts. */
+  readonly quotas?: Quotas;
   readonly storage: FileStorage;
   readonly events: Events;
 }
@@ -28,7 +31,10 @@ export function catalogueFor({ storage }: FileParts, who: Identity, right: Right
 
 /** @throws {FxferError} `unsupported_feature`, always. */
 export function notOffered(right: Right): never {
-  throw new FxferError("unsupported_feature", `Cannot ${right}: the storage here cannot`);
+  throw new FxferError(
+    "unsupported_feature",
+    `Cannot serve request: this storage does not let clients ${right} files`,
+  );
 }
 
 /** S-ACT-2: a user sees the files of that user, and whoever has no key those of clients without one. */

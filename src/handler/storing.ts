@@ -1,5 +1,6 @@
 /** What all handlers need to store a file: what storage is told of it, and the reply. @module */
 import { FxferError } from "../errors.ts";
+import { omitUndefined } from "../omit_undefined.ts";
 import type { ReplyBody, TransferRequest } from "../protocol/mod.ts";
 import type { ConnectionContext } from "./types.ts";
 import type { FileStorage, PutSpec, StoredFile } from "../storage/mod.ts";
@@ -17,7 +18,8 @@ export function specOf(
   session?: PutSpec["session"],
 ): PutSpec {
   const { user } = identity;
-  return {
+  const { mtimeMs, executable, onClash } = data;
+  const spec: PutSpec = {
     mimeType: header.mimeType,
     reserve: data.length ?? header.size,
     clientAddress,
@@ -26,11 +28,10 @@ export function specOf(
     ...(data.name === undefined ? {} : { name: data.name }),
     ...(data.uploadId === undefined ? {} : { uploadId: data.uploadId }),
     ...(data.sha256 === undefined ? {} : { sha256: data.sha256 }),
-    ...(user === undefined ? {} : { user }),
-    ...(data.mtimeMs === undefined ? {} : { mtimeMs: data.mtimeMs }),
-    ...(data.executable === true ? { executable: true } : {}),
-    ...(data.onClash === undefined ? {} : { onClash: data.onClash }),
   };
+  // Most frames say none of the three.
+  if (mtimeMs === undefined && executable === undefined && onClash === undefined) return spec;
+  return { ...spec, ...omitUndefined({ mtimeMs, executable, onClash }) };
 }
 
 /** The `ok` of S-TRF-7. */

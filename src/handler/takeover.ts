@@ -16,6 +16,7 @@ import { attach, type AttachInit, close, lifeOf, type SessionRecord } from "../s
 import { within } from "../within.ts";
 import { Attachment, type SessionServices } from "./attachments.ts";
 import { expireUnlessHeld, removePartial } from "./housekeeping.ts";
+import { revoked } from "./kept_session.ts";
 import { parkedFile, restoreFile, resumedAt } from "./recovery.ts";
 import { tell, totalsOf } from "./tell.ts";
 import type { ConnectionContext } from "./types.ts";
@@ -41,7 +42,7 @@ export function unknownSession(): FxferError {
  * S-CLK-1: expiry is checked here, whatever the sweeper has done.
  *
  * @param record Of a session the caller is authorised for: the error may tell a secret of it.
- * @throws {FxferError} `session_unknown`, `session_expired`, `use_another_server`.
+ * @throws {FxferError} `session_unknown`, `session_expired`, `session_revoked`, `use_another_server`.
  */
 export async function checkAlive(services: SessionServices, record: SessionRecord): Promise<void> {
   const { clock, options, store } = services;
@@ -67,6 +68,7 @@ export async function checkAlive(services: SessionServices, record: SessionRecor
         const text = "Cannot attach: the session has moved";
         throw new FxferError("use_another_server", text, { fields: { address, ticket } });
       }
+      if (record.revoked) throw revoked();
       throw new FxferError("session_expired", "Cannot attach: the session has ended", {
         fields: { state: life },
       });

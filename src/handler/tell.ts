@@ -3,6 +3,7 @@ import type { EventFacts, Events, FileStep, Rule, SessionEvent, SessionStep } fr
 import { omitUndefined } from "../omit_undefined.ts";
 import { type SessionRecord, STATE_NAMES } from "../session/mod.ts";
 import type { FileSpec, StoredFile } from "../storage/mod.ts";
+import type { ConnectionContext } from "./types.ts";
 
 /** A file that was stored, and what is known of its sender.
  * @category Server */
@@ -68,6 +69,14 @@ export function tellFile(
   const { name, uploadId, session, clientAddress, user } = spec;
   const sender = omitUndefined({ name, uploadId, session, clientAddress, user });
   onStored({ path, size: bytes, sha256, mimeType, ...sender });
+}
+
+/** Who has sent a file, and its name there. */
+export function senderOf(
+  { clientAddress, identity }: Pick<ConnectionContext, "clientAddress" | "identity">,
+  { name }: Partial<FileSpec>,
+): Pick<FileStep, "address" | "user" | "name"> {
+  return { address: clientAddress, ...omitUndefined({ user: identity?.user, name }) };
 }
 
 /** A file's name without its folder, which holds its session's id. */

@@ -19,6 +19,7 @@ import {
 } from "../session/mod.ts";
 import type { SealedFile, StoredFile, Upload } from "../storage/mod.ts";
 import type { Attachment } from "./attachments.ts";
+import { isCounted, type Quotas } from "./quotas.ts";
 import {
   abandon,
   failUpload,
@@ -31,14 +32,15 @@ import {
 import { executed } from "./recovery.ts";
 import { specOf, storedBefore, storedReply } from "./storing.ts";
 import type { StatefulOptions } from "./stateful_options.ts";
-import { lastPart, stepBetween, tellFile } from "./tell.ts";
+import { lastPart, senderOf, stepBetween, tellFile } from "./tell.ts";
 import type { Payload, Reply } from "./types.ts";
 
-/** Runs, repeats or refuses one transfer frame. */
+/** Runs, repeats or refuses one transfer frame. @param quotas Counts the file; given for users with a quota. */
 export async function transfer(
   attachment: Attachment,
   request: TransferRequest,
   payload: Payload,
+  quotas?: Quotas,
 ): Promise<Reply> {
   const { storage, store, options } = attachment.services;
   const { header, data } = request;
@@ -66,7 +68,7 @@ export async function transfer(
 
   const { record: { id, clientAddress }, context: { identity } } = attachment;
   const spec = specOf(request, { clientAddress, identity }, { id, sequence });
-  const run = { attachment, request, sequence, received, fingerprint: print, spec };
+  const run: TransferRun = { attachment, request, sequence, received, fingerprint: print, spec };
   if (data.cancel) return await commit(run, { code: "partial", offset: 0, cancelled: true });
 
   // S-TRF-1, S-TRF-2: the frame fits the open file and the limits.
@@ -76,6 +78,9 @@ export async function transfer(
   const found = storedBefore(storage, data.uploadId, data.sha256);
   const before = found instanceof Promise ? await found : found;
   if (before !== undefined) return await commitFile(run, before);
+  if (quotas !== undefined) {
+    await quotas.reserve(identity, id, Math.max(data.length ?? 0, data.offset + header.size));
+  }
 
   // A file that is wholly in memory takes as few steps as the promises of store and storage allow.
   let bytes: Uint8Array | undefined;
@@ -238,8 +243,14 @@ async function announce(run: TransferRun, upload: Upload, sealed: SealedFile): P
 
 /** The commit of a file that is stored, now or before. */
 function commitFile(run: TransferRun, file: StoredFile): Promise<Reply> {
-  const { durability } = run.attachment.services.storage;
-  return commit(run, storedReply(file, durability, run.request.data.uploadId), null, file);
+  const { context: { identity }, record: { id }, services } = run.attachment;
+  const { storage: { durability }, options: { quotas } } = services;
+  const commitNow = () =>
+    commit(run, storedReply(file, durability, run.request.data.uploadId), null, file);
+  // Before the commit: if that is cut short, whoever finishes it charges the same file again.
+  return quotas !== undefined && isCounted(identity)
+    ? quotas.charge(identity.user!, file, id).then(commitNow)
+    : commitNow();
 }
 
 /** The commit: sequence, reply, and the file still open or just finished, saved before the reply is sent. */
@@ -278,7 +289,8 @@ function tellCommit(
   if (file !== undefined) {
     if (file.replayed || services.onStored || services.events.wants("transfer.stored")) {
       const facts = { ...stepBetween(before, record, connectionId), sequence };
-      tellFile(services, file, spec, { ...facts, file: lastPart(file.path) });
+      const sender = senderOf(attachment.context, spec);
+      tellFile(services, file, spec, { ...facts, file: lastPart(file.path), ...sender });
     }
   } else if (code !== "partial") {
     const facts = { sequence, code, reason: CODES[code].message };

@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { FxferError } from "../errors.ts";
 import type { KeyLine } from "./key_file.ts";
 import type { UserLedger } from "./ledger.ts";
-import { connectKey, type CoveredBytes, isRight, placeOf } from "./mac.ts";
+import { connectKey, type CoveredBytes, isRight, type MacKey, placeOf } from "./mac.ts";
 import type { User } from "./rights.ts";
 
 /** How far a client's clock may be off, in milliseconds (S-KEY-3).
@@ -24,8 +24,8 @@ export interface AuthFields {
 /** One secret of a user, with the keys that are derived from it. */
 interface Secret {
   readonly bytes: Uint8Array;
-  readonly ofClient: Uint8Array;
-  readonly ofServer: Uint8Array;
+  readonly ofClient: MacKey;
+  readonly ofServer: MacKey;
   readonly until: number;
 }
 
@@ -43,7 +43,7 @@ export interface Proof {
   /** The secret that both ends have. */
   readonly secret: Uint8Array;
   /** For the reply to the frame (S-KEY-4). */
-  readonly replyKey: Uint8Array;
+  readonly replyKey: MacKey;
 }
 
 function secretOf(bytes: Uint8Array, until = Infinity): Secret {
@@ -95,6 +95,11 @@ export class Keyring {
   /** How many users there are. */
   get size(): number {
     return this.#entries.size;
+  }
+
+  /** All users, as the keys say now. */
+  users(): readonly User[] {
+    return [...this.#entries.values()].map(({ user }) => user);
   }
 
   /** Puts other keys in place of all, and tells those who listen. */

@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { createHmac, hkdfSync, timingSafeEqual } from "node:crypto";
+import { createHash, type Hash, hkdfSync } from "node:crypto";
 import { FxferError } from "../errors.ts";
 import { SECRET_CHARACTERS } from "./key_text.ts";
 
@@ -28,7 +28,7 @@ const DOTS = new Uint8Array(SECRET_CHARACTERS).fill(0x2e);
 const ASCII = new TextEncoder();
 
 /** The key for the connect of a client, or for the server's reply to it (S-KEY-2). */
-export function connectKey(secret: Uint8Array, end: End): Uint8Array {
+export function connectKey(secret: Uint8Array, end: End): MacKey {
   return derive(secret, new Uint8Array(0), `fxfer 2.1 ${LETTER[end]}`);
 }
 
@@ -43,13 +43,13 @@ export function frameKey(
   nonce: string,
   challenge: string,
   end: End,
-): Uint8Array {
+): MacKey {
   const salt = new Uint8Array([...bytesOf(nonce), ...bytesOf(challenge)]);
   return derive(secret, salt, `fxfer 2.1 ${LETTER[end]} frames`);
 }
 
-function derive(secret: Uint8Array, salt: Uint8Array, info: string): Uint8Array {
-  return new Uint8Array(hkdfSync("sha256", secret, salt, info, 32));
+function derive(secret: Uint8Array, salt: Uint8Array, info: string): MacKey {
+  return new MacKey(new Uint8Array(hkdfSync("sha256", secret, salt, info, 32)));
 }
 
 function bytesOf(base64url: string): Uint8Array {
@@ -67,24 +67,47 @@ export function counted(frames: number): Uint8Array {
 }
 
 /**
- * Computes the code of a frame.
- *
- * @param at Where the code's 43 characters stand.
- * @param tail What follows the frame: the nonce of the request, or {@linkcode counted}.
+ * An HMAC-SHA256 (RFC 2104) whose two hashes have taken in the key already: for each frame they are copied,
+ * which takes half the time of an HMAC from its beginning.
+ * @category Keys
  */
-export function macOf(
-  key: Uint8Array,
-  { bytes }: Pick<CoveredBytes, "bytes">,
-  at: number,
-  tail?: Uint8Array | string,
-): string {
-  const hmac = createHmac("sha256", key)
-    .update(bytes.subarray(0, at))
-    .update(DOTS)
-    .update(bytes.subarray(at + SECRET_CHARACTERS));
-  if (tail !== undefined) hmac.update(tail);
-  return hmac.digest("base64url");
+export class MacKey {
+  readonly #inner: Hash;
+  readonly #outer: Hash;
+
+  /** Takes the 32 bytes of a key. */
+  constructor(key: Uint8Array) {
+    const padded = (pad: number) =>
+      createHash("sha256").update(Uint8Array.from({ length: 64 }, (_, at) => (key[at] ?? 0) ^ pad));
+    this.#inner = padded(0x36);
+    this.#outer = padded(0x5c);
+  }
+
+  /**
+   * Computes the code of a frame.
+   *
+   * @param at Where the code's 43 characters stand.
+   * @param tail What follows the frame: the nonce of the request, or {@linkcode counted}.
+   */
+  macOf({ bytes }: Pick<CoveredBytes, "bytes">, at: number, tail?: Uint8Array | string): string {
+    const inner = this.#inner.copy();
+    const size = bytes.length + 8;
+    // In one piece, because each call into the runtime costs more than copying a frame does.
+    if (size <= PIECE.length && typeof tail !== "string") {
+      PIECE.set(bytes);
+      PIECE.set(DOTS, at);
+      if (tail !== undefined) PIECE.set(tail, bytes.length);
+      inner.update(PIECE.subarray(0, bytes.length + (tail?.length ?? 0)));
+    } else {
+      inner.update(bytes.subarray(0, at)).update(DOTS).update(bytes.subarray(at + DOTS.length));
+      if (tail !== undefined) inner.update(tail);
+    }
+    return this.#outer.copy().update(inner.digest()).digest("base64url");
+  }
 }
+
+/** Where a frame is put together with what its code covers besides. */
+const PIECE = new Uint8Array(4096);
 
 /**
  * Writes the code of a frame over its dots, which are the last text of its header line.
@@ -93,14 +116,14 @@ export function macOf(
  * @returns The same bytes.
  * @throws {TypeError} The frame was not written with dots.
  */
-export function seal(frame: Uint8Array, key: Uint8Array, tail?: Uint8Array | string): Uint8Array {
+export function seal(frame: Uint8Array, key: MacKey, tail?: Uint8Array | string): Uint8Array {
   let end = frame.indexOf(0x0a);
   while (end > 0 && frame[end - 1] !== 0x2e) end--;
   const at = end - SECRET_CHARACTERS;
-  if (at < 0 || frame.subarray(at, end).some((byte) => byte !== 0x2e)) {
+  if (at < 0 || frame[at] !== 0x2e || frame[at - 1] === 0x2e) {
     throw new TypeError("Cannot seal frame: it has no room for a MAC");
   }
-  frame.set(ASCII.encode(macOf(key, { bytes: frame }, at, tail)), at);
+  ASCII.encodeInto(key.macOf({ bytes: frame }, at, tail), frame.subarray(at));
   return frame;
 }
 
@@ -122,20 +145,27 @@ const LATIN1 = new TextDecoder("latin1");
 
 /** Whether a frame has the right code. The time does not tell how much of a wrong code is right. */
 export function isRight(
-  key: Uint8Array,
+  key: MacKey,
   signed: CoveredBytes,
   mac: string,
   at: number,
   tail?: Uint8Array | string,
 ): boolean {
   // The texts are compared, because the last character of 43 has two bits that no byte has.
-  return timingSafeEqual(ASCII.encode(macOf(key, signed, at, tail)), ASCII.encode(mac));
+  return sameText(key.macOf(signed, at, tail), mac);
+}
+
+/** Compares two texts without stopping at the first difference. Their length is no secret. */
+function sameText(one: string, other: string): boolean {
+  let difference = one.length ^ other.length;
+  for (let at = 0; at < one.length; at++) difference |= one.charCodeAt(at) ^ other.charCodeAt(at);
+  return difference === 0;
 }
 
 /** The codes of one connection after its connect, in both directions (S-MAC-1). */
 export class FrameMacs {
-  readonly #ours: Uint8Array;
-  readonly #theirs: Uint8Array;
+  readonly #ours: MacKey;
+  readonly #theirs: MacKey;
   #sent: number;
   #received: number;
 

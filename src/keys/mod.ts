@@ -85,7 +85,7 @@ export {
   type End,
   FrameMacs,
   isRight,
-  macOf,
+  MacKey,
   placeOf,
   seal,
 } from "./mac.ts";

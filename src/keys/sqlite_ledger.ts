@@ -10,10 +10,14 @@ const MAX_NONCES = 1_000_000;
 /** How long another process may hold the file; its steps take less than a millisecond. */
 const BUSY_MS = 250;
 
+/** How often, and after which pause, a file is opened again that another process is making. */
+const OPEN_TRIES = 50;
+const OPEN_PAUSE_MS = 40;
+
 const SCHEMA = `
+PRAGMA busy_timeout = ${BUSY_MS};
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = NORMAL;
-PRAGMA busy_timeout = ${BUSY_MS};
 CREATE TABLE IF NOT EXISTS nonce (nonce TEXT PRIMARY KEY NOT NULL, until INTEGER NOT NULL)
   STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS nonce_until ON nonce (until);
@@ -75,15 +79,22 @@ export class SqliteLedger implements UserLedger {
   /** Opens the file, or makes it. @throws {FxferError} `config_invalid` where that is not possible. */
   static async open(path: string): Promise<SqliteLedger> {
     const { DatabaseSync } = await import("node:sqlite");
-    let db: DatabaseSync | undefined;
-    try {
-      db = new DatabaseSync(path);
-      db.exec(SCHEMA);
-      return new SqliteLedger(db);
-    } catch (cause) {
-      db?.close();
-      const text = `Cannot open ${path}, which counts what users have: ${reasonOf(cause)}`;
-      throw new FxferError("config_invalid", text, { cause });
+    for (let tries = 0;; tries++) {
+      let db: DatabaseSync | undefined;
+      try {
+        db = new DatabaseSync(path);
+        db.exec(SCHEMA);
+        return new SqliteLedger(db);
+      } catch (cause) {
+        db?.close();
+        // Servers that start together make the file at the same time, and SQLite waits for no one there.
+        if (tries < OPEN_TRIES && /locked|busy/.test(reasonOf(cause))) {
+          await new Promise((resolve) => setTimeout(resolve, OPEN_PAUSE_MS));
+          continue;
+        }
+        const text = `Cannot open ${path}, which counts what users have: ${reasonOf(cause)}`;
+        throw new FxferError("config_invalid", text, { cause });
+      }
     }
   }
 

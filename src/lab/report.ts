@@ -32,7 +32,7 @@ body { margin: 0 auto; padding: 1.5rem 1rem 4rem; max-width: 54rem; background: 
 h1 { font-size: 1.8rem; line-height: 1.2 } h2 { margin-top: 3rem; border-top: 1px solid var(--line);
   padding-top: 1.5rem } h3 { font-size: 1rem }
 .question { font-size: 1.15rem; margin: 0.2rem 0 1rem } .method { color: var(--quiet); font-size: 0.92rem }
-figure { margin: 1.8rem 0 } figure h3, figure p { margin: 0 } figure svg { display: block; max-width: 100%; height: auto }
+figure { margin: 1.8rem 0 } figure h3 { margin: 0 } figure svg { display: block; max-width: 100%; height: auto }
 .names { list-style: none; margin: 0.3rem 0 0; padding: 0; display: flex; flex-wrap: wrap; gap: 0 1.2rem; font-size: 0.9rem }
 .narrow { display: none }
 .conclusions { background: var(--box); padding: 0.8rem 1rem 0.8rem 2rem; border-left: 4px solid var(--series-1) }
@@ -110,18 +110,17 @@ const SIGNS: Readonly<Record<string, string>> = {
 
 function figure(plot: Plot): string {
   const { title, x, y, kind, series, missing } = plot;
-  const unit = `${y.name}${y.scale === "log" ? ", on a logarithmic scale" : ""}`;
-  const why = missing !== undefined && series.some(({ values }) => values.includes(null))
-    ? ` Where there is no ${kind === "line" ? "point" : "bar"}: ${missing}.`
-    : "";
   const names = series.length === 1 ? [] : series.map(({ name }, at) => {
     const sign = kind === "line" ? SIGNS[MARKS[at % MARKS.length]!] : "■";
     return `<li><span style="color:${colourOf(at)}">${sign}</span> ${escapeHtml(name)}</li>`;
   });
+  if (missing !== undefined && series.some(({ values }) => values.includes(null))) {
+    names.push(`<li>✕ ${escapeHtml(missing)}</li>`);
+  }
   return `<figure>
-<figcaption><h3>${escapeHtml(title)}</h3><p class="method">${escapeHtml(unit + "." + why)}</p>
+<figcaption><h3>${escapeHtml(title)}</h3>
 <ul class="names">${names.join("")}</ul></figcaption>
-<div role="img" aria-label="${escapeHtml(`${title}: ${unit}, by ${x}`)}"><div class="wide">${
+<div role="img" aria-label="${escapeHtml(`${title}: ${y.name}, by ${x}`)}"><div class="wide">${
     plotSvg(plot, 820)
   }</div><div class="narrow">${plotSvg(plot, 360)}</div></div>
 </figure>`;

@@ -112,13 +112,13 @@ async function receivePartial(
   rest: Uint8Array,
   reader: Reader,
 ): Promise<UploadRecord> {
-  const { openedBy, mimeType, name, uploadId, length } = known!;
+  const { openedBy, mimeType, name, uploadId, length, mtimeMs, executable, onClash, user } = known!;
   const file: Upload = await storage.begin({
     mimeType,
     session: { id, sequence: openedBy },
     reserve: length ?? size,
     clientAddress,
-    ...omitUndefined({ name, uploadId }),
+    ...omitUndefined({ name, uploadId, mtimeMs, executable, onClash, user }),
   });
   try {
     const hash = createHash("sha256");

@@ -3,6 +3,7 @@ import type { FxferError } from "../errors.ts";
 import type { Events } from "../events.ts";
 import type { Reply, Request } from "../handler/mod.ts";
 import type { Logger } from "../log.ts";
+import { omitUndefined } from "../omit_undefined.ts";
 import { negotiateVersion, type ReplyBody, type ReplyHeader } from "../protocol/mod.ts";
 import type { Credentials } from "./credentials.ts";
 import { type Output, type V1Ack, V1Results } from "./output.ts";
@@ -12,6 +13,8 @@ import { NOTICE, refusalOf, refusedOf } from "./refusal.ts";
 export interface AnswerParts {
   /** The number of the connection. */
   readonly connection: number;
+  /** The client's address. */
+  readonly address: string;
   readonly output: Output;
   readonly credentials: Credentials;
   readonly v1Ack: V1Ack;
@@ -42,7 +45,9 @@ export class Answers {
 
   /** The body of the reply to a request that failed; without a request, that of a notice. */
   refuse(error: unknown, request?: Request): ReplyBody {
-    return refusalOf(error, refusedOf(this.#parts.connection, request), this.#parts);
+    const { connection, address, credentials: { identity } } = this.#parts;
+    const sender = { address, ...omitUndefined({ user: identity.user }) };
+    return refusalOf(error, refusedOf(connection, sender, request), this.#parts);
   }
 
   /** Adds a reply, up to its payload. */

@@ -32,9 +32,9 @@ import { Output } from "./output.ts";
 import type { Arrival } from "./proxy_gate.ts";
 import type { Placed, Readiness } from "./places.ts";
 import { isPeerGone, Reader, type Socket } from "./reader.ts";
-import { provenRequest } from "./proven_payload.ts";
 import { ENDS_CONNECTION, refusalOf } from "./refusal.ts";
 import { sendPayload } from "./reply_payload.ts";
+import type { Traffic } from "./settings.ts";
 import { Turn } from "./turns.ts";
 
 /** What all connections of one server share. */
@@ -81,12 +81,17 @@ export class Connection implements ConnectionContext, Placed {
     });
     this.#output = new Output(conn, settings.pools);
     this.#answers = new Answers({
-      ...{ connection: id, output: this.#output, credentials: this.#credentials },
+      ...{ connection: id, address, output: this.#output, credentials: this.#credentials },
       ...{ v1Ack: settings.v1Ack, log: this.log, events: settings.events },
     });
     this.#reader = new Reader(conn, this.#output, settings.workload);
     this.#input = new Input(this.#reader, settings.pools);
     if (bytes !== undefined) this.#input.decode(bytes);
+  }
+
+  /** Bytes read and written so far. */
+  get traffic(): Traffic {
+    return { received: this.#reader.before + this.#reader.received, sent: this.#output.sent };
   }
 
   get identity(): Identity {
@@ -101,6 +106,7 @@ export class Connection implements ConnectionContext, Placed {
     this.#interruption = error;
     this.#reader.interrupt(error, error.code === "session_taken_over" ? TAKEOVER_GRACE_MS : 0);
     this.#output.interrupt(error);
+    this.#credentials.interrupted();
   }
 
   /** See {@linkcode Placed}: inside a payload it never gives up its place, nor while it works. */
@@ -240,8 +246,7 @@ export class Connection implements ConnectionContext, Placed {
   }
 
   #handle(request: Request): Reply | Promise<Reply> {
-    const proven = this.#credentials.provesPayload ? provenRequest(request) : request;
-    return this.#settings.handler.handle(proven, this);
+    return this.#settings.handler.handle(this.#credentials.held(request), this);
   }
 
   /** Answers a request that failed; as {@linkcode Connection.#serveOne}. */
@@ -259,9 +264,8 @@ export class Connection implements ConnectionContext, Placed {
     this.#answers.add(request, reply);
     if (reply.payload === undefined) return this.#goOn(reply, failed);
     if ("setNoDelay" in this.#conn) this.#conn.setNoDelay(true);
-    const sending = sendPayload(
-      ...[this.#output, reply.payload, this.#settings, () => this.#interruption] as const,
-    );
+    const payload = this.#credentials.paced(reply.payload);
+    const sending = sendPayload(this.#output, payload, this.#settings, () => this.#interruption);
     return sending.then(() => this.#goOn(reply, failed));
   }
 

@@ -6,6 +6,7 @@ import {
   mustMay,
   newSecret,
   type Reply,
+  type ReplyPayload,
   type Request,
   type Right,
 } from "../handler/mod.ts";
@@ -17,8 +18,9 @@ import {
   type ReplyHeader,
   type RequestFrame,
 } from "../protocol/mod.ts";
+import { type Bandwidth, pacedReply, pacedRequest } from "./paced_payload.ts";
 import { type Gate, type Guest, identityOf, unauthorized } from "./gate.ts";
-import { MAX_PROVEN_BYTES } from "./proven_payload.ts";
+import { MAX_PROVEN_BYTES, provenRequest } from "./proven_payload.ts";
 
 /** The right that an action needs; the others need none of their own. */
 const NEEDS: Readonly<Partial<Record<Action, Right>>> = {
@@ -57,6 +59,9 @@ export class Credentials implements Guest {
   #proof: Proof | undefined;
   #macs: FrameMacs | undefined;
   #pending: Pending | undefined;
+  #bandwidth: Bandwidth | undefined;
+  /** Ends the waits for bandwidth. */
+  #waits: AbortController | undefined;
   #sent = 0;
   #received = 0;
 
@@ -79,14 +84,33 @@ export class Credentials implements Guest {
     this.#connection.interrupt(error);
   }
 
+  /** The connection is interrupted: nothing waits for bandwidth any more. */
+  interrupted(): void {
+    this.#waits?.abort();
+  }
+
   /** The connection is over. */
   end(): void {
     if (this.#proof !== undefined) this.#gate.leave(this);
   }
 
-  /** Whether the payload of the request under way must have the digest that its frame says. */
-  get provesPayload(): boolean {
-    return this.#macs !== undefined || this.#pending !== undefined;
+  /** The request that was checked last, its payload held to what its user and its frame have said. */
+  held(request: Request): Request {
+    const isProven = this.#macs !== undefined || this.#pending !== undefined;
+    const proven = isProven ? provenRequest(request) : request;
+    this.#bandwidth = this.#gate.bandwidthOf(this.identity);
+    if (this.#bandwidth === undefined) return proven;
+    this.#waits ??= new AbortController();
+    return proven.payload.size === 0
+      ? proven
+      : pacedRequest(proven, this.#bandwidth, this.#waits.signal);
+  }
+
+  /** The payload of the reply to that request, sent no faster than its user may have it. */
+  paced(payload: ReplyPayload): ReplyPayload {
+    return this.#bandwidth === undefined
+      ? payload
+      : pacedReply(payload, this.#bandwidth, this.#waits!.signal);
   }
 
   /** Judges a request before it is served: who sends it, and whether that one may. Throws if not. */

@@ -25,6 +25,19 @@ export interface Routes {
   readonly v1?: RequestHandler | undefined;
 }
 
+/** Which of its handlers a dispatcher uses. What is off is refused as if there were no handler.
+ * @category Server */
+export interface Offers {
+  /** Requests without a session. @default {true} */
+  readonly stateless: boolean;
+  /** New sessions: sessions that exist go on to their end. @default {true} */
+  readonly sessions: boolean;
+  /** The older wire. @default {true} */
+  readonly v1: boolean;
+  /** Actions that are off: they are refused, and the terms do not offer them (S-FEA-1). @default none */
+  readonly off?: ReadonlySet<string> | undefined;
+}
+
 /**
  * Hands each request to the handler of its version and mode. {@linkcode serve} has one inside.
  *
@@ -51,6 +64,8 @@ export interface Routes {
 export class Dispatcher implements RequestHandler {
   readonly #routes: Routes;
   readonly #fallback: FallbackTerms;
+  /** What is on at this moment. */
+  offers: Offers = { stateless: true, sessions: true, v1: true };
 
   /** Chooses among handlers, which the caller disposes of. @param fallback For clients that allow one. */
   constructor(routes: Routes, fallback: FallbackTerms) {
@@ -62,7 +77,7 @@ export class Dispatcher implements RequestHandler {
   handle(request: Request, context: ConnectionContext): Reply | Promise<Reply> {
     if (request.version === 1) {
       const handler = this.#routes.v1;
-      if (handler !== undefined) return handler.handle(request, context);
+      if (handler !== undefined && this.offers.v1) return handler.handle(request, context);
       // S-VER-4: no silent downgrade.
       const error = new FxferError("unsupported_version", "Cannot serve version 1: it is off", {
         fields: { supported: SUPPORTED_VERSIONS.filter((version) => version !== "1.0") },
@@ -72,13 +87,29 @@ export class Dispatcher implements RequestHandler {
     }
     const { frame } = request;
     if (frame.refusal !== undefined) throw frame.refusal;
-    const handler = this.#routes[frame.header.session.mode];
-    if (handler !== undefined) return handler.handle(request, context);
-    const error = new FxferError(
-      "mode_not_allowed",
-      `Cannot serve frame: ${frame.header.session.mode} mode is off`,
-    );
-    if (frame.action !== "connect" || this.#routes.stateless === undefined) throw error;
+    const { mode, id } = frame.header.session;
+    const handler = this.#routes[mode];
+    const isOn = mode === "stateless"
+      ? this.offers.stateless
+      : this.offers.sessions || frame.action !== "connect" || id !== null;
+    const { off } = this.offers;
+    if (off?.has(frame.action)) {
+      throw new FxferError(
+        "unsupported_feature",
+        `Cannot serve frame: ${frame.action} is switched off`,
+        { fields: { name: frame.action } },
+      );
+    }
+    if (handler !== undefined && isOn) {
+      const reply = handler.handle(request, context);
+      if (frame.action !== "connect" || off === undefined || off.size === 0) return reply;
+      return reply instanceof Promise
+        ? reply.then((reply) => without(reply, off))
+        : without(reply, off);
+    }
+    const error = new FxferError("mode_not_allowed", `Cannot serve frame: ${mode} mode is off`);
+    const fallsBack = this.#routes.stateless !== undefined && this.offers.stateless;
+    if (frame.action !== "connect" || !fallsBack) throw error;
     return degrade(this.#fallback, frame.data, context, error);
   }
 
@@ -87,4 +118,11 @@ export class Dispatcher implements RequestHandler {
     const { stateless, stateful, v1 } = this.#routes;
     for (const route of [stateful, stateless, v1]) await route?.closed?.(context);
   }
+}
+
+/** The reply to a connect without the features that are off. */
+function without(reply: Reply, off: ReadonlySet<string>): Reply {
+  const { features } = reply.body;
+  if (!Array.isArray(features)) return reply;
+  return { ...reply, body: { ...reply.body, features: features.filter((name) => !off.has(name)) } };
 }

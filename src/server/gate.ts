@@ -3,6 +3,7 @@ import { isLoopback } from "../address.ts";
 import { FxferError } from "../errors.ts";
 import { anonymous, type Identity, type Right, RIGHTS } from "../handler/mod.ts";
 import { Keyring, MemoryLedger, type Proof, type User, type UserLedger } from "../keys/mod.ts";
+import { Bandwidth } from "./paced_payload.ts";
 
 /** Whether frames must carry codes: never, if the client asks for it, or always (S-MAC-1).
  * @category Server */
@@ -54,6 +55,10 @@ export class Gate implements Disposable {
   readonly ledger: UserLedger;
   readonly mac: MacPolicy;
   readonly anonymous: Identity;
+  readonly #bandwidths = new Map<
+    string,
+    { readonly rate: number; readonly bandwidth: Bandwidth }
+  >();
   readonly #guests = new Map<string, Set<Guest>>();
   readonly #listening: Disposable;
 
@@ -85,6 +90,17 @@ export class Gate implements Disposable {
     const guests = this.#guests.get(name);
     guests?.delete(guest);
     if (guests?.size === 0) this.#guests.delete(name);
+  }
+
+  /** What all connections of a user share of this server's bandwidth; undefined for as much as there is. */
+  bandwidthOf({ user, limits }: Identity): Bandwidth | undefined {
+    const rate = limits?.rate;
+    if (user === undefined || rate === undefined) return undefined;
+    const known = this.#bandwidths.get(user);
+    if (known?.rate === rate) return known.bandwidth;
+    const bandwidth = new Bandwidth(rate);
+    this.#bandwidths.set(user, { rate, bandwidth });
+    return bandwidth;
   }
 
   /** Looks whose key is no longer valid, by the clock or by a change of the keys (S-KEY-6). */

@@ -257,6 +257,7 @@ export class Input implements Payload {
   /** Begins a new rate window, at the start of a payload or after a window that was fast enough. */
   startRateWindow(now: number): void {
     this.windowAt = now;
+    this.#reader.before += this.#reader.received;
     this.#reader.received = 0;
   }
 

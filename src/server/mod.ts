@@ -16,20 +16,24 @@
  */
 export { type ClockLimits } from "./clocks.ts";
 export { type V1Ack } from "./output.ts";
-export { Dispatcher, type Routes, type ServerMode } from "./dispatcher.ts";
+export { Dispatcher, type Offers, type Routes, type ServerMode } from "./dispatcher.ts";
 export { RateLimiter, type RateLimits } from "./limiter.ts";
 export { type MacPolicy, type SecurityOptions } from "./gate.ts";
 export { type DegradeAbove } from "./overload.ts";
 export { type Arrival, ProxyGate, type ProxyOptions } from "./proxy_gate.ts";
 export { type ProxyVersions } from "./proxy_protocol.ts";
-export { type ConnectionCount, Server, type ServerSettings } from "./server.ts";
+export { type ConnectionCount } from "./shared_settings.ts";
+export { Server } from "./server.ts";
+export type { ServerChange, ServerSettings, Traffic } from "./settings.ts";
 export {
   type Authorize,
   DEFAULT_CLOCKS,
   DEFAULT_RATE,
   DEFAULT_SERVER,
+  type ServeChange,
   type ServeOptions,
   type UnreadRequest,
 } from "./options.ts";
 export { type TlsServeOptions } from "./tls_door.ts";
-export { serve } from "./serve.ts";
+export { serve, type ServingServer } from "./serve.ts";
+export { TokenBuckets } from "./limiter.ts";

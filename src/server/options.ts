@@ -5,6 +5,7 @@ import {
   DEFAULT_STATEFUL_OPTIONS,
   type RequestHandler,
   type Right,
+  type StatefulChange,
   type StatefulOptions,
   type Stored,
   type Telling,
@@ -21,7 +22,7 @@ import type { RateLimits } from "./limiter.ts";
 import type { V1Ack } from "./output.ts";
 import type { DegradeAbove } from "./overload.ts";
 import type { ProxyOptions } from "./proxy_gate.ts";
-import type { ConnectionCount } from "./server.ts";
+import type { ConnectionCount } from "./shared_settings.ts";
 import type { TlsServeOptions } from "./tls_door.ts";
 
 /** A request whose payload is still unread.
@@ -114,6 +115,8 @@ export interface ServeOptions {
   readonly security?: Omit<SecurityOptions, "anonymous">;
   /** Whether the older wire is served. @default {true} */
   readonly v1?: boolean;
+  /** What clients are not offered (S-FEA-1). @default nothing */
+  readonly off?: readonly ("fetch" | "list" | "remove")[];
   /** When a v1 client is told about its files. @default {"eof"} */
   readonly v1Ack?: V1Ack;
   /**
@@ -145,6 +148,33 @@ export interface ServeOptions {
   readonly events?: Events;
   /** Stops the server gracefully when aborted. */
   readonly signal?: AbortSignal;
+}
+
+/**
+ * What can change while a server runs; what is absent stays as it is. A mode with sessions needs a store,
+ * and sessions that exist go on to their end in every mode.
+ * @category Server
+ */
+export interface ServeChange extends
+  Pick<
+    ServeOptions,
+    | "mode"
+    | "maxConnections"
+    | "drainTimeoutMs"
+    | "clocks"
+    | "rate"
+    | "maxRequestSize"
+    | "degradeAbove"
+    | "v1"
+    | "off"
+  > {
+  /** Takes the place of all limits of one address; `{}` for none. */
+  readonly perAddress?: ServeOptions["perAddress"];
+  /** Terms of sessions that begin from now on; quotas and limits also of those that exist. */
+  readonly stateful?: Omit<
+    StatefulChange,
+    "maxRequestSize" | "maxSessionsPerAddress" | "offersStateless"
+  >;
 }
 
 /** The default clocks of a connection.

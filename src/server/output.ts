@@ -25,6 +25,8 @@ export class Output {
   #waitingBytes = 0;
   #rejectWrite: ((reason: unknown) => void) | undefined;
   #interruption: unknown;
+  /** Bytes written so far. */
+  sent = 0;
   /** When the write under way began, by `performance.now()`; 0 while there is none. */
   writingSince = 0;
 
@@ -84,10 +86,12 @@ export class Output {
       for (let at = 0; at < bytes.length;) {
         if (this.#interruption !== undefined) throw this.#interruption;
         if (isPiece) this.writingSince = performance.now();
-        at += await new Promise<number>((resolve, reject) => {
+        const written = await new Promise<number>((resolve, reject) => {
           this.#rejectWrite = reject;
           this.#conn.write(at === 0 ? bytes : bytes.subarray(at)).then(resolve, reject);
         });
+        at += written;
+        this.sent += written;
       }
       if (buffer !== undefined) this.#pools.giveBack(buffer);
     } catch (error) {

@@ -35,9 +35,9 @@ const RETRY_MS = 1000;
 
 /** Watches the load of one server. Dispose of it to stop its timer. */
 export class Overload implements Disposable {
-  readonly #limits: DegradeAbove;
+  #limits: DegradeAbove;
   readonly #events: Events;
-  readonly #timer: ReturnType<typeof setInterval> | undefined;
+  #timer: ReturnType<typeof setInterval> | undefined;
   #measuredAt: number;
   /** How late the event loop is, in milliseconds. */
   delayMs = 0;
@@ -49,9 +49,22 @@ export class Overload implements Disposable {
     this.#limits = limits;
     this.#events = events;
     this.#measuredAt = now;
-    this.#timer = limits.eventLoopDelayMs > 0
-      ? setInterval(() => this.measure(performance.now()), INTERVAL_MS)
-      : undefined;
+    this.change(limits, now);
+  }
+
+  /** Compares with these limits from now on. */
+  change(limits: DegradeAbove, now: number = performance.now()): void {
+    this.#limits = limits;
+    if (limits.eventLoopDelayMs > 0) {
+      if (this.#timer !== undefined) return;
+      this.#measuredAt = now;
+      this.#timer = setInterval(() => this.measure(performance.now()), INTERVAL_MS);
+      return;
+    }
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+    if (this.#late) this.#tell(false, "event_loop_delay_ms", 0, 0);
+    this.#late = false;
   }
 
   /** Called every 100 ms: all other work of the thread is as late as this call. */

@@ -49,8 +49,8 @@ function mismatch(): FxferError {
 class HeldPayload implements Payload {
   readonly #inner: Payload;
   readonly #wanted: string;
-  #whole: Promise<Uint8Array> | undefined;
-  #given = false;
+  #all: Uint8Array | Promise<Uint8Array> | undefined;
+  #ended = false;
 
   constructor(inner: Payload, wanted: string) {
     this.#inner = inner;
@@ -64,28 +64,32 @@ class HeldPayload implements Payload {
     return this.#inner.crowded ?? false;
   }
 
-  whole(): Promise<Uint8Array> {
-    this.#given = true;
-    return this.#whole ??= this.#all();
+  /** At once, if the bytes are here. */
+  whole(): Uint8Array | Promise<Uint8Array> {
+    this.#ended = true;
+    if (this.#all === undefined) {
+      const bytes = this.#inner.whole();
+      if (bytes === undefined || bytes instanceof Promise) this.#all = this.#gather(bytes);
+      else this.#all = checked(bytes, this.#wanted);
+    }
+    return this.#all;
   }
 
   async next(): Promise<Uint8Array | undefined> {
-    const before = this.#whole;
-    if (this.#given) {
-      // After a whole() that failed, the same error; after one that did not, the end.
-      await before;
-      return undefined;
-    }
-    return await this.whole();
+    const ended = this.#ended;
+    // After a whole() that failed, the same error; after one that did not, the end.
+    const bytes = await this.whole();
+    return ended ? undefined : bytes;
   }
 
-  async #all(): Promise<Uint8Array> {
-    const inner = this.#inner;
-    const whole = inner.whole();
-    const bytes = (whole instanceof Promise ? await whole : whole) ?? await gather(inner);
-    if (createHash("sha256").update(bytes).digest("hex") !== this.#wanted) throw mismatch();
-    return bytes;
+  async #gather(coming: Promise<Uint8Array | undefined> | undefined): Promise<Uint8Array> {
+    return checked(await coming ?? await gather(this.#inner), this.#wanted);
   }
+}
+
+function checked(bytes: Uint8Array, wanted: string): Uint8Array {
+  if (createHash("sha256").update(bytes).digest("hex") !== wanted) throw mismatch();
+  return bytes;
 }
 
 async function gather(payload: Payload): Promise<Uint8Array> {

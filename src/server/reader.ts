@@ -45,6 +45,8 @@ export class Reader {
   quietSince: number = this.lastByteAt;
   /** Bytes that came in since the rate window began; {@linkcode Input.startRateWindow} sets it to 0. */
   received = 0;
+  /** Bytes read in all before `received` began anew. */
+  before = 0;
 
   /** @param output Is flushed before each read: the peer gets its replies before a read waits for it. */
   constructor(conn: Deno.Conn, output: Output, workload: { busy: number } = { busy: 0 }) {

@@ -1,6 +1,6 @@
 /** Makes replies of errors, and tells each refusal as an event. @module */
 import { type Code, CODES, FxferError } from "../errors.ts";
-import type { Events, Rule } from "../events.ts";
+import type { Events, Rule, Sender } from "../events.ts";
 import type { Request } from "../handler/mod.ts";
 import { describeError, type Logger } from "../log.ts";
 import { omitUndefined } from "../omit_undefined.ts";
@@ -18,8 +18,8 @@ export const NOTICE: ReplyHeader = {
 /** What is refused, as the beginning of the event that tells of it. */
 export type Refused =
   | { readonly type: "connection.refused"; readonly address: string }
-  | { readonly type: "request.refused"; readonly connection: number }
-  | {
+  | Sender & { readonly type: "request.refused"; readonly connection: number }
+  | Sender & {
     readonly type: "transfer.refused";
     readonly connection: number;
     readonly session?: string;
@@ -27,12 +27,14 @@ export type Refused =
   };
 
 /** What is refused on a connection: the request, or the connection itself where no request is given. */
-export function refusedOf(connection: number, request?: Request): Refused {
-  if (request?.version === 1) return { type: "transfer.refused", connection };
-  if (request?.frame.action !== "transfer") return { type: "request.refused", connection };
+export function refusedOf(connection: number, sender: Sender, request?: Request): Refused {
+  if (request?.version === 1) return { type: "transfer.refused", connection, ...sender };
+  if (request?.frame.action !== "transfer") {
+    return { type: "request.refused", connection, ...sender };
+  }
   const { id, sequence } = request.frame.header.session;
   const step = id === null ? {} : { session: id.slice(0, 8), sequence };
-  return { type: "transfer.refused", connection, ...step };
+  return { type: "transfer.refused", connection, ...sender, ...step };
 }
 
 /** A connection ends with these: its peer does not keep to the wire, or somebody changes it (S-VER-6, S-MAC-1). */
@@ -77,8 +79,10 @@ export function refusalOf(
   else {
     // Storage may be full by its budget or by the disk.
     const limit = error.limit ?? (code === "storage_full" ? "storage" : undefined);
-    const { type: _type, ...where } = refused;
-    if (limit !== undefined) events.emit({ type: "limit.reached", ...where, limit, code });
+    if (limit !== undefined) {
+      const where = "connection" in refused ? { connection: refused.connection } : {};
+      events.emit({ type: "limit.reached", ...where, limit, code });
+    }
     const cause = error.cause === undefined ? undefined : describeError(error.cause);
     const facts = omitUndefined({ rule: RULES[code], cause });
     events.emit({ ...refused, code, reason, ...facts });

@@ -3,6 +3,7 @@ import { FxferError } from "../errors.ts";
 import { call, Events } from "../events.ts";
 import {
   DEFAULT_STATEFUL_OPTIONS,
+  Quotas,
   type RequestHandler,
   StatefulHandler,
   StatelessHandler,
@@ -10,9 +11,10 @@ import {
   type Telling,
   V1Handler,
 } from "../handler/mod.ts";
+import { MemoryLedger } from "../keys/mod.ts";
 import { logEvents, silentLogger } from "../log.ts";
 import { omitUndefined } from "../omit_undefined.ts";
-import { Dispatcher } from "./dispatcher.ts";
+import { Dispatcher, type Offers, type ServerMode } from "./dispatcher.ts";
 import { Doors } from "./doors.ts";
 import { RateLimiter } from "./limiter.ts";
 import {
@@ -20,6 +22,7 @@ import {
   DEFAULT_CLOCKS,
   DEFAULT_RATE,
   DEFAULT_SERVER,
+  type ServeChange,
   type ServeOptions,
 } from "./options.ts";
 import { Overload } from "./overload.ts";
@@ -82,18 +85,18 @@ import { Server } from "./server.ts";
  * ```
  * @category Server
  */
-export function serve(options: ServeOptions): Server {
+export function serve(options: ServeOptions): ServingServer {
   const { hostname, port, maxConnections, drainTimeoutMs, maxRequestSize, rate, v1Ack, log } = {
     ...DEFAULT_SERVER,
     ...{ rate: DEFAULT_RATE, v1Ack: "eof", log: silentLogger } as const,
     ...omitUndefined(options),
   };
   const { storage, store, onStored, signal } = options;
-  const mode = options.mode ?? (store === undefined ? "stateless" : "dual");
+  const mode: ServerMode = options.mode ?? (store === undefined ? "stateless" : "dual");
   if (mode !== "stateless" && store === undefined) {
     throw new TypeError(`Cannot serve: ${mode} mode needs a session store`);
   }
-  const limiter = rate === "off" ? undefined : new RateLimiter(rate);
+  let limiter = rate === "off" ? undefined : new RateLimiter(rate);
   const proxy = options.proxy && new ProxyGate(options.proxy);
   const instance = options.stateful?.instance ?? crypto.randomUUID().slice(0, 8);
   const keepaliveMs = options.stateful?.keepaliveMs ?? DEFAULT_STATEFUL_OPTIONS.keepaliveMs;
@@ -113,8 +116,14 @@ export function serve(options: ServeOptions): Server {
   const overload = owned.use(
     new Overload({ sessions: 0, eventLoopDelayMs: 0, ...options.degradeAbove }, events),
   );
-  const terms = { instance, maxRequestSize };
-  const stateful = mode === "stateless" || store === undefined ? undefined : owned.use(
+  const ledger = options.security?.ledger ?? new MemoryLedger();
+  const terms = { instance, maxRequestSize, quotas: new Quotas(ledger) };
+  let now: Pick<ServeOptions, "v1" | "off"> & { readonly mode: ServerMode } = {
+    mode,
+    ...omitUndefined({ v1: options.v1, off: options.off }),
+  };
+  // Without sessions at first, they may be switched on later.
+  const stateful = store === undefined ? undefined : owned.use(
     new StatefulHandler(store, storage, {
       ...options.stateful,
       ...telling,
@@ -125,13 +134,10 @@ export function serve(options: ServeOptions): Server {
       admitLoad: (live) => overload.admit(live),
     }, log),
   );
-  const builtIn = new Dispatcher({
-    stateful,
-    stateless: mode === "stateful"
-      ? undefined
-      : new StatelessHandler(storage, { ...terms, ...telling }),
-    v1: options.v1 === false ? undefined : new V1Handler(storage, { maxRequestSize, ...telling }),
-  }, { storage, options: terms, events });
+  const stateless = new StatelessHandler(storage, { ...terms, ...telling });
+  const v1 = new V1Handler(storage, { maxRequestSize, ...telling });
+  const builtIn = new Dispatcher({ stateful, stateless, v1 }, { storage, options: terms, events });
+  builtIn.offers = offersOf(now);
   let handler: RequestHandler = builtIn;
   try {
     if (options.handler !== undefined) handler = options.handler(builtIn);
@@ -144,9 +150,40 @@ export function serve(options: ServeOptions): Server {
   const clocks = { ...DEFAULT_CLOCKS, ...options.clocks };
   const limits = { maxConnections, count: options.connectionCount, limiter, clocks, keepaliveMs };
   const maxPerAddress = options.perAddress?.connections;
-  const security = omitUndefined({ ...options.security, anonymous: options.anonymous });
+  const security = omitUndefined({ ...options.security, ledger, anonymous: options.anonymous });
   const settings = { ...limits, maxPerAddress, drainTimeoutMs, v1Ack, proxy, events, security };
   const server = new Server(doors, handler, settings, log, owned);
+  const change = (changed: ServeChange) => {
+    const { mode: next, rate, perAddress, maxRequestSize } = changed;
+    if (next !== undefined && next !== "stateless" && store === undefined) {
+      throw new TypeError(`Cannot change server: ${next} mode needs a session store`);
+    }
+    now = { ...now, ...omitUndefined({ mode: next, v1: changed.v1, off: changed.off }) };
+    builtIn.offers = offersOf(now);
+    if (rate !== undefined) limiter = rate === "off" ? undefined : new RateLimiter(rate);
+    if (changed.degradeAbove !== undefined) {
+      overload.change({ sessions: 0, eventLoopDelayMs: 0, ...changed.degradeAbove });
+    }
+    if (maxRequestSize !== undefined) {
+      stateless.maxRequestSize = v1.maxRequestSize = terms.maxRequestSize = maxRequestSize;
+    }
+    stateful?.change({
+      ...changed.stateful,
+      ...omitUndefined({ maxRequestSize }),
+      offersStateless: now.mode !== "stateful",
+    });
+    if (perAddress !== undefined) stateful?.change({ maxSessionsPerAddress: perAddress.sessions });
+    server.change({
+      limiter,
+      ...omitUndefined({
+        maxConnections: changed.maxConnections,
+        drainTimeoutMs: changed.drainTimeoutMs,
+        keepaliveMs: changed.stateful?.keepaliveMs,
+        clocks: changed.clocks && { ...DEFAULT_CLOCKS, ...changed.clocks },
+      }),
+      ...(perAddress !== undefined && { maxPerAddress: perAddress.connections }),
+    });
+  };
   if (options.events === undefined) {
     const { label: tier, durability } = storage;
     const { hostname, port } = server.addr;
@@ -169,7 +206,30 @@ export function serve(options: ServeOptions): Server {
   if (signal?.aborted) stop();
   signal?.addEventListener("abort", stop, { once: true });
   server.finished.then(() => signal?.removeEventListener("abort", stop));
-  return server;
+  return Object.assign(server, { reconfigure: change });
+}
+
+/** A server that `serve` has put together.
+ * @category Server */
+export type ServingServer = Server & {
+  /**
+   * Changes the server while it runs, wholly or not at all.
+   *
+   * @throws {TypeError} A mode that needs a store has none.
+   */
+  reconfigure(change: ServeChange): void;
+};
+
+/** What is on in a mode. */
+function offersOf(
+  { mode, v1 = true, off = [] }: Pick<ServeOptions, "v1" | "off"> & { readonly mode: ServerMode },
+): Offers {
+  return {
+    stateless: mode !== "stateful",
+    sessions: mode !== "stateless",
+    v1,
+    off: new Set<string>(off),
+  };
 }
 
 /** Asks `authorize` before every request that `handler` would serve. */

@@ -6,57 +6,17 @@ import { type Logger, silentLogger } from "../log.ts";
 import type { KeyPair } from "../tls/mod.ts";
 import { LATE, within } from "../within.ts";
 import { BufferPools } from "./buffers.ts";
-import { type ClockLimits, tickMs } from "./clocks.ts";
+import { tickMs } from "./clocks.ts";
 import { Connection, type ConnectionSettings } from "./connection.ts";
 import { Doors } from "./doors.ts";
 import { Drain } from "./drain.ts";
-import { Gate, type SecurityOptions } from "./gate.ts";
-import type { RateLimiter } from "./limiter.ts";
-import type { V1Ack } from "./output.ts";
+import { Gate } from "./gate.ts";
 import { Places } from "./places.ts";
 import type { Arrival, ProxyGate } from "./proxy_gate.ts";
 import { isPeerGone, type Socket } from "./reader.ts";
 import { Refusals, RETRY_MS, tooMany } from "./refusals.ts";
+import type { ServerChange, ServerSettings, Traffic } from "./settings.ts";
 import { Turns } from "./turns.ts";
-
-/**
- * Counts the open connections of servers that listen on one port, so that `maxConnections` holds for
- * all of them together. Two servers that accept at the same instant may both take the last place.
- * @category Server
- */
-export interface ConnectionCount {
-  /** Open connections of all servers. */
-  readonly total: number;
-  /** Says that this server has one more, or one less. */
-  add(change: 1 | -1): void;
-}
-
-/** How a server treats its connections.
- * @category Server */
-export interface ServerSettings {
-  /** Open connections at most. */
-  readonly maxConnections: number;
-  /** Absent: `maxConnections` is this server's own. */
-  readonly count?: ConnectionCount | undefined;
-  /** How long payloads under way may go on after a stop, in milliseconds. */
-  readonly drainTimeoutMs: number;
-  /** Keep-alive of connections that agree on nothing else, in milliseconds. */
-  readonly keepaliveMs: number;
-  /** Who may use the server. @default whoever reaches it on a loopback address may `put` */
-  readonly security?: SecurityOptions;
-  /** How long a connection may be silent or slow. */
-  readonly clocks: ClockLimits;
-  /** Open connections of one address, in IPv6 of one /64, at most. @default no limit but `maxConnections` */
-  readonly maxPerAddress?: number | undefined;
-  /** When a v1 client is told about its files. */
-  readonly v1Ack: V1Ack;
-  /** Absent: no rate limits. */
-  readonly limiter?: RateLimiter | undefined;
-  /** Absent: no address may speak the PROXY protocol. */
-  readonly proxy?: ProxyGate | undefined;
-  /** Where events are told. @default nowhere */
-  readonly events?: Events;
-}
 
 /** So many connections may be on their way out, or about to say whose they are, besides those with a place. */
 const MAX_BESIDES = 64;
@@ -76,7 +36,7 @@ export class Server implements AsyncDisposable {
   readonly finished: Promise<void> = this.#end.promise;
 
   readonly #doors: Doors;
-  readonly #settings: ServerSettings;
+  #settings: ServerSettings;
   readonly #shared: ConnectionSettings;
   readonly #gate: Gate;
   readonly #log: Logger;
@@ -96,6 +56,8 @@ export class Server implements AsyncDisposable {
   readonly #stopping = new AbortController();
   readonly #refusals: Refusals;
   #accepted = 0;
+  /** Of connections that are closed. */
+  #traffic: Traffic = { received: 0, sent: 0 };
   #stopped: Promise<void> | undefined;
 
   /** Starts accepting. @param owned What is disposed of when the last connection is closed. */
@@ -147,6 +109,28 @@ export class Server implements AsyncDisposable {
   /** Connections open now. */
   get connections(): number {
     return this.#openNow;
+  }
+
+  /** Connections accepted since the start. */
+  get accepted(): number {
+    return this.#accepted;
+  }
+
+  /** Bytes of all connections since the start. */
+  get traffic(): Traffic {
+    let { received, sent } = this.#traffic;
+    for (const { traffic } of this.#connections) {
+      received += traffic.received;
+      sent += traffic.sent;
+    }
+    return { received, sent };
+  }
+
+  /** Treats connections so from now on; those that are open keep their keep-alive and their place. */
+  change(settings: ServerChange): void {
+    this.#settings = { ...this.#settings, ...settings };
+    const { clocks, keepaliveMs } = this.#settings;
+    Object.assign(this.#shared, { clocks, keepaliveMs });
   }
 
   #count(change: 1 | -1): void {
@@ -239,6 +223,11 @@ export class Server implements AsyncDisposable {
   }
 
   #closed(connection: Connection): void {
+    const { received, sent } = connection.traffic;
+    this.#traffic = {
+      received: this.#traffic.received + received,
+      sent: this.#traffic.sent + sent,
+    };
     this.#connections.delete(connection);
     this.#vacate(connection);
     if (this.#connections.size === 0) this.#emptied();

@@ -30,6 +30,9 @@ export interface TlsDoorOptions extends KeyPair {
   readonly isShared: boolean;
 }
 
+/** So many turns of the event loop a listener has to come to its end, however many connect. */
+const MAX_TURNS = 100;
+
 /**
  * Listens for TLS. A connection that it hands over has not shaken hands yet: its first read or write does,
  * so a slow or silent peer meets the same clocks as on the plain port.
@@ -45,8 +48,8 @@ export class TlsDoor {
   readonly #log: Logger;
   #take: ((conn: Deno.TlsConn) => void) | undefined;
   #listener: Deno.TlsListener;
-  /** How many connections were accepted, to see when no more come. */
-  #accepted = 0;
+  /** How many connections the listener has accepted. */
+  #accepted = { count: 0 };
   #closed = false;
 
   /** @throws {Deno.errors.AddrInUse} The port is taken. @throws {Error} Certificate and key do not fit. */
@@ -67,8 +70,9 @@ export class TlsDoor {
   }
 
   #accept(listener: Deno.TlsListener): void {
+    const accepted = this.#accepted = { count: 0 };
     void acceptEach(listener, (conn) => {
-      this.#accepted++;
+      accepted.count++;
       this.#take?.(conn);
     }, this.#log);
   }
@@ -79,11 +83,11 @@ export class TlsDoor {
       throw new TypeError("Cannot change certificate: serve() was not told tls.reloadable");
     }
     if (this.#closed) return;
-    const before = this.#listener;
+    const [before, accepted] = [this.#listener, this.#accepted];
     this.#listener = listen(this.#options, pair, this.addr.port);
     this.#accept(this.#listener);
-    for (let seen = -1; seen !== this.#accepted;) {
-      seen = this.#accepted;
+    for (let seen = -1, turns = 0; seen !== accepted.count && turns < MAX_TURNS; turns++) {
+      seen = accepted.count;
       await new Promise((resolve) => setTimeout(resolve));
     }
     before.close();

@@ -106,6 +106,7 @@ const RECORD: Readonly<Record<keyof SessionRecord, Check>> = {
   clock: orAbsent(text),
   user: orAbsent(filled),
   moved: orAbsent(all(MOVED)),
+  revoked: orAbsent((value) => value === true),
   principal: orAbsent(matches(/^(token|address)$/)),
 };
 

@@ -290,3 +290,13 @@ export function close(record: SessionRecord, now: number): SessionRecord {
   const state = nextState(record.state, "disconnect");
   return { ...dropUpload(record, now), state, instance: null, endedAt: now };
 }
+
+/**
+ * Ends a session by an operator's word (S-ADM-1). The epoch goes up, so that the connection that holds the
+ * session saves nothing more, and learns why.
+ *
+ * @throws {FxferError} `session_expired` if the session has ended already.
+ */
+export function revoke(record: SessionRecord, now: number): SessionRecord {
+  return { ...close(record, now), epoch: record.epoch + 1, revoked: true };
+}

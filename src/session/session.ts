@@ -169,6 +169,8 @@ export interface SessionRecord {
 
   /** Where the session has gone; absent while it is here. A record that has this is a tombstone. */
   readonly moved?: Moved;
+  /** Whether an operator has ended the session (S-ADM-1); absent: no. */
+  readonly revoked?: true;
   /**
    * How requests were authorised at the session's first server, for the comparison of requests
    * (S-SEQ-1). Only a session that has moved has this, because its secret here is another one; where it

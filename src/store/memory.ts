@@ -1,6 +1,6 @@
 /** Sessions in the memory of this process: the fastest store. Its records end with the process. @module */
 import type { SessionRecord } from "../session/mod.ts";
-import type { SessionStore, StoreStats } from "./types.ts";
+import type { SessionStore, StoreStats, TakeoverListener, TakeoverWatch } from "./types.ts";
 
 /** What {@linkcode MemorySessionStore} takes.
  * @category Store */
@@ -34,6 +34,7 @@ export class MemorySessionStore implements SessionStore {
   /** Ids of ended sessions. A set keeps the order of insertion, so the first one ended first. */
   readonly #ended = new Set<string>();
   readonly #maxEnded: number;
+  readonly #listeners = new Set<TakeoverListener>();
   #disposed = false;
 
   /**
@@ -89,6 +90,24 @@ export class MemorySessionStore implements SessionStore {
   async stats(): Promise<StoreStats> {
     const ended = this.#ended.size;
     return { live: this.#open().size - ended, ended };
+  }
+
+  /** Tells those who watch, at once. */
+  // deno-lint-ignore require-await -- as in save
+  async announce(id: string, epoch: number): Promise<void> {
+    this.#open();
+    for (const listener of this.#listeners) listener(id, epoch);
+  }
+
+  /** Calls `listener` for each announcement until disposed of. */
+  watch(listener: TakeoverListener): TakeoverWatch {
+    this.#listeners.add(listener);
+    return {
+      [Symbol.asyncDispose]: () => {
+        this.#listeners.delete(listener);
+        return Promise.resolve();
+      },
+    };
   }
 
   /** Forgets everything. */

@@ -94,6 +94,11 @@ export class TextStream {
     return this.#columns();
   }
 
+  /** Writes text with control sequences as it is, for a command that draws the whole screen. */
+  raw(text: string): void {
+    if (this.redraws) this.#write(text);
+  }
+
   /** Writes a line. The caller escapes control characters in text from other programs. */
   line(text: string): void {
     const status = this.#status.text;

@@ -1,6 +1,7 @@
 /** Why a server is not the right one, in sentences that say what to do. @module */
 import { type Endpoint, formatEndpoint } from "../address.ts";
 import { FxferError, reasonOf } from "../errors.ts";
+import { shorten } from "../text.ts";
 
 /** What a handshake failed for, by the runtime's words, in words that say what to do. */
 const FAULTS: readonly (readonly [RegExp, string])[] = [
@@ -42,14 +43,20 @@ export function faultOf(cause: unknown, server: Endpoint): unknown {
   if (!(cause instanceof Deno.errors.InvalidData)) return cause;
   const [, names] = /not valid for name .*valid for (.*)/.exec(text) ?? [];
   const words = names === undefined
-    ? FAULTS.find(([pattern]) => pattern.test(text))?.[1] ?? `its certificate is refused: ${text}`
+    ? FAULTS.find(([pattern]) => pattern.test(text))?.[1] ??
+      `its certificate is refused: ${shorten(text, 200)}`
     : `its certificate is for other names, ${namesIn(names)} (is the address right?)`;
   return refused(place, words, cause);
 }
 
 /** The names in the runtime's list: `DnsName("a") or IpAddress(127.0.0.1)`. */
 function namesIn(list: string): string {
-  return [...list.matchAll(/\(("?)(.*?)\1\)/g)].slice(0, 3).map(([, , name]) => name).join(", ");
+  return listOf([...list.matchAll(/\(("?)(.*?)\1\)/g)].map(([, , name]) => name!));
+}
+
+/** The first of some names, which a stranger may have made. */
+export function listOf(names: readonly string[]): string {
+  return names.slice(0, 3).map((name) => shorten(name, 80)).join(", ");
 }
 
 /** A server that is not the right one. */

@@ -10,7 +10,7 @@
  *   makes a certificate at its first start, keeps it in its folder, and tells its **pin**: SHA-256 of the
  *   public key (SPKI) as 64 lower-case hex digits. Such a certificate is P-256 and CA:FALSE, has no end,
  *   and is for `<the pin's first 48 digits>.fxfer.invalid` besides the names that are configured.
- * - S-TLS-2 A client verifies a server by the authorities that its system trusts and those it was given,
+ * - S-TLS-2 A client verifies a server by the authorities that its runtime trusts and those it was given,
  *   or by a pin. A pin alone decides: the client fetches the certificate that the server shows and
  *   compares the digest of its key. Only then it connects with that certificate as the one authority for
  *   the `.fxfer.invalid` name, for which no public authority can vouch. So a pin is only for certificates
@@ -28,17 +28,19 @@
  * ## A server with a certificate of its own
  *
  * ```text
- * fxfer serve --host 192.0.2.10 --set server.tls.certificate=self --set server.port=off
- * fxfer send 'fxfers://192.0.2.10?pin=3f0a…' photo.png
+ * fxfer serve --host 192.0.2.10 --keys fxfer.keys \
+ *   --set server.tls.certificate=self --set server.port=off
+ * fxfer send --key-file anna.key 'fxfers://192.0.2.10?pin=3f0a…' photo.png
  * ```
  *
- * The first line logs the pin. The certificate and its key are `.tls.pem` in the storage folder; who
+ * `fxfer serve --share` does the same with a key that it makes itself, and prints the whole address. The
+ * server logs the pin. The certificate and its key are `.tls.pem` in the storage folder (or `storage.state`); who
  * copies the file to another server gives that server the same pin. A server without permission to read
  * its folder cannot read the file again and so has another pin after each start, which it says. It gets
  * a lasting one with `server.tls.certificate=-`, which reads certificate and key from standard input:
  *
  * ```text
- * fxfer serve --set server.tls.certificate=- < tls.pem
+ * cat fxfer.keys tls.pem | fxfer serve --keys - --set server.tls.certificate=-
  * ```
  *
  * ## A server with the certificate of an authority
@@ -71,13 +73,13 @@
  *
  * - **The pin decides by a certificate that was fetched before**, because Deno's TLS has no hook for a
  *   verification of one's own. The connection that carries data is verified by Deno, against that
- *   certificate and nothing else.
+ *   certificate and for a name that nobody else can have.
  * - **A client waits one round trip after the handshake.** It spares 40 ms: the reason stands at the wait.
  * - **The certificate is made without a library**: its DER is short, and WebCrypto signs it.
  *
  * @module
  */
-export { readCertificates } from "./x509.ts";
+export { type Certificate, readCertificate, readCertificates } from "./x509.ts";
 export {
   certificateFiles,
   checkServerCertificate,

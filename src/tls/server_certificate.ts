@@ -17,7 +17,7 @@ export interface ServerCertificate extends KeyPair {
   readonly notAfter: number;
 }
 
-/** The file in the storage folder that keeps the certificate of fxfer's own, and its key. */
+/** The file in the state folder that keeps the certificate of fxfer's own, and its key. */
 export const OWN_FILE = ".tls.pem";
 
 const KEY = /-----BEGIN ((?:EC |RSA )?PRIVATE KEY)-----[^-]*-----END \1-----/;

@@ -2,8 +2,8 @@
 import { type Endpoint, formatEndpoint } from "../address.ts";
 import { unlessAborted } from "../within.ts";
 import { writePem } from "./der.ts";
-import { faultOf, refused } from "./faults.ts";
-import { nameOfPin, readCertificate, readCertificates } from "./x509.ts";
+import { faultOf, listOf, refused } from "./faults.ts";
+import { type Certificate, nameOfPin, readCertificate, readCertificates } from "./x509.ts";
 
 /** The name of fxfer's protocol in a TLS handshake (ALPN). */
 export const ALPN = "fxfer/2";
@@ -92,8 +92,8 @@ export class Verifier {
 
   /** The certificate that a server shows, if it has the pin. */
   async #fetch(server: Endpoint, pin: string, signal: AbortSignal): Promise<string> {
-    const shown = readCertificate(await fetchCertificate(server, nameOfPin(pin), signal));
     const place = formatEndpoint(server);
+    const shown = certificateOf(await fetchCertificate(server, nameOfPin(pin), signal), place);
     if (shown.pin !== pin) {
       const words = `it has not the pin that you know; wanted ${pin}, found ${shown.pin} (if the ` +
         "server was set up anew, ask for its new pin; if not, somebody is in between)";
@@ -101,13 +101,21 @@ export class Verifier {
     }
     const { names } = shown;
     if (!names.includes(nameOfPin(pin))) {
-      const list = names.length === 0 ? "" : ` (it is for ${names.slice(0, 3).join(", ")})`;
+      const list = names.length === 0 ? "" : ` (it is for ${listOf(names)})`;
       const words =
         "a pin is only for certificates that fxfer made, and this one is verified by its " +
         `name${list}: leave the pin out`;
       throw refused(place, words);
     }
     return writePem("CERTIFICATE", shown.der);
+  }
+}
+
+function certificateOf(der: Uint8Array<ArrayBuffer>, place: string): Certificate {
+  try {
+    return readCertificate(der);
+  } catch (cause) {
+    throw refused(place, "its certificate is damaged (is this an fxfer server?)", cause);
   }
 }
 

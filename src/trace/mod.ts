@@ -33,6 +33,7 @@ const WORDS: { readonly [K in SessionEvent]: (event: ServerEvent<K>) => string }
     `${moved} has the session: this connection saves nothing more`,
   "session.moved": ({ address }) => `it was exported to ${address}`,
   "session.expired": () => "its time is over",
+  "session.revoked": () => "an operator has ended it",
   "session.closed": ({ files, bytes, messages }) =>
     `closed: ${files} files, ${bytes} bytes, ${messages} messages`,
   "session.forgotten": () => "the tombstone is gone: the id is unknown",
@@ -60,12 +61,18 @@ function stateOf({ from, to }: Partial<SessionStep>): string {
   return from === to ? to : `${from} → ${to}`;
 }
 
+/** What an event says in words; undefined if it belongs to no session. */
+export function sentenceOf(event: ServerEvent): string | undefined {
+  const words = (WORDS as Record<string, (event: ServerEvent) => string>)[event.type];
+  return (event as Partial<SessionStep>).session === undefined ? undefined : words?.(event);
+}
+
 /** Writes one line, `session.step`, for each step of a session, until disposed. */
 export function traceEvents(events: Events, log: Logger): Disposable {
   return events.subscribe((event) => {
     const { session, rule, worker, ...step } = event as ServerEvent & Partial<SessionStep>;
     if (session === undefined) return;
-    const words = (WORDS as Record<string, (event: ServerEvent) => string>)[event.type]!(event);
+    const words = sentenceOf(event);
     const state = stateOf(step);
     log.info("session.step", { ...omitUndefined({ worker }), session, state, rule, step: words });
   }, (type) => type in WORDS);

@@ -51,7 +51,10 @@ Deno.test("parseConfig() gives every default the goal names", pure, () => {
     },
     security: { ip_binding: "strict", keys: "off", mac: "optional", anonymous: "auto" },
     versions: { v1: "on", v1_ack: "eof" },
-    logging: { level: "info", format: "text" },
+    features: { fetch: "on", list: "on", remove: "on" },
+    admin: { host: "127.0.0.1", port: "off", token_file: "none", names: [] },
+    hooks: { url: "none", secret_file: "none", give_up_after: 86_400 },
+    logging: { level: "info", format: "text", addresses: "full" },
   });
 });
 

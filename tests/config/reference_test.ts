@@ -12,9 +12,9 @@ Deno.test("config.yaml is made from the table of settings", async () => {
 Deno.test("the reference shows path, default, values and meaning of every setting", pure, () => {
   const text = settingsReference().replaceAll(/\s+/g, " ");
   let last = -1;
-  for (const [path, { default: standard, kind, about }] of SETTINGS) {
+  for (const [path, { default: standard, kind, about, live }] of SETTINGS) {
     const value = Array.isArray(standard) ? `[${standard}]` : standard;
-    const at = text.indexOf(` ${path} = ${value} (${kind.brief}) ${about}.`);
+    const at = text.indexOf(` ${path} = ${value} (${kind.brief}${live ? "; live" : ""}) ${about}.`);
     assert.ok(at > last, `${path} stands after the setting before it`);
     last = at;
   }

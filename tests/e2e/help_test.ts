@@ -14,8 +14,9 @@ import { TempDir } from "../helpers/temp.ts";
 const ROOT = new URL("../../", import.meta.url);
 
 const COMMANDS =
-  "serve send get ls rm key session verify gc compact config doctor chaos conformance demo bench completions";
-const TOPICS = "config exit-codes performance sandbox migration wire files keys session tls";
+  "serve send get ls rm key session admin verify gc compact config doctor chaos conformance demo watch learn lab bench completions";
+const TOPICS =
+  "config exit-codes performance sandbox migration teaching wire files keys session tls";
 
 /** What `fxfer help WORD` prints. */
 async function help(...words: string[]): Promise<string> {

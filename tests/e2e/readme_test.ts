@@ -35,15 +35,6 @@ const NOT_RUN: Readonly<Record<string, NotRun>> = {
       assert.match(await Deno.readTextFile(`${root}.ci/run`), / task compile\b/);
     },
   },
-  "ssh -N -L 65432:127.0.0.1:65432 192.0.2.10": {
-    why: "There is no second machine.",
-    async check(line) {
-      if (findProgram("ssh") === undefined) return;
-      // With -G ssh reads the whole command, says what it would do, and connects to nothing.
-      const said = await bash(line.replace("ssh", "ssh -G -F none"), root, {});
-      assert.match(said, /^localforward 65432 \[?127\.0\.0\.1\]?:65432$/m);
-    },
-  },
 };
 
 /** Runs a line to its end and returns what it wrote to standard output. */
@@ -59,7 +50,8 @@ async function bash(line: string, cwd: string, env: Record<string, string>): Pro
 
 /** A server that a line of the README starts; dispose it to stop it. */
 class Server implements AsyncDisposable {
-  readonly port: Promise<number>;
+  /** Its port, or the address of a share. */
+  readonly place: Promise<number | string>;
   readonly #child: Deno.ChildProcess;
   readonly #read: Promise<void>;
 
@@ -70,17 +62,24 @@ class Server implements AsyncDisposable {
       stdout: "piped",
       ...{ cwd, env },
     }).spawn();
-    const { promise, resolve, reject } = Promise.withResolvers<number>();
-    this.port = promise;
+    const { promise, resolve, reject } = Promise.withResolvers<number | string>();
+    this.place = promise;
     this.#read = this.#until(resolve, reject);
   }
 
-  async #until(listens: (port: number) => void, fails: (error: Error) => void): Promise<void> {
+  async #until(
+    listens: (place: number | string) => void,
+    fails: (error: Error) => void,
+  ): Promise<void> {
     let text = "";
     for await (const part of this.#child.stdout.pipeThrough(new TextDecoderStream())) {
       text += part;
-      const line = text.split("\n").slice(0, -1).find((line) => line.includes("server.listening"));
-      if (line !== undefined) listens(JSON.parse(line).port);
+      const lines = text.split("\n").slice(0, -1);
+      const address = lines.find((line) => line.startsWith("fxfers://"));
+      if (address !== undefined) listens(address);
+      const line = lines.find((line) => line.includes("server.listening"));
+      const port = line && JSON.parse(line).port;
+      if (port !== undefined && port !== "off") listens(port);
     }
     fails(new Error(`The server has ended; it said:\n${text}`));
   }
@@ -138,12 +137,13 @@ await replies;
 `;
 
 /** A line as it runs here. */
-function localised(line: string, port: number | undefined): string {
+function localised(line: string, place: number | string | undefined): string {
   const here = line.replaceAll("192.0.2.10", "127.0.0.1")
     .replaceAll(/(?<= )(main\.ts|deno\.json)\b/g, `'${root}$1'`);
-  if (port === undefined) return here;
-  return here.replace(/\bfxfer send\b/, `fxfer send --port ${port}`)
-    .replace(/\b(nc -N 127\.0\.0\.1) 65432$/, `$1 ${port}`);
+  if (place === undefined) return here;
+  if (typeof place === "string") return here.replace(/'fxfers:[^']*'/, `'${place}'`);
+  return here.replace(/\bfxfer send\b/, `fxfer send --port ${place}`)
+    .replace(/\b(nc -N 127\.0\.0\.1) 65432$/, `$1 ${place}`);
 }
 
 const ignore = Deno.build.os === "windows";
@@ -160,7 +160,7 @@ Deno.test({ name: "Every command of the README runs", ignore }, async (t) => {
   for (const line of Object.keys(NOT_RUN)) assert.ok(lines.includes(line), line);
 
   await using servers = new AsyncDisposableStack();
-  let port: number | undefined;
+  let place: number | string | undefined;
   const written = new Map<string, string>();
   for (const line of lines) {
     const other = NOT_RUN[line];
@@ -172,18 +172,18 @@ Deno.test({ name: "Every command of the README runs", ignore }, async (t) => {
       async fn() {
         if (other !== undefined) return await other.check(line);
         if (/ serve\b/.test(line)) {
-          port = await servers.use(new Server(localised(line, undefined), folder, env)).port;
+          place = await servers.use(new Server(localised(line, undefined), folder, env)).place;
           return;
         }
         const cwd = line.includes(" task ") ? root : folder;
-        written.set(line, await bash(localised(line, port), cwd, env));
+        written.set(line, await bash(localised(line, place), cwd, env));
       },
     });
   }
 
   const stored = await readManifest(`${folder}/storage`);
-  // Two files, two of a folder, a stream, one by nc, and one by the tunnel.
-  assert.equal(stored.length, 7);
+  // Two files to the share, two of a folder, a stream, and one by nc.
+  assert.equal(stored.length, 6);
   const [, replied] = [...written].find(([line]) => line.startsWith("printf"))!;
   const codes = replied.trimEnd().split("\n").map((line) => JSON.parse(line).code);
   assert.deepEqual(codes, [undefined, "ok"]);

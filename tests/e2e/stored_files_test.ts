@@ -180,9 +180,9 @@ test("send keeps times and the executable bit, and --no-rename refuses a taken n
   });
 });
 
-Deno.test("stored files: a server says who may list, get and remove", async () => {
-  await using server = await Program.serve();
-  await using place = await Place.make(server, { x: "x" });
+test("a server says who may list, get and remove", async () => {
+  await using other = await Program.serve();
+  await using place = await Place.make(other, { x: "x" });
   await place.ok("send", "x");
   for (const command of [["ls"], ["get", "x"], ["rm", "-y", "x"]] as const) {
     const [name, ...args] = command;

@@ -224,6 +224,7 @@ Deno.test("what expires, is forgotten, or must make room is told, and so is the 
     { type: "limit.reached", ...limit },
     {
       ...{ type: "request.refused", rule: "S-DEG-1", connection, code: "max_sessions" },
+      address: "127.0.0.1",
       reason: "Cannot create session: max_sessions are alive",
     },
     { type: "limit.reached", ...limit },

@@ -40,6 +40,8 @@ export interface ServeOptions {
   readonly cwd?: string;
   /** Environment of the child besides our own. */
   readonly env?: Readonly<Record<string, string>>;
+  /** The main.ts of another version of the program; default this one. */
+  readonly main?: string;
   /** A command put in front, for example `["strace", "-f"]`. */
   readonly wrap?: readonly string[];
 }
@@ -85,7 +87,13 @@ export class Program implements AsyncDisposable {
     // Rate limits count by address, and all tests share one: a test of the limits asks for them.
     const set = { "limits.rate": "off", ...options.set };
     for (const [path, value] of Object.entries(set)) args.push("--set", `${path}=${value}`);
-    const line = [...options.wrap ?? [], ...command(args, options.flags ?? FLAGS_RW)];
+    const flags = options.flags ?? FLAGS_RW;
+    const line = [
+      ...options.wrap ?? [],
+      ...options.main === undefined
+        ? command(args, flags)
+        : [Deno.execPath(), "run", ...flags, options.main, ...args],
+    ];
     const child = new Deno.Command(line[0]!, {
       args: line.slice(1),
       cwd,
@@ -210,7 +218,9 @@ export class Program implements AsyncDisposable {
     let json: Json = {};
     if (text.startsWith("{")) {
       try {
-        json = JSON.parse(text);
+        // The log's names are those of programs for logs; tests speak of events.
+        const { ts: time, msg: event, ...facts } = JSON.parse(text);
+        json = { time, event, ...facts };
       } catch {
         // Not an event: kept as text alone.
       }

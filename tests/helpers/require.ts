@@ -26,14 +26,16 @@ export function findProgram(...names: string[]): string | undefined {
  * A test that needs a program; `fn` gets its path.
  *
  * @param programs Names of which one is enough, for example `["chromium", "chromium-browser"]`.
+ * @param options Sanitizers to be left off, where a driver of the program leaves something open.
  */
 export function testWith(
   programs: readonly [string, ...string[]],
   name: string,
   fn: (path: string) => Promise<void>,
+  options: Pick<Deno.TestDefinition, "sanitizeOps" | "sanitizeResources"> = {},
 ): void {
   const path = findProgram(...programs);
-  declare(name, path === undefined ? [programs.join(" or ")] : [], () => fn(path!));
+  declare(name, path === undefined ? [programs.join(" or ")] : [], () => fn(path!), options);
 }
 
 /** A test that needs several programs, all of them; `fn` gets their paths in the same order. */
@@ -46,8 +48,13 @@ export function testWithAll(
   declare(name, programs.filter((_, i) => paths[i] === undefined), () => fn(...paths as string[]));
 }
 
-function declare(name: string, missing: readonly string[], fn: () => Promise<void>): void {
-  if (missing.length === 0) return Deno.test(name, fn);
+function declare(
+  name: string,
+  missing: readonly string[],
+  fn: () => Promise<void>,
+  options: Pick<Deno.TestDefinition, "sanitizeOps" | "sanitizeResources"> = {},
+): void {
+  if (missing.length === 0) return Deno.test({ name, fn, ...options });
   const reason = `${missing.join(" and ")} ${missing.length > 1 ? "are" : "is"} not installed`;
   if (Deno.env.get("CI") === "true" && Deno.build.os === "linux") {
     Deno.test(name, () => {

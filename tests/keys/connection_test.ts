@@ -131,3 +131,58 @@ Deno.test("a user has no more connections and sessions than its limits", async (
   await using _bob = await connect(users.options("bob"));
   await rejectsWith(connect(users.options("bob", { mode: "stateful" })), "max_sessions");
 });
+
+for (const mode of ["stateful", "stateless"] as const) {
+  Deno.test(`S-TRF-2 ${mode}: a quota holds for all connections together, to the byte`, async () => {
+    await using users = await withUsers([line("alice", { limits: { bytes: 10_000, files: 50 } })]);
+    const client = () => connect(users.options("alice", { mode, sessionExpiryS: 60 }));
+    await using one = await client();
+    await using two = await client();
+    const sends = Array.from(
+      { length: 30 },
+      (_, n) =>
+        (n % 2 === 0 ? one : two).send(randomBytes(1000, n)).then(() => 1, ({ code }) => code),
+    );
+    const results = await Promise.all(sends);
+    assert.equal(results.filter((result) => result === 1).length, 10);
+    assert.equal(results.filter((result) => result === "quota_exceeded").length, 20);
+    assert.equal((await users.server.stored()).length, 10);
+    await rejectsWith(one.send(new Uint8Array(1)), "quota_exceeded");
+    assert.ok((await two.send(new Uint8Array(0))).confirmed);
+    await using three = await client();
+    assert.deepEqual({ ...three.terms!.quota }, {
+      bytes: 10_000,
+      files: 50,
+      used_bytes: 10_000,
+      used_files: 11,
+    });
+  });
+}
+
+Deno.test("S-TRF-2 what a refused, cut or cancelled file has counted is given back", async () => {
+  await using users = await withUsers([line("alice", { limits: { bytes: 10_000 } })]);
+  await using client = await connect(users.options("alice"));
+  const wrong = { sha256: "0".repeat(64) };
+  await rejectsWith(client.send(randomBytes(10_000, 1), wrong), "checksum_mismatch");
+  const bytes = randomBytes(9000, 2);
+  const uploadId = crypto.randomUUID();
+  await client.send(bytes, { uploadId });
+  assert.ok((await client.send(bytes, { uploadId })).replayed, "a file that is there counts once");
+  await client.send(randomBytes(1000, 3));
+  await rejectsWith(client.send(randomBytes(1, 4)), "quota_exceeded");
+});
+
+Deno.test("a user's bandwidth holds for all of its connections", async () => {
+  await using users = await withUsers([line("alice", { limits: { rate: 400_000 } }), line("bob")]);
+  const took = async (name: string) => {
+    await using one = await connect(users.options(name));
+    await using two = await connect(users.options(name));
+    const begun = performance.now();
+    await Promise.all([one, two].map((client, n) => client.send(randomBytes(200_000, n))));
+    return performance.now() - begun;
+  };
+  // 400 kB at 400 kB/s, of which a quarter of a second may come at once.
+  const ms = await took("alice");
+  assert.ok(ms > 650 && ms < 5000, `${ms} ms`);
+  assert.ok(await took("bob") < 650);
+});

@@ -163,6 +163,33 @@ Deno.test("what is no TLS is refused, and a silent peer meets the handshake cloc
   assert.deepEqual(levels, []);
 });
 
+Deno.test("the cap of connections holds for both ports together, and is told over TLS", async () => {
+  const { run, pin } = await start({ port: 0, maxConnections: 1 });
+  await using _ = run;
+  const tls = { pin };
+  using plain = await run.attached();
+  await plain.send(plain.transfer(BYTES).subarray(0, 1000)); // inside a payload it keeps its place
+  await run.receiving();
+  const port = run.server.tlsAddr!.port;
+  const error = await errorOf(() => send({ port, tls: { caCerts: [] } }));
+  assert.equal(error.code, "unauthorized", "the handshake comes first");
+  const full = await errorOf(() => send({ port, tls }));
+  assert.equal(full.code, "too_many_connections", full.message);
+});
+
+Deno.test("names in a stranger's certificate cannot write on the terminal", async () => {
+  const { run } = await start();
+  await using _ = run;
+  const evil = "\x1b]0;evil\x07".repeat(1000);
+  const pair = await issue("evil", undefined, { names: [evil, evil, evil, evil] });
+  await run.server.changeCertificate(pair);
+  const { pin } = readCertificates(pair.certificate)[0]!;
+  const error = await errorOf(() => send({ port: run.port, tls: { pin } }));
+  // deno-lint-ignore no-control-regex
+  assert.doesNotMatch(error.message, /[\x00-\x1f]/);
+  assert.ok(error.message.length < 600, error.message);
+});
+
 Deno.test("S-DRN-1 a stop lets a payload over TLS come to its end", async () => {
   const { run, pin } = await start();
   await using _ = run;

@@ -79,9 +79,9 @@ Deno.test("no field can end a log line, colour it or turn its direction", pure, 
 Deno.test("a JSON log line parses to the event, escapes and all", pure, () => {
   const name = "a\u202e\n\u001b😀";
   assert.deepEqual(JSON.parse(formatJsonLine(event({ name, n: 1 }))), {
-    time: "2026-01-02T03:04:05.678Z",
+    ts: "2026-01-02T03:04:05.678Z",
     level: "info",
-    event: "transfer.stored",
+    msg: "transfer.stored",
     name,
     n: 1,
   });
@@ -201,13 +201,13 @@ Deno.test(
     log.info("after.all");
     await stream.flush();
     const events = text().trimEnd().split("\n").map((line) => JSON.parse(line));
-    const at = events.findIndex(({ event }) => event === "log.dropped");
+    const at = events.findIndex(({ msg }) => msg === "log.dropped");
     assert.equal(events[at].lines + at, 20_000);
     assert.deepEqual(
       events.slice(0, at).map(({ n }) => n),
       Array.from({ length: at }, (_, n) => n),
     );
-    assert.deepEqual(events.slice(at + 1).map(({ event }) => event), ["after.all"]);
+    assert.deepEqual(events.slice(at + 1).map(({ msg }) => msg), ["after.all"]);
     assert.ok(at > 5000 && text().length < 3 << 20);
   },
 );
@@ -227,7 +227,7 @@ Deno.test("a log whose disk was full goes on where it was, without a cut line", 
   assert.equal(text().length, 30);
   room = 10_000;
   await stream.flush();
-  const events = text().trimEnd().split("\n").map((line) => JSON.parse(line).event);
+  const events = text().trimEnd().split("\n").map((line) => JSON.parse(line).msg);
   assert.deepEqual(events, ["one", "two", "three"]);
 });
 

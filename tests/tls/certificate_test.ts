@@ -1,9 +1,11 @@
 /** Certificates that fxfer makes, keeps, and reads. */
 import assert from "node:assert/strict";
 import {
+  type Certificate,
   checkServerCertificate,
   keepOwnCertificate,
   makeOwnCertificate,
+  readCertificate,
   readCertificates,
   readServerCertificate,
 } from "../../src/tls/mod.ts";
@@ -11,6 +13,7 @@ import { damaged, issue } from "../helpers/certificates.ts";
 import { errorOf } from "../helpers/errors.ts";
 import { pure } from "../helpers/pure.ts";
 import { system } from "../helpers/ran.ts";
+import { Random } from "../helpers/random.ts";
 import { testWith } from "../helpers/require.ts";
 import { TempDir } from "../helpers/temp.ts";
 
@@ -30,6 +33,24 @@ pure("S-TLS-1 a certificate of one's own has its pin's name, no authority and no
   const again = await makeOwnCertificate([], own.key);
   assert.equal(again.pin, own.pin, "the key decides");
   assert.notEqual((await makeOwnCertificate()).pin, own.pin);
+});
+
+pure("bytes of a stranger are a certificate or a RangeError, and nothing else", async () => {
+  const random = new Random(16);
+  const [{ der }] = readCertificates((await makeOwnCertificate(["192.0.2.1"])).certificate) as [
+    Certificate,
+  ];
+  for (let turn = 0; turn < 20_000; turn++) {
+    const bytes = der.slice(0, turn % 3 === 0 ? random.int(0, der.length - 1) : der.length);
+    for (let changes = random.int(0, 3); changes >= 0 && bytes.length > 0; changes--) {
+      bytes[random.int(0, bytes.length - 1)] = random.int(0, 255);
+    }
+    try {
+      assert.match(readCertificate(bytes).pin, /^[0-9a-f]{64}$/);
+    } catch (error) {
+      assert.ok(error instanceof RangeError, String(error));
+    }
+  }
 });
 
 testWith(["openssl"], "openssl reads what fxfer makes as fxfer means it", async (openssl) => {

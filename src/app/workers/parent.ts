@@ -13,14 +13,19 @@
 import type { Config } from "../../config/mod.ts";
 import { FxferError } from "../../errors.ts";
 import type { Events } from "../../events.ts";
-import type { LogEvent, Logger } from "../../log.ts";
+import type { LogEvent, Logger, LogThreshold } from "../../log.ts";
 import { omitUndefined } from "../../omit_undefined.ts";
 import { onStop, type Output } from "../../terminal/mod.ts";
 import type { Certificate } from "../certificate.ts";
 import type { KeySource } from "../keys.ts";
 import { announce, listen, listenForHealth } from "../listening.ts";
+import { openHooks } from "../hooks.ts";
+import { liveKeys } from "../live_keys.ts";
+import { freeSpace, openDoor, readToken, wantsDoor } from "../operators.ts";
+import { openStorageAndStore } from "../parts.ts";
+import { RunningSettings } from "../running_settings.ts";
 import { Pool, type WorkerEvents, type WorkerHandle } from "./pool.ts";
-import { createSharedMemory, reclaim } from "./shared_memory.ts";
+import { createSharedMemory, reclaim, usedBytes } from "./shared_memory.ts";
 import { type StartWorker, WORKER_MODULE } from "./worker.ts";
 
 /** Besides the drain time, a stop may take this long: workers need it to close their connections. */
@@ -35,6 +40,13 @@ export interface ParentOptions {
   readonly workers: number;
   /** Whether the workers tell all events, and not only those that the log has lines for. */
   readonly trace: boolean;
+  readonly threshold: LogThreshold;
+  /** The version of the program, for operators. */
+  readonly version: string;
+  /** Reads file and flags again. */
+  readonly load: () => Promise<Config>;
+  /** Is given what reads the settings again, to be called at a hangup. */
+  readonly onSettings: (settings: RunningSettings) => void;
   readonly sink: (event: LogEvent) => void;
   readonly log: Logger;
   /** Where the events of the parent and of the workers are told. */
@@ -49,18 +61,26 @@ export async function serveWorkers(options: ParentOptions): Promise<number> {
   const { config, certificate, workers, trace: allEvents, sink, log, events, output, keys } =
     options;
   await mustReadItself();
+  const token = wantsDoor(config) ? await readToken(config) : undefined;
   const { host, port: wanted, tls, drain_timeout } = config.server;
   using held = new DisposableStack();
   const port = wanted === "off" ? wanted : await holdPort(host, wanted, held);
   const tlsPort = certificate && await holdPort(host, tls.port, held);
   const shared = createSharedMemory(workers);
   const ports = { port, tlsPort };
-  const start = { type: "start", config: configOfWorker(config, ports, workers) } as const;
+  const counts = wantsDoor(config);
+  let start = {
+    type: "start" as const,
+    config: configOfWorker(config, ports, workers),
+    allEvents,
+    counts,
+    shared,
+  };
   const pool = new Pool({
     workers,
     spawn: (worker, life) =>
       spawnWorker(WORKER_MODULE, {
-        ...{ ...start, worker, allEvents, shared },
+        ...{ ...start, worker },
         tls: certificate?.current,
         ...omitUndefined({ keys: keys?.text }),
       }, life),
@@ -69,6 +89,18 @@ export async function serveWorkers(options: ParentOptions): Promise<number> {
     events,
     stopMs: drain_timeout * 1000 + GOODBYE_MS,
   });
+  const settings = new RunningSettings({
+    config,
+    sessions: config.server.mode !== "stateless",
+    load: options.load,
+    events,
+    apply(config) {
+      options.threshold.level = config.logging.level;
+      start = { ...start, config: configOfWorker(config, ports, workers) };
+      pool.tell({ type: "settings", config: start.config });
+    },
+  });
+  options.onSettings(settings);
   keys?.onChange((text) => pool.tell({ type: "keys", keys: text }));
   using _signals = onStop((signal) => {
     events.emit({ type: "server.signal", signal });
@@ -79,6 +111,28 @@ export async function serveWorkers(options: ParentOptions): Promise<number> {
     held.dispose();
     if (listening === undefined) return 0; // told to stop before it had begun
     await using _health = listenForHealth(config, events, pool, log);
+    await using opened = new AsyncDisposableStack();
+    if (counts || config.hooks.url !== "none") {
+      const { storage, store } = opened.use(await openStorageAndStore(config, log));
+      const hooks = await openHooks(config, storage, events, log);
+      if (hooks !== undefined) opened.use(hooks);
+      const plant = {
+        ...{ version: options.version, log, events, settings, storage, store, workers },
+        readiness: pool,
+        samples: () => pool.samples(),
+        watch(on: boolean) {
+          start = { ...start, allEvents: allEvents || on };
+          pool.tell({ type: "watch", allEvents: start.allEvents });
+        },
+        used: () => usedBytes(shared),
+        free: await freeSpace(config.storage.path, log),
+        keys: keys && liveKeys(keys),
+        hooks,
+        certificateUntil: certificate && (() => certificate.current.notAfter),
+        drain: () => pool.stop(),
+      };
+      if (counts) opened.use(await openDoor(config, token, plant, events));
+    }
     const { hostname, tier, durability } = listening;
     const where = { hostname, tier, durability, workers };
     const all = { ...ports, certificate: certificate?.current };

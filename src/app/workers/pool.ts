@@ -11,6 +11,7 @@ import type { ReadyState } from "../../admin/mod.ts";
 import { FxferError } from "../../errors.ts";
 import type { Events } from "../../events.ts";
 import type { LogEvent } from "../../log.ts";
+import type { Sample } from "../../operate/mod.ts";
 import { LATE, within } from "../../within.ts";
 import type { FromWorker, Listening, ToWorker } from "./worker.ts";
 
@@ -62,6 +63,8 @@ class Slot {
   restartTimer: ReturnType<typeof setTimeout> | undefined;
   /** The readiness checks that wait for an answer. */
   readonly checks = new Map<number, (state: ReadyState) => void>();
+  /** The questions for counts that wait for an answer. */
+  readonly samples = new Map<number, (sample: Sample | undefined) => void>();
 
   constructor(worker: number) {
     this.worker = worker;
@@ -106,7 +109,22 @@ export class Pool {
     return states.find(({ ready }) => !ready) ?? states[0] ?? HANGING;
   }
 
-  /** Tells every worker that serves. */
+  /** What the workers have counted; one that does not answer in time is left out. */
+  async samples(): Promise<Sample[]> {
+    const asked = this.#slots.filter(({ state }) => state === "serving");
+    const samples = await Promise.all(asked.map(async (slot) => {
+      const check = ++this.#checks;
+      const { promise, resolve } = Promise.withResolvers<Sample | undefined>();
+      slot.samples.set(check, resolve);
+      slot.handle?.post({ type: "sample", check });
+      const sample = await within(CHECK_MS, promise);
+      slot.samples.delete(check);
+      return sample === LATE ? undefined : sample;
+    }));
+    return samples.filter((sample) => sample !== undefined);
+  }
+
+  /** Sends a message to every worker that runs. One that is started later starts with what it says. */
   tell(message: ToWorker): void {
     for (const { handle } of this.#slots) handle?.post(message);
   }
@@ -161,6 +179,9 @@ export class Pool {
       case "checked":
         slot.checks.get(message.check)?.(message.state);
         return;
+      case "sampled":
+        slot.samples.get(message.check)?.(message.sample);
+        return;
       case "stopped":
         this.#end(slot, "stopped");
         return this.#settleFinished();
@@ -190,6 +211,7 @@ export class Pool {
     slot.handle?.terminate();
     slot.handle = undefined;
     for (const answer of slot.checks.values()) answer(HANGING);
+    for (const answer of slot.samples.values()) answer(undefined);
   }
 
   /** The stop takes too long: ends the workers that have not stopped. */

@@ -28,6 +28,11 @@ export function createSharedMemory(workers: number): SharedMemory {
   };
 }
 
+/** Bytes stored and promised, over all workers. */
+export function usedBytes({ budget }: SharedMemory): number {
+  return Number(Atomics.load(budget, TOTAL));
+}
+
 /** Gives back the connections and promises of a worker that died; its files stay counted. */
 export function reclaim({ connections, budget }: SharedMemory, worker: number): void {
   Atomics.store(connections, worker - 1, 0);

@@ -15,7 +15,8 @@ import type { KeyPair } from "../../tls/mod.ts";
 import { keepServing } from "../guard.ts";
 import { readLines } from "../keys.ts";
 import { listenToServe } from "../listening.ts";
-import { openParts } from "../parts.ts";
+import type { Sample, Tally } from "../../operate/mod.ts";
+import { openParts, serveOptions } from "../parts.ts";
 import { SharedBudgetLedger, SharedConnectionCount, type SharedMemory } from "./shared_memory.ts";
 
 /** The address of this module. As the parent imports it, `deno compile` sees the module and embeds it. */
@@ -30,6 +31,8 @@ export interface StartWorker {
   readonly config: Config;
   /** Whether the parent wants all events, or only those that the level of the log lets through. */
   readonly allEvents: boolean;
+  /** Whether the worker counts what it does, for operators. */
+  readonly counts: boolean;
   /** The certificate, where there is TLS. */
   readonly tls?: TlsOfWorker | undefined;
   readonly shared: SharedMemory;
@@ -47,6 +50,12 @@ export type ToWorker =
   | StartWorker
   /** Asks whether the worker is ready; answered by `checked`. */
   | { readonly type: "check"; readonly check: number }
+  /** Asks what the worker has counted; answered by `sampled`. */
+  | { readonly type: "sample"; readonly check: number }
+  /** Changes the settings to those of this configuration, which was checked. */
+  | { readonly type: "settings"; readonly config: Config }
+  /** Says whether all events are wanted from now on. */
+  | { readonly type: "watch"; readonly allEvents: boolean }
   /** New connections get another certificate. */
   | { readonly type: "certificate"; readonly tls: TlsOfWorker }
   /** The users' keys have changed. */
@@ -70,6 +79,7 @@ export type FromWorker =
   /** A line of the log that no event has caused. */
   | { readonly type: "log"; readonly event: LogEvent }
   | { readonly type: "checked"; readonly check: number; readonly state: ReadyState }
+  | { readonly type: "sampled"; readonly check: number; readonly sample: Sample | undefined }
   | { readonly type: "stopped" };
 
 /** The global scope of a worker thread, which is absent from the types of the main thread. */
@@ -81,6 +91,9 @@ interface WorkerScope {
 /** A worker that has started; its disposal stops it gracefully. */
 interface Running extends AsyncDisposable {
   readonly readiness: Readiness;
+  readonly tally: Tally | undefined;
+  change(config: Config): void;
+  watch(allEvents: boolean): void;
   changeCertificate(tls: TlsOfWorker): Promise<void>;
   readonly keys: Keyring | undefined;
 }
@@ -99,6 +112,17 @@ function answerParent(scope: WorkerScope): void {
         scope.postMessage({ type: "checked", check: message.check, state });
         break;
       }
+      case "sample": {
+        const sample = (await running)?.tally?.sample();
+        scope.postMessage({ type: "sampled", check: message.check, sample });
+        break;
+      }
+      case "settings":
+        (await running)?.change(message.config);
+        break;
+      case "watch":
+        (await running)?.watch(message.allEvents);
+        break;
       case "certificate":
         return await (await running)?.changeCertificate(message.tls);
       case "keys":
@@ -114,12 +138,12 @@ function answerParent(scope: WorkerScope): void {
 }
 
 async function start(
-  { worker, config, allEvents, tls, shared, keys: text }: StartWorker,
+  { worker, config, allEvents: all, counts, tls, shared, keys: text }: StartWorker,
   scope: WorkerScope,
 ): Promise<Running | undefined> {
-  const log = createLogger((event) => postLine(scope, event), config.logging.level).child({
-    worker,
-  });
+  const threshold = { level: config.logging.level };
+  const log = createLogger((event) => postLine(scope, event), threshold).child({ worker });
+  let allEvents = all;
   const events = new Events((cause) => log.error("listener.failed", { cause }));
   events.subscribe(
     (event) => scope.postMessage({ type: "event", event }),
@@ -136,8 +160,12 @@ async function start(
     );
     opened.use(keepServing(log));
     const connectionCount = new SharedConnectionCount(shared, worker);
-    const options = { ...parts.options, reusePort: true, connectionCount };
+    const wanted = { ...parts.options, reusePort: true, connectionCount };
+    const counting = counts ? await import("../../operate/mod.ts") : undefined;
+    const tally = counting && opened.use(new counting.Tally());
+    const options = counting && tally ? counting.counted(wanted, tally) : wanted;
     const server = opened.use(listenToServe(config, () => serve(options)));
+    if (tally !== undefined) tally.server = server;
     const { hostname } = server.addr;
     const { storage, store } = options;
     const { label: tier, durability } = storage;
@@ -148,7 +176,15 @@ async function start(
     const readiness = new Readiness({ server, storage, store, certificateUntil }, log);
     return Object.assign(opened.move(), {
       readiness,
+      tally,
       keys,
+      change(config: Config) {
+        threshold.level = config.logging.level;
+        server.reconfigure(serveOptions(config));
+      },
+      watch(on: boolean) {
+        allEvents = on || all;
+      },
       async changeCertificate(tls: TlsOfWorker) {
         await server.changeCertificate(tls);
         until = tls.notAfter;

@@ -5,6 +5,8 @@ import {
   CLIENT_CHECKS,
   FILE_CHECKS,
   FRAME_CHECKS,
+  keyChecks,
+  type KeyUnderTest,
   NotOffered,
   ProbeClient,
   type ServerUnderTest,
@@ -15,6 +17,8 @@ import { fit, type Output, pad, type Paint, paintOf } from "../../terminal/mod.t
 import { count, escapeControls } from "../../text.ts";
 import type { ParsedArgs } from "../args.ts";
 import type { Command } from "../command.ts";
+import { parseKey } from "../../keys/mod.ts";
+import { readKeyFile } from "../key_file.ts";
 import { mustConnect } from "../local.ts";
 import { ProgramUnderTest } from "./program_under_test.ts";
 
@@ -25,6 +29,10 @@ export const CONFORMANCE_COMMAND: Command = {
     operands: { name: "HOST:PORT", min: 0, max: 1 },
     options: {
       client: { value: "COMMAND", help: "Judge the client that this command runs, not a server" },
+      "key-file": {
+        value: "FILE",
+        help: "File with a key of the server: checks keys and codes, too",
+      },
       json: { help: "Write one JSON object for each rule, then a summary" },
       quiet: { short: "q", help: "Show only the rules that are broken" },
     },
@@ -57,8 +65,11 @@ async function runConformance(args: ParsedArgs, { out }: Output): Promise<number
     args.fault("Name a server as HOST:PORT, or a client by --client");
   }
   const address = args.operands.length === 0 ? undefined : args.target();
+  if (command !== undefined && args.has("key-file")) args.fault("--key-file is for servers");
   args.mustBeRight();
-  const results = address === undefined ? judgeClient(command!) : judgeServer(address);
+  const keyFile = args.text("key-file");
+  const key = keyFile === undefined ? undefined : parseKey(await readKeyFile(keyFile));
+  const results = address === undefined ? judgeClient(command!) : judgeServer(address, key);
   const paint = paintOf(out);
   const counts = { kept: 0, broken: 0, skipped: 0 };
   for await (const result of results) {
@@ -74,10 +85,13 @@ async function runConformance(args: ParsedArgs, { out }: Output): Promise<number
   return counts.broken === 0 ? 0 : 3;
 }
 
-async function* judgeServer(address: Endpoint): AsyncIterable<CheckResult> {
+async function* judgeServer(
+  address: Endpoint,
+  key: KeyUnderTest | undefined,
+): AsyncIterable<CheckResult> {
   await mustConnect(address);
   const sessions = await offersSessions(address);
-  for (const check of [...FRAME_CHECKS, ...FILE_CHECKS, ...SESSION_CHECKS]) {
+  for (const check of [...FRAME_CHECKS, ...FILE_CHECKS, ...SESSION_CHECKS, ...keyChecks(key)]) {
     const { rule, promise } = check;
     yield { rule, promise, ...await tryOut(check, address, sessions) };
   }

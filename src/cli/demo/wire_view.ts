@@ -1,6 +1,6 @@
 /**
  * Decodes the bytes that a proxy forwards: which frames cross the wire, and how many bytes of them
- * belong to no file. So the demo shows what was really sent, not what the client meant to send.
+ * belong to no file. So demo, watch and learn show what was really sent, not what was meant to be sent.
  *
  * @module
  */
@@ -9,6 +9,8 @@ import { type DecodeEvent, Decoder } from "../../protocol/mod.ts";
 
 /** One frame that was forwarded. */
 export interface SeenFrame {
+  /** Counts from 0. */
+  readonly connection: number;
   readonly frame: Extract<DecodeEvent, { readonly type: "request" | "reply" }>;
   /** Bytes of header, LF and session data. */
   readonly overhead: number;
@@ -26,18 +28,29 @@ export interface WireTotals {
 /** Watches all connections of a proxy; pass its `feed` to the proxy as `onBytes`. */
 export class WireView {
   readonly #onFrame: (seen: SeenFrame) => void;
+  readonly #onUnread: (connection: number) => void;
   readonly #streams = new Map<string, Stream>();
 
-  /** @param onFrame Called for each frame, in order, once its header and data were forwarded. */
-  constructor(onFrame: (seen: SeenFrame) => void) {
+  /**
+   * @param onFrame Called for each frame, in order, once its header and data were forwarded.
+   * @param onUnread Called when one direction of a connection is found not to be frames of version 2.
+   */
+  constructor(
+    onFrame: (seen: SeenFrame) => void,
+    onUnread: (connection: number) => void = () => {},
+  ) {
     this.#onFrame = onFrame;
+    this.#onUnread = onUnread;
   }
 
   /** Takes forwarded bytes. */
   readonly feed = (connection: number, direction: Direction, bytes: Uint8Array): void => {
     const key = `${connection} ${direction}`;
-    const stream = this.#streams.get(key) ??
-      new Stream(direction === "up" ? "server" : "client", this.#onFrame);
+    const stream = this.#streams.get(key) ?? new Stream(
+      direction === "up" ? "server" : "client",
+      (seen) => this.#onFrame({ connection, ...seen }),
+      () => this.#onUnread(connection),
+    );
     this.#streams.set(key, stream);
     stream.feed(bytes);
   };
@@ -65,19 +78,27 @@ class Stream {
   overhead = 0;
   payload = 0;
   readonly #decoder: Decoder;
-  readonly #onFrame: (seen: SeenFrame) => void;
+  readonly #onFrame: (seen: Omit<SeenFrame, "connection">) => void;
+  readonly #onUnread: () => void;
+  /** Whether the bytes are no frames: from then on they are not looked at. */
+  #isUnread = false;
   /** Bytes of the current frame that belong to no file, so far. */
   #frameOverhead = 0;
   /** Bytes of a file that the current frame still has to bring. */
   #payloadLeft = 0;
 
-  constructor(role: "server" | "client", onFrame: (seen: SeenFrame) => void) {
+  constructor(
+    role: "server" | "client",
+    onFrame: (seen: Omit<SeenFrame, "connection">) => void,
+    onUnread: () => void,
+  ) {
     this.#decoder = new Decoder({ role });
     this.#onFrame = onFrame;
+    this.#onUnread = onUnread;
   }
 
   feed(bytes: Uint8Array): void {
-    for (let at = 0; at < bytes.length;) {
+    for (let at = 0; at < bytes.length && !this.#isUnread;) {
       // Outside payloads one byte at a time, to know exactly where the payload begins.
       const length = this.#payloadLeft > 0 ? Math.min(this.#payloadLeft, bytes.length - at) : 1;
       this.#push(bytes.subarray(at, at + length));
@@ -94,8 +115,14 @@ class Stream {
       this.overhead += bytes.length;
     }
     for (const event of this.#decoder.push(bytes)) {
+      if (event.type === "v1" || event.type === "fault") {
+        this.#isUnread = true;
+        this.#onUnread();
+        return;
+      }
       if (event.type !== "request" && event.type !== "reply") continue;
-      if (event.type === "request") this.#payloadLeft = event.request.header.size;
+      const { header } = event.type === "request" ? event.request : event.reply;
+      this.#payloadLeft = header.size;
       this.frames++;
       this.#onFrame({ frame: event, overhead: this.#frameOverhead });
       this.#frameOverhead = 0;

@@ -1,5 +1,6 @@
 /** The check of `fxfer doctor` for TLS. @module */
-import { inNetworks, parseNetwork } from "../../address.ts";
+import { isLoopback } from "../../address.ts";
+import { stateFolder } from "../../app/mod.ts";
 import type { Config } from "../../config/mod.ts";
 import { reasonOf } from "../../errors.ts";
 import { certificateFiles, readServerCertificate, type ServerCertificate } from "../../tls/mod.ts";
@@ -10,23 +11,26 @@ import { type Finding, note, ok, problem } from "./finding.ts";
 const SOON_MS = 30 * 86_400_000;
 
 /** Whether clients will take the certificate of this configuration, and how long. Nothing is made. */
-export async function checkCertificate({ server, storage }: Config): Promise<Finding[]> {
+export async function checkCertificate(config: Config): Promise<Finding[]> {
+  const { server } = config;
   const { tls } = server;
   if (tls.certificate === "off") {
     if (server.port === "off") {
       return [problem("there is none, and server.port is off", "server.tls.certificate: self")];
     }
-    return isOnlyHere(server.host)
+    return isLoopback(server.host)
       ? [ok(`none; nobody sits between ${server.host} and this machine`)]
       : [note("none: nothing is encrypted", "server.tls.certificate: self makes one")];
   }
   if (tls.certificate === "-") return [ok("read from standard input at the start")];
-  const [file, key] = certificateFiles(tls, storage.path);
+  const [file, key] = certificateFiles(tls, stateFolder(config));
   if (tls.certificate === "self") {
     if (!await readable(file!)) {
       return [note(
         "a new one at each start, with another pin, because storage may not be read",
-        `--allow-read=${storage.path}, or server.tls.certificate: - and a file on standard input`,
+        `--allow-read=${
+          stateFolder(config)
+        }, or server.tls.certificate: - and a file on standard input`,
       )];
     }
     if (!await exists(file!)) return [ok("made at the first start, which tells its pin")];
@@ -37,13 +41,6 @@ export async function checkCertificate({ server, storage }: Config): Promise<Fin
     return [problem(reasonOf(error))];
   }
 }
-
-/** Whether only this machine reaches an address. */
-function isOnlyHere(host: string): boolean {
-  return host === "localhost" || inNetworks(host, LOOPBACK);
-}
-
-const LOOPBACK = ["127.0.0.0/8", "::1"].map((text) => parseNetwork(text)!);
 
 const exists = (path: string): Promise<boolean> =>
   Deno.lstat(path).then(() => true, (error) => !(error instanceof Deno.errors.NotFound));

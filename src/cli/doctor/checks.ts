@@ -11,6 +11,7 @@ import { reasonOf } from "../../errors.ts";
 import { checkIndex } from "../../storage/mod.ts";
 import { count, formatBytes } from "../../text.ts";
 import { reachable, readable, writable } from "../local.ts";
+import { checkAccess } from "./access.ts";
 import { checkCertificate } from "./certificate.ts";
 import { type Finding, note, ok, problem } from "./finding.ts";
 import { isOlder, OLDEST_DENO, unfitRuntime } from "../version.ts";
@@ -241,5 +242,6 @@ export const CHECKS: Readonly<Record<string, (config: Config) => Promise<Finding
   "open files": checkOpenFiles,
   port: checkPorts,
   certificate: checkCertificate,
+  access: checkAccess,
   sessions: checkStore,
 };

@@ -24,6 +24,9 @@ const OF_ONE_FILE: ReadonlySet<Code> = new Set([
   "protocol_error",
 ]);
 
+/** More questions under way do not make it faster: the bytes come one file after the other. */
+const MOST_AT_A_TIME = 32;
+
 /** What {@linkcode fetchFiles} works with. */
 export interface FetcherOptions {
   readonly client: Client;
@@ -52,7 +55,7 @@ class Fetcher {
   }
 
   async fetchAll(files: readonly FileToGet[], folder: LocalFolder): Promise<void> {
-    const window = this.#options.client.terms?.maxInflight ?? 1;
+    const window = Math.min(this.#options.client.terms?.maxInflight ?? 1, MOST_AT_A_TIME);
     for (const file of files) {
       this.#running.add(this.#fetch(file, folder));
       await this.#running.fewerThan(window);

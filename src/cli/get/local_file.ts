@@ -107,14 +107,15 @@ export class LocalFile {
   /** How many bytes an earlier run has written. */
   readonly size: number;
   readonly #part: string;
-  readonly #file: Deno.FsFile;
+  /** Undefined until there is a byte to write: files that wait for their turn leave nothing behind. */
+  #file: Deno.FsFile | undefined;
   readonly #info: FileInfo;
   readonly #force: boolean;
 
   private constructor(
     path: string,
     part: string,
-    file: Deno.FsFile,
+    file: Deno.FsFile | undefined,
     size: number,
     info: FileInfo,
     force: boolean,
@@ -127,7 +128,7 @@ export class LocalFile {
     this.#force = force;
   }
 
-  /** Opens the part file, or makes it. */
+  /** Opens the part file of an earlier run, if there is one. */
   static async open(path: string, info: FileInfo, force: boolean): Promise<LocalFile> {
     const part = partOf(path, info.sha256);
     let old = await Deno.lstat(part).catch(absent);
@@ -135,19 +136,27 @@ export class LocalFile {
       await Deno.remove(part);
       old = undefined;
     }
-    const file = await Deno.open(part, { read: true, write: true, createNew: old === undefined });
+    if (old === undefined) return new LocalFile(path, part, undefined, 0, info, force);
+    const file = await Deno.open(part, { read: true, write: true });
     try {
-      if (old !== undefined) {
-        // Without a lock two runs would write into one another. A new file is this run's own.
-        const taken = await lock(file).catch(() => true);
-        if (!taken) throw cannotWrite(path, undefined, "another fxfer is getting it");
-        await file.seek(0, Deno.SeekMode.End);
-      } else lock(file).catch(() => {});
+      // Without a lock two runs would write into one another.
+      const taken = await lock(file).catch(() => true);
+      if (!taken) throw cannotWrite(path, undefined, "another fxfer is getting it");
+      await file.seek(0, Deno.SeekMode.End);
     } catch (error) {
       file.close();
       throw error;
     }
-    return new LocalFile(path, part, file, old?.size ?? 0, info, force);
+    return new LocalFile(path, part, file, old.size, info, force);
+  }
+
+  /** The part file; a new one is this run's own, and locked against others that come later. */
+  async #opened(): Promise<Deno.FsFile> {
+    if (this.#file === undefined) {
+      this.#file = await Deno.open(this.#part, { read: true, write: true, createNew: true });
+      lock(this.#file).catch(() => {});
+    }
+    return this.#file;
   }
 
   /** The bytes that an earlier run has written; undefined if there are none. */
@@ -158,7 +167,8 @@ export class LocalFile {
   /** Writes behind what is there. @throws {FxferError} `local_io`. */
   async write(bytes: Uint8Array): Promise<void> {
     try {
-      for (let at = 0; at < bytes.length;) at += await this.#file.write(bytes.subarray(at));
+      const file = this.#file ?? await this.#opened();
+      for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
     } catch (cause) {
       throw cannotWrite(this.path, cause);
     }
@@ -168,13 +178,14 @@ export class LocalFile {
   async publish(): Promise<void> {
     const { mtime_ms: mtime, executable } = this.#info;
     try {
+      const file = await this.#opened();
       if (executable && Deno.build.os !== "windows") {
         // Whoever may read it may run it.
-        const mode = (await this.#file.stat()).mode ?? 0o644;
+        const mode = (await file.stat()).mode ?? 0o644;
         await Deno.chmod(this.#part, (mode | (mode & 0o444) >> 2) & 0o777);
       }
-      if (mtime !== undefined) await this.#file.utime(new Date(), new Date(mtime));
-      this.#file.close();
+      if (mtime !== undefined) await file.utime(new Date(), new Date(mtime));
+      file.close();
       if (this.#force) return await Deno.rename(this.#part, this.path);
       await this.#giveName();
     } catch (cause) {
@@ -204,7 +215,8 @@ export class LocalFile {
 
   /** The file did not become whole. What is there is kept for a later run, unless it is of no use. */
   async leave(isOfUse: boolean): Promise<void> {
-    const size = await this.#file.stat().then((info) => info.size, () => 0);
+    if (this.#file === undefined) return;
+    const size = await Deno.stat(this.#part).then((info) => info.size, () => 0);
     try {
       this.#file.close();
     } catch {

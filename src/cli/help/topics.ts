@@ -91,6 +91,11 @@ const TOPICS: Readonly<Record<string, Topic>> = {
     command: "session",
     text: () => page(import("./migration.md", { with: { type: "text" } })),
   },
+  teaching: {
+    summary: "How to use the lessons, the lab and the judges in class",
+    command: "learn",
+    text: () => page(import("./teaching.md", { with: { type: "text" } })),
+  },
   wire: {
     summary: "The contract: what is on the wire",
     text: () => contract(import("../../protocol/mod.ts", { with: { type: "text" } })),

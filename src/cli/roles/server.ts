@@ -10,6 +10,7 @@ import { type Program, runProgram } from "../program.ts";
 
 const COMMANDS: CommandTable = {
   serve: async () => (await import("../serve.ts")).SERVE_COMMAND,
+  admin: async () => (await import("../admin/command.ts")).ADMIN_COMMAND,
   verify: async () => (await import("../verify.ts")).verifyCommand,
   config: async () => (await import("../config_command.ts")).CONFIG_COMMAND,
   doctor: async () => (await import("../doctor/command.ts")).DOCTOR_COMMAND,

@@ -118,10 +118,11 @@ export interface SendArgs extends ServerArgs {
 
 /** @throws {FxferError} `usage` if what was asked for does not go together. */
 export function mustFit(asked: SendArgs): SendArgs {
-  const { allowV1, mode, tls } = asked;
-  if (!tls || !allowV1 && mode !== "v1") return asked;
+  const { allowV1, mode, tls, key } = asked;
+  if (!tls && key === undefined || !allowV1 && mode !== "v1") return asked;
   const flag = allowV1 ? "--allow-v1" : "--mode v1";
-  throw usageError([`${flag} does not go with TLS, which version 1 servers lack`], SEND.name);
+  const what = tls ? "TLS" : "a key";
+  throw usageError([`${flag} does not go with ${what}, which version 1 servers lack`], SEND.name);
 }
 
 /** Checks the flags of `fxfer send`. @throws {FxferError} `usage` with every fault at once. */
@@ -158,9 +159,6 @@ export function readSendArgs(args: ParsedArgs): SendArgs {
   }
   const hasKey = server.key !== undefined || server.keyFile !== undefined;
   if (hasKey && (args.has("allow-v1") || mode === "v1")) args.fault("Version 1 has no keys");
-  if (server.keyFile === STDIN && files.includes(STDIN)) {
-    args.fault("standard input can be read once");
-  }
   args.mustBeRight();
 
   return omitUndefined({

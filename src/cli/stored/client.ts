@@ -69,7 +69,7 @@ export function mustBeAllowed(client: Client, purpose: Purpose): void {
   if (!client.terms?.features.includes(purpose)) {
     throw new FxferError("unsupported_feature", `${what} does not offer it (is it an older one?)`);
   }
-  const how = "its setting security.anonymous says who may";
+  const how = "its setting security.anonymous, or the key's rights, say who may";
   throw new FxferError("forbidden", `${what} does not allow it to this client (${how})`);
 }
 

@@ -169,7 +169,7 @@ function findings(
       },
       {
         ...{ title: "Bytes that were sent for nothing", kind: "bar", categories: breaks },
-        ...{ x: "the connection breaks every", y: { name: "bytes" } },
+        ...{ x: "the connection breaks every", y: { name: "bytes", scale: "log" } },
         series: byBreaks("sent_again_bytes"),
         missing: "the file never arrived",
       },

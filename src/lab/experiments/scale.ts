@@ -56,7 +56,7 @@ async function run(bench: Bench): Promise<Findings> {
     const port = servers === 1 ? pair.next() : road.port;
     for (const connections of clients) {
       bench.note(`${name}, ${connections} clients`);
-      const files = bench.quick ? 600 : 3000;
+      const files = bench.quick ? 400 : 3000;
       const requests = Math.max(4, Math.round(files / connections));
       const load = { hostname: "127.0.0.1", port, wire, connections, size: SIZE, requests };
       const result = await runLoad(load);

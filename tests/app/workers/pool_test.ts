@@ -247,7 +247,7 @@ Deno.test({
       spawn: (worker, events) =>
         spawnWorker(
           import.meta.resolve("./mortal_worker.ts"),
-          { type: "start", worker, config, allEvents: false, shared },
+          { type: "start", worker, config, allEvents: false, counts: false, shared },
           events,
         ),
     });

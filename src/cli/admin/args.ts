@@ -1,0 +1,78 @@
+/** The arguments of `fxfer admin`. @module */
+import type { CommandSpec, ParsedArgs } from "../args.ts";
+import { CONFIG_OPTIONS } from "../config_flags.ts";
+
+export const ADMIN: CommandSpec = {
+  name: "admin",
+  summary: "Look into a running server, and change what it does",
+  operands: {
+    name: "VERB [ARG …]",
+    min: 1,
+    max: 20,
+    words: ["sessions", "settings", "drain", "events", "top"],
+  },
+  options: {
+    door: {
+      value: "HOST:PORT",
+      help: "Where the door is (default admin.host and admin.port of the configuration)",
+    },
+    "token-file": {
+      value: "FILE",
+      help: "File with its token (default admin.token_file)",
+    },
+    config: CONFIG_OPTIONS.config!,
+    json: { help: "Print JSON as the door answers it" },
+  },
+  details: [
+    "  sessions              live sessions; sessions ID for one of them\n" +
+    "  sessions revoke ID    end one: its client is told session_revoked\n" +
+    "  settings              settings that differ from their defaults; settings all for each\n" +
+    "  settings PATH=VALUE   change some until the next reload or restart, all or none\n" +
+    "  drain                 stop gracefully: uploads under way get server.drain_timeout\n" +
+    "  events                what happens, line by line, until interrupted\n" +
+    "  top                   rates, sessions and their files, live; q or Ctrl-C ends it",
+    "For a server started with --set admin.port=65433:",
+    "  fxfer admin --door 127.0.0.1:65433 top",
+  ],
+};
+
+/** What is asked for. */
+export type AdminVerb =
+  | { readonly verb: "sessions"; readonly id?: string; readonly revoke: boolean }
+  | { readonly verb: "settings"; readonly all: boolean; readonly changes?: Record<string, string> }
+  | { readonly verb: "drain" | "events" | "top" };
+
+/** Reads the operands. @throws {FxferError} `usage` with every fault. */
+export function readVerb(args: ParsedArgs): AdminVerb {
+  const [verb, ...rest] = args.operands;
+  const asked = verbOf(verb!, rest, args);
+  args.mustBeRight();
+  return asked;
+}
+
+function verbOf(verb: string, rest: readonly string[], args: ParsedArgs): AdminVerb {
+  if (verb === "sessions") {
+    const revoke = rest[0] === "revoke";
+    const [id, more] = revoke ? rest.slice(1) : rest;
+    if (revoke && id === undefined) args.fault("sessions revoke needs an ID");
+    if (id !== undefined && !/^[0-9a-f-]{8,36}$/.test(id)) {
+      args.reject("ID", "8 characters or more of a session's id", id);
+    }
+    if (more !== undefined) args.reject(verb, "one ID", more);
+    return { verb, revoke, ...(id !== undefined && { id }) };
+  }
+  if (verb === "settings") {
+    if (rest.length === 0 || (rest.length === 1 && rest[0] === "all")) {
+      return { verb, all: rest.length > 0 };
+    }
+    const changes: Record<string, string> = {};
+    for (const text of rest) {
+      const [, path, value] = /^([^=]+)=(.*)$/s.exec(text) ?? [];
+      if (path === undefined) args.reject("settings", "PATH=VALUE", text);
+      else changes[path] = value!;
+    }
+    return { verb, all: false, changes };
+  }
+  if (rest.length > 0) args.reject(verb, "nothing behind it", rest[0]!);
+  return { verb: verb as "drain" | "events" | "top" };
+}

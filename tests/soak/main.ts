@@ -1,0 +1,168 @@
+/**
+ * Endurance: a mixed load through real HAProxy on two servers with one Redis, for minutes, while a server is
+ * stopped, killed and started again and the Redis stands still. A prober outside tells whether the service is
+ * there; the server that is never restarted shows whether memory or handles grow.
+ *
+ *     deno run -A tests/soak/main.ts --minutes 2
+ *
+ * Exit code 1: error rate of 1 % or more, availability under 99.9 %, a file that was confirmed and is not
+ * stored, or growth. The figures are printed in any case.
+ *
+ * @module
+ */
+// deno-lint-ignore-file no-console -- a script that reports
+import { parseArgs } from "node:util";
+import { connect } from "../../src/client/mod.ts";
+import { Cluster } from "../helpers/cluster.ts";
+import { listStored } from "../helpers/files.ts";
+import { Random } from "../helpers/random.ts";
+import { RedisServer } from "../helpers/redis_server.ts";
+import { findProgram } from "../helpers/require.ts";
+
+const { values } = parseArgs({ options: { minutes: { type: "string", default: "2" } } });
+const totalMs = Number(values.minutes) * 60_000;
+
+/** Between two probes; a probe is answered if a fresh upload succeeds within its time, retries included. */
+const PROBE_MS = 200;
+const PROBE_PATIENCE_MS = 5000;
+
+/** Something is done to the cluster so often. */
+const DISTURB_MS = 12_000;
+
+/** Between two files of one client, so that two cores are not all the time busy with it. */
+const PAUSE_MS = 20;
+
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+const [haproxy, redisProgram] = [findProgram("haproxy"), findProgram("redis-server")];
+if (haproxy === undefined || redisProgram === undefined) {
+  console.error("Cannot soak: haproxy and redis-server are not installed");
+  Deno.exit(1);
+}
+const random = new Random(2026);
+await using redis = await RedisServer.start(redisProgram);
+await using cluster = await Cluster.start(haproxy, {
+  store: ["--persistence", "redis", "--redis-url", redis.url],
+  set: { "server.max_connections": 500, "stateful.max_sessions": 5000, "server.drain_timeout": 2 },
+});
+
+const count = { sent: 0, failed: 0, probes: 0, missed: 0, resumed: 0 };
+const confirmed: string[] = [];
+const reasons = new Map<string, number>();
+let running = true;
+
+/** One client that sends files of all sizes until the end, and connects anew when it has lost its session. */
+async function load(mode: "stateless" | "stateful"): Promise<void> {
+  while (running) {
+    try {
+      await using client = await connect({ port: cluster.port, mode, retries: 30 });
+      for (let files = 0; running && files < 40; files++) {
+        const size = random.int(0, 10) === 0 ? 3_000_000 : random.int(0, 20_000);
+        const { confirmed: isStored, file } = await client.send(random.bytes(size), {
+          name: `soak-${size}.bin`,
+        });
+        count.sent++;
+        if (isStored && file !== undefined) confirmed.push(file.path);
+        await pause(PAUSE_MS);
+      }
+    } catch (error) {
+      count.failed++;
+      const { code = String(error) } = error as { code?: string };
+      reasons.set(code, (reasons.get(code) ?? 0) + 1);
+      await pause(100);
+    }
+  }
+}
+
+/** Asks from outside whether the service is there. */
+async function probe(): Promise<void> {
+  while (running) {
+    const begun = performance.now();
+    count.probes++;
+    try {
+      const signal = AbortSignal.timeout(PROBE_PATIENCE_MS);
+      await using client = await connect({ port: cluster.port, mode: "stateless", signal });
+      await client.send(new TextEncoder().encode("probe"), { name: "probe.txt" });
+    } catch (error) {
+      count.missed++;
+      const { code = String(error) } = error as { code?: string };
+      reasons.set(`probe: ${code}`, (reasons.get(`probe: ${code}`) ?? 0) + 1);
+    }
+    await pause(Math.max(0, PROBE_MS - (performance.now() - begun)));
+  }
+}
+
+/** Server a is stopped, or killed, and started again; the Redis stands still for a second. Server b stays. */
+async function disturb(): Promise<void> {
+  for (let turn = 0; running; turn++) {
+    await pause(DISTURB_MS);
+    if (!running) return;
+    if (turn % 3 === 2) {
+      redis.signal("SIGSTOP");
+      await pause(1000);
+      redis.signal("SIGCONT");
+      continue;
+    }
+    const server = cluster.server("a");
+    await cluster.seen(
+      async () => {
+        if (turn % 3 === 0) await server[Symbol.asyncDispose]();
+        else await server.kill();
+      },
+      "a",
+      "DOWN",
+    );
+    await cluster.seen(() => cluster.serve("a"), "a", "UP");
+  }
+}
+
+/** What server b holds: resident bytes, and open handles. */
+async function held(): Promise<{ rss: number; handles: number }> {
+  const { pid } = cluster.server("b");
+  const status = await Deno.readTextFile(`/proc/${pid}/status`);
+  let handles = 0;
+  for await (const _ of Deno.readDir(`/proc/${pid}/fd`)) handles++;
+  return { rss: Number(/VmRSS:\s+(\d+)/.exec(status)![1]) * 1024, handles };
+}
+
+const work = [
+  ...Array.from({ length: 4 }, () => load("stateful")),
+  ...Array.from({ length: 2 }, () => load("stateless")),
+  probe(),
+  disturb(),
+];
+// The first sixth is for warming up: of 30 minutes the first five.
+await pause(totalMs / 6);
+const before = await held();
+await pause(totalMs * 5 / 6);
+running = false;
+await Promise.all(work);
+await pause(2000); // connections end
+const after = await held();
+
+const stored = new Set(await listStored(cluster.storage));
+const lost = confirmed.filter((path) => !stored.has(path));
+const errorRate = count.failed / Math.max(1, count.sent + count.failed);
+const availability = 1 - count.missed / Math.max(1, count.probes);
+const mib = (bytes: number) => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
+const verdicts: [text: string, good: boolean][] = [
+  [
+    `${count.sent} files sent, ${count.failed} failed (${(100 * errorRate).toFixed(3)} %)`,
+    errorRate < 0.01,
+  ],
+  [
+    `${count.probes} probes, ${count.missed} missed: ${
+      (100 * availability).toFixed(3)
+    } % available`,
+    availability >= 0.999,
+  ],
+  [`${confirmed.length} confirmed, ${lost.length} of them not stored`, lost.length === 0],
+  [
+    `memory ${mib(before.rss)}, at the end ${mib(after.rss)}`,
+    after.rss < before.rss * 1.3 + 48 * 2 ** 20,
+  ],
+  [`handles ${before.handles}, at the end ${after.handles}`, after.handles <= before.handles + 8],
+];
+for (const [text, good] of verdicts) console.log(`${good ? "ok  " : "FAIL"} ${text}`);
+for (const [reason, times] of reasons) console.log(`     ${times} x ${reason}`);
+Deno.exitCode = verdicts.every(([, good]) => good) ? 0 : 1;
