@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { remember } from "./sequence.ts";
+import { remember, type RingTerms } from "./sequence.ts";
 import {
   expiredAt,
   type Intent,
@@ -51,7 +51,7 @@ export interface SessionInit extends AttachInit {
 }
 
 /** What a frame that has run leaves behind. */
-export interface Execution {
+export interface Execution extends RingTerms {
   /** The number the frame used up: the record's last + 1. */
   readonly sequence: number;
   readonly fingerprint: string;
@@ -62,10 +62,6 @@ export interface Execution {
   readonly storedBytes: number;
   /** How many files the frame finished. */
   readonly storedFiles: number;
-  /** How many replies the session keeps. */
-  readonly maxInflight: number;
-  /** The client has read every reply up to this number (S-SEQ-6); absent if it does not say. */
-  readonly received?: number | undefined;
   readonly now: number;
   readonly input: "transfer" | "disconnect" | "remove";
 }

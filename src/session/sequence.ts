@@ -17,6 +17,14 @@ export interface RequestFacts {
   readonly principal: string;
 }
 
+/** Which replies a session keeps. */
+export interface RingTerms {
+  /** How many. */
+  readonly maxInflight: number;
+  /** The client has read every reply up to this number (S-SEQ-6); absent if it does not say. */
+  readonly received?: number | undefined;
+}
+
 /** What to do with a frame. */
 export type SequenceDecision =
   /** The frame is the next one: run it. */
