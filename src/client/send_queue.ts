@@ -1,6 +1,6 @@
 /** Decides what a client sends next, and what each reply means: the exactly-once rules (S-SEQ). @module */
 import { CODES, type FxferError } from "../errors.ts";
-import { type Mode, type ReplyBody } from "../protocol/mod.ts";
+import type { Mode, ReplyBody } from "../protocol/mod.ts";
 import { Calls } from "./calls.ts";
 import { refusal } from "./client_errors.ts";
 import { frameSizeFor, shortageOf, tooLarge } from "./frame_size.ts";
