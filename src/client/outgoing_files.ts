@@ -97,8 +97,7 @@ export class OutgoingFiles implements Iterable<OutgoingFile> {
 }
 
 /** Whether a file can be read ahead of its turn: its first bytes are all of it, and none was sent. */
-function isNextSmall(
-  { next, allSent, decided, source: { size = Infinity } }: OutgoingFile,
-): boolean {
-  return next === 0 && !allSent && !decided && size <= FIRST_BYTES;
+function isNextSmall(file: OutgoingFile): boolean {
+  const { next, allSent, decided, needsSession, source: { size = Infinity } } = file;
+  return next === 0 && size <= FIRST_BYTES && !allSent && !decided && !needsSession;
 }
