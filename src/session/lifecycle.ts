@@ -201,8 +201,13 @@ export function checkpoint(record: SessionRecord, offset: number, now: number): 
 
 /** Forgets the open file and its intent, because its bytes are gone or it can never be stored (S-SEQ-5). */
 export function dropUpload(record: SessionRecord, now: number): SessionRecord {
-  const version = record.version + 1;
-  return { ...record, version, lastActivityAt: now, upload: null, intent: null };
+  return {
+    ...record,
+    version: record.version + 1,
+    lastActivityAt: now,
+    upload: null,
+    intent: null,
+  };
 }
 
 /** Notes what is about to happen to a finished file, before the file gets its final name (S-SEQ-5). */

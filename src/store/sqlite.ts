@@ -6,7 +6,15 @@ import { DamagedRecord, DamageReport, isDamaged, parseRecord } from "./damaged.t
 import type { SqliteSessionStoreOptions } from "./sqlite_file.ts";
 import { SqliteClock } from "./sqlite_clock.ts";
 import { resultCode, SqliteHandle } from "./sqlite_handle.ts";
-import { changesRing, isApart, RING, RING_QUERIES, ringOf, saveWithRing } from "./sqlite_ring.ts";
+import {
+  changesRing,
+  isApart,
+  keepsText,
+  RING,
+  RING_QUERIES,
+  ringOf,
+  saveWithRing,
+} from "./sqlite_ring.ts";
 import { StoredRings } from "./stored_rings.ts";
 import type { SessionStore, StoreStats } from "./types.ts";
 
@@ -98,8 +106,9 @@ export class SqliteSessionStore implements SessionStore {
   /** Compares the version, and for a new record the limit, and stores, all in one step. */
   save(record: SessionRecord, maxLive?: number): Promise<boolean> {
     const { id, version, endedAt } = record;
-    const json = JSON.stringify({ ...record, ring: [] });
-    const change = this.#rings.change(record);
+    const inText = keepsText(record);
+    const json = JSON.stringify(inText ? record : { ...record, ring: [] });
+    const change = inText ? undefined : this.#rings.change(record);
     return this.#handle.run("save session", (queries) => {
       const { insert, update } = queries;
       const save = () => {
@@ -108,10 +117,10 @@ export class SqliteSessionStore implements SessionStore {
           : update.run(version, endedAt, json, id, version - 1);
         return Number(changes) === 1;
       };
-      const saved = changesRing(record, change)
+      const saved = change !== undefined && changesRing(record, change)
         ? saveWithRing(queries, record, change, save)
         : save();
-      if (saved) this.#rings.note(record);
+      if (saved && !inText) this.#rings.note(record);
       return saved;
     });
   }

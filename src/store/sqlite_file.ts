@@ -37,7 +37,7 @@ export const MIGRATIONS: readonly string[] = [
      UPDATE count SET live = live + (new.ended_at IS NULL) - (old.ended_at IS NULL),
        ended = ended - (new.ended_at IS NULL) + (old.ended_at IS NULL);
    END;`,
-  // Records that were saved before have their replies in their text, until they are saved again.
+  // The replies of the records whose text has none.
   `CREATE TABLE kept (
      session TEXT NOT NULL,
      sequence INTEGER NOT NULL,

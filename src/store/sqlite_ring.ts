@@ -1,6 +1,7 @@
 /**
  * The kept replies of a session in SQLite: rows of a table of their own, so that a save writes the new reply
- * only. With a window of 256 requests the replies are a hundred times the rest of the record.
+ * only. With a window of 256 requests the replies are a hundred times the rest of the record. A few replies
+ * stay in the text of the record, because one statement takes less time than four.
  *
  * @module
  */
@@ -17,6 +18,8 @@ export const RING: string = "(SELECT group_concat(reply, ',') FROM" +
 export const RING_QUERIES = {
   keep: "INSERT INTO kept (session, sequence, reply) VALUES (?, ?, ?)",
   forget: "DELETE FROM kept WHERE session = ? AND sequence < ?",
+  begin: "BEGIN IMMEDIATE",
+  commit: "COMMIT",
 } as const;
 
 /** What a save runs. */
@@ -27,7 +30,14 @@ type RingQueries =
 /** A row of a session. */
 type Row = Readonly<Record<string, unknown>>;
 
-/** Whether the replies are in the table. Older versions kept them in the text of the record. */
+/** So many replies stay in the text of the record. */
+const FEW = 3;
+
+/** Whether the replies of a record stay in its text. */
+export const keepsText = ({ ring }: SessionRecord): boolean =>
+  ring.length > 0 && ring.length <= FEW;
+
+/** Whether the replies of a row are in the table; what that has of a row whose text has some is old. */
 export const isApart = ({ record }: Row): boolean => String(record).includes('"ring":[]');
 
 /** The replies that the table has for a session. @throws {DamagedRecord} If one cannot be read. */
@@ -55,18 +65,18 @@ export function changesRing(
 export function saveWithRing(
   queries: RingQueries,
   { id, ring }: SessionRecord,
-  { kept, added }: RingChange,
+  { kept, added, forgets }: RingChange,
   save: () => boolean,
 ): boolean {
-  const { db, keep, forget } = queries;
-  db.exec("BEGIN IMMEDIATE");
+  const { db, begin, keep, forget, commit } = queries;
+  begin.run();
   try {
     const saved = save();
     if (saved) {
-      forget.run(id, kept === 0 ? Number.MAX_SAFE_INTEGER : ring[0]!.sequence);
+      if (forgets) forget.run(id, kept === 0 ? Number.MAX_SAFE_INTEGER : ring[0]!.sequence);
       for (const entry of added) keep.run(id, entry.sequence, JSON.stringify(entry));
     }
-    db.exec("COMMIT");
+    commit.run();
     return saved;
   } catch (error) {
     db.exec("ROLLBACK");
