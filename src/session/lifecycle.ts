@@ -188,11 +188,7 @@ export function openUpload(
   };
 }
 
-/**
- * Notes that more of the open file is durable. The offset goes up and never down (S-TRF-4).
- *
- * @throws {TypeError} If no upload is open.
- */
+/** Notes that more of the open file is durable: its offset never goes down (S-TRF-4). @throws {TypeError} If none is open. */
 export function checkpoint(record: SessionRecord, offset: number, now: number): SessionRecord {
   const { upload } = record;
   if (upload === null) throw new TypeError("Cannot checkpoint: session has no upload");
@@ -201,13 +197,8 @@ export function checkpoint(record: SessionRecord, offset: number, now: number): 
 
 /** Forgets the open file and its intent, because its bytes are gone or it can never be stored (S-SEQ-5). */
 export function dropUpload(record: SessionRecord, now: number): SessionRecord {
-  return {
-    ...record,
-    version: record.version + 1,
-    lastActivityAt: now,
-    upload: null,
-    intent: null,
-  };
+  const version = record.version + 1;
+  return { ...record, version, lastActivityAt: now, upload: null, intent: null };
 }
 
 /** Notes what is about to happen to a finished file, before the file gets its final name (S-SEQ-5). */
