@@ -189,7 +189,7 @@ export const TABLE = {
       },
       max_inflight: {
         integer: [1, 1024],
-        default: 16,
+        default: 256,
         about: "Requests a client may have unanswered, and replies a session keeps for retries",
       },
       max_upload_size: {

@@ -165,7 +165,7 @@ export class StatefulHandler implements RequestHandler, AsyncDisposable {
   /** S-DIS-1: closes the session and states its totals. */
   async #disconnect({ header }: DisconnectRequest, attachment: Attachment): Promise<Reply> {
     const { options } = this.#services;
-    const { sequence } = header.session;
+    const { sequence, received } = header.session;
     await finishPending(attachment);
     const verdict = judge(attachment.record, sequence, DISCONNECT);
     if (verdict.kind === "refuse") throw verdict.error;
@@ -177,7 +177,7 @@ export class StatefulHandler implements RequestHandler, AsyncDisposable {
       messages: record.messageCount + 1,
       duration_ms: options.now() - record.createdAt,
     };
-    const frame = { sequence, fingerprint: DISCONNECT };
+    const frame = { sequence, received, fingerprint: DISCONNECT };
     const before = await attachment.save((r) =>
       executed(options, r, frame, reply, null, undefined, "disconnect")
     );

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { remember } from "./sequence.ts";
+import { remember, type RingTerms } from "./sequence.ts";
 import {
   expiredAt,
   type Intent,
@@ -49,7 +49,7 @@ export interface SessionInit extends AttachInit {
 }
 
 /** What a frame that has run leaves behind. */
-export interface Execution {
+export interface Execution extends RingTerms {
   /** The number the frame used up: the record's last + 1. */
   readonly sequence: number;
   readonly fingerprint: string;
@@ -60,8 +60,6 @@ export interface Execution {
   readonly storedBytes: number;
   /** How many files the frame finished. */
   readonly storedFiles: number;
-  /** How many replies the session keeps. */
-  readonly maxInflight: number;
   readonly now: number;
   readonly input: "transfer" | "disconnect" | "remove";
 }
@@ -187,11 +185,7 @@ export function openUpload(
   };
 }
 
-/**
- * Notes that more of the open file is durable. The offset goes up and never down (S-TRF-4).
- *
- * @throws {TypeError} If no upload is open.
- */
+/** Notes that more of the open file is durable: its offset never goes down (S-TRF-4). @throws {TypeError} If none is open. */
 export function checkpoint(record: SessionRecord, offset: number, now: number): SessionRecord {
   const { upload } = record;
   if (upload === null) throw new TypeError("Cannot checkpoint: session has no upload");
@@ -249,7 +243,7 @@ export function execute(record: SessionRecord, run: Execution): SessionRecord {
     lastActivityAt: now,
     endedAt: closes ? now : null,
     lastSequence: sequence,
-    ring: remember(record.ring, { sequence, fingerprint, reply }, run.maxInflight),
+    ring: remember(record.ring, { sequence, fingerprint, reply }, run.maxInflight, run.received),
     upload: closes ? null : run.upload,
     intent: null,
     messageCount: record.messageCount + 1,

@@ -108,7 +108,7 @@
  * ## Exactly once
  *
  * The session remembers the last number that ran, and keeps the last replies, as many as
- * `max_inflight`. Frames run strictly in order, across all connections:
+ * `max_inflight`, without those of which the client has said that it has read them (S-SEQ-6). Frames run strictly in order, across all connections:
  *
  * | the frame's number    | what the server does                           | code             |
  * | --------------------- | ---------------------------------------------- | ---------------- |
@@ -133,7 +133,10 @@
  *   number, temporary name, final name, size and sha256. After a crash it looks for the file: if
  *   the file is there, the commit is finished, and a repeated frame gets its reply; if not, the
  *   intent is dropped, and the frame runs again.
- *
+ * - S-SEQ-6 With the feature `received` the header of a frame in a session may have `session.received`:
+ *   the client has read every reply up to this number. When the frame has run, the server forgets those
+ *   replies, and a repetition of a frame with such a number is `replay_too_old`. A client counts its
+ *   unanswered requests by bytes as well: it begins no other frame while 8 MiB of payload are unanswered.
  * - S-SEQ-7 What uses a number up: `ok`, `partial`, `checksum_mismatch`, a cancel, `session_closed`. What
  *   does not: a refusal before the payload, and a failure that leaves the file where it was:
  *   `incomplete`, `stalled`, `too_slow`, `storage_full`, `store_unavailable`, `internal_error`.

@@ -2,7 +2,7 @@
  * Sessions in Redis: they outlive the process, and servers on any machine share them.
  *
  * A record is one JSON text under `<prefix>{session:<id>}`. Its kept replies are a list of their own under
- * `<prefix>{session:<id>}:ring` (see redis_ring.ts). The braces are a hash tag: they put both keys into
+ * `<prefix>{session:<id>}:ring` (see stored_rings.ts). The braces are a hash tag: they put both keys into
  * one slot of a Cluster, so that a script can write and read them together. Two sorted sets say which
  * sessions there are (see redis_index.ts). Redis itself forgets a record when its tombstone is over.
  *
@@ -19,7 +19,7 @@ import {
 import { DamagedRecord, DamageReport, parseRecord } from "./damaged.ts";
 import { type RedisClient, RedisCommands, type RedisSubscriber } from "./redis_client.ts";
 import { RedisIndex } from "./redis_index.ts";
-import { StoredRings } from "./redis_ring.ts";
+import { StoredRings } from "./stored_rings.ts";
 import { LOAD, PROBE, SAVE, SET_ASIDE, TIME } from "./redis_scripts.ts";
 import { RedisTakeovers } from "./redis_takeovers.ts";
 import type { SessionStore, StoreStats, TakeoverListener, TakeoverWatch } from "./types.ts";

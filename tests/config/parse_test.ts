@@ -34,7 +34,7 @@ Deno.test("parseConfig() gives every default the goal names", pure, () => {
       max_sessions: 50,
       persistence: "auto",
       keepalive: 30,
-      max_inflight: 16,
+      max_inflight: 256,
       max_upload_size: 0,
       redis_url: "redis://127.0.0.1:6379",
       sqlite_file: "sessions.db",
