@@ -22,6 +22,7 @@ import type { Catalogue } from "../storage/mod.ts";
 import type { RedisClient } from "../store/mod.ts";
 import { escapeControls } from "../text.ts";
 import { keysOfInput } from "./input.ts";
+import type { SettledConfig } from "./persistence.ts";
 
 /** How often the file is looked at, in milliseconds: a key that is taken away ends within a second (S-KEY-6). */
 const LOOK_MS = 400;
@@ -194,7 +195,7 @@ export function keyringOf(source: KeySource): Keyring {
  * @param redis The client of the session store, where it has one.
  */
 export async function openLedger(
-  { stateful, storage }: Config,
+  { stateful, storage }: SettledConfig,
   redis: RedisClient | undefined,
 ): Promise<UserLedger> {
   if (redis !== undefined) return new RedisLedger(redis);

@@ -13,7 +13,7 @@ import type {
   RequestFrame,
   TransferRequest,
 } from "../protocol/mod.ts";
-import { detach, fingerprint, judge, renewLease } from "../session/mod.ts";
+import { detach, expiryOf, fingerprint, judge, renewLease } from "../session/mod.ts";
 import type { FileStorage } from "../storage/mod.ts";
 import type { SessionStore } from "../store/mod.ts";
 import { type Attachment, Attachments, type SessionServices } from "./attachments.ts";
@@ -199,7 +199,7 @@ export class StatefulHandler implements RequestHandler, AsyncDisposable {
       const { record } = attachment;
       if (attachment.yielding || attachment.displaced || record.endedAt !== null) return;
       const before = await attachment.save(detach, false);
-      attachment.tell("session.detached", "S-DIS-1", before, { expires_ms: record.expiryMs });
+      attachment.tell("session.detached", "S-DIS-1", before, { expires_ms: expiryOf(record) });
     } catch (error) {
       // The lease runs out instead (S-CLK-4).
       context.log.warn("session.undetached", { cause: error });

@@ -29,15 +29,13 @@ export const FLAP_RETRY_MS = 5000;
 const leaseFrom = (now: number, keepaliveMs: number): number => now + 2 * keepaliveMs;
 
 /** Who attaches, and on what terms. Durations in milliseconds. */
-export interface AttachInit {
+export interface AttachInit
+  extends Pick<SessionRecord, "clientAddress" | "keepaliveMs" | "expiryMs" | "partialExpiryMs"> {
   readonly now: number;
   /** The time by the wall clock, for the count of takeovers. @default now */
   readonly wallTime?: number;
-  readonly clientAddress: string;
   /** The server process that serves the connection. */
   readonly instance: string;
-  readonly keepaliveMs: number;
-  readonly expiryMs: number;
 }
 
 /** What a new session starts with. */
@@ -125,6 +123,7 @@ export function attach(record: SessionRecord, init: AttachInit, isAlive = true):
     detachedAt: null,
     keepaliveMs: init.keepaliveMs,
     expiryMs: init.expiryMs,
+    partialExpiryMs: init.partialExpiryMs ?? init.expiryMs,
   };
 }
 
@@ -262,13 +261,14 @@ export function execute(record: SessionRecord, run: Execution): SessionRecord {
 /**
  * Notes that the session has expired, and at what time it did (S-CLK-1). The kept replies are dropped.
  *
+ * @param early Ends a detached session now, if its time is not over, because its place is needed.
  * @throws {RangeError} If the session's time is not over: it must not be cleaned up (S-CLK-3).
  * @throws {FxferError} `session_expired` if the session has ended already.
  */
-export function expire(record: SessionRecord, now: number): SessionRecord {
+export function expire(record: SessionRecord, now: number, early = false): SessionRecord {
   const detached = isAttached(record.state) ? nextState(record.state, "detach") : record.state;
   const state = nextState(detached, "expire");
-  const endedAt = expiredAt(record, now);
+  const endedAt = expiredAt(record, now) ?? (early ? now : null);
   if (endedAt === null) throw new RangeError("Cannot expire session: its time is not over");
   return {
     ...record,

@@ -9,7 +9,13 @@
  * @module
  */
 import { type Logger, silentLogger } from "../log.ts";
-import { isAttached, type RingEntry, type SessionRecord, TOMBSTONE_MS } from "../session/mod.ts";
+import {
+  expiryOf,
+  isAttached,
+  type RingEntry,
+  type SessionRecord,
+  TOMBSTONE_MS,
+} from "../session/mod.ts";
 import { DamagedRecord, DamageReport, parseRecord } from "./damaged.ts";
 import { type RedisClient, RedisCommands, type RedisSubscriber } from "./redis_client.ts";
 import { RedisIndex } from "./redis_index.ts";
@@ -247,7 +253,7 @@ export class RedisSessionStore implements SessionStore {
 function ttlOf(record: SessionRecord): number {
   const { lastActivityAt, detachedAt, leaseUntil, expiryMs, endedAt } = record;
   const alone = isAttached(record.state) ? leaseUntil : detachedAt ?? lastActivityAt;
-  const end = endedAt ?? alone + expiryMs;
+  const end = endedAt ?? alone + expiryOf(record);
   return Math.max(1, Math.ceil(end - lastActivityAt)) + Math.max(expiryMs, TOMBSTONE_MS);
 }
 

@@ -217,6 +217,8 @@ Deno.test("S-REM-1 a removed file is gone, and to remove it again is the same ok
   const { path, sha256 } = await store(peer, "x", { name: "x" });
   const first = expectCode(await peer.ask("remove", { path }), "ok");
   assert.equal(first.file.sha256, sha256);
+  const told = await run.log.wait(({ event }) => event === "storage.removed");
+  assert.deepEqual([told.fields.bytes, told.fields.reason], [1, "remove"]);
   expectCode(await peer.ask("fetch", { path }), "not_found");
   assert.deepEqual(expectCode(await peer.ask("remove", { path }), "ok").file, first.file);
   assert.equal(run.catalogue.removals, 1);
