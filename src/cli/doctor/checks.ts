@@ -13,6 +13,7 @@ import { count, formatBytes } from "../../text.ts";
 import { reachable, readable, writable } from "../local.ts";
 import { checkAccess } from "./access.ts";
 import { checkCertificate } from "./certificate.ts";
+import { checkEviction } from "./eviction.ts";
 import { type Finding, note, ok, problem } from "./finding.ts";
 import { isOlder, OLDEST_DENO, unfitRuntime } from "../version.ts";
 
@@ -202,6 +203,9 @@ async function checkStore(config: Config): Promise<Finding[]> {
       const { nodes, tls } = parseRedisUrl(stateful.redis_url)!;
       const found: Finding[] = [];
       for (const node of nodes) found.push(await checkNode(node, tls));
+      if (found.some(({ level }) => level === "ok")) {
+        found.push(await checkEviction(stateful.redis_url));
+      }
       return found;
     }
   }
