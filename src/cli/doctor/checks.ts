@@ -222,7 +222,10 @@ async function checkNode({ host: hostname, port }: RedisAddress, tls: boolean): 
     using conn = await Deno.connect({ hostname, port, signal: timeout });
     // A server that expects TLS would take a plain PING for a broken handshake.
     if (tls) return ok(`${where} accepts connections`);
-    timeout.addEventListener("abort", () => conn.close());
+    const close = () => conn.close();
+    timeout.addEventListener("abort", close);
+    using ended = new DisposableStack();
+    ended.defer(() => timeout.removeEventListener("abort", close));
     await conn.write(new TextEncoder().encode("PING\r\n"));
     const buffer = new Uint8Array(64);
     const count = await conn.read(buffer) ?? 0;
