@@ -95,7 +95,9 @@ async function compile(binary: Binary, target?: string): Promise<void> {
   const { success, stderr } = await new Deno.Command(Deno.execPath(), {
     args: compileArgs(binary, target),
     cwd: ROOT,
-    env: { NO_COLOR: "1" },
+    // Deno looks into every module of npm:prom-client, which import each other in circles: with the stack
+    // that its threads have by default, Deno 2.6.8 ends there.
+    env: { NO_COLOR: "1", RUST_MIN_STACK: String(64 * 2 ** 20) },
     stdout: "inherit",
     stderr: "piped",
   }).output();

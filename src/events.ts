@@ -156,7 +156,7 @@ export type EventFacts = {
   "server.recovered": { below: string; value: number; limit: number };
   /** Partial files that no session names were removed. */
   "storage.swept": { removed: number };
-  /** A stored file was removed by the server itself, for the setting that `reason` names. */
+  /** A stored file was removed, because of the setting that `reason` names, or `remove`: a client asked. */
   "storage.removed": { path: string; bytes: number; reason: string };
   /** A server takes connections. The program adds the facts that only it knows, such as the folder. */
   "server.listening": {
@@ -188,7 +188,7 @@ export type EventFacts = {
   /** The health listener takes connections. */
   "health.listening": { hostname: string; port: number };
   /** The door for operators is open; `token` tells whether it asks for one. */
-  "admin.listening": { hostname: string; port: number; token: boolean };
+  "admin.listening": { hostname: string; port: number; token: boolean; tls: boolean };
   /** A worker listens for the first time. */
   "worker.started": { worker: number };
   /** A worker that had died listens again. */

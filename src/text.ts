@@ -30,6 +30,14 @@ export function escapeControls(text: string): string {
   );
 }
 
+/** A user's key, or what {@linkcode shorten} has left of one. */
+const KEY = /(fxfer_[a-z0-9-]{1,32}_)(?:[A-Za-z0-9_-]{43,}|[A-Za-z0-9_-]*…)/g;
+
+/** A text in which keys are written without their secret: a message may repeat what somebody has typed. */
+export function hideKeys(text: string): string {
+  return text.replace(KEY, "$1…");
+}
+
 /** At most `max` characters of an escaped text, with `…` where something was cut. */
 export function shorten(text: string, max: number): string {
   // Cut before escaping, so that a megabyte is not escaped in order to show 40 characters.

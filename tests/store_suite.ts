@@ -268,7 +268,7 @@ export function storeSuite(
     await save(renewLease(record, T0));
     for (let i = 0; i < 3; i++) await save(run(4));
     await save({ ...renewLease(record, T0), ring: record.ring.slice(0, 2) });
-    await save({ ...renewLease(record, T0), ring: record.ring.toReversed() });
+    await save({ ...renewLease(record, T0), ring: record.ring.map((kept) => ({ ...kept })) });
   });
 
   test(

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { editDistance, escapeControls, shorten, suggest } from "../src/text.ts";
+import { editDistance, escapeControls, hideKeys, shorten, suggest } from "../src/text.ts";
 
 const pure = { permissions: "none" } as const;
 
@@ -61,4 +61,16 @@ Deno.test("shorten() cuts by characters, not by halves of them", pure, () => {
   assert.equal(shorten("😀😀😀", 3), "😀😀😀");
   assert.equal(shorten("😀😀😀😀", 3), "😀😀…");
   assert.equal(shorten("\n".repeat(9), 5), "\\n\\n…");
+});
+
+Deno.test("hideKeys() leaves of a key whose it is, and leaves names of files alone", pure, () => {
+  const key = `fxfer_alice_${"x_-".repeat(14)}A`;
+  assert.equal(
+    hideKeys(`fxfers://${key}@host, ${key}.`),
+    "fxfers://fxfer_alice_…@host, fxfer_alice_….",
+  );
+  for (const length of [20, 40, 50]) {
+    assert.equal(hideKeys(shorten(`a ${key}`, length)), "a fxfer_alice_…");
+  }
+  assert.equal(hideKeys("fxfer_backup_2026-11-26.tar"), "fxfer_backup_2026-11-26.tar");
 });

@@ -11,7 +11,7 @@ import {
   type ServerCertificate,
 } from "../tls/mod.ts";
 import { pemOfInput } from "./input.ts";
-import { stateFolder } from "./parts.ts";
+import { stateFolder } from "./persistence.ts";
 
 /** How often the files are looked at. */
 const LOOK_MS = 2000;

@@ -5,7 +5,7 @@ import type { Events } from "../events.ts";
 import { Hooks, parseSecret } from "../hooks/mod.ts";
 import type { Logger } from "../log.ts";
 import type { FileStorage } from "../storage/mod.ts";
-import { stateFolder } from "./parts.ts";
+import { stateFolder } from "./persistence.ts";
 
 /** The state file, beside the list of stored files. */
 const STATE_FILE = "hooks.json";

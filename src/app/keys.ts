@@ -21,6 +21,7 @@ import type { Logger } from "../log.ts";
 import type { RedisClient } from "../store/mod.ts";
 import { escapeControls } from "../text.ts";
 import { keysOfInput } from "./input.ts";
+import type { SettledConfig } from "./persistence.ts";
 
 /** How often the file is looked at, in milliseconds: a key that is taken away ends within a second (S-KEY-6). */
 const LOOK_MS = 400;
@@ -193,7 +194,7 @@ export function keyringOf(source: KeySource): Keyring {
  * @param redis The client of the session store, where it has one.
  */
 export async function openLedger(
-  { stateful, storage }: Config,
+  { stateful, storage }: SettledConfig,
   redis: RedisClient | undefined,
 ): Promise<UserLedger> {
   if (redis !== undefined) return new RedisLedger(redis);
@@ -202,7 +203,7 @@ export async function openLedger(
 }
 
 /** Whether the servers of this configuration have a ledger that others may open; it is not made for this. */
-export async function hasSharedLedger({ stateful, storage }: Config): Promise<boolean> {
+export async function hasSharedLedger({ stateful, storage }: SettledConfig): Promise<boolean> {
   if (stateful.persistence !== "sqlite") return stateful.persistence === "redis";
   return await Deno.stat(`${storage.path}/${LEDGER_FILE}`).then(() => true, () => false);
 }

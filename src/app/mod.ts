@@ -14,12 +14,6 @@ export { maskAddresses } from "./log_addresses.ts";
 export { freeSpace, openDoor, readToken, wantsDoor } from "./operators.ts";
 export { RunningSettings } from "./running_settings.ts";
 export { keepPolicy } from "./keeping.ts";
-export {
-  openBeside,
-  openParts,
-  openSessions,
-  serveOptions,
-  type Sessions,
-  stateFolder,
-} from "./parts.ts";
+export { openBeside, openParts, openSessions, serveOptions, type Sessions } from "./parts.ts";
+export { settle, type SettledConfig, stateFolder } from "./persistence.ts";
 export { serveWorkers, workerCount } from "./workers/parent.ts";

@@ -4,6 +4,7 @@ import { FxferError, reasonOf } from "../errors.ts";
 import type { Events } from "../events.ts";
 import type { Logger } from "../log.ts";
 import type { Plant } from "../operate/mod.ts";
+import type { KeyPair } from "../tls/mod.ts";
 import { listen } from "./listening.ts";
 
 /** A token is no shorter than this, in characters. */
@@ -62,18 +63,35 @@ export async function openDoor(
   token: string | undefined,
   plant: Plant,
   events: Events,
+  pair?: KeyPair,
 ): Promise<AsyncDisposable> {
   const { Door } = await import("../operate/mod.ts");
   const { host: hostname, names } = admin;
+  const secure = admin.tls === "on";
+  if (secure && pair === undefined) {
+    throw new FxferError(
+      "config_invalid",
+      "Cannot use configuration: admin.tls is on, and the server has no certificate " +
+        "(server.tls.certificate)",
+    );
+  }
   const port = admin.port === "off" ? 0 : admin.port;
   const listener = listen(
     hostname,
     port,
-    () => Deno.listen({ hostname, port }),
+    () =>
+      secure
+        ? Deno.listenTls({ hostname, port, cert: pair!.certificate, key: pair!.key })
+        : Deno.listen({ hostname, port }),
     "--set admin.port=0",
   );
-  const door = new Door(plant, { listener, token, names });
-  events.emit({ type: "admin.listening", ...place(door.addr), token: token !== undefined });
+  const door = new Door(plant, { listener, token, names, secure });
+  events.emit({
+    type: "admin.listening",
+    ...place(door.addr),
+    token: token !== undefined,
+    tls: secure,
+  });
   return door;
 }
 

@@ -24,6 +24,7 @@ import { connectRedis } from "../redis/mod.ts";
 import { keepFiles, keepPolicy } from "./keeping.ts";
 import { countAgain, countStored } from "./counting.ts";
 import { hasSharedLedger, openLedger } from "./keys.ts";
+import { databaseOf, settle, type SettledConfig, stateFolder } from "./persistence.ts";
 
 /** The store and the storage of a server with sessions, for a command that works beside the server. */
 export interface Sessions extends AsyncDisposable {
@@ -45,7 +46,7 @@ const ms = (seconds: number): number => seconds * 1000;
  * @param isFirst Whether this server does what one of several on the folder does for all.
  */
 export async function openParts(
-  config: Config,
+  asked: Config,
   log: Logger,
   events: Events,
   keys?: Keyring,
@@ -53,6 +54,7 @@ export async function openParts(
   tls?: KeyPair,
   isFirst = true,
 ): Promise<AsyncDisposable & { readonly options: ServeOptions }> {
+  const config = await settle(asked);
   const { budget } = config.storage;
   await using opened = new AsyncDisposableStack();
   const settings = omitUndefined({ budget, budgetLedger });
@@ -85,7 +87,8 @@ export async function openParts(
 }
 
 /**
- * Opens the storage of a server that may be running, and its store if others than the server may see it.
+ * Opens the storage of a server that may be running, and its store if others than the server may see it. With
+ * persistence `auto` that is one in SQLite which is there already.
  *
  * @returns `orphans` is false where only the server knows which partial files are in use. `openLedger` opens
  * what counts for the users, where others than the server may see it.
@@ -102,18 +105,22 @@ export async function openBeside(
     openLedger(): Promise<UserLedger | undefined>;
   }
 > {
-  const { server, stateful } = config;
+  const settled = await settle(config, true);
+  const { server, stateful } = settled;
   const hidden = server.mode !== "stateless" && stateful.persistence === "memory";
-  const asked = hidden ? { ...config, server: { ...server, mode: "stateless" as const } } : config;
+  const asked = hidden
+    ? { ...settled, server: { ...server, mode: "stateless" as const } }
+    : settled;
   await using opened = new AsyncDisposableStack();
   const { storage, store, redis } = opened.use(await openStorageAndStore(asked, log));
   const all = opened.move();
   return Object.assign(all, {
     ...{ storage, store, orphans: !hidden },
-    openLedger: async () =>
-      await hasSharedLedger(config)
-        ? all.use(await openLedger(config, redis ?? await redisOf(config, all, log)))
-        : undefined,
+    openLedger: async () => {
+      const counted = await settle(config);
+      if (!await hasSharedLedger(counted)) return undefined;
+      return all.use(await openLedger(counted, redis ?? await redisOf(counted, all, log)));
+    },
   });
 }
 
@@ -132,7 +139,8 @@ async function redisOf(
  *
  * @throws {FxferError} `config_invalid` if the server has no sessions, or keeps them in its own memory.
  */
-export async function openSessions(config: Config, log: Logger): Promise<Sessions> {
+export async function openSessions(asked: Config, log: Logger): Promise<Sessions> {
+  const config = await settle(asked);
   if (config.server.mode === "stateless" || config.stateful.persistence === "memory") {
     throw new FxferError(
       "config_invalid",
@@ -145,10 +153,11 @@ export async function openSessions(config: Config, log: Logger): Promise<Session
 
 /** Opens the storage, and the session store unless the mode is `stateless`. */
 export async function openStorageAndStore(
-  config: Config,
+  asked: Config,
   log: Logger,
   options: Pick<DiskStorageOptions, "budget" | "budgetLedger"> = {},
 ): Promise<AsyncDisposable & Opened> {
+  const config = await settle(asked);
   await using opened = new AsyncDisposableStack();
   const { path, naming, durability } = config.storage;
   const state = stateFolder(config);
@@ -167,17 +176,12 @@ interface Opened {
   readonly redis: RedisClient | undefined;
 }
 
-/** The folder of what the server keeps for itself: the manifest, the index, partial files, sessions. */
-export function stateFolder({ storage: { path, state } }: Config): string {
-  return state === "off" ? path : state;
-}
-
 /** Names of the storage, in whose folder the database is: its list and its files. */
 const RESERVED =
   /^(commits\.jsonl.*|files|users\.db.*|hooks\.json.*|(received|file)_.*|session_[0-9a-f-]{36})$/i;
 
 async function openStore(
-  config: Config,
+  config: SettledConfig,
   opened: AsyncDisposableStack,
   log: Logger,
 ): Promise<{ readonly store: SessionStore; readonly redis?: RedisClient }> {
@@ -195,7 +199,7 @@ async function openStore(
       }
       return {
         store: opened.use(
-          await SqliteSessionStore.open(`${stateFolder(config)}/${stateful.sqlite_file}`, {
+          await SqliteSessionStore.open(databaseOf(config), {
             flush: storage.durability === "durable",
             log,
           }),
@@ -242,6 +246,7 @@ export function serveOptions(
       : { anonymous: security.anonymous as NonNullable<ServeOptions["anonymous"]> }),
     stateful: {
       sessionTimeoutMs: ms(stateful.session_timeout),
+      partialTimeoutMs: ms(stateful.partial_timeout),
       maxSessions: stateful.max_sessions,
       keepaliveMs: ms(stateful.keepalive),
       maxInflight: stateful.max_inflight,

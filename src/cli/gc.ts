@@ -8,13 +8,15 @@ import { count, escapeControls, formatBytes } from "../text.ts";
 import type { ParsedArgs } from "./args.ts";
 import type { Command } from "./command.ts";
 import { CONFIG_OPTIONS, loadOptions } from "./config_flags.ts";
-import { mustRead } from "./local.ts";
+import { cannot, mustRead, whyNoFolder } from "./local.ts";
 
 async function gc(args: ParsedArgs, { out, err }: Output): Promise<number> {
   const { config, notes } = await loadConfig(loadOptions(args));
   for (const note of notes) err.line(`fxfer: ${escapeControls(note)}`);
   const { path } = config.storage;
-  await mustRead(path, `clean ${path} up`);
+  const action = `clean ${path} up`;
+  await mustRead(path, action);
+  await Deno.stat(path).catch(cannot(action, whyNoFolder)); // to open it would make it
   const dry = args.has("dry-run");
   await using opened = await openBeside(config, silentLogger);
   const { storage, store, orphans } = opened;

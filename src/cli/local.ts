@@ -64,6 +64,11 @@ export async function mustRead(path: string, action = `read ${path}`): Promise<v
   throw localError(action, undefined, `reading it is not permitted (--allow-read=${path})`);
 }
 
+/** Why a folder cannot be used, in words that the user can act on; undefined for other reasons. */
+export function whyNoFolder(cause: unknown): string | undefined {
+  return cause instanceof Deno.errors.NotFound ? "there is no such folder" : undefined;
+}
+
 /** Why a path cannot be read, in words that the user can act on; undefined for other reasons. */
 export function whyUnreadable(cause: unknown): string | undefined {
   if (cause instanceof Deno.errors.NotFound) return "there is no such file";

@@ -3,7 +3,7 @@ import { type ConfigFault, formatFault } from "../config/mod.ts";
 import { CODES, FxferError } from "../errors.ts";
 import { describeError } from "../log.ts";
 import type { TextStream } from "../terminal/mod.ts";
-import { escapeControls } from "../text.ts";
+import { escapeControls, hideKeys } from "../text.ts";
 
 function sentences(error: unknown, program: string): string[] {
   if (error instanceof Deno.errors.NotCapable) return [`Not permitted: ${error.message}`];
@@ -49,8 +49,8 @@ export function reportError(
   error: unknown,
   { about = "", program = "fxfer", limits }: ReportOptions = {},
 ): number {
-  const lines = sentences(error, program);
-  for (const sentence of lines) stream.line(`${program}: ${escapeControls(about + sentence)}`);
+  const lines = sentences(error, program).map((sentence) => hideKeys(about + sentence));
+  for (const line of lines) stream.line(`${program}: ${escapeControls(line)}`);
   if (limits !== undefined && lines.some((line) => ADVICE.test(line))) {
     stream.line(`${program}: ${limits}`);
   }

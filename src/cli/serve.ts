@@ -19,6 +19,7 @@ import {
   RunningSettings,
   serveOptions,
   serveWorkers,
+  settle,
   wantsDoor,
   workerCount,
 } from "../app/mod.ts";
@@ -78,8 +79,9 @@ async function runServe(args: ParsedArgs, output: Output): Promise<number> {
   const shared = readShareArgs(args);
   const asked = serveLoadOptions(args);
   const from = shared === undefined ? asked : withShare(asked);
-  const load = async () => (await loadConfig(from)).config;
-  const { config, notes } = await loadConfig(from);
+  const load = async () => await settle((await loadConfig(from)).config);
+  const { config: written, notes } = await loadConfig(from);
+  const config = await settle(written);
   const { level, format } = config.logging;
   const sink = maskAddresses(logSink(output.err, format), config.logging.addresses);
   const threshold = { level };
@@ -158,7 +160,7 @@ async function runServe(args: ParsedArgs, output: Output): Promise<number> {
       keys: keys && liveKeys(keys, options.security?.ledger),
       drain: stop,
     };
-    doors.use(await openDoor(config, token, plant, events));
+    doors.use(await openDoor(config, token, plant, events, pair));
   }
   const { label: tier, durability } = storage;
   const { hostname, port } = server.addr;

@@ -103,6 +103,9 @@ export async function withServerOperand<T extends ServerArgs & { files: readonly
   }
   const [first = "", ...files] = asked.files;
   const isUrl = isServerUrl(first);
+  if (files.some(isServerUrl)) {
+    throw usageError([`a server's address stands before ${operand}, and only once`], command);
+  }
   const server = readServer(first);
   const namesServer = isUrl || server !== undefined && /^\[.+\]$|:\d+$/.test(first);
   if (!namesServer || !isUrl && (files.length < least || await isOther(first))) {

@@ -5,7 +5,7 @@ import { type Output, ProgressLine } from "../terminal/mod.ts";
 import { count, escapeControls, formatBytes } from "../text.ts";
 import type { ParsedArgs } from "./args.ts";
 import type { Command } from "./command.ts";
-import { cannot, localError, mustRead } from "./local.ts";
+import { cannot, localError, mustRead, whyNoFolder } from "./local.ts";
 
 /** What each verdict but `ok` means; a `bad` one says that an acknowledged file is lost or changed. */
 const VERDICTS: Readonly<Record<Exclude<VerifyVerdict, "ok">, { text: string; bad: boolean }>> = {
@@ -33,9 +33,7 @@ async function checkFolder(folder: string, state: string): Promise<void> {
   const action = `verify ${folder}`;
   await mustRead(folder, action);
   await mustRead(state, action);
-  const missing = (cause: unknown) =>
-    cause instanceof Deno.errors.NotFound ? "there is no such folder" : undefined;
-  const info = await Deno.stat(folder).catch(cannot(action, missing));
+  const info = await Deno.stat(folder).catch(cannot(action, whyNoFolder));
   if (!info.isDirectory) throw localError(action, undefined, "it is no folder");
   // Without a manifest nothing is known of the files, so "all well" would be wrong.
   const absent = () => `${state === folder ? "it" : state} has no ${MANIFEST}`;

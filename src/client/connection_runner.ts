@@ -156,8 +156,8 @@ export class ConnectionRunner {
   }
 
   async #send(request: ClientRequest): Promise<void> {
-    const { connection, transmitter, session } = this.#parts;
-    const plain = encodeHead(session, request);
+    const { connection, transmitter, session, queue } = this.#parts;
+    const plain = encodeHead(session, request, queue.received);
     const head = connection.macs?.seal(plain) ?? plain;
     if (request.kind !== "transfer") return await connection.write(head);
     try {

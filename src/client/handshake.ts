@@ -144,8 +144,11 @@ async function shakeHands(
   if (CODES[body.code].class !== "success") {
     const clock = body.code === "clock_skew" ? clockWords(body) : "";
     if (clock !== "") throw new FxferError("clock_skew", `${what}: ${clock}`, { fields: body });
-    if (body.code === "unauthorized" && key === undefined && id === null) {
-      const text = `${what}: not authorised (it serves only those who have a key)`;
+    if (body.code === "unauthorized" && id === null) {
+      const why = key === undefined
+        ? "it serves only those who have a key"
+        : `it does not take this key of ${key.name}, which may be mistyped, revoked or expired`;
+      const text = `${what}: not authorised (${why})`;
       throw new FxferError("unauthorized", text, { fields: body });
     }
     throw refusal(what, body);

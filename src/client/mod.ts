@@ -22,6 +22,7 @@
  *     calls.ts                  what else is asked and has no result yet
  *     requests.ts               the requests, and which of them have no reply yet
  *     replies.ts                what a reply says, and what it means
+ *     window.ts                 how many requests have no reply at a time
  *     sequence_numbers.ts, frame_size.ts, sleeper.ts
  *   outgoing_file.ts          one file: how much of it is sent, answered and hashed
  *     file_facts.ts, file_digest.ts, frame_source.ts, source.ts

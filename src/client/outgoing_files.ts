@@ -1,6 +1,10 @@
 /** The files of a client that have no result yet. @module */
 import type { FxferError } from "../errors.ts";
+import { FIRST_BYTES } from "./frame_source.ts";
 import type { OutgoingFile } from "./outgoing_file.ts";
+
+/** So many small files are read at a time. */
+const READ_AHEAD = 16;
 
 /** The send queue's files, in the order of their send calls. */
 export class OutgoingFiles implements Iterable<OutgoingFile> {
@@ -25,6 +29,28 @@ export class OutgoingFiles implements Iterable<OutgoingFile> {
     for (const file of this.#files) {
       if (file.decided) this.#files.delete(file);
       else if (matches(file)) return file;
+    }
+  }
+
+  /**
+   * Has a file prepare its frame, and small files behind it as well: so they are read while others are on the
+   * way, several at a time.
+   *
+   * @param prepared Called whenever one is prepared.
+   */
+  prepare(
+    file: OutgoingFile,
+    frameSize: number,
+    whole: boolean | undefined,
+    prepared: () => void,
+  ): undefined {
+    let left = file.source.size === undefined ? 1 : READ_AHEAD;
+    for (const other of this.#files) {
+      if (other !== file && !isNextSmall(other)) continue;
+      if (!other.preparing && other.prepared(frameSize) === undefined) {
+        other.prepare(frameSize, whole).then(prepared);
+      }
+      if (--left === 0) return;
     }
   }
 
@@ -68,4 +94,10 @@ export class OutgoingFiles implements Iterable<OutgoingFile> {
     this.failAll(error);
     for (const file of this.#stored) file.fail(error);
   }
+}
+
+/** Whether a file can be read ahead of its turn: its first bytes are all of it, and none was sent. */
+function isNextSmall(file: OutgoingFile): boolean {
+  const { next, allSent, decided, needsSession, source: { size = Infinity } } = file;
+  return next === 0 && size <= FIRST_BYTES && !allSent && !decided && !needsSession;
 }

@@ -34,6 +34,7 @@ export function termsOf(body: ReplyBody): Terms {
   return {
     keepaliveS: count(body.keepalive_s, DEFAULT_KEEPALIVE_S),
     sessionExpiryS: count(body.session_expiry_s, 0),
+    partialExpiryS: count(body.partial_expiry_s, count(body.session_expiry_s, 0)),
     maxInflight: count(body.max_inflight, DEFAULT_MAX_INFLIGHT) || 1,
     limits: {
       maxRequestSize: count(limits.max_request_size, DEFAULT_MAX_REQUEST_SIZE),

@@ -1,11 +1,13 @@
 /** The requests of a client, and what ends or resumes their connection. Pure. @module */
 import type { FxferError } from "../errors.ts";
 import { omitUndefined } from "../omit_undefined.ts";
-import { ACTIONS, encodeRequest, type RequestInit } from "../protocol/mod.ts";
+import { ACTIONS, DEFAULT_MAX_INFLIGHT, encodeRequest, type RequestInit } from "../protocol/mod.ts";
 import type { Call, CallKind } from "./call.ts";
 import type { FilePart } from "./frame_source.ts";
 import type { OutgoingFile } from "./outgoing_file.ts";
 import type { SessionTotals } from "./terms.ts";
+import type { SequenceNumbers } from "./sequence_numbers.ts";
+import { Window } from "./window.ts";
 
 /** A request that sends the bytes of a file from `start` to `end`. */
 export interface TransferFrame extends FilePart {
@@ -35,9 +37,18 @@ export type ClientRequest =
 /** What every request of a connection repeats in its header: the id is null without a session. */
 export type RequestSession = Pick<RequestInit, "id" | "mode" | "sealed">;
 
-/** The bytes of a request up to its payload. */
-export function encodeHead(session: RequestSession, request: ClientRequest): Uint8Array {
+/**
+ * The bytes of a request up to its payload.
+ *
+ * @param received Every reply up to this number has been read (S-SEQ-6); undefined where that is not said.
+ */
+export function encodeHead(
+  { id, mode, sealed = false }: RequestSession,
+  request: ClientRequest,
+  received: number | undefined,
+): Uint8Array {
   const { sequence } = request;
+  const session = received === undefined ? { id, mode, sealed } : { id, mode, sealed, received };
   if (request.kind === "transfer") {
     const { file: { mimeType }, start, end, data } = request;
     const size = end - start;
@@ -79,6 +90,10 @@ export class UnansweredRequests {
   /** Requests that the server ran on an earlier connection, but whose replies were lost; in order. */
   #toRepeat: Repeatable[] = [];
 
+  /** The payload of the requests of this connection that have no reply yet, in bytes. */
+  bytes = 0;
+  readonly #window = new Window();
+
   /** How many requests of this connection have no reply yet. */
   get size(): number {
     return this.#sent.length;
@@ -101,18 +116,48 @@ export class UnansweredRequests {
 
   /** Whether every request that uses up a sequence number is answered (S-SEQ-3). */
   get allNumbersAnswered(): boolean {
-    return this.#sent.every(({ kind }) => kind !== "cancel" && !ACTIONS[kind].usesNumber);
+    return !this.#sent.some(usesNumber);
+  }
+
+  /**
+   * Every reply up to this number has been read. A number that was refused may be used again, so that none
+   * counts that is above those that have run.
+   */
+  received({ ran }: Pick<SequenceNumbers, "ran">): number {
+    const { sequence = Infinity } = this.#sent.find(usesNumber) ?? this.#toRepeat[0] ?? {};
+    return Math.min(sequence - 1, ran);
   }
 
   /** Adds a request that is about to be written. */
   add<T extends ClientRequest>(request: T): T {
     this.#sent.push(request);
+    this.bytes += payloadOf(request);
     return request;
   }
 
+  /**
+   * Whether these are as many as may be unanswered now.
+   *
+   * @param most The server's limit; undefined where it stated none.
+   */
+  fill(most: number | undefined, now: number): boolean {
+    return this.#window.isFull(this.#sent.length, most ?? DEFAULT_MAX_INFLIGHT, now);
+  }
+
   /** Takes away the request that was just answered. */
-  shift(): ClientRequest | undefined {
-    return this.#sent.shift();
+  shift(now: number): ClientRequest | undefined {
+    const request = this.#sent.shift();
+    if (request === undefined) return undefined;
+    this.bytes -= payloadOf(request);
+    this.#window.answered(now);
+    return request;
+  }
+
+  /** What was sent on the last connection will have no reply. */
+  #restart(): void {
+    this.#sent = [];
+    this.bytes = 0;
+    this.#window.restart();
   }
 
   /** The next request to repeat; one of a file or call that has its result is not repeated. */
@@ -123,7 +168,7 @@ export class UnansweredRequests {
 
   /** Forgets everything: a new session knows nothing of earlier requests. */
   clear(): void {
-    this.#sent = [];
+    this.#restart();
     this.#toRepeat = [];
   }
 
@@ -136,7 +181,7 @@ export class UnansweredRequests {
    */
   resume(nextSequence: number): ReadonlyMap<OutgoingFile, TransferFrame> {
     const unanswered = this.#sent.filter(isRepeatable);
-    this.#sent = [];
+    this.#restart();
     this.#toRepeat = [...unanswered, ...this.#toRepeat]
       .filter((request) => request.sequence < nextSequence && !isDecided(request))
       .sort((a, b) => a.sequence - b.sequence)
@@ -148,6 +193,15 @@ export class UnansweredRequests {
 
 /** What uses a number up and is repeated under it when its reply was lost. */
 type Repeatable = TransferFrame | CallRequest;
+
+/** Whether a request uses a sequence number up (S-SEQ-3). */
+export function usesNumber({ kind }: ClientRequest): boolean {
+  return kind === "cancel" || ACTIONS[kind].usesNumber;
+}
+
+function payloadOf(request: ClientRequest): number {
+  return request.kind === "transfer" ? request.end - request.start : 0;
+}
 
 function isRepeatable(request: ClientRequest): request is Repeatable {
   return request.kind === "transfer" || request.kind === "remove";

@@ -1,6 +1,6 @@
 /** Decides what a client sends next, and what each reply means: the exactly-once rules (S-SEQ). @module */
 import { CODES, type FxferError } from "../errors.ts";
-import { ACTIONS, DEFAULT_MAX_INFLIGHT, type Mode, type ReplyBody } from "../protocol/mod.ts";
+import type { Mode, ReplyBody } from "../protocol/mod.ts";
 import { Calls } from "./calls.ts";
 import { refusal } from "./client_errors.ts";
 import { frameSizeFor, shortageOf, tooLarge } from "./frame_size.ts";
@@ -15,19 +15,20 @@ import {
   type Resumption,
   type TransferFrame,
   UnansweredRequests,
+  usesNumber,
 } from "./requests.ts";
 import { SequenceNumbers } from "./sequence_numbers.ts";
 import { Sleeper } from "./sleeper.ts";
 import type { Terms } from "./terms.ts";
+import { MAX_UNANSWERED_BYTES } from "./window.ts";
 
 /**
  * The files of a client, and the requests that carry them. A connection runner takes requests from the
  * queue, writes them, and hands the replies back; while there is no work the runner sleeps. The session
  * manager tells the queue of new files and of each new connection.
  *
- * A frame without a reply is kept without its bytes. If the server has not run the frame, the file makes
- * a new one from the offset that the server names. If the server has run the frame and only the reply was
- * lost, the frame is repeated without its bytes, and the server answers from its record (S-SEQ-1).
+ * A frame without a reply is kept without its bytes. If the server has not run it, the file makes a new one
+ * from the offset that the server names; else it is repeated without its bytes, to get its reply (S-SEQ-1).
  */
 export class SendQueue extends Sleeper {
   /** Whether the server has taken more of any file since the session manager last reset this. */
@@ -68,6 +69,13 @@ export class SendQueue extends Sleeper {
     return this.#unanswered.size > 0;
   }
 
+  /** Every reply up to this number has been read (S-SEQ-6); undefined for a server that does not ask. */
+  get received(): number | undefined {
+    if (this.#mode === "stateless" || !this.#offers("received")) return undefined;
+    return this.#unanswered.received(this.#numbers);
+  }
+
+  #offers = (feature: string): boolean => this.#terms?.features.includes(feature) === true;
   /** Whether there is nothing to send and no session to end. */
   get idle(): boolean {
     return !this.closing && this.files.first() === undefined && this.calls.allDecided;
@@ -106,12 +114,13 @@ export class SendQueue extends Sleeper {
 
   /** The next request to write; undefined while there is none, or while requests must wait. */
   take(): ClientRequest | undefined {
-    if (this.#unanswered.size >= (this.#terms?.maxInflight ?? DEFAULT_MAX_INFLIGHT)) return;
-    const repeated = this.#unanswered.nextToRepeat();
-    if (repeated !== undefined) return this.#unanswered.add(repeated);
+    if (this.#unanswered.fill(this.#terms?.maxInflight, this.#options.now())) return;
+    const again = this.#unanswered.nextToRepeat();
+    if (again) return this.#unanswered.add(again);
     if (this.#numbers.refused || this.heldForMs !== undefined) return;
     const call = this.calls.take(this.#mode, this.#terms, this.#numbers);
     if (call !== undefined) return this.#unanswered.add(call);
+    if (this.#unanswered.bytes >= MAX_UNANSWERED_BYTES) return;
     const stateless = this.#mode === "stateless";
     const file = this.files.first((file) => !file.allSent && !(stateless && file.needsSession));
     if (file !== undefined) return this.#takeFrame(file);
@@ -141,14 +150,12 @@ export class SendQueue extends Sleeper {
     }
     const span = file.prepared(frameSize);
     if (span === undefined) {
-      if (!file.preparing) file.prepare(frameSize, this.#terms?.mac).then(this.wake);
-      return;
+      return this.files.prepare(file, frameSize, this.#terms?.mac, this.wake);
     }
     if (!stateful && !span.last) return this.#tooLarge(file, tooLarge(this.#mode, frameSize));
     if (stateful) this.#openFile = span.last ? undefined : { uploadId: file.uploadId };
     const sequence = stateful ? this.#numbers.take() : 0;
-    const names = this.#terms?.features.includes("names") ?? false;
-    const part = file.nextPart(span, names, this.#terms?.mac);
+    const part = file.nextPart(span, this.#offers("names"), this.#terms?.mac);
     return this.#unanswered.add({ kind: "transfer", file, sequence, ...part });
   }
 
@@ -168,15 +175,13 @@ export class SendQueue extends Sleeper {
     this.calls.receiving = undefined;
     const end = connectionEndOf(body);
     if (end !== undefined) return end;
-    const request = this.#unanswered.shift();
+    const request = this.#unanswered.shift(this.#options.now());
     if (request === undefined) return endedBy(body);
     this.wake();
     if (request.kind === "heartbeat") return;
     // The server refuses all requests behind a refused one: those refusals do not count against files.
     const behindRefusal = this.#numbers.refused;
-    if (
-      this.#mode === "stateful" && (request.kind === "cancel" || ACTIONS[request.kind].usesNumber)
-    ) {
+    if (this.#mode === "stateful" && usesNumber(request)) {
       this.#numbers.answered(request.sequence, body, this.#unanswered.allNumbersAnswered);
     }
     if (request.kind === "disconnect") return this.#disconnectAnswered(body);

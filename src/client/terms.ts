@@ -7,6 +7,8 @@ export interface Terms {
   readonly keepaliveS: number;
   /** How long the session outlives its connection, in seconds. */
   readonly sessionExpiryS: number;
+  /** The same while a file is open, in seconds. */
+  readonly partialExpiryS: number;
   /** Requests that may be unanswered at a time. */
   readonly maxInflight: number;
   /** Bytes; `maxUploadSize` 0 means no limit. */

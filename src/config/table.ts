@@ -81,7 +81,7 @@ export const TABLE = {
         default: 1,
         about: "Threads that serve the port together; auto is one for each core",
         more: [
-          "More than one needs Linux, and for sessions persistence sqlite or redis",
+          "More than one needs Linux, and for sessions persistence sqlite (auto where storage may be read) or redis",
           "Limits count over all of them, but for those of one address and limits.rate",
         ],
       },
@@ -158,6 +158,15 @@ export const TABLE = {
         default: 300,
         about: "How long a session outlives its connection; it never expires while one is attached",
       },
+      partial_timeout: {
+        live: true,
+        seconds: [0.01, 2_000_000],
+        default: 86_400,
+        about: "The same for a session with a file begun, if that is longer",
+        more: [
+          "Until session_timeout such a session keeps its place when another client needs one",
+        ],
+      },
       max_sessions: {
         live: true,
         integer: [1, 10_000_000],
@@ -165,9 +174,12 @@ export const TABLE = {
         about: "Sessions alive at once",
       },
       persistence: {
-        words: ["memory", "sqlite", "redis"],
-        default: "memory",
+        words: ["auto", "memory", "sqlite", "redis"],
+        default: "auto",
         about: "Where sessions are remembered: memory, sqlite (a file in storage), or redis",
+        more: [
+          "auto is sqlite where storage may be read, so that a restart loses none, else memory",
+        ],
       },
       keepalive: {
         live: true,
@@ -177,7 +189,7 @@ export const TABLE = {
       },
       max_inflight: {
         integer: [1, 1024],
-        default: 16,
+        default: 256,
         about: "Requests a client may have unanswered, and replies a session keeps for retries",
       },
       max_upload_size: {
@@ -412,6 +424,12 @@ export const TABLE = {
         default: "none",
         about: "File with the secret that operators show; - for standard input",
         more: ["One line of 16 characters or more"],
+      },
+      tls: {
+        words: ["on", "off"],
+        default: "off",
+        about: "Whether it speaks TLS, with the certificate of server.tls",
+        more: ["A new certificate is taken at the next start"],
       },
       names: {
         list: "hosts",

@@ -175,6 +175,8 @@ function attachInit(
 ): AttachInit {
   const least = (asked: number | undefined, ours: number) =>
     asked === undefined ? ours : Math.min(ours, Math.max(1, asked) * 1000);
+  // A file that is open never makes the time shorter.
+  const longest = Math.max(options.sessionTimeoutMs, options.partialTimeoutMs);
   return {
     now: options.now(),
     wallTime: wallTime(),
@@ -182,6 +184,7 @@ function attachInit(
     instance: options.instance,
     keepaliveMs: least(data.keepaliveS, options.keepaliveMs),
     expiryMs: least(data.sessionExpiryS, options.sessionTimeoutMs),
+    partialExpiryMs: least(data.sessionExpiryS, longest),
   };
 }
 
@@ -217,6 +220,7 @@ function sessionTerms({ options, storage }: SessionServices, record: SessionReco
   return {
     keepalive_s: record.keepaliveMs / 1000,
     session_expiry_s: record.expiryMs / 1000,
+    partial_expiry_s: (record.partialExpiryMs ?? record.expiryMs) / 1000,
     max_inflight: options.maxInflight,
     limits: {
       ...limits,

@@ -1,6 +1,6 @@
 /** Which user or address has how many sessions, and which of them goes first when there is no room. @module */
 import { addressNetwork } from "../address.ts";
-import { lifeOf, type SessionRecord } from "../session/mod.ts";
+import { hasFile, lifeOf, type SessionRecord } from "../session/mod.ts";
 import type { SessionStore } from "../store/mod.ts";
 
 /** For so long a view is used again, in milliseconds: a pass reads every live session. */
@@ -73,10 +73,6 @@ export function ownerOf(
 ): string {
   return user === undefined ? addressNetwork(clientAddress) : `user ${user}`;
 }
-
-/** Whether a session has an open file. */
-export const hasFile = ({ upload, intent }: SessionRecord): boolean =>
-  upload !== null || intent !== null;
 
 /** Since when a session has no connection. */
 export const detachedSince = ({ detachedAt, leaseUntil }: SessionRecord): number =>

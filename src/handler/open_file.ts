@@ -21,6 +21,8 @@ export interface TransferRun {
   readonly attachment: Attachment;
   readonly request: TransferRequest;
   readonly sequence: number;
+  /** Every reply up to this number has been read by the client (S-SEQ-6). */
+  readonly received: number | undefined;
   readonly fingerprint: string;
   readonly spec: PutSpec;
 }

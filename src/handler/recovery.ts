@@ -21,6 +21,7 @@ import type { ReplyBody } from "../protocol/mod.ts";
 import {
   dropUpload,
   execute,
+  type Execution,
   type Intent,
   type SessionRecord,
   type UploadRecord,
@@ -240,11 +241,14 @@ export function afterIntent(
   return executed(options, record, intent, reply, null, stored);
 }
 
+/** What is noted of a frame that has run. */
+type RunFrame = Pick<Intent, "sequence" | "fingerprint"> & Pick<Execution, "received">;
+
 /** The next version of a record, after a frame that left `upload` open or has finished `file`. */
 export function executed(
   options: IntentParts["options"],
   record: SessionRecord,
-  { sequence, fingerprint }: Pick<Intent, "sequence" | "fingerprint">,
+  { sequence, fingerprint, received }: RunFrame,
   reply: ReplyBody,
   upload: UploadRecord | null,
   file: StoredFile | undefined,
@@ -259,6 +263,7 @@ export function executed(
     storedBytes: isNew ? file.size : 0,
     storedFiles: isNew ? 1 : 0,
     maxInflight: options.maxInflight,
+    received,
     now: options.now(),
     input,
   });

@@ -25,7 +25,7 @@ export async function removeOnce(
   asker: Asker,
 ): Promise<Reply> {
   const { services, context: { identity } } = attachment;
-  const { sequence } = header.session;
+  const { sequence, received } = header.session;
   await finishPending(attachment);
   const print = fingerprint({
     action: "remove",
@@ -62,7 +62,7 @@ export async function removeOnce(
   if (isThere) await catalogue.remove(path, by);
   if (file.user !== undefined) await services.options.quotas?.giveBack(file.user, file.path);
   const body: ReplyBody = { code: "ok", file };
-  const frame = { sequence, fingerprint: print };
+  const frame = { sequence, received, fingerprint: print };
   await attachment.save((record, now) => {
     const { options } = services;
     const next = executed(options, record, frame, body, record.upload, undefined, "remove");

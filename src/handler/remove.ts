@@ -14,7 +14,7 @@ import {
 } from "./stored_files.ts";
 import type { Reply } from "./types.ts";
 
-/** Tells that a file is gone. */
+/** Tells that a file is gone: what a client did, and, as for every file that goes, why the storage has it no more. */
 export function tellRemoved(
   { events }: FileParts,
   file: { readonly path: string; readonly size: number },
@@ -22,6 +22,7 @@ export function tellRemoved(
 ): void {
   const facts = { ...asker, path: shownPath(file.path), bytes: file.size };
   events.emit({ type: "file.removed", rule: "S-REM-1", ...facts });
+  events.emit({ type: "storage.removed", path: facts.path, bytes: facts.bytes, reason: "remove" });
 }
 
 /**

@@ -13,7 +13,7 @@ import type {
   RequestFrame,
   TransferRequest,
 } from "../protocol/mod.ts";
-import { detach, fingerprint, judge, renewLease } from "../session/mod.ts";
+import { detach, expiryOf, fingerprint, judge, renewLease } from "../session/mod.ts";
 import type { FileStorage } from "../storage/mod.ts";
 import type { SessionStore } from "../store/mod.ts";
 import { type Attachment, Attachments, type SessionServices } from "./attachments.ts";
@@ -165,7 +165,7 @@ export class StatefulHandler implements RequestHandler, AsyncDisposable {
   /** S-DIS-1: closes the session and states its totals. */
   async #disconnect({ header }: DisconnectRequest, attachment: Attachment): Promise<Reply> {
     const { options } = this.#services;
-    const { sequence } = header.session;
+    const { sequence, received } = header.session;
     await finishPending(attachment);
     const verdict = judge(attachment.record, sequence, DISCONNECT);
     if (verdict.kind === "refuse") throw verdict.error;
@@ -177,7 +177,7 @@ export class StatefulHandler implements RequestHandler, AsyncDisposable {
       messages: record.messageCount + 1,
       duration_ms: options.now() - record.createdAt,
     };
-    const frame = { sequence, fingerprint: DISCONNECT };
+    const frame = { sequence, received, fingerprint: DISCONNECT };
     const before = await attachment.save((r) =>
       executed(options, r, frame, reply, null, undefined, "disconnect")
     );
@@ -199,7 +199,7 @@ export class StatefulHandler implements RequestHandler, AsyncDisposable {
       const { record } = attachment;
       if (attachment.yielding || attachment.displaced || record.endedAt !== null) return;
       const before = await attachment.save(detach, false);
-      attachment.tell("session.detached", "S-DIS-1", before, { expires_ms: record.expiryMs });
+      attachment.tell("session.detached", "S-DIS-1", before, { expires_ms: expiryOf(record) });
     } catch (error) {
       // The lease runs out instead (S-CLK-4).
       context.log.warn("session.undetached", { cause: error });

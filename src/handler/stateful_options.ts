@@ -9,8 +9,10 @@ import type { Telling } from "./tell.ts";
 export interface StatefulOptions extends Telling {
   /** The name of this server process: unique among those that share a store. */
   readonly instance: string;
-  /** How long a detached session is kept (E). A client may ask for less. */
+  /** How long a detached session is kept (E) that has no open file. A client may ask for less. */
   readonly sessionTimeoutMs: number;
+  /** How long one with an open file is kept, if that is longer. A client may ask for less. */
+  readonly partialTimeoutMs: number;
   /** How many sessions may live, attached and detached. */
   readonly maxSessions: number;
   /** Live sessions of one address, in IPv6 of one /64; absent for no limit but that of all. */
@@ -45,6 +47,7 @@ export type StatefulChange = Partial<
   Pick<
     StatefulOptions,
     | "sessionTimeoutMs"
+    | "partialTimeoutMs"
     | "maxSessions"
     | "maxSessionsPerAddress"
     | "keepaliveMs"
@@ -60,6 +63,7 @@ export type StatefulChange = Partial<
 export const DEFAULT_STATEFUL_OPTIONS: StatefulOptions = {
   instance: "fxfer",
   sessionTimeoutMs: 300_000,
+  partialTimeoutMs: 86_400_000,
   maxSessions: 50,
   keepaliveMs: 30_000,
   maxInflight: DEFAULT_MAX_INFLIGHT,

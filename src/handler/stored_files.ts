@@ -71,6 +71,7 @@ export const shownPath = (path: string): string =>
 
 /** What a server with this storage offers beyond version 2.0 (S-FEA-1). */
 export function featuresOf({ catalogue }: FileStorage): string[] {
-  if (catalogue === undefined) return ["names"];
-  return ["names", ...(catalogue.open === undefined ? [] : ["fetch"]), "list", "remove"];
+  if (catalogue === undefined) return ["names", "received"];
+  const fetch = catalogue.open === undefined ? [] : ["fetch"];
+  return ["names", ...fetch, "list", "remove", "received"];
 }

@@ -44,7 +44,7 @@ export async function transfer(
 ): Promise<Reply> {
   const { storage, store, options } = attachment.services;
   const { header, data } = request;
-  const { sequence } = header.session;
+  const { sequence, received } = header.session;
   await finishPending(attachment);
 
   // S-SEQ-1: a frame that has run is answered from memory; a number that is not the next is refused.
@@ -68,7 +68,7 @@ export async function transfer(
 
   const { record: { id, clientAddress }, context: { identity } } = attachment;
   const spec = specOf(request, { clientAddress, identity }, { id, sequence });
-  const run: TransferRun = { attachment, request, sequence, fingerprint: print, spec };
+  const run: TransferRun = { attachment, request, sequence, received, fingerprint: print, spec };
   if (data.cancel) return await commit(run, { code: "partial", offset: 0, cancelled: true });
 
   // S-TRF-1, S-TRF-2: the frame fits the open file and the limits.

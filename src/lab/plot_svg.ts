@@ -144,13 +144,13 @@ function wrap(text: string, letters: number): string[] {
   return lines;
 }
 
-/** From 0, or on a logarithmic scale from the power of ten below the smallest value. */
+/** From 0, or on a logarithmic scale from the power of ten below half of the smallest value. */
 function axisOf({ y, series }: Plot): Record<string, unknown> {
   if (y.scale !== "log") return { type: "value", min: 0 };
   const values = series.flatMap(({ values }) => values).filter((value) =>
     value !== null && value > 0
   );
-  const min = 10 ** Math.floor(Math.log10(Math.min(...values as number[])));
+  const min = 10 ** Math.floor(Math.log10(Math.min(...values as number[]) / 2));
   return { type: "log", min, startValue: min };
 }
 

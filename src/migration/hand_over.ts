@@ -88,6 +88,7 @@ const SESSION: Readonly<Partial<Record<keyof SessionRecord, Check>>> = {
   createdAt: count,
   keepaliveMs: count,
   expiryMs: count,
+  partialExpiryMs: (value) => value === undefined || count(value),
   lastSequence: count,
   ring: (value) =>
     Array.isArray(value) && value.every((entry) => faultIn(entry, RING_ENTRY) === undefined),

@@ -69,6 +69,8 @@ export interface RequestInit extends ReplyHeader {
   readonly mimeType?: string;
   /** Shows that the sender has a key, with room for its code: 43 dots at the end of the header line. */
   readonly auth?: Omit<AuthHeader, "mac">;
+  /** Every reply up to this number has been read, for a server with the feature `received` (S-SEQ-6). */
+  readonly received?: number;
   /** Payload bytes that will follow. @default {0} */
   readonly size?: number;
   /** The action's session data. Fields whose absence means the same are left out of the frame. */
@@ -109,6 +111,7 @@ export function encodeRequest(init: RequestInit): Uint8Array {
   const size = init.size ?? 0;
   checkInteger(size, "size");
   checkInteger(init.sequence, "sequence");
+  if (init.received !== undefined) checkInteger(init.received, "received");
   const mimeType = checkMediaType(init.mimeType ?? "application/octet-stream");
   const { action, data } = init;
   const text = data === undefined ? "" : encodeData(ACTIONS[action].data, data);
@@ -148,7 +151,7 @@ function encodeFrame(type: string, size: number, session: Head, data: string): U
 }
 
 /** What the header of a frame says of its session. */
-type Head = ReplyHeader & Pick<RequestInit, "auth">;
+type Head = ReplyHeader & Pick<RequestInit, "auth" | "received">;
 
 /** Where a MAC will stand, which is computed over the bytes as they are now (S-KEY-2). */
 const ROOM_FOR_MAC = `"mac":"${".".repeat(MAC_CHARACTERS)}"`;
@@ -166,8 +169,8 @@ function headerText(type: string, size: number, session: Head, dataSize: number)
   }","mime_type":"${type}","size":${size},"session":{"id":` +
     `${session.id === null ? "null" : JSON.stringify(session.id)},"mode":"${session.mode}",` +
     `"sequence":${session.sequence},"action":"${session.action}","data_size":${dataSize}${
-      proofText(session)
-    }}}\n`;
+      session.received === undefined ? "" : `,"received":${session.received}`
+    }${proofText(session)}}}\n`;
 }
 
 /** What became of one v1 file.

@@ -65,7 +65,7 @@ export interface ReplyBody {
  * is `"disconnect"`.
  * @category Protocol
  */
-export interface ReplyHeader extends Omit<SessionHeader, "dataSize" | "auth" | "mac"> {
+export interface ReplyHeader extends Omit<SessionHeader, "dataSize" | "received" | "auth" | "mac"> {
   /** True leaves room for the frame's MAC: 43 dots at the end of the header line. @default {false} */
   readonly sealed?: boolean;
   /** The lower version of the two ends (S-VER-2). @default {"2.1"} */

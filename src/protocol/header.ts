@@ -98,6 +98,9 @@ function readSession(value: unknown): SessionHeader {
     sequence: integer(session.sequence, "session.sequence"),
     action: word(session.action, "session.action", ACTION_NAMES),
     dataSize: session.data_size === undefined ? 0 : integer(session.data_size, "session.data_size"),
+    ...session.received === undefined || session.received === null
+      ? {}
+      : { received: integer(session.received, "session.received") },
     ...readProof(session),
   };
 }
@@ -134,7 +137,8 @@ const USUAL = new RegExp(
   `^\\{"version":"(2\\.[0-9])","mime_type":"(${TOKEN}/${TOKEN})","size":${INTEGER},` +
     `"session":\\{"id":(?:null|"(${UUID_V4_PATTERN})"),"mode":"(${MODES.join("|")})",` +
     `"sequence":${INTEGER},"action":"(${ACTION_NAMES.join("|")})"` +
-    `(?:,"data_size":${INTEGER}(?:,"mac":"([A-Za-z0-9_-]{${MAC_CHARACTERS}})")?)?\\}\\}$`,
+    `(?:,"data_size":${INTEGER}(?:,"received":${INTEGER})?` +
+    `(?:,"mac":"([A-Za-z0-9_-]{${MAC_CHARACTERS}})")?)?\\}\\}$`,
 );
 
 /**
@@ -148,17 +152,18 @@ const USUAL = new RegExp(
 export function readUsualHeader(text: string): FrameHeader | undefined {
   const match = USUAL.exec(text);
   if (match === null) return undefined;
-  const session: SessionHeader = {
-    id: match[4] ?? null,
-    mode: match[5] as Mode,
-    sequence: Number(match[6]),
-    action: match[7] as Action,
-    dataSize: Number(match[8] ?? 0),
-  };
+  const id = match[4] ?? null;
+  const mode = match[5] as Mode;
+  const sequence = Number(match[6]);
+  const action = match[7] as Action;
+  const dataSize = Number(match[8] ?? 0);
+  const session: SessionHeader = match[9] === undefined
+    ? { id, mode, sequence, action, dataSize }
+    : { id, mode, sequence, action, dataSize, received: Number(match[9]) };
   return {
     version: match[1]!,
     mimeType: match[2]!,
     size: Number(match[3]),
-    session: match[9] === undefined ? session : { ...session, mac: match[9] },
+    session: match[10] === undefined ? session : { ...session, mac: match[10] },
   };
 }

@@ -58,7 +58,7 @@ export const MAX_DRAIN_BYTES: number = 64 * 1024 * 1024;
 export const MAX_DRAIN_MS = 2000;
 
 /** How many requests a client may have unanswered, and how many replies a session keeps (S-CON-6). */
-export const DEFAULT_MAX_INFLIGHT = 16;
+export const DEFAULT_MAX_INFLIGHT = 256;
 
 /** The largest payload of one request, in bytes: setting `stateless.max_request_size`. */
 export const DEFAULT_MAX_REQUEST_SIZE = 10_485_760;

@@ -22,6 +22,8 @@ export interface SessionHeader {
   readonly action: Action;
   /** Bytes of session data after the header's LF; 0 when the field is absent. */
   readonly dataSize: number;
+  /** Every reply up to this number has been read (S-SEQ-6); absent where the sender does not say. */
+  readonly received?: number;
   /** By which the sender shows that it has a key (S-KEY-2); absent in most frames. */
   readonly auth?: AuthHeader;
   /** The frame's message authentication code, 43 characters (S-KEY-4, S-MAC-1); absent in most frames. */

@@ -95,6 +95,7 @@ const RECORD: Readonly<Record<keyof SessionRecord, Check>> = {
   endedAt: orNull(time),
   keepaliveMs: time,
   expiryMs: time,
+  partialExpiryMs: orAbsent(time),
   lastSequence: count,
   ring: each(all(RING_ENTRY)),
   upload: orNull(all({ ...UPLOAD, temporaryPath: filled, finalPath: filled })),

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { remember } from "./sequence.ts";
+import { remember, type RingTerms } from "./sequence.ts";
 import {
   expiredAt,
   type Intent,
@@ -29,15 +29,13 @@ export const FLAP_RETRY_MS = 5000;
 const leaseFrom = (now: number, keepaliveMs: number): number => now + 2 * keepaliveMs;
 
 /** Who attaches, and on what terms. Durations in milliseconds. */
-export interface AttachInit {
+export interface AttachInit
+  extends Pick<SessionRecord, "clientAddress" | "keepaliveMs" | "expiryMs" | "partialExpiryMs"> {
   readonly now: number;
   /** The time by the wall clock, for the count of takeovers. @default now */
   readonly wallTime?: number;
-  readonly clientAddress: string;
   /** The server process that serves the connection. */
   readonly instance: string;
-  readonly keepaliveMs: number;
-  readonly expiryMs: number;
 }
 
 /** What a new session starts with. */
@@ -51,7 +49,7 @@ export interface SessionInit extends AttachInit {
 }
 
 /** What a frame that has run leaves behind. */
-export interface Execution {
+export interface Execution extends RingTerms {
   /** The number the frame used up: the record's last + 1. */
   readonly sequence: number;
   readonly fingerprint: string;
@@ -62,8 +60,6 @@ export interface Execution {
   readonly storedBytes: number;
   /** How many files the frame finished. */
   readonly storedFiles: number;
-  /** How many replies the session keeps. */
-  readonly maxInflight: number;
   readonly now: number;
   readonly input: "transfer" | "disconnect" | "remove";
 }
@@ -125,6 +121,7 @@ export function attach(record: SessionRecord, init: AttachInit, isAlive = true):
     detachedAt: null,
     keepaliveMs: init.keepaliveMs,
     expiryMs: init.expiryMs,
+    partialExpiryMs: init.partialExpiryMs ?? init.expiryMs,
   };
 }
 
@@ -188,11 +185,7 @@ export function openUpload(
   };
 }
 
-/**
- * Notes that more of the open file is durable. The offset goes up and never down (S-TRF-4).
- *
- * @throws {TypeError} If no upload is open.
- */
+/** Notes that more of the open file is durable: its offset never goes down (S-TRF-4). @throws {TypeError} If none is open. */
 export function checkpoint(record: SessionRecord, offset: number, now: number): SessionRecord {
   const { upload } = record;
   if (upload === null) throw new TypeError("Cannot checkpoint: session has no upload");
@@ -250,7 +243,7 @@ export function execute(record: SessionRecord, run: Execution): SessionRecord {
     lastActivityAt: now,
     endedAt: closes ? now : null,
     lastSequence: sequence,
-    ring: remember(record.ring, { sequence, fingerprint, reply }, run.maxInflight),
+    ring: remember(record.ring, { sequence, fingerprint, reply }, run.maxInflight, run.received),
     upload: closes ? null : run.upload,
     intent: null,
     messageCount: record.messageCount + 1,
@@ -262,13 +255,14 @@ export function execute(record: SessionRecord, run: Execution): SessionRecord {
 /**
  * Notes that the session has expired, and at what time it did (S-CLK-1). The kept replies are dropped.
  *
+ * @param early Ends a detached session now, if its time is not over, because its place is needed.
  * @throws {RangeError} If the session's time is not over: it must not be cleaned up (S-CLK-3).
  * @throws {FxferError} `session_expired` if the session has ended already.
  */
-export function expire(record: SessionRecord, now: number): SessionRecord {
+export function expire(record: SessionRecord, now: number, early = false): SessionRecord {
   const detached = isAttached(record.state) ? nextState(record.state, "detach") : record.state;
   const state = nextState(detached, "expire");
-  const endedAt = expiredAt(record, now);
+  const endedAt = expiredAt(record, now) ?? (early ? now : null);
   if (endedAt === null) throw new RangeError("Cannot expire session: its time is not over");
   return {
     ...record,

@@ -43,12 +43,14 @@
  * | rate       | from 10 s into a payload, over 30 s      | 1 KiB/s     | `too_slow`          |
  * | keep-alive | since any byte from the client, to 1.5 K | K = 30 s    | `keepalive_timeout` |
  * | expiry     | while the session is detached            | E = 300 s   | `session_expired`   |
+ * |            | the same with an open file               | P = 24 h    | `session_expired`   |
  * | tombstone  | from expiry or close                     | max(E, 1 h) | `session_unknown`   |
  *
  * The first five belong to a connection. When one of them runs out, the server says its code and
  * closes; what has arrived of a session's file is kept, and the session is detached. So that the
  * keep-alive does not run out, a client sends a heartbeat when it has sent nothing for half of K.
- * The last two belong to the session. When it expires, its partial file is removed.
+ * The last ones belong to the session. When it expires, its partial file is removed. Which of the two
+ * expiry times holds is in the record: a file is open in it, or not.
  *
  * - S-CLK-1 A server decides whether a session is alive when a client connects, by the session's
  *   record and the time alone. An id is never usable longer because the server is late in cleaning
@@ -84,7 +86,9 @@
  *   (S-KEY-5). Every failure is the one code `unauthorized`, and the connection that is attached
  *   goes on.
  * - S-CON-6 The reply states the server's terms, and the client keeps to them: `keepalive_s` (K)
- *   and `session_expiry_s` (E), at most what the client asked for; `max_inflight`, how many
+ *   and `session_expiry_s` (E), at most what the client asked for; `partial_expiry_s` (P), which
+ *   holds instead of E while a file is open, is at least E, and at most what the client asked for as
+ *   `session_expiry_s`; where it is not stated it is E; `max_inflight`, how many
  *   requests the client may have unanswered; `limits` in bytes: `max_header`, `max_session_data`,
  *   `max_request_size` (payload of one frame), `max_upload_size` (one file; 0: none) and
  *   `checkpoint_bytes` (S-TRF-4); `server` with `instance`, `tier`, `durability` and `versions`,
@@ -104,7 +108,7 @@
  * ## Exactly once
  *
  * The session remembers the last number that ran, and keeps the last replies, as many as
- * `max_inflight`. Frames run strictly in order, across all connections:
+ * `max_inflight`, without those of which the client has said that it has read them (S-SEQ-6). Frames run strictly in order, across all connections:
  *
  * | the frame's number    | what the server does                           | code             |
  * | --------------------- | ---------------------------------------------- | ---------------- |
@@ -129,7 +133,10 @@
  *   number, temporary name, final name, size and sha256. After a crash it looks for the file: if
  *   the file is there, the commit is finished, and a repeated frame gets its reply; if not, the
  *   intent is dropped, and the frame runs again.
- *
+ * - S-SEQ-6 With the feature `received` the header of a frame in a session may have `session.received`:
+ *   the client has read every reply up to this number. When the frame has run, the server forgets those
+ *   replies, and a repetition of a frame with such a number is `replay_too_old`. A client counts its
+ *   unanswered requests by bytes as well: it begins no other frame while 8 MiB of payload are unanswered.
  * - S-SEQ-7 What uses a number up: `ok`, `partial`, `checksum_mismatch`, a cancel, `session_closed`. What
  *   does not: a refusal before the payload, and a failure that leaves the file where it was:
  *   `incomplete`, `stalled`, `too_slow`, `storage_full`, `store_unavailable`, `internal_error`.

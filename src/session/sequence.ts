@@ -17,6 +17,14 @@ export interface RequestFacts {
   readonly principal: string;
 }
 
+/** Which replies a session keeps. */
+export interface RingTerms {
+  /** How many. */
+  readonly maxInflight: number;
+  /** The client has read every reply up to this number (S-SEQ-6); absent if it does not say. */
+  readonly received?: number | undefined;
+}
+
 /** What to do with a frame. */
 export type SequenceDecision =
   /** The frame is the next one: run it. */
@@ -75,18 +83,24 @@ export function judge(
 }
 
 /**
- * Makes a ring with one more reply, without the oldest ones if it would be too long.
+ * Makes a ring with one more reply, without those that the client has read (S-SEQ-6), and without the
+ * oldest ones if it would be too long.
  *
  * @param max How many replies the ring keeps: max_inflight, 1 or more.
+ * @param received Every reply up to this number has been read.
  * @throws {RangeError} If `max` is below 1.
  */
 export function remember(
   ring: readonly RingEntry[],
   entry: RingEntry,
   max: number,
+  received = 0,
 ): readonly RingEntry[] {
   if (!(max >= 1)) throw new RangeError("Cannot keep replies: max must be 1 or more");
-  const kept = ring.slice(Math.max(0, ring.length + 1 - max));
+  let from = Math.max(0, ring.length + 1 - max);
+  while (from < ring.length && ring[from]!.sequence <= received) from++;
+  if (from === ring.length) return [entry];
+  const kept = ring.slice(from);
   kept.push(entry);
   return kept;
 }

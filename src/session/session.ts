@@ -147,6 +147,8 @@ export interface SessionRecord {
   readonly keepaliveMs: number;
   /** The expiry time agreed at the last connect. */
   readonly expiryMs: number;
+  /** The same while a file is open; absent where it is no longer then. See {@linkcode expiryOf}. */
+  readonly partialExpiryMs?: number;
 
   /** The last number that ran; 0 before the first frame. */
   readonly lastSequence: number;
@@ -185,6 +187,17 @@ export const TOMBSTONE_MS = 3_600_000;
 /** What a session is for a client that presents its id. */
 export type Life = "attached" | "detached" | "expired" | "closed" | "forgotten";
 
+/** Whether a file is open, or about to be stored: then there are bytes to go on from. */
+export function hasFile({ upload, intent }: Pick<SessionRecord, "upload" | "intent">): boolean {
+  return upload !== null || intent !== null;
+}
+
+/** How long the session outlives its connection: longer while it has a file, whose bytes would be lost. */
+export function expiryOf(record: SessionRecord): number {
+  const { expiryMs, partialExpiryMs = expiryMs } = record;
+  return hasFile(record) ? partialExpiryMs : expiryMs;
+}
+
 /** When the session was detached; after a crash, when the lease ended that was not renewed (S-CLK-4). */
 const detachedSince = (record: SessionRecord): number => record.detachedAt ?? record.leaseUntil;
 
@@ -192,7 +205,7 @@ const detachedSince = (record: SessionRecord): number => record.detachedAt ?? re
 export function expiredAt(record: SessionRecord, now: number): number | null {
   if (record.endedAt !== null) return record.endedAt;
   if (isAttached(record.state) && now < record.leaseUntil) return null;
-  const at = detachedSince(record) + record.expiryMs;
+  const at = detachedSince(record) + expiryOf(record);
   return now < at ? null : at;
 }
 

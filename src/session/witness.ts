@@ -12,7 +12,7 @@
  *
  * @module
  */
-import { expiredAt, type SessionRecord } from "./session.ts";
+import { expiredAt, expiryOf, type SessionRecord } from "./session.ts";
 import { isAttached } from "./state.ts";
 
 /** So far apart the clocks of two servers are at most, in milliseconds: 70 min. */
@@ -49,5 +49,5 @@ export function mayEnd(record: SessionRecord, sight: Sight, witness: Witness): b
   if (at === null) return false;
   if (record.clock === instance || now - at > MAX_SKEW_MS) return true;
   const lease = isAttached(record.state) ? 2 * record.keepaliveMs : 0;
-  return now - sight.since >= lease + (sharedClock ? 0 : record.expiryMs);
+  return now - sight.since >= lease + (sharedClock ? 0 : expiryOf(record));
 }

@@ -10,6 +10,7 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";
 import { FxferError } from "../errors.ts";
 import type { Logger } from "../log.ts";
+import { isLocked } from "./index_errors.ts";
 import { isAbsent } from "./io_errors.ts";
 import { identityOf, INDEX, makeFile, setAside } from "./index_place.ts";
 
@@ -75,18 +76,6 @@ export interface FileRow {
   readonly gone: number;
 }
 
-/** Whether an error says that another process has the file locked (SQLITE_BUSY, SQLITE_LOCKED). */
-export function isLocked(error: unknown): boolean {
-  const { errcode } = error as { errcode?: unknown };
-  return typeof errcode === "number" && [5, 6].includes(errcode & 0xff);
-}
-
-/** Whether an error says that the file is no good (SQLITE_IOERR, _CORRUPT, _CANTOPEN, _NOTADB, or a table is missing). */
-export function isDamage(error: unknown): boolean {
-  const { errcode } = error as { errcode?: unknown };
-  return typeof errcode === "number" && [1, 10, 11, 14, 26].includes(errcode & 0xff);
-}
-
 /** The open file, or an index in memory where no file can be had. */
 export class IndexFile {
   readonly #db: DatabaseSync;
@@ -123,7 +112,7 @@ export class IndexFile {
           await new Promise((resolve) => setTimeout(resolve, 20));
         } else if (tries >= 100 || !setAside(path)) {
           log.warn("storage.index_in_memory", { cause });
-          return IndexFile.inMemory(DatabaseSync);
+          return await IndexFile.inMemory();
         } else {
           tries = Math.max(tries, 99);
           log.warn("storage.index_set_aside", { to: `${INDEX}.bad`, cause });
@@ -132,8 +121,9 @@ export class IndexFile {
     }
   }
 
-  static inMemory(Database: typeof DatabaseSync): IndexFile {
-    const db = new Database(":memory:");
+  static async inMemory(): Promise<IndexFile> {
+    const { DatabaseSync } = await import("node:sqlite");
+    const db = new DatabaseSync(":memory:");
     makeTables(db);
     return new IndexFile(db);
   }
@@ -142,8 +132,8 @@ export class IndexFile {
     makeFile(path);
     const db = new Database(path, { timeout: 0 });
     try {
-      // SQLite itself holds at most 8 MB of the file in memory.
-      db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -8000");
+      // SQLite itself holds at most 5 MB of the file in memory, the reader's part included.
+      db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -4000");
       db.exec("PRAGMA journal_size_limit = 16777216");
       const pragma = (name: string) => Object.values(db.prepare(`PRAGMA ${name}`).get() ?? {})[0];
       const isEmpty = db.prepare("SELECT 1 FROM sqlite_schema").get() === undefined;
@@ -152,7 +142,7 @@ export class IndexFile {
         throw new FxferError("local_io", `Cannot use index: ${INDEX} is of another program`);
       }
       const reader = new Database(path, { timeout: 0 });
-      reader.exec("PRAGMA cache_size = -4000");
+      reader.exec("PRAGMA cache_size = -1000");
       return new IndexFile(db, path, reader);
     } catch (error) {
       db.close();
@@ -224,8 +214,13 @@ export class IndexFile {
 
   /** Ends what {@linkcode begin} has begun. */
   commit(): void {
-    this.#db.exec("COMMIT");
+    this.#db.prepare("COMMIT").run();
     this.#writing = false;
+  }
+
+  /** Gives back the memory that many lines have taken. */
+  shrink(): void {
+    this.#db.exec("PRAGMA cache_size = -4000; PRAGMA shrink_memory");
   }
 
   /** Undoes what was done since {@linkcode begin}; does nothing outside of the two. */
@@ -257,12 +252,19 @@ export class IndexFile {
     );
   }
 
+  /** Before many lines, which take more memory until {@linkcode shrink}. */
   dropFileIndexes(): void {
-    for (const name of Object.keys(FILE_INDEXES)) this.#db.exec(`DROP INDEX IF EXISTS ${name}`);
+    this.#db.exec("PRAGMA cache_size = -8000");
+    for (const name in FILE_INDEXES) this.#db.exec(`DROP INDEX IF EXISTS ${name}`);
   }
 
-  makeFileIndexes(): void {
-    makeFileIndexes(this.#db);
+  /** The names of the orders of files, for {@linkcode makeFileIndex}. */
+  get fileIndexes(): string[] {
+    return Object.keys(FILE_INDEXES);
+  }
+
+  makeFileIndex(name: string): void {
+    makeFileIndex(this.#db, name);
   }
 
   close(): void {
@@ -278,13 +280,12 @@ function makeTables(db: DatabaseSync): void {
   db.exec("BEGIN IMMEDIATE");
   if (db.prepare("SELECT 1 FROM sqlite_schema").get() === undefined) {
     db.exec(TABLES);
-    makeFileIndexes(db);
+    for (const name in FILE_INDEXES) makeFileIndex(db, name);
   }
   db.exec("COMMIT");
 }
 
-function makeFileIndexes(db: DatabaseSync): void {
-  for (const [name, on] of Object.entries(FILE_INDEXES)) {
-    db.exec(`CREATE INDEX IF NOT EXISTS ${name} ON ${on}`);
-  }
+function makeFileIndex(db: DatabaseSync, name: string): void {
+  // The errors of exec() have no errcode.
+  db.prepare(`CREATE INDEX IF NOT EXISTS ${name} ON ${FILE_INDEXES[name]}`).run();
 }

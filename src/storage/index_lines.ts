@@ -83,7 +83,7 @@ export class IndexLines {
     return rowOf(this.#index, path, this.#read);
   }
 
-  /** Ends the writing. @param readTo Up to here the lines are in the index. @param tail The end of the last one. */
+  /** Ends the writing; many lines are in order by now. @param readTo Up to here the lines are in the index. @param tail The end of the last one. */
   end(readTo: number, tail: string): void {
     if (this.#bulk) this.#putTogether();
     this.#index.run(
@@ -95,7 +95,6 @@ export class IndexLines {
   /** After many lines: of one path the last line counts, and none that was removed later. */
   #putTogether(): void {
     const index = this.#index;
-    index.makeFileIndexes();
     const removals = index.query("SELECT path_key AS key, pos FROM removed")
       .all() as unknown as { key: number; pos: number }[];
     for (const { key, pos } of removals) {

@@ -2,7 +2,8 @@
 import type { Logger } from "../log.ts";
 import { type EachLine, fits, type Followed, forget, tailOf } from "./followed.ts";
 import { HashTable } from "./hash_table.ts";
-import { IndexFile, isDamage, isLocked } from "./index_file.ts";
+import { isDamage, isFull, isLocked } from "./index_errors.ts";
+import { IndexFile } from "./index_file.ts";
 import { INDEX } from "./index_place.ts";
 import { IndexLines } from "./index_lines.ts";
 import { contentOf, readEntryAt, readLineAt, readLines } from "./manifest_lines.ts";
@@ -15,12 +16,26 @@ export const SLICE_BYTES: number = 64 * 1024;
 export const START_SLICE_BYTES: number = 4 * 1024 * 1024;
 
 /** Of so many bytes of lines, an empty index is made with its rows first and their order after that. */
-export const BULK_BYTES: number = 8 * 1024 * 1024;
+const BULK_BYTES = 8 * 1024 * 1024;
 
 /** So long a write waits for other processes that write, in milliseconds; at the start ten times as long. */
 const LOCKED_MS = 2000;
 
+/** After so many milliseconds in memory because the disk was full, the file is tried again. */
+const FULL_MS = 60_000;
+
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+const NOTHING = new Uint8Array(0);
+
+/**
+ * Lets others be served between two slices, by a wait for another thread: that takes some microseconds. A
+ * timer of 0 ms takes 4 ms, several times as long as a slice, and in a chain of `setImmediate` Deno hardly
+ * looks at its sockets.
+ */
+export async function othersTurn(): Promise<void> {
+  await crypto.subtle.digest("SHA-256", NOTHING);
+}
 
 /** The index of one process: one write at a time. */
 export class IndexWriter {
@@ -28,6 +43,8 @@ export class IndexWriter {
   readonly #log: Logger;
   #index: IndexFile | undefined;
   #writing: Promise<unknown> | undefined;
+  /** When the disk was found full, and the index went into memory; 0 when it did not. */
+  #fullAt = 0;
 
   constructor(path: string, log: Logger) {
     this.#path = path;
@@ -95,6 +112,7 @@ export class IndexWriter {
    * Brings lines into the index, from where it is.
    *
    * @param isOver Whether nobody wants it any more.
+   * @param turn Waits between two slices until others have been served.
    * @returns Up to where the lines are in the index; undefined if it was given up.
    */
   async write(
@@ -102,10 +120,11 @@ export class IndexWriter {
     until: number,
     isOver: () => boolean,
     each?: EachLine,
+    turn: () => Promise<unknown> = othersTurn,
   ): Promise<number | undefined> {
     // Looked at again after each wait: of several that waited, one begins.
     while (this.#writing !== undefined) await this.settled();
-    const writing = this.#write(here, until, isOver, each);
+    const writing = this.#writeOrLeave(here, until, isOver, each, turn);
     this.#writing = writing;
     try {
       return await writing;
@@ -114,11 +133,30 @@ export class IndexWriter {
     }
   }
 
+  /** Where the disk is full, the index is built in memory, so that files can still be listed and removed. */
+  async #writeOrLeave(
+    ...args: [Followed, number, () => boolean, EachLine | undefined, () => Promise<unknown>]
+  ): Promise<number | undefined> {
+    try {
+      return await this.#write(...args);
+    } catch (cause) {
+      if (!isFull(cause) || !this.index.isFile) throw cause;
+      this.#log.warn("storage.index_in_memory", { cause });
+      const index = await IndexFile.inMemory();
+      this.index.close();
+      this.#index = index;
+      this.#fullAt = performance.now();
+      forget(args[0]);
+      return await this.#write(...args);
+    }
+  }
+
   async #write(
     here: Followed,
     until: number,
     isOver: () => boolean,
     each?: EachLine,
+    turn: () => Promise<unknown> = othersTurn,
   ): Promise<number | undefined> {
     await this.#begin(here, isOver, each !== undefined);
     if (isOver()) return void this.index.rollback();
@@ -145,12 +183,19 @@ export class IndexWriter {
           else if (isFinalPath(content.path)) lines.add(content, line.start);
         }
         more = at > from;
-        if (each === undefined && at < until) await pause(0);
+        if (each === undefined && at < until) await turn();
         if (isOver()) return void index.rollback();
       }
+      // To sort one takes a second or so for 1,000,000 files, in which nobody is served.
+      for (const name of bulk ? index.fileIndexes : []) {
+        index.makeFileIndex(name);
+        if (each === undefined) await turn();
+      }
+      if (isOver()) return void index.rollback();
       lines.end(at, tailOf(here.file, at));
       index.commit();
       index.letGo();
+      if (bulk) index.shrink();
       here.indexed = Math.max(here.indexed, at);
       here.readTo = Math.max(here.readTo, at);
       here.tables = here.tables.filter((table) => !former.includes(table));
@@ -167,7 +212,9 @@ export class IndexWriter {
   async #begin(here: Followed, isOver: () => boolean, isStart: boolean): Promise<void> {
     const until = performance.now() + LOCKED_MS * (isStart ? 10 : 1);
     for (;;) {
-      if (!this.index.isInPlace) {
+      const hasTime = performance.now() - this.#fullAt > FULL_MS;
+      if (!this.index.isInPlace || hasTime && this.#fullAt > 0) {
+        this.#fullAt = 0;
         this.index.close();
         forget(here);
         await this.open();
@@ -203,11 +250,15 @@ export class IndexWriter {
     if (gone.length > 0) {
       while (this.#writing !== undefined) await this.settled();
       index.begin();
-      const lines = new IndexLines(index, (position) => readLineAt(file, position), false);
-      for (const row of gone) lines.gone(row);
-      const { readTo, tail } = index.state;
-      lines.end(readTo, tail);
-      index.commit();
+      try {
+        const lines = new IndexLines(index, (position) => readLineAt(file, position), false);
+        for (const row of gone) lines.gone(row);
+        const { readTo, tail } = index.state;
+        lines.end(readTo, tail);
+        index.commit();
+      } finally {
+        index.rollback(); // does nothing after a commit
+      }
     }
     return rows.length < most ? undefined : rows.at(-1)!.id + 1;
   }

@@ -12,8 +12,8 @@ import { type EachLine, follow, type Followed } from "./followed.ts";
 import type { IndexFile } from "./index_file.ts";
 import { INDEX } from "./index_place.ts";
 import { positionsOf } from "./index_lines.ts";
-import { BULK_BYTES, IndexWriter, SLICE_BYTES, START_SLICE_BYTES } from "./index_writer.ts";
-import { contentOf, readEntryAt, readLines } from "./manifest_lines.ts";
+import { IndexWriter, othersTurn, SLICE_BYTES, START_SLICE_BYTES } from "./index_writer.ts";
+import { contentOf, readEntryAt, readLines, uploadIdOf } from "./manifest_lines.ts";
 import type { Position } from "./manifest.ts";
 import { isFinalPath } from "./naming.ts";
 import type { ReadableManifest } from "./readable_manifest.ts";
@@ -22,10 +22,8 @@ import type { Stored, UploadIndex } from "./upload_index.ts";
 
 /** So many lines wait for the index at most, unless nothing was stored for {@linkcode QUIET_MS}. */
 const MAX_WAITING = 50_000;
-
 /** After so many milliseconds without a new line those that wait come into the index. */
 const QUIET_MS = 200;
-
 /** So long after a list was asked for, in milliseconds, lines come into the index at once. */
 const LISTED_MS = 30_000;
 
@@ -200,17 +198,15 @@ export class KnownFiles implements UploadIndex {
     if (size < this.#here.readTo) this.#here = follow(this.#manifest);
     await this.#flush?.();
     const here = this.#here;
-    if (each !== undefined || size - here.readTo > BULK_BYTES) {
-      try {
-        await this.#writeTo(size, each);
-      } catch (cause) {
-        this.#log.warn("storage.index_behind", { cause });
-      }
+    // While the server runs, uploads wait for the ids alone: the index, whose lists can wait, comes after them.
+    if (each !== undefined) {
+      const behind = (cause: unknown) => this.#log.warn("storage.index_behind", { cause });
+      await this.#writeTo(size, each).catch(behind);
     }
     while (here === this.#here && here.readTo < size && !this.#closed) {
       const slice = each === undefined ? SLICE_BYTES : START_SLICE_BYTES;
       if (!this.#learn(Math.min(size, here.readTo + slice), each)) break;
-      await new Promise((resolve) => setTimeout(resolve, 0));
+      await othersTurn();
     }
   }
 
@@ -219,15 +215,18 @@ export class KnownFiles implements UploadIndex {
     const here = this.#here;
     const from = here.readTo;
     for (const line of readLines(here.file, from, until)) {
-      const content = each || /"(upload_id|removed)"/.test(line.text ?? "")
-        ? contentOf(line)
-        : undefined;
+      const id = each === undefined ? uploadIdOf(line) : undefined;
+      const isNew = id !== undefined && here.tables.every((table) => table.get(id) === undefined);
+      const content = isNew || !(each || /"(upload_id|removed)"/.test(line.text ?? ""))
+        ? undefined
+        : contentOf(line);
       each?.(line, content);
       if (line.torn) return false;
       if (content !== undefined && "removed" in content) {
         here.removed.set(content.removed, line.start);
-      } else if (content?.uploadId !== undefined) {
-        here.tables[0]!.set(content.uploadId, line.start);
+      } else {
+        const uploadId = isNew ? id : content?.uploadId;
+        if (uploadId !== undefined) here.tables[0]!.set(uploadId, line.start);
       }
       here.readTo = line.end;
       this.#wait(1);
@@ -292,7 +291,8 @@ export class KnownFiles implements UploadIndex {
     const waiting = this.#waiting;
     const here = this.#here;
     const isOver = () => this.#closed || here !== this.#here;
-    const at = await this.#writer.write(here, until, isOver, each);
+    const turn = () => this.#reading?.catch(() => {}) ?? othersTurn(); // uploads wait for the ids
+    const at = await this.#writer.write(here, until, isOver, each, turn);
     if (at === undefined) return;
     this.#waiting = this.#waitingBefore = Math.max(0, this.#waiting - waiting);
     if (this.#manifest.follow() === at && !isOver()) this.counted(this.#writer.index.state.bytes);

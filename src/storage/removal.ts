@@ -15,7 +15,7 @@
  */
 import { omitUndefined } from "../omit_undefined.ts";
 import type { ListedFile, RemovedBy } from "./catalogue.ts";
-import type { Claim } from "./claims.ts";
+import type { Claim, Claims } from "./claims.ts";
 import { syncFolders } from "./commit.ts";
 import { digestOf } from "./digest.ts";
 import type { DiskParts, ReadingParts } from "./disk_parts.ts";
@@ -42,8 +42,7 @@ export async function removeFile(
   const line = formatRemoval(entryOf(file), parts.now(), by);
   let claim: Claim | undefined;
   try {
-    claim = reading.claims.fresh();
-    claim.write(line);
+    claim = claimed(reading.claims, line);
     appendRemoval(parts, reading, line, file);
   } catch (error) {
     claim?.end();
@@ -52,11 +51,29 @@ export async function removeFile(
   try {
     await removeBytes(parts, path);
   } catch (error) {
-    claim.leave(); // the sweep finishes it
+    claim?.leave(); // the sweep finishes it
     throw asStorageError("Cannot remove file", error);
   }
-  claim.end();
+  claim?.end();
   return file;
+}
+
+/**
+ * A claim with the line of a removal. Undefined where the disk is full: to remove a file is what makes room
+ * again, so it is done without, and a crash before its end may leave bytes that no list names.
+ */
+function claimed(claims: Claims, line: string): Claim | undefined {
+  let claim: Claim | undefined;
+  try {
+    claim = claims.fresh();
+    claim.write(line);
+    return claim;
+  } catch (cause) {
+    claim?.end();
+    const error = asStorageError("Cannot remove file", cause);
+    if (error.code !== "storage_full") throw error;
+    return undefined;
+  }
 }
 
 /** What a line says of a file, from what a list says of it. */
@@ -77,14 +94,22 @@ function appendRemoval(
 }
 
 async function removeBytes(parts: DiskParts, path: string): Promise<void> {
-  const durable = parts.durability === "durable";
-  if (durable) await parts.manifestSync.sync("");
+  if (parts.durability !== "durable") return unlink(parts, path);
+  const before = parts.folder.kind(path);
+  await parts.manifestSync.sync("");
+  // Another process may have removed the file as well, and somebody has stored another one there since.
+  const now = parts.folder.kind(path);
+  if (now?.ino !== before?.ino || now?.ctime?.getTime() !== before?.ctime?.getTime()) return;
   unlink(parts, path);
-  if (durable) await syncFolders(parts, path);
+  const parent = folderOf(path);
+  // A folder that is empty now has gone with the file.
+  const isGone = parent !== undefined && parts.folder.kind(parent) === undefined;
+  await syncFolders(parts, isGone ? parent : path);
 }
 
 /** Removes the bytes, unless somebody has put a link on the way to them. */
 function unlink({ folder, log }: DiskParts, path: string): void {
+  if (folder.kind(path) === undefined) return; // another process was first
   if (!isReal(folder, path)) return log.warn("storage.leftover", { path, cause: "a planted link" });
   folder.remove(path);
   const parent = folderOf(path);

@@ -46,7 +46,7 @@
  *   one small write a second each. The wall clock alone would do for one host, if nobody ever set it while
  *   servers run, and each server read it in the same way.
  * - In Redis the kept replies are a list of their own, because a save would send sixteen of them again for
- *   each new one (redis_ring.ts). Sets of ids beside the records make `list` and `stats` cheap; SCAN would
+ *   each new one (stored_rings.ts). Sets of ids beside the records make `list` and `stats` cheap; SCAN would
  *   walk everything else in that Redis, too (redis_index.ts).
  * - The library imports no Redis client: a store takes any that has one method ({@linkcode RedisClient}).
  *

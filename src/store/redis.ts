@@ -2,18 +2,24 @@
  * Sessions in Redis: they outlive the process, and servers on any machine share them.
  *
  * A record is one JSON text under `<prefix>{session:<id>}`. Its kept replies are a list of their own under
- * `<prefix>{session:<id>}:ring` (see redis_ring.ts). The braces are a hash tag: they put both keys into
+ * `<prefix>{session:<id>}:ring` (see stored_rings.ts). The braces are a hash tag: they put both keys into
  * one slot of a Cluster, so that a script can write and read them together. Two sorted sets say which
  * sessions there are (see redis_index.ts). Redis itself forgets a record when its tombstone is over.
  *
  * @module
  */
 import { type Logger, silentLogger } from "../log.ts";
-import { isAttached, type RingEntry, type SessionRecord, TOMBSTONE_MS } from "../session/mod.ts";
+import {
+  expiryOf,
+  isAttached,
+  type RingEntry,
+  type SessionRecord,
+  TOMBSTONE_MS,
+} from "../session/mod.ts";
 import { DamagedRecord, DamageReport, parseRecord } from "./damaged.ts";
 import { type RedisClient, RedisCommands, type RedisSubscriber } from "./redis_client.ts";
 import { RedisIndex } from "./redis_index.ts";
-import { StoredRings } from "./redis_ring.ts";
+import { StoredRings } from "./stored_rings.ts";
 import { LOAD, PROBE, SAVE, SET_ASIDE, TIME } from "./redis_scripts.ts";
 import { RedisTakeovers } from "./redis_takeovers.ts";
 import type { SessionStore, StoreStats, TakeoverListener, TakeoverWatch } from "./types.ts";
@@ -247,7 +253,7 @@ export class RedisSessionStore implements SessionStore {
 function ttlOf(record: SessionRecord): number {
   const { lastActivityAt, detachedAt, leaseUntil, expiryMs, endedAt } = record;
   const alone = isAttached(record.state) ? leaseUntil : detachedAt ?? lastActivityAt;
-  const end = endedAt ?? alone + expiryMs;
+  const end = endedAt ?? alone + expiryOf(record);
   return Math.max(1, Math.ceil(end - lastActivityAt)) + Math.max(expiryMs, TOMBSTONE_MS);
 }
 

@@ -6,6 +6,16 @@ import { DamagedRecord, DamageReport, isDamaged, parseRecord } from "./damaged.t
 import type { SqliteSessionStoreOptions } from "./sqlite_file.ts";
 import { SqliteClock } from "./sqlite_clock.ts";
 import { resultCode, SqliteHandle } from "./sqlite_handle.ts";
+import {
+  changesRing,
+  isApart,
+  keepsText,
+  RING,
+  RING_QUERIES,
+  ringOf,
+  saveWithRing,
+} from "./sqlite_ring.ts";
+import { StoredRings } from "./stored_rings.ts";
 import type { SessionStore, StoreStats } from "./types.ts";
 
 /** Ids that `list()` reads at once: no read transaction must stay open between two awaits. */
@@ -16,7 +26,7 @@ const CORRUPT = 11;
 
 /** The queries of the store. */
 const QUERIES = {
-  load: "SELECT version, record FROM session WHERE id = ?",
+  load: `SELECT version, record, ${RING} AS ring FROM session WHERE id = ?`,
   insert: "INSERT INTO session (id, version, ended_at, record)" +
     " SELECT ?, 1, ?, ? WHERE (SELECT live FROM count) < ?" +
     " ON CONFLICT (id) DO NOTHING",
@@ -25,6 +35,7 @@ const QUERIES = {
   page: `SELECT id FROM session WHERE id > ? ORDER BY id LIMIT ${PAGE}`,
   count: "SELECT live, ended FROM count",
   touch: "UPDATE count SET live = live",
+  ...RING_QUERIES,
 } as const;
 
 type Queries = Readonly<Record<keyof typeof QUERIES, StatementSync> & { db: DatabaseSync }>;
@@ -58,6 +69,7 @@ export class SqliteSessionStore implements SessionStore {
   readonly #handle: SqliteHandle<Queries>;
   readonly #damage: DamageReport;
   readonly #clock: SqliteClock;
+  readonly #rings = new StoredRings();
 
   private constructor(handle: SqliteHandle<Queries>, damage: DamageReport) {
     this.#handle = handle;
@@ -83,18 +95,33 @@ export class SqliteSessionStore implements SessionStore {
 
   /** The record with this id, of a live session or a tombstone. */
   load(id: string): Promise<SessionRecord | undefined> {
-    return this.#handle.run("load session", ({ load }) => recordOf(id, load.get(id)));
+    return this.#handle.run("load session", (queries) => {
+      const row = queries.load.get(id);
+      const record = recordOf(id, row);
+      if (record !== undefined && isApart(row!)) this.#rings.note(record);
+      return record;
+    });
   }
 
-  /** Compares the version, and for a new record the limit, and stores, all in one statement. */
+  /** Compares the version, and for a new record the limit, and stores, all in one step. */
   save(record: SessionRecord, maxLive?: number): Promise<boolean> {
     const { id, version, endedAt } = record;
-    const json = JSON.stringify(record);
-    return this.#handle.run("save session", ({ insert, update }) => {
-      const { changes } = version === 1
-        ? insert.run(id, endedAt, json, maxLive ?? Number.MAX_SAFE_INTEGER)
-        : update.run(version, endedAt, json, id, version - 1);
-      return Number(changes) === 1;
+    const inText = keepsText(record);
+    const json = JSON.stringify(inText ? record : { ...record, ring: [] });
+    const change = inText ? undefined : this.#rings.change(record);
+    return this.#handle.run("save session", (queries) => {
+      const { insert, update } = queries;
+      const save = () => {
+        const { changes } = version === 1
+          ? insert.run(id, endedAt, json, maxLive ?? Number.MAX_SAFE_INTEGER)
+          : update.run(version, endedAt, json, id, version - 1);
+        return Number(changes) === 1;
+      };
+      const saved = change !== undefined && changesRing(record, change)
+        ? saveWithRing(queries, record, change, save)
+        : save();
+      if (saved && !inText) this.#rings.note(record);
+      return saved;
     });
   }
 
@@ -154,7 +181,9 @@ export class SqliteSessionStore implements SessionStore {
 }
 
 function recordOf(id: string, row: ReturnType<StatementSync["get"]>): SessionRecord | undefined {
-  return row && parseRecord(String(row.record), { id, version: Number(row.version) });
+  if (row === undefined) return undefined;
+  const kept = { id, version: Number(row.version) };
+  return parseRecord(String(row.record), isApart(row) ? { ...kept, ring: ringOf(row) } : kept);
 }
 
 /** Moves a record, unless its holder, who has the right one in memory, has saved it meanwhile. */

@@ -37,6 +37,16 @@ export const MIGRATIONS: readonly string[] = [
      UPDATE count SET live = live + (new.ended_at IS NULL) - (old.ended_at IS NULL),
        ended = ended - (new.ended_at IS NULL) + (old.ended_at IS NULL);
    END;`,
+  // The replies of the records whose text has none.
+  `CREATE TABLE kept (
+     session TEXT NOT NULL,
+     sequence INTEGER NOT NULL,
+     reply TEXT NOT NULL,
+     PRIMARY KEY (session, sequence)
+   ) STRICT, WITHOUT ROWID;
+   CREATE TRIGGER session_forgotten AFTER DELETE ON session BEGIN
+     DELETE FROM kept WHERE session = old.id;
+   END;`,
 ];
 
 /** What {@linkcode SqliteSessionStore.open} takes besides the path.

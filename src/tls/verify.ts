@@ -95,7 +95,8 @@ export class Verifier {
     const place = formatEndpoint(server);
     const shown = certificateOf(await fetchCertificate(server, nameOfPin(pin), signal), place);
     if (shown.pin !== pin) {
-      const words = `it has not the pin that you know; wanted ${pin}, found ${shown.pin} (if the ` +
+      const words =
+        `its pin is not the one that you gave; wanted ${pin}, found ${shown.pin} (if the ` +
         "server was set up anew, ask for its new pin; if not, somebody is in between)";
       throw refused(place, words);
     }

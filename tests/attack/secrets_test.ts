@@ -115,3 +115,31 @@ Deno.test({
     for (const id of ids) assert.ok(!log.includes(id), "and by no more");
   },
 });
+
+Deno.test("a key or an address that is typed in the wrong place is not repeated", async () => {
+  await using dir = await TempDir.make();
+  const key = `fxfer_alice_${"Secret".repeat(7)}A`;
+  const address = `fxfers://${key}@127.0.0.1:9`;
+  for (
+    const args of [
+      ["send", "photo.png", address],
+      ["send", "--key-file", key, "photo.png"],
+      ["send", "--address-file", address, "photo.png"],
+      ["send", "--port", address, "photo.png"],
+      ["get", "photo.png", address],
+      ["ls", "photos", address],
+      ["rm", "--yes", "photo.png", address],
+      ["serve", address],
+      ["serve", "--keys", key],
+      ["serve", "--set", address],
+      ["key", "revoke", key],
+      ["verify", address],
+      [`--${address}`],
+    ]
+  ) {
+    const { code, out, err } = await fxfer(args, { cwd: dir.path });
+    assert.notEqual(code, 0);
+    assert.match(err, /^fxfer: /);
+    assert.doesNotMatch(out + err, /Secret/, args[0]!);
+  }
+});

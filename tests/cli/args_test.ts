@@ -148,7 +148,7 @@ Deno.test("the flags of serve become a configuration", async () => {
   );
   assert.equal(config.server.port, 0);
   assert.equal(config.storage.path, "/srv/in");
-  assert.deepEqual({ ...config.logging }, { level: "warn", format: "json" });
+  assert.deepEqual({ ...config.logging }, { level: "warn", format: "json", addresses: "full" });
   assert.equal(config.stateful.max_sessions, 7);
   assert.equal(serveLoadOptions(parse([], SERVE)).explicit, undefined);
 });

@@ -52,6 +52,16 @@ Deno.test("fxfer gc shows what would go, and then removes it", async () => {
   assert.equal((await fxfer(["verify", "storage"], dir.path)).code, 0);
 });
 
+Deno.test("fxfer gc makes no folder where there is none", async () => {
+  await using dir = await TempDir.make();
+  for (const flags of [[], ["--dry-run"]]) {
+    const gone = await fxfer(["gc", ...flags, "--storage", "sotrage"], dir.path);
+    const err = "fxfer: Cannot clean sotrage up: there is no such folder\n";
+    assert.deepEqual(gone, { code: 8, out: "", err });
+  }
+  assert.deepEqual(await Array.fromAsync(Deno.readDir(dir.path)), []);
+});
+
 Deno.test("fxfer gc leaves unfinished files alone where only the server knows its sessions", async () => {
   await using dir = await TempDir.make();
   const { part } = await stored(dir);

@@ -30,10 +30,11 @@ Deno.test("parseConfig() gives every default the goal names", pure, () => {
     },
     stateful: {
       session_timeout: 300,
+      partial_timeout: 86400,
       max_sessions: 50,
-      persistence: "memory",
+      persistence: "auto",
       keepalive: 30,
-      max_inflight: 16,
+      max_inflight: 256,
       max_upload_size: 0,
       redis_url: "redis://127.0.0.1:6379",
       sqlite_file: "sessions.db",
@@ -52,7 +53,7 @@ Deno.test("parseConfig() gives every default the goal names", pure, () => {
     security: { ip_binding: "strict", keys: "off", mac: "optional", anonymous: "auto" },
     versions: { v1: "on", v1_ack: "eof" },
     features: { fetch: "on", list: "on", remove: "on" },
-    admin: { host: "127.0.0.1", port: "off", token_file: "none", names: [] },
+    admin: { host: "127.0.0.1", port: "off", token_file: "none", tls: "off", names: [] },
     hooks: { url: "none", secret_file: "none", give_up_after: 86_400 },
     logging: { level: "info", format: "text", addresses: "full" },
   });

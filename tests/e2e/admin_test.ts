@@ -90,3 +90,19 @@ Deno.test("fxfer admin shows its token, and a wrong one is exit code 4", async (
   assert.deepEqual([wrong.code, wrong.err], [4, "fxfer: The door refuses: the token is wrong\n"]);
   assert.equal((await admin(it, "settings")).code, 4);
 });
+
+Deno.test("fxfer admin lists and removes files, and says what there is of keys and hooks", async () => {
+  await using it = await operated();
+  assert.equal((await admin(it, "files")).out, "no files\n");
+  using peer = await session(it.server);
+  const { path } = (await peer.upload("bytes", { name: "a\x1b[31m.txt" })).data.file;
+  await peer.upload("bytes", { name: "b.txt" });
+  const { out } = await admin(it, "files", "a");
+  assert.ok(out.includes(path) && !out.includes("b.txt") && !out.includes("\x1b"));
+  assert.deepEqual((await admin(it, "files", "remove", path)).out, `${path} is removed\n`);
+  assert.equal((await admin(it, "files", "remove", "no/such")).code, 1);
+  assert.equal((await admin(it, "keys")).out, "no keys\n");
+  assert.equal((await admin(it, "keys", "revoke", "nobody")).code, 1);
+  assert.equal((await admin(it, "hooks")).out, "no hooks: hooks.url is none\n");
+  assert.match((await admin(it, "files", "remove")).err, /needs one more word/);
+});

@@ -30,7 +30,7 @@ for (const [tier, flags] of TIERS) {
     const { data } = await peer.connect();
     assert.equal(data.keepalive_s, 30);
     assert.equal(data.session_expiry_s, 300);
-    assert.equal(data.max_inflight, 16);
+    assert.equal(data.max_inflight, 256);
     assert.deepEqual(Object.keys(data.limits).sort(), [
       "checkpoint_bytes",
       "max_header",

@@ -162,8 +162,28 @@ Deno.test("what is wrong with keys is one sentence each, exit 4, and nothing sta
   await says(send("--mac"), 1, /--mac needs a key/);
 });
 
-Deno.test("a clock that is wrong is told by how much, and an expired key is not authorised", async () => {
-  await using dir = await withKeys(["alice", "--until", new Date(Date.now() + 5000).toISOString()]);
+Deno.test("a key that has expired, or that the server does not have, is not taken, and its user is told", async () => {
+  await using dir = await withKeys(["alice", "--until", "2999-01-01"], ["bob"]);
+  const text = await Deno.readTextFile(dir.join("fxfer.keys"));
+  const ended = text.replace(/until=\S+/, "until=2020-01-01T00:00:00.000Z");
+  const lines = ended.split("\n").filter((line) => !line.startsWith("fxfer_bob_"));
+  await Deno.writeTextFile(dir.join("fxfer.keys"), lines.join("\n"));
+  await using server = await serve(dir, { args: ["--keys", "fxfer.keys"] });
+  for (const user of ["alice", "bob"]) {
+    const args = ["ls", "--port", String(server.port), "--key-file", `${user}.key`];
+    const { code, err } = await fxfer(args, { cwd: dir.path });
+    assert.equal(code, 4, err);
+    assert.match(
+      err,
+      new RegExp(
+        `not authorised \\(it does not take this key of ${user}, which may be mistyped, revoked or expired\\)`,
+      ),
+    );
+  }
+});
+
+Deno.test("a clock that is wrong is told by how much", async () => {
+  await using dir = await withKeys(["alice"]);
   await using server = await serve(dir, { args: ["--keys", "fxfer.keys"] });
   const key = (await Deno.readTextFile(dir.join("alice.key"))).trim();
   const code = `

@@ -1,7 +1,7 @@
 /** `fxfer lab`: one small experiment, really run. @module */
 import assert from "node:assert/strict";
 import { EXPERIMENTS } from "../../src/lab/mod.ts";
-import { fxfer } from "../helpers/fxfer.ts";
+import { fxfer, start } from "../helpers/fxfer.ts";
 import { TempDir } from "../helpers/temp.ts";
 
 Deno.test("fxfer lab exactly-once writes its report and its figures, and leaves nothing else", async () => {
@@ -37,6 +37,21 @@ Deno.test("fxfer lab exactly-once writes its report and its figures, and leaves 
   const links = html.match(/https?:\/\/[^"'\s<)]*/g) ?? [];
   assert.deepEqual(links.filter((link) => !link.startsWith("http://www.w3.org/")), []);
   assert.ok(!/<script|<link|\bsrc=/i.test(html));
+});
+
+Deno.test("fxfer lab that is interrupted ends its servers and leaves no temporary folder", async () => {
+  await using folder = await TempDir.make();
+  const temp = folder.join("temp");
+  await Deno.mkdir(temp);
+  const run = start(["lab", "distance", "--quick"], {
+    cwd: folder.path,
+    env: { TMPDIR: temp, TMP: temp },
+  });
+  await run.output.wait((line) => line.includes("in flight"), "the first measurement");
+  run.kill("SIGINT");
+  const { code, err } = await run.ended;
+  assert.deepEqual([code, err], [130, "fxfer: Interrupted\n"]);
+  assert.deepEqual([...Deno.readDirSync(temp)], []);
 });
 
 Deno.test("fxfer lab names a wrong word, a wrong seed and a folder that cannot be made", async () => {

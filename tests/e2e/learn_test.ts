@@ -78,10 +78,10 @@ Deno.test("fxfer learn lists its lessons, judges an answer, and leaves nothing",
   assert.ok(!asked.out.includes("Exercise"));
   const right = await learn("6", "--answer", "session_unknown");
   assert.equal(right.code, 0, right.err);
-  assert.match(right.out, /\nRight\. [^]*\nExercise\n/);
+  assert.match(right.out, /\nRight\.\n[^]*\nExercise\n/);
   const wrong = await learn("6", "--answer", "ok");
   assert.equal(wrong.code, 3);
-  assert.match(wrong.out, /\nNo: it is session_unknown\. [^]*\nExercise\n/);
+  assert.match(wrong.out, /\nNo: it is session_unknown\.\n[^]*\nExercise\n/);
   assert.deepEqual([...Deno.readDirSync(folder.path)], [], "nothing is left");
 });
 
@@ -117,5 +117,5 @@ testWith(["script"], "fxfer learn reads the answer from a terminal", async (scri
   }
   await writer.close().catch(() => {});
   assert.equal((await child.status).code, 0, text);
-  assert.match(text, /Right\. /);
+  assert.match(text, /Right\./);
 });

@@ -86,6 +86,31 @@ test("S-SEQ a sequence older than the kept replies is replay_too_old", async (se
   });
 });
 
+test("S-SEQ-6 replies that were read are forgotten, and no others", async (server) => {
+  await assertStores(server, 4, async () => {
+    using peer = await session(server);
+    for (let i = 1; i <= 3; i++) await peer.upload(`file ${i}`);
+    const { id } = peer;
+    const told = {
+      id,
+      mode: "stateful",
+      sequence: 4,
+      action: "transfer",
+      data_size: 0,
+      received: 2,
+    };
+    await peer.upload("file 4", undefined, { sequence: 4, header: { session: told } });
+    for (const sequence of [1, 2]) {
+      const { data } = await peer.upload(`file ${sequence}`, undefined, { sequence });
+      assert.equal(data.code, "replay_too_old");
+    }
+    for (const sequence of [3, 4]) {
+      const { data } = await peer.upload(`file ${sequence}`, undefined, { sequence });
+      assert.equal(data.replayed, true);
+    }
+  });
+});
+
 test("S-SEQ-4 a session's first sequence is 1", async (server) => {
   await assertStores(server, 0, async () => {
     using peer = await session(server);

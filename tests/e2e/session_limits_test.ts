@@ -6,7 +6,9 @@ import { session } from "../helpers/sessions.ts";
 
 const MIB = 1 << 20;
 
-const brief = serving("short expiry", { set: { "stateful.session_timeout": 0.3 } });
+const brief = serving("short expiry", {
+  set: { "stateful.session_timeout": 0.3, "stateful.partial_timeout": 0.3 },
+});
 
 brief(
   "S-CLK-1 a session detached past its expiry is session_expired, its partial file removed",

@@ -90,7 +90,7 @@ Deno.test("S-TLS-2 a wrong server: one sentence that says what to do, exit code 
     [
       [`fxfers://${place}?pin=${wrong}`],
       4,
-      `Cannot connect to ${place}: it has not the pin that you know; wanted ${wrong}, found ${pin} (if ` +
+      `Cannot connect to ${place}: its pin is not the one that you gave; wanted ${wrong}, found ${pin} (if ` +
       "the server was set up anew, ask for its new pin; if not, somebody is in between)",
     ],
     [

@@ -242,7 +242,7 @@ test("/readyz answers for all of them", async () => {
 
 test("sessions in memory are refused, and both ways out are named", async () => {
   for (const mode of ["dual", "stateful"]) {
-    const { code, err } = await refused(["--mode", mode]);
+    const { code, err } = await refused(["--persistence", "memory", "--mode", mode]);
     assert.equal(code, 1);
     assert.match(err, /server\.workers is 2.* sqlite or redis, or server\.mode to stateless/);
   }

@@ -80,7 +80,9 @@ Deno.test("S-CON-3 clean closes the old session and its upload, and makes a new 
 });
 
 Deno.test("S-CON-4 S-CLK-1 unknown, expired, closed and forgotten ids, by the clock alone", async () => {
-  await using run = await InProcess.start({ stateful: { sessionTimeoutMs: 60_000 } });
+  await using run = await InProcess.start({
+    stateful: { sessionTimeoutMs: 60_000, partialTimeoutMs: 60_000 },
+  });
   using peer = await run.open();
   expectCode(await peer.connect({}, NOBODY), "session_unknown");
 
@@ -105,6 +107,41 @@ Deno.test("S-CON-4 S-CLK-1 unknown, expired, closed and forgotten ids, by the cl
   run.shiftMs += HOUR + 1000;
   expectCode(await peer.connect({}, expired.id), "session_unknown");
   expectCode(await peer.connect({}, closed.id), "session_unknown");
+});
+
+Deno.test("S-CLK-1 S-CON-6 a session with an open file lives longer, unless its client asked for less", async () => {
+  const stateful = { sessionTimeoutMs: 60_000, partialTimeoutMs: HOUR };
+  await using run = await InProcess.start({ stateful });
+  const left = async (begun: boolean, terms = {}) => {
+    using peer = await run.open();
+    const { session_expiry_s, partial_expiry_s } = expectCode(
+      await peer.connect(terms),
+      "session_created",
+    );
+    if (begun) expectCode(await peer.upload("part", { complete: false }), "partial");
+    return { id: peer.id, terms: [session_expiry_s, partial_expiry_s] };
+  };
+  const idle = await left(false);
+  const begun = await left(true);
+  const modest = await left(true, { session_expiry_s: 100 });
+  assert.deepEqual([begun.terms, modest.terms], [[60, 3600], [60, 100]]);
+  await run.idle();
+
+  const back = async (id: string | null, code: string) => {
+    using peer = await run.open();
+    return expectCode(await peer.connect({}, id), code);
+  };
+  run.shiftMs = 61_000;
+  await back(idle.id, "session_expired");
+  assert.equal((await run.record(modest.id)).state, "detached");
+  run.shiftMs = 101_000;
+  await back(modest.id, "session_expired");
+  run.shiftMs = HOUR - 1000;
+  assert.equal((await back(begun.id, "session_resumed")).upload.offset, 4);
+  await run.idle();
+  run.shiftMs = 2 * HOUR;
+  await back(begun.id, "session_expired");
+  assert.deepEqual(Array.from(Deno.readDirSync(`${run.folder}/.incoming`)), []);
 });
 
 Deno.test("S-CLK-3 a session whose connection stands still longer than its lease does not expire", async () => {
@@ -223,7 +260,10 @@ Deno.test("session creations are limited for each address, with the time to wait
 
 Deno.test("S-CLK-3 housekeeping ends what has expired, leaves what is held, and forgets old tombstones", async () => {
   await using run = await InProcess.start({
-    stateful: { maxSessions: 3, sessionTimeoutMs: 60_000, keepaliveMs: 30_000 },
+    stateful: {
+      ...{ maxSessions: 3, keepaliveMs: 30_000 },
+      ...{ sessionTimeoutMs: 60_000, partialTimeoutMs: 60_000 },
+    },
   });
   using closed = await run.attached();
   expectCode(await closed.disconnect(), "session_closed");

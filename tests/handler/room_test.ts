@@ -1,7 +1,12 @@
 import assert from "node:assert/strict";
+import { createSession, detach } from "../../src/session/mod.ts";
+import { MemorySessionStore, SqliteSessionStore } from "../../src/store/mod.ts";
 import { expectCode, InProcess, type InProcessOptions } from "../helpers/in_process.ts";
 import { proxyFrom } from "../helpers/proxy_header.ts";
 import type { RawPeer } from "../helpers/raw_peer.ts";
+import { TempDir } from "../helpers/temp.ts";
+
+const ADDRESS = "203.0.113.5";
 
 const PROXY = { versions: "any", allow: ["127.0.0.1"] } as const;
 
@@ -85,4 +90,40 @@ Deno.test("per_address.sessions caps one address, in IPv6 one /64, and no other"
   expectCode(await other.connect(), "session_created");
   expectCode(await one.disconnect(), "session_closed");
   expectCode(await two.connect(), "session_created");
+});
+
+for (const [name, open] of [["memory", undefined], ["sqlite", SqliteSessionStore.open]] as const) {
+  Deno.test(`${name}: a newcomer gets a place at once where the store has many more sessions`, async () => {
+    await using dir = await TempDir.make();
+    await using store = await open?.(dir.join("sessions.db")) ?? new MemorySessionStore();
+    for (let i = 0; i < 300; i++) {
+      const terms = { now: Date.now() - 1000 + i, clientAddress: "203.0.113.1", instance: "gone" };
+      const made = { ...terms, keepaliveMs: 30_000, expiryMs: 300_000, tokenHash: null };
+      const record = createSession({ ...made, id: crypto.randomUUID() });
+      await store.save(record);
+      await store.save(detach(record, terms.now));
+    }
+    await using run = await start(50, { store });
+    using first = await from(run, "203.0.113.2");
+    expectCode(await first.connect(), "session_created");
+    assert.equal((await store.stats()).live, 50);
+
+    const others = await Promise.all(Array.from({ length: 20 }, async (_, i) => {
+      const peer = await from(run, `203.0.113.${10 + i}`);
+      expectCode(await peer.connect(), "session_created");
+      return peer;
+    }));
+    assert.equal((await store.stats()).live, 50);
+    for (const other of others) other.close();
+  });
+}
+
+Deno.test("a file that was begun goes for its own address when a session without one would be over", async () => {
+  await using run = await start(2);
+  const [old, young] = [await detached(run, ADDRESS, true), await detached(run, ADDRESS, true)];
+  using peer = await from(run, ADDRESS);
+  expectCode(await peer.connect(), "max_sessions");
+  run.shiftMs += 300_000;
+  expectCode(await peer.connect(), "session_created");
+  assert.deepEqual(await states(run, old, young), ["expired", "detached"]);
 });

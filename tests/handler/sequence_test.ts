@@ -57,7 +57,7 @@ for (const [way, options] of WAYS) {
   });
 
   Deno.test(`40 pipelined transfers are stored once each, in order, with 16 in flight, ${way}`, async () => {
-    await using run = await InProcess.start(options());
+    await using run = await InProcess.start({ ...options(), stateful: { maxInflight: 16 } });
     using peer = await run.attached();
     const random = new Random(40);
     const payloads = Array.from({ length: 40 }, () => random.bytes(random.int(0, 70_000)));

@@ -217,6 +217,8 @@ Deno.test("S-REM-1 a removed file is gone, and to remove it again is the same ok
   const { path, sha256 } = await store(peer, "x", { name: "x" });
   const first = expectCode(await peer.ask("remove", { path }), "ok");
   assert.equal(first.file.sha256, sha256);
+  const told = await run.log.wait(({ event }) => event === "storage.removed");
+  assert.deepEqual([told.fields.bytes, told.fields.reason], [1, "remove"]);
   expectCode(await peer.ask("fetch", { path }), "not_found");
   assert.deepEqual(expectCode(await peer.ask("remove", { path }), "ok").file, first.file);
   assert.equal(run.catalogue.removals, 1);
@@ -352,7 +354,7 @@ for (const when of ["before", "after"] as const) {
 Deno.test("S-FEA-1 S-FEA-2 the terms tell features and rights, with a session and without", async () => {
   await using run = await start({ anonymous: ["put", "list"] });
   using peer = await run.open();
-  const features = ["names", "fetch", "list", "remove", "auth", "mac"];
+  const features = ["names", "fetch", "list", "remove", "received", "auth", "mac"];
   const alone = expectCode(await peer.ask("connect", {}), "ok");
   assert.deepEqual([alone.features, alone.may], [features, ["put", "list"]]);
   const attached = expectCode(await peer.connect(), "session_created");
@@ -366,7 +368,7 @@ Deno.test("S-FEA-1 a storage without a catalogue offers names alone, and serves 
   });
   using peer = await run.open();
   assert.deepEqual(expectCode(await peer.ask("connect", {}), "ok").features, [
-    ...["names", "auth", "mac"],
+    ...["names", "received", "auth", "mac"],
   ]);
   for (const action of ["fetch", "list", "remove"]) {
     expectCode(await peer.ask(action, { path: "x" }), "unsupported_feature");

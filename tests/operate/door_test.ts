@@ -4,6 +4,7 @@ import { RawPeer } from "../helpers/raw_peer.ts";
 import { until } from "../helpers/serving.ts";
 import { session } from "../helpers/sessions.ts";
 import { TempDir } from "../helpers/temp.ts";
+import { issue } from "../helpers/certificates.ts";
 import { fxfer } from "../helpers/fxfer.ts";
 import { FLAGS_W } from "../helpers/program.ts";
 import { ask, operated } from "./operators.ts";
@@ -486,4 +487,48 @@ Deno.test("S-FEA-1 a feature that is switched off is refused and not offered, an
   assert.deepEqual(await features(), ["unsupported_feature", false]);
   await it.ask("/api/v1/settings", { method: "PATCH", body: { "features.list": "on" } });
   assert.deepEqual(await features(), ["ok", true]);
+});
+
+Deno.test("the door speaks TLS with the server's certificate, and its cookie is for TLS alone", async () => {
+  await using temp = await TempDir.make();
+  const authority = await issue("authority", undefined, { isAuthority: true });
+  const { certificate, key } = await issue("door", authority, { names: ["localhost"] });
+  await Deno.writeTextFile(`${temp.path}/cert.pem`, certificate);
+  await Deno.writeTextFile(`${temp.path}/key.pem`, key, { mode: 0o600 });
+  await Deno.writeTextFile(`${temp.path}/token`, TOKEN);
+  const set = {
+    "server.tls.certificate": `${temp.path}/cert.pem`,
+    "server.tls.key": `${temp.path}/key.pem`,
+    "server.tls.port": 0,
+    "admin.tls": "on",
+    "admin.token_file": `${temp.path}/token`,
+  };
+  await using it = await operated({ flags: ["-A"], set });
+  using client = Deno.createHttpClient({ caCerts: [authority.certificate] });
+  const url = `https://localhost:${it.door}`;
+  const login = await fetch(`${url}/api/v1/login`, {
+    client,
+    method: "POST",
+    headers: { "content-type": "application/json", origin: url },
+    body: JSON.stringify({ token: TOKEN }),
+  });
+  assert.equal(login.status, 204);
+  assert.match(login.headers.get("set-cookie")!, /; Secure$/);
+  const metrics = await fetch(`${url}/metrics`, { client, headers: bearer });
+  assert.match(await metrics.text(), /^fxfer_certificate_not_after_timestamp_seconds \d/m);
+  await assert.rejects(fetch(`${url}/healthz`), "a certificate that nobody vouches for");
+  // Whoever speaks no TLS harms nobody.
+  using plain = await Deno.connect({ port: it.door });
+  await plain.write(new TextEncoder().encode("GET / HTTP/1.1\r\n\r\n"));
+  await plain.read(new Uint8Array(100)).catch(() => null);
+  const again = await fetch(`${url}/readyz`, { client });
+  assert.equal((await again.json()).status, "ready");
+});
+
+Deno.test("a door with TLS and no certificate is not opened", async () => {
+  await using temp = await TempDir.make();
+  const args = ["serve", "--port=0", "--set=admin.port=0", "--set=admin.tls=on"];
+  const ran = await fxfer(args, { cwd: temp.path });
+  assert.equal(ran.code, 1);
+  assert.match(ran.err, /the server has no certificate \(server\.tls\.certificate\)/);
 });

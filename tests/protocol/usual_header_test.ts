@@ -10,6 +10,10 @@ const firstLine = (bytes: Uint8Array) => new TextDecoder().decode(bytes).split("
 const line = (...fields: Parameters<typeof header>) => header(...fields).trimEnd();
 
 const USUAL = [
+  line({}, { data_size: "0", received: "0" }),
+  firstLine(encodeRequest({
+    ...{ id: ID, mode: "stateful", sequence: 9, action: "transfer", received: 7, sealed: true },
+  })).replace(/\.{43}/, "a".repeat(43)),
   line(),
   line({ size: "999999999999999" }, { sequence: "0", data_size: "65536" }),
   line({ version: '"2.7"' }, { id: `"${ID}"`, mode: '"stateful"', action: '"connect"' }),
@@ -50,6 +54,8 @@ pure("readUsualHeader() leaves to the parser what is written in another way", ()
     line({}, { id: '"3f2b8c1e-9d4a-1c6b-8e1f-0a2b3c4d5e6f"' }),
     line({}, { mode: '"other"' }),
     line({}, { extra: "1" }),
+    line({}, { data_size: "0", received: "null" }),
+    line({}, { data_size: "0", received: "9007199254740991" }),
     `${line()} `,
     ` ${line()}`,
     line().replace('"size"', '"\\u0073ize"'),

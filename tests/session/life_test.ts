@@ -12,7 +12,7 @@ import {
   type SessionRecord,
   TOMBSTONE_MS,
 } from "../../src/session/mod.ts";
-import { pure, sample, T0, TERMS } from "./samples.ts";
+import { pure, sample, sampleUpload, T0, TERMS } from "./samples.ts";
 
 const LEASE = 60_000;
 const E = 300_000;
@@ -89,6 +89,40 @@ pure("A tombstone lasts E where E is over 1 h", () => {
   const closed = close(sample({ expiryMs: day }), T0);
   assert.equal(lives(closed, TOMBSTONE_MS, day - 1, day), "closed closed forgotten");
   assert.equal(forgottenAt(closed, T0), T0 + day);
+});
+
+pure(
+  "S-CLK-1 a file that is open, or about to be stored, gives the session its longer time",
+  () => {
+    const terms = sample({ partialExpiryMs: 10 * E });
+    const begun = { ...terms, upload: sampleUpload() };
+    const intended = { ...terms, intent: { sequence: 1 } as SessionRecord["intent"] };
+    for (const [record, time] of [[terms, E], [begun, 10 * E], [intended, 10 * E]] as const) {
+      const left = detach(record, T0);
+      assert.equal(lives(left, time - 1, time), "detached expired");
+      const swept = expire(left, T0 + 20 * E);
+      assert.equal(swept.endedAt, T0 + time);
+      // The tombstone has no file, and lasts as long as any.
+      assert.equal(lives(swept, time + TOMBSTONE_MS - 1, time + TOMBSTONE_MS), "expired forgotten");
+      assert.equal(forgottenAt(left, T0 + time), forgottenAt(swept, T0 + time));
+    }
+    // A record of an earlier version says nothing of it.
+    assert.equal(
+      lives(detach({ ...sample(), upload: sampleUpload() }, T0), E - 1, E),
+      "detached expired",
+    );
+  },
+);
+
+pure("expire() ends a detached session early where its place is needed", () => {
+  const left = detach(sample({ partialExpiryMs: 10 * E }), T0);
+  assert.throws(() => expire(left, T0 + 5), RangeError);
+  assert.equal(expire(left, T0 + 5, true).endedAt, T0 + 5);
+  assert.equal(
+    expire(left, T0 + E + 5, true).endedAt,
+    T0 + E,
+    "what is over ended when it was over",
+  );
 });
 
 pure("An expiry of 0 ends the session at its detach", () => {

@@ -78,13 +78,14 @@ pure("S-DIS-1 detach() lets go of the instance and starts expiry", () => {
 });
 
 pure("S-CON-2 attach() on a detached session resumes it with the terms of the new connect", () => {
-  const left = detach(execute(sample(), sampleRun(1)), T0 + 5);
+  const left = detach(execute(sample({ partialExpiryMs: 900_000 }), sampleRun(1)), T0 + 5);
   const back = attach(left, {
     now: T0 + 9,
     clientAddress: "192.0.2.8",
     instance: "two",
     keepaliveMs: 10_000,
     expiryMs: 60_000,
+    partialExpiryMs: 80_000,
   });
   assert.deepEqual(changes(left, back), {
     version: 4,
@@ -98,6 +99,7 @@ pure("S-CON-2 attach() on a detached session resumes it with the terms of the ne
     detachedAt: null,
     keepaliveMs: 10_000,
     expiryMs: 60_000,
+    partialExpiryMs: 80_000,
   });
 });
 

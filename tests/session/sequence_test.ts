@@ -81,6 +81,17 @@ pure("S-SEQ judge() finds its entry in a ring with holes", () => {
   assert.deepEqual(refusal(8, "f8", holed), ["replay_too_old", 10]);
 });
 
+pure("S-SEQ-6 remember() forgets what has been read, and never the reply that is new", () => {
+  const { ring } = session;
+  const kept = (received: number) =>
+    remember(ring, entry(10), 4, received).map(({ sequence }) => sequence);
+  assert.deepEqual(kept(0), [7, 8, 9, 10]);
+  assert.deepEqual(kept(7), [8, 9, 10]);
+  assert.deepEqual(kept(9), [10]);
+  assert.deepEqual(kept(99), [10]);
+  assert.deepEqual(remember(ring, entry(10), 2, 7).map(({ sequence }) => sequence), [9, 10]);
+});
+
 pure("remember() keeps the newest replies in order and leaves the old ring alone", () => {
   const ring = Object.freeze([entry(1), entry(2)]);
   const sequences = (max: number) => remember(ring, entry(3), max).map((kept) => kept.sequence);

@@ -1,15 +1,19 @@
 /** A removal that is cut short is finished by the next start, or by the sweep (S-REM-1, S-MAN-2). @module */
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
-import { DiskStorage, verifyFolder } from "../../src/storage/mod.ts";
+import { createLogger } from "../../src/log.ts";
+import { systemFlush } from "../../src/storage/flush.ts";
+import { DiskStorage, type Flush, verifyFolder } from "../../src/storage/mod.ts";
 import { listStored, readManifest } from "../helpers/files.ts";
 import { utf8 } from "../helpers/raw_frame.ts";
+import { system } from "../helpers/ran.ts";
 import { TempDir } from "../helpers/temp.ts";
 import { REMOVAL_STEPS } from "./removing_program.ts";
 
 const PROGRAM = fileURLToPath(new URL("removing_program.ts", import.meta.url));
 const spec = { mimeType: "text/plain", reserve: 0 };
 const linux = Deno.build.os === "linux";
+const mounts = linux && Deno.uid() === 0;
 
 /** Runs the program until it has killed itself. */
 async function die(folder: string, step: string, durability: string): Promise<void> {
@@ -74,4 +78,89 @@ Deno.test("S-REM-1 what is left of a removal never takes away a file that was st
   await storage.sweep!(() => true);
   assert.equal(await Deno.readTextFile(at(path)), "other");
   assert.equal((await storage.catalogue.find({ path }))?.sha256, sha256);
+});
+
+Deno.test({
+  name: "S-REM-1 on a full disk files can be listed and removed, which makes room again",
+  ignore: !mounts,
+  async fn() {
+    await using dir = await TempDir.make();
+    await system("mount", ["-t", "tmpfs", "-o", "size=1m", "tmpfs", dir.path]);
+    try {
+      const events: string[] = [];
+      const log = createLogger(({ event }) => void events.push(event));
+      await using storage = await DiskStorage.open(dir.join("storage"), { log });
+      const paths: string[] = [];
+      for (let file = 0; file < 2; file++) {
+        paths.push((await storage.put(spec, new Uint8Array(200_000).fill(file))).path);
+      }
+      using filler = await Deno.open(dir.join("filler"), { write: true, create: true });
+      const page = new Uint8Array(4096).fill(1);
+      assert.throws(() => {
+        while (filler.writeSync(page) > 0);
+      }, /No space left|os error 28/);
+      const list = async () => {
+        const { files } = await storage.catalogue.list({ limit: 9, order: "name" });
+        return files.map(({ path }) => path).sort();
+      };
+      assert.deepEqual(await list(), [...paths].sort());
+      assert.equal((await storage.catalogue.remove(paths[0]!))?.path, paths[0]);
+      assert.deepEqual(await list(), [paths[1]]);
+      const again = await storage.put(spec, new Uint8Array(100_000));
+      assert.deepEqual(await list(), [paths[1], again.path].sort());
+      assert.deepEqual(events, ["storage.index_in_memory"]);
+    } finally {
+      await system("umount", ["-l", dir.path]);
+    }
+  },
+});
+
+Deno.test("S-REM-1 a file that another process removes at the same time is no planted link", async () => {
+  await using dir = await TempDir.make();
+  const events: string[] = [];
+  const log = createLogger(({ event }) => void events.push(event));
+  await using one = await DiskStorage.open(dir.path, { naming: "original", log });
+  await using two = await DiskStorage.open(dir.path, { naming: "original", log });
+  const { path } = await one.put({ ...spec, name: "folder/a.txt" }, utf8("the file"));
+  const gone = await Promise.all([one, two].map(({ catalogue }) => catalogue.remove(path)));
+  assert.deepEqual(gone.map((file) => file?.path), [path, path]);
+  assert.deepEqual(events, []);
+  assert.deepEqual(await listStored(dir.path), []);
+});
+
+Deno.test("S-REM-1 the last file of a folder is removed at level durable, too", async () => {
+  await using dir = await TempDir.make();
+  const options = { naming: "original", durability: "durable" } as const;
+  await using storage = await DiskStorage.open(dir.path, options);
+  const { path } = await storage.put({ ...spec, name: "folder/a.txt" }, utf8("the file"));
+  assert.equal((await storage.catalogue.remove(path))?.path, path);
+  assert.equal(storage.usage.used, 0);
+  assert.deepEqual(await listStored(dir.path), []);
+  assert.deepEqual(await Array.fromAsync(verifyFolder(dir.path)), []);
+});
+
+Deno.test("S-REM-1 of two processes that remove a file, the slower one leaves what was stored there since", async () => {
+  await using dir = await TempDir.make();
+  const flushed = Promise.withResolvers<void>();
+  let isSlow = false;
+  const flush: Flush = {
+    ...systemFlush,
+    async manifest(manifest) {
+      if (isSlow) await flushed.promise;
+      await manifest.sync();
+    },
+  };
+  const options = { naming: "original", durability: "durable" } as const;
+  await using slow = await DiskStorage.open(dir.path, { ...options, flush });
+  await using fast = await DiskStorage.open(dir.path, options);
+  const named = { ...spec, name: "folder/a.txt" };
+  const { path } = await slow.put(named, utf8("the file"));
+  for (const { catalogue } of [slow, fast]) assert.ok(await catalogue.find({ path }));
+  isSlow = true;
+  const removing = slow.catalogue.remove(path);
+  await fast.catalogue.remove(path);
+  assert.equal((await fast.put(named, utf8("another file"))).path, path);
+  flushed.resolve();
+  assert.equal((await removing)?.path, path);
+  assert.equal(await Deno.readTextFile(dir.join(path)), "another file");
 });

@@ -131,7 +131,7 @@ export async function serveWorkers(options: ParentOptions): Promise<number> {
         certificateUntil: certificate && (() => certificate.current.notAfter),
         drain: () => pool.stop(),
       };
-      if (counts) opened.use(await openDoor(config, token, plant, events));
+      if (counts) opened.use(await openDoor(config, token, plant, events, certificate?.current));
     }
     const { hostname, tier, durability } = listening;
     const where = { hostname, tier, durability, workers };

@@ -9,7 +9,7 @@ export const ADMIN: CommandSpec = {
     name: "VERB [ARG …]",
     min: 1,
     max: 20,
-    words: ["sessions", "settings", "drain", "events", "top"],
+    words: ["sessions", "files", "keys", "hooks", "settings", "drain", "events", "top"],
   },
   options: {
     door: {
@@ -20,12 +20,20 @@ export const ADMIN: CommandSpec = {
       value: "FILE",
       help: "File with its token (default admin.token_file)",
     },
+    tls: {
+      help: "Ask by TLS (default admin.tls); for a certificate of your own start with DENO_CERT",
+    },
     config: CONFIG_OPTIONS.config!,
     json: { help: "Print JSON as the door answers it" },
   },
   details: [
     "  sessions              live sessions; sessions ID for one of them\n" +
     "  sessions revoke ID    end one: its client is told session_revoked\n" +
+    "  files [PREFIX]        stored files, the newest first, whose names begin so\n" +
+    "  files remove PATH     remove one\n" +
+    "  keys                  users, what they may do and have used up\n" +
+    "  keys revoke NAME      take a key away until the next start: its sessions end\n" +
+    "  hooks                 what waits, and what was given up\n" +
     "  settings              settings that differ from their defaults; settings all for each\n" +
     "  settings PATH=VALUE   change some until the next reload or restart, all or none\n" +
     "  drain                 stop gracefully: uploads under way get server.drain_timeout\n" +
@@ -39,8 +47,10 @@ export const ADMIN: CommandSpec = {
 /** What is asked for. */
 export type AdminVerb =
   | { readonly verb: "sessions"; readonly id?: string; readonly revoke: boolean }
+  | { readonly verb: "files"; readonly prefix: string; readonly remove?: string }
+  | { readonly verb: "keys"; readonly revoke?: string }
   | { readonly verb: "settings"; readonly all: boolean; readonly changes?: Record<string, string> }
-  | { readonly verb: "drain" | "events" | "top" };
+  | { readonly verb: "hooks" | "drain" | "events" | "top" };
 
 /** Reads the operands. @throws {FxferError} `usage` with every fault. */
 export function readVerb(args: ParsedArgs): AdminVerb {
@@ -61,6 +71,16 @@ function verbOf(verb: string, rest: readonly string[], args: ParsedArgs): AdminV
     if (more !== undefined) args.reject(verb, "one ID", more);
     return { verb, revoke, ...(id !== undefined && { id }) };
   }
+  if (verb === "files" || verb === "keys") {
+    const deed = verb === "files" ? "remove" : "revoke";
+    const [first = "", what, more] = rest;
+    const isDeed = first === deed;
+    if (isDeed && what === undefined) args.fault(`${verb} ${deed} needs one more word`);
+    const tooMany = isDeed ? more : what ?? (verb === "keys" && first !== "" ? first : undefined);
+    if (tooMany !== undefined) args.reject(verb, "fewer words", tooMany);
+    if (verb === "keys") return { verb, ...(isDeed && { revoke: what ?? "" }) };
+    return { verb, prefix: isDeed ? "" : first, ...(isDeed && { remove: what ?? "" }) };
+  }
   if (verb === "settings") {
     if (rest.length === 0 || (rest.length === 1 && rest[0] === "all")) {
       return { verb, all: rest.length > 0 };
@@ -74,5 +94,5 @@ function verbOf(verb: string, rest: readonly string[], args: ParsedArgs): AdminV
     return { verb, all: false, changes };
   }
   if (rest.length > 0) args.reject(verb, "nothing behind it", rest[0]!);
-  return { verb: verb as "drain" | "events" | "top" };
+  return { verb: verb as "hooks" | "drain" | "events" | "top" };
 }

@@ -9,6 +9,7 @@ import type { Command } from "../command.ts";
 import { cannot } from "../local.ts";
 import { ADMIN, readVerb } from "./args.ts";
 import { type Answer, DoorClient } from "./door_client.ts";
+import { fileLines, hookLines, keyLines } from "./stored_tables.ts";
 import { detailLines, eventLine, sessionLines, settingLines } from "./tables.ts";
 import { runTop } from "./top.ts";
 
@@ -21,7 +22,7 @@ async function runAdmin(args: ParsedArgs, output: Output): Promise<number> {
   const door = doorOf(args, config);
   const path = args.text("token-file") ?? config.admin.token_file;
   const token = path === "none" ? undefined : (await readSecret(path)).trim();
-  const client = new DoorClient(door, token);
+  const client = new DoorClient(door, token, args.has("tls") || config.admin.tls === "on");
   const { out } = output;
   const json = args.has("json");
   const width = out.terminal ? out.columns : Infinity;
@@ -43,6 +44,35 @@ async function runAdmin(args: ParsedArgs, output: Output): Promise<number> {
         after = page.next;
       }
       print({ sessions }, () => sessionLines(sessions, width, Date.now()));
+      return 0;
+    }
+    case "files": {
+      if (asked.remove !== undefined) {
+        const path = asked.remove.split("/").map(encodeURIComponent).join("/");
+        const answer = await client.ask("DELETE", `/files/${path}`);
+        print(answer, () => [`${answer.path} is removed`]);
+        return 0;
+      }
+      const query = new URLSearchParams({ limit: "100", prefix: asked.prefix });
+      const answer = await client.ask("GET", `/files?${query}`);
+      print(answer, () => fileLines(answer, width, Date.now()));
+      return 0;
+    }
+    case "keys": {
+      if (asked.revoke !== undefined) {
+        const answer = await client.ask("DELETE", `/keys/${encodeURIComponent(asked.revoke)}`);
+        print(answer, () => [
+          `the key of ${answer.revoked} is taken away until the next start; take it out of the file as well`,
+        ]);
+        return 0;
+      }
+      const answer = await client.ask("GET", "/keys");
+      print(answer, () => keyLines(answer.keys, width));
+      return 0;
+    }
+    case "hooks": {
+      const answer = await client.ask("GET", "/hooks");
+      print(answer, () => hookLines(answer, width));
       return 0;
     }
     case "settings": {

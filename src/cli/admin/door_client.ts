@@ -11,8 +11,9 @@ export class DoorClient {
   readonly #url: string;
   readonly #token: string | undefined;
 
-  constructor(door: Endpoint, token: string | undefined) {
-    this.#url = `http://${formatEndpoint(door)}/api/v1`;
+  /** @param secure Whether the door speaks TLS. */
+  constructor(door: Endpoint, token: string | undefined, secure: boolean) {
+    this.#url = `${secure ? "https" : "http"}://${formatEndpoint(door)}/api/v1`;
     this.#token = token;
   }
 

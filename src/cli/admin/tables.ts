@@ -16,7 +16,8 @@ export function table(
   );
 }
 
-const since = (iso: string, now: number): string =>
+/** The time since then, such as `3 min`. */
+export const since = (iso: string, now: number): string =>
   formatDuration(Math.max(0, Math.round((now - Date.parse(iso)) / 1000)));
 
 /** The file that a session is receiving: its name, and how far it is. */

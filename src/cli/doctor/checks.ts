@@ -5,7 +5,7 @@
  * @module
  */
 import { formatEndpoint } from "../../address.ts";
-import { stateFolder } from "../../app/mod.ts";
+import { settle, stateFolder } from "../../app/mod.ts";
 import { type Config, parseRedisUrl, type RedisAddress } from "../../config/mod.ts";
 import { reasonOf } from "../../errors.ts";
 import { checkIndex } from "../../storage/mod.ts";
@@ -42,7 +42,7 @@ async function checkPermissions({ server, storage }: Config): Promise<Finding[]>
   } else {
     found.push(note(
       `tier W: ${path} may be written, not read. A partial file is resumed only while the server ` +
-        "lives, sessions cannot be kept in sqlite, and only commits.jsonl tells whole files from others",
+        "lives, sessions are kept in memory or redis only, and only commits.jsonl tells whole files from others",
       `--allow-read=${path} lifts this`,
     ));
   }
@@ -184,12 +184,18 @@ async function checkEntries(root: string): Promise<Finding[]> {
 const TIMEOUT_MS = 2000;
 
 /** Whether the store of this configuration can be used. */
-async function checkStore(config: Config): Promise<Finding[]> {
+async function checkStore(asked: Config): Promise<Finding[]> {
+  const config = await settle(asked);
   const { server, stateful } = config;
   if (server.mode === "stateless") return [ok("none: server.mode is stateless")];
   switch (stateful.persistence) {
     case "memory":
-      return [note("in memory: they are forgotten when the server stops")];
+      return [note(
+        "in memory: they are forgotten when the server stops",
+        ...asked.stateful.persistence === "auto"
+          ? [`--allow-read=${stateFolder(config)} keeps them in sqlite`]
+          : [],
+      )];
     case "sqlite": {
       const state = stateFolder(config);
       if (await readable(state)) return [ok(`in ${state}/${stateful.sqlite_file}`)];

@@ -8,6 +8,7 @@ import type { Client, FetchOptions, FetchSink } from "../../client/mod.ts";
 import { type Code, FxferError } from "../../errors.ts";
 import { omitUndefined } from "../../omit_undefined.ts";
 import { localError } from "../local.ts";
+import { UnderWay } from "../under_way.ts";
 import type { LocalFile, LocalFolder } from "./local_file.ts";
 import type { FileToGet } from "./plan.ts";
 import type { GetReport } from "./report.ts";
@@ -45,7 +46,7 @@ export async function fetchFiles(
 class Fetcher {
   readonly #options: FetcherOptions;
   /** These promises never reject. */
-  readonly #running = new Set<Promise<void>>();
+  readonly #running = new UnderWay();
   /** The error after which no further file is tried. */
   #fatal: FxferError | undefined;
 
@@ -56,12 +57,10 @@ class Fetcher {
   async fetchAll(files: readonly FileToGet[], folder: LocalFolder): Promise<void> {
     const window = Math.min(this.#options.client.terms?.maxInflight ?? 1, MOST_AT_A_TIME);
     for (const file of files) {
-      const task = this.#fetch(file, folder);
-      this.#running.add(task);
-      task.finally(() => this.#running.delete(task));
-      if (this.#running.size >= window) await Promise.race(this.#running);
+      this.#running.add(this.#fetch(file, folder));
+      await this.#running.fewerThan(window);
     }
-    await Promise.all(this.#running);
+    await this.#running.fewerThan(1);
   }
 
   async #fetch(target: FileToGet, folder: LocalFolder): Promise<void> {

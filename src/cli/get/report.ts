@@ -12,7 +12,14 @@
  */
 import type { FxferError } from "../../errors.ts";
 import { type Output, ProgressLine } from "../../terminal/mod.ts";
-import { count, escapeControls, formatBytes, formatDuration, formatRate } from "../../text.ts";
+import {
+  count,
+  escapeControls,
+  formatBytes,
+  formatDuration,
+  formatRate,
+  hideKeys,
+} from "../../text.ts";
 import { reportError } from "../report.ts";
 import { Tally } from "../send/tally.ts";
 import type { FileToGet } from "./plan.ts";
@@ -147,7 +154,8 @@ export class GetReport implements Disposable {
   /** A file was not fetched; `ofAll` says that the error concerns every file, not this one alone. */
   failed(label: string, error: FxferError, ofAll: boolean): void {
     this.tally.fail(error.code);
-    const { code, exit, message } = error;
+    const { code, exit } = error;
+    const message = hideKeys(error.message);
     if (this.#options.json) this.#event({ event: "failed", file: label, code, exit, message });
     // The interruption is reported once, at the end; what concerns all files is said once.
     if (code === "interrupted" || this.#told.has(error)) return;

@@ -1,6 +1,7 @@
 /** A server for experiments: `fxfer serve` in a process of its own. @module */
 import { FxferError, reasonOf } from "../../errors.ts";
 import type { ServerPlan, Subject } from "../../lab/mod.ts";
+import { LATE, within } from "../../within.ts";
 
 /** How long a server may take to listen, in milliseconds. */
 const START_MS = 20_000;
@@ -54,21 +55,21 @@ function spawn(plan: ServerPlan, cwd: string, redisPort: number | undefined): De
   }
 }
 
-/** The port in the line that says that the server listens. */
+/** The port in the line that says that the server listens. @throws {Error} With what it said instead. */
 async function portOf(lines: AsyncIterator<string>): Promise<number> {
-  const late = setTimeout(() => void lines.return?.(), START_MS);
-  try {
-    const seen: string[] = [];
+  const seen: string[] = [];
+  const listening = async (): Promise<number> => {
     for (let line = await lines.next(); !line.done; line = await lines.next()) {
       seen.push(line.value);
       if (!line.value.startsWith("{")) continue;
       const event = JSON.parse(line.value);
-      if (event.event === "server.listening") return event.port;
+      if (event.msg === "server.listening") return event.port;
     }
     throw new Error(seen.join("\n"));
-  } finally {
-    clearTimeout(late);
-  }
+  };
+  const port = await within(START_MS, listening());
+  if (port !== LATE) return port;
+  throw new Error([`it does not listen after ${START_MS / 1000} s`, ...seen].join("\n"));
 }
 
 async function* readLines(stream: ReadableStream<Uint8Array>): AsyncGenerator<string> {

@@ -1,6 +1,14 @@
 /** `fxfer lab`: runs the experiments and writes the report. @module */
-import { type Bench, type Done, EXPERIMENTS, reportHtml, toCsv } from "../../lab/mod.ts";
-import { type Output, type Paint, paintOf, type TextStream } from "../../terminal/mod.ts";
+import { FxferError } from "../../errors.ts";
+import {
+  type Bench,
+  type Done,
+  EXPERIMENTS,
+  reportHtml,
+  type Subject,
+  toCsv,
+} from "../../lab/mod.ts";
+import { onStop, type Output, type Paint, paintOf, type TextStream } from "../../terminal/mod.ts";
 import { formatDuration, wrap } from "../../text.ts";
 import type { ParsedArgs } from "../args.ts";
 import type { Command } from "../command.ts";
@@ -53,13 +61,24 @@ async function runLab(args: ParsedArgs, { out }: Output): Promise<number> {
   stack.defer(() => Deno.remove(root, { recursive: true }));
   const redis = await RedisPair.start(root);
   if (redis !== undefined) stack.use(redis);
+  const servers: Promise<Subject>[] = [];
+  stack.defer(async () => {
+    // After an interruption some are still running, or about to start.
+    for (const started of await Promise.allSettled(servers)) {
+      if (started.status === "fulfilled") await started.value.kill();
+    }
+  });
+  const stopped = Promise.withResolvers<never>();
+  using _signals = onStop(() => stopped.reject(new FxferError("interrupted", "Interrupted")));
   const paint = paintOf(out);
   const begun = performance.now();
   const bench: Bench = {
     ...{ quick: args.has("quick"), seed, hasRedis: redis !== undefined },
     async start(plan = {}) {
       if (plan.store === "redis" && plan.folder === undefined) await redis!.clear();
-      return await startServer(plan, root, redis?.port);
+      const server = startServer(plan, root, redis?.port);
+      servers.push(server);
+      return await server;
     },
     failOver: () => redis!.failOver(),
     note: (text) => out.line(paint("dim", `   ${text}`)),
@@ -70,7 +89,7 @@ async function runLab(args: ParsedArgs, { out }: Output): Promise<number> {
   for (const [at, experiment] of chosen.entries()) {
     out.line(paint("bold", `${at + 1}/${chosen.length}  ${experiment.title}`));
     const start = performance.now();
-    const findings = await experiment.run(bench);
+    const findings = await Promise.race([experiment.run(bench), stopped.promise]);
     done.push({ experiment, findings, seconds: (performance.now() - start) / 1000 });
     show(out, paint, findings.conclusions);
     const { name } = experiment;

@@ -5,7 +5,7 @@ import { wrap } from "../../text.ts";
 import type { ParsedArgs } from "../args.ts";
 import type { Command } from "../command.ts";
 import { plainText } from "../help/plain_text.ts";
-import { isRight, LESSONS, readLesson } from "./lessons.ts";
+import { isRight, type Lesson, LESSONS, readLesson } from "./lessons.ts";
 import { Stage } from "./stage.ts";
 
 /** The exit code after a wrong answer: the same as that of a check that was not passed. */
@@ -60,9 +60,7 @@ async function runLearn(args: ParsedArgs, { out }: Output): Promise<number> {
   say(text.lesson);
   out.line("");
   out.line(paint("bold", "What happens"));
-  await using stage = await Stage.open(out);
-  const right = await lesson.play(stage);
-  stage.end();
+  const right = await happen(lesson, out);
   out.line("");
   out.line(paint("bold", "Question"));
   say(text.question);
@@ -74,12 +72,20 @@ async function runLearn(args: ParsedArgs, { out }: Output): Promise<number> {
   }
   const isGood = isRight(answer, right);
   out.line("");
-  const verdict = isGood ? paint("green", "Right.") : paint("yellow", `No: it is ${right}.`);
-  for (const line of wrap(`${verdict} ${text.why}`, 80)) out.line(line);
+  out.line(isGood ? paint("green", "Right.") : paint("yellow", `No: it is ${right}.`));
+  for (const line of wrap(text.why, 80)) out.line(line);
   out.line("");
   out.line(paint("bold", "Exercise"));
   say(text.exercise);
   return isGood ? 0 : WRONG;
+}
+
+/** Lets a lesson happen; nothing of it is left when the question is asked. Returns the right answer. */
+async function happen({ play }: Lesson, out: Output["out"]): Promise<string> {
+  await using stage = await Stage.open(out);
+  const right = await play(stage);
+  stage.end();
+  return right;
 }
 
 /** Reads a line from a terminal; undefined where there is none, and at the end of the input. */

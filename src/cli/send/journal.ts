@@ -207,7 +207,7 @@ export class Journal implements Disposable {
    * session's secret to no other server.
    */
   sessionOpened({ sessionId, token, terms, address }: Client): void {
-    this.expiryS = sessionId === null ? undefined : terms?.sessionExpiryS;
+    this.expiryS = sessionId === null ? undefined : terms?.partialExpiryS;
     if (sessionId === null || formatEndpoint(address) !== this.#server) return;
     const { session } = this.#files[0] ?? {};
     if (sessionId === session?.sessionId && token === session.token) return;

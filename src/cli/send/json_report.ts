@@ -18,7 +18,7 @@
 import type { ClientEvent, Progress, SendResult } from "../../client/mod.ts";
 import type { FxferError } from "../../errors.ts";
 import type { Output } from "../../terminal/mod.ts";
-import { escapeControls } from "../../text.ts";
+import { escapeControls, hideKeys } from "../../text.ts";
 import { reportError } from "../report.ts";
 import type { FileToSend, LeftOut } from "./plan.ts";
 import type { SendReport } from "./report.ts";
@@ -95,7 +95,8 @@ export class JsonReport implements SendReport {
 
   failed(target: FileToSend, error: FxferError): void {
     this.#writtenAt.delete(target);
-    const { code, exit, message } = error;
+    const { code, exit } = error;
+    const message = hideKeys(error.message);
     this.#line({ event: "failed", file: target.label, code, exit, message });
     // Also in words, once, for a person who does not see standard output.
     if (!this.#said.has(error)) reportError(this.#output.err, error);

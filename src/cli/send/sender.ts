@@ -20,6 +20,7 @@ import {
 import { FxferError } from "../../errors.ts";
 import { omitUndefined } from "../../omit_undefined.ts";
 import { localError } from "../local.ts";
+import { UnderWay } from "../under_way.ts";
 import { STDIN } from "./args.ts";
 import { connectIn } from "./connect.ts";
 import { digestOf } from "./digest.ts";
@@ -64,7 +65,7 @@ class Sender {
   /** The files under way, by their upload ids. */
   readonly #targets = new Map<string, FileToSend>();
   /** What sends them; these promises never reject. */
-  readonly #running = new Set<Promise<void>>();
+  readonly #running = new UnderWay();
   #client: Client | undefined;
   /** The file of which the server has a part in the session of an earlier run. */
   #openUploadId: string | undefined;
@@ -80,10 +81,9 @@ class Sender {
     for (const [index, target] of wanted.entries()) {
       await this.#begin(target);
       if (index === 0) this.#sayCutNames(wanted);
-      const window = this.#client?.terms?.maxInflight ?? 1;
-      if (this.#running.size >= window) await Promise.race(this.#running);
+      await this.#running.fewerThan(this.#client?.terms?.maxInflight ?? 1);
     }
-    await Promise.all(this.#running);
+    await this.#running.fewerThan(1);
     await this.#disconnect();
   }
 
@@ -139,9 +139,7 @@ class Sender {
       const client = await this.#connected();
       // Opened before the task starts, because the client sends files in the order of its calls.
       const source = this.#wasStored(client, target) ? undefined : await this.#open(target);
-      const task = this.#send(client, target, source);
-      this.#running.add(task);
-      task.finally(() => this.#running.delete(task));
+      this.#running.add(this.#send(client, target, source));
     } catch (error) {
       this.#failed(target, error);
     }

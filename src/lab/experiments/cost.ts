@@ -59,7 +59,7 @@ async function run(bench: Bench): Promise<Findings> {
         memory_bytes_per_session: null,
       });
     }
-    if (wire === "stateful") {
+    if (wire === "stateful" && (store === "memory" || !bench.quick)) {
       bench.note(`${name}, memory`);
       measurements.push({
         ...{ way: name, file_bytes: null, files: null, own_bytes_per_file: null },
@@ -76,7 +76,7 @@ async function memoryPerSession(
   bench: Bench,
   server: Awaited<ReturnType<Bench["start"]>>,
 ): Promise<number | null> {
-  const sessions = bench.quick ? 500 : 4000;
+  const sessions = bench.quick ? 1000 : 4000;
   await openSessions(server.port, 200);
   const before = await server.memory();
   await openSessions(server.port, sessions);

@@ -1,7 +1,7 @@
 /**
- * The kept replies of a session (its ring) are a list beside its record, and a save sends only the new
- * ones. That is worth the effort: sixteen replies take ten times the room of the rest of the record, and
- * a session is saved twice for a small file.
+ * Stores that outlive the process have the kept replies of a session (its ring) as a list beside its record,
+ * and a save sends only the new ones. That is worth the effort: sixteen replies take ten times the room of the
+ * rest of the record, and a session is saved twice for a small file.
  *
  * @module
  */
@@ -13,12 +13,14 @@ type Ring = readonly RingEntry[];
 export interface RingChange {
   readonly kept: number;
   readonly added: Ring;
+  /** Whether the stored list may have more than that. */
+  readonly forgets: boolean;
 }
 
 /**
- * What the lists in Redis hold, as far as this process has written or read them. Each is noted with the
+ * What the stored lists hold, as far as this process has written or read them. Each is noted with the
  * version of its record. If another process has changed the list since, it has changed the version too,
- * and Redis refuses the save together with a change that was computed from the older list.
+ * and the store refuses the save together with a change that was computed from the older list.
  */
 export class StoredRings {
   /** The key is the last entry of a ring: the same object stands in every later record of a session. */
@@ -40,7 +42,7 @@ export class StoredRings {
       const stored = entry && this.#byLast.get(entry);
       if (stored?.version === version - 1) return difference(stored.ring, ring);
     }
-    return { kept: 0, added: ring };
+    return { kept: 0, added: ring, forgets: true };
   }
 }
 
@@ -50,5 +52,6 @@ function difference(stored: Ring, ring: Ring): RingChange {
   const kept = stored.length - from;
   const isEnd = from >= 0 && kept <= ring.length &&
     ring.slice(0, kept).every((entry, i) => entry === stored[from + i]);
-  return isEnd ? { kept, added: ring.slice(kept) } : { kept: 0, added: ring };
+  if (!isEnd) return { kept: 0, added: ring, forgets: true };
+  return { kept, added: ring.slice(kept), forgets: from > 0 };
 }

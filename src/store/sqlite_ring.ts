@@ -1,0 +1,85 @@
+/**
+ * The kept replies of a session in SQLite: rows of a table of their own, so that a save writes the new reply
+ * only. With a window of 256 requests the replies are a hundred times the rest of the record. A few replies
+ * stay in the text of the record, because one statement takes less time than four.
+ *
+ * @module
+ */
+import type { DatabaseSync, StatementSync } from "node:sqlite";
+import type { RingEntry, SessionRecord } from "../session/mod.ts";
+import { DamagedRecord } from "./damaged.ts";
+import type { RingChange } from "./stored_rings.ts";
+
+/** The replies of a session as one column of its row, so that both are read in one step. */
+export const RING: string = "(SELECT group_concat(reply, ',') FROM" +
+  " (SELECT reply FROM kept WHERE kept.session = session.id ORDER BY sequence))";
+
+/** The queries of the table. */
+export const RING_QUERIES = {
+  keep: "INSERT INTO kept (session, sequence, reply) VALUES (?, ?, ?)",
+  forget: "DELETE FROM kept WHERE session = ? AND sequence < ?",
+  begin: "BEGIN IMMEDIATE",
+  commit: "COMMIT",
+} as const;
+
+/** What a save runs. */
+type RingQueries =
+  & Readonly<Record<keyof typeof RING_QUERIES, StatementSync>>
+  & { readonly db: DatabaseSync };
+
+/** A row of a session. */
+type Row = Readonly<Record<string, unknown>>;
+
+/** So many replies stay in the text of the record. */
+const FEW = 3;
+
+/** Whether the replies of a record stay in its text. */
+export const keepsText = ({ ring }: SessionRecord): boolean =>
+  ring.length > 0 && ring.length <= FEW;
+
+/** Whether the replies of a row are in the table; what that has of a row whose text has some is old. */
+export const isApart = ({ record }: Row): boolean => String(record).includes('"ring":[]');
+
+/** The replies that the table has for a session. @throws {DamagedRecord} If one cannot be read. */
+export function ringOf({ ring }: Row): RingEntry[] {
+  try {
+    return JSON.parse(`[${ring ?? ""}]`);
+  } catch {
+    throw new DamagedRecord("one of its replies is no JSON");
+  }
+}
+
+/** Whether the table has to change with a record: of an intent or a lease it has not. */
+export function changesRing(
+  { lastSequence }: SessionRecord,
+  { added, forgets }: RingChange,
+): boolean {
+  return added.length > 0 || (forgets && lastSequence > 0);
+}
+
+/**
+ * Saves a record and changes its replies in one transaction.
+ *
+ * @param save Saves the record; false if that is not to be.
+ */
+export function saveWithRing(
+  queries: RingQueries,
+  { id, ring }: SessionRecord,
+  { kept, added, forgets }: RingChange,
+  save: () => boolean,
+): boolean {
+  const { db, begin, keep, forget, commit } = queries;
+  begin.run();
+  try {
+    const saved = save();
+    if (saved) {
+      if (forgets) forget.run(id, kept === 0 ? Number.MAX_SAFE_INTEGER : ring[0]!.sequence);
+      for (const entry of added) keep.run(id, entry.sequence, JSON.stringify(entry));
+    }
+    commit.run();
+    return saved;
+  } catch (error) {
+    db.exec("ROLLBACK");
+    throw error;
+  }
+}

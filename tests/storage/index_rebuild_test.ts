@@ -1,0 +1,47 @@
+import assert from "node:assert/strict";
+import { DiskStorage } from "../../src/storage/mod.ts";
+import { TempDir } from "../helpers/temp.ts";
+
+const LINES = 30_000;
+
+/** An id, a path and a line of the manifest for each number. */
+const idOf = (n: number) => `00000000-0000-4000-8000-${String(n).padStart(12, "0")}`;
+const pathOf = (n: number) => `session_${idOf(n)}/file_1_20260101T000000000.bin`;
+const lineOf = (n: number) =>
+  JSON.stringify({
+    ...{ path: pathOf(n), size: 5, sha256: "ab".repeat(32), mime_type: "text/plain" },
+    ...{ time: "2026-01-01T00:00:00.000Z", name: `${"long".repeat(30)} "upload_id":"${idOf(1)}"` },
+    ...{ session: idOf(n), sequence: 1, upload_id: idOf(n), client: "127.0.0.1" },
+  }) + "\n";
+
+Deno.test("S-TRF-11 while a lost index is built anew uploads go on, and none is stored twice", async () => {
+  await using dir = await TempDir.make();
+  const folder = dir.join("storage");
+  await Deno.mkdir(folder);
+  const lines = Array.from({ length: LINES }, (_, n) => lineOf(n)).join("");
+  assert.ok(lines.length > 8 * 1024 * 1024, "enough for all of its rows to come first");
+  await Deno.writeTextFile(dir.join("storage/commits.jsonl"), lines);
+  await using storage = await DiskStorage.open(folder);
+  for (const end of ["", "-wal", "-shm"]) await Deno.remove(`${folder}/.index.db${end}`);
+
+  let isBuilt = false;
+  const listing = storage.catalogue.list({ limit: 1, order: "newest" }).finally(() =>
+    isBuilt = true
+  );
+  await storage.refresh?.();
+  const put = async (uploadId: string) =>
+    await storage.put(
+      { mimeType: "text/plain", reserve: 0, uploadId },
+      new TextEncoder().encode("hello"),
+    );
+  const made = await put(crypto.randomUUID());
+  assert.equal(made.replayed, false);
+  // The digest is another one, so the id is known to be used.
+  await assert.rejects(put(idOf(LINES - 1)), { code: "sequence_reuse" });
+  assert.equal(isBuilt, false, "no upload has waited for the index");
+  await listing;
+  const { path } = (await storage.catalogue.find({ path: made.path }))!;
+  assert.equal(path, made.path);
+  assert.equal((await storage.catalogue.find({ path: pathOf(7) }))?.path, pathOf(7));
+  await assert.rejects(put(idOf(0)), { code: "sequence_reuse" });
+});
