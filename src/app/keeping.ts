@@ -2,6 +2,7 @@
 import type { Config } from "../config/mod.ts";
 import { FxferError } from "../errors.ts";
 import type { Events } from "../events.ts";
+import type { UserLedger } from "../keys/mod.ts";
 import type { Logger } from "../log.ts";
 import { omitUndefined } from "../omit_undefined.ts";
 import type { DiskStorage, KeepPolicy } from "../storage/mod.ts";
@@ -21,6 +22,7 @@ export function keepPolicy({ storage: { keep, keep_bytes } }: Config): KeepPolic
 /**
  * Removes what a policy wants to go, at once and then every minute, in the background, until disposed.
  *
+ * @param ledger Counts what users have; what goes is given back to them.
  * @throws {FxferError} `config_invalid` where the storage cannot be read.
  */
 export function keepFiles(
@@ -28,6 +30,7 @@ export function keepFiles(
   policy: KeepPolicy,
   events: Events,
   log: Logger,
+  ledger?: Pick<UserLedger, "giveBack">,
 ): AsyncDisposable {
   if (storage.label === "W") {
     throw new FxferError(
@@ -40,10 +43,11 @@ export function keepFiles(
   let over = false;
   const look = async () => {
     try {
-      for await (const { file: { path, size }, reason } of storage.outdated(policy)) {
+      for await (const { file: { path, size, user }, reason } of storage.outdated(policy)) {
         if (over) break;
         const by = { reason };
         if (await storage.catalogue.remove(path, by) === undefined) continue;
+        if (user !== undefined) await ledger?.giveBack(user, path);
         events.emit({ type: "storage.removed", path, bytes: size, reason });
       }
     } catch (cause) {

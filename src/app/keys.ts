@@ -18,7 +18,6 @@ import {
   type UserLedger,
 } from "../keys/mod.ts";
 import type { Logger } from "../log.ts";
-import type { Catalogue } from "../storage/mod.ts";
 import type { RedisClient } from "../store/mod.ts";
 import { escapeControls } from "../text.ts";
 import { keysOfInput } from "./input.ts";
@@ -203,31 +202,11 @@ export async function openLedger(
   return await SqliteLedger.open(`${storage.path}/${LEDGER_FILE}`);
 }
 
-/**
- * Counts what users with a quota have stored already, for a ledger that knows nothing of them: one in memory
- * that was just made, or a quota that is new. A file is counted once, whoever counts it.
- */
-export async function countStored(
-  ledger: UserLedger,
-  keys: Keyring,
-  catalogue: Catalogue | undefined,
-): Promise<void> {
-  if (catalogue === undefined) return;
-  for (const { name: owner, limits: { bytes, files } } of keys.users()) {
-    if (bytes === undefined && files === undefined) continue;
-    if ((await ledger.usage(owner, Date.now())).files > 0) continue;
-    let next: string | null = null;
-    do {
-      const after: { after?: string } = next === null ? {} : { after: next };
-      const page = await catalogue.list({ owner, limit: PAGE, order: "name", ...after });
-      for (const { path, size } of page.files) await ledger.charge(owner, path, size);
-      next = page.next;
-    } while (next !== null);
-  }
+/** Whether the servers of this configuration have a ledger that others may open; it is not made for this. */
+export async function hasSharedLedger({ stateful, storage }: SettledConfig): Promise<boolean> {
+  if (stateful.persistence !== "sqlite") return stateful.persistence === "redis";
+  return await Deno.stat(`${storage.path}/${LEDGER_FILE}`).then(() => true, () => false);
 }
-
-/** Files that are counted at a time. */
-const PAGE = 1000;
 
 /** The ledger of servers that share a SQLite file, in the storage folder. */
 export const LEDGER_FILE = "users.db";

@@ -22,7 +22,8 @@ import {
 } from "../store/mod.ts";
 import { connectRedis } from "../redis/mod.ts";
 import { keepFiles, keepPolicy } from "./keeping.ts";
-import { countStored, openLedger } from "./keys.ts";
+import { countAgain, countStored } from "./counting.ts";
+import { hasSharedLedger, openLedger } from "./keys.ts";
 import { databaseOf, settle, type SettledConfig, stateFolder } from "./persistence.ts";
 
 /** The store and the storage of a server with sessions, for a command that works beside the server. */
@@ -58,8 +59,6 @@ export async function openParts(
   await using opened = new AsyncDisposableStack();
   const settings = omitUndefined({ budget, budgetLedger });
   const { storage, store, redis } = opened.use(await openStorageAndStore(config, log, settings));
-  const policy = keepPolicy(config);
-  if (policy !== undefined && isFirst) opened.use(keepFiles(storage, policy, events, log));
   const security = keys === undefined ? undefined : {
     keys,
     ledger: opened.use(await openLedger(config, redis ?? await redisOf(config, opened, log))),
@@ -68,9 +67,15 @@ export async function openParts(
   if (security !== undefined) {
     const { ledger, keys } = security;
     const count = () => countStored(ledger, keys, storage.catalogue);
-    await count();
+    const known = await count();
     const failed = (cause: unknown) => log.warn("quotas.not_counted", { cause });
+    const { catalogue } = storage;
+    if (isFirst && known.length > 0) opened.use(countAgain(ledger, known, catalogue, failed));
     opened.use(keys.onChange(() => void count().catch(failed)));
+  }
+  const policy = keepPolicy(config);
+  if (policy !== undefined && isFirst) {
+    opened.use(keepFiles(storage, policy, events, log, security?.ledger));
   }
   const secure = tls && { tls: { ...tls, port: config.server.tls.port, reloadable: true } };
   const options = {
@@ -85,14 +90,20 @@ export async function openParts(
  * Opens the storage of a server that may be running, and its store if others than the server may see it. With
  * persistence `auto` that is one in SQLite which is there already.
  *
- * @returns `orphans` is false where only the server knows which partial files are in use.
+ * @returns `orphans` is false where only the server knows which partial files are in use. `openLedger` opens
+ * what counts for the users, where others than the server may see it.
  */
 export async function openBeside(
   config: Config,
   log: Logger,
 ): Promise<
   & AsyncDisposable
-  & { storage: DiskStorage; store: SessionStore | undefined; orphans: boolean }
+  & {
+    storage: DiskStorage;
+    store: SessionStore | undefined;
+    orphans: boolean;
+    openLedger(): Promise<UserLedger | undefined>;
+  }
 > {
   const settled = await settle(config, true);
   const { server, stateful } = settled;
@@ -100,7 +111,17 @@ export async function openBeside(
   const asked = hidden
     ? { ...settled, server: { ...server, mode: "stateless" as const } }
     : settled;
-  return Object.assign(await openStorageAndStore(asked, log), { orphans: !hidden });
+  await using opened = new AsyncDisposableStack();
+  const { storage, store, redis } = opened.use(await openStorageAndStore(asked, log));
+  const all = opened.move();
+  return Object.assign(all, {
+    ...{ storage, store, orphans: !hidden },
+    openLedger: async () => {
+      const counted = await settle(config);
+      if (!await hasSharedLedger(counted)) return undefined;
+      return all.use(await openLedger(counted, redis ?? await redisOf(counted, all, log)));
+    },
+  });
 }
 
 /** The Redis of a server that has no session store in it: its users are counted there all the same. */

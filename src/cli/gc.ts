@@ -26,8 +26,11 @@ async function gc(args: ParsedArgs, { out, err }: Output): Promise<number> {
   let files = 0;
   let bytes = 0;
   if (policy !== undefined) {
+    const ledger = dry ? undefined : await opened.openLedger();
     for await (const { file, reason } of storage.outdated(policy)) {
       if (!dry && await storage.catalogue.remove(file.path, { reason }) === undefined) continue;
+      const { user } = file;
+      if (user !== undefined) await ledger?.giveBack(user, file.path);
       files++;
       bytes += file.size;
       const name = file.name === undefined ? "" : ` (${file.name})`;

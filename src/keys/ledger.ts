@@ -107,8 +107,9 @@ const SLICE_MS = 10_000;
 /** Keeps all of it in the memory of one process: a restart knows nothing of what was stored before.
  * @category Keys */
 export class MemoryLedger implements UserLedger {
-  /** When this register began. */
-  readonly since: number;
+  readonly #since: number | undefined;
+  /** When it began, by the clock that nobody sets. */
+  readonly #begun: number = performance.now();
   /** By the slice of their end. A nonce that is sent again has the same end, which is under its MAC. */
   readonly #slices = new Map<number, Map<string, string>>();
   readonly #noncesOf = new Map<string, number>();
@@ -117,9 +118,14 @@ export class MemoryLedger implements UserLedger {
   #forgotten = -Infinity;
   readonly #accounts = new Map<string, Account>();
 
-  /** Starts empty. @param since When this register began, in milliseconds since 1970. */
-  constructor(since: number = Date.now()) {
-    this.since = since;
+  /** Starts empty. @param since When this register began, in milliseconds since 1970. @default now */
+  constructor(since?: number) {
+    this.#since = since;
+  }
+
+  /** When this register began, by the clock as it is set now. */
+  get since(): number {
+    return this.#since ?? Math.floor(Date.now() - (performance.now() - this.#begun));
   }
 
   takeNonce(user: string, nonce: string, until: number, now: number): boolean {

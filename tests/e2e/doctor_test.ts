@@ -3,6 +3,8 @@ import { checkRuntime } from "../../src/cli/doctor/checks.ts";
 import { fxfer } from "../helpers/fxfer.ts";
 import { FLAGS_W } from "../helpers/program.ts";
 import { mkfifo } from "../helpers/ran.ts";
+import { RedisServer } from "../helpers/redis_server.ts";
+import { testWith } from "../helpers/require.ts";
 import { TempDir } from "../helpers/temp.ts";
 
 /** Every finding, by check. */
@@ -119,3 +121,35 @@ Deno.test("a runtime that must not be used is a problem", { permissions: "none" 
   assert.equal(checkRuntime("2.8.3").level, "problem");
   assert.equal(checkRuntime("2.9.6").level, "ok");
 });
+
+testWith(
+  ["redis-server"],
+  "S-KEY-3 fxfer doctor warns of a Redis that forgets when it is full",
+  async (path) => {
+    await using folder = await TempDir.make();
+    await using redis = await RedisServer.start(path);
+    const look = async (user = "") => {
+      const url = `redis://${user}127.0.0.1:${redis.port}`;
+      const args = ["--persistence", "redis", "--redis-url", url];
+      const { code, of, findings } = await doctor(folder, args);
+      assert.ok(!JSON.stringify(findings).includes("sesame"));
+      assert.equal(code, 0);
+      return of("sessions").at(-1)!;
+    };
+    assert.deepEqual((await look()).level, "ok");
+    for (const policy of ["allkeys-lru", "volatile-ttl"]) {
+      assert.match(await redis.command("CONFIG", "SET", "maxmemory-policy", policy), /OK/);
+      const { level, text, advice } = await look();
+      assert.deepEqual([level, text.includes(policy)], ["note", true], text);
+      assert.match(advice!, /noeviction/);
+    }
+    await redis.command("CONFIG", "SET", "requirepass", "sesame");
+    assert.match((await look(":sesame@")).text, /volatile-ttl/);
+    const refused = await look(":wrong@");
+    assert.deepEqual(
+      [refused.level, /is unknown/.test(refused.text)],
+      ["note", true],
+      refused.text,
+    );
+  },
+);

@@ -13,6 +13,7 @@ import { count, formatBytes } from "../../text.ts";
 import { reachable, readable, writable } from "../local.ts";
 import { checkAccess } from "./access.ts";
 import { checkCertificate } from "./certificate.ts";
+import { checkEviction } from "./eviction.ts";
 import { type Finding, note, ok, problem } from "./finding.ts";
 import { isOlder, OLDEST_DENO, unfitRuntime } from "../version.ts";
 
@@ -208,6 +209,9 @@ async function checkStore(asked: Config): Promise<Finding[]> {
       const { nodes, tls } = parseRedisUrl(stateful.redis_url)!;
       const found: Finding[] = [];
       for (const node of nodes) found.push(await checkNode(node, tls));
+      if (found.some(({ level }) => level === "ok")) {
+        found.push(await checkEviction(stateful.redis_url));
+      }
       return found;
     }
   }
@@ -224,7 +228,10 @@ async function checkNode({ host: hostname, port }: RedisAddress, tls: boolean): 
     using conn = await Deno.connect({ hostname, port, signal: timeout });
     // A server that expects TLS would take a plain PING for a broken handshake.
     if (tls) return ok(`${where} accepts connections`);
-    timeout.addEventListener("abort", () => conn.close());
+    const close = () => conn.close();
+    timeout.addEventListener("abort", close);
+    using ended = new DisposableStack();
+    ended.defer(() => timeout.removeEventListener("abort", close));
     await conn.write(new TextEncoder().encode("PING\r\n"));
     const buffer = new Uint8Array(64);
     const count = await conn.read(buffer) ?? 0;
