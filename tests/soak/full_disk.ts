@@ -10,8 +10,12 @@ import { listStored } from "../helpers/files.ts";
 import { Program } from "../helpers/program.ts";
 import { TempDir } from "../helpers/temp.ts";
 
-const ROOM = 16 * 2 ** 20;
-const FILE = 2 ** 20;
+const ROOM = 64 * 2 ** 20;
+const FILE = 4 * 2 ** 20;
+const BALLAST = 2 ** 18;
+
+/** Between two fills: the load on the other servers is what the time is for. */
+const PAUSE_MS = 5000;
 
 /** What was seen. */
 export interface Fills {
@@ -26,23 +30,26 @@ export interface Fills {
 /** Fills and frees until `running` says no more. */
 export async function fillAndFree(running: () => boolean): Promise<Fills> {
   await using temp = await TempDir.make();
-  const storage = temp.join("storage");
+  const cwd = temp.join("disk");
+  await Deno.mkdir(cwd);
+  await using mounted = await mount(cwd);
+  const storage = `${cwd}/storage`;
   await Deno.mkdir(storage);
-  await using mounted = await mount(storage);
+  const ballast = `${cwd}/ballast`;
   const seen: Fills = {
     ...{ fills: 0, stored: 0, faults: [] },
     kind: mounted === undefined ? "a budget" : "a small disk",
   };
   await using server = await Program.serve({
-    cwd: temp.path,
+    cwd,
     set: {
       "security.anonymous": "put,get,list,remove",
-      "stateful.persistence": "memory",
       ...(mounted === undefined && { "storage.budget": ROOM }),
     },
   });
   do {
-    await using client = await connect({ port: server.port, mode: "stateful", retries: 0 });
+    await Deno.writeFile(ballast, new Uint8Array(BALLAST));
+    await using client = await connect({ port: server.port, mode: "stateless", retries: 0 });
     const paths: string[] = [];
     let full: unknown;
     // Twice as many as there is room for.
@@ -62,10 +69,13 @@ export async function fillAndFree(running: () => boolean): Promise<Fills> {
     }
     const there = new Set(await listStored(storage));
     seen.faults.push(...paths.filter((path) => !there.has(path)).map((path) => `lost ${path}`));
-    await using remover = await connect({ port: server.port, mode: "stateful", retries: 0 });
+    // Also the line that says that a file was removed takes room: somebody else's file goes first.
+    await Deno.remove(ballast);
+    await using remover = await connect({ port: server.port, mode: "stateless", retries: 0 });
     for (const path of paths) await remover.remove(path);
     if ((await listStored(storage)).length > 0) seen.faults.push("removed files are still there");
     seen.fills++;
+    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
   } while (running());
   return seen;
 }

@@ -1,12 +1,13 @@
 /**
  * Endurance: a mixed load through real HAProxy on two servers with one Redis, for minutes, while a server is
- * stopped, killed and started again and the Redis stands still. A prober outside tells whether the service is
- * there; the server that is never restarted shows whether memory or handles grow.
+ * stopped, killed and started again, and the Redis is killed and its replica takes over, or it stands still. A
+ * prober outside tells whether the service is there; the server that is never restarted shows whether memory
+ * or handles grow. Beside them the disk of a third server is filled and freed (full_disk.ts).
  *
  *     deno run -A tests/soak/main.ts --minutes 2
  *
  * Exit code 1: error rate of 1 % or more, availability under 99.9 %, a file that was confirmed and is not
- * stored, or growth. The figures are printed in any case.
+ * stored, growth, or a disturbance that did not take place. The figures are printed in any case.
  *
  * @module
  */
@@ -16,8 +17,10 @@ import { connect } from "../../src/client/mod.ts";
 import { Cluster } from "../helpers/cluster.ts";
 import { listStored } from "../helpers/files.ts";
 import { Random } from "../helpers/random.ts";
-import { RedisServer } from "../helpers/redis_server.ts";
+import { RedisSentinels } from "../helpers/redis_cluster.ts";
 import { findProgram } from "../helpers/require.ts";
+import { until } from "../helpers/serving.ts";
+import { fillAndFree } from "./full_disk.ts";
 
 const { values } = parseArgs({ options: { minutes: { type: "string", default: "2" } } });
 const totalMs = Number(values.minutes) * 60_000;
@@ -40,13 +43,13 @@ if (haproxy === undefined || redisProgram === undefined) {
   Deno.exit(1);
 }
 const random = new Random(2026);
-await using redis = await RedisServer.start(redisProgram);
+await using redis = await RedisSentinels.start(redisProgram);
 await using cluster = await Cluster.start(haproxy, {
   store: ["--persistence", "redis", "--redis-url", redis.url],
   set: { "server.max_connections": 500, "stateful.max_sessions": 5000, "server.drain_timeout": 2 },
 });
 
-const count = { sent: 0, failed: 0, probes: 0, missed: 0, resumed: 0 };
+const count = { failovers: 0, sent: 0, failed: 0, probes: 0, missed: 0, resumed: 0 };
 const confirmed: string[] = [];
 const reasons = new Map<string, number>();
 let running = true;
@@ -92,21 +95,48 @@ async function probe(): Promise<void> {
   }
 }
 
-/** Server a is stopped, or killed, and started again; the Redis stands still for a second. Server b stays. */
+/** The Redis that the Sentinels name at this moment, and the other one. */
+async function masterAndReplica() {
+  const said = await redis.sentinels[0]!.command("SENTINEL", "GET-MASTER-ADDR-BY-NAME", "mine");
+  const { master, replica } = redis;
+  return said.includes(`\n${master.port}\r`) ? [master, replica] : [replica, master];
+}
+
+/** The master is killed; when its replica has taken over it comes back, empty, and follows that one. */
+async function failOver(): Promise<void> {
+  const [master, replica] = await masterAndReplica();
+  const role = async () => await replica!.command("INFO", "replication");
+  await until(async () => (await role()).includes("master_link_status:up"), "a copy", 60_000);
+  await master!.kill();
+  await until(async () => (await role()).includes("role:master"), "a new master", 20_000);
+  await until(async () => (await masterAndReplica())[0] === replica, "that all know it", 20_000);
+  await master!.start();
+  count.failovers++;
+}
+
+/**
+ * Server a is stopped, or killed, and started again; the Redis fails over, or stands still for a shorter time
+ * than makes it fail over. Server b stays.
+ */
 async function disturb(): Promise<void> {
   for (let turn = 0; running; turn++) {
     await pause(DISTURB_MS);
     if (!running) return;
-    if (turn % 3 === 2) {
-      redis.signal("SIGSTOP");
-      await pause(1000);
-      redis.signal("SIGCONT");
+    if (turn % 4 === 1) {
+      await failOver();
+      continue;
+    }
+    if (turn % 4 === 3) {
+      const [master] = await masterAndReplica();
+      master!.signal("SIGSTOP");
+      await pause(300);
+      master!.signal("SIGCONT");
       continue;
     }
     const server = cluster.server("a");
     await cluster.seen(
       async () => {
-        if (turn % 3 === 0) await server[Symbol.asyncDispose]();
+        if (turn % 4 === 0) await server[Symbol.asyncDispose]();
         else await server.kill();
       },
       "a",
@@ -125,6 +155,7 @@ async function held(): Promise<{ rss: number; handles: number }> {
   return { rss: Number(/VmRSS:\s+(\d+)/.exec(status)![1]) * 1024, handles };
 }
 
+const filling = fillAndFree(() => running);
 const work = [
   ...Array.from({ length: 4 }, () => load("stateful")),
   ...Array.from({ length: 2 }, () => load("stateless")),
@@ -137,6 +168,7 @@ const before = await held();
 await pause(totalMs * 5 / 6);
 running = false;
 await Promise.all(work);
+const fills = await filling;
 await pause(2000); // connections end
 const after = await held();
 
@@ -160,6 +192,15 @@ const verdicts: [text: string, good: boolean][] = [
   [
     `memory ${mib(before.rss)}, at the end ${mib(after.rss)}`,
     after.rss < before.rss * 1.3 + 48 * 2 ** 20,
+  ],
+  [
+    `${count.failovers} times a replica of Redis has taken over`,
+    count.failovers > 0 || totalMs < 3 * DISTURB_MS,
+  ],
+  [
+    `${fills.fills} times ${fills.kind} was full and freed, with ${fills.stored} files: ` +
+    (fills.faults.join(", ") || "no faults"),
+    fills.fills > 0 && fills.faults.length === 0,
   ],
   [`handles ${before.handles}, at the end ${after.handles}`, after.handles <= before.handles + 8],
 ];
