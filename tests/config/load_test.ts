@@ -108,6 +108,7 @@ Deno.test("--set reaches every setting of the schema", async () => {
     "security.keys": ["my.keys", "my.keys"],
     "server.health_port": ["8080", 8080],
     "hooks.url": ["https://h/x", "https://h/x"],
+    "hooks.accept": ["http://h/ask", "http://h/ask"],
     "hooks.secret_file": ["/run/s", "/run/s"],
     "admin.host": ["::1", "::1"],
     "admin.port": ["8081", 8081],

@@ -54,7 +54,13 @@ Deno.test("parseConfig() gives every default the goal names", pure, () => {
     versions: { v1: "on", v1_ack: "eof" },
     features: { fetch: "on", list: "on", remove: "on" },
     admin: { host: "127.0.0.1", port: "off", token_file: "none", tls: "off", names: [] },
-    hooks: { url: "none", secret_file: "none", give_up_after: 86_400 },
+    hooks: {
+      url: "none",
+      secret_file: "none",
+      give_up_after: 86_400,
+      accept: "none",
+      accept_default: "refuse",
+    },
     logging: { level: "info", format: "text", addresses: "full" },
   });
 });
