@@ -141,12 +141,16 @@ Deno.test("S-REM-1 the last file of a folder is removed at level durable, too", 
 
 Deno.test("S-REM-1 of two processes that remove a file, the slower one leaves what was stored there since", async () => {
   await using dir = await TempDir.make();
+  const begun = Promise.withResolvers<void>();
   const flushed = Promise.withResolvers<void>();
   let isSlow = false;
   const flush: Flush = {
     ...systemFlush,
     async manifest(manifest) {
-      if (isSlow) await flushed.promise;
+      if (isSlow) {
+        begun.resolve();
+        await flushed.promise;
+      }
       await manifest.sync();
     },
   };
@@ -158,6 +162,7 @@ Deno.test("S-REM-1 of two processes that remove a file, the slower one leaves wh
   for (const { catalogue } of [slow, fast]) assert.ok(await catalogue.find({ path }));
   isSlow = true;
   const removing = slow.catalogue.remove(path);
+  await begun.promise;
   await fast.catalogue.remove(path);
   assert.equal((await fast.put(named, utf8("another file"))).path, path);
   flushed.resolve();
