@@ -85,7 +85,11 @@ export function announce(
     ...omitUndefined({ sessions, tls_port: tlsPort, ...where }),
     ...(certificate && certificateFacts(certificate)),
   });
-  log.info("server.access", accessFacts(config, users));
+  const access = accessFacts(config, users);
+  const isShut = users === 0 && access.anonymous === "nothing";
+  if (isShut) {
+    log.warn("server.access", { ...access, effect: "nobody may come in: no user has a key" });
+  } else log.info("server.access", access);
   if (isTold || isLogged("server.listening", log)) return;
   // The user cannot know a port that the system chose, so --quiet does not hide it.
   if (asked === 0) out.line(`${hostname}:${port}`);

@@ -7,7 +7,7 @@
 export { Certificate } from "./certificate.ts";
 export { keepServing } from "./guard.ts";
 export { accessFacts, keyringOf, KeySource, mustBeMeant } from "./keys.ts";
-export { openHooks } from "./hooks.ts";
+export { askBefore, openHooks } from "./hooks.ts";
 export { liveKeys } from "./live_keys.ts";
 export { announce, listen, listenForHealth, listenToServe } from "./listening.ts";
 export { maskAddresses } from "./log_addresses.ts";

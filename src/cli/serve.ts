@@ -2,6 +2,7 @@
 import { Readiness } from "../admin/mod.ts";
 import {
   announce,
+  askBefore,
   Certificate,
   freeSpace,
   keepServing,
@@ -125,6 +126,7 @@ async function runServe(args: ParsedArgs, output: Output): Promise<number> {
   const operate = wantsDoor(config) ? await import("../operate/mod.ts") : undefined;
   using tally = operate && new operate.Tally();
   const options = operate && tally ? operate.counted(parts.options, tally) : parts.options;
+  using _admission = await askBefore(config, options.storage, log);
   await using server = listenToServe(config, () => serve(options));
   const { storage, store } = parts.options;
   settings = new RunningSettings({

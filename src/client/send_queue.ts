@@ -120,7 +120,7 @@ export class SendQueue extends Sleeper {
     if (this.#numbers.refused || this.heldForMs !== undefined) return;
     const call = this.calls.take(this.#mode, this.#terms, this.#numbers);
     if (call !== undefined) return this.#unanswered.add(call);
-    if (this.#unanswered.bytes >= MAX_UNANSWERED_BYTES) return;
+    if (this.#unanswered.bytes > MAX_UNANSWERED_BYTES) return;
     const stateless = this.#mode === "stateless";
     const file = this.files.first((file) => !file.allSent && !(stateless && file.needsSession));
     if (file !== undefined) return this.#takeFrame(file);

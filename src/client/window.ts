@@ -7,8 +7,9 @@ const FIRST_WINDOW = 16;
 const WORTHWHILE = 1.25;
 
 /**
- * No other frame is begun while so many bytes of payload are unanswered (S-SEQ-6): after a lost connection
- * they may have to be sent again.
+ * No other frame is begun while more bytes of payload than this are unanswered (S-SEQ-6): after a lost
+ * connection they may have to be sent again. Two frames of a large file are under way, so that the second
+ * travels while the first is answered.
  */
 export const MAX_UNANSWERED_BYTES: number = 8 * 1024 * 1024;
 

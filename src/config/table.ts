@@ -442,7 +442,7 @@ export const TABLE = {
     },
   },
   hooks: {
-    about: "A program that is told of each stored file, by HTTP (Standard Webhooks)",
+    about: "Programs that are told of stored files, or asked before, by HTTP (Standard Webhooks)",
     settings: {
       url: {
         words: ["none"],
@@ -461,6 +461,19 @@ export const TABLE = {
         seconds: [1, 2_000_000],
         default: 86_400,
         about: "How long a receiver that does not answer is tried again",
+      },
+      accept: {
+        words: ["none"],
+        text: "http_url",
+        default: "none",
+        about:
+          "Where it is asked, by POST, before a file is admitted: 2xx admits it, 403 refuses it",
+        more: ["A client whose file is refused is answered forbidden"],
+      },
+      accept_default: {
+        words: ["accept", "refuse"],
+        default: "refuse",
+        about: "What holds where hooks.accept gives no answer within 2 seconds",
       },
     },
   },

@@ -3,14 +3,11 @@ import { reasonOf } from "../errors.ts";
 import type { Events } from "../events.ts";
 import type { Logger } from "../log.ts";
 import type { Catalogue, ListedFile } from "../storage/mod.ts";
-import { signatureOf } from "./signature.ts";
+import { post, type Receiver } from "./post.ts";
 import { type HookState, type Letter, newState, readState, writeState } from "./state.ts";
 
 /** What {@linkcode Hooks} works with. */
-export interface HooksOptions {
-  readonly url: string;
-  /** By `parseSecret`. */
-  readonly secret: Uint8Array;
+export interface HooksOptions extends Receiver {
   readonly catalogue: Catalogue;
   /** The state file. */
   readonly path: string;
@@ -223,38 +220,22 @@ export class Hooks implements AsyncDisposable {
     log.warn("hook.dead", { id, file, tries, reason: error });
   }
 
-  /** Asks the receiver; returns why it failed. */
+  /** Tells the receiver; returns why it failed. */
   async #post({ id, file }: Letter): Promise<string | undefined> {
-    const { url, secret } = this.#options;
-    const timestamp = Math.floor(Date.now() / 1000);
-    const body = JSON.stringify({
-      type: "file.stored",
-      timestamp: new Date(file.storedAt).toISOString(),
-      data: {
-        path: file.path,
-        name: file.name ?? null,
-        size: file.size,
-        sha256: file.sha256,
-        mime_type: file.mimeType,
-        user: file.user ?? null,
-        upload_id: file.uploadId ?? null,
-      },
-    });
+    const data = {
+      path: file.path,
+      name: file.name ?? null,
+      size: file.size,
+      sha256: file.sha256,
+      mime_type: file.mimeType,
+      user: file.user ?? null,
+      upload_id: file.uploadId ?? null,
+    };
+    const message = { type: "file.stored", timestamp: file.storedAt, data };
+    const signal = AbortSignal.any([this.#stop.signal, AbortSignal.timeout(PATIENCE_MS)]);
     try {
-      const response = await fetch(url, {
-        method: "POST",
-        body,
-        redirect: "manual",
-        signal: AbortSignal.any([this.#stop.signal, AbortSignal.timeout(PATIENCE_MS)]),
-        headers: {
-          "content-type": "application/json",
-          "webhook-id": id,
-          "webhook-timestamp": String(timestamp),
-          "webhook-signature": signatureOf(secret, id, timestamp, body),
-        },
-      });
-      await response.body?.cancel();
-      return response.ok ? undefined : `status ${response.status}`;
+      const status = await post(this.#options, id, message, signal);
+      return status >= 200 && status < 300 ? undefined : `status ${status}`;
     } catch (error) {
       return reasonOf(error);
     }

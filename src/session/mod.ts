@@ -136,7 +136,7 @@
  * - S-SEQ-6 With the feature `received` the header of a frame in a session may have `session.received`:
  *   the client has read every reply up to this number. When the frame has run, the server forgets those
  *   replies, and a repetition of a frame with such a number is `replay_too_old`. A client counts its
- *   unanswered requests by bytes as well: it begins no other frame while 8 MiB of payload are unanswered.
+ *   unanswered requests by bytes as well: it begins no other frame while more than 8 MiB of payload are unanswered.
  * - S-SEQ-7 What uses a number up: `ok`, `partial`, `checksum_mismatch`, a cancel, `session_closed`. What
  *   does not: a refusal before the payload, and a failure that leaves the file where it was:
  *   `incomplete`, `stalled`, `too_slow`, `storage_full`, `store_unavailable`, `internal_error`.

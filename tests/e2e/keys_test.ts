@@ -243,3 +243,18 @@ Deno.test("fxfer conformance --key-file holds a server against the rules of keys
     assert.ok(kept.includes(rule), rule);
   }
 });
+
+Deno.test("a server without a user says that nobody may come in, and so does doctor", async () => {
+  await using dir = await TempDir.make();
+  await Deno.writeTextFile(dir.join("fxfer.keys"), "# none yet\n", { mode: 0o600 });
+  await using server = await serve(dir, { args: ["--keys", "fxfer.keys"] });
+  const access = await server.event("server.access");
+  assert.equal(access.level, "warn");
+  assert.match(String(access.effect), /nobody may come in/);
+  const { out } = await fxfer(["doctor", "--set", "security.keys=fxfer.keys"], { cwd: dir.path });
+  assert.match(out, /0 users; who has no key may do nothing/);
+  assert.match(
+    out.replace(/\s+/g, " "),
+    /nobody may come in.*fxfer key new NAME --keys fxfer\.keys/,
+  );
+});

@@ -113,13 +113,13 @@ test("killed before any reply came, the part of a large file is kept, and nothin
   await using folder = await folderWith({ "a.txt": "a", "big.bin": bytes });
   await using net = await proxied(server, (connection) =>
     connection > 0 ? {} : {
-      up: { faults: [{ after: 17 * MIB, kind: "stall" }] },
+      up: { faults: [{ after: 9 * MIB, kind: "stall" }] },
       // The reply to the connect comes through, and of the next one not all.
       down: { faults: [{ after: 900, kind: "stall" }] },
     });
   const args = to(net.proxy, "--json", "a.txt", "big.bin");
   const first = start(args, { cwd: folder.path });
-  await received(server.storage, 16 * MIB, 20_000);
+  await received(server.storage, 8 * MIB, 20_000);
   first.kill("SIGKILL");
   const { out } = await first.ended;
   assert.deepEqual(ends(out), []);

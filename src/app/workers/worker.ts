@@ -13,6 +13,7 @@ import { serve } from "../../server/mod.ts";
 import { Keyring } from "../../keys/mod.ts";
 import type { KeyPair } from "../../tls/mod.ts";
 import { keepServing } from "../guard.ts";
+import { askBefore } from "../hooks.ts";
 import { readLines } from "../keys.ts";
 import { listenToServe } from "../listening.ts";
 import type { Sample, Tally } from "../../operate/mod.ts";
@@ -164,6 +165,7 @@ async function start(
     const counting = counts ? await import("../../operate/mod.ts") : undefined;
     const tally = counting && opened.use(new counting.Tally());
     const options = counting && tally ? counting.counted(wanted, tally) : wanted;
+    opened.use(await askBefore(config, options.storage, log));
     const server = opened.use(listenToServe(config, () => serve(options)));
     if (tally !== undefined) tally.server = server;
     const { hostname } = server.addr;

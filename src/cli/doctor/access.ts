@@ -14,9 +14,13 @@ export async function checkAccess(config: Config): Promise<Finding[]> {
     const lines = keys === "off" || keys === "-" ? [] : await readLines(config);
     const { from, anonymous, mac } = accessFacts(config, lines.length);
     const users = keys === "-" ? "users from standard input" : count(lines.length, "user");
+    const may = anonymous === "nothing" ? "do nothing" : anonymous;
     const found = [
-      ok(`${users}; who has no key may ${anonymous}, from ${from}; codes of frames: ${mac}`),
+      ok(`${users}; who has no key may ${may}, from ${from}; codes of frames: ${mac}`),
     ];
+    if (keys !== "off" && keys !== "-" && lines.length === 0 && anonymous === "nothing") {
+      found.push(note("nobody may come in", `fxfer key new NAME --keys ${keys}`));
+    }
     const ended = lines.filter(({ until = Infinity }) => until <= Date.now());
     for (const { key: { name } } of ended) {
       found.push(note(`the key of ${name} has ended`, `fxfer key revoke ${name}`));
