@@ -156,7 +156,7 @@ export type EventFacts = {
   "server.recovered": { below: string; value: number; limit: number };
   /** Partial files that no session names were removed. */
   "storage.swept": { removed: number };
-  /** A stored file was removed, because of the setting that `reason` names, or `remove`: a client asked. */
+  /** A stored file was removed, because of the setting that `reason` names, or by a client (`remove`) or `operator`. */
   "storage.removed": { path: string; bytes: number; reason: string };
   /** A server takes connections. The program adds the facts that only it knows, such as the folder. */
   "server.listening": {

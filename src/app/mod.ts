@@ -11,7 +11,7 @@ export { askBefore, openHooks } from "./hooks.ts";
 export { liveKeys } from "./live_keys.ts";
 export { announce, listen, listenForHealth, listenToServe } from "./listening.ts";
 export { maskAddresses } from "./log_addresses.ts";
-export { freeSpace, openDoor, readToken, wantsDoor } from "./operators.ts";
+export { freeSpace, openDoor, readMoveKey, readToken, wantsDoor } from "./operators.ts";
 export { RunningSettings } from "./running_settings.ts";
 export { keepPolicy } from "./keeping.ts";
 export { openBeside, openParts, openSessions, serveOptions, type Sessions } from "./parts.ts";

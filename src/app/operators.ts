@@ -57,6 +57,30 @@ async function readFile(path: string): Promise<string> {
   );
 }
 
+/**
+ * The key that sessions are sealed with when an operator moves them; undefined where none is configured.
+ *
+ * @throws {FxferError} `config_invalid` if it is weak; `local_io`.
+ */
+export async function readMoveKey({ admin }: Config): Promise<CryptoKey | undefined> {
+  const { move_key_file: path } = admin;
+  if (path === "none") return undefined;
+  let secret: Uint8Array;
+  try {
+    secret = await Deno.readFile(path);
+  } catch (cause) {
+    throw new FxferError("local_io", `Cannot use key file ${path}: ${reasonOf(cause)}`, { cause });
+  }
+  const { importMigrationKey, MIN_SECRET_BYTES } = await import("../migration/mod.ts");
+  // White space at the end does not count, as for `fxfer session`.
+  const length = secret.findLastIndex((byte) => byte > 0x20) + 1;
+  if (length >= MIN_SECRET_BYTES) return await importMigrationKey(secret.subarray(0, length));
+  throw new FxferError(
+    "config_invalid",
+    `Cannot use configuration: admin.move_key_file needs ${MIN_SECRET_BYTES} bytes or more`,
+  );
+}
+
 /** Opens the door. Its modules are loaded only here. */
 export async function openDoor(
   { admin }: Config,

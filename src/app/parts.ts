@@ -151,6 +151,34 @@ export async function openSessions(asked: Config, log: Logger): Promise<Sessions
   return await openStorageAndStore(config, log) as Sessions;
 }
 
+/**
+ * Opens storage, store and users' ledger for the main thread of a server whose workers serve. What is removed
+ * there is given back to the budget and the quotas that the workers share.
+ *
+ * @param hasKeys Whether there are users, whose files are counted.
+ */
+export async function openForOperators(
+  asked: Config,
+  log: Logger,
+  budgetLedger: BudgetLedger,
+  hasKeys: boolean,
+): Promise<
+  & AsyncDisposable
+  & Pick<Opened, "storage" | "store">
+  & { readonly ledger: UserLedger | undefined }
+> {
+  const config = await settle(asked);
+  await using opened = new AsyncDisposableStack();
+  const { budget } = config.storage;
+  const { storage, store, redis } = opened.use(
+    await openStorageAndStore(config, log, { budget, budgetLedger }),
+  );
+  const ledger = hasKeys
+    ? opened.use(await openLedger(config, redis ?? await redisOf(config, opened, log)))
+    : undefined;
+  return Object.assign(opened.move(), { storage, store, ledger });
+}
+
 /** Opens the storage, and the session store unless the mode is `stateless`. */
 export async function openStorageAndStore(
   asked: Config,

@@ -16,6 +16,7 @@ import {
   openDoor,
   openHooks,
   openParts,
+  readMoveKey,
   readToken,
   RunningSettings,
   serveOptions,
@@ -159,7 +160,9 @@ async function runServe(args: ParsedArgs, output: Output): Promise<number> {
       free: await freeSpace(config.storage.path, log),
       certificateUntil: certificate && certificateUntil,
       hooks,
+      quotas: options.security?.ledger,
       keys: keys && liveKeys(keys, options.security?.ledger),
+      moveKey: await readMoveKey(config),
       drain: stop,
     };
     doors.use(await openDoor(config, token, plant, events, pair));

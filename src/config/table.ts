@@ -425,6 +425,13 @@ export const TABLE = {
         about: "File with the secret that operators show; - for standard input",
         more: ["One line of 16 characters or more"],
       },
+      move_key_file: {
+        words: ["none"],
+        text: "file",
+        default: "none",
+        about: "File with the secret that servers share between which operators move sessions",
+        more: ["32 bytes or more, the same as fxfer session --key-file"],
+      },
       tls: {
         words: ["on", "off"],
         default: "off",

@@ -16,6 +16,9 @@
  *   minute for each address. What an operator changes is logged.
  * - S-ADM-3 Settings change as a whole or not at all. A session that exists goes on to its end in every
  *   mode; a new one is answered by the mode of that moment.
+ * - S-ADM-4 An operator may move a session to a server with another store, as `fxfer session export` does:
+ *   from the answer on, this server sends its client there. The answer is the sealed session, for
+ *   `fxfer session import`; who asks again gets it again. A server without `admin.move_key_file` moves none.
  *
  * ## Decisions, and what was not chosen
  *
@@ -24,7 +27,10 @@
  *   5 % of a small upload; the tally takes 0.2. prom-client adds up the workers and writes the text.
  * - One HTTP server of its own (src/admin/http.ts) serves probes and operators. `Deno.serve` accepts without
  *   a guard, and takes no listener.
- * - Operators see the first 8 characters of a session's id: with the whole one, a client could attach.
+ * - Operators see the first 8 characters of a session's id: with the whole one, a client could attach. Only
+ *   a session that moves has it inside, and the server that imports it needs it.
+ * - The door hands the sealed session out and connects to no other server: whoever holds its token could
+ *   else make it connect anywhere.
  *
  * @module
  */

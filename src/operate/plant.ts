@@ -66,6 +66,10 @@ export interface Plant {
   readonly free?: (() => number) | undefined;
   /** What becomes of hooks; absent where there are none. */
   readonly hooks?: { readonly stats: HookStats } | undefined;
+  /** What users have stored, where it is counted: a file that is removed counts no more. */
+  readonly quotas?: { giveBack(user: string, path: string): void | Promise<void> } | undefined;
+  /** The key that sessions are sealed with when they move; absent where none is configured. */
+  readonly moveKey?: CryptoKey | undefined;
   /** The users' keys; absent where there are none. */
   readonly keys?: LiveKeys | undefined;
   /** When the TLS certificate ends, in milliseconds since the epoch; absent without TLS. */

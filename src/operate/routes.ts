@@ -8,8 +8,10 @@
  * @module
  */
 import { HttpFault } from "../admin/mod.ts";
+import { formatEndpoint, parseEndpoint } from "../address.ts";
 import { settingOf, SETTINGS } from "../config/mod.ts";
 import { revokeSession } from "../handler/mod.ts";
+import { exportSession } from "../migration/mod.ts";
 import { AFTER, json, LIMIT, numberIn, objectOf, type Route, storeOf } from "./route.ts";
 import { STORED_ROUTES } from "./stored_routes.ts";
 import { detailsOf, findSession, listSessions, SHOWN } from "./sessions.ts";
@@ -105,6 +107,41 @@ export const ROUTES: readonly Route[] = [
       const ended = await revokeSession({ store, storage, events }, id);
       call.tell("session.revoke", { session: id.slice(0, SHOWN) });
       return json(detailsOf(ended, await call.overview.now()));
+    },
+  },
+  {
+    method: "POST",
+    path: "/api/v1/sessions/{id}/move",
+    summary: "Move a session to a server with another store, which imports what is answered",
+    body: "Move",
+    media: "application/octet-stream",
+    refusals: [404, 409, 503],
+    async run(call) {
+      const { plant: { storage, events, moveKey: key, settings }, request, params } = call;
+      const { to } = objectOf(request);
+      const endpoint = typeof to === "string" ? parseEndpoint(to) : undefined;
+      if (endpoint === undefined) throw new HttpFault(400, "to must be host:port");
+      if (key === undefined) {
+        throw new HttpFault(
+          409,
+          "the server has no key to move sessions with: admin.move_key_file",
+        );
+      }
+      const store = storeOf(call);
+      if (!store.persistent) {
+        throw new HttpFault(
+          409,
+          "sessions in the server's memory cannot move: stateful.persistence",
+        );
+      }
+      const { id } = await findSession(store, params.id!);
+      const { blob } = await exportSession({
+        ...{ store, storage, key, id, to: formatEndpoint(endpoint) },
+        maxInflight: settings.current.stateful.max_inflight,
+        onEvent: (event) => events.emit(event),
+      });
+      call.tell("session.move", { session: id.slice(0, SHOWN), to: formatEndpoint(endpoint) });
+      return { status: 200, headers: { "content-type": "application/octet-stream" }, body: blob };
     },
   },
   {

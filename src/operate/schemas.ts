@@ -148,6 +148,9 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
   Keys: object({ keys: list(ref("Key")) }),
   Revoked: object({ revoked: text }),
   Changes: { type: "object", additionalProperties: true, minProperties: 1 },
+  Move: object({
+    to: { ...text, description: "The server it goes to: host:port, as clients reach it" },
+  }),
   Changed: object({ changed: list(text) }),
   Draining: object({ draining: yes }),
 };

@@ -143,10 +143,13 @@ export const STORED_ROUTES: readonly Route[] = [
     refusals: [404],
     async run(call) {
       const path = call.params.path!;
+      const { quotas, events } = call.plant;
       const removed = await catalogueOf(call).remove(path, { reason: "an operator" });
       if (removed === undefined) throw noFile();
+      if (removed.user !== undefined) await quotas?.giveBack(removed.user, removed.path);
       // The folder of a session's files has the session's whole id in its name.
       const file = removed.path.slice(removed.path.lastIndexOf("/") + 1);
+      events.emit({ type: "storage.removed", path: file, bytes: removed.size, reason: "operator" });
       call.tell("file.remove", { file, bytes: removed.size });
       return json(fileView(removed));
     },

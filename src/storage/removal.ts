@@ -99,13 +99,19 @@ async function removeBytes(parts: DiskParts, { known }: ReadingParts, path: stri
   await parts.manifestSync.sync("");
   // Another process may have removed the file as well, and somebody has stored another one there since.
   if (await findFile(known, { path }) !== undefined) return;
-  const now = parts.folder.kind(path);
-  if (now?.ino !== before?.ino || now?.ctime?.getTime() !== before?.ctime?.getTime()) return;
+  if (!isSame(before, parts.folder.kind(path))) return;
   unlink(parts, path);
   const parent = folderOf(path);
   // A folder that is empty now has gone with the file.
   const isGone = parent !== undefined && parts.folder.kind(parent) === undefined;
   await syncFolders(parts, isGone ? parent : path);
+}
+
+/** Numbers of removed files are given again, and Deno knows the change of a file to the second only. */
+function isSame(one: Deno.FileInfo | undefined, other: Deno.FileInfo | undefined): boolean {
+  const facts = ({ ino, birthtime, mtime, ctime }: Partial<Deno.FileInfo> = {}) =>
+    [ino, birthtime?.getTime(), mtime?.getTime(), ctime?.getTime()].join();
+  return facts(one) === facts(other);
 }
 
 /** Removes the bytes, unless somebody has put a link on the way to them. */

@@ -53,7 +53,14 @@ Deno.test("parseConfig() gives every default the goal names", pure, () => {
     security: { ip_binding: "strict", keys: "off", mac: "optional", anonymous: "auto" },
     versions: { v1: "on", v1_ack: "eof" },
     features: { fetch: "on", list: "on", remove: "on" },
-    admin: { host: "127.0.0.1", port: "off", token_file: "none", tls: "off", names: [] },
+    admin: {
+      host: "127.0.0.1",
+      port: "off",
+      token_file: "none",
+      move_key_file: "none",
+      tls: "off",
+      names: [],
+    },
     hooks: {
       url: "none",
       secret_file: "none",

@@ -13,9 +13,16 @@ Deno.test("every route answers as /openapi.json describes, and every route is ca
   await using temp = await TempDir.make();
   const line = `${formatKey(newKey("alice"))} quota=1GiB\n`;
   await Deno.writeTextFile(`${temp.path}/keys`, line, { mode: 0o600 });
+  await Deno.writeTextFile(`${temp.path}/move_key`, "x".repeat(32));
+  const to = (address: string): Ask => ({ method: "POST", body: { to: address } });
   await using it = await operated({
     flags: ["-A"],
-    set: { "security.keys": `${temp.path}/keys`, "security.anonymous": "put" },
+    set: {
+      "security.keys": `${temp.path}/keys`,
+      "security.anonymous": "put",
+      "stateful.persistence": "sqlite",
+      "admin.move_key_file": `${temp.path}/move_key`,
+    },
   });
   using one = await session(it.server);
   using two = await session(it.server);
@@ -35,6 +42,10 @@ Deno.test("every route answers as /openapi.json describes, and every route is ca
     ["GET /sessions/{id}", `/sessions/${id}`, {}, 200],
     ["GET /sessions/{id}", "/sessions/ffffffff", {}, 404],
     ["DELETE /sessions/{id}", `/sessions/${id}`, { method: "DELETE" }, 200],
+    ["POST /sessions/{id}/move", `/sessions/${two.id!.slice(0, 8)}/move`, to("b.example:1"), 200],
+    ["POST /sessions/{id}/move", "/sessions/ffffffff/move", to("b.example:1"), 404],
+    ["POST /sessions/{id}/move", `/sessions/${two.id!.slice(0, 8)}/move`, to("b.example"), 400],
+    ["POST /sessions/{id}/move", `/sessions/${two.id!.slice(0, 8)}/move`, to("c.example:1"), 409],
     ["GET /files", "/files?order=name&prefix=a&limit=10", {}, 200],
     ["GET /files", "/files?order=size", {}, 400],
     ["GET /files/{path}", "/files/nothing", {}, 404],
@@ -58,7 +69,9 @@ Deno.test("every route answers as /openapi.json describes, and every route is ca
     assert.ok(response !== undefined, `${route} describes ${status}`);
     const schema = response.content?.["application/json"]?.schema;
     if (schema === undefined) {
-      assert.equal(answer.text, "", route);
+      const [media] = Object.keys(response.content ?? {});
+      if (media === undefined) assert.equal(answer.text, "", route);
+      else assert.equal(answer.headers.get("content-type"), media, route);
       continue;
     }
     const valid = ajv.compile({ $ref: `doc${schema.$ref}` });

@@ -21,11 +21,11 @@ import type { KeySource } from "../keys.ts";
 import { announce, listen, listenForHealth } from "../listening.ts";
 import { openHooks } from "../hooks.ts";
 import { liveKeys } from "../live_keys.ts";
-import { freeSpace, openDoor, readToken, wantsDoor } from "../operators.ts";
-import { openStorageAndStore } from "../parts.ts";
+import { freeSpace, openDoor, readMoveKey, readToken, wantsDoor } from "../operators.ts";
+import { openForOperators } from "../parts.ts";
 import { RunningSettings } from "../running_settings.ts";
 import { Pool, type WorkerEvents, type WorkerHandle } from "./pool.ts";
-import { createSharedMemory, reclaim, usedBytes } from "./shared_memory.ts";
+import { createSharedMemory, reclaim, SharedBudgetLedger, usedBytes } from "./shared_memory.ts";
 import { type StartWorker, WORKER_MODULE } from "./worker.ts";
 
 /** Besides the drain time, a stop may take this long: workers need it to close their connections. */
@@ -113,7 +113,9 @@ export async function serveWorkers(options: ParentOptions): Promise<number> {
     await using _health = listenForHealth(config, events, pool, log);
     await using opened = new AsyncDisposableStack();
     if (counts || config.hooks.url !== "none") {
-      const { storage, store } = opened.use(await openStorageAndStore(config, log));
+      const ours = new SharedBudgetLedger(shared, 1);
+      const parts = await openForOperators(config, log, ours, keys !== undefined);
+      const { storage, store, ledger } = opened.use(parts);
       const hooks = await openHooks(config, storage, events, log);
       if (hooks !== undefined) opened.use(hooks);
       const plant = {
@@ -126,7 +128,9 @@ export async function serveWorkers(options: ParentOptions): Promise<number> {
         },
         used: () => usedBytes(shared),
         free: await freeSpace(config.storage.path, log),
-        keys: keys && liveKeys(keys),
+        quotas: ledger,
+        keys: keys && liveKeys(keys, ledger),
+        moveKey: await readMoveKey(config),
         hooks,
         certificateUntil: certificate && (() => certificate.current.notAfter),
         drain: () => pool.stop(),

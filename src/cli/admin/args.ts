@@ -1,4 +1,5 @@
 /** The arguments of `fxfer admin`. @module */
+import { parseEndpoint } from "../../address.ts";
 import type { CommandSpec, ParsedArgs } from "../args.ts";
 import { CONFIG_OPTIONS } from "../config_flags.ts";
 
@@ -24,11 +25,19 @@ export const ADMIN: CommandSpec = {
       help: "Ask by TLS (default admin.tls); for a certificate of your own start with DENO_CERT",
     },
     config: CONFIG_OPTIONS.config!,
+    out: {
+      value: "FILE",
+      short: "o",
+      help: "sessions move: write the session here (default standard output)",
+    },
     json: { help: "Print JSON as the door answers it" },
   },
   details: [
     "  sessions              live sessions; sessions ID for one of them\n" +
     "  sessions revoke ID    end one: its client is told session_revoked\n" +
+    "  sessions move ID HOST:PORT\n" +
+    "                        write one for fxfer session import at the server there, as clients reach\n" +
+    "                        it; its client is sent there from now on (needs admin.move_key_file)\n" +
     "  files [PREFIX]        stored files, the newest first, whose names begin so\n" +
     "  files remove PATH     remove one\n" +
     "  keys                  users, what they may do and have used up\n" +
@@ -47,6 +56,7 @@ export const ADMIN: CommandSpec = {
 /** What is asked for. */
 export type AdminVerb =
   | { readonly verb: "sessions"; readonly id?: string; readonly revoke: boolean }
+  | { readonly verb: "move"; readonly id: string; readonly to: string; readonly out?: string }
   | { readonly verb: "files"; readonly prefix: string; readonly remove?: string }
   | { readonly verb: "keys"; readonly revoke?: string }
   | { readonly verb: "settings"; readonly all: boolean; readonly changes?: Record<string, string> }
@@ -60,12 +70,25 @@ export function readVerb(args: ParsedArgs): AdminVerb {
   return asked;
 }
 
+const isId = (text: string): boolean => /^[0-9a-f-]{8,36}$/.test(text);
+
 function verbOf(verb: string, rest: readonly string[], args: ParsedArgs): AdminVerb {
+  const out = args.text("out");
+  if (out !== undefined && (verb !== "sessions" || rest[0] !== "move")) {
+    args.fault("--out is for sessions move");
+  }
+  if (verb === "sessions" && rest[0] === "move") {
+    const [, id = "", to = "", more] = rest;
+    if (!isId(id)) args.reject("ID", "8 characters or more of a session's id", id);
+    if (parseEndpoint(to) === undefined) args.reject("HOST:PORT", "such as b.example:65432", to);
+    if (more !== undefined) args.reject("sessions move", "an ID and an address", more);
+    return { verb: "move", id, to, ...(out !== undefined && { out }) };
+  }
   if (verb === "sessions") {
     const revoke = rest[0] === "revoke";
     const [id, more] = revoke ? rest.slice(1) : rest;
     if (revoke && id === undefined) args.fault("sessions revoke needs an ID");
-    if (id !== undefined && !/^[0-9a-f-]{8,36}$/.test(id)) {
+    if (id !== undefined && !isId(id)) {
       args.reject("ID", "8 characters or more of a session's id", id);
     }
     if (more !== undefined) args.reject(verb, "one ID", more);

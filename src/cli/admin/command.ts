@@ -7,6 +7,7 @@ import { escapeControls } from "../../text.ts";
 import { type ParsedArgs, usageError } from "../args.ts";
 import type { Command } from "../command.ts";
 import { cannot } from "../local.ts";
+import { openSink } from "../session/files.ts";
 import { ADMIN, readVerb } from "./args.ts";
 import { type Answer, DoorClient } from "./door_client.ts";
 import { fileLines, hookLines, keyLines } from "./stored_tables.ts";
@@ -44,6 +45,17 @@ async function runAdmin(args: ParsedArgs, output: Output): Promise<number> {
         after = page.next;
       }
       print({ sessions }, () => sessionLines(sessions, width, Date.now()));
+      return 0;
+    }
+    case "move": {
+      const { id, to } = asked;
+      // A session that cannot be written must not be taken from its server.
+      await using sink = await openSink(asked.out, output);
+      await sink.write(await client.download(`/sessions/${id}/move`, { to }))
+        .catch(cannot("write session, move it again"));
+      output.err.line(
+        `fxfer: session ${id.slice(0, 8)} goes to ${to}: import it there within 10m00s`,
+      );
       return 0;
     }
     case "files": {

@@ -23,6 +23,11 @@ export class DoorClient {
     return response.status === 204 ? null : await response.json();
   }
 
+  /** Asks for what is no JSON. @throws {FxferError} What the door refuses, in its own words. */
+  async download(path: string, body: unknown): Promise<ReadableStream<Uint8Array>> {
+    return (await this.#send("POST", path, body)).body!;
+  }
+
   async #send(
     method: string,
     path: string,
