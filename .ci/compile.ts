@@ -65,10 +65,66 @@ export function outputOf({ name }: Binary, target?: string): string {
   return `${target === undefined ? "dist" : `dist/${target}`}/${name}${windows ? ".exe" : ""}`;
 }
 
+/** A lock file of Deno, as far as it is read here. */
+export interface Lock {
+  readonly version: string;
+  readonly specifiers: Readonly<Record<string, string>>;
+  readonly npm: Readonly<Record<string, { readonly dependencies?: readonly string[] }>>;
+}
+
+/**
+ * The part of a lock that some packages need. `deno compile` embeds every package of its lock, those of
+ * the tests too: with the whole lock a program is twice as large.
+ *
+ * @param roots The packages that are imported, as `name@version`.
+ */
+export function lockOf(lock: Lock, roots: readonly string[]): Lock {
+  const keys = Object.keys(lock.npm);
+  // A key may say more than a dependency that names it: its version, and that of its peers.
+  const named = (name: string) =>
+    keys.filter((key) =>
+      key === name || /^[@_]/.test(key.slice(name.length)) && key.startsWith(name)
+    );
+  const wanted = new Set<string>();
+  const take = (name: string): void => {
+    for (const key of named(name)) {
+      if (wanted.has(key)) continue;
+      wanted.add(key);
+      for (const dependency of lock.npm[key]!.dependencies ?? []) take(dependency);
+    }
+  };
+  for (const root of roots) take(root);
+  const only = <T>(of: Readonly<Record<string, T>>, has: (key: string) => boolean) =>
+    Object.fromEntries(Object.entries(of).filter(([key]) => has(key)));
+  return {
+    ...lock,
+    specifiers: only(lock.specifiers, (key) => roots.includes(key.slice("npm:".length))),
+    npm: only(lock.npm, (key) => wanted.has(key)),
+  };
+}
+
+/** Writes the lock of what a program imports into a temporary file. */
+async function writeLock(entry: string): Promise<string> {
+  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["info", "--json", entry],
+    cwd: ROOT,
+  }).output();
+  if (!success) throw new Error(new TextDecoder().decode(stderr));
+  const { modules } = JSON.parse(new TextDecoder().decode(stdout));
+  const roots = (modules as { specifier: string }[])
+    .map(({ specifier }) => /^npm:\/((?:@[^/]+\/)?[^/]+)/.exec(specifier)?.[1])
+    .filter((name) => name !== undefined);
+  const lock: Lock = JSON.parse(await Deno.readTextFile(`${ROOT}/.ci/deno.lock`));
+  const path = await Deno.makeTempFile({ prefix: "fxfer_lock_" });
+  await Deno.writeTextFile(path, JSON.stringify(lockOf(lock, roots)));
+  return path;
+}
+
 /** The arguments of `deno` that compile a program. Types are checked elsewhere (`deno task ok`). */
-export function compileArgs(binary: Binary, target?: string): string[] {
+export function compileArgs(binary: Binary, lock: string, target?: string): string[] {
   return [
-    ...["compile", "--quiet", "--no-check", "--no-prompt", "--frozen", ...binary.permissions],
+    ...["compile", "--quiet", "--no-check", "--no-prompt", "--frozen", "--lock", lock],
+    ...binary.permissions,
     ...(target === undefined ? [] : ["--target", target]),
     ...["--output", outputOf(binary, target), binary.entry],
   ];
@@ -92,15 +148,16 @@ export function adviceFor(error: string, deno: string): string | undefined {
 }
 
 async function compile(binary: Binary, target?: string): Promise<void> {
+  const lock = await writeLock(binary.entry);
   const { success, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: compileArgs(binary, target),
+    args: compileArgs(binary, lock, target),
     cwd: ROOT,
     // Deno looks into every module of npm:prom-client, which import each other in circles: with the stack
     // that its threads have by default, Deno 2.6.8 ends there.
     env: { NO_COLOR: "1", RUST_MIN_STACK: String(64 * 2 ** 20) },
     stdout: "inherit",
     stderr: "piped",
-  }).output();
+  }).output().finally(() => Deno.remove(lock));
   const output = outputOf(binary, target);
   if (success) {
     if (target === undefined) await mustRun(binary);

@@ -49,7 +49,7 @@ export async function removeFile(
     throw asStorageError("Cannot remove file", error);
   }
   try {
-    await removeBytes(parts, path);
+    await removeBytes(parts, reading, path);
   } catch (error) {
     claim?.leave(); // the sweep finishes it
     throw asStorageError("Cannot remove file", error);
@@ -93,18 +93,25 @@ function appendRemoval(
   parts.budget.add(-size);
 }
 
-async function removeBytes(parts: DiskParts, path: string): Promise<void> {
+async function removeBytes(parts: DiskParts, { known }: ReadingParts, path: string): Promise<void> {
   if (parts.durability !== "durable") return unlink(parts, path);
   const before = parts.folder.kind(path);
   await parts.manifestSync.sync("");
   // Another process may have removed the file as well, and somebody has stored another one there since.
-  const now = parts.folder.kind(path);
-  if (now?.ino !== before?.ino || now?.ctime?.getTime() !== before?.ctime?.getTime()) return;
+  if (await findFile(known, { path }) !== undefined) return;
+  if (!isSame(before, parts.folder.kind(path))) return;
   unlink(parts, path);
   const parent = folderOf(path);
   // A folder that is empty now has gone with the file.
   const isGone = parent !== undefined && parts.folder.kind(parent) === undefined;
   await syncFolders(parts, isGone ? parent : path);
+}
+
+/** Numbers of removed files are given again, and Deno knows the change of a file to the second only. */
+function isSame(one: Deno.FileInfo | undefined, other: Deno.FileInfo | undefined): boolean {
+  const facts = ({ ino, birthtime, mtime, ctime }: Partial<Deno.FileInfo> = {}) =>
+    [ino, birthtime?.getTime(), mtime?.getTime(), ctime?.getTime()].join();
+  return facts(one) === facts(other);
 }
 
 /** Removes the bytes, unless somebody has put a link on the way to them. */
@@ -151,7 +158,7 @@ export async function finishRemoval(
     const same = listed.sha256 === file.sha256 && listed.storedAt === file.time;
     if (!same) return;
     appendRemoval(parts, reading, line, file);
-    return await removeBytes(parts, path);
+    return await removeBytes(parts, reading, path);
   }
   // The line is there already, so the file goes unless it is another one that has no line yet.
   const info = parts.folder.kind(path);

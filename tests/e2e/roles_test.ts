@@ -1,7 +1,15 @@
 /** fxfer-server and fxfer-client: what `deno task compile` makes, with the permissions of their roles. */
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
-import { adviceFor, BINARIES, compileArgs, outputOf, TARGETS } from "../../.ci/compile.ts";
+import {
+  adviceFor,
+  BINARIES,
+  compileArgs,
+  type Lock,
+  lockOf,
+  outputOf,
+  TARGETS,
+} from "../../.ci/compile.ts";
 import { listStored } from "../helpers/files.ts";
 import { type Ran, ranToEnd } from "../helpers/ran.ts";
 import { serving } from "../helpers/serving.ts";
@@ -62,7 +70,7 @@ Deno.test("each program is compiled with its permissions, for each target into i
     "dist/aarch64-unknown-linux-gnu/fxfer",
     "dist/x86_64-pc-windows-msvc/fxfer.exe",
   ]);
-  const args = compileArgs(server!, TARGETS[0]);
+  const args = compileArgs(server!, "the.lock", TARGETS[0]);
   for (const flag of [...server!.permissions, "--no-prompt"]) assert.ok(args.includes(flag), flag);
 });
 
@@ -77,4 +85,17 @@ Deno.test("where Deno has no base, the task says what to do", async () => {
   });
   assert.equal(code, 1);
   assert.match(err, /Cannot compile: Deno .* has no base/);
+});
+
+Deno.test("A program is compiled with the part of the lock that it imports", async () => {
+  const lock: Lock = JSON.parse(
+    await Deno.readTextFile(new URL("../../.ci/deno.lock", import.meta.url)),
+  );
+  const { specifiers, npm } = lockOf(lock, ["js-yaml@4.1.1", "redis@6.3.1"]);
+  assert.deepEqual(Object.keys(specifiers), ["npm:js-yaml@4.1.1", "npm:redis@6.3.1"]);
+  const names = Object.keys(npm);
+  assert.ok(names.some((name) => name.startsWith("argparse@")), "what js-yaml needs");
+  assert.ok(names.some((name) => name.startsWith("@redis/client@")), "what redis needs");
+  assert.ok(!names.some((name) => name.startsWith("echarts")), "and nothing else");
+  for (const name of names) assert.equal(npm[name], lock.npm[name]);
 });

@@ -1,8 +1,10 @@
 /** Connections with keys: who is let in, whose sessions they are, and codes of frames (S-KEY, S-MAC-1). @module */
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { connect } from "../../src/client/mod.ts";
 import type { Stored } from "../../src/handler/mod.ts";
 import { formatKey, type Grant, newKey } from "../../src/keys/mod.ts";
+import { omitUndefined } from "../../src/omit_undefined.ts";
 import { rejectsWith } from "../helpers/errors.ts";
 import { InProcess } from "../helpers/in_process.ts";
 import { randomBytes } from "../helpers/random.ts";
@@ -186,3 +188,41 @@ Deno.test("a user's bandwidth holds for all of its connections", async () => {
   assert.ok(ms > 650 && ms < 5000, `${ms} ms`);
   assert.ok(await took("bob") < 650);
 });
+
+for (const mode of ["stateful", "stateless"] as const) {
+  for (const rate of [undefined, 50_000_000]) {
+    Deno.test(`S-MAC-1 ${mode}${rate ? ", with a bandwidth" : ""}: under a code the digest is computed once for check and storage`, async () => {
+      const digests: (string | undefined)[] = [];
+      await using users = await withUsers([line("alice", { limits: omitUndefined({ rate }) })], {
+        storage: (disk) => {
+          const { label, durability, find, refresh } = disk;
+          return {
+            ...{ label, durability, find, refresh },
+            put: (spec, bytes, crowded, mayPublish, digest) => {
+              digests.push(digest?.of(bytes));
+              return disk.put(spec, bytes, crowded, mayPublish, digest);
+            },
+            begin: async (spec) => {
+              const upload = await disk.begin(spec);
+              const write = upload.write.bind(upload);
+              upload.write = (bytes, digest) => {
+                digests.push(digest?.of(bytes));
+                return write(bytes, digest);
+              };
+              return upload;
+            },
+            check: () => disk.check(),
+            [Symbol.asyncDispose]: () => disk[Symbol.asyncDispose](),
+          };
+        },
+      });
+      const bytes = randomBytes(60_000, 5);
+      const sha256 = createHash("sha256").update(bytes).digest("hex");
+      for (const wantMac of [true, false]) {
+        await using client = await connect(users.options("alice", { mode, wantMac }));
+        assert.equal((await client.send(bytes)).sha256, sha256);
+      }
+      assert.deepEqual(digests, [sha256, undefined]);
+    });
+  }
+}
