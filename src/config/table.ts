@@ -3,12 +3,12 @@
  * config.yaml, `fxfer help config`, the help of flags, the completions and the checks are made from
  * it; tests hold the library's defaults against it.
  *
- * `live` marks what can change while a server runs: src/app/parts.ts hands it to the server once more.
+ * `live` marks what can change while a server runs: src/app/serve_options.ts hands it to the server once more.
  *
  * Each row says which values are taken (`words`, and numbers with their range, a `text` or a
  * `list`), the default, and in `about` and `more` what the setting means. To add one: a row here,
  * then `fxfer config print --defaults > config.yaml`, and the place that uses the value
- * (src/app/parts.ts hands most of them to the library).
+ * (src/app/serve_options.ts hands most of them to the library).
  *
  * A time is at most a day, because a longer one is a mistaken unit, and at least a hundredth of a
  * second, because zero would end everything at once. `session_timeout` stays below the 2^31-1
