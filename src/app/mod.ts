@@ -14,6 +14,7 @@ export { maskAddresses } from "./log_addresses.ts";
 export { freeSpace, openDoor, readMoveKey, readToken, wantsDoor } from "./operators.ts";
 export { RunningSettings } from "./running_settings.ts";
 export { keepPolicy } from "./keeping.ts";
-export { openBeside, openParts, openSessions, serveOptions, type Sessions } from "./parts.ts";
+export { openBeside, openParts, openSessions, type Sessions } from "./parts.ts";
+export { serveOptions } from "./serve_options.ts";
 export { settle, type SettledConfig, stateFolder } from "./persistence.ts";
 export { serveWorkers, workerCount } from "./workers/parent.ts";

@@ -17,7 +17,8 @@ import { askBefore } from "../hooks.ts";
 import { readLines } from "../keys.ts";
 import { listenToServe } from "../listening.ts";
 import type { Sample, Tally } from "../../operate/mod.ts";
-import { openParts, serveOptions } from "../parts.ts";
+import { openParts } from "../parts.ts";
+import { serveOptions } from "../serve_options.ts";
 import { SharedBudgetLedger, SharedConnectionCount, type SharedMemory } from "./shared_memory.ts";
 
 /** The address of this module. As the parent imports it, `deno compile` sees the module and embeds it. */
