@@ -11,6 +11,7 @@ import type { Keyring, UserLedger } from "../keys/mod.ts";
 import type { Logger } from "../log.ts";
 import { omitUndefined } from "../omit_undefined.ts";
 import type { ServeOptions } from "../server/mod.ts";
+import { serveOptions } from "./serve_options.ts";
 import type { KeyPair } from "../tls/mod.ts";
 import { type BudgetLedger, DiskStorage, type DiskStorageOptions } from "../storage/mod.ts";
 import {
@@ -24,7 +25,6 @@ import { connectRedis } from "../redis/mod.ts";
 import { keepFiles, keepPolicy } from "./keeping.ts";
 import { countAgain, countStored } from "./counting.ts";
 import { hasSharedLedger, openLedger } from "./keys.ts";
-import { serveOptions } from "./serve_options.ts";
 import { databaseOf, settle, type SettledConfig, stateFolder } from "./persistence.ts";
 
 /** The store and the storage of a server with sessions, for a command that works beside the server. */

@@ -1,4 +1,4 @@
-/** What a configuration says, as options of `serve`. @module */
+/** What a configuration means for the options of `serve`. @module */
 import type { Config } from "../config/mod.ts";
 import { FxferError } from "../errors.ts";
 import { omitUndefined } from "../omit_undefined.ts";

@@ -80,7 +80,9 @@ function verbOf(verb: string, rest: readonly string[], args: ParsedArgs): AdminV
   if (verb === "sessions" && rest[0] === "move") {
     const [, id = "", to = "", more] = rest;
     if (!isId(id)) args.reject("ID", "8 characters or more of a session's id", id);
-    if (parseEndpoint(to) === undefined) args.reject("HOST:PORT", "such as b.example:65432", to);
+    if (parseEndpoint(to) === undefined) {
+      args.reject("HOST:PORT", "an address such as b.example:65432", to);
+    }
     if (more !== undefined) args.reject("sessions move", "an ID and an address", more);
     return { verb: "move", id, to, ...(out !== undefined && { out }) };
   }
