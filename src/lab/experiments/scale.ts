@@ -54,6 +54,9 @@ async function run(bench: Bench): Promise<Findings> {
     await using pair = await Pair.start(bench, store, servers);
     await using road = new Road({ to: pair.next });
     const port = servers === 1 ? pair.next() : road.port;
+    // So that the first point is not that of a server which is still learning what it does.
+    const warm = { hostname: "127.0.0.1", port, wire, size: SIZE };
+    await runLoad({ ...warm, connections: 10, requests: bench.quick ? 40 : 100 });
     for (const connections of clients) {
       bench.note(`${name}, ${connections} clients`);
       const files = bench.quick ? 400 : 3000;
