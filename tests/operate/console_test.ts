@@ -100,7 +100,9 @@ browserTest(
     using peer = await session(it.server);
     await using browser = await open(chromium, it.door);
     const { page, complaints } = browser;
-    await page.goto(`http://127.0.0.1:${it.door}/#/sessions/${peer.id!.slice(0, 8)}`);
+    await page.getByRole("link", { name: "Sessions" }).click();
+    await page.getByRole("link", { name: peer.id!.slice(0, 8) }).click();
+    await page.getByText("live", { exact: true }).waitFor();
     await page.getByRole("button", { name: "Revoke…" }).focus();
     await page.keyboard.press("Enter");
     // The dialog begins at what does no harm.
