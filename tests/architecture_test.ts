@@ -211,7 +211,7 @@ Deno.test("A folder is entered through its mod.ts", () => {
     const target = folderOf(to);
     if (target === undefined || target === folderOf(from)) return false;
     // The text of files is a page of the help, as those of the folders are.
-    return to !== `src/${target}/mod.ts` && to !== "src/protocol/files.ts";
+    return to !== `src/${target}/mod.ts` && to !== "src/protocol/files/mod.ts";
   });
   assert.deepEqual(deep.map(show), []);
 });

@@ -5,7 +5,7 @@
  * @module
  */
 import type { Code } from "../errors.ts";
-import type { FetchData, ListData, RemoveData, TransferData } from "./files.ts";
+import type { FetchData, ListData, RemoveData, TransferData } from "./files/mod.ts";
 import {
   boolean,
   fileName,

@@ -4,7 +4,7 @@ import { ACTIONS, type DataRule } from "./actions.ts";
 import { integer, mediaType, utf8Length } from "./fields.ts";
 import type { ReplyBody, ReplyHeader, V1Header } from "./frame.ts";
 import { MAC_CHARACTERS, MAX_SESSION_DATA_BYTES, VERSION } from "./limits.ts";
-import type { FetchData, ListData, RemoveData, TransferData } from "./files.ts";
+import type { FetchData, ListData, RemoveData, TransferData } from "./files/mod.ts";
 import type { AuthHeader, ConnectData } from "./requests.ts";
 
 const UTF8 = new TextEncoder();

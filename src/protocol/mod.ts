@@ -2,7 +2,7 @@
  * # The wire, version 2.1
  *
  * fxfer moves files over TCP. This text is the contract for the bytes: frames, replies, codes,
- * versions, and the end of a connection. Two more texts belong to it. That of `files.ts` says how
+ * versions, and the end of a connection. Two more texts belong to it. That of `files/` says how
  * files are sent, listed, fetched and removed; that of the session folder says what a session is,
  * how a client opens and resumes one, its clocks and its numbers. Whoever has read the three can
  * write a client or a server. `fxfer help wire`, `fxfer help files` and `fxfer help session` print
@@ -236,7 +236,7 @@
 export * from "./limits.ts";
 export * from "./frame.ts";
 export { ACTIONS } from "./actions.ts";
-export type { FetchData, ListData, ListOrder, RemoveData, TransferData } from "./files.ts";
+export type { FetchData, ListData, ListOrder, RemoveData, TransferData } from "./files/mod.ts";
 export {
   type Action,
   type AuthHeader,

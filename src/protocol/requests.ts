@@ -1,6 +1,6 @@
 /** The typed records of what a frame may ask. The table of actions is in `actions.ts`. @module */
 import type { FxferError } from "../errors.ts";
-import type { FetchData, ListData, RemoveData, TransferData } from "./files.ts";
+import type { FetchData, ListData, RemoveData, TransferData } from "./files/mod.ts";
 
 /** Whether a frame stands alone or belongs to a session.
  * @category Protocol */

@@ -1,6 +1,7 @@
 /** The bandwidth of one user, shared by all the user's connections to this process. @module */
 import type { Payload, ReplyPayload, Request } from "../handler/mod.ts";
 import { pause } from "../within.ts";
+import { PayloadAround } from "./payload_around.ts";
 
 /** So much may go at once before the rate is kept, in milliseconds of the rate. */
 const BURST_MS = 250;
@@ -57,33 +58,26 @@ export function pacedReply(
 }
 
 /** Hands out bytes and then makes their reader wait: TCP slows the sender down. */
-class PacedPayload implements Payload {
-  readonly #inner: Payload;
+class PacedPayload extends PayloadAround {
   readonly #bandwidth: Bandwidth;
   readonly #signal: AbortSignal;
 
   constructor(inner: Payload, bandwidth: Bandwidth, signal: AbortSignal) {
-    this.#inner = inner;
+    super(inner);
     this.#signal = signal;
     this.#bandwidth = bandwidth;
   }
 
-  get size(): number {
-    return this.#inner.size;
-  }
-  get crowded(): boolean {
-    return this.#inner.crowded ?? false;
-  }
   get digest(): Payload["digest"] {
-    return this.#inner.digest;
+    return this.inner.digest;
   }
 
-  async whole(): Promise<Uint8Array | undefined> {
-    return await this.#paid(await this.#inner.whole());
+  override async whole(): Promise<Uint8Array | undefined> {
+    return await this.#paid(await this.inner.whole());
   }
 
-  async next(): Promise<Uint8Array | undefined> {
-    return await this.#paid(await this.#inner.next());
+  override async next(): Promise<Uint8Array | undefined> {
+    return await this.#paid(await this.inner.next());
   }
 
   async #paid(bytes: Uint8Array | undefined): Promise<Uint8Array | undefined> {

@@ -12,6 +12,7 @@ import { createHash } from "node:crypto";
 import { FxferError } from "../errors.ts";
 import { ComputedDigest, type Payload, type Request } from "../handler/mod.ts";
 import type { TransferRequest } from "../protocol/mod.ts";
+import { PayloadAround } from "./payload_around.ts";
 
 /** The largest payload of a frame in a session that carries a code: it is held in memory. */
 export const MAX_PROVEN_BYTES: number = 1024 * 1024;
@@ -46,37 +47,29 @@ function mismatch(): FxferError {
 }
 
 /** Hands out nothing before it has all of it. */
-class HeldPayload implements Payload {
-  readonly #inner: Payload;
+class HeldPayload extends PayloadAround {
   readonly #wanted: string;
   digest: Payload["digest"];
   #all: Uint8Array | Promise<Uint8Array> | undefined;
   #ended = false;
 
   constructor(inner: Payload, wanted: string) {
-    this.#inner = inner;
+    super(inner);
     this.#wanted = wanted;
   }
 
-  get size(): number {
-    return this.#inner.size;
-  }
-  get crowded(): boolean {
-    return this.#inner.crowded ?? false;
-  }
-
   /** At once, if the bytes are here. */
-  whole(): Uint8Array | Promise<Uint8Array> {
+  override whole(): Uint8Array | Promise<Uint8Array> {
     this.#ended = true;
     if (this.#all === undefined) {
-      const bytes = this.#inner.whole();
+      const bytes = this.inner.whole();
       if (bytes === undefined || bytes instanceof Promise) this.#all = this.#gather(bytes);
       else this.#all = this.#check(bytes);
     }
     return this.#all;
   }
 
-  async next(): Promise<Uint8Array | undefined> {
+  override async next(): Promise<Uint8Array | undefined> {
     const ended = this.#ended;
     // After a whole() that failed, the same error; after one that did not, the end.
     const bytes = await this.whole();
@@ -84,7 +77,7 @@ class HeldPayload implements Payload {
   }
 
   async #gather(coming: Promise<Uint8Array | undefined> | undefined): Promise<Uint8Array> {
-    return this.#check(await coming ?? await gather(this.#inner));
+    return this.#check(await coming ?? await gather(this.inner));
   }
 
   #check(bytes: Uint8Array): Uint8Array {
@@ -111,27 +104,19 @@ async function gather(payload: Payload): Promise<Uint8Array> {
 }
 
 /** Hands out bytes as they come, and fails at the end if they were others. */
-class CheckedPayload implements Payload {
-  readonly #inner: Payload;
+class CheckedPayload extends PayloadAround {
   readonly #wanted: string;
   digest: Payload["digest"];
   readonly #hash = createHash("sha256");
   #ended = false;
 
   constructor(inner: Payload, wanted: string) {
-    this.#inner = inner;
+    super(inner);
     this.#wanted = wanted;
   }
 
-  get size(): number {
-    return this.#inner.size;
-  }
-  get crowded(): boolean {
-    return this.#inner.crowded ?? false;
-  }
-
-  whole(): Uint8Array | undefined | Promise<Uint8Array | undefined> {
-    const whole = this.#inner.whole();
+  override whole(): Uint8Array | undefined | Promise<Uint8Array | undefined> {
+    const whole = this.inner.whole();
     return whole instanceof Promise
       ? whole.then((bytes) => this.#check(bytes))
       : this.#check(whole);
@@ -144,8 +129,8 @@ class CheckedPayload implements Payload {
     return bytes;
   }
 
-  async next(): Promise<Uint8Array | undefined> {
-    const bytes = await this.#inner.next();
+  override async next(): Promise<Uint8Array | undefined> {
+    const bytes = await this.inner.next();
     if (bytes !== undefined) this.#hash.update(bytes);
     else if (!this.#ended) this.#end();
     return bytes;

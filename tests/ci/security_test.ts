@@ -80,7 +80,7 @@ Deno.test("SECURITY names rules that are defined, and tests that are there", asy
   const texts = await Promise.all(
     ["protocol", "session", "keys", "tls", "server"].map((folder) =>
       Deno.readTextFile(new URL(`src/${folder}/mod.ts`, ROOT))
-    ).concat(Deno.readTextFile(new URL("src/protocol/files.ts", ROOT))),
+    ).concat(Deno.readTextFile(new URL("src/protocol/files/mod.ts", ROOT))),
   );
   const rules = new Set(page.match(/\bS-[A-Z]{3,4}-\d+\b/g));
   assert.ok(rules.size >= 10);

@@ -102,7 +102,7 @@ const TOPICS: Readonly<Record<string, Topic>> = {
   },
   files: {
     summary: "The contract: how files are sent, listed, fetched and removed",
-    text: () => contract(import("../../protocol/files.ts", { with: { type: "text" } })),
+    text: () => contract(import("../../protocol/files/mod.ts", { with: { type: "text" } })),
   },
   keys: {
     summary: "The contract: who is there, and codes of frames",

@@ -70,7 +70,7 @@ export const RULES: ReadonlySet<string> = new Set([
 export async function ruleSentences(): Promise<ReadonlyMap<string, string>> {
   const files = await Promise.all([
     import("../../protocol/mod.ts", { with: { type: "text" } }),
-    import("../../protocol/files.ts", { with: { type: "text" } }),
+    import("../../protocol/files/mod.ts", { with: { type: "text" } }),
     import("../../session/mod.ts", { with: { type: "text" } }),
   ]);
   const sentences = new Map<string, string>();

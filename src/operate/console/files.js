@@ -2,7 +2,7 @@
 import { html, useState } from "./preact.js";
 import { ask, usePolled } from "./api.js";
 import { bytes, span } from "./format.js";
-import { Danger, Fault } from "./parts.js";
+import { Danger, Fault, Pager } from "./parts.js";
 
 const linkOf = (path) => `/files/${path.split("/").map(encodeURIComponent).join("/")}`;
 
@@ -77,10 +77,6 @@ export function Files() {
       </table>
     </div>
     ${data !== undefined && files.length === 0 && html`<p class="dim">No files.</p>`}
-    <div class="row">
-      ${pages.length > 1 &&
-        html`<button onClick=${() => setPages(pages.slice(0, -1))}>Back</button>`}
-      ${data?.next && html`<button onClick=${() => setPages([...pages, data.next])}>More</button>`}
-    </div>
+    <${Pager} pages=${pages} next=${data?.next} go=${setPages} />
   `;
 }

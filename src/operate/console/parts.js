@@ -23,6 +23,16 @@ export function Bar({ label, value, max }) {
   return html`<meter aria-label=${label} min="0" max="100" high="85" optimum="0" value=${part}></meter>`;
 }
 
+/** The ways to the page before and to the next one. `pages` has where each page up to this one begins. */
+export function Pager({ pages, next, go }) {
+  return html`
+    <div class="row">
+      ${pages.length > 1 && html`<button onClick=${() => go(pages.slice(0, -1))}>Back</button>`}
+      ${next && html`<button onClick=${() => go([...pages, next])}>More</button>`}
+    </div>
+  `;
+}
+
 /** A button that asks before it does what cannot be taken back. */
 export function Danger({ label, question, confirm, run }) {
   const dialog = useRef(null);

@@ -2,7 +2,7 @@
 import { html, useState } from "./preact.js";
 import { usePolled } from "./api.js";
 import { bytes, progress, span } from "./format.js";
-import { Fault } from "./parts.js";
+import { Fault, Pager } from "./parts.js";
 
 const STATES = ["Authenticated", "Active", "Detached", "Timeout", "Disconnected"];
 
@@ -70,10 +70,6 @@ export function Sessions() {
       </table>
     </div>
     ${data !== undefined && sessions.length === 0 && html`<p class="dim">No sessions.</p>`}
-    <div class="row">
-      ${pages.length > 1 &&
-        html`<button onClick=${() => setPages(pages.slice(0, -1))}>Back</button>`}
-      ${data?.next && html`<button onClick=${() => setPages([...pages, data.next])}>More</button>`}
-    </div>
+    <${Pager} pages=${pages} next=${data?.next} go=${setPages} />
   `;
 }

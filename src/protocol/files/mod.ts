@@ -2,7 +2,7 @@
  * # The wire of files
  *
  * How files are sent, named, listed, fetched and removed. The frames themselves are in the text of
- * `mod.ts`. All fields of session data are optional; null is the same as absent.
+ * the protocol folder. All fields of session data are optional; null is the same as absent.
  *
  * ## Transfers
  *
