@@ -69,6 +69,8 @@ export class DiskStorage implements FileStorage {
   readonly recover?: (sealed: SealedFile, spec?: FileSpec) => Promise<StoredFile | undefined>;
   /** The file that was stored under an upload id, as far back as `maxUploadIds` reach (S-TRF-9). */
   readonly find: (uploadId: string) => StoredFile | undefined;
+  /** Upload ids hold for all processes; present in tier RW. */
+  readonly once?: true;
   /** Learns the upload ids that other processes on the folder have stored; present in tier RW. */
   readonly refresh?: () => Promise<void> | undefined;
   /**
@@ -95,6 +97,7 @@ export class DiskStorage implements FileStorage {
     this.partials = partialFiles(parts);
     this.recover = (sealed, spec) => recoverSealed(parts, reading, sealed, spec);
     this.refresh = () => refresh(parts, reading);
+    this.once = true;
     this.sweep = (isLive, olderThanMs = SWEEP_OLDER_THAN_MS, onlyCount) =>
       sweepOrphans(parts, reading, isLive, olderThanMs, onlyCount);
   }

@@ -7,7 +7,9 @@ import type { FileSpec, StoredFile } from "./types.ts";
 
 /** What a line of the manifest says of one committed file. */
 export interface ManifestEntry
-  extends Omit<StoredFile, "replayed">, Omit<FileSpec, "mimeType" | "reserve"> {
+  extends
+    Omit<StoredFile, "replayed" | "session">,
+    Omit<FileSpec, "mimeType" | "reserve" | "once"> {
   /** When the file was committed, in milliseconds since the epoch. */
   readonly time: number;
 }

@@ -8,7 +8,7 @@ import { tryLock } from "./locks.ts";
 import { INCOMING, isFinalPath, isTemporaryPath, sessionOf } from "./naming.ts";
 import { claimLater, finishAllLeft, isWhole, listWhole } from "./once.ts";
 import type { FileSpec, SealedFile, StoredFile } from "./types.ts";
-import { replayOf } from "./upload_index.ts";
+import { replayOf, withId } from "./upload_index.ts";
 
 /** Finishes a commit that was cut short, or confirms one (S-SEQ-5): `FileStorage.recover`. */
 export async function recoverSealed(
@@ -19,8 +19,8 @@ export async function recoverSealed(
 ): Promise<StoredFile | undefined> {
   const { temporaryPath, finalPath, size, sha256, mimeType } = sealed;
   if (!isFinalPath(finalPath)) return undefined;
-  const spec: FileSpec = given ??
-    omitUndefined({ mimeType, reserve: 0, session: sessionOf(finalPath) });
+  const known = given ?? omitUndefined({ mimeType, reserve: 0, session: sessionOf(finalPath) });
+  const spec: FileSpec = withId(known, sha256);
   const { folder } = parts;
   const file: WholeFile = { spec, temporaryPath, finalPath, size, sha256, announced: true };
   const canRename = isTemporaryPath(temporaryPath);
@@ -36,7 +36,7 @@ export async function recoverSealed(
     if (spec.uploadId !== undefined) {
       claim = await claimLater(parts, reading, spec.uploadId, finalPath);
     }
-    const replay = replayOf(parts.index, spec.uploadId, sha256);
+    const replay = replayOf(parts.index, spec, sha256);
     if (replay !== undefined) {
       folder.remove(temporaryPath);
       return replay;

@@ -1,9 +1,8 @@
 /**
  * The contract between the server and whatever keeps the bytes of files.
  *
- * {@linkcode FileStorage} is small: every storage stores whole files and receives files piece by piece.
- * What only some storages can do is a *capability*, an optional member. Code outside this folder never asks
- * what kind of storage it has, but whether a capability is there. Its text says what users lose without it.
+ * Every {@linkcode FileStorage} stores whole files and receives files piece by piece. What only some can do is
+ * a *capability*, an optional member: the server asks whether it is there, and its text says what is lost without.
  *
  * The life of a file that arrives piece by piece: {@linkcode FileStorage.begin}, then `write` until all
  * bytes are here, then `seal` (the digest is fixed, the contents are flushed as the level asks). The
@@ -17,18 +16,13 @@
 import type { Catalogue } from "./catalogue.ts";
 import type { ComputedDigest } from "./digest.ts";
 
-/**
- * What the process may do in the folder of a {@linkcode DiskStorage}: only write (`W`), or read as well
- * (`RW`).
- * @category Storage
- */
+/** What the process may do in the folder of a {@linkcode DiskStorage}: write (`W`), or read as well (`RW`).
+ * @category Storage */
 export type Tier = "W" | "RW";
 
-/**
- * What an `ok` promises (S-TRF-7): the file survives the end of the process (`process`), its contents
+/** What an `ok` promises (S-TRF-7): the file survives the end of the process (`process`), its contents
  * are flushed to the disk (`data`), its name and its line are flushed as well (`durable`).
- * @category Storage
- */
+ * @category Storage */
 export type Durability = "process" | "data" | "durable";
 
 /** What is known of a file before its bytes arrive.
@@ -54,6 +48,8 @@ export interface FileSpec {
   readonly user?: string;
   /** Where the storage names files as their senders do: whether a taken name is refused (S-NAM-3). */
   readonly onClash?: "refuse";
+  /** Stored once for its session, also without an upload id; see {@linkcode FileStorage.once}. */
+  readonly once?: true;
 }
 
 /** What {@linkcode FileStorage.put} takes besides the bytes.
@@ -78,6 +74,8 @@ export interface StoredFile {
   readonly replayed: boolean;
   /** True when a file of the same name with the same bytes was there already (S-NAM-3). */
   readonly existing?: true;
+  /** With `replayed`, where known: the session whose file it is, and the number of the frame that began it. */
+  readonly session?: NonNullable<FileSpec["session"]>;
 }
 
 /** A partial file, as a session record remembers it.
@@ -117,10 +115,9 @@ export interface SealedFile {
 }
 
 /**
- * Asks whether the caller may publish, and throws what its sender is told if not. The storage calls it right
- * before the final name is given, with no wait between the two, and passes on what it throws.
- * @category Storage
- */
+ * Throws what the sender is told if the caller may not publish. The storage calls it right before the final name
+ * is given, with no wait between the two, and passes on what it throws.
+ * @category Storage */
 export type MayPublish = () => void;
 
 /**
@@ -180,13 +177,11 @@ export interface Upload {
 /**
  * Capability: partial files outlive the {@linkcode Upload} that wrote them, and the process too.
  *
- * The caller guarantees that it holds the session the file belongs to. The implementer guarantees that
- * the bytes up to the durable offset are the ones that were written, and trusts no path: it comes from
- * a session store that others may write to.
+ * The caller holds the session the file belongs to. The implementer guarantees that the bytes up to the durable
+ * offset are the ones that were written, and trusts no path: it comes from a store that others may write to.
  *
- * Absent: a session whose connection broke goes on in the middle of its file as long as the server
- * process that received it lives. After that its client is told that no file is open (offset 0) and
- * sends the file from its start.
+ * Absent: a session whose connection broke goes on in the middle of its file as long as the process lives that
+ * received it. After that its client is told that no file is open, and sends the file from its start.
  * @category Storage
  */
 export interface PartialFiles {
@@ -218,10 +213,7 @@ export interface PartialFiles {
  * @category Storage
  */
 export interface FileStorage extends AsyncDisposable {
-  /**
-   * A short name for people: it stands in logs, and as `server.tier` in the server's terms (S-CON-6).
-   * Nothing may be decided by it. The disk says `W` or `RW`.
-   */
+  /** A word for people, in logs and as `server.tier` (S-CON-6); nothing may be decided by it. The disk's are `W` and `RW`. */
   readonly label: string;
   /** What `ok` promises (S-TRF-7). */
   readonly durability: Durability;
@@ -284,6 +276,14 @@ export interface FileStorage extends AsyncDisposable {
    * Absent: `find` knows everything already, or what other processes stored stays unknown to it.
    */
   readonly refresh?: (() => Promise<void> | undefined) | undefined;
+  /**
+   * Capability: upload ids hold for all processes, and after a death at any step: who puts a file has claimed its
+   * id in one atomic step, and a put that was cut short leaves nothing, or the file that the next one with the id
+   * is answered, with its `session`. `once` in a spec does the same for a file without an id: a file of the
+   * same session and name with the same digest, and this sequence or a later one, is its first result, also if it
+   * was removed since. Absent: the server announces small files as it does large ones (S-SEQ-5).
+   */
+  readonly once?: true | undefined;
   /**
    * Capability: removes partial files that no session will ever ask for, and returns how many. `isLive` tells
    * whether a session still names a temporary path. The implementer leaves files alone that another process

@@ -7,24 +7,29 @@ import { RawPeer } from "../helpers/raw_peer.ts";
 import { RedisServer } from "../helpers/redis_server.ts";
 import { findProgram, testWith } from "../helpers/require.ts";
 import { TempDir } from "../helpers/temp.ts";
-import { type Step, STEPS } from "./dying_server.ts";
+import { CLAIM_STEPS, type Step, STEPS } from "./dying_server.ts";
 import { startDying } from "./start_dying.ts";
 
-/** A file in several checkpoints, and one that is gathered in memory and first known by its intent. */
-const SIZES = { large: 9_000_000, small: 9000 } as const;
+/**
+ * A file in several checkpoints, one that is gathered in memory and first known by its intent, and those that
+ * no intent announces: with an upload id and without.
+ */
+const SIZES = { large: 9_000_000, small: 9000, unannounced: 9000, nameless: 9000 } as const;
 
 /** Kills a server at the step, starts another, and tries again as a client does. */
 async function dieAt(step: Step, store: string, size: keyof typeof SIZES): Promise<void> {
   await using dir = await TempDir.make();
   const folder = dir.join("storage");
   const place = store === "" ? dir.join("sessions.db") : store;
-  const bytes = new Random(STEPS.indexOf(step)).bytes(SIZES[size]);
+  const level = size === "large" || size === "small" ? "durable" : "process";
+  const bytes = new Random(STEPS.indexOf(step as never) + 1).bytes(SIZES[size]);
   const sha = sha256(bytes);
 
-  const dying = await startDying({ step, folder, store: place });
+  const dying = await startDying({ step, folder, store: place, level });
   using peer = await RawPeer.open(dying);
   await peer.connect({ session_expiry_s: 60 });
-  const sent = { length: bytes.length, sha256: sha, upload_id: crypto.randomUUID() };
+  const id = size === "nameless" ? {} : { upload_id: crypto.randomUUID() };
+  const sent = { length: bytes.length, sha256: sha, ...id };
   await peer.send(peer.transfer(bytes, sent)).catch(() => {}); // it may be gone before the end
   assert.equal((await dying.ended).signal, "SIGKILL", `it died ${step}`);
   assert.equal((await readManifest(folder)).length <= 1, true);
@@ -44,9 +49,13 @@ async function dieAt(step: Step, store: string, size: keyof typeof SIZES): Promi
   assert.equal(await storedSha256(folder, paths[0]!), sha);
   assert.deepEqual((await readManifest(folder)).map(({ path }) => path), paths, "one line");
   // Bytes that nobody ever spoke of are swept by a later start: they may be another server's.
-  const unknown = size === "small" && step === "before the intent" ? 1 : 0;
+  const unknown = (size === "small" && step === "before the intent") || step === "after the claim"
+    ? 1
+    : 0;
   assert.equal((await partialSizes(folder)).length, unknown, "no other leftover");
   assert.equal((await next.upload("the next", {}, { sequence: 2 })).data.code, "ok");
+  const { files, bytes: total } = (await next.disconnect(3)).data;
+  assert.deepEqual([files, total], [2, bytes.length + 8], "it is counted once");
 }
 
 const program = findProgram("redis-server");
@@ -60,8 +69,8 @@ if (program !== undefined) {
   });
 }
 
-for (const size of ["large", "small"] as const) {
-  for (const step of STEPS) {
+for (const size of ["large", "small", "unannounced", "nameless"] as const) {
+  for (const step of size === "large" || size === "small" ? STEPS : CLAIM_STEPS) {
     if (size === "small" && step === "inside the payload") continue; // nothing was written yet
     const title = `S-SEQ-5 SIGKILL ${step}, restart, retry: one complete ${size} file`;
     Deno.test(`${title}, sqlite`, () => dieAt(step, "", size));
