@@ -12,14 +12,23 @@ import { RawPeer } from "../helpers/raw_peer.ts";
 import { RedisServer } from "../helpers/redis_server.ts";
 import { testWith } from "../helpers/require.ts";
 import { TempDir } from "../helpers/temp.ts";
-import { type Step, STEPS } from "./dying_server.ts";
+import { CLAIM_STEPS, type Step, STEPS } from "./dying_server.ts";
 import { startDying } from "./start_dying.ts";
 
 const SEED = Number(Deno.env.get("FXFER_SEED") ?? 2026);
+/** Who stands still here has the claim, without which nobody can tell what becomes of the file. */
+const IN_CLAIM: readonly Step[] = ["after the claim", "after the final name"];
+
 const FREEZES = Number(Deno.env.get("FXFER_FREEZES") ?? 4);
 
 /** One server stands still at the step, another takes over, and the first one wakes up. */
-async function freezeAt(step: Step, store: string, size: number, named: boolean): Promise<void> {
+async function freezeAt(
+  step: Step,
+  store: string,
+  size: number,
+  named: boolean,
+  level: "process" | "durable" = "durable",
+): Promise<void> {
   await using dir = await TempDir.make();
   const folder = dir.join("storage");
   const place = store === "" ? dir.join("sessions.db") : store;
@@ -29,7 +38,7 @@ async function freezeAt(step: Step, store: string, size: number, named: boolean)
     sha256: sha256(bytes),
     ...(named ? { upload_id: crypto.randomUUID() } : {}),
   };
-  const frozen = await startDying({ step, folder, store: place, how: "SIGSTOP" });
+  const frozen = await startDying({ step, folder, store: place, level, how: "SIGSTOP" });
   try {
     using old = await RawPeer.open(frozen);
     await old.connect({ session_expiry_s: 60 });
@@ -49,9 +58,14 @@ async function freezeAt(step: Step, store: string, size: number, named: boolean)
     const { data } = await next.connect({}, old.id);
     assert.equal(data.code, "session_resumed", JSON.stringify(data));
     const offset = data.next_sequence === 2 ? 0 : data.upload?.offset ?? 0;
-    const retry = await next.upload(bytes.subarray(offset), { ...sent, offset }, { sequence: 1 });
-    assert.equal(retry.data.code, "ok", JSON.stringify(retry.data));
+    const repeat = () => next.upload(bytes.subarray(offset), { ...sent, offset }, { sequence: 1 });
+    let retry = await repeat();
+    const isClaimed = level === "process" && IN_CLAIM.includes(step);
+    if (isClaimed) assert.equal(retry.data.code, "busy", JSON.stringify(retry.data));
+    else assert.equal(retry.data.code, "ok", JSON.stringify(retry.data));
     Deno.kill(frozen.pid, "SIGCONT");
+    while (retry.data.code === "busy") retry = await repeat();
+    assert.equal(retry.data.code, "ok", JSON.stringify(retry.data));
     // What it had answered before it stood still may come first; after that it says nothing but this.
     const first = await old.reply();
     if (first.data.code === "ok") {
@@ -91,6 +105,18 @@ for (const step of STEPS) {
   );
 }
 
+for (const step of CLAIM_STEPS) {
+  for (const named of [true, false]) {
+    Deno.test(
+      `S-TAKE-2 a server frozen ${step} wakes up and doubles nothing, ${
+        named ? "with" : "without"
+      } an upload id`,
+      onLinux,
+      () => freezeAt(step, "", 9000, named, "process"),
+    );
+  }
+}
+
 testWith(
   ["redis-server"],
   `S-TAKE-2 ${FREEZES} servers frozen at random steps, redis (seed ${SEED})`,
@@ -99,12 +125,16 @@ testWith(
     const random = new Random(SEED);
     await using redis = await RedisServer.start(path);
     for (let each = 0; each < FREEZES; each++) {
-      const step = random.pick([...STEPS]);
+      const level = random.pick(["process", "durable"] as const);
+      const step = random.pick<Step>(level === "process" ? [...CLAIM_STEPS] : [...STEPS]);
       const least = step === "inside the payload" ? 8_500_000 : 1;
-      const size = random.int(least, random.pick([9_500_000, least + 20_000]));
+      const most = level === "process" ? 60_000 : random.pick([9_500_000, least + 20_000]);
+      const size = random.int(least, most);
       const named = random.int(0, 1) === 1;
-      await freezeAt(step, redis.url, size, named).catch((cause) => {
-        throw new Error(`seed ${SEED}, freeze ${each}: ${step}, ${size} bytes`, { cause });
+      await freezeAt(step, redis.url, size, named, level).catch((cause) => {
+        throw new Error(`seed ${SEED}, freeze ${each}: ${step}, ${size} bytes, ${level}`, {
+          cause,
+        });
       });
     }
   },
