@@ -30,13 +30,19 @@ export async function commit(
   upload: UploadRecord | null = null,
   file?: StoredFile,
 ): Promise<Reply> {
-  const { attachment } = run;
-  const before = await attachment.save((record) =>
-    executed(attachment.services.options, record, run, body, upload, file)
-  );
+  const { attachment, attachment: { services: { options, store }, record } } = run;
+  const change = (record: SessionRecord) => executed(options, record, run, body, upload, file);
+  const isOpen = upload !== null || record.upload !== null || attachment.upload !== undefined;
+  if (store.persistent && !isOpen) {
+    const saved = attachment.runAhead(change, (before, after) => {
+      tellCommit(run, before, after, body, file);
+    });
+    return { body, saved };
+  }
+  const before = await attachment.save(change);
   // Only now: this save was the right to remove what was received. A file that is published stays.
   if (upload === null && attachment.upload !== undefined) await abandon(attachment);
-  tellCommit(run, before, body, file);
+  tellCommit(run, before, attachment.record, body, file);
   return { body };
 }
 
@@ -44,10 +50,11 @@ export async function commit(
 function tellCommit(
   { attachment, sequence, spec }: TransferRun,
   before: SessionRecord,
+  record: SessionRecord,
   { code }: ReplyBody,
   file?: StoredFile,
 ): void {
-  const { services, record, context: { connectionId } } = attachment;
+  const { services, context: { connectionId } } = attachment;
   if (record.upload !== null) {
     const { offset } = record.upload;
     return attachment.tell("transfer.checkpointed", "S-TRF-4", before, { sequence, offset });

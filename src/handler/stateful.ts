@@ -196,6 +196,7 @@ export class StatefulHandler implements RequestHandler, AsyncDisposable {
     const attachment = attachments.of(context);
     if (attachment === undefined) return;
     try {
+      await attachment.settle();
       const { record } = attachment;
       if (attachment.yielding || attachment.displaced || record.endedAt !== null) return;
       const before = await attachment.save(detach, false);

@@ -57,7 +57,12 @@ export async function transfer(
     end: data.offset + header.size,
     principal: authMethodOf(attachment.record),
   });
-  const verdict = judge(attachment.record, sequence, print);
+  let verdict = judge(attachment.record, sequence, print);
+  const settling = verdict.kind === "run" ? undefined : attachment.settle();
+  if (settling !== undefined) {
+    await settling; // only what is saved is repeated, or told as the reason of a refusal
+    verdict = judge(attachment.record, sequence, print);
+  }
   if (verdict.kind === "refuse") throw verdict.error;
   if (verdict.kind === "replay") {
     attachment.tell("transfer.replayed", "S-SEQ-1", attachment.record, { sequence });
