@@ -27,7 +27,8 @@ import type { StatefulOptions } from "./stateful_options.ts";
 import type { StoreHealth } from "./store_health.ts";
 import { type Facts, tell, type Telling } from "./tell.ts";
 import type { ConnectionContext } from "./types.ts";
-import { type Change, UnsavedFrames } from "./unsaved.ts";
+import { UnannouncedFiles } from "./unannounced.ts";
+import { type Ahead, type Change, UnsavedFrames } from "./unsaved.ts";
 
 /** If more saves in a row than this lose within one epoch, the store does not keep its contract. */
 const MAX_TRIES = 5;
@@ -78,6 +79,8 @@ export class Attachment {
   release!: () => void;
   /** Resolved by `release` (S-TAKE-4). */
   readonly released: Promise<void> = new Promise((resolve) => this.release = resolve);
+  /** Files that nothing announces; absent where all are announced, or none needs to be. */
+  readonly unannounced: UnannouncedFiles | undefined;
   /** Frames that no save covers yet; `record` has them already. */
   #unsaved: UnsavedFrames | undefined;
   /** The error for a frame under way when the attachment is displaced, where that is known. */
@@ -88,7 +91,12 @@ export class Attachment {
     readonly services: SessionServices,
     public record: SessionRecord,
     readonly context: ConnectionContext,
-  ) {}
+  ) {
+    const { store, storage: { journals, durability } } = services;
+    if (store.persistent && journals !== undefined && durability === "process") {
+      this.unannounced = new UnannouncedFiles(journals, record.id);
+    }
+  }
 
   /**
    * Saves `change(record)` and makes it the attachment's record.
@@ -130,16 +138,13 @@ export class Attachment {
   /**
    * Makes a change of the attachment's record that is saved later (see unsaved.ts).
    *
-   * @param told Called once it is saved, with the record before it and after it.
+   * @param frame Called once it is saved, with the record before it and after it; and the file that it stored.
    * @returns Saves it; throws what its frame is answered instead.
    */
-  runAhead(
-    change: Change,
-    told: Parameters<UnsavedFrames["add"]>[2],
-  ): () => Promise<void> {
+  runAhead(change: Change, frame: Ahead): () => Promise<void> {
     this.mustHold();
     const unsaved = this.#unsaved ??= new UnsavedFrames(this.record);
-    this.record = unsaved.add(change, this.services.options.now(), told);
+    this.record = unsaved.add(change, this.services.options.now(), frame);
     const { lastSequence } = this.record;
     return async () => {
       try {
@@ -156,8 +161,13 @@ export class Attachment {
     if (unsaved === undefined) return undefined;
     this.#unsaved = undefined;
     this.record = unsaved.saved;
-    return unsaved.saving = this.save((record, now) => unsaved.over(record, now))
-      .then(() => unsaved.tell());
+    return unsaved.saving = this.save((record, now) => unsaved.over(record, now)).then(() => {
+      this.unannounced?.saved(this.record.lastSequence);
+      unsaved.tell();
+    }, (error) => {
+      this.unannounced?.add(unsaved.files);
+      throw error;
+    });
   }
 
   /** Loads the record anew, for a frame that is still to be judged; throws as {@linkcode Attachment.save} does. */
@@ -293,6 +303,7 @@ export class Attachments {
     this.#byContext.delete(context);
     attachment.upload = undefined;
     attachment.displaced = true;
+    attachment.unannounced?.close(false);
     if (upload !== undefined && !displaced) this.parked.set(id, { upload, epoch });
     attachment.release();
     if (displaced) await upload?.release();

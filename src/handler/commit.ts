@@ -1,19 +1,22 @@
 /** The end of a transfer frame: its number, its reply and its file are saved, then told. @module */
 import { CODES } from "../errors.ts";
+import { omitUndefined } from "../omit_undefined.ts";
 import type { ReplyBody } from "../protocol/mod.ts";
 import type { SessionRecord, UploadRecord } from "../session/mod.ts";
 import type { StoredFile } from "../storage/mod.ts";
 import { abandon, type TransferRun } from "./open_file.ts";
 import { isCounted } from "./quotas.ts";
 import { executed } from "./recovery.ts";
-import { countedNow, storedReply } from "./storing.ts";
+import { storedReply } from "./storing.ts";
 import { lastPart, senderOf, stepBetween, tellFile } from "./tell.ts";
 import type { Reply } from "./types.ts";
 
 /** The commit of a file that is stored, now or before. */
 export function commitFile(run: TransferRun, stored: StoredFile): Promise<Reply> {
-  const { context: { identity }, record: { id, upload }, services } = run.attachment;
-  const file = countedNow(stored, { id, sequence: upload?.openedBy ?? run.sequence });
+  const { context: { identity }, record: { id }, services, unannounced } = run.attachment;
+  const file: CommittedFile = stored.replayed && unannounced?.has(stored)
+    ? { ...stored, replayed: false, recovered: true }
+    : stored;
   const { storage: { durability }, options: { quotas } } = services;
   const commitNow = () =>
     commit(run, storedReply(file, durability, run.request.data.uploadId), null, file);
@@ -23,19 +26,28 @@ export function commitFile(run: TransferRun, stored: StoredFile): Promise<Reply>
     : commitNow();
 }
 
+/** A file that is stored; one that an earlier run of its frame has stored, which no save speaks of, is new. */
+type CommittedFile = StoredFile & { readonly recovered?: true };
+
+/** By what a file is known if its frame comes again. */
+const nameOf = ({ sequence, spec: { name, uploadId } }: TransferRun) => (
+  { sequence, name, uploadId }
+);
+
 /** The commit: sequence, reply, and the file still open or just finished, saved before the reply is sent. */
 export async function commit(
   run: TransferRun,
   body: ReplyBody,
   upload: UploadRecord | null = null,
-  file?: StoredFile,
+  file?: CommittedFile,
 ): Promise<Reply> {
   const { attachment, attachment: { services: { options, store }, record } } = run;
   const change = (record: SessionRecord) => executed(options, record, run, body, upload, file);
   const isOpen = upload !== null || record.upload !== null || attachment.upload !== undefined;
   if (store.persistent && !isOpen) {
-    const saved = attachment.runAhead(change, (before, after) => {
-      tellCommit(run, before, after, body, file);
+    const saved = attachment.runAhead(change, {
+      file: file?.replayed === false ? { ...file, ...omitUndefined(nameOf(run)) } : undefined,
+      saved: (before, after) => tellCommit(run, before, after, body, file),
     });
     return { body, saved };
   }
@@ -52,7 +64,7 @@ function tellCommit(
   before: SessionRecord,
   record: SessionRecord,
   { code }: ReplyBody,
-  file?: StoredFile,
+  file?: CommittedFile,
 ): void {
   const { services, context: { connectionId } } = attachment;
   if (record.upload !== null) {
@@ -67,7 +79,7 @@ function tellCommit(
     if (file.replayed || services.onStored || services.events.wants("transfer.stored")) {
       const facts = { ...stepBetween(before, record, connectionId), sequence };
       const sender = senderOf(attachment.context, spec);
-      const found = file.session === undefined || file.replayed ? {} : { recovered: true as const };
+      const found = file.recovered ? { recovered: true as const } : {};
       tellFile(services, file, spec, { ...facts, file: lastPart(file.path), ...sender, ...found });
     }
   } else if (code !== "partial") {

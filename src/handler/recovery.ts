@@ -30,7 +30,7 @@ import type { FileSpec, FileStorage, MayPublish, StoredFile, Upload } from "../s
 import { LATE, within } from "../within.ts";
 import type { Attachment, SessionServices } from "./attachments.ts";
 import { isTaken } from "./kept_session.ts";
-import { countedNow, storedReply } from "./storing.ts";
+import { storedReply } from "./storing.ts";
 import type { Quotas } from "./quotas.ts";
 import type { StatefulOptions } from "./stateful_options.ts";
 import { lastPart, stepBetween, tell, tellFile, type Telling } from "./tell.ts";
@@ -117,8 +117,7 @@ export async function reopenFile(attachment: Attachment): Promise<void> {
   const { services: { options, storage }, record, contended } = attachment;
   const known = record.upload!;
   const { temporaryPath, finalPath, offset } = known;
-  const spec = specOf(record, storage);
-  const file = { temporaryPath, finalPath, offset, spec, contended };
+  const file = { temporaryPath, finalPath, offset, spec: specOf(record), contended };
   const upload = await storage.partials?.reopen(file);
   if (upload === undefined) {
     await saveRepaired(attachment, (record) => dropUpload(record, options.now()));
@@ -167,10 +166,7 @@ async function saveRepaired(
 }
 
 /** What storage was told when the file was begun. */
-function specOf(
-  { id, clientAddress, user, upload }: SessionRecord,
-  { once }: Pick<FileStorage, "once">,
-): FileSpec {
+function specOf({ id, clientAddress, user, upload }: SessionRecord): FileSpec {
   return {
     mimeType: upload?.mimeType ?? "application/octet-stream",
     session: { id, sequence: upload?.openedBy ?? 0 },
@@ -183,7 +179,6 @@ function specOf(
       executable: upload?.executable,
       onClash: upload?.onClash,
       user: upload?.user ?? user,
-      once,
     }),
   };
 }
@@ -203,9 +198,7 @@ export async function finishFile(
   mayPublish?: MayPublish,
 ): Promise<StoredFile | undefined> {
   try {
-    if (upload !== undefined) {
-      return countedNow(await upload.publish(mayPublish), specOf(record, storage).session!);
-    }
+    if (upload !== undefined) return await upload.publish(mayPublish);
   } catch (error) {
     if (error instanceof FxferError && error.class === "fatal") return undefined;
     mayPublish?.();
@@ -214,10 +207,8 @@ export async function finishFile(
     await upload?.release();
   }
   // Asked twice: a former holder that still runs may rename the file while the first call looks for it.
-  const spec = specOf(record, storage);
-  const recover = () => storage.recover?.(record.intent!, spec);
-  const stored = await recover() ?? await recover();
-  return stored && countedNow(stored, spec.session!);
+  const recover = () => storage.recover?.(record.intent!, specOf(record));
+  return await recover() ?? await recover();
 }
 
 /** What it takes to bring an intent to its end, and to tell of it. */
@@ -292,5 +283,5 @@ export function tellFinished(
     return tell(parts.events, "transfer.dropped", "S-SEQ-5", before, after, facts, connection);
   }
   const step = { ...stepBetween(before, after, connection), sequence, file: lastPart(stored.path) };
-  tellFile(parts, stored, specOf(before, parts.storage), { ...step, recovered: true });
+  tellFile(parts, stored, specOf(before), { ...step, recovered: true });
 }

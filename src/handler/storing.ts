@@ -11,15 +11,11 @@ export function inBackground(writing: void | Promise<void>): void | Promise<void
   return writing;
 }
 
-/**
- * What storage is told of the file of a frame; `session` is given for a frame of a session, `once` where the
- * frame may run again although its file is stored.
- */
+/** What storage is told of the file of a frame; `session` is given for a frame of a session. */
 export function specOf(
   { header, data }: TransferRequest,
   { clientAddress, identity }: Pick<ConnectionContext, "clientAddress" | "identity">,
   session?: PutSpec["session"],
-  once = false,
 ): PutSpec {
   const { user } = identity;
   const { mtimeMs, executable, onClash } = data;
@@ -29,7 +25,6 @@ export function specOf(
     clientAddress,
     ...(user === undefined ? {} : { user }),
     ...(session === undefined ? {} : { session }),
-    ...(once ? { once } : {}),
     ...(data.name === undefined ? {} : { name: data.name }),
     ...(data.uploadId === undefined ? {} : { uploadId: data.uploadId }),
     ...(data.sha256 === undefined ? {} : { sha256: data.sha256 }),
@@ -37,19 +32,6 @@ export function specOf(
   // Most frames say none of the three.
   if (mtimeMs === undefined && executable === undefined && onClash === undefined) return spec;
   return { ...spec, ...omitUndefined({ mtimeMs, executable, onClash }) };
-}
-
-/**
- * A file that the session has stored under this number or a later one counts as stored now: no save that is kept
- * has spoken of it.
- */
-export function countedNow(
-  file: StoredFile,
-  { id, sequence }: NonNullable<PutSpec["session"]>,
-): StoredFile {
-  const { replayed, session } = file;
-  const isOwn = replayed && session?.id === id && session.sequence >= sequence;
-  return isOwn ? { ...file, replayed: false } : file;
 }
 
 /** The `ok` of S-TRF-7. */

@@ -70,8 +70,7 @@ export async function transfer(
   }
 
   const { record: { id, clientAddress }, context: { identity } } = attachment;
-  const isClaimed = store.persistent && storage.once === true;
-  const spec = specOf(request, { clientAddress, identity }, { id, sequence }, isClaimed);
+  const spec = specOf(request, { clientAddress, identity }, { id, sequence });
   const run: TransferRun = { attachment, request, sequence, received, fingerprint: print, spec };
   if (data.cancel) return await commit(run, { code: "partial", offset: 0, cancelled: true });
 
@@ -98,26 +97,31 @@ export async function transfer(
       // The connection is being cut: receivePayload() keeps what has arrived, and meets the same error.
     }
   }
-  // Nothing announces it: the claim of its id finds it again. What is counted must be found without its client.
-  const isUnannounced = !store.persistent || (isClaimed && quotas === undefined);
-  if (bytes !== undefined && isUnannounced && storage.durability === "process") {
+  const { unannounced } = attachment;
+  if (bytes !== undefined) {
+    const known = unannounced?.matchBytes(spec, bytes, payload.digest);
+    if (known !== undefined) return await commitFile(run, known);
+  }
+  // What counts for a quota is announced: it counts although its client may never come back.
+  const journal = quotas === undefined ? unannounced?.journal : undefined;
+  const isAnnounced = store.persistent && journal === undefined;
+  if (bytes !== undefined && !isAnnounced && storage.durability === "process") {
     const mayPublish = () => {
       attachment.mustHold();
       attachment.committing = !store.persistent;
     };
     try {
-      let stored: StoredFile;
-      try {
-        const put = storage.put(spec, bytes, payload.crowded, mayPublish, payload.digest);
-        stored = put instanceof Promise ? await put : put;
-      } catch (error) {
-        // S-SEQ-2: a wrong digest uses the number up, so its reply is kept; any other error leaves it free.
-        if (!(error instanceof FxferError) || error.code !== "checksum_mismatch") {
-          throw store.persistent ? await attachment.reasonFor(error) : error;
-        }
+      const noted = journal === undefined ? spec : { ...spec, journal };
+      const stored = storage.put(noted, bytes, payload.crowded, mayPublish, payload.digest);
+      return await commitFile(run, stored instanceof Promise ? await stored : stored);
+    } catch (error) {
+      // S-SEQ-2: a wrong digest uses the number up, so its reply is kept; any other error leaves it free.
+      if (error instanceof FxferError && error.code === "checksum_mismatch") {
         return await commit(run, { ...error.fields, code: error.code });
       }
-      return await commitFile(run, stored);
+      if (journal === undefined) throw error;
+      if (journal.stands) throw await attachment.reasonFor(error);
+      unannounced!.lose(); // whoever has lost the session learns of it when the file is announced
     } finally {
       attachment.committing = false;
     }
@@ -125,6 +129,7 @@ export async function transfer(
 
   let { upload } = attachment;
   if (bytes !== undefined) {
+    if (quotas === undefined) unannounced?.begin();
     upload = await storage.begin(spec);
     attachment.upload = upload;
     try {
@@ -211,6 +216,8 @@ async function publish(run: TransferRun, upload: Upload): Promise<Reply> {
       sealed = await upload.seal();
       const found = storedBefore(storage, data.uploadId, sealed.sha256);
       before = (found instanceof Promise ? await found : found) ?? sealed.existing;
+      const { size, sha256 } = sealed;
+      before ??= attachment.unannounced?.match(run.spec, { size, sha256: () => sha256 });
     } catch (error) {
       return await failUpload(attachment, error);
     }
@@ -250,5 +257,6 @@ async function announce(run: TransferRun, upload: Upload, sealed: SealedFile): P
     if (attachment.record.upload === null && !attachment.stale) await abandon(attachment);
     throw error;
   }
+  attachment.unannounced?.confirm();
   attachment.tell("transfer.announced", "S-SEQ-5", known, { sequence, bytes: sealed.size });
 }

@@ -14,9 +14,18 @@
  */
 import { FxferError } from "../errors.ts";
 import type { SessionRecord } from "../session/mod.ts";
+import type { UnannouncedFile } from "../storage/mod.ts";
 
 /** The change of a record that one frame makes. */
 export type Change = (record: SessionRecord, now: number) => SessionRecord;
+
+/** A frame that runs ahead. */
+export interface Ahead {
+  /** The file that it has published. */
+  readonly file?: UnannouncedFile | undefined;
+  /** Called once it is saved. */
+  saved(before: SessionRecord, after: SessionRecord): void;
+}
 
 /** See the module's text. */
 export class UnsavedFrames {
@@ -24,6 +33,8 @@ export class UnsavedFrames {
   record: SessionRecord;
   /** The save, once it has begun. */
   saving: Promise<void> | undefined;
+  /** What they have published. */
+  readonly files: UnannouncedFile[] = [];
   readonly #changes: Change[] = [];
   readonly #told: (() => void)[] = [];
 
@@ -32,16 +43,13 @@ export class UnsavedFrames {
     this.record = saved;
   }
 
-  /** One frame more. @param told Called once it is saved, with the record before it and after it. */
-  add(
-    change: Change,
-    now: number,
-    told: (before: SessionRecord, after: SessionRecord) => void,
-  ): SessionRecord {
+  /** One frame more. */
+  add(change: Change, now: number, frame: Ahead): SessionRecord {
     const before = this.record;
     const after = this.#next(change(before, now), this.saved);
     this.#changes.push(change);
-    this.#told.push(() => told(before, after));
+    this.#told.push(() => frame.saved(before, after));
+    if (frame.file !== undefined) this.files.push(frame.file);
     return this.record = after;
   }
 

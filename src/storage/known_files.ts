@@ -17,10 +17,10 @@ import { contentOf, readEntryAt, readLines, uploadIdOf } from "./manifest_lines.
 import type { Position } from "./manifest.ts";
 import { isFinalPath } from "./naming.ts";
 import type { ReadableManifest } from "./readable_manifest.ts";
-import type { FileSpec, StoredFile } from "./types.ts";
-import { isUnsaved, type Stored, type UploadIndex } from "./upload_index.ts";
+import type { StoredFile } from "./types.ts";
+import type { Stored, UploadIndex } from "./upload_index.ts";
 
-/** So many lines wait for the index at most, unless it is quiet for {@linkcode QUIET_MS}. */
+/** So many lines wait for the index at most, unless nothing was stored for {@linkcode QUIET_MS}. */
 const MAX_WAITING = 50_000;
 /** After so many milliseconds without a new line those that wait come into the index. */
 const QUIET_MS = 200;
@@ -74,20 +74,19 @@ export class KnownFiles implements UploadIndex {
     await this.readAll(each);
   }
 
-  get(uploadId: string, by?: FileSpec["session"]): StoredFile | undefined {
+  get(uploadId: string): StoredFile | undefined {
     for (const followed of [this.#here, this.#former]) {
       if (followed === undefined) continue;
-      for (const at of this.#positionsOf(uploadId, followed)) {
-        const entry = readEntryAt(followed.file, at);
+      for (const position of this.#positionsOf(uploadId, followed)) {
+        const entry = readEntryAt(followed.file, position);
         if (entry?.uploadId !== uploadId || !isFinalPath(entry.path)) continue;
-        // A file that was removed counts as never sent, except for the frame that has stored it.
+        // A file that was removed counts as never sent: its sender wants it stored.
         const removed = followed === this.#former
           ? !this.#exists(entry.path)
-          : at < (followed.removed.get(entry.path) ?? -1);
-        const { path, size, sha256, mimeType, session } = entry;
-        if (removed && !isUnsaved(session, by)) continue;
-        const file = { path, size, sha256, mimeType, replayed: false };
-        return session === undefined ? file : { ...file, session };
+          : position < (followed.removed.get(entry.path) ?? -1);
+        if (removed) continue;
+        const { path, size, sha256, mimeType } = entry;
+        return { path, size, sha256, mimeType, replayed: false };
       }
     }
     return undefined;
@@ -127,6 +126,7 @@ export class KnownFiles implements UploadIndex {
     this.#wait(1);
   }
 
+  /** So many more lines wait for the index. */
   #wait(lines: number): void {
     this.#waiting += lines;
     if (!this.#closed) this.#timer ??= setTimeout(() => this.#tick(), QUIET_MS);
@@ -194,7 +194,7 @@ export class KnownFiles implements UploadIndex {
   /** Reads everything that is there at the call. @param each Given at the start. */
   async readAll(each?: EachLine): Promise<void> {
     const size = this.#manifest.follow();
-    // Somebody has cut the file: what was learned of it stands elsewhere now, or nowhere.
+    // Somebody has cut the file in place: what was learned of it stands elsewhere now, or nowhere.
     if (size < this.#here.readTo) this.#here = follow(this.#manifest);
     await this.#flush?.();
     const here = this.#here;
@@ -210,7 +210,7 @@ export class KnownFiles implements UploadIndex {
     }
   }
 
-  /** False at the end, and before half a line, which may still be being written. */
+  /** Returns false at the end, and before half a line, which may still be being written. */
   #learn(until: number, each?: EachLine): boolean {
     const here = this.#here;
     const from = here.readTo;

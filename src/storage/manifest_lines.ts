@@ -7,9 +7,7 @@ import type { FileSpec, StoredFile } from "./types.ts";
 
 /** What a line of the manifest says of one committed file. */
 export interface ManifestEntry
-  extends
-    Omit<StoredFile, "replayed" | "session">,
-    Omit<FileSpec, "mimeType" | "reserve" | "once"> {
+  extends Omit<StoredFile, "replayed">, Omit<FileSpec, "mimeType" | "reserve"> {
   /** When the file was committed, in milliseconds since the epoch. */
   readonly time: number;
 }
@@ -164,8 +162,7 @@ export function contentOf({ text, torn }: RawLine): ManifestEntry | Removal | un
 }
 
 const UPLOAD_ID = '"upload_id":"';
-/** A UUID, or an id that was given to a file without one (upload_index.ts). */
-const PLAIN_ID = /^[0-9a-f-]{36}(?: [0-9a-f ]+)?$/;
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /**
  * The upload id of a line that is one of this program's, without a look at the rest of the line: that takes a
@@ -177,9 +174,8 @@ export function uploadIdOf({ text, torn }: RawLine): string | undefined {
   if (torn || text === undefined || !text.startsWith('{"path":')) return undefined;
   // In a name the quotes are escaped, so that it cannot look like the field.
   const at = text.indexOf(UPLOAD_ID);
-  const from = at + UPLOAD_ID.length;
-  const id = at < 0 ? "" : text.slice(from, text.indexOf('"', from));
-  return PLAIN_ID.test(id) ? id : undefined;
+  const id = at < 0 ? "" : text.slice(at + UPLOAD_ID.length, at + UPLOAD_ID.length + 36);
+  return UUID.test(id) ? id : undefined;
 }
 
 /** The entry that a line stands for; undefined if the line is torn, malformed or that of a removal. */

@@ -187,6 +187,7 @@ export { checkIndex, type IndexFinding } from "./index_check.ts";
 export type { KeepPolicy, OutdatedFile } from "./keeping.ts";
 export type { DiskStorageOptions } from "./open.ts";
 export type { Flush } from "./flush.ts";
+export type { Journal, Journals, UnannouncedFile } from "./unannounced.ts";
 export type { Naming } from "./naming.ts";
 export {
   type VerifyFinding,

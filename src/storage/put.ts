@@ -8,7 +8,7 @@ import { asStorageError, isAbsent, isTaken } from "./io_errors.ts";
 import type { Position } from "./manifest.ts";
 import { claimLater, claimNow } from "./once.ts";
 import type { MayPublish, PutSpec, StoredFile } from "./types.ts";
-import { replayOf, withId } from "./upload_index.ts";
+import { replayOf } from "./upload_index.ts";
 
 /**
  * Larger files go through an upload. Up to this size, in bytes, one call stores a file on the main thread:
@@ -22,15 +22,14 @@ export const PUT_ON_THREAD_POOL_BYTES: number = 16 * 1024;
 /** Stores a file synchronously, unless its upload id takes waiting. A failure leaves neither a file nor a reservation. */
 export function putNow(
   parts: DiskParts,
-  given: PutSpec,
+  spec: PutSpec,
   bytes: Uint8Array,
   mayPublish?: MayPublish,
   digest?: ComputedDigest,
 ): StoredFile | Promise<StoredFile> {
   const sha256 = digest?.of(bytes) ?? parts.digest(bytes);
-  checkDigest(given.sha256, sha256);
+  checkDigest(spec.sha256, sha256);
   const { reading } = parts;
-  const spec = withId(given, sha256);
   if (spec.uploadId === undefined || reading === undefined) {
     return putClaimed(parts, spec, bytes, sha256, undefined, mayPublish);
   }
@@ -51,7 +50,7 @@ function putClaimed(
 ): StoredFile {
   let file: SmallFile | undefined;
   try {
-    const replay = replayOf(parts.index, spec, sha256);
+    const replay = replayOf(parts.index, spec.uploadId, sha256);
     if (replay !== undefined) return replay;
     const made = file = new SmallFile(parts, spec, bytes.length);
     parts.folder.withFolders(made.temporaryPath, () => made.write(bytes));
@@ -84,12 +83,11 @@ export async function putOnThreadPool(
     const sha256 = digest?.of(bytes) ?? parts.digest(bytes);
     await writing;
     checkDigest(spec.sha256, sha256);
-    const { uploadId } = file.spec = withId(spec, sha256);
-    if (uploadId !== undefined && reading !== undefined) {
-      claim = claimNow(reading, uploadId) ?? await claimLater(parts, reading, uploadId);
+    if (spec.uploadId !== undefined && reading !== undefined) {
+      claim = claimNow(reading, spec.uploadId) ?? await claimLater(parts, reading, spec.uploadId);
     }
     // Nothing is awaited from here to the commit, so the second of two uploads with one id finds the first.
-    const replay = replayOf(parts.index, file.spec, sha256);
+    const replay = replayOf(parts.index, spec.uploadId, sha256);
     if (replay === undefined) return file.commit(sha256, claim, mayPublish);
     file.remove();
     return replay;
@@ -114,7 +112,7 @@ class SmallFile implements WholeFile {
   /** Bytes that no longer count as promised, because the file is stored. */
   #stored = 0;
 
-  constructor(parts: DiskParts, public spec: PutSpec, readonly size: number) {
+  constructor(parts: DiskParts, readonly spec: PutSpec, readonly size: number) {
     const names = nameFile(parts, spec);
     this.temporaryPath = names.temporaryPath;
     this.finalPath = names.finalPath;

@@ -15,14 +15,17 @@
 
 import type { Catalogue } from "./catalogue.ts";
 import type { ComputedDigest } from "./digest.ts";
+import type { Journal, Journals } from "./unannounced.ts";
 
 /** What the process may do in the folder of a {@linkcode DiskStorage}: write (`W`), or read as well (`RW`).
  * @category Storage */
 export type Tier = "W" | "RW";
 
-/** What an `ok` promises (S-TRF-7): the file survives the end of the process (`process`), its contents
+/**
+ * What an `ok` promises (S-TRF-7): the file survives the end of the process (`process`), its contents
  * are flushed to the disk (`data`), its name and its line are flushed as well (`durable`).
- * @category Storage */
+ * @category Storage
+ */
 export type Durability = "process" | "data" | "durable";
 
 /** What is known of a file before its bytes arrive.
@@ -48,8 +51,6 @@ export interface FileSpec {
   readonly user?: string;
   /** Where the storage names files as their senders do: whether a taken name is refused (S-NAM-3). */
   readonly onClash?: "refuse";
-  /** Stored once for its session, also without an upload id; see {@linkcode FileStorage.once}. */
-  readonly once?: true;
 }
 
 /** What {@linkcode FileStorage.put} takes besides the bytes.
@@ -57,6 +58,8 @@ export interface FileSpec {
 export interface PutSpec extends FileSpec {
   /** The sha256 the sender announced, as 64 lower-case hex digits. */
   readonly sha256?: string;
+  /** Where the file is noted before it is published; given only where there are {@linkcode FileStorage.journals}. */
+  readonly journal?: Journal;
 }
 
 /** A file under its final name.
@@ -74,8 +77,6 @@ export interface StoredFile {
   readonly replayed: boolean;
   /** True when a file of the same name with the same bytes was there already (S-NAM-3). */
   readonly existing?: true;
-  /** With `replayed`, where known: the session whose file it is, and the number of the frame that began it. */
-  readonly session?: NonNullable<FileSpec["session"]>;
 }
 
 /** A partial file, as a session record remembers it.
@@ -177,11 +178,13 @@ export interface Upload {
 /**
  * Capability: partial files outlive the {@linkcode Upload} that wrote them, and the process too.
  *
- * The caller holds the session the file belongs to. The implementer guarantees that the bytes up to the durable
- * offset are the ones that were written, and trusts no path: it comes from a store that others may write to.
+ * The caller guarantees that it holds the session the file belongs to. The implementer guarantees that
+ * the bytes up to the durable offset are the ones that were written, and trusts no path: it comes from
+ * a session store that others may write to.
  *
- * Absent: a session whose connection broke goes on in the middle of its file as long as the process lives that
- * received it. After that its client is told that no file is open, and sends the file from its start.
+ * Absent: a session whose connection broke goes on in the middle of its file as long as the server
+ * process that received it lives. After that its client is told that no file is open (offset 0) and
+ * sends the file from its start.
  * @category Storage
  */
 export interface PartialFiles {
@@ -213,7 +216,7 @@ export interface PartialFiles {
  * @category Storage
  */
 export interface FileStorage extends AsyncDisposable {
-  /** A word for people, in logs and as `server.tier` (S-CON-6); nothing may be decided by it. The disk's are `W` and `RW`. */
+  /** A word for people, in logs and as `server.tier` (S-CON-6); nothing may be decided by it. The disk: `W`, `RW`. */
   readonly label: string;
   /** What `ok` promises (S-TRF-7). */
   readonly durability: Durability;
@@ -277,21 +280,18 @@ export interface FileStorage extends AsyncDisposable {
    */
   readonly refresh?: (() => Promise<void> | undefined) | undefined;
   /**
-   * Capability: upload ids hold for all processes, and after a death at any step: who puts a file has claimed its
-   * id in one atomic step, and a put that was cut short leaves nothing, or the file that the next one with the id
-   * is answered, with its `session`. `once` in a spec does the same for a file without an id: a file of the
-   * same session and name with the same digest, and this sequence or a later one, is its first result, also if it
-   * was removed since. Absent: the server announces small files as it does large ones (S-SEQ-5).
+   * Capability: files that nobody announces; see {@linkcode Journals}. Absent: the server announces each file of
+   * a session whose record outlives the process.
    */
-  readonly once?: true | undefined;
+  readonly journals?: Journals | undefined;
   /**
    * Capability: removes partial files that no session will ever ask for, and returns how many. `isLive` tells
-   * whether a session still names a temporary path. The implementer leaves files alone that another process
+   * whether a session still names a temporary path, or is alive itself, by its id. The implementer leaves files alone that another process
    * may be receiving now, completes what dead processes were about to publish, and removes no published file.
    *
    * Absent: what crashed processes left half done stays until people remove it.
    */
-  readonly sweep?: ((isLive: (temporaryPath: string) => boolean) => Promise<number>) | undefined;
+  readonly sweep?: ((isLive: (named: string) => boolean) => Promise<number>) | undefined;
   /**
    * Capability: lists, finds, reads and removes stored files; see {@linkcode Catalogue}. Absent: the server's
    * terms do not offer to list, fetch or remove them.

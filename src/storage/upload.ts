@@ -11,7 +11,7 @@ import { isOriginalPath } from "./original_names.ts";
 import { choosePath, nameTaken } from "./taken_names.ts";
 import type { FileSpec, MayPublish, SealedFile, StoredFile, Upload } from "./types.ts";
 import type { UploadStart } from "./upload_start.ts";
-import { replayOf, withId } from "./upload_index.ts";
+import { replayOf } from "./upload_index.ts";
 
 /**
  * Fewer bytes than this are written on the main thread. The number is larger than the one for whole files
@@ -189,7 +189,7 @@ export class DiskUpload implements Upload {
       throw new TypeError(`Cannot seal upload: it is ${this.#stage}`);
     }
     const content = { size: this.#offset, sha256: this.#digest };
-    const spec = withId(this.#spec, this.#digest);
+    const spec = this.#spec;
     const { temporaryPath, announced } = this;
     const { finalPath, existing } = await choosePath(this.#parts, spec, this.finalPath, content);
     this.finalPath = finalPath;
@@ -207,7 +207,7 @@ export class DiskUpload implements Upload {
       throw new TypeError(`Cannot publish upload: it is ${this.#stage}`);
     }
     const { reading, durability } = this.#parts;
-    const { uploadId } = whole.spec;
+    const { uploadId } = this.#spec;
     let claim: Claim | undefined;
     try {
       if (reading !== undefined && uploadId !== undefined) {
@@ -217,7 +217,7 @@ export class DiskUpload implements Upload {
       }
       // Nothing is awaited from the claim to the commit, at level `durable` to its first step.
       const replay = whole.listed === undefined && whole.named !== true
-        ? replayOf(this.#parts.index, whole.spec, whole.sha256) ?? this.#sealed?.existing
+        ? replayOf(this.#parts.index, uploadId, whole.sha256) ?? this.#sealed?.existing
         : undefined;
       // A failure is not final here: the file is whole and sealed, so another try may succeed.
       this.#stored = replay ?? await this.#commit(whole, claim, mayPublish);

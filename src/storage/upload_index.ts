@@ -1,7 +1,6 @@
 /** Which file was stored under which upload id (S-TRF-9). @module */
 import { FxferError } from "../errors.ts";
 import type { ListedFile } from "./catalogue.ts";
-import { hashName } from "./hash_table.ts";
 import { omitUndefined } from "../omit_undefined.ts";
 import type { Position } from "./manifest.ts";
 import type { FileSpec, StoredFile } from "./types.ts";
@@ -16,8 +15,8 @@ export interface Stored {
 
 /** Finds the stored file of an upload id. */
 export interface UploadIndex {
-  /** The file that was stored under an id. @param by Whose file counts although it was removed. */
-  get(uploadId: string, by?: FileSpec["session"]): StoredFile | undefined;
+  /** The file that was stored under an id. */
+  get(uploadId: string): StoredFile | undefined;
   /** Remembers a file whose line this process has written, at that position. */
   add(file: Stored, position: Position): void;
 }
@@ -87,37 +86,17 @@ export class MemoryIndex implements UploadIndex {
 }
 
 /**
- * Whether a file of the session was begun by this frame or a later one. Every number before it has run, and is
- * saved. So a file of this number or a later one is of a run that no save speaks of, or that the store has lost.
- */
-export function isUnsaved(session: FileSpec["session"], by: FileSpec["session"]): boolean {
-  return by !== undefined && session?.id === by.id && session.sequence >= by.sequence;
-}
-
-/** Gives an id to a file that has none and is stored once all the same; senders cannot choose such an id. */
-export function withId<T extends FileSpec>(spec: T, sha256: string): T {
-  const { once, uploadId, session, name } = spec;
-  if (once !== true || uploadId !== undefined || session === undefined) return spec;
-  const named = name === undefined ? "" : ` ${hashName(name)}`;
-  return { ...spec, uploadId: `${session.id} ${sha256.slice(0, 16)}${named}` };
-}
-
-const isGiven = (uploadId: string) => uploadId.includes(" ");
-
-/**
  * The first result, if an upload with this id was stored before; undefined if it is new (S-TRF-9).
  *
  * @throws {FxferError} `sequence_reuse` if other bytes were stored under the id.
  */
 export function replayOf(
   index: UploadIndex,
-  { uploadId, once, session }: Pick<FileSpec, "uploadId" | "once" | "session">,
+  uploadId: string | undefined,
   sha256: string,
 ): StoredFile | undefined {
-  const known = uploadId === undefined ? undefined : index.get(uploadId, once && session);
+  const known = uploadId === undefined ? undefined : index.get(uploadId);
   if (known === undefined) return undefined;
-  // The session has stored the same bytes with an earlier frame: this file is another one.
-  if (isGiven(uploadId!) && !isUnsaved(known.session, session)) return undefined;
   if (known.sha256 !== sha256) {
     throw new FxferError("sequence_reuse", "Cannot store upload: its id names another file", {
       fields: { field: "upload_id" },

@@ -8,7 +8,12 @@
  */
 import { serve } from "../../src/server/mod.ts";
 import type { SessionRecord } from "../../src/session/mod.ts";
-import { DiskStorage, type FileStorage, type Upload } from "../../src/storage/mod.ts";
+import {
+  DiskStorage,
+  type FileSpec,
+  type FileStorage,
+  type Upload,
+} from "../../src/storage/mod.ts";
 import type { SessionStore } from "../../src/store/mod.ts";
 import { inRedis, inSqlite } from "../helpers/instances.ts";
 
@@ -24,9 +29,9 @@ export const STEPS = [
 ] as const;
 
 /** The steps of a small file that no intent announces, which takes level `process`. */
-export const CLAIM_STEPS = [
-  "before the claim",
-  "after the claim",
+export const NOTED_STEPS = [
+  "before the note",
+  "after the note",
   "after the final name",
   "after the manifest line",
   "after the publication",
@@ -34,7 +39,7 @@ export const CLAIM_STEPS = [
 ] as const;
 
 /** A step of either way. */
-export type Step = typeof STEPS[number] | typeof CLAIM_STEPS[number];
+export type Step = typeof STEPS[number] | typeof NOTED_STEPS[number];
 
 /** What the program is told. */
 export interface Dying {
@@ -42,7 +47,7 @@ export interface Dying {
   readonly folder: string;
   /** Level `process` stores small files without an intent. @default {"durable"} */
   readonly level?: "process" | "durable";
-  /** At which file of the session it ends, if no intent announces them. @default {1} */
+  /** At which file of the session it ends. @default {1} */
   readonly file?: number;
   /** How it ends, or stands still the first time. @default {"SIGKILL"} */
   readonly how?: "SIGKILL" | "SIGSTOP";
@@ -106,7 +111,12 @@ function dyingStorage(inner: DiskStorage, step: Step): FileStorage {
     get(target, name) {
       const value = Reflect.get(target, name, target);
       if (name === "put") return puttingStorage(target, step);
-      if (name === "begin") return async (spec: never) => watched(await target.begin(spec));
+      if (name === "begin") {
+        return async (spec: FileSpec) => {
+          const upload = await target.begin(spec);
+          return spec.session?.sequence === file ? watched(upload) : upload;
+        };
+      }
       return typeof value === "function" ? value.bind(target) : value;
     },
   });
@@ -116,13 +126,13 @@ function dyingStorage(inner: DiskStorage, step: Step): FileStorage {
 function puttingStorage(inner: DiskStorage, step: Step): FileStorage["put"] {
   return async (spec, bytes, crowded, mayPublish, digest) => {
     const isHere = spec.session?.sequence === file;
-    if (isHere && step === "before the claim") die();
-    const inClaim = () => {
+    if (isHere && step === "before the note") die();
+    const inNote = () => {
       mayPublish?.();
       if (isHere) published = step;
-      if (isHere && step === "after the claim") die();
+      if (isHere && step === "after the note") die();
     };
-    const stored = await inner.put(spec, bytes, crowded, inClaim, digest);
+    const stored = await inner.put(spec, bytes, crowded, inNote, digest);
     if (isHere && step === "after the publication") die();
     return stored;
   };
