@@ -62,6 +62,57 @@ async function dieAt(step: Step, store: string, size: keyof typeof SIZES): Promi
   assert.deepEqual([files, total], [sequence + 1, bytes.length + others], "it is counted once");
 }
 
+/** So many files come in one write, after the two that are announced. */
+const TOGETHER = 6;
+
+/** Kills a server at a step of the last of several files that one save was to cover, and tries all again. */
+async function dieTogether(step: Step, store: string): Promise<void> {
+  await using dir = await TempDir.make();
+  const folder = dir.join("storage");
+  const place = store === "" ? dir.join("sessions.db") : store;
+  const random = new Random(NOTED_STEPS.indexOf(step as never));
+  const files = Array.from({ length: 2 + TOGETHER }, () => random.bytes(random.int(1, 400)));
+  const dying = await startDying({
+    step,
+    folder,
+    store: place,
+    level: "process",
+    file: files.length,
+  });
+  using peer = await RawPeer.open(dying);
+  await peer.connect({ session_expiry_s: 60 });
+  for (const bytes of files.slice(0, 2)) assert.equal((await peer.upload(bytes)).data.code, "ok");
+  await peer.send(...files.slice(2).map((bytes) => peer.transfer(bytes))).catch(() => {});
+  assert.equal((await dying.ended).signal, "SIGKILL", `it died ${step}`);
+
+  const open = store === "" ? inSqlite(place) : inRedis(place);
+  await using again = await Instance.start("again", folder, open);
+  using next = await again.peer();
+  const { data } = await next.connect({}, peer.id);
+  assert.equal(data.code, "session_resumed", JSON.stringify(data));
+  next.close();
+  await again.detached(peer.id);
+  // Each by another connection, so that each finds what the one before it has found.
+  for (let sequence = data.next_sequence; sequence <= files.length; sequence++) {
+    using third = await again.peer();
+    assert.equal((await third.connect({}, peer.id)).data.code, "session_resumed");
+    const { data: said } = await third.upload(files[sequence - 1]!, {}, { sequence });
+    assert.equal(said.code, "ok", JSON.stringify(said));
+    third.close();
+    await again.detached(peer.id);
+  }
+  const paths = await listStored(folder);
+  const shas = await Promise.all(paths.map((path) => storedSha256(folder, path)));
+  assert.deepEqual(shas.sort(), files.map(sha256).sort(), "each file once");
+  assert.deepEqual(
+    (await readManifest(folder)).map(({ path }) => path).sort(),
+    paths,
+    "a line each",
+  );
+  const { filesTransferred } = await again.record(peer.id);
+  assert.equal(filesTransferred, files.length, "each is counted once");
+}
+
 const program = findProgram("redis-server");
 let redis: RedisServer | undefined;
 if (program !== undefined) {
@@ -80,4 +131,11 @@ for (const size of ["large", "small", "unannounced", "nameless"] as const) {
     Deno.test(`${title}, sqlite`, () => dieAt(step, "", size));
     testWith(["redis-server"], `${title}, redis`, () => dieAt(step, redis!.url, size));
   }
+}
+
+for (const step of NOTED_STEPS) {
+  const title =
+    `S-SEQ-9 SIGKILL ${step} of the last of ${TOGETHER} files in one save, restart, retry`;
+  Deno.test(`${title}, sqlite`, () => dieTogether(step, ""));
+  testWith(["redis-server"], `${title}, redis`, () => dieTogether(step, redis!.url));
 }

@@ -128,7 +128,7 @@ for (const step of NOTED_STEPS) {
 
 testWith(
   ["redis-server"],
-  `S-TAKE-2 ${FREEZES} servers frozen at random steps, redis (seed ${SEED})`,
+  `S-TAKE-2 ${FREEZES} servers frozen at random steps, redis and sqlite (seed ${SEED})`,
   async (path) => {
     if (onLinux.ignore) return;
     const random = new Random(SEED);
@@ -140,7 +140,8 @@ testWith(
       const most = level === "process" ? 60_000 : random.pick([9_500_000, least + 20_000]);
       const size = random.int(least, most);
       const named = random.int(0, 1) === 1;
-      await freezeAt(step, redis.url, size, named, level).catch((cause) => {
+      const store = random.pick([redis.url, ""]);
+      await freezeAt(step, store, size, named, level).catch((cause) => {
         throw new Error(`seed ${SEED}, freeze ${each}: ${step}, ${size} bytes, ${level}`, {
           cause,
         });

@@ -64,7 +64,7 @@ Deno.test("S-SEQ-9 from the third on a small file takes one save, and files in o
   const replies = await pipeline(peer, together, 4);
   assert.deepEqual(replies.map(({ code }) => code), together.map(() => "ok"));
   assert.deepEqual(replies.map(({ file }) => file.sha256), together.map(sha256), "in order");
-  assert.ok(records.length < 1 + MANY / 2, `${records.length} saves`);
+  assert.ok(records.length < 1 + MANY, `${records.length} saves`);
   assert.ok(records.every(({ intent, upload }) => intent === null && upload === null));
   const { lastSequence, filesTransferred, messageCount } = await run.record(peer.id);
   assert.deepEqual([lastSequence, filesTransferred, messageCount], [15, 15, 15]);
