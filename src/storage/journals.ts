@@ -139,8 +139,15 @@ function setAside(folder: StorageFolder, session: string): void {
   for (const isFirst of [true, false]) {
     // A process that died in between has left one that has its other name already.
     if (!isFirst) orAbsent(() => Deno.renameSync(folder.at(here), folder.at(taken)));
+    const info = folder.kind(taken);
+    if (info === undefined) continue;
+    // A planted link or FIFO is not read.
+    if (!info.isFile) {
+      folder.remove(taken);
+      continue;
+    }
     const bytes = orAbsent(() => Deno.readFileSync(folder.at(taken)));
-    if (bytes === undefined) continue;
+    if (bytes === undefined) continue; // a holder that stood still has woken up and done the same
     const how = { append: true, create: true, mode: 0o640 };
     Deno.writeFileSync(folder.at(kept), bytes, how);
     orAbsent(() => Deno.removeSync(folder.at(taken)));
@@ -157,6 +164,7 @@ function orAbsent<T>(action: () => T): T | undefined {
 
 /** The temporary names and lines in a journal; a line that is not whole was never followed by a rename. */
 function* notesOf(folder: StorageFolder, path: string): Generator<[string, string]> {
+  if (folder.kind(path)?.isFile !== true) return;
   const file = orAbsent(() => Deno.openSync(folder.at(path), { read: true }));
   if (file === undefined) return;
   using opened = file;
