@@ -10,7 +10,6 @@ import { isLost, lost, type LostReason, refusal } from "./client_errors.ts";
 import type { ResolvedOptions } from "./options.ts";
 import { resumptionOf, termsOf } from "./replies.ts";
 import type { Resumption } from "./requests.ts";
-import { clockWords, ShownKey } from "./shown_key.ts";
 import type { Terms } from "./terms.ts";
 import type { Client, ConnectOptions } from "./types.ts";
 
@@ -135,14 +134,15 @@ async function shakeHands(
   const { wantMac } = data;
   const withData = mode === "stateful" ? { data } : wantMac ? { data: { wantMac } } : {};
   const request = { id, mode, sequence: 0, action: "connect", ...withData } as const;
-  const shown = key && new ShownKey(key);
+  const keyParts = key && await import("./shown_key.ts");
+  const shown = key && new keyParts!.ShownKey(key);
   await connection.write(shown?.encode(request) ?? encodeRequest(request));
   const reply = await firstReply(connection, allowV1);
   shown?.check(reply, connection.server);
   const { header: { session: { id: sessionId } }, body } = reply;
   const what = `Cannot connect to ${formatEndpoint(connection.server)}`;
   if (CODES[body.code].class !== "success") {
-    const clock = body.code === "clock_skew" ? clockWords(body) : "";
+    const clock = body.code === "clock_skew" ? keyParts?.clockWords(body) ?? "" : "";
     if (clock !== "") throw new FxferError("clock_skew", `${what}: ${clock}`, { fields: body });
     if (body.code === "unauthorized" && id === null) {
       const why = key === undefined
