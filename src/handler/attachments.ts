@@ -71,6 +71,8 @@ export class Attachment {
    * takes, because it would find neither.
    */
   committing = false;
+  /** Whether the connection has sent a frame before it knew the session's id. */
+  #early = false;
   /** To be called when the connection has let go of the session. */
   release!: () => void;
   /** Resolved by `release` (S-TAKE-4). */
@@ -84,6 +86,13 @@ export class Attachment {
     public record: SessionRecord,
     readonly context: ConnectionContext,
   ) {}
+
+  /** S-CON-9: a frame that means the session by the id null has come; only the first is told of. */
+  metEarlyFrame(): void {
+    if (this.#early) return;
+    this.#early = true;
+    this.tell("session.early", "S-CON-9", this.record, {});
+  }
 
   /**
    * Saves `change(record)` and makes it the attachment's record.

@@ -104,6 +104,16 @@
  * - S-CON-7 A second connect on an attached connection is `protocol_error`. After a refused connect
  *   the client may try again on the same connection. A stateful frame before a connect, or with the
  *   id of another session, is `not_connected`.
+ * - S-CON-9 With the feature `early` a client need not wait for the reply to its connect. Frames behind
+ *   the connect may carry the id null: they mean the session that the connect opens, and their replies
+ *   repeat the null. They are numbered from its next number, which is 1 in a new session; for a session
+ *   that is resumed, a client sends such frames only if it is sure of the number. It sends at most 1 MiB
+ *   before it has read the reply, heads counted, and only where it knows the feature from an earlier time.
+ *   If the connect opens no session, each of these frames is refused with the code of the connect, or
+ *   after a fallback with the reason for it, and none of them has done anything. A server without the
+ *   feature answers `not_connected`, and the client sends the frames again with the id. Where frames carry
+ *   codes (S-MAC-1) none can be early, because their codes need the server's challenge; and a client with
+ *   a key sends none, because a server must first show that it has the key as well (S-KEY-4).
  *
  * ## Exactly once
  *
