@@ -199,7 +199,8 @@ export function usesNumber({ kind }: ClientRequest): boolean {
   return kind === "cancel" || ACTIONS[kind].usesNumber;
 }
 
-function payloadOf(request: ClientRequest): number {
+/** Bytes of payload that a request carries. */
+export function payloadOf(request: ClientRequest): number {
   return request.kind === "transfer" ? request.end - request.start : 0;
 }
 
