@@ -1,7 +1,8 @@
 /**
  * What servers have stated at an earlier time, so that a command need not wait for it again (S-CON-9). It is
- * a file in the state folder, and only a hint: a server whose terms have changed says so. It is kept only
- * where the folder was there before the command, since a command leaves no folder behind.
+ * a file in the state folder, and only a hint: a server whose terms have changed says so. A command leaves no
+ * folder behind, so the file is kept only in a folder that somebody made for it: one that has the file already,
+ * or is empty.
  *
  * @module
  */
@@ -33,8 +34,9 @@ export class KnownServers {
   static async open(folder: string): Promise<KnownServers> {
     const path = `${folder}/${KNOWN_SERVERS}`;
     const mayKeep = await readable(folder) && await writable(folder);
-    const isThere = mayKeep && await Deno.lstat(folder).then(() => true, () => false);
-    return new KnownServers(path, isThere ? await read(path) : undefined);
+    const names = mayKeep ? await namesIn(folder) : undefined;
+    const isKept = names?.length === 0 || names?.includes(KNOWN_SERVERS);
+    return new KnownServers(path, isKept ? await read(path) : undefined);
   }
 
   /** The terms that a server has stated at an earlier time. */
@@ -64,6 +66,11 @@ export class KnownServers {
       await Deno.remove(temporary).catch(() => {});
     }
   }
+}
+
+async function namesIn(folder: string): Promise<string[] | undefined> {
+  const entries = await Array.fromAsync(Deno.readDir(folder)).catch(() => undefined);
+  return entries?.map(({ name }) => name);
 }
 
 async function read(path: string): Promise<Map<string, KnownTerms>> {
