@@ -12,6 +12,7 @@ import { EarlyOpening, earlyTerms, type OpenedParts, TermsChanged } from "./earl
 import { type HandshakeReply, handshakeRequest, NotVersion2, openConnection } from "./handshake.ts";
 import type { ResolvedOptions } from "./options.ts";
 import type { OutgoingFile } from "./outgoing_file.ts";
+import { confirmedTotals } from "./replies.ts";
 import type { ConnectionEnd } from "./requests.ts";
 import { SendQueue } from "./send_queue.ts";
 import { Transmitter } from "./transmitter.ts";
@@ -269,7 +270,7 @@ export class SessionManager {
     this.sessionId = null;
     this.token = undefined;
     this.#server.restart();
-    return this.#queue.onlyClosing ? { kind: "closed", totals: undefined } : undefined;
+    return this.#queue.onlyClosing ? { kind: "closed", totals: confirmedTotals(error) } : undefined;
   }
 
   /** A connection was lost, or none could be made: waits before the next try, or gives up. */

@@ -203,8 +203,10 @@
  *
  * - S-DIS-1 A disconnect is answered `session_closed` with the totals: `files`, `bytes`,
  *   `messages`, `duration_ms`. It closes the session for good and drops an open file. A connection
- *   that ends without one leaves its session detached, and the expiry begins. If the reply to a
- *   disconnect was lost, a new connect is answered `session_expired` with `state` `"closed"`.
+ *   that ends without one leaves its session detached, and the expiry begins. A client may send it
+ *   behind its last frames: if one of those is refused, so is the disconnect (S-SEQ-2).
+ * - S-DIS-3 If the reply to a disconnect was lost, a new connect is answered `session_expired` with
+ *   `state` `"closed"`, `files`, `bytes` and `messages`: that confirms it.
  * - S-DEG-1 Only a client that asked for it (`fallback: "stateless"`) is served without a session
  *   when it cannot have one. The reply is `ok` with `mode` `"stateless"`, the id null, and
  *   `degraded` for the reason: `max_sessions`, `store_unavailable`, `busy` or `mode_not_allowed`.
