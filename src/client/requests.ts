@@ -99,6 +99,11 @@ export class UnansweredRequests {
     return this.#sent.length;
   }
 
+  /** Whether none was sent, and none is to be repeated. */
+  get isEmpty(): boolean {
+    return this.#sent.length === 0 && this.#toRepeat.length === 0;
+  }
+
   /** The request that the next reply answers. */
   get first(): ClientRequest | undefined {
     return this.#sent[0];

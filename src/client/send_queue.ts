@@ -261,6 +261,12 @@ export class SendQueue extends Sleeper {
     this.#heldUntil = Math.max(this.#heldUntil, now() + retryDelayMs(failures, retryAfterMs));
   }
 
+  /** The number that the session expects; undefined where the server may have run what was not answered. */
+  get sureNext(): number | undefined {
+    const isKnown = this.#unanswered.isEmpty && !this.#numbers.refused;
+    return isKnown && this.#openFile === undefined ? this.#numbers.next : undefined;
+  }
+
   /** The server has stated its terms on a connection on which requests went out already. */
   opened(terms: Terms): void {
     this.#terms = terms;

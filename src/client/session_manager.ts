@@ -8,7 +8,7 @@ import type { Call } from "./call.ts";
 import { gaveUp } from "./client_errors.ts";
 import { ConnectionRunner } from "./connection_runner.ts";
 import { CurrentServer } from "./current_server.ts";
-import { EarlyOpening, earlyTerms, type OpenedParts, TermsChanged } from "./early.ts";
+import { type EarlyOpening, EarlyStart, type OpenedParts, TermsChanged } from "./early.ts";
 import { type HandshakeReply, handshakeRequest, NotVersion2, openConnection } from "./handshake.ts";
 import type { ResolvedOptions } from "./options.ts";
 import type { OutgoingFile } from "./outgoing_file.ts";
@@ -41,8 +41,7 @@ export class SessionManager {
   #runner: ConnectionRunner | undefined;
   /** Whether this client ever had a connection that could be used. */
   #attached = false;
-  /** The terms by which requests go out with the first connect; undefined after it (S-CON-9). */
-  #known: Terms | undefined;
+  readonly #early: EarlyStart;
   /** Tries in a row without progress. */
   #failures = 0;
   /** Whether the tries are used up: the manager connects again only for a new file. */
@@ -59,7 +58,7 @@ export class SessionManager {
     this.sessionId = options.sessionId ?? null;
     this.token = options.token;
     this.mode = options.mode === "stateless" ? "stateless" : "stateful";
-    this.#known = earlyTerms(options);
+    this.#early = new EarlyStart(options);
     this.#queue = new SendQueue(resolved);
     this.#transmitter = new Transmitter(resolved.now, resolved.pace);
     // A rejection must not end the process when the program does not wait for these promises.
@@ -176,8 +175,7 @@ export class SessionManager {
         this.#resolved,
         this.#stop.signal,
       );
-      const early = this.#known && new EarlyOpening(this.#known, this.mode, opening);
-      this.#known = undefined;
+      const early = this.#early.open(opening, this, this.#queue);
       this.#runner = new ConnectionRunner({
         ...this.#resolved,
         connection: opening.connection,
@@ -191,8 +189,7 @@ export class SessionManager {
       const end = await running;
       const failure = early?.failure;
       if (!(failure instanceof TermsChanged)) return failure ? this.#refused(failure) : end;
-      // Another connection resumes the session, if there is one.
-      ({ sessionId: this.sessionId, token: this.token } = failure.answer);
+      failure.applyTo(this, this.#queue);
     } catch (error) {
       return this.#refused(error);
     } finally {
@@ -210,8 +207,10 @@ export class SessionManager {
 
   /** Lets requests go out before the connect is answered (S-CON-9). */
   #goAhead(early: EarlyOpening): OpenedParts {
-    this.terms = early.terms;
-    this.#queue.started(early.terms, this.mode);
+    const { terms, next: nextSequence } = early;
+    this.terms ??= this.#options.knownTerms;
+    if (nextSequence === undefined) this.#queue.started(terms, this.mode);
+    else this.#queue.resumed(terms, { nextSequence, openFile: undefined });
     this.#firstConnect.resolve();
     return early.parts((answer) => this.#attach(answer, true));
   }

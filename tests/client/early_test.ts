@@ -264,6 +264,72 @@ pure("S-CON-9 S-KEY-4 a client with a key, an earlier session or version 1 in mi
   }
 });
 
+/** A client whose session has a file, and whose connection was lost while nothing was under way. */
+async function lostAtRest(port: number) {
+  const it = await watched(port, { backoff: { initialMs: 200, maxMs: 200 } });
+  await it.client.send(pattern(10));
+  await it.events.wait(({ type }) => type === "retrying", "the pause before the next try");
+  return it;
+}
+
+/** What a server says of the session that it resumes. */
+const resumed = (next_sequence: number) => (
+  { code: "session_resumed", next_sequence, upload: null, ...STATED } as const
+);
+
+Deno.test("S-CON-9 in a session whose next number is sure, frames go out with the connect that resumes it", async () => {
+  await using peer = new ScriptedPeer(
+    async (peer) => {
+      await peer.session({ token: "t", ...STATED });
+      await peer.stored(await peer.transfer());
+    },
+    async (peer) => {
+      const connect = await peer.request();
+      const file = await peer.transfer();
+      assert.equal(connect.frame.header.session.id, SESSION_ID);
+      const { id, sequence } = file.frame.header.session;
+      assert.deepEqual([id, sequence], [null, 2]);
+      await peer.reply(connect, resumed(2), SESSION_ID);
+      await peer.stored(file);
+      await peer.idle();
+    },
+  );
+  await using it = await lostAtRest(peer.port);
+  const result = await it.client.send(pattern(20));
+  assert.deepEqual([result.confirmed, result.attempts], [true, 1]);
+  assert.deepEqual([it.client.sessionId, it.client.token], [SESSION_ID, "t"]);
+  await it.client.disconnect();
+});
+
+Deno.test("S-CON-9 a number that was not right after all: the frames go out again, under the right one", async () => {
+  await using peer = new ScriptedPeer(
+    async (peer) => {
+      await peer.session({ token: "t", ...STATED });
+      await peer.stored(await peer.transfer());
+    },
+    async (peer) => {
+      const connect = await peer.request();
+      const file = await peer.transfer();
+      await peer.reply(connect, resumed(5), SESSION_ID);
+      await peer.reply(file, { code: "sequence_reuse" });
+      await peer.rest();
+    },
+    async (peer) => {
+      const connect = await peer.resumed(5, null, STATED);
+      assert.ok(connect.frame.action === "connect");
+      assert.equal(connect.frame.data.token, "t");
+      const file = await peer.transfer();
+      const { id, sequence } = file.frame.header.session;
+      assert.deepEqual([id, sequence, file.payload.length], [SESSION_ID, 5, 20]);
+      await peer.stored(file);
+      await peer.idle();
+    },
+  );
+  await using it = await lostAtRest(peer.port);
+  assert.equal((await it.client.send(pattern(20))).confirmed, true);
+  await it.client.disconnect();
+});
+
 Deno.test("S-DIS-1 the disconnect goes out behind the last file, whose answer it does not wait for", async () => {
   await using peer = new ScriptedPeer(async (peer) => {
     await peer.session();
