@@ -107,6 +107,28 @@ for (const number of [1, 5]) {
   });
 }
 
+test("S-CON-9 the question of --if-new goes out with the connect to a server that is known", async (server) => {
+  await using road = new Road(server);
+  await using folder = await withFiles(1);
+  const name = `${crypto.randomUUID()}.txt`;
+  await Deno.rename(folder.join("0.txt"), folder.join(name));
+  const expected = [[3, /stored as/], [2, /already/]] as const;
+  for (const [flights, words] of expected) {
+    const args = ["send", "--if-new", "--port", String(road.port), name];
+    const { code, out, err } = await fxfer(args, { cwd: folder.path });
+    assert.equal(code, 0, err);
+    assert.match(out + err, words);
+    assert.equal(road.flights.at(-1), flights);
+  }
+});
+
+test("a folder that was made for it stays, whatever becomes of the first command", async (server) => {
+  await using folder = await withFiles(0);
+  const args = ["send", "--port", String(server.port), "missing.txt"];
+  assert.notEqual((await fxfer(args, { cwd: folder.path })).code, 0);
+  assert.equal(await Deno.readTextFile(folder.join(".fxfer/send_servers.json")), "{}");
+});
+
 test("S-CON-9 a file that somebody has changed is no hint, and what it says may be wrong", async (server) => {
   await using road = new Road(server);
   await using folder = await withFiles(1);

@@ -30,13 +30,15 @@ export class KnownServers {
     this.#servers = servers;
   }
 
-  /** Reads the file; to be called before anything makes the folder. Never rejects. */
+  /** Reads the file, or makes it in an empty folder; to be called before a journal is made. Never rejects. */
   static async open(folder: string): Promise<KnownServers> {
     const path = `${folder}/${KNOWN_SERVERS}`;
     const mayKeep = await readable(folder) && await writable(folder);
     const names = mayKeep ? await namesIn(folder) : undefined;
-    const isKept = names?.length === 0 || names?.includes(KNOWN_SERVERS);
-    return new KnownServers(path, isKept ? await read(path) : undefined);
+    if (names?.includes(KNOWN_SERVERS)) return new KnownServers(path, await read(path));
+    const known = new KnownServers(path, names?.length === 0 ? new Map() : undefined);
+    await known.#write(); // a folder that stays empty would be removed with the journal
+    return known;
   }
 
   /** The terms that a server has stated at an earlier time. */
@@ -52,11 +54,15 @@ export class KnownServers {
     const servers = this.#servers;
     if (servers === undefined) return;
     const address = formatEndpoint(server);
-    const isKnown = JSON.stringify(servers.get(address)) === JSON.stringify(terms);
-    if (isKnown) return;
+    if (JSON.stringify(servers.get(address)) === JSON.stringify(terms)) return;
     servers.delete(address);
     servers.set(address, terms);
-    const kept = Object.fromEntries([...servers].slice(-MAX_SERVERS));
+    await this.#write();
+  }
+
+  async #write(): Promise<void> {
+    if (this.#servers === undefined) return;
+    const kept = Object.fromEntries([...this.#servers].slice(-MAX_SERVERS));
     const temporary = `${this.#path}.${crypto.randomUUID().slice(0, 8)}`;
     try {
       // Another command may write at the same time: the file is replaced whole.
