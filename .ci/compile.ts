@@ -122,10 +122,11 @@ async function lockFor(entry: string): Promise<Lock> {
   return lockOf(JSON.parse(await Deno.readTextFile(`${ROOT}/.ci/deno.lock`)), roots);
 }
 
-/** Of these packages only the files named here are used: that of echarts has the other two inside. */
+/** Of these packages only the files named here are used: that of echarts has tslib and zrender inside. */
 const ONLY_USED: Readonly<Record<string, readonly string[]>> = {
   echarts: ["dist/echarts.esm.min.mjs"],
   tslib: [],
+  uplot: ["dist/uPlot.iife.min.js", "dist/uPlot.min.css"],
   zrender: [],
 };
 
@@ -133,7 +134,7 @@ const ONLY_USED: Readonly<Record<string, readonly string[]>> = {
 const KEPT = /^(package\.json|licen[cs]e.*|notice.*)$/i;
 
 /** Files that no program reads. */
-const UNREAD = /\.(map|md|d\.[cm]?ts)$/;
+const UNREAD = /\.(map|md|d\.[cm]?ts)$|^(test|tests|examples|docs)\//;
 
 /**
  * Whether a program can do without a file of a package. Deno embeds the packages whole and reads them into
