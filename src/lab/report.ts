@@ -59,7 +59,7 @@ figure { margin: 1.8rem 0 } figure h3 { margin: 0 } figure svg { display: block;
 nav ol { columns: 2 } nav a, a { color: var(--series-1) }
 .scroll { overflow-x: auto } table { border-collapse: collapse; font-size: 0.85rem; width: 100% }
 th, td { text-align: right; padding: 0.25rem 0.6rem; border-bottom: 1px solid var(--line); white-space: nowrap }
-th:first-child, td:first-child { text-align: left } summary { cursor: pointer; color: var(--quiet) }
+th:first-child, td:first-child, .text { text-align: left } summary { cursor: pointer; color: var(--quiet) }
 @media (max-width: 36rem) { .wide { display: none } .narrow { display: block } nav ol { columns: 1 } }
 @media print { body { max-width: none; font-size: 11pt } h2 { break-before: page } details { display: none }
   figure, .conclusions { break-inside: avoid } }
@@ -137,8 +137,10 @@ ${list(' class="conclusions"', conclusions)}
 </section>`;
 }
 
-const list = (attribute: string, lines: readonly string[]): string =>
-  `<ul${attribute}>${lines.map((line) => `<li>${escapeHtml(line)}</li>`).join("")}</ul>`;
+function list(attribute: string, lines: readonly string[]): string {
+  const items = lines.map((line) => `<li>${escapeHtml(line)}</li>`);
+  return items.length === 0 ? "" : `<ul${attribute}>${items.join("")}</ul>`;
+}
 
 /** The marks of plot_svg.ts as characters. */
 const SIGNS: Readonly<Record<string, string>> = {
@@ -170,12 +172,12 @@ function figure(plot: Plot): string {
 
 function table({ measurements }: Findings): string {
   const names = Object.keys(measurements[0] ?? {});
+  const isText = (name: string) => measurements.some((row) => typeof row[name] === "string");
+  const kinds = new Map(names.map((name) => [name, isText(name) ? ' class="text"' : ""]));
   const cell = (value: unknown) =>
     value === null ? "–" : typeof value === "number" ? short(value) : escapeHtml(String(value));
-  const rows = measurements.map((row) =>
-    `<tr>${names.map((n) => `<td>${cell(row[n])}</td>`).join("")}</tr>`
-  );
-  return `<table><thead><tr>${
-    names.map((name) => `<th>${escapeHtml(name)}</th>`).join("")
-  }</tr></thead><tbody>${rows.join("")}</tbody></table>`;
+  const line = (tag: string, of: (name: string) => string) =>
+    `<tr>${names.map((name) => `<${tag}${kinds.get(name)}>${of(name)}</${tag}>`).join("")}</tr>`;
+  const rows = measurements.map((row) => line("td", (name) => cell(row[name])));
+  return `<table><thead>${line("th", escapeHtml)}</thead><tbody>${rows.join("")}</tbody></table>`;
 }
