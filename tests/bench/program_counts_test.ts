@@ -63,11 +63,16 @@ for (const mode of MODES) {
     using peer = await RawPeer.open(server);
     if (mode === "stateful") await peer.connect();
     await sendFiles(peer, mode);
-    const summary = await straced(strace, server.pid, () => sendFiles(peer, mode));
-    const calls = callsIn(summary, SERVER_CALLS);
-    const writes = calls.get("write")! / FILES;
-    assertCost("server writes", writes);
-    assertCost(`server calls, ${mode}`, perFile(calls.values(), FILES) - writes);
+    const [writes, others]: [number[], number[]] = [[], []];
+    // A busy machine adds some: threads are woken, and the manifest is looked at once a millisecond.
+    for (let pass = 0; pass < 3; pass++) {
+      const summary = await straced(strace, server.pid, () => sendFiles(peer, mode));
+      const calls = callsIn(summary, SERVER_CALLS);
+      writes.push(calls.get("write")! / FILES);
+      others.push(perFile(calls.values(), FILES) - writes.at(-1)!);
+    }
+    assertCost("server writes", Math.min(...writes));
+    assertCost(`server calls, ${mode}`, Math.min(...others));
   });
 }
 
@@ -105,7 +110,9 @@ const PASSES = 5;
 const SENT = 150;
 
 for (const mode of MODES) {
-  Deno.test(`counted: what the server allocates for a file, ${mode}`, async () => {
+  // Windows has no signal that asks for the figure.
+  const ignore = Deno.build.os === "windows";
+  Deno.test(`counted: what the server allocates for a file, ${mode}`, { ignore }, async () => {
     await using server = await Program.serve({ flags: [...FLAGS_RW, ...COUNTING], set });
     using peer = await RawPeer.open(server);
     if (mode === "stateful") await peer.connect();
