@@ -92,8 +92,10 @@ const RSYNC: Tool = {
 
 /** Keys and settings of this run alone: neither those of the user nor those of the machine are read. */
 const scp = ({ port, folder }: Peer): Line => {
-  const settings = ["StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", `Port=${port}`];
-  settings.push("BatchMode=yes"); // without it an account that may not log in is asked for a password
+  const settings = [
+    ...["StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", `Port=${port}`],
+    "BatchMode=yes", // without it an account that may not log in is asked for a password
+  ];
   const options = settings.flatMap((setting) => ["-o", setting]);
   return [at("scp"), "-q", "-r", "-F", "none", "-i", `${folder}/client`, ...options];
 };
