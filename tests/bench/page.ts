@@ -24,7 +24,7 @@ export function scenarioPage(rows: readonly Row[], about: Circumstances): string
   const names = [...new Set(rows.map(({ scenario }) => scenario))];
   return pageHtml({
     title: "fxfer bench",
-    heading: "What the server does in a second",
+    heading: "The server in every scenario",
     paragraphs: [said(about)],
     sections: names.map((name) => scenarioSection(name, rows.filter((r) => r.scenario === name))),
   });
@@ -33,18 +33,18 @@ export function scenarioPage(rows: readonly Row[], about: Circumstances): string
 function scenarioSection(name: string, rows: readonly Row[]): Section {
   const { title } = [...SCENARIOS, ...SPECIAL].find((scenario) => scenario.name === name)!;
   const { unit } = rows[0]!;
-  const rounded = (value: number | undefined) =>
+  const known = (value: number | undefined) =>
     value === undefined || Number.isNaN(value) ? null : value;
   return {
     name,
-    title: `${name}: ${title}`,
-    question: "What do sessions, stores and the way of storing make of it?",
+    title: `Scenario ${name}`,
+    question: title,
     method: "Each contender has a fresh server process, which is warm before it counts.",
     findings: {
       plots: [{
-        title,
+        title: `${unit} of each contender`,
         kind: "bar",
-        x: "scenario",
+        x: "",
         categories: [name],
         y: { name: unit },
         series: rows.map(({ contender, value }) => ({ name: contender, values: [value] })),
@@ -53,10 +53,10 @@ function scenarioSection(name: string, rows: readonly Row[]): Section {
       measurements: rows.map((row) => ({
         contender: row.contender,
         [unit]: row.value,
-        "p50 ms": rounded(row.p50Ms),
-        "p99 ms": rounded(row.p99Ms),
-        "server CPU µs": rounded(row.cpuUs),
-        "peak MiB": rounded(row.peakMiB),
+        "p50 ms": known(row.p50Ms),
+        "p99 ms": known(row.p99Ms),
+        "server CPU µs": known(row.cpuUs),
+        "peak MiB": known(row.peakMiB),
         errors: row.errors,
       })),
     },
