@@ -178,6 +178,10 @@ Deno.test("Flags of the comparison want it, and numbers", () => {
   for (const wrong of ["x", "-1", "1.5", "1e9"]) {
     assert.match(String(flags("--clients", `--rtt=${wrong}`)), /^--rtt: wanted a whole number/);
   }
+  assert.equal(
+    flags("--clients", "--small=0", "--big=0"),
+    "--small: there must be files in the folder, or a large file (--big)",
+  );
   const read = flags("--clients", "--rtt", "50", "--small", "0");
   assert.ok(typeof read !== "string");
   assert.deepEqual(read.clients, { rttMs: 50, small: 0, big: 256 });

@@ -94,6 +94,9 @@ export function readFlags(args: string[], known: readonly string[]): BenchFlags 
         big: amount("big", 1_000_000, quick ? 16 : 256),
       }
       : null;
+    if (clients?.small === 0 && clients.big === 0) {
+      return "--small: there must be files in the folder, or a large file (--big)";
+    }
     const files = quick ? 500 : 5000;
     return { help, rounds, scenarios, contenders, files, dir, cost, json, html, clients };
   } catch (error) {

@@ -8,8 +8,9 @@
  *
  * @module
  */
+import { reasonOf } from "../../src/errors.ts";
 import { renderTable, type Row, SCENARIOS } from "../../src/bench/mod.ts";
-import { createOutput, onStop } from "../../src/terminal/mod.ts";
+import { createOutput } from "../../src/terminal/mod.ts";
 import { RedisServer } from "../helpers/redis_server.ts";
 import { findProgram } from "../helpers/require.ts";
 import { compare, timingLines } from "./clients/compare.ts";
@@ -22,6 +23,9 @@ import { clientsPage, scenarioPage } from "./page.ts";
 import { SPECIAL } from "./special.ts";
 
 const { out, err } = createOutput();
+
+/** They end a comparison with all that it has started; Windows has the first alone. */
+const SIGNALS = ["SIGINT", "SIGTERM"] as const;
 
 /** The middle of all rounds, scenario by scenario. */
 async function table(flags: BenchFlags, all: readonly Contender[]): Promise<Row[]> {
@@ -103,8 +107,8 @@ async function runScenarios(flags: BenchFlags, about: About): Promise<number> {
   }
   const rows = await table(flags, all);
   for (const line of renderTable(rows)) out.line(line);
-  await keep(flags, { ...about, rows }, () => scenarioPage(rows, about));
-  return rows.some(({ errors }) => errors > 0) ? 1 : 0;
+  const kept = await keep(flags, { ...about, rows }, () => scenarioPage(rows, about));
+  return kept && rows.every(({ errors }) => errors === 0) ? 0 : 1;
 }
 
 async function runClients(
@@ -124,7 +128,10 @@ async function runClients(
   for (const text of leftOut) out.line(`Left out: ${text}`);
   out.line("");
   const stop = new AbortController();
-  using _signals = onStop((signal) => stop.abort(new Error(`Interrupted by ${signal}`)));
+  // Twice is as once: `deno task` passes a Ctrl-C on that the terminal has sent to all already.
+  for (const signal of Deno.build.os === "windows" ? SIGNALS.slice(0, 1) : SIGNALS) {
+    Deno.addSignalListener(signal, () => stop.abort(new Error(`Interrupted by ${signal}`)));
+  }
   const plan = { tools, rounds, rttMs, small, big, dir, signal: stop.signal };
   try {
     const timings = await compare(
@@ -134,18 +141,32 @@ async function runClients(
     );
     for (const line of timingLines(timings)) out.line(line);
     const said = { ...about, rttMs, small, big, leftOut };
-    await keep(flags, { ...said, timings }, () => clientsPage(timings, plan, leftOut, about));
-    return timings.some(({ faults }) => faults.length > 0) ? 1 : 0;
+    const page = () => clientsPage(timings, plan, leftOut, about);
+    const kept = await keep(flags, { ...said, timings }, page);
+    return kept && timings.every(({ faults }) => faults.length === 0) ? 0 : 1;
   } catch (error) {
-    err.line(error instanceof Error ? error.message : String(error));
+    err.status("");
+    err.line(reasonOf(error));
     return 1;
   }
 }
 
-/** Writes the files that were asked for. */
-async function keep({ json, html }: BenchFlags, results: unknown, page: () => string) {
-  if (json !== undefined) await Deno.writeTextFile(json, JSON.stringify(results, null, 2) + "\n");
-  if (html !== undefined) await Deno.writeTextFile(html, page());
+/** Writes the files that were asked for; false, said, if one cannot be written. */
+async function keep(
+  { json, html }: BenchFlags,
+  results: unknown,
+  page: () => string,
+): Promise<boolean> {
+  try {
+    if (json !== undefined) {
+      await Deno.writeTextFile(json, `${JSON.stringify(results, null, 2)}\n`);
+    }
+    if (html !== undefined) await Deno.writeTextFile(html, page());
+    return true;
+  } catch (error) {
+    err.line(`Cannot write the results: ${reasonOf(error)}`);
+    return false;
+  }
 }
 
 Deno.exit(await main());
