@@ -88,7 +88,8 @@ round trip on it.`;
 
 function clientsSection(work: string, title: string, all: readonly Timing[]): Section {
   const these = all.filter((timing) => timing.work === work);
-  const tools = [...new Set(these.map(({ tool }) => tool))];
+  // All of them, so that a tool has one colour on the page.
+  const tools = [...new Set(all.map(({ tool }) => tool))];
   const ways = ["send", "fetch"] as const;
   const of = (tool: string, way: string) =>
     these.find((timing) => timing.tool === tool && timing.way === way);
