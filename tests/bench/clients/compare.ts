@@ -1,4 +1,5 @@
 /** The comparison: every tool does the same works in turns, each time with a server of its own. @module */
+import { reasonOf } from "../../../src/errors.ts";
 import { renderCells } from "../../../src/bench/mod.ts";
 import { Road } from "../../../src/lab/mod.ts";
 import { freePort } from "../../helpers/free_port.ts";
@@ -63,25 +64,30 @@ export async function compare(
     ...(plan.big > 0 ? [await file(dir.path, "big.bin", plan.big * MIB)] : []),
   ];
   const timings = new Map<string, Timing>();
+  const add = (work: Work, way: Timing["way"], tool: Tool, run: Run) => {
+    const timing = timings.getOrInsertComputed(
+      `${work.name} ${way} ${tool.name}`,
+      () => ({ work: work.name, way, tool: tool.name, seconds: [], faults: [] }),
+    );
+    if (run.fault === undefined) return timing.seconds.push(run.seconds);
+    timing.faults.push(run.fault);
+    fault(`${tool.name}, ${way} ${work.name}: ${run.fault}`);
+  };
   for (let round = 1; round <= plan.rounds; round++) {
     for (const work of works) {
       for (const tool of plan.tools) {
+        plan.signal?.throwIfAborted();
         note(`round ${round}/${plan.rounds}: ${work.name}, ${tool.name}`);
-        await using turn = await Turn.begin(tool, dir.path, plan);
+        await using turn = await Turn.begin(tool, dir.path, plan).catch((error: unknown) => {
+          add(work, "send", tool, { seconds: NaN, fault: reasonOf(error) });
+          return undefined;
+        });
+        if (turn === undefined) continue;
         await turn.send(warmUp, true);
         await turn.fetch(warmUp, true);
         for (const way of ["send", "fetch"] as const) {
           const run = await turn[way](work, false);
-          if (run === undefined) continue;
-          const timing = timings.getOrInsertComputed(
-            `${work.name} ${way} ${tool.name}`,
-            () => ({ work: work.name, way, tool: tool.name, seconds: [], faults: [] }),
-          );
-          if (run.fault === undefined) timing.seconds.push(run.seconds);
-          else {
-            timing.faults.push(run.fault);
-            fault(`${tool.name}, ${way} ${work.name}: ${run.fault}`);
-          }
+          if (run !== undefined) add(work, way, tool, run);
         }
       }
     }
@@ -116,7 +122,7 @@ class Turn implements AsyncDisposable {
     const server = new Deno.Command(program!, { args, cwd: folder, ...silent }).spawn();
     const said = new Response(server.stderr).text();
     stack.defer(() => end(server));
-    await listening(direct.port, tool.name, server, said);
+    await listening(direct.port, server, said);
     if (rttMs === 0) return new Turn(tool, direct, direct, signal, stack.move());
     const road = stack.use(new Road({ to: () => direct.port, delayMs: rttMs / 2 }));
     return new Turn(tool, direct, { ...direct, port: road.port }, signal, stack.move());
@@ -166,7 +172,6 @@ class Turn implements AsyncDisposable {
 /** Waits until a server takes connections. */
 async function listening(
   port: number,
-  name: string,
   server: Deno.ChildProcess,
   said: Promise<string>,
 ): Promise<void> {
@@ -181,7 +186,7 @@ async function listening(
     }
   }
   await end(server);
-  throw new Error(`Cannot measure ${name}: its server does not listen: ${(await said).trim()}`);
+  throw new Error(`its server does not listen: ${(await said).trim().slice(-300)}`);
 }
 
 async function end(server: Deno.ChildProcess): Promise<void> {
