@@ -25,7 +25,7 @@
  *     window.ts                 how many requests have no reply at a time
  *     sequence_numbers.ts, frame_size.ts, sleeper.ts
  *   outgoing_file.ts          one file: how much of it is sent, answered and hashed
- *     file_facts.ts, file_digest.ts, frame_source.ts, source.ts
+ *     file_facts.ts, file_digest.ts, frame_source.ts, source.ts, small_file.ts
  *   call.ts                   one question besides files to send
  *     list_remove.ts, fetch_call.ts
  *   client_errors.ts          the errors that the client makes itself
@@ -78,6 +78,7 @@ export { connect } from "./client.ts";
 export type { LostReason } from "./client_errors.ts";
 export { DEFAULT_BACKOFF, DEFAULT_RETRIES } from "./options.ts";
 export { fitName } from "./file_facts.ts";
+export { smallFileSource } from "./small_file.ts";
 export { fileSource } from "./source.ts";
 export type {
   FetchOptions,

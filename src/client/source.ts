@@ -73,7 +73,6 @@ class FileSource implements Source {
   readonly size: number | undefined;
   readonly #path: string;
   readonly #info: Deno.FileInfo;
-  /** Whether the file was changed so lately that another change may have the same time. */
   readonly #isFresh: boolean;
   #file: Promise<Deno.FsFile> | undefined;
   #position = 0;
@@ -82,11 +81,9 @@ class FileSource implements Source {
     this.#path = path;
     this.#info = info;
     if (file !== undefined) this.#file = Promise.resolve(file);
-    // A pipe or device does not know its size: the client reads to its end. So it does where the system
-    // makes the bytes up as they are read, as in /proc and /sys, whatever size is said there.
-    const madeUp = info.size === 0 || (info.blocks === 0 && info.size <= PAGE_BYTES);
-    this.size = info.isFile && !madeUp ? info.size : undefined;
-    this.#isFresh = Math.abs(Date.now() - Number(info.mtime)) < TICK_MS;
+    // A pipe or device does not know its size: the client reads to its end.
+    this.size = info.isFile && !isMadeUp(info) ? info.size : undefined;
+    this.#isFresh = isFresh(info);
   }
 
   async read(into: Uint8Array, offset: number): Promise<number | null> {
@@ -131,8 +128,21 @@ class FileSource implements Source {
   }
 }
 
+/**
+ * Whether the system makes the bytes of a file up as they are read, as in /proc and /sys: then it is read to
+ * its end, whatever size is said.
+ */
+export function isMadeUp({ size, blocks }: Deno.FileInfo): boolean {
+  return size === 0 || (blocks === 0 && size <= PAGE_BYTES);
+}
+
+/** Whether a file was changed so lately that another change may have the same time. */
+export function isFresh({ mtime }: Deno.FileInfo): boolean {
+  return Math.abs(Date.now() - Number(mtime)) < TICK_MS;
+}
+
 /** Equal as long as nothing was done to a file. A `ctime` cannot be set back; it has whole seconds. */
-function stampOf({ dev, ino, size, mtime, ctime }: Deno.FileInfo): string {
+export function stampOf({ dev, ino, size, mtime, ctime }: Deno.FileInfo): string {
   return [dev, ino, size, mtime?.getTime(), ctime?.getTime()].join();
 }
 

@@ -15,11 +15,13 @@ import {
   fitName,
   type Progress,
   type SendResult,
+  smallFileSource,
   type Source,
 } from "../../client/mod.ts";
 import { FxferError } from "../../errors.ts";
 import { omitUndefined } from "../../omit_undefined.ts";
 import { localError } from "../local.ts";
+import { Patience } from "../local_disks.ts";
 import { UnderWay } from "../under_way.ts";
 import { STDIN } from "./args.ts";
 import { connectIn } from "./connect.ts";
@@ -69,6 +71,7 @@ class Sender {
   #client: Client | undefined;
   /** The file of which the server has a part in the session of an earlier run. */
   #openUploadId: string | undefined;
+  readonly #patience = new Patience();
   /** The error after which no further file is tried. */
   #fatal: FxferError | undefined;
 
@@ -152,9 +155,11 @@ class Sender {
       target.size !== 0;
   }
 
-  async #open({ path }: FileToSend): Promise<Opened> {
+  async #open({ path, local }: FileToSend): Promise<Opened> {
     const { signal } = this.#options.connect;
-    return path === STDIN ? Deno.stdin.readable : await fileSource(path, { signal });
+    if (path === STDIN) return Deno.stdin.readable;
+    const small = local && this.#patience.unlessSlow(() => smallFileSource(path));
+    return small || await fileSource(path, { signal });
   }
 
   /** The client, connected at the first call. @throws {FxferError} If it cannot send any more. */

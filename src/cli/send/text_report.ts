@@ -176,6 +176,7 @@ export class TextReport implements SendReport {
   }
 
   #draw(note?: string): void {
+    if (this.#progress === undefined) return;
     let [bytes, before] = [this.#bytes, this.#before];
     for (const place of this.#places.values()) {
       bytes += place.sent;
@@ -183,7 +184,7 @@ export class TextReport implements SendReport {
     }
     const total = this.#total;
     const pending = this.#failed || this.#done < this.#count;
-    this.#progress?.update(bytes, omitUndefined({ before, total, pending, note }));
+    this.#progress.update(bytes, omitUndefined({ before, total, pending, note }));
   }
 
   /** Says what is waited for, if nothing has moved for some time. */
