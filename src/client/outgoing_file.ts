@@ -145,7 +145,9 @@ export class OutgoingFile {
    */
   async #prepareLast(end: number): Promise<void> {
     const { source, next } = this;
-    this.#digest.update(source.view(next, Math.min(end - next, HASH_FIRST_BYTES)), next);
+    const first = source.view(next, Math.min(end - next, HASH_FIRST_BYTES));
+    if (first.length === end) this.#digest.updateWhole(first);
+    else this.#digest.update(first, next);
     const needed = this.#digest.length < end && (this.#inParts || await source.changed?.());
     if (needed) await this.#hashUpTo(end, true);
     if (this.#digest.length === end) await this.#checkWhole();

@@ -22,6 +22,8 @@ export interface Source {
    * @returns How many bytes were read, at least 1; null at the end.
    */
   read(into: Uint8Array, offset: number): Promise<number | null>;
+  /** Like `read`, where nothing has to be waited for: it spares small files the way through a promise. */
+  readNow?(into: Uint8Array, offset: number): number | null;
   /**
    * Whether the bytes may have changed since the first read; absent means never. If so, the client reads
    * again what it has sent, and publishes the file only if the bytes are the same.
@@ -189,7 +191,8 @@ async function openSource(path: string): Promise<FileSource> {
   }
 }
 
-function unreadable(path: string, cause: unknown): FxferError {
+/** The error of a file that cannot be read. */
+export function unreadable(path: string, cause: unknown): FxferError {
   const message = `Cannot read file ${JSON.stringify(path)}: ${reasonOf(cause)}`;
   return new FxferError("local_io", message, { cause });
 }

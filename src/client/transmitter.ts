@@ -82,7 +82,8 @@ export class Transmitter {
     if (payload !== undefined) this.#batch.set(payload, behind);
     this.#batched = behind + length;
     this.#batchedFor = connection;
-    if (payload !== undefined) file!.bytesSent(payload, start);
+    file?.bytesSent(this.#batch.subarray(behind, this.#batched), start);
+    file?.source.forget();
     return true;
   }
 
