@@ -9,7 +9,8 @@ import { type Code, FxferError } from "../../errors.ts";
 import { omitUndefined } from "../../omit_undefined.ts";
 import { localError } from "../local.ts";
 import { UnderWay } from "../under_way.ts";
-import type { LocalFile, LocalFolder } from "./local_file.ts";
+import type { LocalFolder } from "./local_file.ts";
+import type { LocalFile } from "./part_file.ts";
 import type { FileToGet } from "./plan.ts";
 import type { GetReport } from "./report.ts";
 
@@ -24,8 +25,8 @@ const OF_ONE_FILE: ReadonlySet<Code> = new Set([
   "protocol_error",
 ]);
 
-/** More questions under way do not make it faster: the bytes come one file after the other. */
-const MOST_AT_A_TIME = 32;
+/** So many bytes are asked for at a time: enough for a far server, and little to be held for a slow disk. */
+const MOST_BYTES = 8 * 1024 * 1024;
 
 /** What {@linkcode fetchFiles} works with. */
 export interface FetcherOptions {
@@ -55,10 +56,10 @@ class Fetcher {
   }
 
   async fetchAll(files: readonly FileToGet[], folder: LocalFolder): Promise<void> {
-    const window = Math.min(this.#options.client.terms?.maxInflight ?? 1, MOST_AT_A_TIME);
+    const window = this.#options.client.terms?.maxInflight ?? 1;
     for (const file of files) {
-      this.#running.add(this.#fetch(file, folder));
-      await this.#running.fewerThan(window);
+      this.#running.add(this.#fetch(file, folder), file.file.size);
+      await this.#running.fewerThan(window, MOST_BYTES);
     }
     await this.#running.fewerThan(1);
   }
