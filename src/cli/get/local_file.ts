@@ -9,8 +9,8 @@ import { isSmall, WholeFile } from "./whole_file.ts";
 
 /** What is known of a folder. */
 interface Place {
-  /** Whether it was made here, so that nothing was in it. */
-  readonly isNew: boolean;
+  /** If it was made here, so that nothing was in it: the names of the files that were opened since. */
+  readonly taken: Set<string> | undefined;
   /** Whether it is on a disk of this machine. */
   readonly local: boolean;
 }
@@ -22,11 +22,17 @@ export class LocalFolder {
   readonly #signal: AbortSignal;
   /** Folders that were found to be folders, and no links. */
   readonly #known = new Map<string, Promise<Place>>();
-  readonly #disks = new LocalDisks();
+  readonly #disks: Pick<LocalDisks, "has">;
   readonly #patience = new Patience();
 
   /** @param force Whether files that are there with other bytes are replaced. */
-  constructor(path: string, force: boolean, signal: AbortSignal) {
+  constructor(
+    path: string,
+    force: boolean,
+    signal: AbortSignal,
+    disks: Pick<LocalDisks, "has"> = new LocalDisks(),
+  ) {
+    this.#disks = disks;
     this.path = path;
     this.#force = force;
     this.#signal = signal;
@@ -43,13 +49,15 @@ export class LocalFolder {
     try {
       const place = await this.#makeFolders(at.slice(0, -1));
       const quick = place.local && isSmall(file);
+      const isFree = place.taken?.has(path) === false;
+      place.taken?.add(path);
       const there = place.isNew
         ? undefined
         : quick
         ? look(path)
         : await Deno.lstat(path).catch(absent);
       if (await this.#isThere(path, file, there)) return undefined;
-      const hasPart = !place.isNew && quick && look(partOf(path, file.sha256)) !== undefined;
+      const hasPart = !isFree && quick && look(partOf(path, file.sha256)) !== undefined;
       return quick && !hasPart
         ? new WholeFile(path, file, this.#force, this.#patience)
         : await PartFile.open(path, file, this.#force);
@@ -74,7 +82,9 @@ export class LocalFolder {
   #once(path: string, make: () => Promise<boolean>): Promise<Place> {
     const known = this.#known.get(path);
     if (known !== undefined) return known;
-    const place = make().then(async (isNew) => ({ isNew, local: await this.#disks.has(path) }));
+    const place = make().then(async (isNew) => {
+      return { taken: isNew ? new Set<string>() : undefined, local: await this.#disks.has(path) };
+    });
     this.#known.set(path, place);
     place.catch(() => this.#known.delete(path));
     return place;
