@@ -99,10 +99,10 @@ class Fetcher {
     sink: FetchSink,
     before?: FetchOptions["before"],
   ): Promise<void> {
-    const { client, report, signal } = this.#options;
+    const { client, report } = this.#options;
     const { path, sha256 } = target.file;
     const onProgress = (received: number) => report.progress(target, received);
-    await client.fetch({ path }, sink, omitUndefined({ before, sha256, onProgress, signal }));
+    await client.fetch({ path }, sink, omitUndefined({ before, sha256, onProgress }));
   }
 
   #failed(target: FileToGet, thrown: unknown): void {

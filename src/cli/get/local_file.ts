@@ -51,11 +51,7 @@ export class LocalFolder {
       const quick = place.local && isSmall(file);
       const isFree = place.taken?.has(path) === false;
       place.taken?.add(path);
-      const there = place.isNew
-        ? undefined
-        : quick
-        ? look(path)
-        : await Deno.lstat(path).catch(absent);
+      const there = isFree ? undefined : quick ? look(path) : await Deno.lstat(path).catch(absent);
       if (await this.#isThere(path, file, there)) return undefined;
       const hasPart = !isFree && quick && look(partOf(path, file.sha256)) !== undefined;
       return quick && !hasPart
