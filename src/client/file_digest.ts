@@ -48,7 +48,8 @@ export class FileDigest {
     source: FrameSource,
     go: (length: number) => boolean,
   ): Promise<void> {
-    const buffer = new Uint8Array(Math.max(0, Math.min(READ_BYTES, end - this.length)));
+    if (this.length >= end) return;
+    const buffer = new Uint8Array(Math.min(READ_BYTES, end - this.length));
     while (this.length < end && go(this.length)) {
       const at = this.length;
       const count = await source.read(buffer.subarray(0, Math.min(buffer.length, end - at)), at);

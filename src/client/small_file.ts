@@ -2,7 +2,7 @@
 import { FxferError } from "../errors.ts";
 import { sourceChanged } from "./client_errors.ts";
 import { FIRST_BYTES } from "./frame_source.ts";
-import { isFresh, isMadeUp, type Source, stampOf, unreadable } from "./source.ts";
+import { isFresh, isMadeUp, isSameState, type Source, unreadable } from "./source.ts";
 
 /**
  * A small file as a source that is opened, read and closed when its turn comes, by calls that block. That takes
@@ -48,7 +48,7 @@ class SmallFile implements Source {
       if (info.size < this.size || isOther && info.size > this.size) throw sourceChanged();
       if (info.size === this.size) this.#info = info;
       const count = file.readSync(into);
-      this.#isOpen = isFresh(info) || stampOf(file.statSync()) !== stampOf(info);
+      this.#isOpen = isFresh(info) || !isSameState(file.statSync(), info);
       return count;
     } catch (cause) {
       throw cause instanceof FxferError ? cause : unreadable(this.#path, cause);
@@ -66,7 +66,7 @@ class SmallFile implements Source {
       const now = Deno.statSync(this.#path);
       // The bytes are those of the file that was there, whatever has come under its name since.
       const isSame = now.dev === dev && now.ino === ino;
-      return Promise.resolve(isSame && stampOf(now) !== stampOf(this.#info));
+      return Promise.resolve(isSame && !isSameState(now, this.#info));
     } catch {
       return Promise.resolve(false);
     }

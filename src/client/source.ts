@@ -109,7 +109,7 @@ class FileSource implements Source {
     if (this.#isFresh) return true;
     try {
       const info = await (await this.#open()).stat();
-      return stampOf(info) !== stampOf(this.#info);
+      return !isSameState(info, this.#info);
     } catch (cause) {
       throw unreadable(this.#path, cause);
     }
@@ -143,9 +143,11 @@ export function isFresh({ mtime }: Deno.FileInfo): boolean {
   return Math.abs(Date.now() - Number(mtime)) < TICK_MS;
 }
 
-/** Equal as long as nothing was done to a file. A `ctime` cannot be set back; it has whole seconds. */
-export function stampOf({ dev, ino, size, mtime, ctime }: Deno.FileInfo): string {
-  return [dev, ino, size, mtime?.getTime(), ctime?.getTime()].join();
+/** Whether nothing was done to a file between two looks. A `ctime` cannot be set back; it has whole seconds. */
+export function isSameState(one: Deno.FileInfo, other: Deno.FileInfo): boolean {
+  return one.dev === other.dev && one.ino === other.ino && one.size === other.size &&
+    one.mtime?.getTime() === other.mtime?.getTime() &&
+    one.ctime?.getTime() === other.ctime?.getTime();
 }
 
 /**

@@ -33,6 +33,9 @@ const MAX_AGE_MS = 30 * 24 * 3600 * 1000;
 /** Of a smaller file a server's part is not worth a line that it was begun. */
 const WORTH_RESUMING_BYTES = 64 * 1024;
 
+/** That files are stored is written down for as many as come in this time, in milliseconds. */
+const GATHER_MS = 100;
+
 /** What the commands to one server have written down. */
 export class Journal implements Disposable {
   /** Seconds for which the server keeps the session of this run; absent without a session. */
@@ -46,6 +49,9 @@ export class Journal implements Disposable {
   #files: JournalFile[] = [];
   /** What is known of the files of this run, by what identifies a file. */
   readonly #entries = new Map<string, Entry>();
+  /** What is not written down yet: files that are stored. A killed run loses it, and the next one asks. */
+  #gathered: [JournalFile, JournalLine][] = [];
+  #timer: ReturnType<typeof setTimeout> | undefined;
   /** Whether something could not be written down: then nothing more is. */
   #broken = false;
   #finished = false;
@@ -161,6 +167,7 @@ export class Journal implements Disposable {
 
   /** Whether there is nothing to go on with: no session was opened, and nothing was stored. */
   get isEmpty(): boolean {
+    this.#write();
     return this.#files.every(({ session, entries }) =>
       session.sessionId === undefined && entries.values().every(({ sha256 }) => !sha256)
     );
@@ -235,8 +242,20 @@ export class Journal implements Disposable {
     const entry = this.#entries.get(keyOf(target));
     if (entry === undefined || !confirmed) return;
     for (const file of this.#files) {
-      if (file.entries.has(entry.upload)) this.#append(file, { done: entry.upload, sha256 });
+      if (file.entries.has(entry.upload)) {
+        this.#gathered.push([file, { done: entry.upload, sha256 }]);
+      }
     }
+    this.#timer ??= setTimeout(() => this.#write(), GATHER_MS);
+  }
+
+  /** Writes down what was gathered. */
+  #write(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const gathered = Map.groupBy(this.#gathered, ([file]) => file);
+    this.#gathered = [];
+    for (const [file, lines] of gathered) this.#append(file, ...lines.map(([, line]) => line));
   }
 
   /** Says that nothing is left to do: disposing of the journal then removes what it has finished. */
@@ -245,6 +264,7 @@ export class Journal implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#write();
     for (const [index, file] of this.#files.entries()) {
       const isOver = index === 0 ||
         file.entries.values().every((entry) => this.#entries.has(entryKey(entry)));
@@ -260,10 +280,11 @@ export class Journal implements Disposable {
     }
   }
 
-  #append(file: JournalFile | undefined, line: JournalLine): void {
+  #append(file: JournalFile | undefined, ...lines: JournalLine[]): void {
+    if (this.#gathered.length > 0) this.#write();
     if (this.#broken) return;
     try {
-      file?.append([line]);
+      file?.append(lines);
     } catch (error) {
       this.#fail(error);
     }
@@ -282,9 +303,16 @@ function isKept({ error, size }: FileToSend): boolean {
   return error === undefined && size !== undefined;
 }
 
+const KEYS = new WeakMap<object, string>();
+
 /** What makes two files the same for a journal, besides size and time of change. */
-function keyOf({ path, name, mimeType }: Pick<FileToSend, "path" | "name" | "mimeType">): string {
-  return JSON.stringify([path === STDIN ? "" : resolve(path), name, mimeType]);
+function keyOf(file: Pick<FileToSend, "path" | "name" | "mimeType">): string {
+  const known = KEYS.get(file);
+  if (known !== undefined) return known;
+  const { path, name, mimeType } = file;
+  const key = JSON.stringify([path === STDIN ? "" : resolve(path), name, mimeType]);
+  KEYS.set(file, key);
+  return key;
 }
 
 const entryKey = ({ file: path, name, type: mimeType }: Entry): string =>

@@ -165,9 +165,10 @@ class Sender {
   /** The client, connected at the first call. @throws {FxferError} If it cannot send any more. */
   async #connected(): Promise<Client> {
     if (this.#fatal !== undefined) throw this.#fatal;
+    if (this.#client !== undefined) return this.#client;
     const { journal } = this.#options;
     try {
-      this.#client ??= await connectIn(journal.session, this.#options.connect, {
+      this.#client = await connectIn(journal.session, this.#options.connect, {
         say: (sentence) => this.#options.report.say(sentence),
         onEvent: (event) => this.#event(event),
       });
