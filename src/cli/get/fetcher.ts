@@ -28,54 +28,68 @@ const OF_ONE_FILE: ReadonlySet<Code> = new Set([
 /** So many bytes are asked for at a time: enough for a far server, and little to be held for a slow disk. */
 const MOST_BYTES = 8 * 1024 * 1024;
 
-/** What {@linkcode fetchFiles} works with. */
+/** What a {@linkcode Fetcher} works with. */
 export interface FetcherOptions {
   readonly client: Client;
   readonly report: GetReport;
   readonly signal: AbortSignal;
 }
 
-/** Fetches every file into a folder. */
-export async function fetchFiles(
-  files: readonly FileToGet[],
-  folder: LocalFolder,
-  options: FetcherOptions,
-): Promise<void> {
-  await new Fetcher(options).fetchAll(files, folder);
-}
-
-class Fetcher {
+/** Fetches files into a folder. */
+export class Fetcher {
+  readonly #folder: LocalFolder;
   readonly #options: FetcherOptions;
   /** These promises never reject. */
   readonly #running = new UnderWay();
+  #waiting: FileToGet[] = [];
+  #beginning: Promise<void> | undefined;
   /** The error after which no further file is tried. */
-  #fatal: FxferError | undefined;
+  fatal: FxferError | undefined;
 
-  constructor(options: FetcherOptions) {
+  constructor(folder: LocalFolder, options: FetcherOptions) {
+    this.#folder = folder;
     this.#options = options;
   }
 
-  async fetchAll(files: readonly FileToGet[], folder: LocalFolder): Promise<void> {
-    const window = this.#options.client.terms?.maxInflight ?? 1;
-    for (const file of files) {
-      this.#running.add(this.#fetch(file, folder), file.file.size);
-      await this.#running.fewerThan(window, MOST_BYTES);
-    }
+  /** Adds a file behind the others. */
+  add(target: FileToGet): void {
+    this.#waiting.push(target);
+    this.#beginning ??= this.#begin();
+  }
+
+  /** Waits for all files. */
+  async ended(): Promise<void> {
+    await this.#beginning;
     await this.#running.fewerThan(1);
   }
 
-  async #fetch(target: FileToGet, folder: LocalFolder): Promise<void> {
+  /** Begins with those that wait, as many at a time as the server takes. */
+  async #begin(): Promise<void> {
+    // All files of a page of the list are added first, so that the report can say how many there are.
+    await new Promise<void>((resolve) => setTimeout(resolve));
+    while (this.#waiting.length > 0) {
+      const targets = this.#waiting;
+      this.#waiting = [];
+      for (const target of targets) {
+        this.#running.add(this.#fetch(target), target.file.size);
+        await this.#running.fewerThan(this.#options.client.terms?.maxInflight ?? 1, MOST_BYTES);
+      }
+    }
+    this.#beginning = undefined;
+  }
+
+  async #fetch(target: FileToGet): Promise<void> {
     const { report } = this.#options;
     try {
-      if (this.#fatal !== undefined) throw this.#fatal;
-      const local = await folder.open(target.at, target.file);
+      if (this.fatal !== undefined) throw this.fatal;
+      const local = await this.#folder.open(target.at, target.file);
       if (local === undefined) return report.there(target);
       report.started(target, local.size);
       await this.#into(local, target);
       report.fetched(target, local.path);
     } catch (error) {
       // A part file that was damaged is of no use: all of it is fetched again, once.
-      if (error instanceof DamagedPart) return await this.#fetch(target, folder);
+      if (error instanceof DamagedPart) return await this.#fetch(target);
       this.#failed(target, error);
     }
   }
@@ -112,8 +126,8 @@ class Fetcher {
       : signal.aborted
       ? new FxferError("interrupted")
       : localError(`get ${target.label}`, thrown);
-    const ofAll = !OF_ONE_FILE.has(error.code) || error === this.#fatal;
-    if (ofAll) this.#fatal ??= error;
+    const ofAll = !OF_ONE_FILE.has(error.code) || error === this.fatal;
+    if (ofAll) this.fatal ??= error;
     report.failed(target.label, error, ofAll);
   }
 }
