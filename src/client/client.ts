@@ -92,10 +92,11 @@ class ConnectedClient implements Client {
     try {
       for (;;) {
         const { files, next } = await asked.page;
-        // The next page is on its way while the program deals with this one.
-        if (next !== undefined) asked = ask(next);
+        // The next page is on its way while the program deals with this one, unless it wants one file only.
+        if (next !== undefined && pageSize > 1) asked = ask(next);
         yield* files;
         if (next === undefined) return;
+        if (pageSize === 1) asked = ask(next);
       }
     } finally {
       // A program that wants no more pages does not wait for one.
