@@ -10,13 +10,12 @@
  *
  * @module
  */
-import { createHash } from "node:crypto";
 import { resolve } from "node:path";
 import { formatEndpoint } from "../../address.ts";
 import type { Client, ConnectOptions, SendResult } from "../../client/mod.ts";
 import { FxferError, reasonOf } from "../../errors.ts";
 import { localError } from "../local.ts";
-import { type SendArgs, STDIN } from "./args.ts";
+import type { SendArgs } from "./args.ts";
 import {
   type Entry,
   JournalFile,
@@ -25,6 +24,7 @@ import {
   mayKeep,
   openOwn,
 } from "./journal_file.ts";
+import { commandOf, digest, entryKey, isKept, keyOf } from "./journal_key.ts";
 import type { FileToSend } from "./plan.ts";
 
 /** An older journal is removed: by then servers have forgotten the session long ago. */
@@ -296,33 +296,4 @@ export class Journal implements Disposable {
     const what = `Cannot keep state in ${this.#asked.state}: ${reasonOf(error)}`;
     this.#say(`${what}; after an interruption nothing would go on`);
   }
-}
-
-/** Whether a file can be known again: what has no size, such as a pipe, cannot. */
-function isKept({ error, size }: FileToSend): boolean {
-  return error === undefined && size !== undefined;
-}
-
-const KEYS = new WeakMap<object, string>();
-
-/** What makes two files the same for a journal, besides size and time of change. */
-function keyOf(file: Pick<FileToSend, "path" | "name" | "mimeType">): string {
-  const known = KEYS.get(file);
-  if (known !== undefined) return known;
-  const { path, name, mimeType } = file;
-  const key = JSON.stringify([path === STDIN ? "" : resolve(path), name, mimeType]);
-  KEYS.set(file, key);
-  return key;
-}
-
-const entryKey = ({ file: path, name, type: mimeType }: Entry): string =>
-  keyOf({ path, name, mimeType });
-
-const digest = (text: string): string =>
-  createHash("sha256").update(text).digest("hex").slice(0, 16);
-
-/** A text for a command line: the same for the same files, whatever the order of the flags. */
-function commandOf({ host, port, mode, name, type, recursive, files }: SendArgs): string {
-  const paths = files.map((file) => file === STDIN ? STDIN : resolve(file));
-  return JSON.stringify([host, port, mode, name, type, recursive, paths]);
 }

@@ -44,3 +44,8 @@ export function* lookAhead(
     yield* next;
   }
 }
+
+/** What something is that is no file and no folder. */
+export function kindOf({ isFifo, isSocket }: Deno.FileInfo): string {
+  return isFifo ? "it is a pipe" : isSocket ? "it is a socket" : "it is a device";
+}

@@ -108,14 +108,8 @@ class Sender {
         this.#options.connect.signal,
       );
       for (const [target, file] of there) {
-        const told = {
-          confirmed: true,
-          replayed: false,
-          existing: true,
-          attempts: 0,
-          resumedFrom: [],
-        };
-        this.#sent(target, { file, sha256: file.sha256, ...told });
+        const told = { confirmed: true, replayed: false, existing: true, attempts: 0 };
+        this.#sent(target, { file, sha256: file.sha256, resumedFrom: [], ...told });
       }
       return targets.filter((target) => !there.has(target));
     } catch (error) {
@@ -158,8 +152,8 @@ class Sender {
   async #open({ path, local }: FileToSend): Promise<Opened> {
     const { signal } = this.#options.connect;
     if (path === STDIN) return Deno.stdin.readable;
-    const small = local && this.#patience.unlessSlow(() => smallFileSource(path));
-    return small || await fileSource(path, { signal });
+    return local && this.#patience.unlessSlow(() => smallFileSource(path)) ||
+      await fileSource(path, { signal });
   }
 
   /** The client, connected at the first call. @throws {FxferError} If it cannot send any more. */
