@@ -37,6 +37,9 @@ export type JournalLine =
   | { readonly begun: string }
   | { readonly done: string; readonly sha256: string };
 
+/** So many lines are written at a time: the text of a large folder would take memory for itself. */
+const TOGETHER = 200;
+
 /** One journal. */
 export class JournalFile implements Disposable {
   /** By upload id. */
@@ -84,7 +87,10 @@ export class JournalFile implements Disposable {
 
   /** Adds lines. @throws What the file system throws, for example that the disk is full. */
   append(lines: readonly JournalLine[]): void {
-    this.#write(lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
+    for (let at = 0; at < lines.length; at += TOGETHER) {
+      const some = lines.slice(at, at + TOGETHER);
+      this.#write(some.map((line) => `${JSON.stringify(line)}\n`).join(""));
+    }
     for (const line of lines) this.#take(line);
   }
 
