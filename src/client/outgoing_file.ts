@@ -39,6 +39,8 @@ export class OutgoingFile {
    * written to its end, so that the connection can go on. The source is closed only after that.
    */
   sending = false;
+  /** Called when something of the file is to be sent again. */
+  onRewind: (() => void) | undefined;
   /** Whether the server compares the digest that is sent; a version 1 server does not. */
   serverCompares = true;
   readonly #result: PromiseWithResolvers<SendResult> = Promise.withResolvers();
@@ -211,6 +213,7 @@ export class OutgoingFile {
     if (this.#decided || this.#stored) return;
     if (size !== undefined && offset > size) return this.fail(sourceChanged());
     if (this.sentInSession && (offset < this.next || this.allSent)) this.#attempts++;
+    this.onRewind?.();
     this.next = offset;
     this.acknowledged = Math.min(this.acknowledged, offset);
     this.allSent = false;

@@ -121,8 +121,7 @@ export class SendQueue extends Sleeper {
     const call = this.calls.take(this.#mode, this.#terms, this.#numbers);
     if (call !== undefined) return this.#unanswered.add(call);
     if (this.#unanswered.bytes > MAX_UNANSWERED_BYTES) return;
-    const stateless = this.#mode === "stateless";
-    const file = this.files.first((file) => !file.allSent && !(stateless && file.needsSession));
+    const file = this.files.firstUnsent(this.#mode === "stateful");
     if (file !== undefined) return this.#takeFrame(file);
     if (this.onlyClosing && !this.done && this.#unanswered.size === 0) {
       return this.#unanswered.add({ kind: "disconnect", sequence: this.#numbers.take() });
