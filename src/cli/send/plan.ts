@@ -11,8 +11,9 @@ import { DEFAULT_STATE, SEND, type SendArgs, SEVERAL_NAMED, STDIN } from "./args
 import { type Excluded, loadExclusions } from "./exclude.ts";
 import { expandGlob, isGlob } from "./glob.ts";
 import { JOURNAL_NAME } from "./journal_file.ts";
+import { KNOWN_SERVERS } from "./known_servers.ts";
 import { kindOf, type Look, lookAhead } from "./look_ahead.ts";
-import { loadTypes, type TypeTable, UNKNOWN_TYPE } from "./media_type.ts";
+import { loadTypes, type TypeTable, UNKNOWN_TYPE } from "./media_types.ts";
 
 /** One file to send. */
 export interface FileToSend {
@@ -287,7 +288,7 @@ const whyNot = (cause: unknown): string => whyUnreadable(cause) ?? reasonOf(caus
 
 /** Whether a name is that of something fxfer itself keeps. */
 function isOwn(name: string): boolean {
-  return name === DEFAULT_STATE || JOURNAL_NAME.test(name);
+  return name === DEFAULT_STATE || name === KNOWN_SERVERS || JOURNAL_NAME.test(name);
 }
 
 const hasOwn = (path: string): boolean => path.split(/[/\\]/).some(isOwn);
