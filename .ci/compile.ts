@@ -45,7 +45,11 @@ export const BINARIES: readonly Binary[] = [
   {
     name: "fxfer-client",
     entry: "src/cli/roles/client.ts",
-    permissions: ["--allow-net", "--allow-read", "--allow-write", "--allow-env=TERM"],
+    // With statfs it knows the disks that answer at once, where small files are read and written faster.
+    permissions: [
+      ...["--allow-net", "--allow-read", "--allow-write", "--allow-sys=statfs"],
+      "--allow-env=TERM",
+    ],
   },
 ];
 

@@ -147,7 +147,7 @@ export class ConnectionRunner {
   }
 
   async #write(): Promise<void> {
-    const { connection, queue } = this.#parts;
+    const { connection, queue, transmitter } = this.#parts;
     try {
       while (this.#end === undefined) {
         if (queue.done) {
@@ -160,6 +160,7 @@ export class ConnectionRunner {
         const request = !mayTake ? undefined : queue.take() ??
           (this.#heartbeatInMs() <= 0 ? queue.takeHeartbeat() : undefined);
         if (request !== undefined) await this.#send(request);
+        else if (transmitter.holds(connection)) await transmitter.flush(connection);
         else if (queue.shortage !== undefined) return this.cut(queue.shortage);
         else await queue.sleep(Math.min(queue.heldForMs ?? Infinity, this.#heartbeatInMs()));
       }
@@ -176,7 +177,7 @@ export class ConnectionRunner {
     const plain = encodeHead(session, request, queue.received);
     const head = connection.macs?.seal(plain) ?? plain;
     if (opening !== undefined) this.#early += head.length + payloadOf(request);
-    if (request.kind !== "transfer") return await connection.write(head);
+    if (request.kind !== "transfer") return await transmitter.sendHead(connection, head);
     try {
       if (await transmitter.send(connection, head, request)) return;
       this.cut(lost("go on with", connection.server, "a file was touched in mid-frame"), true);
