@@ -54,6 +54,7 @@
  */
 export type { SessionStore, StoreStats, TakeoverListener, TakeoverWatch } from "./types.ts";
 export { MemorySessionStore, type MemorySessionStoreOptions } from "./memory.ts";
+export { createSharedSessions, type SharedSessions, SharedSessionStore } from "./shared.ts";
 export { SqliteSessionStore } from "./sqlite.ts";
 export type { SqliteSessionStoreOptions } from "./sqlite_file.ts";
 export { RedisSessionStore, type RedisSessionStoreOptions } from "./redis.ts";
