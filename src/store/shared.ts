@@ -46,7 +46,7 @@ import type { SessionStore, StoreStats, TakeoverListener, TakeoverWatch } from "
 const TABLES = 16;
 
 /** Sessions that `list` reads before other work gets a turn. */
-const PAGE = 64;
+const PAGE = 256;
 
 /** The memory of the sessions. It can be sent to other threads as it is. */
 export interface SharedSessions {

@@ -40,7 +40,7 @@ export const LIVE = 0;
 export const ENDED = 1;
 
 /** Chains of sessions whose keys have the same hash. */
-export const CHAINS = 1024;
+export const CHAINS = 256;
 
 /** Words of the table: the chains, and the sessions that have ended, in the order in which they did. */
 const FIRST_ENDED = USER_WORDS;
