@@ -67,8 +67,9 @@ export function createSharedSessions(): SharedSessions {
 /** What {@linkcode SharedSessionStore} takes. */
 export interface SharedSessionStoreOptions {
   /**
-   * Whether the memory outlives the user of this store: true in a worker, which may die alone. Then the server
-   * makes sure that what it had begun can be brought to its end by another one.
+   * Whether an intent is saved before a small file is published (S-SEQ-5). It takes another save for each file,
+   * and is needed where this thread, and not the process, could die between the publication and the save that
+   * tells of it. A thread that fails ends after a turn of its event loop, so that is where turns come between.
    * @default {false}
    */
   readonly persistent?: boolean;

@@ -34,7 +34,7 @@ export class SharedClock implements Disposable {
         return Number(told) / 1000;
       }
       const found = Atomics.compareExchange(this.#told, 0, told, micros);
-      if (found === told) return mine;
+      if (found === told) return Number(micros) / 1000;
       told = found;
     }
   }

@@ -78,37 +78,19 @@ export class SharedHeap {
     const { words } = this;
     while (Atomics.exchange(words, LOCK, AWAITED) !== OPEN) {
       if (Atomics.wait(words, LOCK, AWAITED, WAIT_MS) === "timed-out") {
-        throw new FxferError(
-          "store_unavailable",
-          "Cannot read sessions: a worker has died while it changed them, restart the server",
-        );
+        const text = "Cannot read sessions: a worker has died while it changed them, restart the " +
+          "server";
+        const cause = new Error(`the lock was held for ${WAIT_MS} ms`);
+        throw new FxferError("store_unavailable", text, { cause });
       }
     }
   }
 
   /**
-   * Makes sure that blocks can be taken for `sizes` in all, so that nothing fails in the middle of a change.
+   * The address of a block with room for `size` bytes, at a multiple of 4. What stands in it is left over.
    *
-   * @param sizes The sum of the sizes. @param blocks How many blocks they are.
-   * @throws {FxferError} `store_unavailable` if the memory is full; nothing has changed.
+   * @throws {FxferError} `store_unavailable` if the memory is full.
    */
-  ensure(sizes: number, blocks: number): void {
-    const end = this.#end + 2 * (sizes + 4 * blocks) + blocks * 2 ** SMALLEST;
-    const { byteLength } = this.#buffer;
-    if (end <= byteLength) return;
-    try {
-      this.#buffer.grow(Math.max(end, Math.min(MAX_BYTES, 2 * byteLength)));
-    } catch (cause) {
-      const text = "Cannot save session: the memory for sessions is full";
-      throw new FxferError("store_unavailable", text, { cause });
-    }
-  }
-
-  get #end(): number {
-    return Math.max(this.words[END]!, this.#first);
-  }
-
-  /** The address of a block with room for `size` bytes, at a multiple of 4. Call {@linkcode ensure} before. */
   take(size: number): number {
     const { words } = this;
     const kind = Math.max(SMALLEST, 32 - Math.clz32(size + 3));
@@ -117,10 +99,23 @@ export class SharedHeap {
       words[FREE + kind] = words[free >> 2]!;
       return free;
     }
-    const at = this.#end;
-    words[END] = at + 2 ** kind;
+    const at = Math.max(words[END]!, this.#first);
+    const end = at + 2 ** kind;
+    this.#grow(end);
+    words[END] = end;
     words[at >> 2] = kind;
     return at + 4;
+  }
+
+  #grow(end: number): void {
+    const { byteLength, maxByteLength } = this.#buffer;
+    if (end <= byteLength) return;
+    try {
+      this.#buffer.grow(Math.max(end, Math.min(maxByteLength, 2 * byteLength)));
+    } catch (cause) {
+      const text = "Cannot save session: the memory for sessions is full";
+      throw new FxferError("store_unavailable", text, { cause });
+    }
   }
 
   /** How many bytes a block has room for. */

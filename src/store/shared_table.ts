@@ -70,6 +70,13 @@ const SESSION_BYTES = 60;
 /** A block of replies that is larger than this, and mostly empty, is given back for a smaller one, in bytes. */
 const LARGE = 16 * 1024;
 
+/** The addresses of a session, its text and its replies; 0 for none. */
+interface Blocks {
+  readonly session: number;
+  readonly text: number;
+  readonly replies: number;
+}
+
 /** One thread's view of a table. */
 export class SharedTable {
   readonly #heap: SharedHeap;
@@ -118,15 +125,16 @@ export class SharedTable {
       // Compared as words: a version of more than 32 bits is told from its neighbours all the same.
       if ((at === 0 ? 0 : words[at + AT.version]) !== ((version - 1) | 0)) return false;
       if (at === 0 && version !== 1) return false;
-      const stored = at === 0 ? 0 : words[at + AT.repliesEnd]! - words[at + AT.repliesStart]!;
-      this.#heap.ensure(SESSION_BYTES + change.text.length + 2 * (stored + change.added.length), 3);
-      if (at === 0) {
-        if (!this.#admit(maxLive)) return false;
-        at = this.#insert(key);
+      const isNew = at === 0;
+      const blocks = this.#takeBlocks(at, change);
+      if (isNew && !this.#admit(maxLive)) {
+        for (const block of Object.values(blocks)) this.#heap.give(block);
+        return false;
       }
+      if (isNew) at = this.#insert(blocks.session, key);
       words[at + AT.version] = version | 0;
-      this.#putText(at, change.text);
-      this.#putReplies(at, change);
+      this.#putText(at, blocks.text, change.text);
+      this.#putReplies(at, blocks.replies, change);
       if (hasEnded !== (words[at + AT.ended] === 1)) this.#setEnded(at, hasEnded);
       return true;
     });
@@ -177,9 +185,56 @@ export class SharedTable {
     return false;
   }
 
-  #insert(key: SessionKey): number {
+  /**
+   * The blocks for what a change stores: those that the session has, or new ones where these are too small.
+   * Nothing else has changed, so that a change for which the memory does not suffice is not made at all.
+   */
+  #takeBlocks(at: number, { text, kept, added }: SessionChange): Blocks {
+    const heap = this.#heap;
+    const { words } = heap;
+    const taken: number[] = [];
+    const take = (size: number) => {
+      taken.push(heap.take(size));
+      return taken.at(-1)!;
+    };
+    try {
+      if (at === 0) {
+        const replies = added.length === 0 ? 0 : take(2 * added.length);
+        return { session: take(SESSION_BYTES), text: take(text.length), replies };
+      }
+      const known = words[at + AT.text]!;
+      const block = words[at + AT.replies]!;
+      const end = words[at + AT.repliesEnd]!;
+      const length = end - this.#startOfKept(at, kept) + added.length;
+      const room = heap.roomOf(block);
+      const isSmall = end + added.length > room && 2 * length > room;
+      const isLarge = room > LARGE && length < room / 8;
+      return {
+        session: at << 2,
+        text: heap.roomOf(known) < text.length ? take(text.length) : known,
+        // Twice what is needed, so that few saves have to move what stands there.
+        replies: isSmall || isLarge ? take(2 * length) : block,
+      };
+    } catch (error) {
+      for (const block of taken) heap.give(block);
+      throw error;
+    }
+  }
+
+  /** Where the last `kept` replies begin in their block. */
+  #startOfKept(at: number, kept: number): number {
     const { words } = this.#heap;
-    const at = this.#heap.take(SESSION_BYTES) >> 2;
+    const block = words[at + AT.replies]!;
+    let start = words[at + AT.repliesStart]!;
+    for (let count = words[at + AT.repliesCount]!; count > kept; count--) {
+      start += 4 + padded(words[(block + start) >> 2]!);
+    }
+    return start;
+  }
+
+  #insert(session: number, key: SessionKey): number {
+    const { words } = this.#heap;
+    const at = session >> 2;
     words.fill(0, at, at + SESSION_BYTES / 4);
     words.set(key, at + AT.key);
     const chain = CHAIN + chainOf(...key);
@@ -188,40 +243,27 @@ export class SharedTable {
     return at;
   }
 
-  #putText(at: number, text: Uint8Array): void {
+  #putText(at: number, block: number, text: Uint8Array): void {
     const { words, bytes } = this.#heap;
-    let block = words[at + AT.text]!;
-    if (this.#heap.roomOf(block) < text.length) {
-      this.#heap.give(block);
-      block = words[at + AT.text] = this.#heap.take(text.length);
-    }
+    const known = words[at + AT.text]!;
+    if (block !== known) this.#heap.give(known);
     bytes.set(text, block);
+    words[at + AT.text] = block;
     words[at + AT.textLength] = text.length;
   }
 
-  #putReplies(at: number, { kept, added, addedCount }: SessionChange): void {
+  #putReplies(at: number, block: number, { kept, added, addedCount }: SessionChange): void {
     const { words, bytes } = this.#heap;
-    const block = words[at + AT.replies]!;
-    let start = words[at + AT.repliesStart]!;
+    const known = words[at + AT.replies]!;
+    let start = this.#startOfKept(at, kept);
     let end = words[at + AT.repliesEnd]!;
-    for (let count = words[at + AT.repliesCount]!; count > kept; count--) {
-      start += 4 + padded(words[(block + start) >> 2]!);
-    }
-    const length = end - start + added.length;
-    const room = this.#heap.roomOf(block);
-    const isFull = end + added.length > room;
-    let to = block;
-    if ((isFull && 2 * length > room) || (room > LARGE && length < room / 8)) {
-      // Twice what is needed, so that few saves have to move what stands there.
-      to = length === 0 ? 0 : this.#heap.take(2 * length);
-    }
-    if (to !== block || isFull) {
-      if (end > start) bytes.copyWithin(to, block + start, block + end);
-      if (to !== block) this.#heap.give(block);
+    if (block !== known || end + added.length > this.#heap.roomOf(block)) {
+      if (end > start) bytes.copyWithin(block, known + start, known + end);
+      if (block !== known) this.#heap.give(known);
       [start, end] = [0, end - start];
     }
-    bytes.set(added, to + end);
-    words[at + AT.replies] = to;
+    bytes.set(added, block + end);
+    words[at + AT.replies] = block;
     words[at + AT.repliesStart] = start;
     words[at + AT.repliesEnd] = end + added.length;
     words[at + AT.repliesCount] = kept + addedCount;

@@ -169,13 +169,17 @@ function answerParent(scope: WorkerScope): void {
   scope.onmessage = ({ data }) => void handle(data);
 }
 
+/** Reaches for what all workers have together. */
 function reach({ worker, shared, ledgerMs }: StartWorker, scope: WorkerScope): OfAll {
   const tell = (id: string, epoch: number) => scope.postMessage({ type: "taken", id, epoch });
   const send = (call: number, ask: LedgerAsk) => scope.postMessage({ type: "ledger", call, ask });
+  const ledger = ledgerMs === undefined ? undefined : new AskedLedger(ledgerMs, send);
+  // The ledger is asked between the publication of a file and the save, so an intent must be saved before.
+  const options = { tell, persistent: ledger !== undefined };
   return {
     budgetLedger: new SharedBudgetLedger(shared, worker),
-    store: shared.sessions && new SharedSessionStore(shared.sessions, { persistent: true, tell }),
-    ledger: ledgerMs === undefined ? undefined : new AskedLedger(ledgerMs, send),
+    store: shared.sessions && new SharedSessionStore(shared.sessions, options),
+    ledger,
   };
 }
 
