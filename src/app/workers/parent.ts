@@ -5,6 +5,11 @@
  *     parent ──start, check, stop──> worker 1 … N     each with listener, storage and store of its own
  *            <──listening, log, …──                   on one port (SO_REUSEPORT): Linux picks who accepts
  *
+ * What they have together is in memory that all of them see: counts and promises (shared_memory.ts), and, unless
+ * a store has them, the sessions (src/store/shared.ts). What users have sent and stored is then counted here, and
+ * workers ask for it (ledger.ts). A worker that dies takes none of this along; the death of this thread is that
+ * of the process, and ends what is kept in memory, as with one worker.
+ *
  * Web Workers and not processes: a process could be started only with permission to run programs. The
  * price is one permission to read, of the program's own files, when it is run from source.
  *
