@@ -38,14 +38,13 @@
 import type { SessionRecord } from "../session/mod.ts";
 import { SharedClock } from "./shared_clock.ts";
 import { reserveHeap } from "./shared_heap.ts";
+import { padded, type SessionKey } from "./shared_replies.ts";
 import {
   CHAINS,
   ENDED,
   LIVE,
-  padded,
   type SessionBytes,
   type SessionCounts,
-  type SessionKey,
   SharedTable,
 } from "./shared_table.ts";
 import { StoredRings } from "./stored_rings.ts";

@@ -3,35 +3,24 @@
  * its version, whether it has ended, a text, and a list of replies from which the oldest go first.
  *
  * Each method is one step for all threads, because it holds the lock of the heap. A session is a block of
- * words (`AT`), its text a second block, its replies a third. Each reply has its length in front, and stands at
- * a multiple of 4 bytes.
+ * words (`AT`), its text a second block, its replies a third (shared_replies.ts).
  *
  * @module
  */
 import { SharedHeap, USER_WORDS } from "./shared_heap.ts";
-
-/** The id of a session as four words. */
-export type SessionKey = readonly [number, number, number, number];
+import {
+  AT,
+  SESSION_BYTES,
+  type SessionChange,
+  type SessionKey,
+  SharedReplies,
+} from "./shared_replies.ts";
 
 /** A session as it is copied out of the table. */
 export interface SessionBytes {
   readonly text: Uint8Array;
   /** Each with its length in front. */
   readonly replies: Uint8Array;
-}
-
-/** What {@linkcode SharedTable.save} stores. The views may be reused afterwards. */
-export interface SessionChange {
-  readonly key: SessionKey;
-  /** 1 for a new session. */
-  readonly version: number;
-  readonly hasEnded: boolean;
-  readonly text: Uint8Array;
-  /** How many of the stored replies stay: the last ones. */
-  readonly kept: number;
-  /** The replies that follow, each with its length in front. */
-  readonly added: Uint8Array;
-  readonly addedCount: number;
 }
 
 /** How many sessions there are in all tables, in memory that threads share: at `LIVE`, and at `ENDED`. */
@@ -49,27 +38,6 @@ const ENDED_HERE = FIRST_ENDED + 2;
 const CHAIN = FIRST_ENDED + 3;
 const WORDS = 3 + CHAINS;
 
-/** Where the words of a session are in its block. */
-const AT = {
-  next: 0,
-  key: 1,
-  version: 5,
-  /** Whether it has ended: 1, or 0. */
-  ended: 6,
-  endedBefore: 7,
-  endedAfter: 8,
-  text: 9,
-  textLength: 10,
-  replies: 11,
-  repliesStart: 12,
-  repliesEnd: 13,
-  repliesCount: 14,
-} as const;
-const SESSION_BYTES = 60;
-
-/** A block of replies that is larger than this, and mostly empty, is given back for a smaller one, in bytes. */
-const LARGE = 16 * 1024;
-
 /** The addresses of a session, its text and its replies; 0 for none. */
 interface Blocks {
   readonly session: number;
@@ -80,12 +48,14 @@ interface Blocks {
 /** One thread's view of a table. */
 export class SharedTable {
   readonly #heap: SharedHeap;
+  readonly #replies: SharedReplies;
   readonly #counts: SessionCounts;
   readonly #maxEnded: number;
 
   /** @param maxEnded How many ended sessions are kept; beyond that the one that ended first is forgotten. */
   constructor(buffer: SharedArrayBuffer, counts: SessionCounts, maxEnded: number) {
     this.#heap = new SharedHeap(buffer, WORDS);
+    this.#replies = new SharedReplies(this.#heap);
     this.#counts = counts;
     this.#maxEnded = maxEnded;
   }
@@ -134,7 +104,7 @@ export class SharedTable {
       if (isNew) at = this.#insert(blocks.session, key);
       words[at + AT.version] = version | 0;
       this.#putText(at, blocks.text, change.text);
-      this.#putReplies(at, blocks.replies, change);
+      this.#replies.put(at, blocks.replies, change);
       if (hasEnded !== (words[at + AT.ended] === 1)) this.#setEnded(at, hasEnded);
       return true;
     });
@@ -189,7 +159,8 @@ export class SharedTable {
    * The blocks for what a change stores: those that the session has, or new ones where these are too small.
    * Nothing else has changed, so that a change for which the memory does not suffice is not made at all.
    */
-  #takeBlocks(at: number, { text, kept, added }: SessionChange): Blocks {
+  #takeBlocks(at: number, change: SessionChange): Blocks {
+    const { text, added } = change;
     const heap = this.#heap;
     const { words } = heap;
     const taken: number[] = [];
@@ -203,33 +174,16 @@ export class SharedTable {
         return { session: take(SESSION_BYTES), text: take(text.length), replies };
       }
       const known = words[at + AT.text]!;
-      const block = words[at + AT.replies]!;
-      const end = words[at + AT.repliesEnd]!;
-      const length = end - this.#startOfKept(at, kept) + added.length;
-      const room = heap.roomOf(block);
-      const isSmall = end + added.length > room && 2 * length > room;
-      const isLarge = room > LARGE && length < room / 8;
+      const size = this.#replies.sizeOfNew(at, change);
       return {
         session: at << 2,
         text: heap.roomOf(known) < text.length ? take(text.length) : known,
-        // Twice what is needed, so that few saves have to move what stands there.
-        replies: isSmall || isLarge ? take(2 * length) : block,
+        replies: size > 0 ? take(size) : words[at + AT.replies]!,
       };
     } catch (error) {
       for (const block of taken) heap.give(block);
       throw error;
     }
-  }
-
-  /** Where the last `kept` replies begin in their block. */
-  #startOfKept(at: number, kept: number): number {
-    const { words } = this.#heap;
-    const block = words[at + AT.replies]!;
-    let start = words[at + AT.repliesStart]!;
-    for (let count = words[at + AT.repliesCount]!; count > kept; count--) {
-      start += 4 + padded(words[(block + start) >> 2]!);
-    }
-    return start;
   }
 
   #insert(session: number, key: SessionKey): number {
@@ -250,23 +204,6 @@ export class SharedTable {
     bytes.set(text, block);
     words[at + AT.text] = block;
     words[at + AT.textLength] = text.length;
-  }
-
-  #putReplies(at: number, block: number, { kept, added, addedCount }: SessionChange): void {
-    const { words, bytes } = this.#heap;
-    const known = words[at + AT.replies]!;
-    let start = this.#startOfKept(at, kept);
-    let end = words[at + AT.repliesEnd]!;
-    if (block !== known || end + added.length > this.#heap.roomOf(block)) {
-      if (end > start) bytes.copyWithin(block, known + start, known + end);
-      if (block !== known) this.#heap.give(known);
-      [start, end] = [0, end - start];
-    }
-    bytes.set(added, block + end);
-    words[at + AT.replies] = block;
-    words[at + AT.repliesStart] = start;
-    words[at + AT.repliesEnd] = end + added.length;
-    words[at + AT.repliesCount] = kept + addedCount;
   }
 
   #setEnded(at: number, ended: boolean): void {
@@ -312,9 +249,6 @@ export class SharedTable {
     this.#heap.give(at << 2);
   }
 }
-
-/** The number of bytes that `length` bytes take up: the next multiple of 4. */
-export const padded = (length: number): number => (length + 3) & ~3;
 
 /** Mixes all words, so that ids of which only a few digits differ are spread as well. */
 function chainOf(a: number, b: number, c: number, d: number): number {
