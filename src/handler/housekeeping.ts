@@ -44,8 +44,8 @@ function repeatEvery(ms: number, work: () => Promise<void>): AsyncDisposable {
 /**
  * Watches for takeovers by other instances until disposed: by their announcements while these arrive, else
  * by a look into the store once a second. A session's next save would find a takeover too, but a
- * connection may save nothing for a while. A store that is not persistent belongs to one process, in which
- * announcements always arrive, so such a store is not looked into.
+ * connection may save nothing for a while. No other instance can use a store that is not persistent, so
+ * such a store is not looked into.
  */
 export function watchTakeovers(services: SessionServices): AsyncDisposable {
   const { attachments: { holders, parked }, store, log } = services;

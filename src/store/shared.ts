@@ -75,9 +75,8 @@ export function createSharedSessions(): SharedSessions {
 /** What {@linkcode SharedSessionStore} takes. */
 export interface SharedSessionStoreOptions {
   /**
-   * Whether an intent is saved before a small file is published (S-SEQ-5). It takes another save for each file,
-   * and is needed where this thread, and not the process, could die between the publication and the save that
-   * tells of it. A thread that fails ends after a turn of its event loop, so that is where turns come between.
+   * Whether other threads go on with a session that this one has begun to work at: true for workers. Then a
+   * file that is being published must be found by whoever takes the session over meanwhile (S-SEQ-5).
    * @default {false}
    */
   readonly persistent?: boolean;

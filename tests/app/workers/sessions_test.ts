@@ -177,3 +177,32 @@ test("whenever workers die, each file of each client is stored once", async (cre
   assert.ok(contents.length >= 240, `${contents.length} files`);
   await assertContents(crew.storage, contents);
 });
+
+test("a frame that its client sends again through the other worker is stored once", async (crew) => {
+  const contents: Uint8Array[] = [];
+  await Promise.all(Array.from({ length: 6 }, async (_, client) => {
+    const random = new Random(client);
+    for (let session = 0; session < 12; session++) {
+      let old = await RawPeer.open(crew);
+      assert.equal((await old.connect()).data.code, "session_created");
+      // More takeovers in a row of connections that are alive would be refused.
+      for (let sequence = 1; sequence <= 4; sequence++) {
+        const bytes = random.bytes(random.int(1, 3) === 1 ? 30_000 : 300);
+        const next = await RawPeer.open(crew);
+        // Both are on the way at once: the frame on the old connection, and the connect that ends it.
+        const sending = old.send(old.transfer(bytes, {}, { sequence })).catch(() => {});
+        for (let turns = random.int(0, 20); turns > 0; turns--) await Promise.resolve();
+        const { data } = await next.connect({}, old.id);
+        assert.equal(data.code, "session_resumed");
+        await sending;
+        const { data: stored } = await next.upload(bytes, {}, { sequence });
+        assert.equal(stored.code, "ok");
+        contents.push(bytes);
+        old.close();
+        old = next;
+      }
+      old.close();
+    }
+  }));
+  await assertContents(crew.storage, contents);
+});
