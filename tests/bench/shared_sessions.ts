@@ -3,7 +3,7 @@
  * reading of a line that another worker has written into the list of files. It simulates workers up to 32 with
  * these times, beside one thread that owns the sessions and is asked.
  *
- *     deno run -A tests/bench/shared_sessions.ts [µs of a small file without its save, default 45]
+ *     deno run -A tests/bench/shared_sessions.ts [µs of a small file without its save, default 60]
  *
  * @module
  */
@@ -124,7 +124,7 @@ if ("WorkerGlobalScope" in globalThis) {
   };
 } else if (import.meta.main) {
   const say = (text: string) => Deno.stdout.writeSync(new TextEncoder().encode(`${text}\n`));
-  const fileUs = Number(Deno.args[0] ?? 45);
+  const fileUs = Number(Deno.args[0] ?? 60);
   const saveUs = await save(createSharedSessions());
   const end = watchLocks();
   await save(createSharedSessions());
