@@ -58,6 +58,7 @@ export class Connection implements ConnectionContext, Placed {
   readonly #input: Input;
   readonly #output: Output;
   readonly #answers: Answers;
+  readonly #turn: Turn;
   #interruption: FxferError | undefined;
   #stopping: FxferError | undefined;
   #requests = 0;
@@ -75,6 +76,7 @@ export class Connection implements ConnectionContext, Placed {
     this.keepaliveMs = settings.keepaliveMs;
     this.#conn = conn;
     this.#settings = settings;
+    this.#turn = new Turn(settings.turns);
     this.#credentials = new Credentials(settings.gate, {
       ...{ connectionId: id, events: settings.events },
       interrupt: (error) => this.interrupt(error),
@@ -107,6 +109,7 @@ export class Connection implements ConnectionContext, Placed {
     this.#reader.interrupt(error, error.code === "session_taken_over" ? TAKEOVER_GRACE_MS : 0);
     this.#output.interrupt(error);
     this.#credentials.interrupted();
+    this.#turn.hurry();
   }
 
   /** See {@linkcode Placed}: inside a payload it never gives up its place, nor while it works. */
@@ -128,6 +131,7 @@ export class Connection implements ConnectionContext, Placed {
   stop(notice: FxferError): void {
     this.#stopping ??= notice;
     if (this.#answers.openFile) return;
+    this.#turn.hurry();
     if (this.#input.payloadDone && this.#input.waiting !== "busy") this.interrupt(notice);
   }
 
@@ -201,13 +205,12 @@ export class Connection implements ConnectionContext, Placed {
 
   /** Serves request after request. Returns if the peer ends; throws the notice if the server ends. */
   async #serve(): Promise<void> {
-    const turn = new Turn(this.#settings.turns);
     for (;;) {
       if (this.#stopping !== undefined && !this.#answers.openFile) throw this.#stopping;
       const head = this.#input.bufferedHead() ?? await this.#input.head();
       if (head === undefined) return;
       if (head.type === "fault") throw head.error;
-      const others = turn.look();
+      const others = this.#turn.look();
       if (others !== undefined) await others; // S-FAIR-1
       const served = this.#serveOne(head);
       if (!(served instanceof Promise ? await served : served)) {
@@ -262,6 +265,7 @@ export class Connection implements ConnectionContext, Placed {
 
   #reply(request: Request, reply: Reply, failed = false): boolean | Promise<boolean> {
     this.#answers.add(request, reply);
+    if (failed || reply.body.code === "pong") this.#turn.idle();
     if (reply.payload === undefined) return this.#goOn(reply, failed);
     if ("setNoDelay" in this.#conn) this.#conn.setNoDelay(true);
     const payload = this.#credentials.paced(reply.payload);
