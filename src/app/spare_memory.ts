@@ -7,8 +7,8 @@
  * but whoever starts the program with `deno run` need not know it. So the program looks how far the heap has
  * grown, and has V8 clean up when it is too much.
  *
- * A clean-up takes some 30 ms in which nobody is served. So it comes after growth only, takes a few hundredths
- * of the time at most, and with few connections, which cannot hold much, it is rare.
+ * A clean-up takes some 30 ms in which nobody is served, and until the space has grown again, files cost up to
+ * a quarter more time. So it comes only where much was asked and nothing changed, as in an attack.
  *
  * @module
  */
@@ -17,11 +17,11 @@
 const LOOK_MS = 250;
 
 /** What starts a clean-up: so many bytes more than after the last one, and how long ago that was. */
-const FEW_CONNECTIONS = { grownBytes: 32 * 2 ** 20, everyMs: 10_000 };
-const MANY_CONNECTIONS = { grownBytes: 16 * 2 ** 20, everyMs: 1000 };
+const GROWN_BYTES = 16 * 2 ** 20;
+const EVERY_MS = 1000;
 
-/** From so many connections on they count as many: a benchmark has 100. */
-const MANY = 200;
+/** There may be an attack once so many frames have changed nothing since the last clean-up. */
+const IDLE_FRAMES = 5000;
 
 /** The part of the time that clean-ups of a large heap may take. */
 const MAX_SHARE = 0.1;
@@ -43,23 +43,24 @@ async function cleaner(): Promise<(() => void) | undefined> {
   }
 }
 
-/** Keeps the heap small until disposed. @param server Whose connections are counted. */
-export function spareMemory(server: { readonly connections: number }): Disposable {
-  let floor = Deno.memoryUsage().heapTotal;
-  let lastEnded = 0;
-  let lastMs = 0;
+/** Keeps the heap of a server's program small until disposed. */
+export function spareMemory(server: { readonly idleFrames: number }): Disposable {
+  let floor = heapBytes();
+  let before = server.idleFrames;
+  let restUntil = 0;
   let clean: (() => void) | undefined;
   const look = async (): Promise<void> => {
-    const { grownBytes, everyMs } = server.connections < MANY ? FEW_CONNECTIONS : MANY_CONNECTIONS;
-    if (performance.now() - lastEnded < Math.max(everyMs, lastMs / MAX_SHARE)) return;
-    if (Deno.memoryUsage().heapTotal - floor < grownBytes) return;
+    const { idleFrames } = server;
+    if (idleFrames - before < IDLE_FRAMES) return;
+    if (performance.now() < restUntil || heapBytes() - floor < GROWN_BYTES) return;
     clean ??= await cleaner();
     if (clean === undefined) return clearInterval(timer);
     const begun = performance.now();
     clean();
-    lastEnded = performance.now();
-    lastMs = lastEnded - begun;
-    floor = Deno.memoryUsage().heapTotal;
+    const ended = performance.now();
+    restUntil = ended + Math.max(EVERY_MS, (ended - begun) / MAX_SHARE);
+    before = idleFrames;
+    floor = heapBytes();
   };
   const timer = setInterval(look, LOOK_MS);
   return {
@@ -68,3 +69,5 @@ export function spareMemory(server: { readonly connections: number }): Disposabl
     },
   };
 }
+
+const heapBytes = (): number => Deno.memoryUsage().heapTotal;

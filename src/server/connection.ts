@@ -120,6 +120,8 @@ export class Connection implements ConnectionContext, Placed {
     if (waiting === "handshake") return { rank: 0, since: this.acceptedAt };
     if (waiting === "idle") return { rank: 1, since: this.#reader.quietSince };
     if (waiting === "header") return { rank: 2, since: headerSince };
+    const { pacedSince } = this.#turn;
+    if (pacedSince > 0) return { rank: 2, since: pacedSince };
     const stuck = writingSince > 0 && now - writingSince > STUCK_MS;
     return stuck ? { rank: 2, since: writingSince } : undefined;
   }
@@ -170,6 +172,7 @@ export class Connection implements ConnectionContext, Placed {
     try {
       await this.#serve();
     } catch (error) {
+      this.#turn.idle();
       if (error instanceof FxferError) notice = error;
       else this.#logFailure(error);
     }

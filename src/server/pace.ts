@@ -26,6 +26,8 @@ export class Pace {
   #left = BURST;
   #at: number;
   #moving = false;
+  /** All frames so far that changed nothing. */
+  frames = 0;
 
   /** @param now Milliseconds of a monotonic clock. */
   constructor(now: () => number = () => performance.now()) {

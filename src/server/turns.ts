@@ -80,6 +80,8 @@ export class Turn {
   /** How many frames that change nothing were answered since this connection asked for more. */
   #idle = 0;
   #go: (() => void) | undefined;
+  /** Since when it waits for the pace of such frames, by `performance.now()`; 0 while it does not. */
+  pacedSince = 0;
 
   constructor(turns: Turns) {
     this.#turns = turns;
@@ -105,19 +107,20 @@ export class Turn {
   }
 
   #wait(): Promise<void> {
-    this.#idle = 0;
-    return new Promise((resolve) => {
+    this.pacedSince = this.#since;
+    return new Promise<void>((resolve) => {
       this.#go = resolve;
       this.#turns.pace.wait(resolve);
-    });
+    }).then(() => void (this.pacedSince = 0));
   }
 
   /** A frame that changed nothing was answered. */
   idle(): void {
     this.#idle++;
+    this.#turns.pace.frames++;
   }
 
-  /** Ends a wait for the pace: the connection is interrupted. */
+  /** Ends a wait for the pace: the connection is to end. */
   hurry(): void {
     if (this.#go === undefined) return;
     this.#turns.pace.leave(this.#go);
