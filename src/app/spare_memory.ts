@@ -8,23 +8,31 @@
  * grown, and has V8 clean up when it is too much.
  *
  * A clean-up takes some 30 ms in which nobody is served, and until the space has grown again, files cost up to
- * a quarter more time. So it comes only where much was asked and nothing changed, as in an attack.
+ * a quarter more time. So it comes only where much was asked and nothing changed, or where many connections
+ * are open and little comes from them.
  *
  * @module
  */
+import type { Server } from "../server/mod.ts";
 
-/** The heap is looked at so often, in milliseconds: in an attack it grows by some 10 MiB in this time. */
-const LOOK_MS = 250;
+/** The heap is looked at so often, in milliseconds: in an attack it grows by some 5 MiB in this time. */
+const LOOK_MS = 100;
 
 /** What starts a clean-up: so many bytes more than after the last one, and how long ago that was. */
-const GROWN_BYTES = 16 * 2 ** 20;
+const GROWN_BYTES = 12 * 2 ** 20;
 const EVERY_MS = 1000;
 
-/** There may be an attack once so many frames have changed nothing since the last clean-up. */
+/**
+ * There may be an attack once so many frames have changed nothing since the last clean-up; or if so many
+ * connections are open and send no more than this in the time from look to look.
+ */
 const IDLE_FRAMES = 5000;
+const MANY_CONNECTIONS = 200;
+const QUIET_BYTES = 128 * 1024;
 
-/** The part of the time that clean-ups of a large heap may take. */
+/** The part of the time that clean-ups of a large heap may take, and the longest rest between two. */
 const MAX_SHARE = 0.1;
+const MAX_REST_MS = 3000;
 
 /**
  * A function that has V8 collect all garbage and return the memory; undefined where Deno does not give it to
@@ -43,22 +51,30 @@ async function cleaner(): Promise<(() => void) | undefined> {
   }
 }
 
+/** What is looked at of a server. */
+type Watched = Pick<Server, "connections" | "idleFrames" | "traffic">;
+
 /** Keeps the heap of a server's program small until disposed. */
-export function spareMemory(server: { readonly idleFrames: number }): Disposable {
+export function spareMemory(server: Watched): Disposable {
   let floor = heapBytes();
   let before = server.idleFrames;
+  let received = 0;
   let restUntil = 0;
   let clean: (() => void) | undefined;
   const look = async (): Promise<void> => {
-    const { idleFrames } = server;
-    if (idleFrames - before < IDLE_FRAMES) return;
     if (performance.now() < restUntil || heapBytes() - floor < GROWN_BYTES) return;
+    const { connections, idleFrames, traffic } = server;
+    const bytes = traffic.received - received;
+    received = traffic.received;
+    const isQuiet = connections >= MANY_CONNECTIONS && bytes < QUIET_BYTES;
+    if (!isQuiet && idleFrames - before < IDLE_FRAMES) return;
     clean ??= await cleaner();
     if (clean === undefined) return clearInterval(timer);
     const begun = performance.now();
     clean();
     const ended = performance.now();
-    restUntil = ended + Math.max(EVERY_MS, (ended - begun) / MAX_SHARE);
+    const rest = Math.max(EVERY_MS, (ended - begun) / MAX_SHARE);
+    restUntil = ended + Math.min(rest, MAX_REST_MS);
     before = idleFrames;
     floor = heapBytes();
   };
