@@ -1,7 +1,7 @@
 /**
- * The pace of frames that change nothing (S-FAIR-2): heartbeats, and frames that are refused. They cost their
- * sender next to nothing and the server time and garbage, so all connections together get so many a second.
- * Whoever has had some waits in line for more; files are not counted.
+ * The pace of frames that change nothing (S-FAIR-1): heartbeats, and frames that are refused. They cost their
+ * sender next to nothing, and the server time and garbage. A connection may have a few of them at any time;
+ * for more it waits in line with all others.
  *
  * @module
  */

@@ -8,7 +8,7 @@ import { expectCode, InProcess } from "../helpers/in_process.ts";
 import { concat, frame } from "../helpers/raw_frame.ts";
 import { until } from "../helpers/serving.ts";
 
-Deno.test("S-FAIR-2 frames that change nothing come 20,000 at once, and then 5,000 in a second", () => {
+Deno.test("S-FAIR-1 frames that change nothing come 20,000 at once, and then 5,000 in a second", () => {
   let now = 0;
   const pace = new Pace(() => now);
   let frames = 0;
@@ -25,7 +25,7 @@ Deno.test("S-FAIR-2 frames that change nothing come 20,000 at once, and then 5,0
   assert.equal(frames, 20_000, "no more is saved up");
 });
 
-Deno.test("S-FAIR-2 those who wait for the pace go on in their order, and whoever leaves is not called", async () => {
+Deno.test("S-FAIR-1 those who wait for the pace go on in their order, and whoever leaves is not called", async () => {
   let now = 0;
   const pace = new Pace(() => now);
   while (pace.take());
@@ -44,7 +44,7 @@ Deno.test("S-FAIR-2 those who wait for the pace go on in their order, and whoeve
   assert.deepEqual(order, [0, 2, 3]);
 });
 
-Deno.test("S-FAIR-2 S-DRN-1 a stop does not wait for connections that wait for the pace", async () => {
+Deno.test("S-FAIR-1 S-DRN-1 a stop does not wait for connections that wait for the pace", async () => {
   const run = await InProcess.start({ stateful: { maxSessions: 40 } });
   await using _ = run;
   const hogs = await Promise.all(Array.from({ length: 40 }, () => run.attached()));
