@@ -69,6 +69,17 @@ Deno.test("S-FAIR-1 S-DRN-1 a stop does not wait for connections that wait for t
   assert.ok(ms < 3000, `${ms} ms`);
 });
 
+Deno.test("S-FAIR-1 whoever waits for the pace has its replies, each once and in order", async () => {
+  await using run = await InProcess.start();
+  using peer = await run.attached();
+  const { id, sequence } = peer;
+  const one = frame({ action: "heartbeat", mode: "stateful", id, sequence });
+  const count = 30_000;
+  const sending = peer.send(concat(...Array(count).fill(one)));
+  for (let i = 0; i < count; i++) expectCode(await peer.reply(), "pong");
+  await sending;
+});
+
 Deno.test("S-FAIR-2 the buffer of a connection that ended is free again after its last read", async () => {
   const conn = {
     read: () => Promise.resolve(null),
