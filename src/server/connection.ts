@@ -218,7 +218,8 @@ export class Connection implements ConnectionContext, Placed {
       // Replies that wait to be saved wait for frames that are served now, and for nothing else.
       const isHeldUp = this.#answers.holds && (others !== undefined || !this.#runsAhead(head));
       // A wait for the pace may take seconds: what was answered is sent before.
-      if (isHeldUp || this.#turn.pacedSince > 0) await this.#output.flush();
+      const isPaced = others !== undefined && this.#turn.pacedSince > 0;
+      if (isHeldUp || isPaced) await this.#output.flush();
       if (others !== undefined) await others; // S-FAIR-1
       const served = this.#serveOne(head);
       if (!(served instanceof Promise ? await served : served)) {
@@ -264,6 +265,7 @@ export class Connection implements ConnectionContext, Placed {
   }
 
   #handle(request: Request): Reply | Promise<Reply> {
+    this.#answers.mustHaveSession();
     return this.#settings.handler.handle(this.#credentials.held(request), this);
   }
 
