@@ -64,9 +64,21 @@ export function temporaryName(randomHex: RandomHex): string {
 /** The folder for partial files in tier RW, on the same file system as the final names. */
 export const INCOMING = ".incoming";
 
-/** The second whose text `isoTime` keeps, because many files are stored in one second. */
+/** The second whose texts are kept, because many files are stored in one second. */
 let second = NaN;
-let text = "";
+let isoText = "";
+let plainText = "";
+
+/** Sees to it that the texts are those of a time's second, and returns its milliseconds as three digits. */
+function textsOf(time: number): string {
+  const whole = Math.floor(time / 1000);
+  if (whole !== second) {
+    isoText = new Date(whole * 1000).toISOString().slice(0, 20);
+    plainText = isoText.replace(/[-:.]/g, "");
+    second = whole;
+  }
+  return String(time - whole * 1000).padStart(3, "0");
+}
 
 /**
  * A time as ISO 8601 in UTC with milliseconds, as `Date.toISOString` writes it.
@@ -74,17 +86,14 @@ let text = "";
  * @param time Milliseconds since the epoch, a whole number.
  */
 export function isoTime(time: number): string {
-  const whole = Math.floor(time / 1000);
-  if (whole !== second) {
-    text = new Date(whole * 1000).toISOString().slice(0, 20);
-    second = whole;
-  }
-  return `${text}${String(time - whole * 1000).padStart(3, "0")}Z`;
+  const ms = textsOf(time);
+  return `${isoText}${ms}Z`;
 }
 
 /** A time for a file's name, in UTC with milliseconds: `20261123T101112345`. */
 export function timestamp(time: number): string {
-  return isoTime(time).replace(/[-:.Z]/g, "");
+  const ms = textsOf(time);
+  return plainText + ms;
 }
 
 /** The folder part of a storage path; undefined for a file right in the storage folder. */
