@@ -5,7 +5,7 @@
  * @module
  */
 
-/** So many lines wait at most: after a crash a start reads them in half a second. */
+/** So many lines wait at most: after a crash a start reads them in a second or so. */
 const MAX_WAITING = 100_000;
 
 /** How often a process looks whether it is time, in milliseconds. */
@@ -22,21 +22,23 @@ export class IndexPace {
   /** How many lines wait. */
   waiting = 0;
   readonly #look: (isTime: boolean) => void;
+  readonly #lookMs: number;
   #waitingBefore = 0;
   #quietLooks = 0;
   #listedAt = -Infinity;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #stopped = false;
 
-  /** @param look Is told at each look, while lines wait, whether it is time. */
-  constructor(look: (isTime: boolean) => void) {
+  /** @param look Is told at each look, while lines wait, whether it is time. @param lookMs Overrides the time between looks, for tests. */
+  constructor(look: (isTime: boolean) => void, lookMs: number = LOOK_MS) {
     this.#look = look;
+    this.#lookMs = lookMs;
   }
 
   /** So many more lines wait. */
   add(lines: number): void {
     this.waiting += lines;
-    if (!this.#stopped) this.#timer ??= setTimeout(() => this.#looks(), LOOK_MS);
+    if (!this.#stopped) this.#timer ??= setTimeout(() => this.#looks(), this.#lookMs);
   }
 
   /** Somebody asks for a list. */
