@@ -43,6 +43,9 @@ export function simpleName(randomHex: RandomHex, extension: string): string {
   return `received_${randomHex(FINAL_DIGITS)}.${extension}`;
 }
 
+/** The id that was checked last: files of one session follow each other. */
+let checkedId: string | undefined;
+
 /** `session_<id>/file_<sequence>_<timestamp>.<ext>`. @throws {TypeError} The session's id is no UUID. */
 export function sessionName(
   { id, sequence }: NonNullable<FileSpec["session"]>,
@@ -50,9 +53,10 @@ export function sessionName(
   extension: string,
 ): string {
   // The caller passes a UUID that a server made. It is checked because it becomes part of a path.
-  if (!/^[0-9A-Za-z-]{1,64}$/.test(id)) {
+  if (id !== checkedId && !/^[0-9A-Za-z-]{1,64}$/.test(id)) {
     throw new TypeError("Cannot name a session folder: the id is not a UUID");
   }
+  checkedId = id;
   return `session_${id}/file_${sequence}_${timestamp(time)}.${extension}`;
 }
 
