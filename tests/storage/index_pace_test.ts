@@ -5,12 +5,11 @@ import { IndexPace } from "../../src/storage/index_pace.ts";
 /** Looks until it is time, and returns how many looks that took; `each` runs at every look before. */
 async function looksUntilTime(begin: (pace: IndexPace) => void, each?: (pace: IndexPace) => void) {
   let looks = 0;
-  let pace: IndexPace | undefined;
   const isTime = Promise.withResolvers<void>();
-  pace = new IndexPace((now) => {
+  const pace: IndexPace = new IndexPace((now) => {
     looks++;
     if (now) isTime.resolve();
-    else each?.(pace!);
+    else each?.(pace);
   }, 1);
   begin(pace);
   await isTime.promise;
