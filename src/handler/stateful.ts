@@ -106,7 +106,9 @@ export class StatefulHandler implements RequestHandler, AsyncDisposable {
     if (attachment === undefined) {
       throw new FxferError("not_connected", "Cannot serve frame: connect to a session first");
     }
-    if (frame.header.session.id !== attachment.record.id) {
+    const { id } = frame.header.session;
+    if (id === null) attachment.metEarlyFrame();
+    else if (id !== attachment.record.id) {
       throw new FxferError("not_connected", "Cannot serve frame: it names another session");
     }
     switch (frame.action) {
@@ -195,7 +197,10 @@ export class StatefulHandler implements RequestHandler, AsyncDisposable {
     const { attachments } = this.#services;
     const attachment = attachments.of(context);
     if (attachment === undefined) return;
+    let isSaved = false;
     try {
+      await attachment.settle();
+      isSaved = !attachment.displaced;
       const { record } = attachment;
       if (attachment.yielding || attachment.displaced || record.endedAt !== null) return;
       const before = await attachment.save(detach, false);
@@ -204,6 +209,7 @@ export class StatefulHandler implements RequestHandler, AsyncDisposable {
       // The lease runs out instead (S-CLK-4).
       context.log.warn("session.undetached", { cause: error });
     } finally {
+      attachment.unannounced?.close(isSaved);
       await attachments.remove(attachment);
     }
   }

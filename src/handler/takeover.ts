@@ -70,7 +70,7 @@ export async function checkAlive(services: SessionServices, record: SessionRecor
       }
       if (record.revoked) throw revoked();
       throw new FxferError("session_expired", "Cannot attach: the session has ended", {
-        fields: { state: life },
+        fields: { state: life, ...(life === "closed" ? totalsOf(record) : {}) }, // S-DIS-3
       });
   }
 }
@@ -128,6 +128,7 @@ export async function takeSession(
     if (!(await store.save(taken))) continue;
     if (parked !== undefined) attachments.parked.set(id, { upload: parked, epoch: taken.epoch });
     const attachment = new Attachment(services, taken, context);
+    await attachment.unannounced?.takeOver(taken.lastSequence);
     const { epoch, lastSequence: sequence, upload, clientAddress: address } = taken;
     const facts = omitUndefined({ epoch, sequence, offset: upload?.offset, address });
     if (lifeOf(loaded, init.now) === "attached") {

@@ -1,5 +1,5 @@
 /** What the client of one connection is told: replies, refusals, and the notice at the end. @module */
-import type { FxferError } from "../errors.ts";
+import { type Code, FxferError, isCode } from "../errors.ts";
 import type { Events } from "../events.ts";
 import type { Reply, Request } from "../handler/mod.ts";
 import type { Logger } from "../log.ts";
@@ -18,8 +18,17 @@ export interface AnswerParts {
   readonly output: Output;
   readonly credentials: Credentials;
   readonly v1Ack: V1Ack;
+  /** Throws if the connection ends with a notice because of this error, and not with a reply. */
+  readonly mustReply: (error: unknown) => void;
   readonly log: Logger;
   readonly events: Events;
+}
+
+/** A reply that waits until what it says is saved, or for one before it. */
+interface Held {
+  readonly request: Request;
+  readonly header: ReplyHeader;
+  readonly reply: Pick<Reply, "body" | "payload" | "saved">;
 }
 
 /** Makes the answers of one connection and adds them to its output. */
@@ -28,12 +37,17 @@ export class Answers {
   openFile = false;
   readonly #parts: AnswerParts;
   readonly #v1Results: V1Results;
+  /** The code of a stateful connect that has opened no session; undefined before one, and after another. */
+  #noSession: Code | undefined;
   /** The header of the last request, which a notice repeats. */
   #last: ReplyHeader = NOTICE;
+  #held: Held[] = [];
+  #releasing: Promise<void> | undefined;
 
   constructor(parts: AnswerParts) {
     this.#parts = parts;
     this.#v1Results = new V1Results(parts.v1Ack, parts.output);
+    parts.output.before = () => this.release();
   }
 
   /** A request of version 2 is served from now on: its header is what answers repeat. */
@@ -41,6 +55,15 @@ export class Answers {
     if (request.version === 1) return;
     const { version, session: { id, mode, sequence, action } } = request.frame.header;
     this.#last = { version: negotiateVersion(version)!, id, mode, sequence, action };
+  }
+
+  /** S-CON-9: throws the code of the connect for a frame that was sent behind it, if it has opened no session. */
+  mustHaveSession(): void {
+    const code = this.#noSession;
+    if (code === undefined) return;
+    const { id, mode, action } = this.#last;
+    if (mode === "stateless" || id !== null || action === "connect") return;
+    throw new FxferError(code, "Cannot serve frame: the connect before it has opened no session");
   }
 
   /** The body of the reply to a request that failed; without a request, that of a notice. */
@@ -51,14 +74,48 @@ export class Answers {
   }
 
   /** Adds a reply, up to its payload. */
-  add(request: Request, { body, id, mode, payload }: Reply): void {
+  add(request: Request, reply: Reply): void {
+    const { body, id, mode, payload, saved } = reply;
     if (request.version === 1) return this.#v1Results.add(body);
     const header = this.#last;
+    if (header.action === "connect" && header.mode === "stateful") {
+      const code = String(body.degraded ?? body.code);
+      this.#noSession = typeof id !== "string" && isCode(code) ? code : undefined;
+    }
     if (header.action === "transfer") this.openFile = body.code === "partial";
     if (id !== undefined || mode !== undefined) {
       this.#last = { ...header, id: id ?? null, mode: mode ?? header.mode };
     }
-    this.#send(this.#last, body, payload);
+    if (saved === undefined && this.#held.length === 0) {
+      return this.#send(this.#last, body, payload);
+    }
+    this.#held.push({ request, header: this.#last, reply });
+  }
+
+  /** Whether replies wait to be saved. */
+  get holds(): boolean {
+    return this.#held.length > 0;
+  }
+
+  /** Saves what the replies say that wait for it, and adds them; undefined if none does. */
+  release(): Promise<void> | undefined {
+    if (this.#held.length === 0) return this.#releasing;
+    return this.#releasing = this.#release().finally(() => this.#releasing = undefined);
+  }
+
+  async #release(): Promise<void> {
+    const held = this.#held;
+    this.#held = [];
+    for (const { request, header, reply: { body, payload, saved } } of held) {
+      let told = body;
+      try {
+        if (saved !== undefined) await saved();
+      } catch (error) {
+        this.#parts.mustReply(error);
+        told = this.refuse(error, request);
+      }
+      this.#send(header, told, payload);
+    }
   }
 
   /** Adds what a client of version 2 is told at the end, if anything. */
