@@ -113,8 +113,9 @@ export class ReadBuffers {
    *
    * @param size Of the last payload: a file that was gathered is likely to be followed by another,
    * and then one read gets all of it.
-   * @param more Whether the last read filled its buffer: as much may be waiting. Of frames without a
-   * payload, which cost their sender nothing, only little is read at a time (S-FAIR-1).
+   * @param more Whether the last read filled a small buffer, or would have: as much may be waiting, and one read
+   * and one write for all of it take a tenth of the time of a small file. Of frames without a payload,
+   * which cost their sender nothing, only little is read at a time (S-FAIR-1).
    */
   forHead(size: number, more: boolean): Buffer {
     const { gather } = this.#pools;
