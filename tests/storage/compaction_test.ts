@@ -83,7 +83,7 @@ Deno.test("a compaction that was killed after its rename is finished by the next
   await Deno.writeTextFile(dir.join(kept), `${text}${gone}`);
   await Deno.writeTextFile(dir.join("empty"), "");
   await Deno.rename(dir.join("empty"), manifest);
-  await Deno.writeTextFile(dir.join(".compacting"), JSON.stringify({ kept, from: 0 }));
+  await Deno.writeTextFile(dir.join(".compacting"), JSON.stringify({ kept, from: 0, to: 0 }));
   await using storage = await DiskStorage.open(dir.path);
   assert.deepEqual((await readManifest(dir.path)).map((line) => line.path), [path]);
   assert.equal((await storage.catalogue.find({ path }))?.path, path);
