@@ -2,7 +2,7 @@
 import type { Logger } from "../log.ts";
 import { type EachLine, fits, type Followed, forget, tailOf } from "./followed.ts";
 import { HashTable } from "./hash_table.ts";
-import { isDamage, isFull, isLocked } from "./index_errors.ts";
+import { isDamage, isLocked, isUnwritable } from "./index_errors.ts";
 import { IndexFile } from "./index_file.ts";
 import { INDEX } from "./index_place.ts";
 import { IndexLines } from "./index_lines.ts";
@@ -21,8 +21,8 @@ const BULK_BYTES = 8 * 1024 * 1024;
 /** So long a write waits for other processes that write, in milliseconds; at the start ten times as long. */
 const LOCKED_MS = 2000;
 
-/** After so many milliseconds in memory because the disk was full, the file is tried again. */
-const FULL_MS = 60_000;
+/** After so many milliseconds in memory, because no file could be had or written, the file is tried again. */
+const IN_MEMORY_MS = 60_000;
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -43,8 +43,8 @@ export class IndexWriter {
   readonly #log: Logger;
   #index: IndexFile | undefined;
   #writing: Promise<unknown> | undefined;
-  /** When the disk was found full, and the index went into memory; 0 when it did not. */
-  #fullAt = 0;
+  /** Since when the index has been in memory; 0 while it is a file. */
+  #inMemorySince = 0;
 
   constructor(path: string, log: Logger) {
     this.#path = path;
@@ -62,7 +62,13 @@ export class IndexWriter {
   }
 
   async open(): Promise<void> {
-    this.#index = await IndexFile.open(this.#path, this.#log);
+    this.#use(await IndexFile.open(this.#path, this.#log));
+  }
+
+  #use(index: IndexFile): void {
+    this.#index?.close();
+    this.#index = index;
+    this.#inMemorySince = index.isFile ? 0 : performance.now();
   }
 
   close(): void {
@@ -133,19 +139,16 @@ export class IndexWriter {
     }
   }
 
-  /** Where the disk is full, the index is built in memory, so that files can still be listed and removed. */
+  /** Where the file cannot be written, the index is built in memory, so that files can still be listed and removed. */
   async #writeOrLeave(
     ...args: [Followed, number, () => boolean, EachLine | undefined, () => Promise<unknown>]
   ): Promise<number | undefined> {
     try {
       return await this.#write(...args);
     } catch (cause) {
-      if (!isFull(cause) || !this.index.isFile) throw cause;
+      if (!isUnwritable(cause) || !this.index.isFile) throw cause;
       this.#log.warn("storage.index_in_memory", { cause });
-      const index = await IndexFile.inMemory();
-      this.index.close();
-      this.#index = index;
-      this.#fullAt = performance.now();
+      this.#use(await IndexFile.inMemory());
       forget(args[0]);
       return await this.#write(...args);
     }
@@ -212,13 +215,17 @@ export class IndexWriter {
   async #begin(here: Followed, isOver: () => boolean, isStart: boolean): Promise<void> {
     const until = performance.now() + LOCKED_MS * (isStart ? 10 : 1);
     for (;;) {
-      const hasTime = performance.now() - this.#fullAt > FULL_MS;
-      if (!this.index.isInPlace || hasTime && this.#fullAt > 0) {
-        this.#fullAt = 0;
-        this.index.close();
-        forget(here);
-        await this.open();
-        this.adopt(here);
+      const { isFile, isInPlace } = this.index;
+      if (!isInPlace || !isFile && performance.now() - this.#inMemorySince > IN_MEMORY_MS) {
+        const index = await IndexFile.open(this.#path, this.#log);
+        if (isFile || index.isFile) {
+          this.#use(index);
+          forget(here);
+          this.adopt(here);
+        } else { // what was built in memory is still good
+          index.close();
+          this.#inMemorySince = performance.now();
+        }
       }
       try {
         return this.index.begin();
