@@ -1,4 +1,5 @@
 /** Brings lines of the manifest into the file of the index, and opens it anew where it was lost. @module */
+import { FxferError } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import { type EachLine, fits, type Followed, forget, tailOf } from "./followed.ts";
 import { HashTable } from "./hash_table.ts";
@@ -36,6 +37,12 @@ const NOTHING = new Uint8Array(0);
 export async function othersTurn(): Promise<void> {
   await crypto.subtle.digest("SHA-256", NOTHING);
 }
+
+const busy = (cause: unknown) =>
+  new FxferError("busy", "Cannot write index: another process is writing it", {
+    cause,
+    fields: { retry_after_ms: 1000 },
+  });
 
 /** The index of one process: one write at a time. */
 export class IndexWriter {
@@ -215,27 +222,37 @@ export class IndexWriter {
   async #begin(here: Followed, isOver: () => boolean, isStart: boolean): Promise<void> {
     const until = performance.now() + LOCKED_MS * (isStart ? 10 : 1);
     for (;;) {
-      const { isFile, isInPlace } = this.index;
-      if (!isInPlace || !isFile && performance.now() - this.#inMemorySince > IN_MEMORY_MS) {
-        const index = await IndexFile.open(this.#path, this.#log);
-        if (isFile || index.isFile) {
-          this.#use(index);
-          forget(here);
-          this.adopt(here);
-        } else { // what was built in memory is still good
-          index.close();
-          this.#inMemorySince = performance.now();
-        }
+      await this.#tryFile(here);
+      if (!this.index.isInPlace) {
+        this.index.close();
+        forget(here);
+        await this.open();
+        this.adopt(here);
       }
       try {
         return this.index.begin();
       } catch (error) {
         this.damaged(error, here);
         const hopeless = !isLocked(error) && (!isDamage(error) || this.index.isInPlace);
-        if (hopeless || performance.now() > until || isOver()) throw error;
+        if (hopeless || isOver()) throw error;
+        if (performance.now() > until) throw busy(error);
         await pause(10);
       }
     }
+  }
+
+  /** After some time in memory looks whether a file can be had again. */
+  async #tryFile(here: Followed): Promise<void> {
+    if (this.index.isFile || performance.now() - this.#inMemorySince < IN_MEMORY_MS) return;
+    const index = await IndexFile.open(this.#path, this.#log);
+    if (!index.isFile) { // what was built in memory is still good
+      index.close();
+      this.#inMemorySince = performance.now();
+      return;
+    }
+    this.#use(index);
+    forget(here);
+    this.adopt(here);
   }
 
   /** See `KnownFiles.lookForGone`. */

@@ -52,7 +52,7 @@ export async function runCatalogue(
   };
   const restart = async () => {
     await program.ask({ do: "close" });
-    if (random.int(0, 1) > 0) await trial.spoil();
+    if (plan === undefined || random.int(0, 1) > 0) await trial.spoil();
     await trial.open();
   };
   const canRead = tier === "RW";

@@ -318,6 +318,7 @@ Deno.test("an index that somebody has locked stops no upload", async () => {
   db.exec("BEGIN EXCLUSIVE");
   const second = await put(storage, "second", { uploadId: crypto.randomUUID() });
   assert.equal(await put(storage, "first", { uploadId }), first);
+  await assert.rejects(all(storage.catalogue), { code: "busy" });
   db.exec("COMMIT");
   assert.deepEqual(paths(await all(storage.catalogue)), [second, first]);
 });
