@@ -123,3 +123,18 @@ Deno.test("a part file that another run is writing is left to it", async () => {
   });
   await file.leave(false);
 });
+
+Deno.test({
+  name: "a device or a FIFO is never replaced by a file, with force neither",
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    await using temp = await TempDir.make();
+    const { success } = await new Deno.Command("mkfifo", { args: [temp.join("x")] }).output();
+    assert.ok(success);
+    for (const force of [false, true]) {
+      const folder = new LocalFolder(temp.path, force, signal);
+      await assert.rejects(() => folder.open(["x"], info("text")), /no regular file/);
+    }
+    assert.ok((await Deno.lstat(temp.join("x"))).isFifo);
+  },
+});
