@@ -34,6 +34,7 @@ for i = 1, #claims, 2 do
   end
 end
 if ARGV[1] == '' then return {bytes, files} end
+if ARGV[7] == '1' and redis.call('HEXISTS', KEYS[3], 'counted') == 0 then return -1 end
 if bytes + tonumber(ARGV[3]) > tonumber(ARGV[4]) or files + 1 > tonumber(ARGV[5]) then return 0 end
 redis.call('HSET', KEYS[2], ARGV[1], ARGV[3] .. ' ' .. ARGV[6])
 return 1
@@ -64,6 +65,8 @@ const NO_LIMIT = String(2 ** 53);
 /** Keeps nonces and stored files in a Redis server, version 6 or newer.
  * @category Keys */
 export class RedisLedger implements UserLedger {
+  /** Redis may have lost its data, if it was started anew without a copy. */
+  lost?: (user: string) => void;
   /** Redis outlives the process. */
   readonly since: number = -Infinity;
   readonly #client: CommandSender;
@@ -108,8 +111,17 @@ export class RedisLedger implements UserLedger {
       String(limits.bytes ?? NO_LIMIT),
       String(limits.files ?? NO_LIMIT),
       String(now + RESERVED_MS),
+      this.lost === undefined ? "" : "1",
     ]);
-    return reply === 1;
+    if (reply !== -1) return reply === 1;
+    this.lost?.(user);
+    throw new FxferError("busy", "Cannot count for user: what Redis has lost is counted anew", {
+      fields: { retry_after_ms: 1000 },
+    });
+  }
+
+  async counted(user: string): Promise<void> {
+    await this.#send(["HSET", this.#keysOf(user)[2]!, "counted", "1"]);
   }
 
   async charge(user: string, path: string, bytes: number, claim = ""): Promise<void> {
