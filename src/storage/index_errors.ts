@@ -20,5 +20,5 @@ export function isUnwritable(error: unknown): boolean {
 
 /** Whether an error is one of SQLite, and not of the file system. */
 export function isOfSqlite(error: unknown): boolean {
-  return typeof (error as { errcode?: unknown }).errcode === "number";
+  return (error as { code?: unknown }).code === "ERR_SQLITE_ERROR"; // those of exec() have no errcode
 }

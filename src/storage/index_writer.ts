@@ -146,17 +146,23 @@ export class IndexWriter {
     }
   }
 
-  /** Where the file cannot be written, the index is built in memory, so that files can still be listed and removed. */
+  /**
+   * Where the file cannot be written, the index is built in memory, so that files can still be listed and
+   * removed. One that turns out to be damaged is built anew at once.
+   */
   async #writeOrLeave(
     ...args: [Followed, number, () => boolean, EachLine | undefined, () => Promise<unknown>]
   ): Promise<number | undefined> {
     try {
       return await this.#write(...args);
     } catch (cause) {
-      if (!isUnwritable(cause) || !this.index.isFile) throw cause;
-      this.#log.warn("storage.index_in_memory", { cause });
-      this.#use(await IndexFile.inMemory());
-      forget(args[0]);
+      const isSetAside = isDamage(cause) && !this.index.isInPlace;
+      if (!isSetAside && (!isUnwritable(cause) || !this.index.isFile)) throw cause;
+      if (!isSetAside) {
+        this.#log.warn("storage.index_in_memory", { cause });
+        this.#use(await IndexFile.inMemory());
+        forget(args[0]);
+      }
       return await this.#write(...args);
     }
   }
