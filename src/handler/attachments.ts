@@ -2,6 +2,8 @@
  * Which connection of this process holds which session, how a connection saves its session, and the open
  * files of sessions that wait for their next connection.
  *
+ * The file is over 300 lines, because an attachment, what it works with and all attachments name each other.
+ *
  * @module
  */
 import { FxferError } from "../errors.ts";
@@ -25,6 +27,8 @@ import type { StatefulOptions } from "./stateful_options.ts";
 import type { StoreHealth } from "./store_health.ts";
 import { type Facts, tell, type Telling } from "./tell.ts";
 import type { ConnectionContext } from "./types.ts";
+import { UnannouncedFiles } from "./unannounced.ts";
+import { type Ahead, type Change, UnsavedFrames } from "./unsaved.ts";
 
 /** If more saves in a row than this lose within one epoch, the store does not keep its contract. */
 const MAX_TRIES = 5;
@@ -75,6 +79,10 @@ export class Attachment {
   release!: () => void;
   /** Resolved by `release` (S-TAKE-4). */
   readonly released: Promise<void> = new Promise((resolve) => this.release = resolve);
+  /** Files that nothing announces; absent where all are announced, or none needs to be. */
+  readonly unannounced: UnannouncedFiles | undefined;
+  /** Frames that no save covers yet; `record` has them already. */
+  #unsaved: UnsavedFrames | undefined;
   /** The error for a frame under way when the attachment is displaced, where that is known. */
   #reason: FxferError | undefined;
 
@@ -83,7 +91,12 @@ export class Attachment {
     readonly services: SessionServices,
     public record: SessionRecord,
     readonly context: ConnectionContext,
-  ) {}
+  ) {
+    const { store, storage: { journals, durability } } = services;
+    if (store.persistent && journals !== undefined && durability === "process") {
+      this.unannounced = new UnannouncedFiles(journals, record.id);
+    }
+  }
 
   /**
    * Saves `change(record)` and makes it the attachment's record.
@@ -95,11 +108,10 @@ export class Attachment {
    * stale. `sequence_gap`: the work stands elsewhere; nothing was saved. What `displacedBy()` makes: the
    * session is no longer this connection's; nothing was saved, and the connection is told to stop.
    */
-  async save(
-    change: (record: SessionRecord, now: number) => SessionRecord,
-    judged = true,
-  ): Promise<SessionRecord> {
+  async save(change: Change, judged = true): Promise<SessionRecord> {
     const { store, health, options } = this.services;
+    const settling = this.settle();
+    if (settling !== undefined) await settling;
     if (this.stale) await this.#refreshJudged(judged);
     for (let tries = 0; tries < MAX_TRIES; tries++) {
       this.mustHold();
@@ -121,6 +133,41 @@ export class Attachment {
       await this.#refreshJudged(judged);
     }
     throw new FxferError("store_unavailable", "Cannot save session: others keep writing it");
+  }
+
+  /**
+   * Makes a change of the attachment's record that is saved later (see unsaved.ts).
+   *
+   * @param frame Called once it is saved, with the record before it and after it; and the file that it stored.
+   * @returns Saves it; throws what its frame is answered instead.
+   */
+  runAhead(change: Change, frame: Ahead): () => Promise<void> {
+    this.mustHold();
+    const unsaved = this.#unsaved ??= new UnsavedFrames(this.record);
+    this.record = unsaved.add(change, this.services.options.now(), frame);
+    const { lastSequence } = this.record;
+    return async () => {
+      try {
+        await (unsaved.saving ?? this.settle());
+      } catch (error) {
+        throw unsaved.errorFor(lastSequence, error);
+      }
+    };
+  }
+
+  /** Saves what has run ahead; throws as {@linkcode Attachment.save} does, and nothing of it has run then. */
+  settle(): Promise<void> | undefined {
+    const unsaved = this.#unsaved;
+    if (unsaved === undefined) return undefined;
+    this.#unsaved = undefined;
+    this.record = unsaved.saved;
+    return unsaved.saving = this.save((record, now) => unsaved.over(record, now)).then(() => {
+      this.unannounced?.saved(this.record.lastSequence);
+      unsaved.tell();
+    }, (error) => {
+      this.unannounced?.add(unsaved.files);
+      throw error;
+    });
   }
 
   /** Loads the record anew, for a frame that is still to be judged; throws as {@linkcode Attachment.save} does. */
@@ -256,6 +303,7 @@ export class Attachments {
     this.#byContext.delete(context);
     attachment.upload = undefined;
     attachment.displaced = true;
+    attachment.unannounced?.close(false);
     if (upload !== undefined && !displaced) this.parked.set(id, { upload, epoch });
     attachment.release();
     if (displaced) await upload?.release();

@@ -33,11 +33,12 @@ export function sweepOrphans(
     let wait = ORPHANS_MS;
     try {
       const live = new Set<string>();
-      for await (const { upload, intent } of store?.list() ?? []) {
+      for await (const { id, upload, intent } of store?.list() ?? []) {
+        live.add(id);
         if (upload !== null) live.add(upload.temporaryPath);
         if (intent !== null) live.add(intent.temporaryPath);
       }
-      const removed = await storage.sweep?.((temporaryPath) => live.has(temporaryPath)) ?? 0;
+      const removed = await storage.sweep?.((named) => live.has(named)) ?? 0;
       if (removed > 0) events.emit({ type: "storage.swept", removed });
     } catch (cause) {
       wait = ORPHANS_RETRY_MS;

@@ -195,7 +195,10 @@ export class StatefulHandler implements RequestHandler, AsyncDisposable {
     const { attachments } = this.#services;
     const attachment = attachments.of(context);
     if (attachment === undefined) return;
+    let isSaved = false;
     try {
+      await attachment.settle();
+      isSaved = !attachment.displaced;
       const { record } = attachment;
       if (attachment.yielding || attachment.displaced || record.endedAt !== null) return;
       const before = await attachment.save(detach, false);
@@ -204,6 +207,7 @@ export class StatefulHandler implements RequestHandler, AsyncDisposable {
       // The lease runs out instead (S-CLK-4).
       context.log.warn("session.undetached", { cause: error });
     } finally {
+      attachment.unannounced?.close(isSaved);
       await attachments.remove(attachment);
     }
   }

@@ -128,6 +128,7 @@ export async function takeSession(
     if (!(await store.save(taken))) continue;
     if (parked !== undefined) attachments.parked.set(id, { upload: parked, epoch: taken.epoch });
     const attachment = new Attachment(services, taken, context);
+    await attachment.unannounced?.takeOver(taken.lastSequence);
     const { epoch, lastSequence: sequence, upload, clientAddress: address } = taken;
     const facts = omitUndefined({ epoch, sequence, offset: upload?.offset, address });
     if (lifeOf(loaded, init.now) === "attached") {

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { CODES, FxferError } from "../errors.ts";
+import { FxferError } from "../errors.ts";
 import type { ReplyBody, TransferRequest } from "../protocol/mod.ts";
 import {
   authMethodOf,
@@ -15,11 +15,11 @@ import {
   intendWhole,
   judge,
   type SessionRecord,
-  type UploadRecord,
 } from "../session/mod.ts";
 import type { SealedFile, StoredFile, Upload } from "../storage/mod.ts";
 import type { Attachment } from "./attachments.ts";
-import { isCounted, type Quotas } from "./quotas.ts";
+import { commit, commitFile } from "./commit.ts";
+import type { Quotas } from "./quotas.ts";
 import {
   abandon,
   failUpload,
@@ -29,10 +29,8 @@ import {
   recordOf,
   type TransferRun,
 } from "./open_file.ts";
-import { executed } from "./recovery.ts";
-import { specOf, storedBefore, storedReply } from "./storing.ts";
+import { specOf, storedBefore } from "./storing.ts";
 import type { StatefulOptions } from "./stateful_options.ts";
-import { lastPart, senderOf, stepBetween, tellFile } from "./tell.ts";
 import type { Payload, Reply } from "./types.ts";
 
 /** Runs, repeats or refuses one transfer frame. @param quotas Counts the file; given for users with a quota. */
@@ -59,7 +57,12 @@ export async function transfer(
     end: data.offset + header.size,
     principal: authMethodOf(attachment.record),
   });
-  const verdict = judge(attachment.record, sequence, print);
+  let verdict = judge(attachment.record, sequence, print);
+  const settling = verdict.kind === "run" ? undefined : attachment.settle();
+  if (settling !== undefined) {
+    await settling; // only what is saved is repeated, or told as the reason of a refusal
+    verdict = judge(attachment.record, sequence, print);
+  }
   if (verdict.kind === "refuse") throw verdict.error;
   if (verdict.kind === "replay") {
     attachment.tell("transfer.replayed", "S-SEQ-1", attachment.record, { sequence });
@@ -94,18 +97,31 @@ export async function transfer(
       // The connection is being cut: receivePayload() keeps what has arrived, and meets the same error.
     }
   }
-  if (bytes !== undefined && !store.persistent && storage.durability === "process") {
+  const { unannounced } = attachment;
+  if (bytes !== undefined) {
+    const known = unannounced?.matchBytes(spec, bytes, payload.digest);
+    if (known !== undefined) return await commitFile(run, known);
+  }
+  // What counts for a quota is announced: it counts although its client may never come back.
+  const journal = quotas === undefined ? unannounced?.journal : undefined;
+  const isAnnounced = store.persistent && journal === undefined;
+  if (bytes !== undefined && !isAnnounced && storage.durability === "process") {
     const mayPublish = () => {
       attachment.mustHold();
-      attachment.committing = true;
+      attachment.committing = !store.persistent;
     };
     try {
-      const stored = storage.put(spec, bytes, payload.crowded, mayPublish, payload.digest);
+      const noted = journal === undefined ? spec : { ...spec, journal };
+      const stored = storage.put(noted, bytes, payload.crowded, mayPublish, payload.digest);
       return await commitFile(run, stored instanceof Promise ? await stored : stored);
     } catch (error) {
       // S-SEQ-2: a wrong digest uses the number up, so its reply is kept; any other error leaves it free.
-      if (!(error instanceof FxferError) || error.code !== "checksum_mismatch") throw error;
-      return await commit(run, { ...error.fields, code: error.code });
+      if (error instanceof FxferError && error.code === "checksum_mismatch") {
+        return await commit(run, { ...error.fields, code: error.code });
+      }
+      if (journal === undefined) throw error;
+      if (journal.stands) throw await attachment.reasonFor(error);
+      unannounced!.lose(); // whoever has lost the session learns of it when the file is announced
     } finally {
       attachment.committing = false;
     }
@@ -113,6 +129,7 @@ export async function transfer(
 
   let { upload } = attachment;
   if (bytes !== undefined) {
+    if (quotas === undefined) unannounced?.begin();
     upload = await storage.begin(spec);
     attachment.upload = upload;
     try {
@@ -199,6 +216,8 @@ async function publish(run: TransferRun, upload: Upload): Promise<Reply> {
       sealed = await upload.seal();
       const found = storedBefore(storage, data.uploadId, sealed.sha256);
       before = (found instanceof Promise ? await found : found) ?? sealed.existing;
+      const { size, sha256 } = sealed;
+      before ??= attachment.unannounced?.match(run.spec, { size, sha256: () => sha256 });
     } catch (error) {
       return await failUpload(attachment, error);
     }
@@ -238,62 +257,6 @@ async function announce(run: TransferRun, upload: Upload, sealed: SealedFile): P
     if (attachment.record.upload === null && !attachment.stale) await abandon(attachment);
     throw error;
   }
+  attachment.unannounced?.confirm();
   attachment.tell("transfer.announced", "S-SEQ-5", known, { sequence, bytes: sealed.size });
-}
-
-/** The commit of a file that is stored, now or before. */
-function commitFile(run: TransferRun, file: StoredFile): Promise<Reply> {
-  const { context: { identity }, record: { id }, services } = run.attachment;
-  const { storage: { durability }, options: { quotas } } = services;
-  const commitNow = () =>
-    commit(run, storedReply(file, durability, run.request.data.uploadId), null, file);
-  // Before the commit: if that is cut short, whoever finishes it charges the same file again.
-  return quotas !== undefined && isCounted(identity)
-    ? quotas.charge(identity.user!, file, id).then(commitNow)
-    : commitNow();
-}
-
-/** The commit: sequence, reply, and the file still open or just finished, saved before the reply is sent. */
-async function commit(
-  run: TransferRun,
-  body: ReplyBody,
-  upload: UploadRecord | null = null,
-  file?: StoredFile,
-): Promise<Reply> {
-  const { attachment } = run;
-  const before = await attachment.save((record) =>
-    executed(attachment.services.options, record, run, body, upload, file)
-  );
-  // Only now: this save was the right to remove what was received. A file that is published stays.
-  if (upload === null && attachment.upload !== undefined) await abandon(attachment);
-  tellCommit(run, before, body, file);
-  return { body };
-}
-
-/** Tells what became of a frame that ran. */
-function tellCommit(
-  { attachment, sequence, spec }: TransferRun,
-  before: SessionRecord,
-  { code }: ReplyBody,
-  file?: StoredFile,
-): void {
-  const { services, record, context: { connectionId } } = attachment;
-  if (record.upload !== null) {
-    const { offset } = record.upload;
-    return attachment.tell("transfer.checkpointed", "S-TRF-4", before, { sequence, offset });
-  }
-  if (before.upload !== null && file?.replayed !== false) {
-    const reason = file !== undefined ? "known" : code === "partial" ? "cancelled" : "failed";
-    attachment.tell("transfer.dropped", "S-TRF-4", before, { sequence, reason });
-  }
-  if (file !== undefined) {
-    if (file.replayed || services.onStored || services.events.wants("transfer.stored")) {
-      const facts = { ...stepBetween(before, record, connectionId), sequence };
-      const sender = senderOf(attachment.context, spec);
-      tellFile(services, file, spec, { ...facts, file: lastPart(file.path), ...sender });
-    }
-  } else if (code !== "partial") {
-    const facts = { sequence, code, reason: CODES[code].message };
-    attachment.tell("transfer.refused", "S-TRF-5", before, facts);
-  }
 }

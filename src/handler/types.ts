@@ -97,6 +97,12 @@ export interface Reply {
   readonly payload?: ReplyPayload;
   /** Close the connection after this reply (disconnect). */
   readonly close?: boolean;
+  /**
+   * Saves what the reply says: to be called before the reply is sent, and no later than the connection waits
+   * for anything. Until then it may serve transfers that are here already: one save covers them all. Throws what
+   * is answered instead. Absent: it is saved.
+   */
+  readonly saved?: () => Promise<void>;
 }
 
 /** What a handler knows of the connection it serves.

@@ -22,9 +22,9 @@ import { SCALE } from "./experiments/scale.ts";
 import type { Experiment } from "./types.ts";
 
 export { toCsv } from "./data.ts";
-export { type About, type Done, reportHtml } from "./report.ts";
+export { type About, type Done, type Page, pageHtml, reportHtml, type Section } from "./report.ts";
 export { Road } from "./road.ts";
-export type { Bench, Experiment, Findings, ServerPlan, Subject } from "./types.ts";
+export type { Bench, Experiment, Findings, Measurement, ServerPlan, Subject } from "./types.ts";
 
 /** All experiments, in the order of the report. */
 export const EXPERIMENTS: readonly Experiment[] = [

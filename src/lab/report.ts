@@ -1,4 +1,4 @@
-/** The report: one page of HTML that needs nothing else. @module */
+/** The report, and pages like it: one file of HTML that needs nothing else. @module */
 import { escapeHtml } from "./html.ts";
 import { colourOf, MARKS, plotSvg, short } from "./plot_svg.ts";
 import type { Experiment, Findings, Plot } from "./types.ts";
@@ -17,6 +17,26 @@ export interface About {
   readonly date: Date;
   readonly seed: number;
   readonly quick: boolean;
+}
+
+/** A part of a page: a question, how it was answered, plots, conclusions and all figures. */
+export interface Section extends Pick<Experiment, "name" | "title" | "question"> {
+  /** How it was measured, as HTML. */
+  readonly method: string;
+  readonly findings: Findings;
+  /** The files that have the measurements too, as text; without them the page shows the table opened. */
+  readonly files?: string;
+}
+
+/** A page of such parts. */
+export interface Page {
+  readonly title: string;
+  readonly heading: string;
+  /** What is said before the parts, each as HTML. */
+  readonly paragraphs: readonly string[];
+  readonly sections: readonly Section[];
+  /** The last part. */
+  readonly end?: { readonly name: string; readonly title: string; readonly html: string };
 }
 
 const STYLE = `
@@ -39,63 +59,87 @@ figure { margin: 1.8rem 0 } figure h3 { margin: 0 } figure svg { display: block;
 nav ol { columns: 2 } nav a, a { color: var(--series-1) }
 .scroll { overflow-x: auto } table { border-collapse: collapse; font-size: 0.85rem; width: 100% }
 th, td { text-align: right; padding: 0.25rem 0.6rem; border-bottom: 1px solid var(--line); white-space: nowrap }
-th:first-child, td:first-child { text-align: left } summary { cursor: pointer; color: var(--quiet) }
+th:first-child, td:first-child, .text { text-align: left } summary { cursor: pointer; color: var(--quiet) }
 @media (max-width: 36rem) { .wide { display: none } .narrow { display: block } nav ol { columns: 1 } }
 @media print { body { max-width: none; font-size: 11pt } h2 { break-before: page } details { display: none }
   figure, .conclusions { break-inside: avoid } }
 `;
 
-/** Makes the page. */
+/** Makes the report of experiments. */
 export function reportHtml(done: readonly Done[], about: About): string {
-  const sections = done.map(section).join("\n");
   const advice = done.flatMap(({ findings }) => findings.advice ?? []);
-  const links = done.map(({ experiment: { name, title } }) =>
+  const date = about.date.toISOString().slice(0, 16).replace("T", " ");
+  const quick = about.quick ? ", quick: fewer points, shorter runs, rougher figures" : "";
+  return pageHtml({
+    title: "fxfer lab: what a session costs and saves",
+    heading: "What a session costs, and what it saves",
+    paragraphs: [
+      `Measured by <code>fxfer lab</code> ${escapeHtml(about.version)} on ${
+        escapeHtml(about.machine)
+      }, ${date} UTC, seed ${about.seed}${quick}.`,
+      `A request without a session stands alone: any server can take it, and nothing is remembered. A
+session remembers who the client is, which requests have run, and how far the open file is. Each
+comparison below gives both the same work.`,
+    ],
+    sections: done.map(({ experiment: { name, title, question, method }, findings, seconds }) => ({
+      ...{ name, title, question, findings, files: `${name}.csv, ${name}.json` },
+      method: `How it was measured, in ${Math.round(seconds)} s: ${escapeHtml(method)} Alone:
+<code>fxfer lab ${name}</code>.`,
+    })),
+    end: {
+      name: "advice",
+      title: "When to choose which",
+      html: `<p>By the figures of this run, on this machine:</p>
+${list("", advice)}`,
+    },
+  });
+}
+
+/** Makes a page. */
+export function pageHtml({ title, heading, paragraphs, sections, end }: Page): string {
+  const links = [...sections, ...(end === undefined ? [] : [end])].map(({ name, title }) =>
     `<li><a href="#${name}">${escapeHtml(title)}</a></li>`
   );
+  const last = end === undefined ? "" : `
+<section id="${end.name}">
+<h2>${escapeHtml(end.title)}</h2>
+${end.html}
+</section>`;
   return `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>fxfer lab: what a session costs and saves</title>
+<title>${escapeHtml(title)}</title>
 <style>${STYLE}</style>
 </head>
 <body>
-<h1>What a session costs, and what it saves</h1>
-<p>Measured by <code>fxfer lab</code> ${escapeHtml(about.version)} on ${
-    escapeHtml(about.machine)
-  }, ${about.date.toISOString().slice(0, 16).replace("T", " ")} UTC, seed ${about.seed}${
-    about.quick ? ", quick: fewer points, shorter runs, rougher figures" : ""
-  }.</p>
-<p>A request without a session stands alone: any server can take it, and nothing is remembered. A
-session remembers who the client is, which requests have run, and how far the open file is. Each
-comparison below gives both the same work.</p>
-<nav><ol>${links.join("")}<li><a href="#advice">When to choose which</a></li></ol></nav>
-${sections}
-<section id="advice">
-<h2>When to choose which</h2>
-<p>By the figures of this run, on this machine:</p>
-<ul>${advice.map((line) => `<li>${escapeHtml(line)}</li>`).join("")}</ul>
-</section>
+<h1>${escapeHtml(heading)}</h1>
+${paragraphs.map((html) => `<p>${html}</p>`).join("\n")}
+<nav><ol>${links.join("")}</ol></nav>
+${sections.map(sectionHtml).join("\n")}${last}
 </body>
 </html>
 `;
 }
 
-function section({ experiment, findings, seconds }: Done): string {
-  const { name, title, question, method } = experiment;
+function sectionHtml({ name, title, question, method, findings, files }: Section): string {
+  const { plots, conclusions, measurements } = findings;
+  const [open, where] = files === undefined ? [" open", ""] : ["", ` (${files})`];
   return `<section id="${name}">
 <h2>${escapeHtml(title)}</h2>
 <p class="question">${escapeHtml(question)}</p>
-<p class="method">How it was measured, in ${Math.round(seconds)} s: ${escapeHtml(method)} Alone:
-<code>fxfer lab ${name}</code>.</p>
-${findings.plots.map(figure).join("\n")}
-<ul class="conclusions">${
-    findings.conclusions.map((line) => `<li>${escapeHtml(line)}</li>`).join("")
-  }</ul>
-<details><summary>All ${findings.measurements.length} measurements (${name}.csv, ${name}.json)</summary>
+<p class="method">${method}</p>
+${plots.map(figure).join("\n")}
+${list(' class="conclusions"', conclusions)}
+<details${open}><summary>All ${measurements.length} measurements${where}</summary>
 <div class="scroll">${table(findings)}</div></details>
 </section>`;
+}
+
+function list(attribute: string, lines: readonly string[]): string {
+  const items = lines.map((line) => `<li>${escapeHtml(line)}</li>`);
+  return items.length === 0 ? "" : `<ul${attribute}>${items.join("")}</ul>`;
 }
 
 /** The marks of plot_svg.ts as characters. */
@@ -128,12 +172,12 @@ function figure(plot: Plot): string {
 
 function table({ measurements }: Findings): string {
   const names = Object.keys(measurements[0] ?? {});
+  const isText = (name: string) => measurements.some((row) => typeof row[name] === "string");
+  const kinds = new Map(names.map((name) => [name, isText(name) ? ' class="text"' : ""]));
   const cell = (value: unknown) =>
     value === null ? "–" : typeof value === "number" ? short(value) : escapeHtml(String(value));
-  const rows = measurements.map((row) =>
-    `<tr>${names.map((n) => `<td>${cell(row[n])}</td>`).join("")}</tr>`
-  );
-  return `<table><thead><tr>${
-    names.map((name) => `<th>${escapeHtml(name)}</th>`).join("")
-  }</tr></thead><tbody>${rows.join("")}</tbody></table>`;
+  const line = (tag: string, of: (name: string) => string) =>
+    `<tr>${names.map((name) => `<${tag}${kinds.get(name)}>${of(name)}</${tag}>`).join("")}</tr>`;
+  const rows = measurements.map((row) => line("td", (name) => cell(row[name])));
+  return `<table><thead>${line("th", escapeHtml)}</thead><tbody>${rows.join("")}</tbody></table>`;
 }

@@ -18,8 +18,17 @@ export interface AnswerParts {
   readonly output: Output;
   readonly credentials: Credentials;
   readonly v1Ack: V1Ack;
+  /** Throws if the connection ends with a notice because of this error, and not with a reply. */
+  readonly mustReply: (error: unknown) => void;
   readonly log: Logger;
   readonly events: Events;
+}
+
+/** A reply that waits until what it says is saved, or for one before it. */
+interface Held {
+  readonly request: Request;
+  readonly header: ReplyHeader;
+  readonly reply: Pick<Reply, "body" | "payload" | "saved">;
 }
 
 /** Makes the answers of one connection and adds them to its output. */
@@ -30,10 +39,13 @@ export class Answers {
   readonly #v1Results: V1Results;
   /** The header of the last request, which a notice repeats. */
   #last: ReplyHeader = NOTICE;
+  #held: Held[] = [];
+  #releasing: Promise<void> | undefined;
 
   constructor(parts: AnswerParts) {
     this.#parts = parts;
     this.#v1Results = new V1Results(parts.v1Ack, parts.output);
+    parts.output.before = () => this.release();
   }
 
   /** A request of version 2 is served from now on: its header is what answers repeat. */
@@ -51,14 +63,44 @@ export class Answers {
   }
 
   /** Adds a reply, up to its payload. */
-  add(request: Request, { body, id, mode, payload }: Reply): void {
+  add(request: Request, reply: Reply): void {
+    const { body, id, mode, payload, saved } = reply;
     if (request.version === 1) return this.#v1Results.add(body);
     const header = this.#last;
     if (header.action === "transfer") this.openFile = body.code === "partial";
     if (id !== undefined || mode !== undefined) {
       this.#last = { ...header, id: id ?? null, mode: mode ?? header.mode };
     }
-    this.#send(this.#last, body, payload);
+    if (saved === undefined && this.#held.length === 0) {
+      return this.#send(this.#last, body, payload);
+    }
+    this.#held.push({ request, header: this.#last, reply });
+  }
+
+  /** Whether replies wait to be saved. */
+  get holds(): boolean {
+    return this.#held.length > 0;
+  }
+
+  /** Saves what the replies say that wait for it, and adds them; undefined if none does. */
+  release(): Promise<void> | undefined {
+    if (this.#held.length === 0) return this.#releasing;
+    return this.#releasing = this.#release().finally(() => this.#releasing = undefined);
+  }
+
+  async #release(): Promise<void> {
+    const held = this.#held;
+    this.#held = [];
+    for (const { request, header, reply: { body, payload, saved } } of held) {
+      let told = body;
+      try {
+        if (saved !== undefined) await saved();
+      } catch (error) {
+        this.#parts.mustReply(error);
+        told = this.refuse(error, request);
+      }
+      this.#send(header, told, payload);
+    }
   }
 
   /** Adds what a client of version 2 is told at the end, if anything. */

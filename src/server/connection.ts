@@ -83,6 +83,7 @@ export class Connection implements ConnectionContext, Placed {
     this.#answers = new Answers({
       ...{ connection: id, address, output: this.#output, credentials: this.#credentials },
       ...{ v1Ack: settings.v1Ack, log: this.log, events: settings.events },
+      mustReply: (error) => this.#mustReply(error),
     });
     this.#reader = new Reader(conn, this.#output, settings.workload);
     this.#input = new Input(this.#reader, settings.pools);
@@ -208,6 +209,10 @@ export class Connection implements ConnectionContext, Placed {
       if (head === undefined) return;
       if (head.type === "fault") throw head.error;
       const others = turn.look();
+      // Replies that wait to be saved wait for frames that are served now, and for nothing else.
+      if (this.#answers.holds && (others !== undefined || !this.#runsAhead(head))) {
+        await this.#output.flush();
+      }
       if (others !== undefined) await others; // S-FAIR-1
       const served = this.#serveOne(head);
       if (!(served instanceof Promise ? await served : served)) {
@@ -218,6 +223,13 @@ export class Connection implements ConnectionContext, Placed {
       }
       if (this.#output.full) await this.#output.flush();
     }
+  }
+
+  /** Whether a frame is a file that is here as a whole: then it may be saved together with those before it. */
+  #runsAhead(head: Head): boolean {
+    if (head.type !== "request" || head.request.action !== "transfer") return false;
+    const { complete, cancel, offset } = head.request.data;
+    return complete && !cancel && offset === 0 && this.#input.isHere;
   }
 
   /** One request and its reply; false when the connection ends with it. */
@@ -251,13 +263,17 @@ export class Connection implements ConnectionContext, Placed {
 
   /** Answers a request that failed; as {@linkcode Connection.#serveOne}. */
   #fail(request: Request, error: unknown): boolean | Promise<boolean> {
-    // A client that lost its session (S-TAKE-2) gets one notice, and not this reply as well.
+    this.#mustReply(error);
+    return this.#reply(request, { body: this.#answers.refuse(error, request) }, true);
+  }
+
+  /** A client that lost its session (S-TAKE-2) gets one notice, and not this error as a reply as well. */
+  #mustReply(error: unknown): void {
     if (error instanceof FxferError && error.code === "session_taken_over") throw error;
     if (this.#interruption !== undefined && !ENDS_REQUEST.has(this.#interruption.code)) {
       const same = error instanceof FxferError && error.code === this.#interruption.code;
       throw same ? error : this.#interruption;
     }
-    return this.#reply(request, { body: this.#answers.refuse(error, request) }, true);
   }
 
   #reply(request: Request, reply: Reply, failed = false): boolean | Promise<boolean> {
@@ -296,7 +312,11 @@ export class Connection implements ConnectionContext, Placed {
         // Nothing is written before EOF has been read (S-VER-3).
         await this.#reader.linger(this.#settings.drain);
         this.#answers.finishV1(notice);
-      } else this.#answers.notice(notice);
+      } else {
+        // Frames whose save has failed get no reply, but the notice that tells why.
+        await this.#answers.release()?.catch(() => {});
+        this.#answers.notice(notice);
+      }
       // A write that is stuck can be neither finished nor taken back, and closeWrite would wait for it.
       if (this.#output.broken) return;
       const sending = Promise.resolve(this.#output.flush());

@@ -116,6 +116,12 @@ export class Input implements Payload {
     return head;
   }
 
+  /** Whether the whole payload is here. */
+  get isHere(): boolean {
+    const event = this.#events[this.#at];
+    return this.payloadDone || (event?.type === "payload" && event.bytes.length === this.size);
+  }
+
   get crowded(): boolean {
     return this.#reader.workload.busy > 1;
   }

@@ -25,6 +25,8 @@ export class Output {
   #waitingBytes = 0;
   #rejectWrite: ((reason: unknown) => void) | undefined;
   #interruption: unknown;
+  /** Called before replies are sent: what else is to be sent with them is added then. */
+  before: (() => Promise<void> | undefined) | undefined;
   /** Bytes written so far. */
   sent = 0;
   /** When the write under way began, by `performance.now()`; 0 while there is none. */
@@ -62,6 +64,11 @@ export class Output {
 
   /** Sends the replies that wait; undefined if none does. Rejects if the peer is gone, or when interrupted. */
   flush(): Promise<void> | undefined {
+    const before = this.before?.();
+    return before === undefined ? this.#flush() : before.then(() => this.#flush());
+  }
+
+  #flush(): Promise<void> | undefined {
     if (this.#waitingBytes === 0) return undefined;
     const buffer = this.#buffer;
     const bytes = this.#only ?? buffer!.subarray(0, this.#waitingBytes);

@@ -132,7 +132,9 @@
  * - S-SEQ-5 Before a finished file gets its final name, the server saves what it is about to do:
  *   number, temporary name, final name, size and sha256. After a crash it looks for the file: if
  *   the file is there, the commit is finished, and a repeated frame gets its reply; if not, the
- *   intent is dropped, and the frame runs again.
+ *   intent is dropped, and the frame runs again. A small file may do without (S-SEQ-9): after a crash
+ *   its number may be free although the file is there, and its frame, when it comes again, is
+ *   answered with that file.
  * - S-SEQ-6 With the feature `received` the header of a frame in a session may have `session.received`:
  *   the client has read every reply up to this number. When the frame has run, the server forgets those
  *   replies, and a repetition of a frame with such a number is `replay_too_old`. A client counts its

@@ -30,7 +30,7 @@ import {
 import type { RandomHex } from "./naming.ts";
 
 /** The folder of the claims in the storage folder. */
-const CLAIMS = ".claims";
+export const CLAIMS = ".claims";
 
 /** So many bytes of lines are kept in a claim that is used again and again. */
 const MAX_BYTES = 65536;

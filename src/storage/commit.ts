@@ -11,11 +11,11 @@ import type { Position } from "./manifest.ts";
 import { formatEntry } from "./manifest_lines.ts";
 import { folderOf } from "./naming.ts";
 import { isOriginalPath } from "./original_names.ts";
-import type { FileSpec, MayPublish, StoredFile } from "./types.ts";
+import type { FileSpec, MayPublish, PutSpec, StoredFile } from "./types.ts";
 
 /** A file whose bytes are all in the folder, flushed where the level asks for it. */
 export interface WholeFile {
-  readonly spec: FileSpec;
+  readonly spec: FileSpec & Pick<PutSpec, "journal">;
   readonly temporaryPath: string;
   readonly finalPath: string;
   readonly size: number;
@@ -42,6 +42,7 @@ export function commitNow(
   mayPublish?: MayPublish,
 ): StoredFile {
   const line = lineOf(parts, file);
+  file.spec.journal?.note(file.temporaryPath, line);
   (claim ?? parts.reading?.claims.own)?.write(line);
   mayPublish?.();
   giveName(parts, file);

@@ -12,6 +12,7 @@ import {
 import { FxferError } from "../errors.ts";
 import { asStorageError } from "./io_errors.ts";
 import { type KeepPolicy, type OutdatedFile, outdatedFiles } from "./keeping.ts";
+import { diskJournals } from "./journals.ts";
 import { tryLock } from "./locks.ts";
 import { makeFile } from "./new_file.ts";
 import { temporaryName } from "./naming.ts";
@@ -31,6 +32,7 @@ import type {
   Tier,
   Upload,
 } from "./types.ts";
+import type { Journals } from "./unannounced.ts";
 import { DiskUpload } from "./upload.ts";
 
 /** A partial file is swept only if no process has written to it for this long, in milliseconds. */
@@ -71,6 +73,8 @@ export class DiskStorage implements FileStorage {
   readonly find: (uploadId: string) => StoredFile | undefined;
   /** Learns the upload ids that other processes on the folder have stored; present in tier RW. */
   readonly refresh?: () => Promise<void> | undefined;
+  /** What sessions publish that nothing announces; present in tier RW. */
+  readonly journals?: Journals;
   /**
    * Removes partial files that no session names, and session folders that are empty; present in tier RW.
    * Only files untouched for `olderThanMs` milliseconds are removed (default 10 minutes), because another
@@ -78,7 +82,7 @@ export class DiskStorage implements FileStorage {
    * with `onlyCount`, how many would be.
    */
   readonly sweep?: (
-    isLive: (temporaryPath: string) => boolean,
+    isLive: (named: string) => boolean,
     olderThanMs?: number,
     onlyCount?: boolean,
   ) => Promise<number>;
@@ -95,6 +99,7 @@ export class DiskStorage implements FileStorage {
     this.partials = partialFiles(parts);
     this.recover = (sealed, spec) => recoverSealed(parts, reading, sealed, spec);
     this.refresh = () => refresh(parts, reading);
+    this.journals = diskJournals(parts);
     this.sweep = (isLive, olderThanMs = SWEEP_OLDER_THAN_MS, onlyCount) =>
       sweepOrphans(parts, reading, isLive, olderThanMs, onlyCount);
   }

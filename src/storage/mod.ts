@@ -23,7 +23,9 @@
  *    bytes. Then `sweep`, because partial files whose session is gone must be removed at some time.
  * 5. `recover`: a file is stored once even if the server crashes between the file's publication and the
  *    session's record of it (S-SEQ-5).
- * 6. `catalogue`: clients may list, fetch and remove what is stored (S-LST-1, S-GET-1, S-REM-1).
+ * 6. `journals`: small files of a session whose record outlives the process take one save, not two (S-SEQ-9).
+ *    `put` calls `note` of the journal that stands in its spec right before it gives the final name.
+ * 7. `catalogue`: clients may list, fetch and remove what is stored (S-LST-1, S-GET-1, S-REM-1).
  *
  * Each member's text in types.ts says what the caller guarantees, what you must guarantee, and what users
  * lose where a capability is absent. What must always hold: `ok` comes after the level is reached; a file
@@ -92,6 +94,7 @@
  * | 1. bytes under the temporary name, whose file is locked | a part, durable up to the last checkpoint | a partial file without a lock. W: mode 0200, without a line | a session that names it reopens it, without a copy because nobody holds the lock; else the sweep removes it after 10 minutes |
  * | 2. seal: contents flushed (`data`, `durable`), digest fixed | all bytes | the same; if the session store has the intent, a sealed file | `recover` for the session's next holder, or the sweep as in 1 |
  * | 3. claim taken, line written into it | the same, and the claim | the same. The claim has no holder, and its final name is free | who starts, the sweep or the next try with the upload id ends the claim; the file as in 2 |
+ * | 3a. a file of a session that nobody announces is noted in the session's journal (journals.ts) | the same | the same | the session's next holder, who has taken the journal over, removes the part, or does as in 4 |
  * | 4. final name (RW: rename; W: mode) | a whole file, the claim | a whole file without a line, for which no `ok` was sent | those of 3 write the line that stands in the claim; `recover` does so from the intent |
  * | 5. folders flushed (`durable`) | the same, after a power cut too | the same | the same |
  * | 6. the line, one write in append mode | a stored file, the claim | a stored file. The sender has no `ok` and sends again: its upload id is known. Half a line counts as none, and is as in 4 | those of 3 find the line and end the claim |
@@ -187,6 +190,7 @@ export { checkIndex, type IndexFinding } from "./index_check.ts";
 export type { KeepPolicy, OutdatedFile } from "./keeping.ts";
 export type { DiskStorageOptions } from "./open.ts";
 export type { Flush } from "./flush.ts";
+export type { Journal, Journals, UnannouncedFile } from "./unannounced.ts";
 export type { Naming } from "./naming.ts";
 export {
   type VerifyFinding,

@@ -1,9 +1,10 @@
 /** What a process does with files that an earlier one left half done (tier RW: it must look). @module */
 import { omitUndefined } from "../omit_undefined.ts";
-import type { Claim } from "./claims.ts";
+import { type Claim, CLAIMS } from "./claims.ts";
 import { commitDurably, commitNow, type WholeFile } from "./commit.ts";
 import type { DiskParts, ReadingParts } from "./disk_parts.ts";
 import { asStorageError } from "./io_errors.ts";
+import { sessionOfJournal } from "./journals.ts";
 import { tryLock } from "./locks.ts";
 import { INCOMING, isFinalPath, isTemporaryPath, sessionOf } from "./naming.ts";
 import { claimLater, finishAllLeft, isWhole, listWhole } from "./once.ts";
@@ -91,6 +92,7 @@ export async function sweepOrphans(
     }
   }
   if (onlyCount) return removed;
+  removeJournals(parts, isLive, newest);
   await lookForGone(reading);
   for await (const { name, isDirectory } of Deno.readDir(parts.folder.root)) {
     if (!isDirectory || !name.startsWith("session_")) continue;
@@ -106,6 +108,22 @@ export function finishCompactionLeft({ folder, log }: Pick<DiskParts, "folder" |
     finishCompaction(folder.state, (path) => folder.kind(path) !== undefined);
   } catch (cause) {
     log.warn("storage.unfinished", { cause });
+  }
+}
+
+/** Removes the journals of sessions that are gone. A holder whose journal is missing announces its files. */
+function removeJournals(
+  { folder }: DiskParts,
+  isLive: (session: string) => boolean,
+  newest: number,
+): void {
+  const list = () => [...Deno.readDirSync(folder.at(CLAIMS))];
+  for (const { name } of folder.withFolders(`${CLAIMS}/`, list)) {
+    const session = sessionOfJournal(name);
+    if (session === undefined || isLive(session)) continue;
+    const path = `${CLAIMS}/${name}`;
+    const info = folder.kind(path);
+    if (info?.isFile === true && (info.mtime?.getTime() ?? 0) <= newest) folder.remove(path);
   }
 }
 

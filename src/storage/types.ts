@@ -1,9 +1,8 @@
 /**
  * The contract between the server and whatever keeps the bytes of files.
  *
- * {@linkcode FileStorage} is small: every storage stores whole files and receives files piece by piece.
- * What only some storages can do is a *capability*, an optional member. Code outside this folder never asks
- * what kind of storage it has, but whether a capability is there. Its text says what users lose without it.
+ * Every {@linkcode FileStorage} stores whole files and receives files piece by piece. What only some can do is
+ * a *capability*, an optional member: the server asks whether it is there, and its text says what is lost without.
  *
  * The life of a file that arrives piece by piece: {@linkcode FileStorage.begin}, then `write` until all
  * bytes are here, then `seal` (the digest is fixed, the contents are flushed as the level asks). The
@@ -16,12 +15,10 @@
 
 import type { Catalogue } from "./catalogue.ts";
 import type { ComputedDigest } from "./digest.ts";
+import type { Journal, Journals } from "./unannounced.ts";
 
-/**
- * What the process may do in the folder of a {@linkcode DiskStorage}: only write (`W`), or read as well
- * (`RW`).
- * @category Storage
- */
+/** What the process may do in the folder of a {@linkcode DiskStorage}: write (`W`), or read as well (`RW`).
+ * @category Storage */
 export type Tier = "W" | "RW";
 
 /**
@@ -61,6 +58,8 @@ export interface FileSpec {
 export interface PutSpec extends FileSpec {
   /** The sha256 the sender announced, as 64 lower-case hex digits. */
   readonly sha256?: string;
+  /** Where the file is noted before it is published; given only where there are {@linkcode FileStorage.journals}. */
+  readonly journal?: Journal;
 }
 
 /** A file under its final name.
@@ -117,10 +116,9 @@ export interface SealedFile {
 }
 
 /**
- * Asks whether the caller may publish, and throws what its sender is told if not. The storage calls it right
- * before the final name is given, with no wait between the two, and passes on what it throws.
- * @category Storage
- */
+ * Throws what the sender is told if the caller may not publish. The storage calls it right before the final name
+ * is given, with no wait between the two, and passes on what it throws.
+ * @category Storage */
 export type MayPublish = () => void;
 
 /**
@@ -218,10 +216,7 @@ export interface PartialFiles {
  * @category Storage
  */
 export interface FileStorage extends AsyncDisposable {
-  /**
-   * A short name for people: it stands in logs, and as `server.tier` in the server's terms (S-CON-6).
-   * Nothing may be decided by it. The disk says `W` or `RW`.
-   */
+  /** A word for people, in logs and as `server.tier` (S-CON-6); nothing may be decided by it. The disk: `W`, `RW`. */
   readonly label: string;
   /** What `ok` promises (S-TRF-7). */
   readonly durability: Durability;
@@ -285,13 +280,18 @@ export interface FileStorage extends AsyncDisposable {
    */
   readonly refresh?: (() => Promise<void> | undefined) | undefined;
   /**
+   * Capability: files that nobody announces; see {@linkcode Journals}. Absent: the server announces each file of
+   * a session whose record outlives the process.
+   */
+  readonly journals?: Journals | undefined;
+  /**
    * Capability: removes partial files that no session will ever ask for, and returns how many. `isLive` tells
-   * whether a session still names a temporary path. The implementer leaves files alone that another process
+   * whether a session still names a temporary path, or is alive itself, by its id. The implementer leaves files alone that another process
    * may be receiving now, completes what dead processes were about to publish, and removes no published file.
    *
    * Absent: what crashed processes left half done stays until people remove it.
    */
-  readonly sweep?: ((isLive: (temporaryPath: string) => boolean) => Promise<number>) | undefined;
+  readonly sweep?: ((isLive: (named: string) => boolean) => Promise<number>) | undefined;
   /**
    * Capability: lists, finds, reads and removes stored files; see {@linkcode Catalogue}. Absent: the server's
    * terms do not offer to list, fetch or remove them.

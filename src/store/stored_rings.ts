@@ -30,17 +30,16 @@ export class StoredRings {
   note({ version, ring }: SessionRecord): void {
     const last = ring.at(-1);
     if (last !== undefined) this.#byLast.set(last, { version, ring });
-    const before = ring.at(-2);
-    if (before !== undefined) this.#byLast.delete(before);
+    for (let at = ring.length - 2; at >= 0 && !this.#byLast.delete(ring[at]!);) at--;
   }
 
   /** The change that a save of this record must make to the list. */
   change({ version, ring }: SessionRecord): RingChange {
-    // A change of a session adds one entry at most, so the stored ring ends with the last entry of this
-    // ring or with the last but one.
-    for (const entry of [ring.at(-1), ring.at(-2)]) {
-      const stored = entry && this.#byLast.get(entry);
+    // A save adds as many entries as frames have run since the one before it. Before them is the last stored one.
+    for (let at = ring.length - 1; at >= 0; at--) {
+      const stored = this.#byLast.get(ring[at]!);
       if (stored?.version === version - 1) return difference(stored.ring, ring);
+      if (stored !== undefined) break;
     }
     return { kept: 0, added: ring, forgets: true };
   }

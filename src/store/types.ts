@@ -44,7 +44,8 @@ export interface SessionStore extends AsyncDisposable {
   readonly kind: string;
   /**
    * Whether records are kept outside of this process. Only then does the server save an intent before it
-   * publishes a small file (S-SEQ-5). A store that says false promises that `save` neither fails nor waits.
+   * publishes a small file (S-SEQ-5), or note it in a journal (S-SEQ-9), and have one save cover several frames.
+   * A store that says false promises that `save` neither fails nor waits.
    */
   readonly persistent: boolean;
   /**

@@ -1,23 +1,31 @@
 /**
  * `deno task bench`: puts the server through every scenario, in both modes and with each store, and
- * prints a table. Needs nothing but Deno; with redis-server installed redis takes part.
+ * prints a table. Needs nothing but Deno; with redis-server installed redis takes part. With `--clients`
+ * fxfer's own client stands beside other programs that move files.
  *
  * Contenders take turns, each with a fresh server, and the median of the rounds is shown. Load and
  * server share the machine: compare figures of one run only.
  *
  * @module
  */
+import { reasonOf } from "../../src/errors.ts";
 import { renderTable, type Row, SCENARIOS } from "../../src/bench/mod.ts";
-import { createOutput } from "../../src/terminal/output.ts";
+import { createOutput } from "../../src/terminal/mod.ts";
 import { RedisServer } from "../helpers/redis_server.ts";
 import { findProgram } from "../helpers/require.ts";
+import { compare, timingLines } from "./clients/compare.ts";
+import { missingFor, TOOLS } from "./clients/tools.ts";
 import { type Contender, contenders } from "./contenders.ts";
 import { costLines } from "./cost.ts";
 import { type BenchFlags, HELP, readFlags } from "./flags.ts";
 import { measure, medianRow, SCENARIO_NAMES } from "./measure.ts";
+import { clientsPage, scenarioPage } from "./page.ts";
 import { SPECIAL } from "./special.ts";
 
 const { out, err } = createOutput();
+
+/** They end a comparison with all that it has started; Windows has the first alone. */
+const SIGNALS = ["SIGINT", "SIGTERM"] as const;
 
 /** The middle of all rounds, scenario by scenario. */
 async function table(flags: BenchFlags, all: readonly Contender[]): Promise<Row[]> {
@@ -37,6 +45,8 @@ async function table(flags: BenchFlags, all: readonly Contender[]): Promise<Row[
   const order = (row: Row) => flags.scenarios.indexOf(row.scenario);
   return [...found.values()].map(medianRow).sort((a, b) => order(a) - order(b));
 }
+
+type About = ReturnType<typeof circumstances>;
 
 /** Where and how it was measured. */
 function circumstances({ rounds, files, dir }: BenchFlags) {
@@ -63,20 +73,31 @@ async function main(): Promise<number> {
     }
     return 0;
   }
+  const about = circumstances(flags);
+  return flags.clients === null
+    ? await runScenarios(flags, about)
+    : await runClients({ ...flags, ...flags.clients }, about);
+}
+
+/** Those of the list that `--only` names, all if it names none; undefined, said, if one is unknown. */
+function chosen<T extends { readonly name: string }>(
+  { contenders }: BenchFlags,
+  known: readonly T[],
+): readonly T[] | undefined {
+  const names = known.map(({ name }) => name);
+  const unknown = contenders.filter((wanted) => !names.includes(wanted));
+  if (unknown.length === 0) {
+    return known.filter(({ name }) => contenders.length === 0 || contenders.includes(name));
+  }
+  err.line(`--only: no ${unknown.join(", ")}; there is ${names.join(", ")}`);
+  return undefined;
+}
+
+async function runScenarios(flags: BenchFlags, about: About): Promise<number> {
   const program = findProgram("redis-server");
   await using redis = program === undefined ? undefined : await RedisServer.start(program);
-  const known = contenders(redis);
-  const unknown = flags.contenders.filter((wanted) => known.every(({ name }) => name !== wanted));
-  if (unknown.length > 0) {
-    err.line(
-      `--only: no ${unknown.join(", ")}; there is ${known.map(({ name }) => name).join(", ")}`,
-    );
-    return 1;
-  }
-  const all = known.filter(({ name }) =>
-    flags.contenders.length === 0 || flags.contenders.includes(name)
-  );
-  const about = circumstances(flags);
+  const all = chosen(flags, contenders(redis));
+  if (all === undefined) return 1;
   const { machine, deno, rounds, files, dir } = about;
   out.line(`${machine}, Deno ${deno}; ${rounds} rounds, ${files} files, storage in ${dir}`);
   out.line("");
@@ -86,10 +107,66 @@ async function main(): Promise<number> {
   }
   const rows = await table(flags, all);
   for (const line of renderTable(rows)) out.line(line);
-  if (flags.json !== undefined) {
-    await Deno.writeTextFile(flags.json, JSON.stringify({ ...about, rows }, null, 2) + "\n");
+  const kept = await keep(flags, { ...about, rows }, () => scenarioPage(rows, about));
+  return kept && rows.every(({ errors }) => errors === 0) ? 0 : 1;
+}
+
+async function runClients(
+  flags: BenchFlags & NonNullable<BenchFlags["clients"]>,
+  about: About,
+): Promise<number> {
+  const wanted = chosen(flags, TOOLS);
+  if (wanted === undefined) return 1;
+  const tools = wanted.filter((tool) => missingFor(tool).length === 0);
+  const leftOut = wanted.filter((tool) => !tools.includes(tool)).map((tool) =>
+    `${tool.name}, which needs ${missingFor(tool).join(" and ")}`
+  );
+  const { machine, deno, rounds, dir } = about;
+  const { rttMs, small, big } = flags;
+  out.line(`${machine}, Deno ${deno}; ${rounds} rounds, ${rttMs} ms round trip, files in ${dir};`);
+  out.line(`small: ${small} files of 10 KiB in a folder, big.bin: one file of ${big} MiB`);
+  for (const text of leftOut) out.line(`Left out: ${text}`);
+  out.line("");
+  const stop = new AbortController();
+  // Twice is as once: `deno task` passes a Ctrl-C on that the terminal has sent to all already.
+  for (const signal of Deno.build.os === "windows" ? SIGNALS.slice(0, 1) : SIGNALS) {
+    Deno.addSignalListener(signal, () => stop.abort(new Error(`Interrupted by ${signal}`)));
   }
-  return rows.some(({ errors }) => errors > 0) ? 1 : 0;
+  const plan = { tools, rounds, rttMs, small, big, dir, signal: stop.signal };
+  try {
+    const timings = await compare(
+      plan,
+      (text) => err.status(text),
+      (text) => err.line(text),
+    );
+    for (const line of timingLines(timings)) out.line(line);
+    const said = { ...about, rttMs, small, big, leftOut };
+    const page = () => clientsPage(timings, plan, leftOut, about);
+    const kept = await keep(flags, { ...said, timings }, page);
+    return kept && timings.every(({ faults }) => faults.length === 0) ? 0 : 1;
+  } catch (error) {
+    err.status("");
+    err.line(reasonOf(error));
+    return 1;
+  }
+}
+
+/** Writes the files that were asked for; false, said, if one cannot be written. */
+async function keep(
+  { json, html }: BenchFlags,
+  results: unknown,
+  page: () => string,
+): Promise<boolean> {
+  try {
+    if (json !== undefined) {
+      await Deno.writeTextFile(json, `${JSON.stringify(results, null, 2)}\n`);
+    }
+    if (html !== undefined) await Deno.writeTextFile(html, page());
+    return true;
+  } catch (error) {
+    err.line(`Cannot write the results: ${reasonOf(error)}`);
+    return false;
+  }
 }
 
 Deno.exit(await main());

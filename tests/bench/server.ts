@@ -18,6 +18,12 @@ const NO_LIMITS = {
   "stateless.max_request_size": 8 * 1024 ** 3,
 };
 
+/** Arguments of `serve` that lift the limits a load would meet, and make these settings. */
+export const limitless = (set: Readonly<Record<string, string | number>>): string[] =>
+  Object.entries({ ...NO_LIMITS, ...set }).flatMap((
+    [path, value],
+  ) => ["--set", `${path}=${value}`]);
+
 /** A running `fxfer serve`, or what stands in for it; dispose it to end it and to remove what it stored. */
 export class BenchServer implements AsyncDisposable {
   private constructor(
@@ -37,10 +43,8 @@ export class BenchServer implements AsyncDisposable {
   static async start(dir: string, { set, instead, reset }: Contender): Promise<BenchServer> {
     await reset?.();
     const folder = await TempDir.make(dir);
-    const settings = Object.entries({ ...NO_LIMITS, ...set });
-    const args = settings.flatMap(([path, value]) => ["--set", `${path}=${value}`]);
     const [program, ...rest] = instead === undefined
-      ? command(["serve", "--port", "0", "--quiet", ...args], FLAGS)
+      ? command(["serve", "--port", "0", "--quiet", ...limitless(set)], FLAGS)
       : [Deno.execPath(), "run", ...FLAGS, instead];
     const start = performance.now();
     const child = new Deno.Command(program!, {

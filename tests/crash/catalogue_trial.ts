@@ -112,7 +112,8 @@ export class CatalogueTrial {
     await this.#until("list the files", async (peer) => {
       const found: [string, string][] = [];
       const order = this.random.pick(["newest", "name"]);
-      for (let after: string | undefined; after !== null;) {
+      let after: string | null | undefined = undefined;
+      while (after !== null) {
         const { data } = await peer.ask("list", { limit: 3, order, after });
         if (data.code !== "ok") return data.code;
         for (const { path, sha256 } of data.files as Json[]) found.push([path, sha256]);

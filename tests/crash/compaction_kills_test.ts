@@ -59,7 +59,8 @@ Deno.test({
       await user;
       await storage.sweep!(() => true);
       const listed = new Map<string, string>();
-      for (let after: string | undefined; after !== null;) {
+      let after: string | null | undefined = undefined;
+      while (after !== null) {
         const page = await storage.catalogue.list({
           limit: 1000,
           order: "newest",
@@ -69,7 +70,7 @@ Deno.test({
           assert.ok(!listed.has(path), `${path} is listed once`);
           listed.set(path, sha256);
         }
-        after = page.next as string;
+        after = page.next;
       }
       assert.deepEqual([...listed].sort(), [...stands].sort(), `killed before call ${call}`);
       for await (const { verdict, path } of verifyFolder(dir.path)) {

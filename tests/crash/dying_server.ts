@@ -8,7 +8,12 @@
  */
 import { serve } from "../../src/server/mod.ts";
 import type { SessionRecord } from "../../src/session/mod.ts";
-import { DiskStorage, type FileStorage, type Upload } from "../../src/storage/mod.ts";
+import {
+  DiskStorage,
+  type FileSpec,
+  type FileStorage,
+  type Upload,
+} from "../../src/storage/mod.ts";
 import type { SessionStore } from "../../src/store/mod.ts";
 import { inRedis, inSqlite } from "../helpers/instances.ts";
 
@@ -23,13 +28,27 @@ export const STEPS = [
   "after the commit",
 ] as const;
 
-/** One of {@linkcode STEPS}. */
-export type Step = typeof STEPS[number];
+/** The steps of a small file that no intent announces, which takes level `process`. */
+export const NOTED_STEPS = [
+  "before the note",
+  "after the note",
+  "after the final name",
+  "after the manifest line",
+  "after the publication",
+  "after the commit",
+] as const;
+
+/** A step of either way. */
+export type Step = typeof STEPS[number] | typeof NOTED_STEPS[number];
 
 /** What the program is told. */
 export interface Dying {
   readonly step: Step;
   readonly folder: string;
+  /** Level `process` stores small files without an intent. @default {"durable"} */
+  readonly level?: "process" | "durable";
+  /** At which file of the session it ends. @default {1} */
+  readonly file?: number;
   /** How it ends, or stands still the first time. @default {"SIGKILL"} */
   readonly how?: "SIGKILL" | "SIGSTOP";
   /** A SQLite file, or the URL of a Redis. */
@@ -37,6 +56,7 @@ export interface Dying {
 }
 
 let how: Dying["how"];
+let file = 1;
 
 function die(): void {
   if (how !== undefined) Deno.kill(Deno.pid, how);
@@ -65,7 +85,7 @@ function dyingStore(
       const saved = await inner.save(record, maxLive);
       if ((record.upload?.offset ?? 0) > 0 && step === "inside the payload") die();
       if (record.intent !== null && step === "after the intent") die();
-      if (record.lastSequence > 0 && step === "after the commit") die();
+      if (record.lastSequence >= file && step === "after the commit") die();
       note(record.intent !== null);
       return saved;
     },
@@ -90,19 +110,61 @@ function dyingStorage(inner: DiskStorage, step: Step): FileStorage {
   return new Proxy(inner, {
     get(target, name) {
       const value = Reflect.get(target, name, target);
-      if (name === "begin") return async (spec: never) => watched(await target.begin(spec));
+      if (name === "put") return puttingStorage(target, step);
+      if (name === "begin") {
+        return async (spec: FileSpec) => {
+          const upload = await target.begin(spec);
+          return spec.session?.sequence === file ? watched(upload) : upload;
+        };
+      }
       return typeof value === "function" ? value.bind(target) : value;
     },
   });
+}
+
+/** Puts a file, and dies at a step of its commit. Files that were put before do not count. */
+function puttingStorage(inner: DiskStorage, step: Step): FileStorage["put"] {
+  return async (spec, bytes, crowded, mayPublish, digest) => {
+    const isHere = spec.session?.sequence === file;
+    if (isHere && step === "before the note") die();
+    const inNote = () => {
+      mayPublish?.();
+      if (isHere) published = step;
+      if (isHere && step === "after the note") die();
+    };
+    const stored = await inner.put(spec, bytes, crowded, inNote, digest);
+    if (isHere && step === "after the publication") die();
+    return stored;
+  };
+}
+
+/** The step at which a commit that is under way dies; it takes its system calls in a row. */
+let published: Step | undefined;
+
+/** Dies after the call that gives a file its final name, or after the one that writes its line. */
+function watchCommit(): void {
+  const { renameSync } = Deno;
+  Deno.renameSync = (from, to) => {
+    renameSync(from, to);
+    if (published === "after the final name") die();
+  };
+  const { writeSync } = Deno.FsFile.prototype;
+  Deno.FsFile.prototype.writeSync = function (bytes) {
+    const count = writeSync.call(this, bytes);
+    if (published === "after the manifest line") die();
+    return count;
+  };
 }
 
 if (import.meta.main) {
   const dying: Dying = JSON.parse(Deno.args[0]!);
   const { step, folder, store: place } = dying;
   how = dying.how ?? "SIGKILL";
+  file = dying.file ?? 1;
+  watchCommit();
   let announced = false;
   const disk = await DiskStorage.open(folder, {
-    durability: "durable",
+    durability: dying.level ?? "durable",
     flush: {
       contents: () => Promise.resolve(),
       folder() {

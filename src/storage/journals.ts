@@ -1,0 +1,197 @@
+/**
+ * The journals of sessions on a disk (tier RW). A journal is a file in `.claims` under the session's id, with the
+ * temporary name and the line of each file that its holder is about to publish.
+ *
+ * A holder may stand still between any two steps, and go on after another one has the session. So both work in
+ * an order in which one of them sees what the other has done:
+ *
+ * | the holder, for each file | the next holder, once |
+ * | --- | --- |
+ * | 1. writes the file under its temporary name | 1. saves its attach |
+ * | 2. notes both in the journal | 2. renames the journal |
+ * | 3. looks whether the journal has its name; if not, it stops | 3. reads the journal |
+ * | 4. renames the file | 4. removes each temporary file that is noted, then looks for the final name |
+ *
+ * If the holder notes a file after the other one has read, it finds the journal renamed. If it noted it before,
+ * the temporary file is either renamed already, and found under its final name, or removed, and cannot be renamed
+ * any more.
+ *
+ * What was taken over is kept under a second name, until the session ends or is detached with nothing unsaved,
+ * because the next holder may die as well. The sweep removes the journals of sessions that are gone.
+ *
+ * @module
+ */
+import { FxferError } from "../errors.ts";
+import { omitUndefined } from "../omit_undefined.ts";
+import { CLAIMS } from "./claims.ts";
+import { append, remember, type WholeFile } from "./commit.ts";
+import type { DiskParts } from "./disk_parts.ts";
+import type { StorageFolder } from "./folder.ts";
+import { asStorageError, isTaken, storageFull, unlessAbsent } from "./io_errors.ts";
+import { parseEntry, readLines } from "./manifest_lines.ts";
+import { isFinalPath, isTemporaryPath } from "./naming.ts";
+import { isWhole } from "./once.ts";
+import type { Journal, Journals, UnannouncedFile } from "./unannounced.ts";
+
+/** A journal with nothing unsaved begins anew after so many bytes. */
+const MAX_BYTES = 65536;
+
+/** The names of a session's journals: the one of its holder, one that is being taken over, what was taken over. */
+const namesOf = (session: string) => {
+  // The caller passes a UUID that a server made. It is checked because it becomes part of a path.
+  if (!/^[0-9A-Za-z-]{17,64}$/.test(session)) throw new TypeError("Cannot begin journal: no UUID");
+  const here = `${CLAIMS}/${session}`;
+  return { here, taken: `${here}.taken`, kept: `${here}.kept` };
+};
+
+/** The session of a journal, by its name in `.claims`; undefined for a claim. */
+export function sessionOfJournal(name: string): string | undefined {
+  return /^([0-9A-Za-z-]{17,64})(?:\.taken|\.kept)?$/.exec(name)?.[1];
+}
+
+const encoder = new TextEncoder();
+
+class DiskJournal implements Journal {
+  readonly #folder: StorageFolder;
+  readonly #session: string;
+  readonly #file: Deno.FsFile;
+  readonly #info: Deno.FileInfo;
+  #end = 0;
+  #unsaved = false;
+
+  constructor(folder: StorageFolder, session: string, file: Deno.FsFile) {
+    this.#folder = folder;
+    this.#session = session;
+    this.#file = file;
+    this.#info = file.statSync();
+  }
+
+  get stands(): boolean {
+    return this.#folder.holds(namesOf(this.#session).here, this.#info);
+  }
+
+  note(temporaryPath: string, line: string): void {
+    if (this.#end > MAX_BYTES && !this.#unsaved) {
+      this.#file.truncateSync(0);
+      this.#end = 0;
+    }
+    const bytes = encoder.encode(`${temporaryPath} ${line}\n`);
+    this.#end += bytes.length;
+    this.#unsaved = true;
+    if (this.#file.writeSync(bytes) !== bytes.length) {
+      throw storageFull("Cannot note final name", "no room left");
+    }
+    if (!this.stands) {
+      throw new FxferError("busy", "Cannot publish file: its session was taken over");
+    }
+  }
+
+  saved(): void {
+    this.#unsaved = false;
+  }
+
+  close(isOver: boolean): void {
+    this.#file.close();
+    if (!isOver || !this.stands) return;
+    const { here, kept } = namesOf(this.#session);
+    for (const path of [here, kept]) this.#folder.remove(path);
+  }
+}
+
+/** {@linkcode Journals} of a folder. */
+export function diskJournals(parts: DiskParts): Journals {
+  const { folder } = parts;
+  const begin = (session: string): Journal => {
+    const { here } = namesOf(session);
+    const how = { write: true, append: true, createNew: true, mode: 0o640 };
+    const make = () => folder.withFolders(here, () => Deno.openSync(folder.at(here), how));
+    try {
+      return new DiskJournal(folder, session, make());
+    } catch (error) {
+      if (!isTaken(error)) throw asStorageError("Cannot begin journal", error);
+      setAside(folder, session);
+      return new DiskJournal(folder, session, make());
+    }
+  };
+  return {
+    begin,
+    async takeOver(session, after) {
+      const { kept, here, taken } = namesOf(session);
+      if ([here, taken, kept].every((path) => folder.kind(path) === undefined)) return [];
+      try {
+        setAside(folder, session);
+        const found: UnannouncedFile[] = [];
+        for (const noted of notesOf(folder, kept)) {
+          const file = await published(parts, noted, after);
+          if (file !== undefined && !found.some(({ path }) => path === file.path)) found.push(file);
+        }
+        return found;
+      } catch (error) {
+        throw asStorageError("Cannot take session over", error);
+      }
+    },
+  };
+}
+
+/** Takes the journal away from its holder, if there is one, and adds it to what was taken over before. */
+function setAside(folder: StorageFolder, session: string): void {
+  const { here, taken, kept } = namesOf(session);
+  for (const isFirst of [true, false]) {
+    // A process that died in between has left one that has its other name already.
+    if (!isFirst) orAbsent(() => Deno.renameSync(folder.at(here), folder.at(taken)));
+    const info = folder.kind(taken);
+    if (info === undefined) continue;
+    // A planted link or FIFO is not read.
+    if (!info.isFile) {
+      folder.remove(taken);
+      continue;
+    }
+    const bytes = orAbsent(() => Deno.readFileSync(folder.at(taken)));
+    if (bytes === undefined) continue; // a holder that stood still has woken up and done the same
+    const how = { append: true, create: true, mode: 0o640 };
+    Deno.writeFileSync(folder.at(kept), bytes, how);
+    orAbsent(() => Deno.removeSync(folder.at(taken)));
+  }
+}
+
+function orAbsent<T>(action: () => T): T | undefined {
+  try {
+    return action();
+  } catch (error) {
+    return unlessAbsent(error);
+  }
+}
+
+/** The temporary names and lines in a journal; a line that is not whole was never followed by a rename. */
+function* notesOf(folder: StorageFolder, path: string): Generator<[string, string]> {
+  if (folder.kind(path)?.isFile !== true) return;
+  const file = orAbsent(() => Deno.openSync(folder.at(path), { read: true }));
+  if (file === undefined) return;
+  using opened = file;
+  for (const { text, torn } of readLines(opened, 0)) {
+    const [, temporaryPath, line] = /^(\S+) (.+)$/s.exec(text ?? "") ?? [];
+    if (!torn && temporaryPath !== undefined) yield [temporaryPath, line!];
+  }
+}
+
+/** Makes sure that a noted file is not published any more, or is, with its line; then returns it. */
+async function published(
+  parts: DiskParts,
+  [temporaryPath, line]: [string, string],
+  after: number,
+): Promise<UnannouncedFile | undefined> {
+  const entry = parseEntry(line);
+  if (entry?.session === undefined || entry.session.sequence <= after) return undefined;
+  if (!isTemporaryPath(temporaryPath) || !isFinalPath(entry.path)) return undefined;
+  parts.folder.remove(temporaryPath);
+  const { path, size, sha256, mimeType, name, uploadId, session: { sequence } } = entry;
+  if (!await isWhole(parts, path, entry)) return undefined;
+  if (await parts.listedAt(path) === undefined) {
+    const spec = { ...entry, reserve: 0 };
+    const file: WholeFile = { spec, temporaryPath, finalPath: path, size, sha256 };
+    append(parts, file, line);
+    remember(parts, file);
+    parts.log.info("storage.recovered", { path, size });
+  }
+  return { path, size, sha256, mimeType, sequence, ...omitUndefined({ name, uploadId }) };
+}
