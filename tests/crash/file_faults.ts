@@ -31,7 +31,7 @@ export const STALL_MS = 3000;
 
 /** Functions of Deno by which src/storage touches the disk. */
 export const DENO_CALLS: readonly string[] = (
-  "open openSync writeFile writeFileSync writeTextFileSync readTextFileSync copyFile copyFileSync " +
+  "open openSync writeFile writeFileSync writeTextFileSync readTextFileSync readFileSync copyFile copyFileSync " +
   "mkdirSync renameSync linkSync removeSync chmodSync utimeSync lstat lstatSync statSync readDir " +
   "readDirSync"
 ).split(" ");
