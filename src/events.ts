@@ -102,6 +102,8 @@ export type EventFacts = {
   "request.refused": Refusal;
   /** A new session; `secret` tells whether its client got one. */
   "session.created": SessionStep & { address: string; secret: boolean };
+  /** The first frame came that was sent before its client knew the session's id. */
+  "session.early": SessionStep;
   /** A detached session goes on. */
   "session.resumed": Attach;
   /** A second connection has taken the session from the attached one. */

@@ -144,6 +144,7 @@ export function describeError(error: unknown): string {
 const LEVELS: Readonly<Partial<Record<EventType, LogLevel>>> = {
   "connection.opened": "debug",
   "connection.closed": "debug",
+  "session.early": "debug",
   "session.renewed": "debug",
   "session.detached": "debug",
   "session.forgotten": "debug",

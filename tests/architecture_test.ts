@@ -11,7 +11,17 @@ import { listFiles } from "./helpers/files.ts";
 const ROOT = new URL("../", import.meta.url);
 
 /** The ground floor: open to all folders, and imports nothing but its own like. */
-const GROUND = ["errors", "log", "address", "text", "events", "within", "omit_undefined", "accept"];
+const GROUND = [
+  "errors",
+  "log",
+  "address",
+  "text",
+  "events",
+  "within",
+  "omit_undefined",
+  "accept",
+  "server_url",
+];
 
 /**
  * Which folder of src/ may import which; arrows only go down this list. A folder after a `?` may be

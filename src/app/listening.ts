@@ -7,7 +7,8 @@ import { isLogged, type Logger } from "../log.ts";
 import { accessFacts } from "./keys.ts";
 import { omitUndefined } from "../omit_undefined.ts";
 import type { Output } from "../terminal/mod.ts";
-import { formatServerUrl, type ServerCertificate } from "../tls/mod.ts";
+import { formatServerUrl } from "../server_url.ts";
+import type { ServerCertificate } from "../tls/mod.ts";
 import { certificateFacts } from "./certificate.ts";
 
 /** Calls `start`, which listens on the ports of a configuration; errors say what to change. */

@@ -1,12 +1,14 @@
-/** Finds the command, reads its flags, runs it, and turns errors into exit codes. @module */
+/**
+ * Finds the command, reads its flags, runs it, and turns errors into exit codes. Like the command, the texts
+ * of the help and what errors are told with are loaded when they are needed.
+ *
+ * @module
+ */
 import { omitUndefined } from "../omit_undefined.ts";
 import type { Output } from "../terminal/mod.ts";
 import { shorten, suggest } from "../text.ts";
 import { parseCommandArgs, usageError } from "./args.ts";
 import { type Command, type CommandTable, loadAll } from "./command.ts";
-import { commandHelp, programHelp } from "./help.ts";
-import { topicsFor } from "./help/topics.ts";
-import { reportError } from "./report.ts";
 import { unfitRuntime, versionText } from "./version.ts";
 
 /** A program: fxfer with all commands, or one with the commands of a role. */
@@ -56,20 +58,25 @@ async function runCommand(
   const command = await find(program, name);
   const parsed = parseCommandArgs(command.spec, rest);
   if (parsed === "help") {
-    output.out.line(commandHelp(command.spec, program.name));
+    output.out.line(await helpOf(command, program.name));
     return 0;
   }
   return await command.run(parsed, output);
 }
 
+async function helpOf({ spec }: Command, program: string): Promise<string> {
+  return (await import("./help.ts")).commandHelp(spec, program);
+}
+
 /** The text of `fxfer help WORD`. A topic goes before a command of the same name. */
 async function helpAbout(program: Program, word = "help"): Promise<string> {
   if (word === "help") return await overview(program);
+  const { topicsFor } = await import("./help/topics.ts");
   const { name, commands } = program;
   const topics = topicsFor(Object.keys(commands));
   const topic = topics.get(word);
   if (topic === undefined) {
-    return commandHelp((await find(program, word, ["help", ...topics.keys()])).spec, name);
+    return await helpOf(await find(program, word, ["help", ...topics.keys()]), name);
   }
   const text = await topic.text();
   if (!Object.hasOwn(commands, word)) return text;
@@ -78,6 +85,8 @@ async function helpAbout(program: Program, word = "help"): Promise<string> {
 
 async function overview({ name, commands, limits }: Program): Promise<string> {
   const specs = (await loadAll(commands)).map(({ spec }) => spec);
+  const { programHelp } = await import("./help.ts");
+  const { topicsFor } = await import("./help/topics.ts");
   return programHelp(specs, topicsFor(Object.keys(commands)), name, limits);
 }
 
@@ -101,6 +110,7 @@ export async function runProgram(
     return await runCommand(program, args, output);
   } catch (error) {
     const { name, limits } = program;
+    const { reportError } = await import("./report.ts");
     return reportError(output.err, error, omitUndefined({ program: name, limits }));
   } finally {
     await output.err.flush();

@@ -6,12 +6,10 @@
  */
 import { type Endpoint, formatEndpoint } from "../address.ts";
 import { type ConnectOptions, DEFAULT_RETRIES } from "../client/mod.ts";
-import { parseKey } from "../keys/mod.ts";
 import { omitUndefined } from "../omit_undefined.ts";
-import { isServerUrl } from "../tls/mod.ts";
+import { isServerUrl } from "../server_url.ts";
 import { unlessAborted, within } from "../within.ts";
 import { type OptionSpec, type ParsedArgs, usageError } from "./args.ts";
-import { readKeyFile } from "./key_file.ts";
 import { localError, reachable } from "./local.ts";
 import {
   type AskedServer,
@@ -52,8 +50,6 @@ export function readServerArgs(args: ParsedArgs): ServerArgs {
   const retries = args.read("retries", "whole number 0 to 9999", digits) ?? DEFAULT_RETRIES;
   const key = args.text("key");
   const keyFile = args.text("key-file");
-  // The fault does not repeat the text, which may be most of a secret.
-  if (key !== undefined && !isKey(key)) args.fault("--key: wanted fxfer_<name>_<43 characters>");
   if (key !== undefined && keyFile !== undefined) {
     args.fault("--key and --key-file name a key each");
   }
@@ -65,12 +61,13 @@ export function readServerArgs(args: ParsedArgs): ServerArgs {
   return { ...server, ...omitUndefined({ key: key ?? server.key, keyFile }), retries, mac };
 }
 
-function isKey(text: string): boolean {
+/** Checks a key in an argument. @throws {FxferError} `usage`, without the text: it may be most of a secret. */
+async function mustBeKey(text: string, command: string): Promise<void> {
+  const { parseKey } = await import("../keys/mod.ts");
   try {
     parseKey(text);
-    return true;
   } catch {
-    return false;
+    throw usageError(["--key: wanted fxfer_<name>_<43 characters>"], command);
   }
 }
 
@@ -101,6 +98,7 @@ export async function withServerOperand<T extends ServerArgs & { files: readonly
   if ([addressFile, keyFile, ...operands].filter((each) => each === STDIN).length > 1) {
     throw usageError(["- is standard input, which can be read once"], command);
   }
+  if (asked.key !== undefined) await mustBeKey(asked.key, command);
   const [first = "", ...files] = asked.files;
   const isUrl = isServerUrl(first);
   if (files.some(isServerUrl)) {
@@ -132,7 +130,10 @@ export async function clientOptions(
   asked: ServerArgs,
 ): Promise<Pick<ConnectOptions, "hostname" | "port" | "tls" | "key" | "wantMac" | "retries">> {
   const { retries, keyFile } = asked;
-  const key = asked.key ?? (keyFile === undefined ? undefined : await readKeyFile(keyFile));
+  const key = asked.key ??
+    (keyFile === undefined
+      ? undefined
+      : await (await import("./key_file.ts")).readKeyFile(keyFile));
   const wantMac = asked.mac ? true : undefined;
   return { ...await connectOptions(asked), retries, ...omitUndefined({ key, wantMac }) };
 }

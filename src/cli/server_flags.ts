@@ -8,9 +8,8 @@ import { parseEndpoint, parseHost } from "../address.ts";
 import type { ConnectOptions } from "../client/mod.ts";
 import { SETTINGS } from "../config/mod.ts";
 import { FxferError, reasonOf } from "../errors.ts";
-import { mustBePrivate } from "../keys/mod.ts";
 import { omitUndefined } from "../omit_undefined.ts";
-import { isPin, isServerUrl, parseServerUrl, readCertificates } from "../tls/mod.ts";
+import { isPin, isServerUrl, parseServerUrl } from "../server_url.ts";
 import { LATE, within } from "../within.ts";
 import { type OptionSpec, type ParsedArgs, usageError } from "./args.ts";
 import { cannot, localError, mustRead, whyUnreadable } from "./local.ts";
@@ -190,6 +189,7 @@ async function readPrivate(file: string): Promise<string> {
   const text = await Deno.readTextFile(file).catch(cannot(`read ${file}`, whyUnreadable));
   const { mode } = await Deno.stat(file);
   if (!text.includes("@")) return text;
+  const { mustBePrivate } = await import("../keys/mod.ts");
   try {
     mustBePrivate(mode, file);
     return text;
@@ -210,6 +210,7 @@ export async function connectOptions(
 async function readAuthority(file: string): Promise<string> {
   await mustRead(file);
   const text = await Deno.readTextFile(file).catch(cannot(`read ${file}`, whyUnreadable));
+  const { readCertificates } = await import("../tls/mod.ts");
   try {
     if (readCertificates(text).length > 0) return text;
   } catch (cause) {

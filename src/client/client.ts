@@ -185,9 +185,9 @@ export async function connect(options: ConnectOptions = {}): Promise<Client> {
   if (!Number.isInteger(port) || port < 1 || port > 65535) {
     throw new RangeError("Cannot connect: port must be an integer from 1 to 65535");
   }
-  if (signal?.aborted) throw interrupted(signal.reason);
   const address = { hostname, port };
-  const resolved = resolveOptions(options);
+  const resolved = await resolveOptions(options);
+  if (signal?.aborted) throw interrupted(signal.reason);
   if (options.mode === "v1") {
     if (!usesTls(options) && resolved.key === undefined) {
       return connectV1(address, resolved, signal);

@@ -97,3 +97,11 @@ export function asLost(error: unknown): FxferError {
 export function interrupted(reason: unknown): FxferError {
   return new FxferError("interrupted", "Cannot go on: interrupted", { cause: reason });
 }
+
+/** The error when so many tries are used up; `last` is that of the last one. */
+export function gaveUp(last: FxferError, tries: number): FxferError {
+  const code = last.class === "retry" ? last.code : "connection_lost";
+  const words = tries === 1 ? "1 try" : `${tries} tries`;
+  const fields = { ...last.fields, tries };
+  return new FxferError(code, `${last.message}; gave up after ${words}`, { fields, cause: last });
+}

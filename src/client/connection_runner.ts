@@ -9,6 +9,7 @@ import {
   type ClientRequest,
   type ConnectionEnd,
   encodeHead,
+  payloadOf,
   type RequestSession,
 } from "./requests.ts";
 import type { SendQueue } from "./send_queue.ts";
@@ -24,6 +25,13 @@ export interface ConnectionRunnerParts extends Pick<ResolvedOptions, "now" | "em
   readonly transmitter: Transmitter;
   readonly session: RequestSession;
   readonly keepaliveMs: number;
+  /** Where requests go out before the connect is answered (S-CON-9). */
+  readonly opening?: {
+    /** Whether another request may go out behind so many bytes. */
+    mayFollow(bytes: number): boolean;
+    /** Reads the answer. Rejects if the connection is of no use. */
+    answered(): Promise<Pick<ConnectionRunnerParts, "session" | "keepaliveMs">>;
+  };
 }
 
 /**
@@ -32,8 +40,10 @@ export interface ConnectionRunnerParts extends Pick<ResolvedOptions, "now" | "em
  * Requests that are unanswered at the connection's end stay in the queue.
  */
 export class ConnectionRunner {
-  readonly #parts: ConnectionRunnerParts;
+  #parts: ConnectionRunnerParts;
   #end: ConnectionEnd | undefined;
+  /** Bytes that went out behind the connect before it was answered. */
+  #early = 0;
   /** Whether a fetched piece is with the program, which may take its time. */
   #delivering = false;
   #silenceTimer: ReturnType<typeof setTimeout> | undefined;
@@ -75,8 +85,12 @@ export class ConnectionRunner {
   }
 
   async #read(): Promise<void> {
-    const { connection, queue, emit } = this.#parts;
+    const { connection, queue, emit, opening, ...parts } = this.#parts;
     try {
+      if (opening !== undefined) {
+        this.#parts = { ...parts, connection, queue, emit, ...await opening.answered() };
+        queue.wake();
+      }
       while (this.#end === undefined) {
         const reply = await connection.receive();
         if (reply === undefined) {
@@ -141,7 +155,8 @@ export class ConnectionRunner {
           this.#closeSoon();
           return await connection.closeWrite();
         }
-        const request = queue.take() ??
+        const mayTake = this.#parts.opening?.mayFollow(this.#early) ?? true;
+        const request = !mayTake ? undefined : queue.take() ??
           (this.#heartbeatInMs() <= 0 ? queue.takeHeartbeat() : undefined);
         if (request !== undefined) await this.#send(request);
         else if (queue.shortage !== undefined) return this.cut(queue.shortage);
@@ -156,9 +171,10 @@ export class ConnectionRunner {
   }
 
   async #send(request: ClientRequest): Promise<void> {
-    const { connection, transmitter, session, queue } = this.#parts;
+    const { connection, transmitter, session, queue, opening } = this.#parts;
     const plain = encodeHead(session, request, queue.received);
     const head = connection.macs?.seal(plain) ?? plain;
+    if (opening !== undefined) this.#early += head.length + payloadOf(request);
     if (request.kind !== "transfer") return await connection.write(head);
     try {
       if (await transmitter.send(connection, head, request)) return;

@@ -40,7 +40,7 @@ export interface FrameSource extends Pick<Source, "size" | "read"> {
 
 /** A frame source for what a program gave to `send`. @throws {TypeError} If it cannot be sent. */
 export function frameSourceOf(input: SourceInput): FrameSource {
-  if (input instanceof ReadableStream) return new GatheringFrameSource(streamReader(input));
+  if (isStream(input)) return new GatheringFrameSource(streamReader(input));
   const source = input instanceof Uint8Array
     ? bytesSource(input)
     : input instanceof Blob
@@ -52,6 +52,12 @@ export function frameSourceOf(input: SourceInput): FrameSource {
   return source.size === undefined
     ? new GatheringFrameSource(sourceReader(source))
     : new SizedFrameSource(source, source.size);
+}
+
+/** To ask a source whether it is a stream would load the streams for nothing. */
+function isStream(input: SourceInput): input is ReadableStream<Uint8Array> {
+  const isSource = typeof (input as Partial<Source> | undefined)?.read === "function";
+  return !isSource && input instanceof ReadableStream;
 }
 
 function closedError(): FxferError {

@@ -10,7 +10,7 @@ import { isLost, lost, type LostReason, refusal } from "./client_errors.ts";
 import type { ResolvedOptions } from "./options.ts";
 import { resumptionOf, termsOf } from "./replies.ts";
 import type { Resumption } from "./requests.ts";
-import { clockWords, ShownKey } from "./shown_key.ts";
+import type { ShownKey } from "./shown_key.ts";
 import type { Terms } from "./terms.ts";
 import type { Client, ConnectOptions } from "./types.ts";
 
@@ -102,47 +102,81 @@ export function handshakeRequest(
   };
 }
 
+/** A connection on which a connect was sent. */
+export interface Opening {
+  readonly connection: ClientConnection;
+  /**
+   * Reads what the server answers; to be called at once.
+   *
+   * @throws {FxferError} The server's code; `connection_lost`; {@linkcode NotVersion2}. The connection is
+   * closed then.
+   */
+  reply(): Promise<HandshakeReply>;
+}
+
 /**
  * Connects to a server and asks it for a session, or for its terms without one.
  *
  * @param signal An abort ends the handshake at once, with the error of the step that was under way.
- * @throws {FxferError} The server's code; `connection_lost`; {@linkcode NotVersion2}.
+ * @throws {FxferError} `connection_lost`, and as {@linkcode Opening.reply}.
  */
 export async function openConnection(
   server: Endpoint,
   request: HandshakeRequest,
   options: Pick<ResolvedOptions, "now" | "verifier">,
   signal: AbortSignal,
-): Promise<{ readonly connection: ClientConnection; readonly reply: HandshakeReply }> {
+): Promise<Opening> {
   const connection = await ClientConnection.open(server, options, signal);
-  const close = () => connection.close();
-  signal.addEventListener("abort", close);
-  if (signal.aborted) close();
-  try {
-    return { connection, reply: await shakeHands(connection, request) };
-  } catch (error) {
-    close();
-    throw error;
-  } finally {
-    signal.removeEventListener("abort", close);
-  }
+  const orClosed = async <T>(step: Promise<T>): Promise<T> => {
+    const close = () => connection.close();
+    signal.addEventListener("abort", close);
+    if (signal.aborted) close();
+    try {
+      return await step;
+    } catch (error) {
+      close();
+      throw error;
+    } finally {
+      signal.removeEventListener("abort", close);
+    }
+  };
+  const reply = await orClosed(sendConnect(connection, request));
+  return { connection, reply: () => orClosed(reply()) };
 }
 
-async function shakeHands(
+/** Sends the connect; the function that is returned reads the answer. */
+async function sendConnect(
   connection: ClientConnection,
-  { id, mode, allowV1, key, ...data }: HandshakeRequest,
-): Promise<HandshakeReply> {
+  request: HandshakeRequest,
+): Promise<() => Promise<HandshakeReply>> {
+  const { id, mode, allowV1: _, key, ...data } = request;
   const { wantMac } = data;
   const withData = mode === "stateful" ? { data } : wantMac ? { data: { wantMac } } : {};
-  const request = { id, mode, sequence: 0, action: "connect", ...withData } as const;
-  const shown = key && new ShownKey(key);
-  await connection.write(shown?.encode(request) ?? encodeRequest(request));
-  const reply = await firstReply(connection, allowV1);
-  shown?.check(reply, connection.server);
+  const frame = { id, mode, sequence: 0, action: "connect", ...withData } as const;
+  const keyParts = key && await import("./shown_key.ts");
+  const shown = key && new keyParts!.ShownKey(key);
+  await connection.write(shown?.encode(frame) ?? encodeRequest(frame));
+  return async () => {
+    const reply = await firstReply(connection, request.allowV1);
+    shown?.check(reply, connection.server);
+    return understand(reply, connection, request, { shown, words: keyParts?.clockWords });
+  };
+}
+
+/** What the answer to a connect means. @throws {FxferError} What it refuses. */
+function understand(
+  reply: ReplyFrame,
+  connection: ClientConnection,
+  { id, mode, key, wantMac }: HandshakeRequest,
+  { shown, words }: {
+    readonly shown: ShownKey | undefined;
+    readonly words: ((body: ReplyFrame["body"]) => string) | undefined;
+  },
+): HandshakeReply {
   const { header: { session: { id: sessionId } }, body } = reply;
   const what = `Cannot connect to ${formatEndpoint(connection.server)}`;
   if (CODES[body.code].class !== "success") {
-    const clock = body.code === "clock_skew" ? clockWords(body) : "";
+    const clock = body.code === "clock_skew" ? words?.(body) ?? "" : "";
     if (clock !== "") throw new FxferError("clock_skew", `${what}: ${clock}`, { fields: body });
     if (body.code === "unauthorized" && id === null) {
       const why = key === undefined

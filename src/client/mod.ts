@@ -12,6 +12,7 @@
  *   options.ts                the program's options with their defaults; the pauses between tries
  *   current_server.ts         which server to connect to, when a session has moved
  *   handshake.ts              the first request of a connection, and its reply
+ *   early.ts                  what may go out before that reply is there (S-CON-9)
  *   connection_runner.ts      works one connection: a writer, a reader, a watch for silence
  *     client_connection.ts      bytes out, replies in
  *       dial.ts                   tries all addresses of a server, and makes TLS of it (src/tls/)
@@ -40,6 +41,10 @@
  * the offset that the server names, or fails it. If the connection is lost, the session manager makes
  * another one, and the queue goes on where the server has the session. With the last reply the file
  * compares the server's digest with its own, and `send` returns.
+ *
+ * To a server that is known, frames go out with the connect: the session manager then makes the runner before
+ * the reply is there, and the runner reads it first. Whatever is not as it was known to be, the client connects
+ * again and waits: all that it then has to know is what a lost connection leaves as well.
  *
  * ## How a file comes back
  *

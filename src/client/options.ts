@@ -1,7 +1,7 @@
 /** The options of a client that several of its parts need, checked and with their defaults. @module */
-import { type Key, parseKey } from "../keys/mod.ts";
+import type { Key } from "../keys/mod.ts";
 import { silentLogger } from "../log.ts";
-import { Verifier } from "../tls/mod.ts";
+import type { TlsOptions, Verifier } from "../tls/mod.ts";
 import { Pace } from "./pace.ts";
 import type { Backoff, ClientEvent, ConnectOptions } from "./types.ts";
 
@@ -31,8 +31,12 @@ export interface ResolvedOptions {
   readonly emit: (event: ClientEvent) => void;
 }
 
-/** @throws {RangeError | FxferError} If an option cannot be used. */
-export function resolveOptions(options: ConnectOptions): ResolvedOptions {
+/**
+ * Checks the options. What keys and TLS need is loaded only for those who use them.
+ *
+ * @throws {RangeError | FxferError} If an option cannot be used.
+ */
+export async function resolveOptions(options: ConnectOptions): Promise<ResolvedOptions> {
   const { retries = DEFAULT_RETRIES, random = Math.random, log = silentLogger } = options;
   const { limitRate, now = () => performance.now() } = options;
   const backoff = backoffOf(options.backoff);
@@ -50,9 +54,9 @@ export function resolveOptions(options: ConnectOptions): ResolvedOptions {
     retries,
     retryDelayMs: (failures, retryAfterMs) => retryDelay(failures, backoff, random(), retryAfterMs),
     now,
-    verifier: tls === false ? undefined : new Verifier(tls === true ? {} : tls),
+    verifier: tls === false ? undefined : await verifierOf(tls === true ? {} : tls),
     pace: limitRate === undefined ? undefined : new Pace(limitRate, now),
-    key: options.key === undefined ? undefined : parseKey(options.key),
+    key: options.key === undefined ? undefined : await keyOf(options.key),
     emit: (event) => {
       if (log.enabled("debug")) {
         const { type, ...fields } = event;
@@ -63,6 +67,14 @@ export function resolveOptions(options: ConnectOptions): ResolvedOptions {
       options.onEvent?.(event);
     },
   };
+}
+
+async function verifierOf(tls: TlsOptions): Promise<Verifier> {
+  return new (await import("../tls/mod.ts")).Verifier(tls);
+}
+
+async function keyOf(text: string): Promise<Key> {
+  return (await import("../keys/mod.ts")).parseKey(text);
 }
 
 /**

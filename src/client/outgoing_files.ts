@@ -83,6 +83,11 @@ export class OutgoingFiles implements Iterable<OutgoingFile> {
     this.#stored.delete(file);
   }
 
+  /** Waits until every file that is stored has its result: its digest may still be compared. */
+  async allConfirmed(): Promise<void> {
+    await Promise.allSettled([...this.#stored].map(({ result }) => result));
+  }
+
   /** Rejects every file that is not stored. */
   failAll(error: FxferError): void {
     for (const file of this.#files) file.fail(error);

@@ -69,6 +69,12 @@ export function totalsOf({ files, bytes, messages, duration_ms }: ReplyBody): Se
   };
 }
 
+/** The totals of a session that was closed before, if the error of the connect says them (S-DIS-3). */
+export function confirmedTotals({ code, fields }: FxferError): SessionTotals | undefined {
+  const isSaid = fields.state === "closed" && typeof fields.files === "number";
+  return isSaid ? totalsOf({ ...fields, code }) : undefined;
+}
+
 function texts(value: unknown): readonly string[] | undefined {
   return Array.isArray(value) ? value.filter((item) => typeof item === "string") : undefined;
 }

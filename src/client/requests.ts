@@ -99,6 +99,11 @@ export class UnansweredRequests {
     return this.#sent.length;
   }
 
+  /** Whether none was sent, and none is to be repeated. */
+  get isEmpty(): boolean {
+    return this.#sent.length === 0 && this.#toRepeat.length === 0;
+  }
+
   /** The request that the next reply answers. */
   get first(): ClientRequest | undefined {
     return this.#sent[0];
@@ -199,7 +204,8 @@ export function usesNumber({ kind }: ClientRequest): boolean {
   return kind === "cancel" || ACTIONS[kind].usesNumber;
 }
 
-function payloadOf(request: ClientRequest): number {
+/** Bytes of payload that a request carries. */
+export function payloadOf(request: ClientRequest): number {
   return request.kind === "transfer" ? request.end - request.start : 0;
 }
 

@@ -1,4 +1,10 @@
-/** Decides what a client sends next, and what each reply means: the exactly-once rules (S-SEQ). @module */
+/**
+ * Decides what a client sends next, and what each reply means: the exactly-once rules (S-SEQ).
+ *
+ * The file is over 300 lines, because both work on one state.
+ *
+ * @module
+ */
 import { CODES, type FxferError } from "../errors.ts";
 import type { Mode, ReplyBody } from "../protocol/mod.ts";
 import { Calls } from "./calls.ts";
@@ -124,7 +130,9 @@ export class SendQueue extends Sleeper {
     const stateless = this.#mode === "stateless";
     const file = this.files.first((file) => !file.allSent && !(stateless && file.needsSession));
     if (file !== undefined) return this.#takeFrame(file);
-    if (this.onlyClosing && !this.done && this.#unanswered.size === 0) {
+    // A server that refuses the last frame refuses what is behind it as well (S-SEQ-2).
+    const leaves = this.closing && !stateless && this.calls.allDecided;
+    if (leaves && !this.awaitsReplyTo("disconnect")) {
       return this.#unanswered.add({ kind: "disconnect", sequence: this.#numbers.take() });
     }
   }
@@ -208,6 +216,8 @@ export class SendQueue extends Sleeper {
 
   #disconnectAnswered(body: ReplyBody): ConnectionEnd | undefined {
     const { code, retry_after_ms: retryAfterMs } = body;
+    // The last frame may have used its number up and stored nothing: then its file needs another session.
+    if (code === "session_closed" && this.files.first() !== undefined) return endedBy(body, "lost");
     if (code === "session_closed") return { kind: "closed", totals: totalsOf(body) };
     const { class: codeClass } = CODES[code];
     if (codeClass === "fatal" || ++this.#disconnectRefusals > this.#options.retries) {
@@ -249,6 +259,17 @@ export class SendQueue extends Sleeper {
   #hold(failures: number, retryAfterMs: number | undefined): void {
     const { retryDelayMs, now } = this.#options;
     this.#heldUntil = Math.max(this.#heldUntil, now() + retryDelayMs(failures, retryAfterMs));
+  }
+
+  /** The number that the session expects; undefined where the server may have run what was not answered. */
+  get sureNext(): number | undefined {
+    const isKnown = this.#unanswered.isEmpty && !this.#numbers.refused;
+    return isKnown && this.#openFile === undefined ? this.#numbers.next : undefined;
+  }
+
+  /** The server has stated its terms on a connection on which requests went out already. */
+  opened(terms: Terms): void {
+    this.#terms = terms;
   }
 
   /** A new connection resumed the session: every file goes on where the server has it (S-CON-2). */

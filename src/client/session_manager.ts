@@ -5,11 +5,14 @@ import { omitUndefined } from "../omit_undefined.ts";
 import type { Mode } from "../protocol/mod.ts";
 import { pause } from "../within.ts";
 import type { Call } from "./call.ts";
+import { gaveUp } from "./client_errors.ts";
 import { ConnectionRunner } from "./connection_runner.ts";
 import { CurrentServer } from "./current_server.ts";
+import { type EarlyOpening, EarlyStart, type OpenedParts, TermsChanged } from "./early.ts";
 import { type HandshakeReply, handshakeRequest, NotVersion2, openConnection } from "./handshake.ts";
 import type { ResolvedOptions } from "./options.ts";
 import type { OutgoingFile } from "./outgoing_file.ts";
+import { confirmedTotals } from "./replies.ts";
 import type { ConnectionEnd } from "./requests.ts";
 import { SendQueue } from "./send_queue.ts";
 import { Transmitter } from "./transmitter.ts";
@@ -38,6 +41,7 @@ export class SessionManager {
   #runner: ConnectionRunner | undefined;
   /** Whether this client ever had a connection that could be used. */
   #attached = false;
+  readonly #early: EarlyStart;
   /** Tries in a row without progress. */
   #failures = 0;
   /** Whether the tries are used up: the manager connects again only for a new file. */
@@ -54,6 +58,7 @@ export class SessionManager {
     this.sessionId = options.sessionId ?? null;
     this.token = options.token;
     this.mode = options.mode === "stateless" ? "stateless" : "stateful";
+    this.#early = new EarlyStart(options);
     this.#queue = new SendQueue(resolved);
     this.#transmitter = new Transmitter(resolved.now, resolved.pace);
     // A rejection must not end the process when the program does not wait for these promises.
@@ -66,7 +71,7 @@ export class SessionManager {
     return this.#server.address;
   }
 
-  /** Connects for the first time. @throws {FxferError} The error that ended the client. */
+  /** Connects for the first time, and waits for the answer if it must. @throws {FxferError} The error that ended the client. */
   async start(): Promise<void> {
     this.#running = this.#run();
     try {
@@ -135,6 +140,7 @@ export class SessionManager {
         if (end.kind === "lost") await this.#lost(end);
         else if (end.kind === "fatal") this.#end(end.error);
         else {
+          await this.#queue.files.allConfirmed();
           this.#totals.resolve(end.totals);
           this.#end(new FxferError("interrupted", "Cannot send file: client is disconnected"));
         }
@@ -163,25 +169,27 @@ export class SessionManager {
         !this.#queue.files.allNeedSession,
         this.#resolved.key,
       );
-      const { connection, reply } = await openConnection(
+      const opening = await openConnection(
         this.#server.address,
         request,
         this.#resolved,
         this.#stop.signal,
       );
-      this.#attach(reply);
+      const early = this.#early.open(opening, this, this.#queue);
       this.#runner = new ConnectionRunner({
         ...this.#resolved,
-        connection,
+        connection: opening.connection,
         queue: this.#queue,
         transmitter: this.#transmitter,
-        session: { id: this.sessionId, mode: this.mode, sealed: reply.terms.mac },
-        keepaliveMs: reply.terms.keepaliveS * 1000,
+        ...(early === undefined ? this.#attach(await opening.reply()) : this.#goAhead(early)),
       });
       const running = this.#runner.run();
       // An event of the attach may have made the program close the client.
       if (this.#over !== undefined) this.#runner.cut(this.#over);
-      return await running;
+      const end = await running;
+      const failure = early?.failure;
+      if (!(failure instanceof TermsChanged)) return failure ? this.#refused(failure) : end;
+      failure.applyTo(this, this.#queue);
     } catch (error) {
       return this.#refused(error);
     } finally {
@@ -197,7 +205,21 @@ export class SessionManager {
     return idle || files.waitForSource && calls.allDecided;
   }
 
-  #attach({ terms, sessionId, token, resumption, degraded }: HandshakeReply): void {
+  /** Lets requests go out before the connect is answered (S-CON-9). */
+  #goAhead(early: EarlyOpening): OpenedParts {
+    const { terms, next: nextSequence } = early;
+    this.terms ??= this.#options.knownTerms;
+    if (nextSequence === undefined) this.#queue.started(terms, this.mode);
+    else this.#queue.resumed(terms, { nextSequence, openFile: undefined });
+    this.#firstConnect.resolve();
+    return early.parts((answer) => this.#attach(answer, true));
+  }
+
+  /** @param wentAhead Whether requests have gone out already. */
+  #attach(
+    { terms, sessionId, token, resumption, degraded }: HandshakeReply,
+    wentAhead = false,
+  ): OpenedParts {
     const { emit } = this.#resolved;
     const resumed = resumption !== undefined;
     this.terms = terms;
@@ -211,9 +233,14 @@ export class SessionManager {
     const { mode } = this;
     const openUploadId = resumption?.openFile?.uploadId;
     emit({ type: "connected", mode, sessionId, resumed, ...omitUndefined({ openUploadId }) });
-    if (resumed) this.#queue.resumed(terms, resumption);
+    if (wentAhead) this.#queue.opened(terms);
+    else if (resumed) this.#queue.resumed(terms, resumption);
     else this.#queue.started(terms, mode, degraded);
     this.#firstConnect.resolve();
+    return {
+      session: { id: sessionId, mode, sealed: terms.mac },
+      keepaliveMs: terms.keepaliveS * 1000,
+    };
   }
 
   /** What it means that no connection could be made; undefined: try another way at once. */
@@ -242,7 +269,7 @@ export class SessionManager {
     this.sessionId = null;
     this.token = undefined;
     this.#server.restart();
-    return this.#queue.onlyClosing ? { kind: "closed", totals: undefined } : undefined;
+    return this.#queue.onlyClosing ? { kind: "closed", totals: confirmedTotals(error) } : undefined;
   }
 
   /** A connection was lost, or none could be made: waits before the next try, or gives up. */
@@ -262,12 +289,7 @@ export class SessionManager {
 
   /** The tries are used up: every file is rejected. A file that comes later has all tries again. */
   #giveUp(last: FxferError): void {
-    const code = last.class === "retry" ? last.code : "connection_lost";
-    const tries = this.#failures === 1 ? "1 try" : `${this.#failures} tries`;
-    const error = new FxferError(code, `${last.message}; gave up after ${tries}`, {
-      fields: { ...last.fields, tries: this.#failures },
-      cause: last,
-    });
+    const error = gaveUp(last, this.#failures);
     this.#failures = 0;
     if (!this.#attached || this.#queue.closing) return this.#end(error);
     this.#queue.files.failAll(error);

@@ -50,6 +50,15 @@ export interface ConnectOptions {
   readonly token?: string;
   /** Without a key: ask for a secret, by which the session is resumed, from any address. @default {true} */
   readonly wantToken?: boolean;
+  /**
+   * What this server has stated at an earlier time, as {@linkcode Client.terms}. If it has the feature `early`,
+   * or no session is asked for, `connect` does not wait for the server, and what is sent goes out with it
+   * (S-CON-9): `sessionId` and `token` are there with the event `connected`, and what refuses the connect
+   * rejects what was sent. Terms that have changed cost one more connection. Without effect with a key,
+   * `sessionId` or `allowV1`.
+   * @default the client waits for the server's own terms
+   */
+  readonly knownTerms?: Terms;
   /** Close the earlier session and start a new one (S-CON-3). @default {false} */
   readonly clean?: boolean;
   /**

@@ -144,6 +144,15 @@ export const CLIENT_CHECKS: readonly ClientCheck[] = [
     stored(seen);
     return `${sizes.length} frames`;
   }),
+  check("S-CON-9", "a server that it does not know is not sent early frames", plainly, (seen) => {
+    inSession(seen);
+    const sessions = seen.referee.frames.filter(({ header: { session } }) =>
+      session.mode === "stateful" && session.action !== "connect"
+    );
+    expect(sessions.every(({ header }) => header.session.id), "a frame with the id null");
+    stored(seen);
+    return `${sessions.length} frames, with the id`;
+  }),
   check(
     "S-CON-6",
     "no more frames are unanswered than the terms allow",

@@ -1,6 +1,6 @@
 /** Checks of sessions (S-CON, S-SEQ, S-TRF, S-TAKE, S-DIS). @module */
-import { type Check, expect, expectCode, type ServerUnderTest } from "./check.ts";
-import { type Answer, frame, type ProbeClient } from "./probe_client.ts";
+import { type Check, expect, expectCode, NotOffered, type ServerUnderTest } from "./check.ts";
+import { type Answer, frame, type Json, type ProbeClient } from "./probe_client.ts";
 
 const UUID4 = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
@@ -10,6 +10,16 @@ async function leave(target: ServerUnderTest, id: string | null, token: string):
   const { data } = await peer.connect({ token }, id);
   if (data.code !== "session_resumed") return;
   await peer.ask({ action: "disconnect", mode: "stateful", id, sequence: data.next_sequence });
+}
+
+/** A connect and what is sent behind it at once: a file and a disconnect, in the session that it opens. */
+async function goAhead(target: ServerUnderTest, { features }: Json, id: string | null) {
+  if (!features?.includes("early")) throw new NotOffered("early is not offered");
+  const peer = await target.open();
+  const connect = frame({ action: "connect", mode: "stateful", sequence: 0, id, data: {} });
+  const file = frame({ mode: "stateful", sequence: 1, payload: "early" });
+  await peer.send(connect + file + frame({ action: "disconnect", mode: "stateful", sequence: 2 }));
+  return [await peer.answer(), await peer.answer(), await peer.answer()] as const;
 }
 
 /** Makes a check that runs in a session of its own, and ends it, because a server has room for few. */
@@ -69,6 +79,16 @@ export const SESSION_CHECKS: readonly Check[] = [
     const other = await target.open();
     const { id } = peer;
     return expectCode(await other.ask({ mode: "stateful", id, payload: "x" }), "not_connected");
+  }),
+  check("S-CON-9", "frames behind a connect mean its session", async (_peer, { data }, target) => {
+    const [connect, file, end] = await goAhead(target, data, null);
+    expectCode(connect, "session_created");
+    expect(file.header.session?.id === null, `a reply with the id ${file.header.session?.id}`);
+    return `${expectCode(file, "ok")}, ${expectCode(end, "session_closed")}`;
+  }),
+  check("S-CON-9", "a refused connect refuses those behind it", async (_peer, { data }, target) => {
+    const answers = await goAhead(target, data, crypto.randomUUID());
+    return answers.map((answer) => expectCode(answer, "session_unknown")).join(", ");
   }),
   check("S-SEQ-1", "the same frame again is answered from memory", async (peer) => {
     const first = await peer.put(1, "x");

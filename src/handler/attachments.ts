@@ -75,6 +75,8 @@ export class Attachment {
    * takes, because it would find neither.
    */
   committing = false;
+  /** Whether the connection has sent a frame before it knew the session's id. */
+  #early = false;
   /** To be called when the connection has let go of the session. */
   release!: () => void;
   /** Resolved by `release` (S-TAKE-4). */
@@ -96,6 +98,13 @@ export class Attachment {
     if (store.persistent && journals !== undefined && durability === "process") {
       this.unannounced = new UnannouncedFiles(journals, record.id);
     }
+  }
+
+  /** S-CON-9: a frame that means the session by the id null has come; only the first is told of. */
+  metEarlyFrame(): void {
+    if (this.#early) return;
+    this.#early = true;
+    this.tell("session.early", "S-CON-9", this.record, {});
   }
 
   /**

@@ -106,7 +106,9 @@ export class StatefulHandler implements RequestHandler, AsyncDisposable {
     if (attachment === undefined) {
       throw new FxferError("not_connected", "Cannot serve frame: connect to a session first");
     }
-    if (frame.header.session.id !== attachment.record.id) {
+    const { id } = frame.header.session;
+    if (id === null) attachment.metEarlyFrame();
+    else if (id !== attachment.record.id) {
       throw new FxferError("not_connected", "Cannot serve frame: it names another session");
     }
     switch (frame.action) {

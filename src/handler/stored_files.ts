@@ -71,7 +71,7 @@ export const shownPath = (path: string): string =>
 
 /** What a server with this storage offers beyond version 2.0 (S-FEA-1). */
 export function featuresOf({ catalogue }: FileStorage): string[] {
-  if (catalogue === undefined) return ["names", "received"];
+  if (catalogue === undefined) return ["names", "received", "early"];
   const fetch = catalogue.open === undefined ? [] : ["fetch"];
-  return ["names", ...fetch, "list", "remove", "received"];
+  return ["names", ...fetch, "list", "remove", "received", "early"];
 }

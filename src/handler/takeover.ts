@@ -70,7 +70,7 @@ export async function checkAlive(services: SessionServices, record: SessionRecor
       }
       if (record.revoked) throw revoked();
       throw new FxferError("session_expired", "Cannot attach: the session has ended", {
-        fields: { state: life },
+        fields: { state: life, ...(life === "closed" ? totalsOf(record) : {}) }, // S-DIS-3
       });
   }
 }

@@ -60,6 +60,9 @@ export const MAX_DRAIN_MS = 2000;
 /** How many requests a client may have unanswered, and how many replies a session keeps (S-CON-6). */
 export const DEFAULT_MAX_INFLIGHT = 256;
 
+/** The most a client sends behind a connect whose reply it has not read, in bytes with all heads (S-CON-9). */
+export const MAX_EARLY_BYTES: number = 1024 * 1024;
+
 /** The largest payload of one request, in bytes: setting `stateless.max_request_size`. */
 export const DEFAULT_MAX_REQUEST_SIZE = 10_485_760;
 

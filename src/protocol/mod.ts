@@ -43,8 +43,8 @@
  *   replies.
  * - `size`: bytes of payload. Of requests only a `transfer` may have more than 0, of replies only
  *   that to a `fetch`.
- * - `session.id`: a UUIDv4 in lower case; null or absent in stateless frames, and in a `connect`
- *   that asks for a new session.
+ * - `session.id`: a UUIDv4 in lower case; null or absent in stateless frames, in a `connect` that
+ *   asks for a new session, and in a frame that is sent behind a connect (S-CON-9).
  * - `session.mode`: `stateless` for a frame that stands alone, `stateful` for a frame of a session.
  * - `session.sequence`: the number of the frame in its session, from 1 (S-SEQ). Stateless frames
  *   and `connect` may carry any number.

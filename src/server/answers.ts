@@ -1,5 +1,5 @@
 /** What the client of one connection is told: replies, refusals, and the notice at the end. @module */
-import type { FxferError } from "../errors.ts";
+import { type Code, FxferError, isCode } from "../errors.ts";
 import type { Events } from "../events.ts";
 import type { Reply, Request } from "../handler/mod.ts";
 import type { Logger } from "../log.ts";
@@ -37,6 +37,8 @@ export class Answers {
   openFile = false;
   readonly #parts: AnswerParts;
   readonly #v1Results: V1Results;
+  /** The code of a stateful connect that has opened no session; undefined before one, and after another. */
+  #noSession: Code | undefined;
   /** The header of the last request, which a notice repeats. */
   #last: ReplyHeader = NOTICE;
   #held: Held[] = [];
@@ -55,6 +57,15 @@ export class Answers {
     this.#last = { version: negotiateVersion(version)!, id, mode, sequence, action };
   }
 
+  /** S-CON-9: throws the code of the connect for a frame that was sent behind it, if it has opened no session. */
+  mustHaveSession(): void {
+    const code = this.#noSession;
+    if (code === undefined) return;
+    const { id, mode, action } = this.#last;
+    if (mode === "stateless" || id !== null || action === "connect") return;
+    throw new FxferError(code, "Cannot serve frame: the connect before it has opened no session");
+  }
+
   /** The body of the reply to a request that failed; without a request, that of a notice. */
   refuse(error: unknown, request?: Request): ReplyBody {
     const { connection, address, credentials: { identity } } = this.#parts;
@@ -67,6 +78,10 @@ export class Answers {
     const { body, id, mode, payload, saved } = reply;
     if (request.version === 1) return this.#v1Results.add(body);
     const header = this.#last;
+    if (header.action === "connect" && header.mode === "stateful") {
+      const code = String(body.degraded ?? body.code);
+      this.#noSession = typeof id !== "string" && isCode(code) ? code : undefined;
+    }
     if (header.action === "transfer") this.openFile = body.code === "partial";
     if (id !== undefined || mode !== undefined) {
       this.#last = { ...header, id: id ?? null, mode: mode ?? header.mode };

@@ -258,6 +258,7 @@ export class Connection implements ConnectionContext, Placed {
   }
 
   #handle(request: Request): Reply | Promise<Reply> {
+    this.#answers.mustHaveSession();
     return this.#settings.handler.handle(this.#credentials.held(request), this);
   }
 

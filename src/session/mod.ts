@@ -104,6 +104,16 @@
  * - S-CON-7 A second connect on an attached connection is `protocol_error`. After a refused connect
  *   the client may try again on the same connection. A stateful frame before a connect, or with the
  *   id of another session, is `not_connected`.
+ * - S-CON-9 With the feature `early` a client need not wait for the reply to its connect. Frames behind
+ *   the connect may carry the id null: they mean the session that the connect opens, and their replies
+ *   repeat the null. They are numbered from its next number, which is 1 in a new session; for a session
+ *   that is resumed, a client sends such frames only if it is sure of the number. It sends at most 1 MiB
+ *   before it has read the reply, heads counted, and only where it knows the feature from an earlier time.
+ *   If the connect opens no session, each of these frames is refused with the code of the connect, or
+ *   after a fallback with the reason for it, and none of them has done anything. A server without the
+ *   feature answers `not_connected`, and the client sends the frames again with the id. Where frames carry
+ *   codes (S-MAC-1) none can be early, because their codes need the server's challenge; and a client with
+ *   a key sends none, because a server must first show that it has the key as well (S-KEY-4).
  *
  * ## Exactly once
  *
@@ -195,8 +205,10 @@
  *
  * - S-DIS-1 A disconnect is answered `session_closed` with the totals: `files`, `bytes`,
  *   `messages`, `duration_ms`. It closes the session for good and drops an open file. A connection
- *   that ends without one leaves its session detached, and the expiry begins. If the reply to a
- *   disconnect was lost, a new connect is answered `session_expired` with `state` `"closed"`.
+ *   that ends without one leaves its session detached, and the expiry begins. A client may send it
+ *   behind its last frames: if one of those is refused, so is the disconnect (S-SEQ-2).
+ * - S-DIS-3 If the reply to a disconnect was lost, a new connect is answered `session_expired` with
+ *   `state` `"closed"`, `files`, `bytes` and `messages`: that confirms it.
  * - S-DEG-1 Only a client that asked for it (`fallback: "stateless"`) is served without a session
  *   when it cannot have one. The reply is `ok` with `mode` `"stateless"`, the id null, and
  *   `degraded` for the reason: `max_sessions`, `store_unavailable`, `busy` or `mode_not_allowed`.

@@ -68,7 +68,6 @@
  * own.ts                  makes a certificate
  * server_certificate.ts   reads or keeps the server's, and checks it before it is used
  * verify.ts, faults.ts    the client's side
- * url.ts                  addresses
  * ```
  *
  * - **The pin decides by a certificate that was fetched before**, because Deno's TLS has no hook for a
@@ -89,5 +88,4 @@ export {
   type ServerCertificate,
 } from "./server_certificate.ts";
 export { type KeyPair, makeOwnCertificate, type OwnCertificate } from "./own.ts";
-export { ALPN, isPin, type TlsOptions, Verifier } from "./verify.ts";
-export { formatServerUrl, isServerUrl, parseServerUrl, type ServerAddress } from "./url.ts";
+export { ALPN, type TlsOptions, Verifier } from "./verify.ts";

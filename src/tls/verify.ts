@@ -1,5 +1,6 @@
 /** How a client makes sure that it speaks to the right server (S-TLS-2). @module */
 import { type Endpoint, formatEndpoint } from "../address.ts";
+import { isPin } from "../server_url.ts";
 import { unlessAborted } from "../within.ts";
 import { writePem } from "./der.ts";
 import { faultOf, listOf, refused } from "./faults.ts";
@@ -19,13 +20,6 @@ export interface TlsOptions {
   readonly pin?: string;
   /** Authorities besides those that the runtime trusts: certificates as PEM texts. @default {[]} */
   readonly caCerts?: readonly string[];
-}
-
-const PIN = /^[0-9a-f]{64}$/;
-
-/** Whether a text can be a pin. */
-export function isPin(text: string): boolean {
-  return PIN.test(text);
 }
 
 /** Makes TLS of the connections to a server, and remembers what it has verified. */

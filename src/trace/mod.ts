@@ -24,6 +24,7 @@ const DROPPED: Readonly<Record<ServerEvent<"transfer.dropped">["reason"], string
 const WORDS: { readonly [K in SessionEvent]: (event: ServerEvent<K>) => string } = {
   "session.created": ({ address, secret }) =>
     `a new session for ${address}${secret ? ", with a secret" : ""}`,
+  "session.early": () => "a frame came that was sent with the connect",
   "session.resumed": (event) => `resumed by ${event.address}: ${attached(event)}`,
   "session.taken_over": (event) => `taken over by ${event.address}: ${attached(event)}`,
   "session.renewed": () => "heard of: the lease is renewed",

@@ -59,7 +59,7 @@ Deno.test("ConnectionRunner reads the reply that stands behind a failed write (S
     body: { code: "too_large" },
   };
   const connection = new BrokenPipe(reply);
-  const options = resolveOptions({ retries: 1, backoff: { initialMs: 1, maxMs: 1 } });
+  const options = await resolveOptions({ retries: 1, backoff: { initialMs: 1, maxMs: 1 } });
   const queue = new SendQueue(options);
   queue.started(undefined, "stateless");
   const file = new OutgoingFile(pattern(10), {});

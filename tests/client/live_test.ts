@@ -213,7 +213,7 @@ Deno.test("a refused large file does not disturb those behind it (S-TRF-8)", asy
 
 Deno.test("version 1 against this server: stored, and told after the end (S-VER-3)", async () => {
   await using live = await Live.start();
-  const sender = new V1Sender({ hostname: "127.0.0.1", port: live.port }, resolveOptions({}));
+  const sender = new V1Sender({ hostname: "127.0.0.1", port: live.port }, await resolveOptions({}));
   const files = [5, 100_000].map((size) =>
     new OutgoingFile(pattern(size), { mimeType: "image/png" })
   );

@@ -46,6 +46,20 @@ Deno.test("disconnect() is repeated after a cut, and a closed session counts as 
   assert.equal(await it.client.disconnect(), undefined);
 });
 
+Deno.test("S-DIS-3 after a lost reply to disconnect, the connect that is refused says the totals", async () => {
+  await using peer = new ScriptedPeer(async (peer) => {
+    await peer.session();
+    await peer.request();
+  }, async (peer) => {
+    const totals = { files: 2, bytes: 7, messages: 3 };
+    const body = { code: "session_expired", state: "closed", ...totals } as const;
+    await peer.reply(await peer.request(), body);
+  });
+  await using it = await watched(peer.port);
+  const totals = { files: 2, bytes: 7, messages: 3, durationMs: 0 };
+  assert.deepEqual(await it.client.disconnect(), totals);
+});
+
 Deno.test("disconnect() gives up when its tries are used up", async () => {
   await using peer = new ScriptedPeer(async (peer) => {
     await peer.session();

@@ -5,6 +5,7 @@ import {
   adviceFor,
   BINARIES,
   compileArgs,
+  isLeftOut,
   type Lock,
   lockOf,
   outputOf,
@@ -98,4 +99,18 @@ Deno.test("A program is compiled with the part of the lock that it imports", asy
   assert.ok(names.some((name) => name.startsWith("@redis/client@")), "what redis needs");
   assert.ok(!names.some((name) => name.startsWith("echarts")), "and nothing else");
   for (const name of names) assert.equal(npm[name], lock.npm[name]);
+});
+
+Deno.test("A program is compiled without what nothing reads of its packages", () => {
+  const left = (name: string, ...paths: string[]) => paths.filter((path) => isLeftOut(name, path));
+  const read = ["index.js", "package.json", "LICENSE", "dist/a.mjs"];
+  assert.deepEqual(left("redis", ...read, "a.js.map", "a.d.ts", "README.md", "test/a.js"), [
+    "a.js.map",
+    "a.d.ts",
+    "README.md",
+    "test/a.js",
+  ]);
+  const of = ["dist/echarts.esm.min.mjs", "dist/echarts.js", "NOTICE", "index.js"];
+  assert.deepEqual(left("echarts", ...of), ["dist/echarts.js", "index.js"]);
+  assert.deepEqual(left("zrender", "LICENSE", "package.json", "index.js"), ["index.js"]);
 });

@@ -68,6 +68,10 @@ const TOLD: readonly (readonly [event: ServerEvent, line: string])[] = [
     "Idle → Connected → Authenticated: S-CON-1 a new session for 10.0.0.1",
   ],
   [
+    { type: "session.early", rule: "S-CON-9", ...from("Authenticated"), to: "Authenticated" },
+    "Authenticated: S-CON-9 a frame came that was sent with the connect",
+  ],
+  [
     { type: "session.renewed", rule: "S-CLK-4", ...from("Active"), to: "Active" },
     "Active: S-CLK-4 heard of: the lease is renewed",
   ],

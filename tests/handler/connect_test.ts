@@ -99,7 +99,8 @@ Deno.test("S-CON-4 S-CLK-1 unknown, expired, closed and forgotten ids, by the cl
   assert.equal(before.state, "detached");
   run.shiftMs = 61_000;
   assert.equal(expectCode(await peer.connect({}, expired.id), "session_expired").state, "expired");
-  assert.equal(expectCode(await peer.connect({}, closed.id), "session_expired").state, "closed");
+  const ended = expectCode(await peer.connect({}, closed.id), "session_expired");
+  assert.deepEqual([ended.state, ended.files, ended.bytes], ["closed", 0, 0], "S-DIS-3");
   assert.equal((await run.record(expired.id)).state, "expired");
   const left = Array.from(Deno.readDirSync(`${run.folder}/.incoming`));
   assert.deepEqual(left, [], "its partial file is removed");

@@ -354,7 +354,7 @@ for (const when of ["before", "after"] as const) {
 Deno.test("S-FEA-1 S-FEA-2 the terms tell features and rights, with a session and without", async () => {
   await using run = await start({ anonymous: ["put", "list"] });
   using peer = await run.open();
-  const features = ["names", "fetch", "list", "remove", "received", "auth", "mac"];
+  const features = ["names", "fetch", "list", "remove", "received", "early", "auth", "mac"];
   const alone = expectCode(await peer.ask("connect", {}), "ok");
   assert.deepEqual([alone.features, alone.may], [features, ["put", "list"]]);
   const attached = expectCode(await peer.connect(), "session_created");
@@ -368,7 +368,7 @@ Deno.test("S-FEA-1 a storage without a catalogue offers names alone, and serves 
   });
   using peer = await run.open();
   assert.deepEqual(expectCode(await peer.ask("connect", {}), "ok").features, [
-    ...["names", "received", "auth", "mac"],
+    ...["names", "received", "early", "auth", "mac"],
   ]);
   for (const action of ["fetch", "list", "remove"]) {
     expectCode(await peer.ask(action, { path: "x" }), "unsupported_feature");

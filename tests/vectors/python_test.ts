@@ -57,7 +57,7 @@ Deno.test({
       { cwd: folder.path },
     );
     assert.equal(code, 0, out);
-    assert.match(out, /^15 rules kept, 0 broken$/m);
+    assert.match(out, /^16 rules kept, 0 broken$/m);
     const lines = (await Deno.readTextFile(CLIENT)).trimEnd().split("\n").length;
     assert.ok(lines <= 150, `${lines} lines`);
   },

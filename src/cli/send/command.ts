@@ -14,6 +14,7 @@ import { mustFit, readSendArgs, SEND, type SendArgs } from "./args.ts";
 import { clientStep } from "./client_steps.ts";
 import { Journal } from "./journal.ts";
 import { JsonReport } from "./json_report.ts";
+import { KnownServers } from "./known_servers.ts";
 import { type Plan, planTargets } from "./plan.ts";
 import type { SendReport } from "./report.ts";
 import { sendTargets } from "./sender.ts";
@@ -104,20 +105,23 @@ async function sendPlanned(asked: SendArgs, plan: Plan, run: Run): Promise<Journ
     if (asked.portInHost) await mustListen(server, signal, SEND.name);
   }
   const say = (sentence: string) => report.say(sentence);
+  const known = await KnownServers.open(asked.state);
   const journal = await unlessAborted(Journal.open(asked, plan.targets, say), signal);
   for (const path of journal.changed) {
     report.say(`${path} has changed since the run before: it starts over`);
   }
   const { mode, allowV1, trust: trustedServers, limitRate } = asked;
-  await sendTargets(plan.targets, {
+  const knownTerms = mode === "stateless" ? undefined : known.termsOf(server);
+  const terms = await sendTargets(plan.targets, {
     connect: {
       ...options,
       ...{ mode, allowV1, trustedServers, signal },
-      ...omitUndefined({ limitRate }),
+      ...omitUndefined({ limitRate, knownTerms }),
     },
     ...{ report, journal, tally, ifNew: asked.ifNew, noRename: asked.noRename },
     ...omitUndefined({ onEvent: asked.trace ? tracer(output) : undefined }),
   });
+  if (terms !== undefined) await known.keep(server, terms);
   return journal;
 }
 

@@ -31,12 +31,14 @@ import type { FileToSend } from "./plan.ts";
 const MAX_AGE_MS = 30 * 24 * 3600 * 1000;
 
 /** Of a smaller file a server's part is not worth a line that it was begun. */
-const WORTH_RESUMING_BYTES = 64 * 1024;
+export const WORTH_RESUMING_BYTES: number = 64 * 1024;
 
 /** What the commands to one server have written down. */
 export class Journal implements Disposable {
   /** Seconds for which the server keeps the session of this run; absent without a session. */
   expiryS: number | undefined;
+  /** Whether no earlier run was to send any of the files. */
+  isNew = true;
   /** The paths of files that were changed since an earlier run was to send them. */
   readonly changed: string[] = [];
   readonly #asked: SendArgs;
@@ -46,8 +48,7 @@ export class Journal implements Disposable {
   #files: JournalFile[] = [];
   /** What is known of the files of this run, by what identifies a file. */
   readonly #entries = new Map<string, Entry>();
-  /** Whether something could not be written down: then nothing more is. */
-  #broken = false;
+  #broken = false; // something could not be written down: then nothing more is
   #finished = false;
 
   private constructor(asked: SendArgs, say: (sentence: string) => void) {
@@ -122,6 +123,7 @@ export class Journal implements Disposable {
         const target = wanted.get(key);
         if (target === undefined) continue;
         used = true;
+        this.isNew = false;
         const known = this.#entries.get(key);
         if (entry.size !== target.size || entry.mtime !== target.mtime) {
           changed.set(key, target.path);
@@ -172,9 +174,8 @@ export class Journal implements Disposable {
     const uploads = new Set([...this.#entries.values()].map(({ upload }) => upload));
     const known = this.#files.filter(({ session }) => session.sessionId !== undefined);
     // A session that has a part of a file which is not sent now is left to the command that sends it.
-    const best = known.find(({ open }) => [...open].some((upload) => uploads.has(upload))) ??
-      known.find(({ open }) => open.size === 0);
-    return best?.session ?? {};
+    const begun = known.find(({ open }) => [...open].some((upload) => uploads.has(upload)));
+    return (begun ?? known.find(({ open }) => open.size === 0))?.session ?? {};
   }
 
   /** The SHA-256 with which an earlier run has stored a file that has not changed since. */
@@ -217,17 +218,17 @@ export class Journal implements Disposable {
   /** Writes down that the session has ended in order: no later run can go on in it. */
   sessionClosed(): void {
     const ended = this.#files[0]?.session.sessionId;
+    if (ended === undefined) return;
     for (const file of this.#files) {
-      const hadIt = ended !== undefined && file.session.sessionId === ended;
-      if (hadIt) this.#append(file, { session: null });
+      if (file.session.sessionId === ended) this.#append(file, { session: null });
     }
   }
 
   /** Writes down that the server may have a part of a file from now on. */
   begun(target: FileToSend): void {
-    if ((target.size ?? 0) < WORTH_RESUMING_BYTES) return;
     const entry = this.#entries.get(keyOf(target));
-    if (entry !== undefined) this.#append(this.#files[0], { begun: entry.upload });
+    if (entry === undefined || (target.size ?? 0) < WORTH_RESUMING_BYTES) return;
+    this.#append(this.#files[0], { begun: entry.upload });
   }
 
   /** Writes down that a file is stored. */
@@ -261,9 +262,8 @@ export class Journal implements Disposable {
   }
 
   #append(file: JournalFile | undefined, line: JournalLine): void {
-    if (this.#broken) return;
     try {
-      file?.append([line]);
+      if (!this.#broken) file?.append([line]);
     } catch (error) {
       this.#fail(error);
     }

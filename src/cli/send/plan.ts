@@ -1,19 +1,18 @@
 /** Makes the list of files to send from the operands, before anything is connected. @module */
-import { basename, extname, join, normalize, resolve, sep as SEPARATOR } from "node:path";
+import { basename, join, normalize, resolve, sep as SEPARATOR } from "node:path";
 import { fitName } from "../../client/mod.ts";
 import { FxferError, reasonOf } from "../../errors.ts";
 import { omitUndefined } from "../../omit_undefined.ts";
 import { count } from "../../text.ts";
 import { usageError } from "../args.ts";
 import { cannot, localError, mustRead, readable, whyUnreadable } from "../local.ts";
-import { DEFAULT_STATE, MEDIA_TYPE, SEND, type SendArgs, SEVERAL_NAMED, STDIN } from "./args.ts";
+import { DEFAULT_STATE, SEND, type SendArgs, SEVERAL_NAMED, STDIN } from "./args.ts";
 import { type Excluded, loadExclusions } from "./exclude.ts";
 import { expandGlob, isGlob } from "./glob.ts";
 import { JOURNAL_NAME } from "./journal_file.ts";
+import { KNOWN_SERVERS } from "./known_servers.ts";
 import { lookAhead } from "./look_ahead.ts";
-
-/** The media type of files that the table does not know. */
-const UNKNOWN_TYPE = "application/octet-stream";
+import { loadTypes, type TypeTable, UNKNOWN_TYPE } from "./media_types.ts";
 
 /** One file to send. */
 export interface FileToSend {
@@ -52,22 +51,6 @@ export interface Plan {
 /** The note that names are longer or deeper than the server takes. */
 export function cutNames(number: number): string {
   return `${count(number, "name")} too long: the server gets the last folders of the path only`;
-}
-
-/** The media type for a file's name. */
-type TypeTable = (name: string) => string;
-
-/** Loads the table of mime-db: about 20 ms that only a command which sends files by name spends. */
-async function loadTypes(): Promise<TypeTable> {
-  const { default: { lookup } } = await import("npm:mime-types@3.0.2") as {
-    default: { lookup(name: string): string | false };
-  };
-  return (name) => {
-    // For the name "c" without a dot, the table would give the type of C source.
-    const found = extname(name) !== "" && lookup(name);
-    // The table comes from a package, and the type goes into a header: check its form.
-    return found !== false && MEDIA_TYPE.test(found) ? found : UNKNOWN_TYPE;
-  };
 }
 
 /**
@@ -275,7 +258,7 @@ const whyNot = (cause: unknown): string => whyUnreadable(cause) ?? reasonOf(caus
 
 /** Whether a name is that of something fxfer itself keeps. */
 function isOwn(name: string): boolean {
-  return name === DEFAULT_STATE || JOURNAL_NAME.test(name);
+  return name === DEFAULT_STATE || name === KNOWN_SERVERS || JOURNAL_NAME.test(name);
 }
 
 const hasOwn = (path: string): boolean => path.split(/[/\\]/).some(isOwn);

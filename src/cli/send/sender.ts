@@ -16,6 +16,7 @@ import {
   type Progress,
   type SendResult,
   type Source,
+  type Terms,
 } from "../../client/mod.ts";
 import { FxferError } from "../../errors.ts";
 import { omitUndefined } from "../../omit_undefined.ts";
@@ -26,7 +27,7 @@ import { connectIn } from "./connect.ts";
 import { digestOf } from "./digest.ts";
 import { aboutInput, isOtherFile, OF_ONE_FILE, untrusted } from "./failures.ts";
 import { alreadyThere } from "./if_new.ts";
-import type { Journal } from "./journal.ts";
+import { type Journal, WORTH_RESUMING_BYTES } from "./journal.ts";
 import { cutNames, type FileToSend } from "./plan.ts";
 import type { SendReport } from "./report.ts";
 import type { Tally } from "./tally.ts";
@@ -52,12 +53,16 @@ export interface SenderOptions {
   readonly onEvent?: (event: ClientEvent) => void;
 }
 
-/** Sends every file, and closes the session unless a later run has to go on in it. */
+/**
+ * Sends every file, and closes the session unless a later run has to go on in it.
+ *
+ * @returns The terms that the server has stated for a session; undefined if it had none to give.
+ */
 export async function sendTargets(
   targets: readonly FileToSend[],
   options: SenderOptions,
-): Promise<void> {
-  await new Sender(options).sendAll(targets);
+): Promise<Terms | undefined> {
+  return await new Sender(options).sendAll(targets);
 }
 
 class Sender {
@@ -76,15 +81,22 @@ class Sender {
     this.#options = options;
   }
 
-  async sendAll(targets: readonly FileToSend[]): Promise<void> {
+  async sendAll(targets: readonly FileToSend[]): Promise<Terms | undefined> {
     const wanted = await this.#inOrder(await this.#new(targets));
     for (const [index, target] of wanted.entries()) {
       await this.#begin(target);
       if (index === 0) this.#sayCutNames(wanted);
       await this.#running.fewerThan(this.#client?.terms?.maxInflight ?? 1);
     }
+    const client = this.#client;
+    // Small files that no earlier run has sent are answered once: the disconnect may go out behind them.
+    const goesAhead = this.#fatal === undefined && this.#options.journal.isNew &&
+      targets.every(({ size }) => size !== undefined && size < WORTH_RESUMING_BYTES);
+    const leaving = goesAhead ? client?.disconnect() : undefined;
+    leaving?.catch(() => {});
     await this.#running.fewerThan(1);
-    await this.#disconnect();
+    await this.#disconnect(leaving);
+    return client?.sessionId ? client.terms : undefined;
   }
 
   /** An older server takes no long names. */
@@ -105,13 +117,8 @@ class Sender {
         this.#options.connect.signal,
       );
       for (const [target, file] of there) {
-        const told = {
-          confirmed: true,
-          replayed: false,
-          existing: true,
-          attempts: 0,
-          resumedFrom: [],
-        };
+        const counts = { attempts: 0, resumedFrom: [] };
+        const told = { confirmed: true, replayed: false, existing: true, ...counts };
         this.#sent(target, { file, sha256: file.sha256, ...told });
       }
       return targets.filter((target) => !there.has(target));
@@ -233,15 +240,8 @@ class Sender {
       if (!(error instanceof FxferError) || error.code !== "checksum_mismatch") throw error;
       const file = error.fields.file as SendResult["file"];
       if (file === undefined) return undefined;
-      return {
-        file,
-        confirmed: true,
-        replayed: true,
-        existing: false,
-        sha256,
-        attempts: 1,
-        resumedFrom: [],
-      };
+      const counts = { attempts: 1, resumedFrom: [] };
+      return { file, sha256, confirmed: true, replayed: true, existing: false, ...counts };
     }
   }
 
@@ -277,13 +277,13 @@ class Sender {
   }
 
   /** Closes the session, or only the connection where a later run has to go on in the session. */
-  async #disconnect(): Promise<void> {
+  async #disconnect(leaving?: ReturnType<Client["disconnect"]>): Promise<void> {
     const client = this.#client;
     if (client === undefined) return;
     if (this.#fatal !== undefined) return await client[Symbol.asyncDispose]();
     const timer = setTimeout(() => client.close(), DISCONNECT_MS);
     try {
-      await client.disconnect();
+      await (leaving ?? client.disconnect());
       this.#options.journal.sessionClosed();
     } catch {
       // All files are stored; the session expires by itself.

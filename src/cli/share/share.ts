@@ -15,7 +15,8 @@ import {
 import { omitUndefined } from "../../omit_undefined.ts";
 import { onHangup, type Output } from "../../terminal/mod.ts";
 import { formatDuration } from "../../text.ts";
-import { formatServerUrl, type ServerCertificate } from "../../tls/mod.ts";
+import { formatServerUrl } from "../../server_url.ts";
+import type { ServerCertificate } from "../../tls/mod.ts";
 import { localError, readable } from "../local.ts";
 import type { ShareArgs } from "./args.ts";
 

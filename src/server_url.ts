@@ -1,6 +1,5 @@
 /** The address of a server as one text, with all that a client needs (S-URL-1). @module */
-import { parseEndpoint, parseHost } from "../address.ts";
-import { isPin } from "./verify.ts";
+import { parseEndpoint, parseHost } from "./address.ts";
 
 /** What an address says. */
 export interface ServerAddress {
@@ -12,6 +11,11 @@ export interface ServerAddress {
   /** The key, as text. */
   readonly key?: string;
   readonly pin?: string;
+}
+
+/** Whether a text can be the pin of a server's certificate (S-TLS-1). */
+export function isPin(text: string): boolean {
+  return /^[0-9a-f]{64}$/.test(text);
 }
 
 /** Whether a text is meant as an address, right or wrong. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { formatServerUrl, parseServerUrl, type ServerAddress } from "../../src/tls/mod.ts";
-import { pure } from "../helpers/pure.ts";
+import { formatServerUrl, parseServerUrl, type ServerAddress } from "../src/server_url.ts";
+import { pure } from "./helpers/pure.ts";
 
 const KEY = `fxfer_anna_${"A".repeat(42)}E`;
 const PIN = "0123456789abcdef".repeat(4);
