@@ -257,6 +257,15 @@ export class StorageFolder {
     }
   }
 
+  /** Whether nothing has this name: what cannot be looked at is not gone. Takes tier RW. */
+  isGone(path: string): boolean {
+    try {
+      return this.kind(path) === undefined;
+    } catch {
+      return false;
+    }
+  }
+
   /** Whether a path leads to this open file: false for one that was renamed, removed or replaced. Takes tier RW. */
   holds(path: string, { ino, dev }: Deno.FileInfo): boolean {
     const info = this.kind(path);

@@ -25,7 +25,7 @@ import type { Stored, UploadIndex } from "./upload_index.ts";
 export class KnownFiles implements UploadIndex {
   readonly #manifest: ReadableManifest;
   readonly #writer: IndexWriter;
-  readonly #exists: (path: string) => boolean;
+  readonly #isGone: (path: string) => boolean;
   readonly #log: Logger;
   readonly #flush: (() => Promise<void>) | undefined;
   #here: Followed;
@@ -56,7 +56,7 @@ export class KnownFiles implements UploadIndex {
   ) {
     this.#manifest = manifest;
     this.#writer = new IndexWriter(folder.at(INDEX), log);
-    this.#exists = (path) => folder.kind(path) !== undefined;
+    this.#isGone = (path) => folder.isGone(path);
     this.#log = log;
     this.#flush = flush;
     this.#here = follow(this.#manifest);
@@ -78,7 +78,7 @@ export class KnownFiles implements UploadIndex {
         if (entry?.uploadId !== uploadId || !isFinalPath(entry.path)) continue;
         // A file that was removed counts as never sent: its sender wants it stored.
         const removed = followed === this.#former
-          ? !this.#exists(entry.path)
+          ? this.#isGone(entry.path)
           : position < (followed.removed.get(entry.path) ?? -1);
         if (removed) continue;
         const { path, size, sha256, mimeType } = entry;
@@ -253,8 +253,8 @@ export class KnownFiles implements UploadIndex {
    */
   async lookForGone(most: number): Promise<boolean> {
     if (this.#closed || !this.#writer.isUpToDate(this.#here)) return false;
-    const isGone = (path: string) => !this.#exists(path);
-    const next = await this.#writer.lookForGone(this.#here.file, isGone, this.#lookedTo, most);
+    const { file } = this.#here;
+    const next = await this.#writer.lookForGone(file, this.#isGone, this.#lookedTo, most);
     this.#lookedTo = next ?? 0;
     return next !== undefined;
   }
