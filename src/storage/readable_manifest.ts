@@ -175,10 +175,14 @@ export class ReadableManifest implements Manifest {
       share(this.#file);
       return false;
     }
-    const isEnd = this.follow() === end;
-    if (isEnd) this.#file.truncateSync(start);
-    share(this.#file);
-    return isEnd;
+    const file = this.#file;
+    try {
+      const isEnd = this.follow() === end;
+      if (isEnd) this.#file.truncateSync(start);
+      return isEnd;
+    } finally {
+      share(file); // also after a failure: whoever opens the manifest waits for this
+    }
   }
 
   check(): void {

@@ -242,3 +242,18 @@ Deno.test("S-MAN-1 lines of one path are one file to the index and the budget", 
   await put(storage, "1234567");
   await assert.rejects(() => put(storage, "1"), code("storage_full"));
 });
+
+Deno.test("half a line that cannot be cut off keeps nobody from opening the manifest", async () => {
+  await using dir = await TempDir.make();
+  await Deno.writeTextFile(dir.join("commits.jsonl"), '{"path":"half');
+  const { truncateSync } = Deno.FsFile.prototype;
+  Deno.FsFile.prototype.truncateSync = () => {
+    throw new Error("Input/output error");
+  };
+  try {
+    await using storage = await DiskStorage.open(dir.path);
+    await storage.check(); // opens the manifest once more
+  } finally {
+    Deno.FsFile.prototype.truncateSync = truncateSync;
+  }
+});
