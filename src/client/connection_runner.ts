@@ -138,8 +138,9 @@ export class ConnectionRunner {
     queue.wake();
   }
 
-  /** A notice has the same action as the reply to a disconnect: only the code tells them apart. */
-  #answersDisconnect({ code }: ReplyBody): boolean {
+  /** A notice has the same action as the reply to a disconnect; an older server does not say which it is (S-NOT-1). */
+  #answersDisconnect({ code, notice }: ReplyBody): boolean {
+    if (notice === true) return false;
     const codeClass = CODES[code].class;
     return this.#parts.queue.awaitsReplyTo("disconnect") &&
       (codeClass === "success" || codeClass === "resync" || code === "store_unavailable");

@@ -81,7 +81,7 @@ export const TABLE = {
         default: 1,
         about: "Threads that serve the port together; auto is one for each core",
         more: [
-          "More than one needs Linux, and for sessions persistence sqlite (auto where storage may be read) or redis",
+          "More than one needs Linux; sessions in memory are then in memory that all of them share",
           "Limits count over all of them, but for those of one address and limits.rate",
         ],
       },
@@ -160,10 +160,12 @@ export const TABLE = {
       },
       partial_timeout: {
         live: true,
+        words: ["auto"],
         seconds: [0.01, 2_000_000],
-        default: 86_400,
+        default: "auto",
         about: "The same for a session with a file begun, if that is longer",
         more: [
+          "auto is 24h, but whoever changes session_timeout changes it for these sessions, too",
           "Until session_timeout such a session keeps its place when another client needs one",
         ],
       },

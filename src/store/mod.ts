@@ -1,8 +1,8 @@
 /**
- * What a server remembers about sessions: one contract, three stores.
+ * What a server remembers about sessions: one contract, and stores that keep it.
  *
  * types.ts is the contract, {@linkcode SessionStore}. The memory store is the fastest, and its sessions end
- * with the process. SQLite keeps them in one file for the processes of one machine. Redis keeps them for
+ * with the process; in shared memory (shared.ts) several workers of one process have them. SQLite keeps them in one file for the processes of one machine. Redis keeps them for
  * servers on any machine, and tells each of them when another one takes a session over.
  *
  * ## A store of your own
@@ -42,11 +42,13 @@
  *   a millisecond, less than the way to a worker and back. What takes longer is a lock of another process,
  *   and for that the calls wait in turns, without SQLite (sqlite_handle.ts). A disk that stands still, or
  *   durability `durable` on a slow one, does keep the process waiting.
+ * - Saves that several sessions ask for in one turn share a transaction: with 50 sessions at a time a
+ *   save takes a tenth less of the processor. If one of them cannot be saved, each is saved alone.
  * - Processes on one SQLite file share one time, which they carry on from beat to beat (sqlite_clock.ts), at
  *   one small write a second each. The wall clock alone would do for one host, if nobody ever set it while
  *   servers run, and each server read it in the same way.
- * - In Redis the kept replies are a list of their own, because a save would send sixteen of them again for
- *   each new one (stored_rings.ts). Sets of ids beside the records make `list` and `stats` cheap; SCAN would
+ * - In Redis the kept replies are a list of their own, because a save would send all of them again for each new
+ *   one; a save sends those of the frames that it covers (stored_rings.ts). Sets of ids beside the records make `list` and `stats` cheap; SCAN would
  *   walk everything else in that Redis, too (redis_index.ts).
  * - The library imports no Redis client: a store takes any that has one method ({@linkcode RedisClient}).
  *
@@ -54,6 +56,7 @@
  */
 export type { SessionStore, StoreStats, TakeoverListener, TakeoverWatch } from "./types.ts";
 export { MemorySessionStore, type MemorySessionStoreOptions } from "./memory.ts";
+export { createSharedSessions, type SharedSessions, SharedSessionStore } from "./shared.ts";
 export { SqliteSessionStore } from "./sqlite.ts";
 export type { SqliteSessionStoreOptions } from "./sqlite_file.ts";
 export { RedisSessionStore, type RedisSessionStoreOptions } from "./redis.ts";

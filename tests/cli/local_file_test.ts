@@ -153,3 +153,18 @@ Deno.test("here a small file is on disk only when it is whole, and with a part o
   assert.equal(await write(folder, ["x"], "0123456789"), 4);
   assert.deepEqual(await listFiles(temp.path), ["x"]);
 });
+
+Deno.test({
+  name: "a device or a FIFO is never replaced by a file, with force neither",
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    await using temp = await TempDir.make();
+    const { success } = await new Deno.Command("mkfifo", { args: [temp.join("x")] }).output();
+    assert.ok(success);
+    for (const force of [false, true]) {
+      const folder = new LocalFolder(temp.path, force, signal, remote);
+      await assert.rejects(() => folder.open(["x"], info("text")), /no regular file/);
+    }
+    assert.ok((await Deno.lstat(temp.join("x"))).isFifo);
+  },
+});

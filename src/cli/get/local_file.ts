@@ -94,6 +94,10 @@ export class LocalFolder {
   ): Promise<boolean> {
     if (info === undefined) return false;
     if (info.isDirectory) throw cannotWrite(path, undefined, "a folder is there");
+    // A file in the place of a device such as /dev/null would harm the whole machine.
+    if (!info.isFile && !info.isSymlink) {
+      throw cannotWrite(path, undefined, "it is no regular file (-o - writes to standard output)");
+    }
     if (info.isFile && info.size === size) {
       if (await digestOfSized(path, size, this.#signal) === sha256) return true;
     }
