@@ -51,11 +51,7 @@ export const BINARIES: readonly Binary[] = [
   {
     name: "fxfer-client",
     entry: "src/cli/roles/client.ts",
-    // With statfs it knows the disks that answer at once, where small files are read and written faster.
-    permissions: [
-      ...["--allow-net", "--allow-read", "--allow-write", "--allow-sys=statfs"],
-      "--allow-env=TERM",
-    ],
+    permissions: ["--allow-net", "--allow-read", "--allow-write", "--allow-env=TERM"],
   },
 ];
 

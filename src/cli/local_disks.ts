@@ -5,16 +5,11 @@
  * @module
  */
 
-/** File systems that are no network's and no other program's, by the numbers that Linux has for them. */
-const LOCAL: ReadonlySet<number> = new Set([
-  0xef53, // ext2, ext3, ext4
-  0x58465342, // XFS
-  0x9123683e, // Btrfs
-  0x2fc12fc1, // ZFS
-  0xf2f52010, // F2FS
-  0x01021994, // tmpfs
-  0x794c7630, // overlayfs
-]);
+/** File systems of no single disk that are no network's and no other program's, by Linux's names for them. */
+const LOCAL: ReadonlySet<string> = new Set(["tmpfs", "overlay", "btrfs", "zfs"]);
+
+/** Where Linux says what is mounted. */
+const MOUNTS = "/proc/self/mountinfo";
 
 /** A disk that takes longer for one file is not blocked on for the files that follow, in milliseconds. */
 const SLOW_MS = 5;
@@ -26,28 +21,31 @@ const PATIENT_FILES = 64;
 export class LocalDisks {
   /** By the number that the system has for the disk. */
   readonly #known = new Map<number, boolean>();
-  #statfs: ((path: string) => Promise<{ readonly type: number }>) | undefined;
 
   /** Whether calls for files in a folder may block. Never rejects; false where it cannot be known. */
   async has(folder: string): Promise<boolean> {
     try {
       const { dev } = await Deno.stat(folder);
-      const known = this.#known.get(dev) ?? LOCAL.has((await this.#ask(folder)).type);
+      const known = this.#known.get(dev) ?? await isLocal(dev);
       this.#known.set(dev, known);
       return known;
     } catch {
       return false;
     }
   }
+}
 
-  async #ask(folder: string): Promise<{ readonly type: number }> {
-    // The name of this permission is newer than the types of Deno.
-    const sys = { name: "sys", kind: "statfs" as unknown as "osRelease" } as const;
-    const { state } = await Deno.permissions.query(sys);
-    if (Deno.build.os !== "linux" || state !== "granted") return { type: 0 };
-    this.#statfs ??= (await import("node:fs/promises")).statfs;
-    return await this.#statfs(folder);
-  }
+/** What a disk is, without `statfs`: to load node:fs for that would take more than a small folder gains. */
+async function isLocal(dev: number): Promise<boolean> {
+  if (Deno.build.os !== "linux") return false;
+  const [major, minor] = [Math.floor(dev / 256) % 4096, dev % 256];
+  // What is on a disk has the number of its driver.
+  if (major !== 0) return true;
+  // The number of a mount, and behind a hyphen its kind.
+  const mount = new RegExp(`^\\S+ \\S+ 0:${minor} .* - (\\S+) `, "m");
+  const { state } = await Deno.permissions.query({ name: "read", path: MOUNTS });
+  const found = state === "granted" ? mount.exec(await Deno.readTextFile(MOUNTS)) : undefined;
+  return LOCAL.has(found?.[1] ?? "");
 }
 
 /** Blocks for one file after the other, as long as the disk is quick. */

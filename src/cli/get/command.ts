@@ -56,6 +56,7 @@ async function getAll(
     const files: FileToGet[] = [];
     await findFiles(asked, to, client, { found: (file) => files.push(file), missing });
     report.planned(...files);
+    report.allPlanned();
     for (const file of files) await toStandardOutput(file, client, report, signal);
     return;
   }
@@ -67,6 +68,7 @@ async function getAll(
   };
   try {
     await findFiles(asked, to, client, { found, missing });
+    report.allPlanned();
   } catch (error) {
     await fetcher.ended();
     // What ended the fetches has been told.

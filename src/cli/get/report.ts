@@ -52,6 +52,8 @@ export class GetReport implements Disposable {
     { readonly before: number; now: number; writtenAt: number }
   >();
   #count = 0;
+  /** Whether more files may be found. */
+  #isOpen = true;
   #done = 0;
   #total = 0;
   /** Bytes of all files that are there, and those of them that were there before. */
@@ -72,6 +74,11 @@ export class GetReport implements Disposable {
   planned(...files: readonly FileToGet[]): void {
     this.#count += files.length;
     this.#total += files.reduce((sum, { file }) => sum + file.size, 0);
+  }
+
+  /** No more files will be found. */
+  allPlanned(): void {
+    this.#isOpen = false;
   }
 
   /** A file begins, of which `before` bytes are there. */
@@ -96,7 +103,8 @@ export class GetReport implements Disposable {
   #label(): string {
     if (this.#count === 1) return this.#current;
     const { redraws } = this.#output.err;
-    return redraws ? `${this.#done}/${this.#count} ${this.#current}` : `${this.#count} files`;
+    if (redraws) return `${this.#done}/${this.#count} ${this.#current}`;
+    return `${this.#isOpen ? "at least " : ""}${this.#count} files`;
   }
 
   /** So many bytes of a file are there. */

@@ -10,10 +10,10 @@
  *
  * @module
  */
-import { resolve } from "node:path";
 import { formatEndpoint } from "../../address.ts";
 import type { Client, ConnectOptions, SendResult } from "../../client/mod.ts";
 import { FxferError, reasonOf } from "../../errors.ts";
+import { absolutePath } from "../absolute.ts";
 import { localError } from "../local.ts";
 import type { SendArgs } from "./args.ts";
 import {
@@ -154,7 +154,7 @@ export class Journal implements Disposable {
       let entry = this.#entries.get(key);
       if (entry === undefined) {
         const { path, name = "", mimeType: type, size = 0, mtime = 0 } = target;
-        entry = { file: resolve(path), name, type, size, mtime, upload: crypto.randomUUID() };
+        entry = { file: absolutePath(path), name, type, size, mtime, upload: crypto.randomUUID() };
         this.#entries.set(key, entry);
       }
       if (!own.entries.has(entry.upload)) lines.push(entry);

@@ -1,6 +1,7 @@
 /** What makes two files, or two commands, the same for a journal. Pure. @module */
 import { createHash } from "node:crypto";
 import { resolve } from "node:path";
+import { absolutePath } from "../absolute.ts";
 import { type SendArgs, STDIN } from "./args.ts";
 import type { Entry } from "./journal_file.ts";
 import type { FileToSend } from "./plan.ts";
@@ -18,7 +19,7 @@ export function keyOf(file: Pick<FileToSend, "path" | "name" | "mimeType">): str
   const known = KEYS.get(file);
   if (known !== undefined) return known;
   const { path, name, mimeType } = file;
-  const key = JSON.stringify([path === STDIN ? "" : resolve(path), name, mimeType]);
+  const key = JSON.stringify([path === STDIN ? "" : absolutePath(path), name, mimeType]);
   KEYS.set(file, key);
   return key;
 }

@@ -11,6 +11,7 @@ export type Look = Deno.FileInfo | Promise<Deno.FileInfo>;
 /** An entry of a folder. */
 export interface Looked {
   readonly entry: Deno.DirEntry;
+  readonly path: string;
   /** Looks at it, if it is a file. */
   readonly look: (() => Look) | undefined;
 }
@@ -26,20 +27,21 @@ export function* lookAhead(
   entries: readonly Deno.DirEntry[],
   patience?: Patience,
 ): Iterable<Looked> {
+  const inFolder = join(folder, "x").slice(0, -1);
   for (let at = 0; at < entries.length; at += TOGETHER) {
     const next = entries.slice(at, at + TOGETHER).map((entry) => {
-      const path = join(folder, entry.name);
-      if (!entry.isFile) return { entry, look: undefined };
+      const path = inFolder + entry.name;
+      if (!entry.isFile) return { entry, path, look: undefined };
       if (patience !== undefined) {
         return {
-          entry,
+          ...{ entry, path },
           look: () => patience.unlessSlow(() => Deno.statSync(path)) ?? Deno.stat(path),
         };
       }
       const info = Deno.stat(path);
       // A failure counts when the file has its turn.
       info.catch(() => {});
-      return { entry, look: () => info };
+      return { entry, path, look: () => info };
     });
     yield* next;
   }

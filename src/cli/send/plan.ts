@@ -1,9 +1,10 @@
 /** Makes the list of files to send from the operands, before anything is connected. @module */
-import { basename, join, normalize, resolve, sep as SEPARATOR } from "node:path";
+import { basename, join, normalize, sep as SEPARATOR } from "node:path";
 import { fitName } from "../../client/mod.ts";
 import { FxferError, reasonOf } from "../../errors.ts";
 import { omitUndefined } from "../../omit_undefined.ts";
 import { count } from "../../text.ts";
+import { absolutePath } from "../absolute.ts";
 import { usageError } from "../args.ts";
 import { cannot, localError, mustRead, readable, whyUnreadable } from "../local.ts";
 import { LocalDisks, Patience } from "../local_disks.ts";
@@ -176,11 +177,11 @@ class Planner {
     });
     entries.sort((a, b) => a.name < b.name ? -1 : 1);
     const local = await this.#disks.has(folder);
-    for (const { entry, look } of lookAhead(folder, entries, local ? this.#patience : undefined)) {
+    const patience = local ? this.#patience : undefined;
+    for (const { entry, path, look } of lookAhead(folder, entries, patience)) {
       if (performance.now() - this.#turnAt > TURN_MS) await this.#giveTurn();
       this.#signal.throwIfAborted();
       const at = below + entry.name;
-      const path = join(folder, entry.name);
       if (isOwn(entry.name) || this.#excluded(entry.isDirectory ? `${at}/` : at)) continue;
       const inner = { path, name: name + entry.name, below: at, parent: place };
       if (entry.isSymlink) await this.#link(inner);
@@ -252,7 +253,7 @@ class Planner {
   }
 
   #push(target: FileToSend): void {
-    const key = `${resolve(target.path)}\0${target.name}`;
+    const key = `${absolutePath(target.path)}\0${target.name}`;
     if (this.#targets.has(key)) this.#twice++;
     else this.#targets.set(key, target);
   }
