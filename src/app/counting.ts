@@ -19,6 +19,7 @@ export async function countStored(
     if (bytes === undefined && files === undefined) continue;
     if ((await ledger.usage(owner, Date.now())).files > 0) known.push(owner);
     else await countFiles(ledger, catalogue, owner);
+    await ledger.counted?.(owner);
   }
   return known;
 }
@@ -44,6 +45,35 @@ export function countAgain(
     async [Symbol.asyncDispose]() {
       over.abort();
       await running;
+    },
+  };
+}
+
+/**
+ * Counts the files of each user about whom the ledger has lost what it knew, until disposed.
+ *
+ * @param failed Told why it could not be done; the user's next file is the next occasion.
+ */
+export function countLost(
+  ledger: UserLedger,
+  catalogue: Catalogue,
+  failed: (cause: unknown) => void,
+): AsyncDisposable {
+  const over = new AbortController();
+  const running = new Map<string, Promise<void>>();
+  const count = async (user: string) => {
+    await countFiles(ledger, catalogue, user, over.signal);
+    if (!over.signal.aborted) await ledger.counted?.(user);
+  };
+  ledger.lost = (user) => {
+    if (running.has(user) || over.signal.aborted) return;
+    running.set(user, count(user).catch(failed).finally(() => running.delete(user)));
+  };
+  return {
+    async [Symbol.asyncDispose]() {
+      delete ledger.lost;
+      over.abort();
+      await Promise.all(running.values());
     },
   };
 }

@@ -199,7 +199,12 @@ export async function openLedger(
   redis: RedisClient | undefined,
   inMemory?: UserLedger,
 ): Promise<UserLedger> {
-  if (redis !== undefined) return new RedisLedger(redis);
+  if (redis !== undefined) {
+    const ledger = new RedisLedger(redis);
+    // One that is away now begins with the first connect.
+    await ledger.begin(Date.now()).catch(() => {});
+    return ledger;
+  }
   if (stateful.persistence !== "sqlite") return inMemory ?? new MemoryLedger();
   return await SqliteLedger.open(`${storage.path}/${LEDGER_FILE}`);
 }

@@ -23,7 +23,7 @@ import {
 } from "../store/mod.ts";
 import { connectRedis } from "../redis/mod.ts";
 import { keepFiles, keepPolicy } from "./keeping.ts";
-import { countAgain, countStored } from "./counting.ts";
+import { countAgain, countLost, countStored } from "./counting.ts";
 import { hasSharedLedger, openLedger } from "./keys.ts";
 import { databaseOf, settle, type SettledConfig, stateFolder } from "./persistence.ts";
 
@@ -83,6 +83,7 @@ export async function openParts(
     const { catalogue } = storage;
     if (isFirst && known.length > 0) opened.use(countAgain(ledger, known, catalogue, failed));
     opened.use(keys.onChange(() => void count().catch(failed)));
+    opened.use(countLost(ledger, catalogue, failed));
   }
   const policy = keepPolicy(config);
   if (policy !== undefined && isFirst) {

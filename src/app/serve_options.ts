@@ -1,5 +1,5 @@
 /** What a configuration means for the options of `serve`. @module */
-import type { Config } from "../config/mod.ts";
+import { type Config, DEFAULT_CONFIG } from "../config/mod.ts";
 import { FxferError } from "../errors.ts";
 import { omitUndefined } from "../omit_undefined.ts";
 import type { ServeOptions } from "../server/mod.ts";
@@ -38,7 +38,7 @@ export function serveOptions(
       : { anonymous: security.anonymous as NonNullable<ServeOptions["anonymous"]> }),
     stateful: {
       sessionTimeoutMs: ms(stateful.session_timeout),
-      partialTimeoutMs: ms(stateful.partial_timeout),
+      partialTimeoutMs: ms(partialTimeout(stateful)),
       maxSessions: stateful.max_sessions,
       keepaliveMs: ms(stateful.keepalive),
       maxInflight: stateful.max_inflight,
@@ -55,6 +55,14 @@ export function serveOptions(
     v1: versions.v1 === "on" && security.mac !== "required", // S-VER-4
     v1Ack: versions.v1_ack,
   };
+}
+
+const DAY_S = 86_400;
+
+/** How long a session with a file begun outlives its connection, in seconds. */
+function partialTimeout({ partial_timeout: asked, session_timeout }: Config["stateful"]): number {
+  if (asked !== "auto") return asked;
+  return session_timeout === DEFAULT_CONFIG.stateful.session_timeout ? DAY_S : session_timeout;
 }
 
 const numberOf = (limit: number | "off"): number | undefined => limit === "off" ? undefined : limit;

@@ -160,10 +160,12 @@ export const TABLE = {
       },
       partial_timeout: {
         live: true,
+        words: ["auto"],
         seconds: [0.01, 2_000_000],
-        default: 86_400,
+        default: "auto",
         about: "The same for a session with a file begun, if that is longer",
         more: [
+          "auto is 24h, but whoever changes session_timeout changes it for these sessions, too",
           "Until session_timeout such a session keeps its place when another client needs one",
         ],
       },

@@ -74,7 +74,7 @@
  * of an upload id, the newcomer answers `busy` to that id (S-TRF-11).
  *
  * Claims by session and number, one for each file, would do without a journal. They were tried: eleven more system
- * calls a file took 40 µs of the server, and the save that they made needless took 45.
+ * calls a file took 20 to 30 µs of the server, as much as the save that they made needless.
  *
  * At level `process`, with a store that dies with the process, a file that is wholly in memory has no intent:
  * between `mustHold` and the saved reply a newcomer waits (`committing`). Nobody else could know of the file.

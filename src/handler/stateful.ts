@@ -199,7 +199,7 @@ export class StatefulHandler implements RequestHandler, AsyncDisposable {
     if (attachment === undefined) return;
     let isSaved = false;
     try {
-      await attachment.settle();
+      if (!attachment.displaced) await attachment.settle();
       isSaved = !attachment.displaced;
       const { record } = attachment;
       if (attachment.yielding || attachment.displaced || record.endedAt !== null) return;

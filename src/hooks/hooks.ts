@@ -78,9 +78,16 @@ export class Hooks implements AsyncDisposable {
 
   /** Begins, where the last process has stopped. @throws What keeps the state file from being read. */
   static async open(options: HooksOptions): Promise<Hooks> {
-    const kept = await readState(options.path);
-    const state = kept ?? newState(Date.now());
-    if (kept === undefined) await writeState(options.path, state);
+    const { path, giveUpAfterMs, log } = options;
+    let state = await readState(path);
+    if (state === undefined || "damaged" in state) {
+      // What has not been told, and is not given up, was stored since then.
+      const since = state === undefined ? 0 : giveUpAfterMs;
+      if (state !== undefined) {
+        log.warn("hook.state_set_aside", { to: `${path}.bad`, cause: state.damaged });
+      }
+      await writeState(path, state = newState(Date.now() - since));
+    }
     return new Hooks(options, state);
   }
 

@@ -4,7 +4,8 @@
  *
  * - S-HOO-1 Each file that was stored since hooks were switched on is told at least once, also after a kill
  *   at any moment. The outbox is the list of stored files itself; a small state file beside it says which of
- *   them were told. A receiver knows a repetition by `webhook-id`.
+ *   them were told. A receiver knows a repetition by `webhook-id`. If the state file is damaged, all files of
+ *   the last `hooks.give_up_after` are told once more.
  * - S-HOO-2 A receiver that does not answer 2xx within 10 s is asked again, after a second and then at
  *   doubled intervals up to 5 min, until `hooks.give_up_after`. Then the file is a dead letter, which is
  *   logged and listed. At most 10,000 wait in memory; what comes later waits in the list of stored files.

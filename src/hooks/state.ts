@@ -27,22 +27,41 @@ export interface HookState {
   readonly dead: readonly Letter[];
 }
 
-/** The state of a program that begins to tell now. */
-export const newState = (now: number): HookState => ({
-  from: now,
-  newest: now,
+/** The state of a program that tells what was stored from a time on, in milliseconds since the epoch. */
+export const newState = (from: number): HookState => ({
+  from,
+  newest: from,
   seen: [],
   letters: [],
   dead: [],
 });
 
-/** Reads a state; undefined where there is no file yet. Half a file cannot be: it is replaced as a whole. */
-export async function readState(path: string): Promise<HookState | undefined> {
+/**
+ * Reads a state; undefined where there is no file yet. A damaged one, as a power cut may leave, is set aside
+ * under a name that ends in `.bad`.
+ *
+ * @returns `damaged` with the reason, for a file that is no state.
+ */
+export async function readState(
+  path: string,
+): Promise<HookState | { readonly damaged: unknown } | undefined> {
+  let text: string;
   try {
-    return JSON.parse(await Deno.readTextFile(path));
+    text = await Deno.readTextFile(path);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
     throw error;
+  }
+  try {
+    const state: HookState = JSON.parse(text);
+    const { from, newest, seen, letters, dead } = state;
+    if ([from, newest].every(Number.isFinite) && [seen, letters, dead].every(Array.isArray)) {
+      return state;
+    }
+    throw new TypeError("it is no state of hooks");
+  } catch (damaged) {
+    await Deno.rename(path, `${path}.bad`);
+    return { damaged };
   }
 }
 

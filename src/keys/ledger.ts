@@ -70,6 +70,13 @@ export interface UserLedger extends AsyncDisposable {
   giveBack(user: string, path: string): void | Promise<void>;
   /** What counts now. */
   usage(user: string, now: number): Usage | Promise<Usage>;
+  /** Notes that all stored files of a user are charged. Absent where the ledger loses nothing while it is open. */
+  counted?(user: string): Promise<void>;
+  /**
+   * Whoever sets this is told of a user about whom the ledger has lost what it knew, charges the user's files,
+   * and says {@linkcode UserLedger.counted}. Until then `reserve` is `busy`.
+   */
+  lost?: (user: string) => void;
 }
 
 /** The refusal of a nonce that finds no room. */

@@ -4,13 +4,22 @@
  * A nonce is a key of its own that Redis forgets at its end. What a user has stored is a hash from path to
  * bytes, with a hash of reservations and one of sums beside it; their keys have one hash tag, so that a
  * script may change them together in a Cluster. Redis must not evict keys (`maxmemory-policy noeviction`,
- * its default), or it would forget early.
+ * its default), or it would forget early. One that was started anew without its data is found out: two keys
+ * are missing then, of which one says when the register of nonces began, and the other that all files of a user
+ * are counted.
  *
  * @module
  */
 import { FxferError } from "../errors.ts";
 import { LATE, within } from "../within.ts";
-import { registerFull, RESERVED_MS, type Usage, type UserLedger } from "./ledger.ts";
+import { CLOCK_TOLERANCE_MS } from "./keyring.ts";
+import {
+  mayBeForgotten,
+  registerFull,
+  RESERVED_MS,
+  type Usage,
+  type UserLedger,
+} from "./ledger.ts";
 import type { UserLimits } from "./rights.ts";
 
 /** Sends commands to Redis, as the client of the session store does.
@@ -34,6 +43,7 @@ for i = 1, #claims, 2 do
   end
 end
 if ARGV[1] == '' then return {bytes, files} end
+if ARGV[7] == '1' and redis.call('HEXISTS', KEYS[3], 'counted') == 0 then return -1 end
 if bytes + tonumber(ARGV[3]) > tonumber(ARGV[4]) or files + 1 > tonumber(ARGV[5]) then return 0 end
 redis.call('HSET', KEYS[2], ARGV[1], ARGV[3] .. ' ' .. ARGV[6])
 return 1
@@ -64,7 +74,9 @@ const NO_LIMIT = String(2 ** 53);
 /** Keeps nonces and stored files in a Redis server, version 6 or newer.
  * @category Keys */
 export class RedisLedger implements UserLedger {
-  /** Redis outlives the process. */
+  /** Redis may have lost its data, if it was started anew without a copy. */
+  lost?: (user: string) => void;
+  /** Redis outlives the process; when its register began stands in it. */
   readonly since: number = -Infinity;
   readonly #client: CommandSender;
   readonly #prefix: string;
@@ -85,13 +97,28 @@ export class RedisLedger implements UserLedger {
   async takeNonce(user: string, nonce: string, until: number, now: number): Promise<boolean> {
     const key = `${this.#prefix}nonce:${user}:${nonce}`;
     const ms = String(Math.max(1, Math.ceil(until - now)));
-    try {
-      return await this.#send(["SET", key, "", "NX", "PX", ms]) !== null;
-    } catch (error) {
+    const taking = this.#send(["SET", key, "", "NX", "PX", ms]).catch((error) => {
       const { cause } = error as FxferError;
       if (cause instanceof Error && cause.message.startsWith("OOM")) throw registerFull(cause);
       throw error;
-    }
+    });
+    const [taken, begun] = await Promise.all([taking, this.begin(now)]);
+    // A connect that is older than the register may have been seen by the one that Redis has lost.
+    const time = until - CLOCK_TOLERANCE_MS;
+    if (taken !== null && time < begun) throw mayBeForgotten(begun - time);
+    return taken !== null;
+  }
+
+  /**
+   * Begins the register of nonces, unless Redis has one.
+   *
+   * @returns When it was begun, in milliseconds since the epoch by the clock of whoever did.
+   */
+  async begin(now: number): Promise<number> {
+    const key = `${this.#prefix}nonces`;
+    const begun = await this.#send(["GET", key]) ??
+      (await this.#send(["SET", key, String(now), "NX"]), await this.#send(["GET", key]));
+    return Number(begun ?? now);
   }
 
   async reserve(
@@ -108,8 +135,17 @@ export class RedisLedger implements UserLedger {
       String(limits.bytes ?? NO_LIMIT),
       String(limits.files ?? NO_LIMIT),
       String(now + RESERVED_MS),
+      this.lost === undefined ? "" : "1",
     ]);
-    return reply === 1;
+    if (reply !== -1) return reply === 1;
+    this.lost?.(user);
+    throw new FxferError("busy", "Cannot count for user: what Redis has lost is counted anew", {
+      fields: { retry_after_ms: 1000 },
+    });
+  }
+
+  async counted(user: string): Promise<void> {
+    await this.#send(["HSET", this.#keysOf(user)[2]!, "counted", "1"]);
   }
 
   async charge(user: string, path: string, bytes: number, claim = ""): Promise<void> {

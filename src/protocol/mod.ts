@@ -73,7 +73,8 @@
  *   are dropped. Anything else is `invalid_field`; in version 1 it counts as
  *   `application/octet-stream`. The extension of the stored file comes from the server's table of
  *   media types; for a type that is not in it, from the file's name, if it is 1 to 16 letters and
- *   digits; else it is `bin`.
+ *   digits; else it is `bin`. `application/octet-stream` is treated as a type that is not in it, but
+ *   where the table gives the name's extension to another type, it is `bin`.
  * - S-FRM-6 A header is refused with `header_too_long` as soon as one byte more than its cap has
  *   arrived without an LF. The search for the LF looks at new bytes only.
  *

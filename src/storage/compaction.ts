@@ -7,28 +7,32 @@
  *    append to the new one.
  * 4. Lines that came into the former one between 1 and 3 are appended to the new one. Then the note goes.
  *
- * After a crash between 2 and 4 the note makes whoever starts do step 4. A line that is appended twice does
- * no harm.
+ * A failure before 3 takes everything back. After a crash before 3, or a failure or crash after it, the note
+ * makes whoever starts, and the sweep, do the rest (unfinished_compaction.ts).
  *
  * @module
  */
 import { FxferError } from "../errors.ts";
+import { systemFlush } from "./flush.ts";
 import { HashTable } from "./hash_table.ts";
-import { isAbsent, unlessAbsent } from "./io_errors.ts";
-import { tryLock } from "./locks.ts";
+import { isAbsent } from "./io_errors.ts";
+import { LineWriter } from "./line_writer.ts";
 import { MANIFEST } from "./manifest.ts";
-import { contentOf, type RawLine, readLines } from "./manifest_lines.ts";
+import { contentOf, readLines } from "./manifest_lines.ts";
 import { isFinalPath, timestamp } from "./naming.ts";
 import { AGAIN_MS } from "./removal.ts";
-
-/** Being written. */
-const NEW = `${MANIFEST}.new`;
-
-/** Locked by whoever is writing. */
-const LOCK = ".claims/compaction";
-
-/** The note of step 2. */
-const NOTE = ".compacting";
+import {
+  bringOver,
+  finishLocked,
+  formatNote,
+  isFile,
+  NEW,
+  NOTE,
+  pathOf,
+  removeIfThere,
+  takeLock,
+  type Unfinished,
+} from "./unfinished_compaction.ts";
 
 /** So long the former manifest is looked at for lines after it was replaced, in milliseconds: many times as long as servers take to find the new one. */
 const AFTER_MS = 200;
@@ -95,11 +99,47 @@ async function compact(
 ): Promise<Compaction> {
   const at = (name: string) => `${folder}/${name}`;
   if (!Deno.lstatSync(at(MANIFEST)).isFile) throw new Error(`${MANIFEST} is not a regular file`);
-  finishCompaction(folder, isThere);
+  using lock = takeLock(folder);
+  if (lock === undefined) throw new Error("another process is at it");
+  finishLocked(folder, isThere, true);
   using former = Deno.openSync(at(MANIFEST), { read: true });
+  const kept = `${MANIFEST}.${timestamp(Date.now())}`;
+  let done: Replaced;
+  try {
+    done = await replace(folder, former, kept);
+  } catch (error) {
+    takeBack(at, [NOTE, kept, NEW]);
+    throw error;
+  }
+  using added = Deno.openSync(at(MANIFEST), { read: true, append: true });
+  for (const until = performance.now() + AFTER_MS; performance.now() < until;) {
+    bringOver(former, added, done, isThere);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  await systemFlush.folder(folder); // else a power cut may bring the former manifest back
+  await added.sync();
+  removeIfThere(at(NOTE));
+  const { size: bytes } = added.statSync();
+  const { files, lines, linesBefore, bytesBefore } = done;
+  return { files, linesBefore, lines, bytesBefore, bytes, kept };
+}
+
+/** A network file system may say that a rename failed which it has done: then the note must do the rest. */
+function takeBack(at: (name: string) => string, names: readonly string[]): void {
+  try {
+    if (isFile(at(NEW))) { for (const name of names) removeIfThere(at(name)); }
+  } catch {
+    // The next compaction finds what is left. What failed first is what the user is told.
+  }
+}
+
+/** What a compaction knows when the new manifest has its name. */
+type Replaced = Omit<Compaction, "bytes"> & Unfinished;
+
+/** Steps 1 to 3. Where it throws, the manifest is what it was. */
+async function replace(folder: string, former: Deno.FsFile, kept: string): Promise<Replaced> {
+  const at = (name: string) => `${folder}/${name}`;
   const info = former.statSync();
-  using _lock = takeLock(at(LOCK));
-  removeIfThere(at(NEW)); // of one that was killed
   using target = Deno.openSync(at(NEW), { write: true, createNew: true, mode: 0o640 });
   const last = new HashTable();
   let linesBefore = 0;
@@ -128,106 +168,27 @@ async function compact(
   end = copyLines(former, end, out);
   out.end();
   await target.sync();
-  end = copyLines(former, end, out);
-  out.end();
-
-  const kept = `${MANIFEST}.${timestamp(Date.now())}`;
   linkOrCopy(at(MANIFEST), at(kept));
-  Deno.writeTextFileSync(at(NOTE), JSON.stringify({ kept, from: end }), { createNew: true });
+  end = copyLines(former, end, out); // last, because a copy has no lines that come after it was made
+  out.end();
+  const unfinished = { kept, from: end, to: target.statSync().size };
+  Deno.writeTextFileSync(at(NOTE), formatNote(unfinished), { createNew: true });
   const stands = Deno.lstatSync(at(MANIFEST));
   if (stands.ino !== info.ino || stands.dev !== info.dev) {
-    Deno.removeSync(at(NOTE));
     throw new Error("somebody has replaced the manifest meanwhile");
   }
   Deno.renameSync(at(NEW), at(MANIFEST));
-  using added = Deno.openSync(at(MANIFEST), { append: true });
-  const rest = new LineWriter(added, true);
-  for (const until = performance.now() + AFTER_MS; performance.now() < until;) {
-    end = copyLines(former, end, rest);
-    rest.end();
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-  await added.sync();
-  removeIfThere(at(NOTE));
-  const { size: bytes } = added.statSync();
-  return { files, linesBefore, lines: out.lines, bytesBefore: info.size, bytes, kept };
-}
-
-/**
- * Does what a compaction that was killed has left to be done.
- *
- * @param folder Where the manifest is.
- * @param isThere Whether there is a stored file under a path.
- */
-export function finishCompaction(folder: string, isThere: (path: string) => boolean): void {
-  const at = (name: string) => `${folder}/${name}`;
-  let text: string;
-  try {
-    if (!Deno.lstatSync(at(NOTE)).isFile) return;
-    text = Deno.readTextFileSync(at(NOTE));
-  } catch (error) {
-    return unlessAbsent(error);
-  }
-  using manifest = Deno.openSync(at(MANIFEST), { read: true, append: true });
-  const note = /^\{"kept":"(commits\.jsonl\.[0-9T]+)","from":([0-9]+)\}$/.exec(text);
-  if (note !== null && Deno.lstatSync(at(note[1]!)).isFile) {
-    using kept = Deno.openSync(at(note[1]!), { read: true });
-    if (kept.statSync().ino !== manifest.statSync().ino) {
-      const out = new LineWriter(manifest, true);
-      copyLines(kept, Number(note[2]), out, (line) => {
-        const content = contentOf(line);
-        return content !== undefined && ("removed" in content || isThere(content.path));
-      });
-      out.end();
-    }
-  }
-  removeIfThere(at(NOTE));
-}
-
-/** Somebody else may have removed it meanwhile. */
-function removeIfThere(path: string): void {
-  try {
-    Deno.removeSync(path);
-  } catch (error) {
-    unlessAbsent(error);
-  }
-}
-
-function isFile(path: string): boolean {
-  try {
-    return Deno.lstatSync(path).isFile;
-  } catch {
-    return false;
-  }
-}
-
-function pathOf(line: RawLine): string | undefined {
-  const content = contentOf(line);
-  return content === undefined || "removed" in content ? content?.removed : content.path;
+  return { files, linesBefore, lines: out.count, bytesBefore: info.size, ...unfinished };
 }
 
 /** Copies the whole lines of a file from a position on, and returns where the next ones begin. */
-function copyLines(
-  file: Deno.FsFile,
-  from: number,
-  out: LineWriter,
-  isWanted: (line: RawLine) => boolean = () => true,
-): number {
+function copyLines(file: Deno.FsFile, from: number, out: LineWriter): number {
   for (const line of readLines(file, from)) {
     if (line.torn) break;
     from = line.end;
-    if (line.text !== undefined && line.text !== "" && isWanted(line)) out.write(line.text);
+    if (line.text !== undefined && line.text !== "") out.write(line.text);
   }
   return from;
-}
-
-/** Lets one process at a time compact a manifest. */
-function takeLock(path: string): Deno.FsFile {
-  Deno.mkdirSync(path.slice(0, path.lastIndexOf("/")), { recursive: true, mode: 0o750 });
-  const file = Deno.openSync(path, { write: true, create: true, mode: 0o640 });
-  if (tryLock(file) !== false) return file;
-  file.close();
-  throw new Error("another process is at it");
 }
 
 /** A second name costs nothing; a file system that has none gets a copy. */
@@ -236,38 +197,5 @@ function linkOrCopy(from: string, to: string): void {
     Deno.linkSync(from, to);
   } catch {
     Deno.copyFileSync(from, to);
-  }
-}
-
-/** Writes many lines with few calls. */
-class LineWriter {
-  readonly #file: Deno.FsFile;
-  readonly #afterOthers: boolean;
-  #lines: string[] = [];
-  #size = 0;
-  /** How many were written. */
-  lines = 0;
-
-  /** @param afterOthers Others append to the file too, so one may have torn its line: each write begins with LF. */
-  constructor(file: Deno.FsFile, afterOthers = false) {
-    this.#file = file;
-    this.#afterOthers = afterOthers;
-  }
-
-  write(line: string): void {
-    this.#lines.push(line);
-    this.lines++;
-    this.#size += line.length;
-    if (this.#size > 65536) this.end();
-  }
-
-  /** Writes what has been gathered. */
-  end(): void {
-    if (this.#lines.length === 0) return;
-    const text = `${this.#afterOthers ? "\n" : ""}${this.#lines.join("\n")}\n`;
-    const bytes = new TextEncoder().encode(text);
-    for (let done = 0; done < bytes.length;) done += this.#file.writeSync(bytes.subarray(done));
-    this.#lines = [];
-    this.#size = 0;
   }
 }

@@ -62,7 +62,8 @@ function requireLimit({ limit }: ListQuery): void {
 
 /** Tier W knows the files that this process has stored, and cannot open them. */
 function memoryCatalogue(parts: DiskParts, index: MemoryIndex): Catalogue {
-  const removed = new Map<string, { file: ListedFile; at: number }>();
+  /** `isLeft`: the disk has failed to remove the bytes, which is tried again when the removal is asked for again. */
+  const removed = new Map<string, { file: ListedFile; at: number; isLeft: boolean }>();
   return {
     // deno-lint-ignore require-await -- refusals are rejections
     async list(query) {
@@ -73,24 +74,26 @@ function memoryCatalogue(parts: DiskParts, index: MemoryIndex): Catalogue {
     // deno-lint-ignore require-await -- short system calls, failures are rejections
     async remove(path, by: RemovedBy = {}) {
       const file = index.file(path);
-      if (file === undefined || !isOwned(file, by)) {
-        const before = removed.get(path);
-        const again = before !== undefined && parts.now() - before.at < AGAIN_MS;
-        return again && isOwned(before.file, by) ? before.file : undefined;
-      }
+      let removal = removed.get(path);
       try {
-        const { storedAt: time, session: _session, ...rest } = file;
-        parts.manifest.append(formatRemoval({ ...rest, time }, parts.now(), by));
-        index.remove(file);
-        parts.budget.add(-file.size);
-        parts.folder.removeLinksTo(path);
-        parts.folder.remove(path);
+        if (file !== undefined && isOwned(file, by)) {
+          const { storedAt: time, session: _session, ...rest } = file;
+          parts.manifest.append(formatRemoval({ ...rest, time }, parts.now(), by));
+          index.remove(file);
+          parts.budget.add(-file.size);
+          removed.set(path, removal = { file, at: parts.now(), isLeft: true });
+          if (removed.size > MAX_AGAIN) removed.delete(removed.keys().next().value!);
+        } else if (removal === undefined || !isOwned(removal.file, by)) return undefined;
+        else if (parts.now() - removal.at >= AGAIN_MS) return undefined;
+        if (removal.isLeft) {
+          parts.folder.removeLinksTo(path);
+          parts.folder.remove(path);
+          removal.isLeft = false;
+        }
+        return removal.file;
       } catch (error) {
         throw asStorageError("Cannot remove file", error);
       }
-      removed.set(path, { file, at: parts.now() });
-      if (removed.size > MAX_AGAIN) removed.delete(removed.keys().next().value!);
-      return file;
     },
   };
 }

@@ -62,15 +62,6 @@ export function keepsName({ naming }: DiskParts, { name }: FileSpec): boolean {
   return naming === "original" && name !== undefined && name !== "";
 }
 
-/** A plain extension of a name: letters and digits, so that it is safe as part of a path. */
-const PLAIN = /\.([0-9A-Za-z]{1,16})$/;
-
-/** The extension for a media type; for one that the table does not know, the name's own if it is plain. */
-function extensionOf({ extensions }: DiskParts, { mimeType, name }: FileSpec): string {
-  const known = extensions(mimeType);
-  return known === "bin" && name !== undefined ? PLAIN.exec(name)?.[1] ?? known : known;
-}
-
 /** Chooses the temporary and the final name of a new file; in tier W they are the same. */
 export function nameFile(
   parts: DiskParts,
@@ -81,7 +72,7 @@ export function nameFile(
     const { tier } = parts.folder;
     return { temporaryPath: tier === "W" ? finalPath : temporaryName(parts.randomHex), finalPath };
   }
-  const extension = extensionOf(parts, spec);
+  const extension = parts.extensions(spec.mimeType, spec.name);
   const finalPath = parts.naming !== "simple" && spec.session !== undefined
     ? sessionName(spec.session, parts.now(), extension)
     : simpleName(parts.randomHex, extension);

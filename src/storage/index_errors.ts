@@ -12,8 +12,13 @@ export function isDamage(error: unknown): boolean {
   return typeof errcode === "number" && [1, 10, 11, 14, 26].includes(errcode & 0xff);
 }
 
-/** Whether an error says that the disk is full (SQLITE_FULL). */
-export function isFull(error: unknown): boolean {
+/** Whether an error says that the file cannot be written, though it is good (SQLITE_FULL, _READONLY). */
+export function isUnwritable(error: unknown): boolean {
   const { errcode } = error as { errcode?: unknown };
-  return typeof errcode === "number" && (errcode & 0xff) === 13;
+  return typeof errcode === "number" && [8, 13].includes(errcode & 0xff);
+}
+
+/** Whether an error is one of SQLite, and not of the file system. */
+export function isOfSqlite(error: unknown): boolean {
+  return (error as { code?: unknown }).code === "ERR_SQLITE_ERROR"; // those of exec() have no errcode
 }

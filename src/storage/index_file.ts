@@ -10,7 +10,7 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";
 import { FxferError } from "../errors.ts";
 import type { Logger } from "../log.ts";
-import { isLocked } from "./index_errors.ts";
+import { isLocked, isOfSqlite } from "./index_errors.ts";
 import { isAbsent } from "./io_errors.ts";
 import { identityOf, INDEX, makeFile, setAside } from "./index_place.ts";
 
@@ -98,7 +98,7 @@ export class IndexFile {
 
   /**
    * Opens the file, or makes it. One that is damaged or foreign is set aside, under a name that ends in
-   * `.bad`. Where no file can be had at all, the index is kept in memory.
+   * `.bad`. Where no file can be had at this moment, the index is kept in memory.
    */
   static async open(path: string, log: Logger): Promise<IndexFile> {
     const { DatabaseSync } = await import("node:sqlite");
@@ -108,9 +108,11 @@ export class IndexFile {
       } catch (cause) {
         // The folder itself is gone for a moment: the next write makes it, and tries again.
         if (isAbsent(cause)) throw cause;
+        // A disk that fails says nothing of the file, which may be good.
+        const isBad = cause instanceof FxferError || isOfSqlite(cause);
         if (tries < 100 && isLocked(cause)) {
           await new Promise((resolve) => setTimeout(resolve, 20));
-        } else if (tries >= 100 || !setAside(path)) {
+        } else if (tries >= 100 || !isBad || !setAside(path)) {
           log.warn("storage.index_in_memory", { cause });
           return await IndexFile.inMemory();
         } else {

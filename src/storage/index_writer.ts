@@ -1,8 +1,9 @@
 /** Brings lines of the manifest into the file of the index, and opens it anew where it was lost. @module */
+import { FxferError } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import { type EachLine, fits, type Followed, forget, tailOf } from "./followed.ts";
 import { HashTable } from "./hash_table.ts";
-import { isDamage, isFull, isLocked } from "./index_errors.ts";
+import { isDamage, isLocked, isUnwritable } from "./index_errors.ts";
 import { IndexFile } from "./index_file.ts";
 import { INDEX } from "./index_place.ts";
 import { IndexLines } from "./index_lines.ts";
@@ -21,8 +22,8 @@ const BULK_BYTES = 8 * 1024 * 1024;
 /** So long a write waits for other processes that write, in milliseconds; at the start ten times as long. */
 const LOCKED_MS = 2000;
 
-/** After so many milliseconds in memory because the disk was full, the file is tried again. */
-const FULL_MS = 60_000;
+/** After so many milliseconds in memory, because no file could be had or written, the file is tried again. */
+const IN_MEMORY_MS = 60_000;
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -37,14 +38,20 @@ export async function othersTurn(): Promise<void> {
   await crypto.subtle.digest("SHA-256", NOTHING);
 }
 
+const busy = (cause: unknown) =>
+  new FxferError("busy", "Cannot write index: another process is writing it", {
+    cause,
+    fields: { retry_after_ms: 1000 },
+  });
+
 /** The index of one process: one write at a time. */
 export class IndexWriter {
   readonly #path: string;
   readonly #log: Logger;
   #index: IndexFile | undefined;
   #writing: Promise<unknown> | undefined;
-  /** When the disk was found full, and the index went into memory; 0 when it did not. */
-  #fullAt = 0;
+  /** Since when the index has been in memory; 0 while it is a file. */
+  #inMemorySince = 0;
 
   constructor(path: string, log: Logger) {
     this.#path = path;
@@ -62,7 +69,13 @@ export class IndexWriter {
   }
 
   async open(): Promise<void> {
-    this.#index = await IndexFile.open(this.#path, this.#log);
+    this.#use(await IndexFile.open(this.#path, this.#log));
+  }
+
+  #use(index: IndexFile): void {
+    this.#index?.close();
+    this.#index = index;
+    this.#inMemorySince = index.isFile ? 0 : performance.now();
   }
 
   close(): void {
@@ -133,20 +146,23 @@ export class IndexWriter {
     }
   }
 
-  /** Where the disk is full, the index is built in memory, so that files can still be listed and removed. */
+  /**
+   * Where the file cannot be written, the index is built in memory, so that files can still be listed and
+   * removed. One that turns out to be damaged is built anew at once.
+   */
   async #writeOrLeave(
     ...args: [Followed, number, () => boolean, EachLine | undefined, () => Promise<unknown>]
   ): Promise<number | undefined> {
     try {
       return await this.#write(...args);
     } catch (cause) {
-      if (!isFull(cause) || !this.index.isFile) throw cause;
-      this.#log.warn("storage.index_in_memory", { cause });
-      const index = await IndexFile.inMemory();
-      this.index.close();
-      this.#index = index;
-      this.#fullAt = performance.now();
-      forget(args[0]);
+      const isSetAside = isDamage(cause) && !this.index.isInPlace;
+      if (!isSetAside && (!isUnwritable(cause) || !this.index.isFile)) throw cause;
+      if (!isSetAside) {
+        this.#log.warn("storage.index_in_memory", { cause });
+        this.#use(await IndexFile.inMemory());
+        forget(args[0]);
+      }
       return await this.#write(...args);
     }
   }
@@ -212,9 +228,8 @@ export class IndexWriter {
   async #begin(here: Followed, isOver: () => boolean, isStart: boolean): Promise<void> {
     const until = performance.now() + LOCKED_MS * (isStart ? 10 : 1);
     for (;;) {
-      const hasTime = performance.now() - this.#fullAt > FULL_MS;
-      if (!this.index.isInPlace || hasTime && this.#fullAt > 0) {
-        this.#fullAt = 0;
+      await this.#tryFile(here);
+      if (!this.index.isInPlace) {
         this.index.close();
         forget(here);
         await this.open();
@@ -225,10 +240,25 @@ export class IndexWriter {
       } catch (error) {
         this.damaged(error, here);
         const hopeless = !isLocked(error) && (!isDamage(error) || this.index.isInPlace);
-        if (hopeless || performance.now() > until || isOver()) throw error;
+        if (hopeless || isOver()) throw error;
+        if (performance.now() > until) throw busy(error);
         await pause(10);
       }
     }
+  }
+
+  /** After some time in memory looks whether a file can be had again. */
+  async #tryFile(here: Followed): Promise<void> {
+    if (this.index.isFile || performance.now() - this.#inMemorySince < IN_MEMORY_MS) return;
+    const index = await IndexFile.open(this.#path, this.#log);
+    if (!index.isFile) { // what was built in memory is still good
+      index.close();
+      this.#inMemorySince = performance.now();
+      return;
+    }
+    this.#use(index);
+    forget(here);
+    this.adopt(here);
   }
 
   /** See `KnownFiles.lookForGone`. */

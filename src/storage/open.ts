@@ -4,7 +4,6 @@ import { FxferError } from "../errors.ts";
 import { type Logger, silentLogger } from "../log.ts";
 import { Budget, type BudgetLedger } from "./budget.ts";
 import { Claims } from "./claims.ts";
-import { finishCompaction } from "./compaction.ts";
 import type { DiskParts, ReadingParts } from "./disk_parts.ts";
 import { type Flush, GroupSync, systemFlush } from "./flush.ts";
 import { StorageFolder } from "./folder.ts";
@@ -15,6 +14,7 @@ import { loadExtensions } from "./media_types.ts";
 import { createRandomHex, type Naming, type RandomHex } from "./naming.ts";
 import { finishAllLeft } from "./once.ts";
 import { ReadableManifest } from "./readable_manifest.ts";
+import { finishCompactionLeft } from "./recovery.ts";
 import { readKnownFiles } from "./start.ts";
 import type { Durability, Tier } from "./types.ts";
 import { MemoryIndex } from "./upload_index.ts";
@@ -168,11 +168,7 @@ function openReading(
   flushManifest: (() => Promise<void>) | undefined,
   log: Logger,
 ): ReadingParts {
-  try {
-    finishCompaction(folder.state, (path) => folder.kind(path) !== undefined);
-  } catch (cause) {
-    log.warn("storage.unfinished", { cause });
-  }
+  finishCompactionLeft({ folder, log });
   const manifest = new ReadableManifest(folder, now);
   let claims: Claims;
   try {

@@ -9,6 +9,7 @@ import { tryLock } from "./locks.ts";
 import { INCOMING, isFinalPath, isTemporaryPath, sessionOf } from "./naming.ts";
 import { claimLater, finishAllLeft, isWhole, listWhole } from "./once.ts";
 import type { FileSpec, SealedFile, StoredFile } from "./types.ts";
+import { finishCompaction } from "./unfinished_compaction.ts";
 import { replayOf } from "./upload_index.ts";
 
 /** Finishes a commit that was cut short, or confirms one (S-SEQ-5): `FileStorage.recover`. */
@@ -73,7 +74,10 @@ export async function sweepOrphans(
   olderThanMs: number,
   onlyCount = false,
 ): Promise<number> {
-  if (!onlyCount) await finishAllLeft(parts, reading);
+  if (!onlyCount) {
+    await finishAllLeft(parts, reading);
+    finishCompactionLeft(parts);
+  }
   const newest = parts.now() - olderThanMs;
   let removed = 0;
   for await (const { name } of Deno.readDir(parts.folder.at(INCOMING))) {
@@ -96,6 +100,15 @@ export async function sweepOrphans(
     if (made <= newest) parts.folder.removeEmptyFolder(name);
   }
   return removed;
+}
+
+/** Finishes what a compaction that died has left. If that fails, it is tried again by the next sweep. */
+export function finishCompactionLeft({ folder, log }: Pick<DiskParts, "folder" | "log">): void {
+  try {
+    finishCompaction(folder.state, (path) => folder.kind(path) !== undefined);
+  } catch (cause) {
+    log.warn("storage.unfinished", { cause });
+  }
 }
 
 /** Removes the journals of sessions that are gone. A holder whose journal is missing announces its files. */

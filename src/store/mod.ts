@@ -43,11 +43,13 @@
  *   a millisecond, less than the way to a worker and back. What takes longer is a lock of another process,
  *   and for that the calls wait in turns, without SQLite (sqlite_handle.ts). A disk that stands still, or
  *   durability `durable` on a slow one, does keep the process waiting.
+ * - Saves that several sessions ask for in one turn share a transaction: with 50 sessions at a time a
+ *   save takes a tenth less of the processor. If one of them cannot be saved, each is saved alone.
  * - Processes on one SQLite file share one time, which they carry on from beat to beat (sqlite_clock.ts), at
  *   one small write a second each. The wall clock alone would do for one host, if nobody ever set it while
  *   servers run, and each server read it in the same way.
- * - In Redis the kept replies are a list of their own, because a save would send sixteen of them again for
- *   each new one (stored_rings.ts). Sets of ids beside the records make `list` and `stats` cheap; SCAN would
+ * - In Redis the kept replies are a list of their own, because a save would send all of them again for each new
+ *   one; a save sends those of the frames that it covers (stored_rings.ts). Sets of ids beside the records make `list` and `stats` cheap; SCAN would
  *   walk everything else in that Redis, too (redis_index.ts).
  * - The library imports no Redis client: a store takes any that has one method ({@linkcode RedisClient}).
  *

@@ -13,9 +13,9 @@ import {
   RING,
   RING_QUERIES,
   ringOf,
-  saveWithRing,
+  saveRing,
 } from "./sqlite_ring.ts";
-import { StoredRings } from "./stored_rings.ts";
+import { type RingChange, StoredRings } from "./stored_rings.ts";
 import type { SessionStore, StoreStats } from "./types.ts";
 
 /** Ids that `list()` reads at once: no read transaction must stay open between two awaits. */
@@ -70,6 +70,8 @@ export class SqliteSessionStore implements SessionStore {
   readonly #damage: DamageReport;
   readonly #clock: SqliteClock;
   readonly #rings = new StoredRings();
+  /** The saves of this turn. */
+  #waiting: Save[] = [];
 
   private constructor(handle: SqliteHandle<Queries>, damage: DamageReport) {
     this.#handle = handle;
@@ -103,26 +105,49 @@ export class SqliteSessionStore implements SessionStore {
     });
   }
 
-  /** Compares the version, and for a new record the limit, and stores, all in one step. */
+  /**
+   * Compares the version, and for a new record the limit, and stores, all in one step. The saves of several
+   * sessions that are asked for in one turn share a transaction.
+   */
   save(record: SessionRecord, maxLive?: number): Promise<boolean> {
-    const { id, version, endedAt } = record;
     const inText = keepsText(record);
     const json = JSON.stringify(inText ? record : { ...record, ring: [] });
     const change = inText ? undefined : this.#rings.change(record);
-    return this.#handle.run("save session", (queries) => {
-      const { insert, update } = queries;
-      const save = () => {
-        const { changes } = version === 1
-          ? insert.run(id, endedAt, json, maxLive ?? Number.MAX_SAFE_INTEGER)
-          : update.run(version, endedAt, json, id, version - 1);
-        return Number(changes) === 1;
-      };
-      const saved = change !== undefined && changesRing(record, change)
-        ? saveWithRing(queries, record, change, save)
-        : save();
-      if (saved && !inText) this.#rings.note(record);
-      return saved;
+    return new Promise((resolve, reject) => {
+      const save = { record, json, change, maxLive, resolve, reject };
+      if (this.#waiting.push(save) === 1) queueMicrotask(() => void this.#saveWaiting());
     });
+  }
+
+  async #saveWaiting(): Promise<void> {
+    const saves = this.#waiting;
+    this.#waiting = [];
+    if (saves.length > 1) {
+      try {
+        const done = await this.#handle.run(
+          "save session",
+          (queries) => inTransaction(queries, () => saves.map((save) => saveNow(queries, save))),
+        );
+        return saves.forEach((save, at) => this.#end(save, done[at]!));
+      } catch {
+        // One that cannot be saved, or must wait too long, does not speak for the others.
+      }
+    }
+    for (const save of saves) {
+      const saving = this.#handle.run(
+        "save session",
+        (queries) =>
+          changesKept(save)
+            ? inTransaction(queries, () => saveNow(queries, save))
+            : saveNow(queries, save),
+      );
+      saving.then((saved) => this.#end(save, saved), save.reject);
+    }
+  }
+
+  #end({ record, change, resolve }: Save, saved: boolean): void {
+    if (saved && change !== undefined) this.#rings.note(record);
+    resolve(saved);
   }
 
   /** Removes a record. */
@@ -177,6 +202,42 @@ export class SqliteSessionStore implements SessionStore {
     const stopped = this.#clock[Symbol.asyncDispose]();
     await this.#handle[Symbol.asyncDispose]();
     await stopped;
+  }
+}
+
+/** A save that was asked for. */
+interface Save {
+  readonly record: SessionRecord;
+  readonly json: string;
+  /** What changes in the table of replies; undefined if they stand in the text. */
+  readonly change: RingChange | undefined;
+  readonly maxLive: number | undefined;
+  resolve(saved: boolean): void;
+  reject(reason: unknown): void;
+}
+
+const changesKept = ({ record, change }: Save): boolean =>
+  change !== undefined && changesRing(record, change);
+
+function saveNow(queries: Queries, save: Save): boolean {
+  const { record, record: { id, version, endedAt }, json, change, maxLive } = save;
+  const { changes } = version === 1
+    ? queries.insert.run(id, endedAt, json, maxLive ?? Number.MAX_SAFE_INTEGER)
+    : queries.update.run(version, endedAt, json, id, version - 1);
+  const saved = Number(changes) === 1;
+  if (saved && change !== undefined && changesKept(save)) saveRing(queries, record, change);
+  return saved;
+}
+
+function inTransaction<T>({ db, begin, commit }: Queries, work: () => T): T {
+  begin.run();
+  try {
+    const result = work();
+    commit.run();
+    return result;
+  } catch (error) {
+    db.exec("ROLLBACK");
+    throw error;
   }
 }
 

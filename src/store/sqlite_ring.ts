@@ -5,7 +5,7 @@
  *
  * @module
  */
-import type { DatabaseSync, StatementSync } from "node:sqlite";
+import type { StatementSync } from "node:sqlite";
 import type { RingEntry, SessionRecord } from "../session/mod.ts";
 import { DamagedRecord } from "./damaged.ts";
 import type { RingChange } from "./stored_rings.ts";
@@ -23,9 +23,7 @@ export const RING_QUERIES = {
 } as const;
 
 /** What a save runs. */
-type RingQueries =
-  & Readonly<Record<keyof typeof RING_QUERIES, StatementSync>>
-  & { readonly db: DatabaseSync };
+type RingQueries = Readonly<Record<keyof typeof RING_QUERIES, StatementSync>>;
 
 /** A row of a session. */
 type Row = Readonly<Record<string, unknown>>;
@@ -57,29 +55,12 @@ export function changesRing(
   return added.length > 0 || (forgets && lastSequence > 0);
 }
 
-/**
- * Saves a record and changes its replies in one transaction.
- *
- * @param save Saves the record; false if that is not to be.
- */
-export function saveWithRing(
-  queries: RingQueries,
+/** Changes the replies of a record that is saved in the same transaction. */
+export function saveRing(
+  { keep, forget }: RingQueries,
   { id, ring }: SessionRecord,
   { kept, added, forgets }: RingChange,
-  save: () => boolean,
-): boolean {
-  const { db, begin, keep, forget, commit } = queries;
-  begin.run();
-  try {
-    const saved = save();
-    if (saved) {
-      if (forgets) forget.run(id, kept === 0 ? Number.MAX_SAFE_INTEGER : ring[0]!.sequence);
-      for (const entry of added) keep.run(id, entry.sequence, JSON.stringify(entry));
-    }
-    commit.run();
-    return saved;
-  } catch (error) {
-    db.exec("ROLLBACK");
-    throw error;
-  }
+): void {
+  if (forgets) forget.run(id, kept === 0 ? Number.MAX_SAFE_INTEGER : ring[0]!.sequence);
+  for (const entry of added) keep.run(id, entry.sequence, JSON.stringify(entry));
 }

@@ -1,7 +1,7 @@
 /**
  * Stores that outlive the process have the kept replies of a session (its ring) as a list beside its record,
  * and a save sends only the new ones. That is worth the effort: sixteen replies take ten times the room of the
- * rest of the record, and a session is saved twice for a small file.
+ * rest of the record.
  *
  * @module
  */

@@ -1,12 +1,16 @@
 /** What a server does to keep the counts of its users right. @module */
 import assert from "node:assert/strict";
+import { countLost, countStored } from "../../src/app/counting.ts";
 import { openParts } from "../../src/app/mod.ts";
 import { parseConfig } from "../../src/config/mod.ts";
 import { Events } from "../../src/events.ts";
-import { Keyring, SqliteLedger } from "../../src/keys/mod.ts";
+import { Keyring, RedisLedger, SqliteLedger } from "../../src/keys/mod.ts";
 import { silentLogger } from "../../src/log.ts";
 import { DiskStorage } from "../../src/storage/mod.ts";
+import { connectRedis } from "../../src/redis/connect.ts";
 import { ranToEnd } from "../helpers/ran.ts";
+import { RedisServer } from "../helpers/redis_server.ts";
+import { testWith } from "../helpers/require.ts";
 import { TempDir } from "../helpers/temp.ts";
 import { line } from "../helpers/users.ts";
 
@@ -94,3 +98,33 @@ Deno.test("fxfer gc makes no count where there is none", async () => {
   assert.equal((await ranToEnd(Deno.execPath(), { args, cwd: dir.path })).code, 0);
   await assert.rejects(() => Deno.lstat(dir.join("storage/users.db")), Deno.errors.NotFound);
 });
+
+testWith(
+  ["redis-server"],
+  "a Redis that lost its data while servers run has the users' files counted anew",
+  async (path) => {
+    await using redis = await RedisServer.start(path);
+    await using dir = await TempDir.make();
+    await withFiles(dir, 60, 0);
+    await using storage = await DiskStorage.open(dir.join("storage"));
+    await using link = await connectRedis(redis.url, silentLogger);
+    const ledger = new RedisLedger(link.client);
+    const limits = { bytes: 6500 };
+    const keys = new Keyring([line("alice", { limits })]);
+    await countStored(ledger, keys, storage.catalogue);
+    await using _lost = countLost(ledger, storage.catalogue, (cause) => {
+      throw cause;
+    });
+    const reserve = (claim: string, bytes: number) =>
+      ledger.reserve("alice", claim, bytes, limits, Date.now());
+    assert.equal(await reserve("one", 501), false);
+    await redis.command("FLUSHALL");
+    await assert.rejects(reserve("one", 501), { code: "busy" });
+    let again: unknown;
+    while (again === undefined || (again as { code?: string }).code === "busy") {
+      again = await reserve("one", 501).catch((error) => error);
+    }
+    assert.equal(again, false, "the files count again");
+    assert.equal(await reserve("two", 500), true);
+  },
+);

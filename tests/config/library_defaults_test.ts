@@ -4,7 +4,7 @@ import { serveOptions } from "../../src/app/mod.ts";
 import { connect, DEFAULT_RETRIES } from "../../src/client/mod.ts";
 import { readSendArgs, SEND } from "../../src/cli/send/args.ts";
 import { parseCommandArgs } from "../../src/cli/args.ts";
-import { DEFAULT_CONFIG } from "../../src/config/mod.ts";
+import { DEFAULT_CONFIG, parseConfig } from "../../src/config/mod.ts";
 import { DEFAULT_STATEFUL_OPTIONS } from "../../src/handler/mod.ts";
 import { DEFAULT_CLOCKS, DEFAULT_RATE, DEFAULT_SERVER } from "../../src/server/mod.ts";
 
@@ -77,5 +77,22 @@ Deno.test("the documentation of the library's options says the table's defaults"
   ];
   for (const [file, option, value] of options) {
     assert.equal(await documented(file, option), value, `${file}: ${option}`);
+  }
+});
+
+Deno.test("stateful.session_timeout is how long all sessions last, once it was changed, unless partial_timeout says else", () => {
+  const day = 86_400_000;
+  for (
+    const [stateful, sessions, partial] of [
+      [{}, 300_000, day],
+      [{ session_timeout: 2 }, 2000, 2000],
+      [{ session_timeout: 7200 }, 7_200_000, 7_200_000],
+      [{ session_timeout: 2, partial_timeout: 60 }, 2000, 60_000],
+      [{ partial_timeout: 60 }, 300_000, 60_000],
+    ] as const
+  ) {
+    const { sessionTimeoutMs, partialTimeoutMs } = serveOptions(parseConfig({ stateful }))
+      .stateful!;
+    assert.deepEqual([sessionTimeoutMs, partialTimeoutMs], [sessions, partial]);
   }
 });

@@ -125,6 +125,7 @@ Deno.test("--set reaches every setting of the schema", async () => {
     "stateful.sqlite_file": ["other.db", "other.db"],
     "storage.path": ["/srv/a=b", "/srv/a=b"],
     "storage.state": ["/srv/state", "/srv/state"],
+    "stateful.partial_timeout": ["1h", 3600],
     "storage.keep": ["30d", 2_592_000],
   };
   for (const [path, setting] of SETTINGS) {

@@ -30,7 +30,7 @@ Deno.test("parseConfig() gives every default the goal names", pure, () => {
     },
     stateful: {
       session_timeout: 300,
-      partial_timeout: 86400,
+      partial_timeout: "auto",
       max_sessions: 50,
       persistence: "auto",
       keepalive: 30,

@@ -184,6 +184,7 @@ export class Trial {
   async stateful(largest = 0): Promise<void> {
     const { random } = this;
     const line = this.#line;
+    let former: RawPeer | undefined;
     try {
       for (let each = 0; each < 5; each++) {
         const bytes = each === 2 ? random.bytes(largest || 300_000) : this.#file(1_600_000);
@@ -196,7 +197,21 @@ export class Trial {
         const cut = each === 2 || each === 4 ? random.int(least, length - 1) : undefined;
         await this.#sendInSession({ bytes, ends, data, cut });
       }
+      // Small files of one connection, which are saved together, and of one that takes the session over. A
+      // session of its own, because one that is taken over again and again is refused.
+      line.peer?.close();
+      Object.assign(line, { peer: undefined, id: null, next: 1 });
+      for (let each = 0; each < 6; each++) {
+        if (each === 4) {
+          former = line.peer;
+          line.peer = undefined;
+        }
+        const bytes = random.bytes(random.int(1, 3000));
+        const data = { length: bytes.length, sha256: sha256(bytes) };
+        await this.#sendInSession({ bytes, ends: [bytes.length], data });
+      }
     } finally {
+      former?.close();
       line.peer?.close();
       line.peer = undefined;
     }
@@ -208,6 +223,7 @@ export class Trial {
     /** What the server has answered for, and never takes back. */
     let floor = 0;
     let offset = 0;
+    let last: unknown;
     const moves = (to: unknown) => {
       if (typeof to !== "number") return;
       if (this.setting.tier === "W" && to === 0) floor = 0; // there nothing outlives its connection
@@ -220,6 +236,7 @@ export class Trial {
         const { data: said } = await line.peer.connect({ session_expiry_s: 60 }, line.id);
         if (!/^session_(created|resumed)$/.test(said.code)) {
           tries++;
+          last = said.code;
           await this.#refused(said, ["busy", "takeover_flapping"]);
           line.peer.close();
           line.peer = undefined;
@@ -255,6 +272,7 @@ export class Trial {
         continue;
       }
       tries++;
+      last = answer?.data.code;
       moves(answer?.data.offset);
       if (answer !== undefined) await this.#refused(answer.data, ["busy", "offset_mismatch"]);
       if (answer === undefined || this.random.int(0, 2) === 0) {
@@ -262,7 +280,7 @@ export class Trial {
         line.peer = undefined;
       }
     }
-    throw new Error(`${MAX_TRIES} tries did not store a file of a session, at ${offset}`);
+    throw new Error(`${MAX_TRIES} tries did not store a file of a session, at ${offset}: ${last}`);
   }
 
   /** In tier W a link is in the place of the session's folder, which must go. */

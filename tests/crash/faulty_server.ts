@@ -9,7 +9,7 @@
  */
 import { FxferError } from "../../src/errors.ts";
 import { serve, type Server } from "../../src/server/mod.ts";
-import { DiskStorage, type Durability, type Tier } from "../../src/storage/mod.ts";
+import { compactManifest, DiskStorage, type Durability, type Tier } from "../../src/storage/mod.ts";
 import { MemorySessionStore, type SessionStore } from "../../src/store/mod.ts";
 import { inRedis, inSqlite } from "../helpers/instances.ts";
 import { readLines } from "../helpers/lines.ts";
@@ -22,13 +22,17 @@ export interface Setting {
   readonly store: string;
   readonly tier: Tier;
   readonly level: Durability;
+  /** Where the storage keeps what is its own, if not in the folder. */
+  readonly state?: string;
+  /** Whether files keep their names. */
+  readonly named?: boolean;
 }
 
 /** What the program is told. */
 export type Command =
   | { readonly do: "open"; readonly setting: Setting }
   | { readonly do: "arm"; readonly order: Order }
-  | { readonly do: "heal" | "sites" | "check" | "sweep" | "read" | "close" };
+  | { readonly do: "heal" | "sites" | "check" | "sweep" | "read" | "compact" | "close" };
 
 /** What it answers; `error` is a code where the command failed. */
 export interface Answer {
@@ -40,6 +44,7 @@ export interface Answer {
 
 interface Running {
   readonly folder: string;
+  readonly state: string | undefined;
   readonly server: Server;
   readonly storage: DiskStorage;
   readonly store: SessionStore;
@@ -48,9 +53,15 @@ interface Running {
 
 let running: Running[] = [];
 
-async function start({ folder, store: place, tier, level }: Setting, name: string) {
+async function start(setting: Setting, name: string) {
+  const { folder, store: place, tier, level, state, named = false } = setting;
   await using opened = new AsyncDisposableStack();
-  const storage = opened.use(await DiskStorage.open(folder, { tier, durability: level }));
+  const storage = opened.use(
+    await DiskStorage.open(folder, {
+      ...{ tier, durability: level, naming: named ? "original" : "session_aware" },
+      ...(state !== undefined && { state }),
+    }),
+  );
   const open = place.startsWith("redis:") ? inRedis(place) : inSqlite(place);
   const store = place === "memory" ? opened.use(new MemorySessionStore()) : await open(opened);
   const server = serve({
@@ -61,8 +72,9 @@ async function start({ folder, store: place, tier, level }: Setting, name: strin
     store,
     maxRequestSize: 100_000_000,
     stateful: { instance: name },
+    anonymous: ["put", "get", "list", "remove"],
   });
-  running.push({ folder, server, storage, store, opened: opened.move() });
+  running.push({ folder, state, server, storage, store, opened: opened.move() });
 }
 
 async function close(): Promise<void> {
@@ -104,6 +116,9 @@ async function obey(command: Command): Promise<Answer> {
         // deno-lint-ignore no-empty -- that it can be read to its end is all
         for await (const _ of pieces) {}
       }
+      return {};
+    case "compact":
+      await compactManifest(running[0]!.folder, running[0]!.state);
       return {};
     case "close":
       await close();

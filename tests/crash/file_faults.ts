@@ -31,8 +31,9 @@ export const STALL_MS = 3000;
 
 /** Functions of Deno by which src/storage touches the disk. */
 export const DENO_CALLS: readonly string[] = (
-  "open openSync writeFile writeFileSync copyFile mkdirSync renameSync removeSync chmodSync " +
-  "lstat lstatSync readDir readDirSync"
+  "open openSync writeFile writeFileSync writeTextFileSync readTextFileSync readFileSync copyFile copyFileSync " +
+  "mkdirSync renameSync linkSync removeSync chmodSync utimeSync lstat lstatSync statSync readDir " +
+  "readDirSync"
 ).split(" ");
 
 /** Methods of an open file. What is left out: locks and `close`, which do not reach the disk. */
@@ -43,10 +44,11 @@ export const FILE_CALLS: readonly string[] = (
 
 /** Calls that need room on the disk. */
 const TAKES_ROOM =
-  /^(write|writeSync|writeFile|writeFileSync|copyFile|mkdirSync|renameSync|sync|syncData|syncDataSync|fsyncSync)$/;
+  /^(write|writeSync|write(Text)?File(Sync)?|copyFile(Sync)?|mkdirSync|renameSync|linkSync|sync|syncData|syncDataSync|fsyncSync)$/;
 
 /** Calls that find the disk full on a system that has no room left for anything. */
-const TAKES_ROOM_FOR_CERTAIN = /^(write|writeSync|writeFile|writeFileSync|copyFile|mkdirSync)$/;
+const TAKES_ROOM_FOR_CERTAIN =
+  /^(write|writeSync|write(Text)?File(Sync)?|copyFile(Sync)?|mkdirSync)$/;
 
 /** Calls that never tell a failure: they answer false. */
 const SILENT = new Set(["existsSync"]);
@@ -163,7 +165,7 @@ export function watchDeno(): void {
   const second = (args: unknown[]) => args[1] as Uint8Array;
   const all = Deno as unknown as Record<string, Call>;
   for (const name of DENO_CALLS) {
-    all[name] = watch(name, all[name]!, name.startsWith("writeFile") ? second : undefined);
+    all[name] = watch(name, all[name]!, /^writeFile/.test(name) ? second : undefined);
   }
   const methods = Deno.FsFile.prototype as unknown as Record<string, Call>;
   for (const name of FILE_CALLS) {

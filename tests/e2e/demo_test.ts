@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { WireView } from "../../src/cli/demo/wire_view.ts";
 import { encodeReply, encodeRequest } from "../../src/protocol/mod.ts";
-import { fxfer } from "../helpers/fxfer.ts";
+import { fxfer, start } from "../helpers/fxfer.ts";
 import { TempDir } from "../helpers/temp.ts";
 
 Deno.test("fxfer demo shows both modes, the cut, the resume and what is stored, and leaves nothing", async () => {
@@ -47,6 +47,24 @@ Deno.test("fxfer demo shows both modes, the cut, the resume and what is stored, 
   }
   assert.deepEqual([...Deno.readDirSync(folder.path)], [], "nothing is left");
 });
+
+for (
+  const [args, shown] of [[["demo"], /session_created/], [["learn", "3"], /session_/]] as const
+) {
+  Deno.test({
+    name: `fxfer ${args[0]} that is interrupted leaves nothing either`,
+    ignore: Deno.build.os === "windows",
+    async fn() {
+      await using folder = await TempDir.make();
+      const env = { TMPDIR: folder.path };
+      const running = start(args, { cwd: folder.path, env });
+      await running.output.wait((line) => shown.test(line), "it is at work");
+      running.kill("SIGINT");
+      assert.equal((await running.ended).code, 130);
+      assert.deepEqual([...Deno.readDirSync(folder.path)], []);
+    },
+  });
+}
 
 Deno.test("WireView counts a frame's own bytes apart from the file's, however they are split", {
   permissions: "none",

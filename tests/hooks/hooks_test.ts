@@ -181,3 +181,22 @@ for (
     await assert.rejects(Program.serve({ cwd: temp.path, flags, set: all }), words);
   });
 }
+
+for (const damage of ["", '{"from":', "null", '{"from":1}']) {
+  Deno.test(`S-HOO-1 a state file that is damaged (${damage || "empty"}) loses no hook: what may still wait is told again`, async () => {
+    await using to = receiver((tries) => tries <= 3 ? 500 : 200);
+    await using it = await start(to.url);
+    {
+      await using hooks = await it.open();
+      for (const name of ["one", "two"]) await it.store(name);
+      await until(() => hooks.stats.waiting === 2, "they wait");
+    }
+    await Deno.writeTextFile(it.parts.path, damage);
+    await using hooks = await it.open();
+    await it.store("three");
+    await until(() => hooks.stats.waiting === 0 && to.heard.length === 3, "all are told");
+    assert.deepEqual(to.heard.map(({ name }) => name).sort(), ["one", "three", "two"]);
+    assert.equal(await Deno.readTextFile(`${it.parts.path}.bad`), damage);
+    assert.ok(it.lines.some(({ event }) => event === "hook.state_set_aside"));
+  });
+}

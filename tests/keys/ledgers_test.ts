@@ -1,7 +1,13 @@
 /** The ledgers of users, each held to the suite. @module */
 import assert from "node:assert/strict";
 import { answerAsk, AskedLedger } from "../../src/app/workers/ledger.ts";
-import { MemoryLedger, RedisLedger, SqliteLedger, type UserLedger } from "../../src/keys/mod.ts";
+import {
+  CLOCK_TOLERANCE_MS,
+  MemoryLedger,
+  RedisLedger,
+  SqliteLedger,
+  type UserLedger,
+} from "../../src/keys/mod.ts";
 import { silentLogger } from "../../src/log.ts";
 import { connectRedis } from "../../src/redis/connect.ts";
 import { RedisServer } from "../helpers/redis_server.ts";
@@ -65,6 +71,7 @@ if (program === undefined) {
       return new RedisLedger(client, prefix);
     };
     const [ledger, other] = [await open(), await open()];
+    await ledger.begin(Date.now() - 3_600_000);
     return Object.assign(opened.move(), { ledger, other });
   });
 }
@@ -77,6 +84,7 @@ testWith(
     await using _ended = redis;
     await using link = await connectRedis(redis.url, silentLogger);
     const ledger = new RedisLedger(link.client, "full:");
+    await ledger.begin(Date.now() - 3_600_000);
     const take = (n: number) =>
       ledger.takeNonce("alice", String(n).padStart(22, "0"), Date.now() + 1000, Date.now());
     await redis.command("CONFIG", "SET", "maxmemory", "1");
@@ -89,6 +97,29 @@ testWith(
     await assert.rejects(lost.takeNonce("alice", nonce, Date.now() + 1000, Date.now()), {
       code: "store_unavailable",
     });
+  },
+);
+
+testWith(
+  REDIS,
+  "S-KEY-3 a Redis that lost its data lets no connect in that it may have seen",
+  async (path) => {
+    await using redis = await RedisServer.start(path);
+    await using link = await connectRedis(redis.url, silentLogger);
+    const ledger = new RedisLedger(link.client, "lost:");
+    const begun = Date.now();
+    assert.equal(await ledger.begin(begun), begun);
+    const take = (time: number, letter: string, now: number) =>
+      ledger.takeNonce("alice", letter.repeat(22), time + CLOCK_TOLERANCE_MS, now);
+    assert.equal(await take(begun, "a", begun), true);
+    await redis.command("FLUSHALL");
+    const later = begun + 5000;
+    await assert.rejects(take(begun, "a", later), {
+      code: "busy",
+      fields: { retry_after_ms: 5000 },
+    });
+    assert.equal(await take(later, "b", later), true);
+    assert.equal(await take(later, "b", later), false);
   },
 );
 

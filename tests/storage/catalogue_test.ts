@@ -308,6 +308,53 @@ for (const [what, damage] of Object.entries(DAMAGES)) {
   });
 }
 
+Deno.test("an index that is damaged when a server starts is set aside, and a file again", async () => {
+  await using dir = await TempDir.make();
+  const stored = await (async () => {
+    await using storage = await DiskStorage.open(dir.path);
+    return await put(storage, "one");
+  })();
+  const garbage = "garbage".repeat(5000);
+  await Deno.writeTextFile(dir.join(".index.db"), garbage);
+  await using storage = await DiskStorage.open(dir.path);
+  assert.deepEqual(paths(await all(storage.catalogue)), [stored]);
+  assert.equal(await Deno.readTextFile(dir.join(".index.db.bad")), garbage);
+  using db = new DatabaseSync(dir.join(".index.db"), { readOnly: true });
+  assert.equal(db.prepare("SELECT count(*) AS files FROM file").get()!.files, 1);
+});
+
+Deno.test("an index that is found damaged by a write is built anew before the list is answered", async () => {
+  await using dir = await TempDir.make();
+  await using storage = await DiskStorage.open(dir.path);
+  const first = await put(storage, "first");
+  await all(storage.catalogue);
+  {
+    using db = new DatabaseSync(dir.join(".index.db"));
+    db.exec("DROP TABLE removed");
+  }
+  const second = await put(storage, "second");
+  await storage.catalogue.remove(first);
+  assert.deepEqual(paths(await all(storage.catalogue)), [second]);
+});
+
+Deno.test("S-REM-1 W: a removal whose last step failed is finished when it is asked for again", async () => {
+  await using dir = await TempDir.make();
+  await using storage = await DiskStorage.open(dir.path, { tier: "W" });
+  const path = await put(storage, "one");
+  const { removeSync } = Deno;
+  Deno.removeSync = () => {
+    throw new Error("Input/output error");
+  };
+  try {
+    await assert.rejects(() => storage.catalogue.remove(path), { code: "internal_error" });
+  } finally {
+    Deno.removeSync = removeSync;
+  }
+  assert.equal((await storage.catalogue.remove(path))?.path, path);
+  await assert.rejects(Deno.lstat(dir.join(path)), Deno.errors.NotFound);
+  assert.equal((await storage.catalogue.remove(path))?.path, path);
+});
+
 Deno.test("an index that somebody has locked stops no upload", async () => {
   await using dir = await TempDir.make();
   await using storage = await DiskStorage.open(dir.path);
@@ -318,6 +365,7 @@ Deno.test("an index that somebody has locked stops no upload", async () => {
   db.exec("BEGIN EXCLUSIVE");
   const second = await put(storage, "second", { uploadId: crypto.randomUUID() });
   assert.equal(await put(storage, "first", { uploadId }), first);
+  await assert.rejects(all(storage.catalogue), { code: "busy" });
   db.exec("COMMIT");
   assert.deepEqual(paths(await all(storage.catalogue)), [second, first]);
 });

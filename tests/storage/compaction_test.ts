@@ -83,9 +83,61 @@ Deno.test("a compaction that was killed after its rename is finished by the next
   await Deno.writeTextFile(dir.join(kept), `${text}${gone}`);
   await Deno.writeTextFile(dir.join("empty"), "");
   await Deno.rename(dir.join("empty"), manifest);
-  await Deno.writeTextFile(dir.join(".compacting"), JSON.stringify({ kept, from: 0 }));
+  await Deno.writeTextFile(dir.join(".compacting"), JSON.stringify({ kept, from: 0, to: 0 }));
   await using storage = await DiskStorage.open(dir.path);
   assert.deepEqual((await readManifest(dir.path)).map((line) => line.path), [path]);
   assert.equal((await storage.catalogue.find({ path }))?.path, path);
   await assert.rejects(() => Deno.lstat(dir.join(".compacting")), Deno.errors.NotFound);
+});
+
+Deno.test("what a compaction had not brought over comes before what servers have written since", async () => {
+  await using dir = await TempDir.make();
+  const line = (path: string, second: number) => {
+    const time = `2026-01-01T00:00:0${second}.000Z`;
+    const sha256 = "ab".repeat(32);
+    return JSON.stringify({ path, size: 1, sha256, mime_type: "text/plain", time });
+  };
+  const gone = (removed: string, second: number) =>
+    JSON.stringify({ removed, time: `2026-01-01T00:00:0${second}.000Z` });
+  const path = (name: string) => `files/public/${name}`;
+  const text = (lines: readonly string[]) => lines.map((each) => `${each}\n`).join("");
+  await Deno.mkdir(dir.join("files/public"), { recursive: true });
+  for (const name of ["anew", "kept", "late"]) await Deno.writeTextFile(dir.join(path(name)), "x");
+  const compacted = text([line(path("kept"), 1)]);
+  const kept = "commits.jsonl.20260101T000000000";
+  // Removed and stored again, once before and once after the new manifest had its name.
+  const came = [line(path("anew"), 1), gone(path("anew"), 2), line(path("late"), 2)];
+  const goneLate = [line(path("gone"), 2), gone(path("gone"), 3)];
+  await Deno.writeTextFile(dir.join(kept), compacted + text([...came, ...goneLate]));
+  const since = [line(path("anew"), 4), goneLate[0]!];
+  await Deno.writeTextFile(dir.join("commits.jsonl"), compacted + text(since));
+  const { length } = compacted;
+  await Deno.writeTextFile(
+    dir.join(".compacting"),
+    JSON.stringify({ kept, from: length, to: length }),
+  );
+  await using storage = await DiskStorage.open(dir.path);
+  const { files } = await storage.catalogue.list({ limit: 9, order: "name" });
+  assert.deepEqual(
+    files.map(({ path, storedAt }) => [path, new Date(storedAt).getUTCSeconds()]),
+    [[path("anew"), 4], [path("kept"), 1], [path("late"), 2]],
+  );
+});
+
+Deno.test("a compaction that cannot be done leaves the folder as it was", async () => {
+  await using dir = await TempDir.make();
+  await using storage = await DiskStorage.open(dir.path);
+  await put(storage, "one");
+  const before = (await Array.fromAsync(Deno.readDir(dir.path), ({ name }) => name)).sort();
+  const { renameSync } = Deno;
+  Deno.renameSync = () => {
+    throw new Error("Input/output error");
+  };
+  try {
+    await assert.rejects(() => compactManifest(dir.path), { code: "local_io" });
+  } finally {
+    Deno.renameSync = renameSync;
+  }
+  const after = (await Array.fromAsync(Deno.readDir(dir.path), ({ name }) => name)).sort();
+  assert.deepEqual(after, before);
 });

@@ -251,6 +251,9 @@ Deno.test("A file of an unknown type keeps its own extension where that is plain
     for (
       const [mimeType, name, extension] of [
         ["application/octet-stream", "raw.CR2", "CR2"],
+        ["application/octet-stream", "setup.EXE", "EXE"], // the table has it for these bytes, too
+        ["application/octet-stream", "report.TXT", "bin"], // the table has it for text alone
+        ["application/octet-stream", "page.html", "bin"],
         ["application/x-unheard-of", "a.b.tar", "tar"],
         ["application/x-unheard-of", "a.0123456789abcdef", "0123456789abcdef"],
         ["application/x-unheard-of", "a.0123456789abcdef0", "bin"],

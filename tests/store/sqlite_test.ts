@@ -36,6 +36,35 @@ function says(reason: RegExp): (error: unknown) => boolean {
     error instanceof FxferError && error.code === "config_invalid" && reason.test(error.message);
 }
 
+Deno.test("SqliteSessionStore.save() of several sessions in one turn is one transaction, and one that fails spoils no other", async () => {
+  await using folder = await TempDir.make();
+  await using store = await SqliteSessionStore.open(folder.join("sessions.db"));
+  const records = Array.from({ length: 8 }, (_, at) => ({ ...sample(), id: sampleId(at + 1) }));
+  assert.deepEqual(
+    await Promise.all(records.map((record) => store.save(record))),
+    records.map(() => true),
+  );
+  // All of them with several replies, which are rows of a table of their own.
+  const nexts = records.map((record) =>
+    Array.from({ length: 5 }).reduce<typeof record>(
+      (next) => ({ ...execute(next, sampleRun(next.lastSequence + 1)), id: next.id, version: 2 }),
+      record,
+    )
+  );
+  const refused = { ...nexts[2]!, version: 3 };
+  const broken = { ...nexts[5]!, endedAt: {} as unknown as number };
+  const saves = nexts.with(2, refused).with(5, broken).map((record) => store.save(record));
+  const settled = await Promise.allSettled(saves);
+  assert.deepEqual(
+    settled.map((one) => one.status === "fulfilled" ? one.value : one.reason.code),
+    [true, true, false, true, true, "store_unavailable", true, true],
+  );
+  for (const [at, { id }] of records.entries()) {
+    const kept = await store.load(id);
+    assert.deepEqual(kept, at === 2 || at === 5 ? records[at] : nexts[at], `session ${at}`);
+  }
+});
+
 Deno.test("SqliteSessionStore.open() makes its files readable by their owner alone", async () => {
   await using folder = await TempDir.make();
   const path = folder.join("sessions.db");

@@ -19,6 +19,7 @@ import { listenToServe } from "../listening.ts";
 import type { Sample, Tally } from "../../operate/mod.ts";
 import { openParts, type Together } from "../parts.ts";
 import { serveOptions } from "../serve_options.ts";
+import { spareMemory } from "../spare_memory.ts";
 import { SharedSessionStore } from "../../store/mod.ts";
 import { AskedLedger, type LedgerAnswer, type LedgerAsk } from "./ledger.ts";
 import { SharedBudgetLedger, SharedConnectionCount, type SharedMemory } from "./shared_memory.ts";
@@ -209,6 +210,7 @@ async function start(
     const options = counting && tally ? counting.counted(wanted, tally) : wanted;
     opened.use(await askBefore(config, options.storage, log));
     const server = opened.use(listenToServe(config, () => serve(options)));
+    opened.use(spareMemory(server));
     if (tally !== undefined) tally.server = server;
     const { hostname } = server.addr;
     const { storage, store } = options;

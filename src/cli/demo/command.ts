@@ -15,7 +15,7 @@ import { type Output, type Paint, paintOf, type TextStream } from "../../termina
 import { count, formatBytes, formatDuration, wrap } from "../../text.ts";
 import type { ParsedArgs } from "../args.ts";
 import type { Command } from "../command.ts";
-import { cannot } from "../local.ts";
+import { temporaryFolder } from "../temporary_folder.ts";
 import { frameHeading, frameLine, shortId } from "./frame_line.ts";
 import { fetchBack } from "./fetch_back.ts";
 import { largeSample, type Sample, sha256Of, SMALL, storedLines } from "./samples.ts";
@@ -46,7 +46,7 @@ export const DEMO_COMMAND: Command = {
 async function runDemo(_args: ParsedArgs, { out }: Output): Promise<number> {
   const paint = paintOf(out);
   const page = new Page(out, paint);
-  await using folder = await makeFolder();
+  await using folder = await temporaryFolder("fxfer_demo_");
   await using plain = await openServer(`${folder.path}/stateless`);
   await using numbered = await openServer(`${folder.path}/stateful`, REQUEST_BYTES);
   const files = [largeSample(), ...SMALL];
@@ -98,13 +98,6 @@ async function openServer(
   const server = stack.use(serve(omitUndefined({ ...options, maxRequestSize })));
   const all = stack.move();
   return { addr: server.addr, [Symbol.asyncDispose]: () => all[Symbol.asyncDispose]() };
-}
-
-/** A temporary folder, which is removed in the end. @throws {FxferError} `local_io`. */
-async function makeFolder(): Promise<AsyncDisposable & { readonly path: string }> {
-  const path = await Deno.makeTempDir({ prefix: "fxfer_demo_" })
-    .catch(cannot("make a temporary folder"));
-  return { path, [Symbol.asyncDispose]: () => Deno.remove(path, { recursive: true }) };
 }
 
 /** Writes titles and paragraphs of at most 80 columns. */

@@ -7,7 +7,7 @@ import { type Paint, paintOf, type TextStream } from "../../terminal/mod.ts";
 import { wrap } from "../../text.ts";
 import { frameLine } from "../demo/frame_line.ts";
 import { WireView } from "../demo/wire_view.ts";
-import { cannot } from "../local.ts";
+import { type TemporaryFolder, temporaryFolder } from "../temporary_folder.ts";
 
 /** Small, so that a file of a few MiB comes in several frames. */
 const REQUEST_BYTES = 1024 * 1024;
@@ -40,17 +40,16 @@ export class Stage implements AsyncDisposable {
   /** Whether the lesson is over: how its connections end is not shown. */
   #isOver = false;
 
-  private constructor(out: TextStream, folder: string) {
+  private constructor(out: TextStream, folder: TemporaryFolder) {
     this.#out = out;
     this.#paint = paintOf(out);
-    this.#folder = folder;
-    this.#stack.defer(() => Deno.remove(folder, { recursive: true }));
+    this.#folder = folder.path;
+    this.#stack.use(folder);
   }
 
   /** @throws {FxferError} `local_io` if no temporary folder can be made. */
   static async open(out: TextStream): Promise<Stage> {
-    const made = Deno.makeTempDir({ prefix: "fxfer_learn_" });
-    return new Stage(out, await made.catch(cannot("make a temporary folder")));
+    return new Stage(out, await temporaryFolder("fxfer_learn_"));
   }
 
   /** The path of something in the lesson's own folder. */

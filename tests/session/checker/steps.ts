@@ -11,50 +11,9 @@ import {
   type SessionRecord,
 } from "../../../src/session/mod.ts";
 import { T0, TERMS } from "../samples.ts";
-import {
-  BEGINNING,
-  BYTES,
-  type Client,
-  FILES,
-  type Job,
-  type Rules,
-  type Server,
-  type Step,
-  type World,
-} from "./world.ts";
-
-const withServer = (world: World, at: number, change: Partial<Server>): World => ({
-  ...world,
-  servers: world.servers.map((server, i) => i === at ? { ...server, ...change } : server) as [
-    Server,
-    Server,
-  ],
-});
-
-const withClient = (world: World, at: number, change: Partial<Client>): World => ({
-  ...world,
-  clients: world.clients.map((client, i) => i === at ? { ...client, ...change } : client) as [
-    Client,
-    Client,
-  ],
-});
-
-/** Saves what a server has made of the record it held; undefined if the store refuses it. */
-function save(rules: Rules, world: World, at: number, next: SessionRecord): World | undefined {
-  const { record } = world;
-  if (rules.compareAndSet && record?.version !== next.version - 1) return undefined;
-  return withServer({ ...world, record: next }, at, { held: next });
-}
-
-/** A server lets go of the session: its client is told so, and stays away (S-TAKE-5). */
-function displaced(world: World, at: number): World {
-  const without = withServer(world, at, { held: null, job: null });
-  return without.clients.reduce(
-    (all, client, i) =>
-      client.at === at ? withClient(all, i, { at: null, asked: null, over: true }) : all,
-    without,
-  );
-}
+import { displaced, NOTHING, save, withClient, withServer } from "./changes.ts";
+import { advanceNoted, anew, isNoted, receiveNoted } from "./noted.ts";
+import { BEGINNING, BYTES, FILES, type Job, type Rules, type Step, type World } from "./world.ts";
 
 /** Each world that can come after this one, with the step that leads there. */
 export function* nexts(rules: Rules, world: World): Iterable<readonly [string, World]> {
@@ -104,7 +63,7 @@ function crash(world: World, at: number): World {
     ? world.partial
     : { ...world.partial, [job!.temporary]: { ...lost, bytes: lost.safe } };
   const left = { ...world.left, crash: world.left.crash - 1 };
-  const without = withServer({ ...world, partial, left }, at, { held: null, job: null });
+  const without = withServer({ ...world, partial, left }, at, NOTHING);
   return without.clients.reduce(
     (all, client, i) => client.at === at ? withClient(all, i, { at: null, asked: null }) : all,
     without,
@@ -139,7 +98,11 @@ function connect(rules: Rules, world: World, who: number, at: number): World {
   const saved = save({ ...rules, compareAndSet: true }, displacedAt(before, at, who), at, next)!;
   const attached = withClient(saved, who, { at, asked: null });
   const { intent } = next;
-  if (intent === null) return tell(rules, attached, next);
+  if (intent === null) {
+    if (!world.noted || !rules.takesJournalOver) return tell(rules, attached, next);
+    const job = { frame: 0, step: "take", temporary: "", final: "", written: 0 } as const;
+    return withServer(attached, at, { job });
+  }
   const { sequence: frame, temporaryPath: temporary, finalPath: final } = intent;
   const found = attached.stored[final] !== undefined ||
     attached.partial[temporary]?.bytes === BYTES;
@@ -154,7 +117,7 @@ function connect(rules: Rules, world: World, who: number, at: number): World {
 /** A server that holds the session for another client lets go of that one first. */
 function displacedAt(world: World, at: number, who: number): World {
   const other = world.clients[1 - who]!;
-  const free = withServer(world, at, { held: null, job: null });
+  const free = withServer(world, at, NOTHING);
   return other.at === at ? withClient(free, 1 - who, { at: null, asked: null, over: true }) : free;
 }
 
@@ -193,6 +156,7 @@ function receive(
   const verdict = judge(held, frame, `frame ${frame}`);
   if (verdict.kind === "replay" && rules.keptReplies) return answered(asking, who, frame);
   const { upload } = held;
+  if (world.noted) return receiveNoted(asking, at, who, frame);
   const names = world.names + 1;
   const fresh = { frame, client: who, temporary: `part ${names}`, final: `file ${frame} ${names}` };
   // The file of this frame is open already: its bytes are copied, because another process may write them.
@@ -218,7 +182,9 @@ function advance(rules: Rules, world: World, at: number, job: Job): World {
       ? displaced(world, at)
       : withServer(next, at, { job: { ...job, step, ...change } });
   const record = held!;
-  switch (job.step) {
+  const { step: now } = job;
+  if (isNoted(now)) return advanceNoted(rules, world, at, job, now);
+  switch (now) {
     case "open": {
       const upload = {
         ...{ openedBy: frame, sequence: frame, offset: written, mimeType: "a/b" },
@@ -260,6 +226,7 @@ function advance(rules: Rules, world: World, at: number, job: Job): World {
     }
     case "name": {
       const part = world.partial[temporary];
+      if (part === undefined && world.noted) return anew(world, at, job);
       if (part === undefined) {
         // Whoever came first has given it this name; a file that nobody finds has no name.
         return world.stored[final] === undefined ? displaced(world, at) : to(world, "line");

@@ -35,6 +35,14 @@ export interface Rules {
   readonly unknownStaysUnknown: boolean;
   /** S-TRF-10: what is cleaned away is named by no session. */
   readonly cleanedIsNamedByNone: boolean;
+  /** S-SEQ-9: a journal counts from a save on that was made after it began. */
+  readonly journalIsConfirmed: boolean;
+  /** S-SEQ-9: between the note and the final name the holder looks whether the journal is its own. */
+  readonly looksAtJournal: boolean;
+  /** S-SEQ-9: who gets the session takes the journal over before it publishes anything. */
+  readonly takesJournalOver: boolean;
+  /** S-SEQ-9: the partial files that are noted are removed before anybody looks for the final names. */
+  readonly removesNoted: boolean;
 }
 
 export const ALL_RULES: Rules = {
@@ -47,10 +55,26 @@ export const ALL_RULES: Rules = {
   okComesLast: true,
   unknownStaysUnknown: true,
   cleanedIsNamedByNone: true,
+  journalIsConfirmed: true,
+  looksAtJournal: true,
+  takesJournalOver: true,
+  removesNoted: true,
 };
 
 /** What a server does next for the frame, or the recovery, that it has begun. */
-export type Step = "open" | "write" | "save" | "intend" | "name" | "line" | "run" | "answer";
+export type Step =
+  | ("open" | "write" | "save" | "intend" | "name" | "line" | "run" | "answer")
+  | NotedStep;
+
+/** The steps of a file that nothing announces, and of a server that has just got the session. */
+export type NotedStep = "begin" | "confirm" | "note" | "look" | "take" | "read" | "resolve";
+
+/** What a holder notes of a file before it publishes it. */
+export interface Note {
+  readonly frame: number;
+  readonly temporary: string;
+  readonly final: string;
+}
 
 export interface Job {
   readonly frame: number;
@@ -60,12 +84,18 @@ export interface Job {
   readonly temporary: string;
   readonly final: string;
   readonly written: number;
+  /** What a newcomer has read of its forerunners' notes. */
+  readonly notes?: readonly Note[];
 }
 
 export interface Server {
   /** The record as this server believes it is; null while it holds no session. */
   readonly held: SessionRecord | null;
   readonly job: Job | null;
+  /** The name of the journal that it may use; null if it has none. */
+  readonly journal: number | null;
+  /** The files of its forerunners that it has found published. */
+  readonly found: readonly Note[];
 }
 
 export interface Client {
@@ -90,6 +120,15 @@ export interface World {
   /** Partial files: bytes written, and those that survive the death of their writer. */
   readonly partial: Readonly<Record<string, { readonly bytes: number; readonly safe: number }>>;
   readonly stored: Readonly<Record<string, Stored>>;
+  /** Whether small files are noted in a journal, and not announced. */
+  readonly noted: boolean;
+  /** Journals, by the names they had when they began. */
+  readonly journals: Readonly<Record<number, readonly Note[]>>;
+  /** Which journal stands under the session's name, and which under the name of one that is taken over. */
+  readonly live: number | null;
+  readonly taken: number | null;
+  /** What was taken over before. */
+  readonly kept: readonly Note[];
   /** The paths in the manifest. */
   readonly lines: readonly string[];
   readonly servers: readonly [Server, Server];
@@ -113,8 +152,16 @@ export const BEGINNING: World = {
   record: createSession({ id: sampleId(1), now: T0, tokenHash: null, ...TERMS }),
   partial: {},
   stored: {},
+  noted: false,
+  journals: {},
+  live: null,
+  taken: null,
+  kept: [],
   lines: [],
-  servers: [{ held: null, job: null }, { held: null, job: null }],
+  servers: [
+    { held: null, job: null, journal: null, found: [] },
+    { held: null, job: null, journal: null, found: [] },
+  ],
   clients: [
     { at: null, asked: null, connects: 2, over: false },
     { at: null, asked: null, connects: 1, over: false },
