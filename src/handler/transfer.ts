@@ -19,6 +19,7 @@ import {
 import type { SealedFile, StoredFile, Upload } from "../storage/mod.ts";
 import type { Attachment } from "./attachments.ts";
 import { commit, commitFile } from "./commit.ts";
+import { takenOver } from "./kept_session.ts";
 import type { Quotas } from "./quotas.ts";
 import {
   abandon,
@@ -104,10 +105,14 @@ export async function transfer(
   }
   // What counts for a quota is announced: it counts although its client may never come back.
   const journal = quotas === undefined ? unannounced?.journal : undefined;
-  const isAnnounced = store.persistent && journal === undefined;
+  // A session is held in one step, and what counts for a quota takes several.
+  const cannotHold = store.persistent || (store.hold !== undefined && quotas !== undefined);
+  const isAnnounced = cannotHold && journal === undefined;
   if (bytes !== undefined && !isAnnounced && storage.durability === "process") {
     const mayPublish = () => {
       attachment.mustHold();
+      // Another thread may have taken the session over, and the word of it is still on the way.
+      if (store.hold?.(id, attachment.record.epoch) === false) throw takenOver();
       attachment.committing = !store.persistent;
     };
     try {
@@ -124,6 +129,7 @@ export async function transfer(
       unannounced!.lose(); // whoever has lost the session learns of it when the file is announced
     } finally {
       attachment.committing = false;
+      store.letGo?.(id);
     }
   }
 

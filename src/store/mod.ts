@@ -22,7 +22,8 @@
  * 4. `check`, if a save can fail while reading still works: a full disk, a replica. It writes.
  * 5. `announce` and `watch`, if the store can send messages between servers. They are a hint that makes
  *    takeovers quick (S-TAKE-3); messages may be lost.
- * 6. Errors: where the store cannot tell, it throws `store_unavailable` with its cause. The server answers
+ * 6. `hold` and `letGo`, if other threads write to a store that is not persistent.
+ * 7. Errors: where the store cannot tell, it throws `store_unavailable` with its cause. The server answers
  *    with this code, and the client tries again (S-DEG-2). If the store guessed instead, a file might be
  *    stored twice, or never. A wait must not stand in the way of the rest of the process.
  *

@@ -26,31 +26,29 @@
  * The last line is the limit that is left: in tier RW each worker reads the lines that the others write into
  * `commits.jsonl`, at 1.4 µs a line.
  *
- * These 60 µs are half as much again as one worker without others needs: as with a store outside of the process,
- * what a worker is about to publish must be found by another one that takes the session over at that moment.
- * A worker that looked at its epoch before it publishes, and nothing else, would store a file twice: the test of
- * a frame that comes again through the other worker finds that within a second.
- *
  * The price is that records are bytes here, and a heap and a table had to be written (shared_heap.ts,
  * shared_table.ts). Announcements of takeovers go from thread to thread as messages, which the user of the store
  * carries. A thread that was stopped in the middle of a change would leave a lock behind: nothing in a change
  * throws or waits, and threads are stopped from outside only when the process ends. If it happens all the same,
  * the store says `store_unavailable`, and does not guess.
  *
+ * ## A file is published once
+ *
+ * Another worker may take a session over while this one publishes a file of it. Stores outside of the process
+ * are saved an intent for that, or a journal is written. Here the worker holds the session (`hold`) in the step
+ * that publishes: the attach of the other one waits until the save. Nothing is awaited from the one to the
+ * other, so the time is that of some system calls, and a thread that fails ends before or after them. A file of
+ * a user with a quota has an intent, because the main thread is asked in between.
+ *
  * @module
  */
+import { FxferError } from "../errors.ts";
 import type { SessionRecord } from "../session/mod.ts";
 import { SharedClock } from "./shared_clock.ts";
 import { reserveHeap } from "./shared_heap.ts";
-import { padded, type SessionKey } from "./shared_replies.ts";
-import {
-  CHAINS,
-  ENDED,
-  LIVE,
-  type SessionBytes,
-  type SessionCounts,
-  SharedTable,
-} from "./shared_table.ts";
+import { keyOf, recordOf, RecordWriter } from "./shared_records.ts";
+import type { SessionKey } from "./shared_replies.ts";
+import { CHAINS, ENDED, LIVE, type SessionCounts, SharedTable, VIEWS } from "./shared_table.ts";
 import { StoredRings } from "./stored_rings.ts";
 import type { SessionStore, StoreStats, TakeoverListener, TakeoverWatch } from "./types.ts";
 
@@ -59,6 +57,10 @@ const TABLES = 16;
 
 /** Sessions that `list` reads before other work gets a turn. */
 const PAGE = 256;
+
+/** For how long a save waits for the holder of a session at most, and from look to look, in milliseconds. */
+const HELD_MS = 2000;
+const LOOK_MS = 1;
 
 /** The memory of the sessions. It can be sent to other threads as it is. */
 export interface SharedSessions {
@@ -71,18 +73,14 @@ export interface SharedSessions {
 export function createSharedSessions(): SharedSessions {
   return {
     tables: Array.from({ length: TABLES }, reserveHeap),
-    counts: new Int32Array(new SharedArrayBuffer(8)),
+    counts: new Int32Array(new SharedArrayBuffer(12)),
     time: new BigInt64Array(new SharedArrayBuffer(8)),
   };
 }
 
 /** What {@linkcode SharedSessionStore} takes. */
 export interface SharedSessionStoreOptions {
-  /**
-   * Whether other threads go on with a session that this one has begun to work at: true for workers. Then a
-   * file that is being published must be found by whoever takes the session over meanwhile (S-SEQ-5).
-   * @default {false}
-   */
+  /** Whether intents are saved (S-SEQ-5), as for a store outside of the process. @default {false} */
   readonly persistent?: boolean;
   /** Sends word of a takeover to the stores of all other threads; they call `hear`. @default nobody hears */
   readonly tell?: (id: string, epoch: number) => void;
@@ -100,8 +98,10 @@ export class SharedSessionStore implements SessionStore {
   readonly #clock: SharedClock;
   readonly #tell: (id: string, epoch: number) => void;
   readonly #rings = new StoredRings();
-  readonly #writer = new Writer();
+  readonly #writer = new RecordWriter();
   readonly #listeners = new Set<TakeoverListener>();
+  /** The sessions that this view holds. */
+  readonly #held = new Set<string>();
   #disposed = false;
 
   constructor(memory: SharedSessions, options: SharedSessionStoreOptions = {}) {
@@ -109,7 +109,8 @@ export class SharedSessionStore implements SessionStore {
     const { tables, counts, time } = memory;
     this.persistent = persistent;
     const most = Math.ceil(maxEnded / tables.length);
-    this.#tables = tables.map((buffer) => new SharedTable(buffer, counts, most));
+    const view = Atomics.add(counts, VIEWS, 1) + 1;
+    this.#tables = tables.map((buffer) => new SharedTable(buffer, counts, most, view));
     this.#counts = counts;
     this.#clock = new SharedClock(time);
     this.#tell = tell;
@@ -127,19 +128,48 @@ export class SharedSessionStore implements SessionStore {
     return record;
   }
 
-  /** Compares the version, and for a new record the limit, and stores. Nothing is awaited in between. */
-  // deno-lint-ignore require-await -- as in load
+  /**
+   * Compares the version, and for a new record the limit, and stores. Nothing is awaited in between, unless another
+   * thread holds the session.
+   */
   async save(record: SessionRecord, maxLive: number = Infinity): Promise<boolean> {
-    this.#mustBeOpen();
-    const { id, version, endedAt } = record;
-    const key = keyOf(id);
+    const key = keyOf(record.id);
     if (key === undefined) throw new TypeError("Cannot save session: its id must be a UUID");
+    for (let waited = 0;; waited += LOOK_MS) {
+      const saved = this.#save(record, key, maxLive);
+      if (saved !== undefined) return saved;
+      if (waited > HELD_MS) throw heldTooLong();
+      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+    }
+  }
+
+  #save(record: SessionRecord, key: SessionKey, maxLive: number): boolean | undefined {
+    this.#mustBeOpen();
+    const { id, version, epoch, endedAt } = record;
     const { kept, added } = this.#rings.change(record);
     const bytes = this.#writer.write({ ...record, ring: [] }, added);
-    const change = { key, version, hasEnded: endedAt !== null, kept, ...bytes };
-    if (!this.#tableOf(key).save(change, maxLive)) return false;
+    const change = { key, version, epoch, hasEnded: endedAt !== null, kept, ...bytes };
+    const saved = this.#tableOf(key).save(change, maxLive);
+    if (saved !== true) return saved;
     this.#rings.note(record);
+    this.#held.delete(id);
     return true;
+  }
+
+  /** Keeps the saves of other threads waiting until this one saves the session, or lets it go. */
+  hold(id: string, epoch: number): boolean {
+    this.#mustBeOpen();
+    const key = keyOf(id);
+    if (key === undefined || !this.#tableOf(key).hold(key, epoch)) return false;
+    this.#held.add(id);
+    return true;
+  }
+
+  /** Ends `hold`, if no save did. */
+  letGo(id: string): void {
+    if (!this.#held.delete(id)) return;
+    const key = keyOf(id)!;
+    this.#tableOf(key).letGo(key);
   }
 
   /** Removes a record. */
@@ -218,64 +248,8 @@ export class SharedSessionStore implements SessionStore {
   }
 }
 
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
-
-/** The id as words; undefined for a text that is no id of a session. */
-function keyOf(id: string): SessionKey | undefined {
-  if (!UUID.test(id)) return undefined;
-  const word = (hex: string) => parseInt(hex, 16) | 0;
-  return [
-    word(id.slice(0, 8)),
-    word(id.slice(9, 13) + id.slice(14, 18)),
-    word(id.slice(19, 23) + id.slice(24, 28)),
-    word(id.slice(28)),
-  ];
-}
-
-/** A save needs no more memory than this, in bytes, but for one that is unusually large. */
-const USUAL_BYTES = 256 * 1024;
-
-/** Writes records as bytes, into memory that each save uses again. */
-class Writer {
-  readonly #encoder = new TextEncoder();
-  #usual = new Uint8Array(4096);
-
-  /** The views are valid until the next call. */
-  write(
-    record: SessionRecord,
-    replies: SessionRecord["ring"],
-  ): { readonly text: Uint8Array; readonly added: Uint8Array; readonly addedCount: number } {
-    const texts = [JSON.stringify(record), ...replies.map((reply) => JSON.stringify(reply))];
-    // Three bytes for each unit of a text at most, its length, and up to the next multiple of 4.
-    const room = texts.reduce((sum, { length }) => sum + 3 * length + 8, 0);
-    const bytes = room <= this.#usual.length ? this.#usual : new Uint8Array(padded(2 * room));
-    if (bytes.length <= USUAL_BYTES) this.#usual = bytes;
-    const words = new Int32Array(bytes.buffer);
-    const { written: first } = this.#encoder.encodeInto(texts[0]!, bytes);
-    const from = padded(first);
-    let to = from;
-    for (const text of texts.slice(1)) {
-      const { written } = this.#encoder.encodeInto(text, bytes.subarray(to + 4));
-      words[to >> 2] = written;
-      to += 4 + padded(written);
-    }
-    return {
-      text: bytes.subarray(0, first),
-      added: bytes.subarray(from, to),
-      addedCount: replies.length,
-    };
-  }
-}
-
-const decoder = new TextDecoder();
-
-function recordOf({ text, replies }: SessionBytes): SessionRecord {
-  const record = JSON.parse(decoder.decode(text));
-  const words = new Int32Array(replies.buffer);
-  for (let at = 0; at < replies.length;) {
-    const length = words[at >> 2]!;
-    record.ring.push(JSON.parse(decoder.decode(replies.subarray(at + 4, at + 4 + length))));
-    at += 4 + padded(length);
-  }
-  return record;
+function heldTooLong(): FxferError {
+  const text = "Cannot save session: a worker that stores a file of it has died, or stands still";
+  const cause = new Error(`the session was held for ${HELD_MS} ms`);
+  return new FxferError("store_unavailable", text, { cause });
 }

@@ -14,6 +14,7 @@ export interface SessionChange {
   readonly key: SessionKey;
   /** 1 for a new session. */
   readonly version: number;
+  readonly epoch: number;
   readonly hasEnded: boolean;
   readonly text: Uint8Array;
   /** How many of the stored replies stay: the last ones. */
@@ -38,8 +39,11 @@ export const AT = {
   repliesStart: 12,
   repliesEnd: 13,
   repliesCount: 14,
+  epoch: 15,
+  /** The view whose saves alone are taken for now; 0 if there is none. */
+  holder: 16,
 } as const;
-export const SESSION_BYTES = 60;
+export const SESSION_BYTES = 68;
 
 /** A block of replies that is larger than this, and mostly empty, is given back for a smaller one, in bytes. */
 const LARGE = 16 * 1024;

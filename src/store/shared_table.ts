@@ -27,6 +27,8 @@ export interface SessionBytes {
 export type SessionCounts = Int32Array<SharedArrayBuffer>;
 export const LIVE = 0;
 export const ENDED = 1;
+/** Where the number of the last view is that was opened. */
+export const VIEWS = 2;
 
 /** Chains of sessions whose keys have the same hash. */
 export const CHAINS = 256;
@@ -51,13 +53,18 @@ export class SharedTable {
   readonly #replies: SharedReplies;
   readonly #counts: SessionCounts;
   readonly #maxEnded: number;
+  readonly #view: number;
 
-  /** @param maxEnded How many ended sessions are kept; beyond that the one that ended first is forgotten. */
-  constructor(buffer: SharedArrayBuffer, counts: SessionCounts, maxEnded: number) {
+  /**
+   * @param maxEnded How many ended sessions are kept; beyond that the one that ended first is forgotten.
+   * @param view The number of this view of the memory, from 1 on: no other one has it.
+   */
+  constructor(buffer: SharedArrayBuffer, counts: SessionCounts, maxEnded: number, view: number) {
     this.#heap = new SharedHeap(buffer, WORDS);
     this.#replies = new SharedReplies(this.#heap);
     this.#counts = counts;
     this.#maxEnded = maxEnded;
+    this.#view = view;
   }
 
   /** The session, copied; undefined if there is none. */
@@ -85,13 +92,16 @@ export class SharedTable {
    * Stores the change if the stored version is one less.
    *
    * @param maxLive A new session is stored only while fewer than so many live.
+   * @returns Undefined where another view holds the session.
    * @throws {FxferError} `store_unavailable` if the memory is full; nothing has changed.
    */
-  save(change: SessionChange, maxLive: number): boolean {
-    const { key, version, hasEnded } = change;
+  save(change: SessionChange, maxLive: number): boolean | undefined {
+    const { key, version, epoch, hasEnded } = change;
     return this.#heap.locked(() => {
       const { words } = this.#heap;
       let at = this.#find(key);
+      const holder = at === 0 ? 0 : words[at + AT.holder]!;
+      if (holder !== 0 && holder !== this.#view) return undefined;
       // Compared as words: a version of more than 32 bits is told from its neighbours all the same.
       if ((at === 0 ? 0 : words[at + AT.version]) !== ((version - 1) | 0)) return false;
       if (at === 0 && version !== 1) return false;
@@ -103,10 +113,33 @@ export class SharedTable {
       }
       if (isNew) at = this.#insert(blocks.session, key);
       words[at + AT.version] = version | 0;
+      words[at + AT.epoch] = epoch | 0;
+      words[at + AT.holder] = 0;
       this.#putText(at, blocks.text, change.text);
       this.#replies.put(at, blocks.replies, change);
       if (hasEnded !== (words[at + AT.ended] === 1)) this.#setEnded(at, hasEnded);
       return true;
+    });
+  }
+
+  /** Until this view saves the session or lets it go, the saves of others wait; false if it has another epoch. */
+  hold(key: SessionKey, epoch: number): boolean {
+    const { words } = this.#heap;
+    return this.#heap.locked(() => {
+      const at = this.#find(key);
+      if (at === 0 || words[at + AT.epoch] !== (epoch | 0) || words[at + AT.ended] === 1) {
+        return false;
+      }
+      words[at + AT.holder] = this.#view;
+      return true;
+    });
+  }
+
+  letGo(key: SessionKey): void {
+    const { words } = this.#heap;
+    this.#heap.locked(() => {
+      const at = this.#find(key);
+      if (at !== 0 && words[at + AT.holder] === this.#view) words[at + AT.holder] = 0;
     });
   }
 

@@ -78,6 +78,16 @@ export interface SessionStore extends AsyncDisposable {
   /** Counts the sessions. It must be cheap: the server asks at each connect. */
   stats(): Promise<StoreStats>;
   /**
+   * Capability of a store that is not persistent, but shared by threads: until this process saves the session, or
+   * lets it go, the saves of all others wait. It is called in the step that publishes a file; from there on nothing
+   * but the save is awaited, so that no thread ends, and no other waits for long, before it.
+   *
+   * @returns False if the session has another epoch by now, or has ended: the file must not be published.
+   */
+  hold?(id: string, epoch: number): boolean;
+  /** Ends what {@linkcode SessionStore.hold} began, if no save did. */
+  letGo?(id: string): void;
+  /**
    * Capability: the time in milliseconds since the epoch by a clock that all processes share. Absent:
    * each has its own.
    */

@@ -267,3 +267,37 @@ Deno.test("SharedSessionStore refuses an id that is no UUID", async () => {
   await using store = new SharedSessionStore(createSharedSessions());
   await assert.rejects(store.save(sample({ id: "one" })), TypeError);
 });
+
+Deno.test("SharedSessionStore.hold() makes others wait until the holder has saved, or let go", async () => {
+  const memory = createSharedSessions();
+  await using holder = new SharedSessionStore(memory);
+  await using other = new SharedSessionStore(memory);
+  const first = sample();
+  assert.ok(await holder.save(first));
+  for (const end of ["save", "letGo"] as const) {
+    const kept = (await holder.load(first.id))!;
+    assert.equal(holder.hold(kept.id, kept.epoch), true);
+    let done = false;
+    const late = other.save(renewLease(kept, T0 + 1)).finally(() => done = true);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    assert.equal(done, false);
+    if (end === "save") assert.ok(await holder.save(renewLease(kept, T0 + 2)));
+    holder.letGo(kept.id);
+    assert.equal(await late, end === "letGo", "who has held it, has saved first");
+  }
+  assert.ok(await other.save({ ...renewLease((await other.load(first.id))!, T0), epoch: 2 }));
+  assert.equal(holder.hold(first.id, 1), false, "it was taken over");
+  assert.ok(await other.save(close((await other.load(first.id))!, T0)));
+  assert.equal(other.hold(first.id, 2), false, "it has ended");
+  assert.equal(other.hold(sampleId(2), 1), false, "there is none");
+});
+
+Deno.test("SharedSessionStore does not wait for ever for a holder", async () => {
+  const memory = createSharedSessions();
+  await using dead = new SharedSessionStore(memory);
+  await using other = new SharedSessionStore(memory);
+  assert.ok(await dead.save(sample()));
+  assert.ok(dead.hold(sampleId(1), 1));
+  await assert.rejects(other.save(renewLease(sample(), T0)), unavailable);
+  assert.deepEqual(await other.load(sampleId(1)), sample());
+});

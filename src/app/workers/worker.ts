@@ -175,11 +175,9 @@ function reach({ worker, shared, ledgerMs }: StartWorker, scope: WorkerScope): O
   const tell = (id: string, epoch: number) => scope.postMessage({ type: "taken", id, epoch });
   const send = (call: number, ask: LedgerAsk) => scope.postMessage({ type: "ledger", call, ask });
   const ledger = ledgerMs === undefined ? undefined : new AskedLedger(ledgerMs, send);
-  // Another worker may take a session over at any moment, and goes on with it if this one dies.
-  const options = { tell, persistent: true };
   return {
     budgetLedger: new SharedBudgetLedger(shared, worker),
-    store: shared.sessions && new SharedSessionStore(shared.sessions, options),
+    store: shared.sessions && new SharedSessionStore(shared.sessions, { tell }),
     ledger,
   };
 }
