@@ -184,7 +184,18 @@ export class Trial {
   async stateful(largest = 0): Promise<void> {
     const { random } = this;
     const line = this.#line;
+    /** Connections that are displaced. */
+    const former: RawPeer[] = [];
     try {
+      // From the third on nothing announces them. Then another server takes the session over.
+      for (let each = 0; each < 6; each++) {
+        const bytes = random.bytes(random.int(1, 9000));
+        const data = { length: bytes.length, sha256: sha256(bytes) };
+        await this.#sendInSession({ bytes, ends: [bytes.length], data });
+        if (each !== 3 || line.peer === undefined) continue;
+        former.push(line.peer);
+        line.peer = undefined;
+      }
       for (let each = 0; each < 5; each++) {
         const bytes = each === 2 ? random.bytes(largest || 300_000) : this.#file(1_600_000);
         const { length } = bytes;
@@ -197,6 +208,7 @@ export class Trial {
         await this.#sendInSession({ bytes, ends, data, cut });
       }
     } finally {
+      for (const peer of former) peer.close();
       line.peer?.close();
       line.peer = undefined;
     }

@@ -31,7 +31,7 @@ export const STALL_MS = 3000;
 
 /** Functions of Deno by which src/storage touches the disk. */
 export const DENO_CALLS: readonly string[] = (
-  "open openSync writeFile writeFileSync copyFile mkdirSync renameSync removeSync chmodSync " +
+  "open openSync readFileSync writeFile writeFileSync copyFile mkdirSync renameSync removeSync chmodSync " +
   "lstat lstatSync readDir readDirSync"
 ).split(" ");
 

@@ -203,6 +203,7 @@ const LEFT_OUT: Readonly<Record<string, string>> = {
   "compaction.ts": "for a command; compaction_test.ts kills it",
   "index_check.ts": "for a command that only looks",
   "index_place.ts": "a damaged index; catalogue_test.ts damages it",
+  "journals.ts truncateSync": "a journal of some hundred files; journals_test.ts",
   "known_files.ts": "whether a listed file is still there; catalogue_test.ts",
   "reading.ts": "for fetches, which change nothing",
   "folder.ts linkSync": "names that clients choose, which no trial has",
