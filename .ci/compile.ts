@@ -22,6 +22,12 @@ export interface Binary {
   readonly permissions: readonly string[];
 }
 
+/**
+ * Bounds the space of V8 for new objects to 24 MiB: with a thousand connections it would grow to 64 MiB.
+ * Half as much costs time, and more gains none.
+ */
+const V8_FLAGS = "--v8-flags=--max-semi-space-size=8";
+
 /** The programs: everything, and one a role, as narrow as the role allows. */
 export const BINARIES: readonly Binary[] = [
   {
@@ -45,7 +51,11 @@ export const BINARIES: readonly Binary[] = [
   {
     name: "fxfer-client",
     entry: "src/cli/roles/client.ts",
-    permissions: ["--allow-net", "--allow-read", "--allow-write", "--allow-env=TERM"],
+    // With statfs it knows the disks that answer at once, where small files are read and written faster.
+    permissions: [
+      ...["--allow-net", "--allow-read", "--allow-write", "--allow-sys=statfs"],
+      "--allow-env=TERM",
+    ],
   },
 ];
 
@@ -197,6 +207,7 @@ export function compileArgs(
     ...["compile", "--quiet", "--no-check", "--no-prompt", "--no-code-cache"],
     ...["--frozen", "--lock", lock],
     ...without.flatMap((path) => ["--exclude", path]),
+    V8_FLAGS,
     ...binary.permissions,
     ...(target === undefined ? [] : ["--target", target]),
     ...["--output", outputOf(binary, target), binary.entry],

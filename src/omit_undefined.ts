@@ -18,6 +18,9 @@ export type WithoutUndefined<T> =
  */
 export function omitUndefined<T extends object>(fields: T): WithoutUndefined<T> {
   const kept: Record<string, unknown> = {};
-  for (const [key, value] of Object.entries(fields)) if (value !== undefined) kept[key] = value;
+  for (const key of Object.keys(fields) as (keyof T & string)[]) {
+    const value = fields[key];
+    if (value !== undefined) kept[key] = value;
+  }
   return kept as WithoutUndefined<T>;
 }

@@ -192,13 +192,15 @@ export function keyringOf(source: KeySource): Keyring {
  * Opens the ledger that fits the session store. Servers that share the store share the ledger.
  *
  * @param redis The client of the session store, where it has one.
+ * @param inMemory Given where others count in memory together with this server.
  */
 export async function openLedger(
   { stateful, storage }: SettledConfig,
   redis: RedisClient | undefined,
+  inMemory?: UserLedger,
 ): Promise<UserLedger> {
   if (redis !== undefined) return new RedisLedger(redis);
-  if (stateful.persistence !== "sqlite") return new MemoryLedger();
+  if (stateful.persistence !== "sqlite") return inMemory ?? new MemoryLedger();
   return await SqliteLedger.open(`${storage.path}/${LEDGER_FILE}`);
 }
 

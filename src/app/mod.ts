@@ -16,5 +16,6 @@ export { RunningSettings } from "./running_settings.ts";
 export { keepPolicy } from "./keeping.ts";
 export { openBeside, openParts, openSessions, type Sessions } from "./parts.ts";
 export { serveOptions } from "./serve_options.ts";
+export { spareMemory } from "./spare_memory.ts";
 export { settle, type SettledConfig, stateFolder } from "./persistence.ts";
 export { serveWorkers, workerCount } from "./workers/parent.ts";

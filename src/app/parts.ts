@@ -33,13 +33,23 @@ export interface Sessions extends AsyncDisposable {
   readonly storage: DiskStorage;
 }
 
+/** What the servers of one process have together. */
+export interface Together {
+  /** Counts the bytes of the folder. */
+  readonly budgetLedger: BudgetLedger;
+  /** The sessions, where they are kept in memory. The caller disposes of it. */
+  readonly store?: SessionStore | undefined;
+  /** What counts for users, where that is kept in memory. */
+  readonly ledger?: UserLedger | undefined;
+}
+
 /**
  * Opens storage and store, and translates the configuration into the options of `serve`; dispose of
  * the result after the server has stopped.
  *
  * @param events Where the server and its program tell what happens.
  * @param keys The users, where there are any.
- * @param budgetLedger Given where other servers of this process share the folder and its budget.
+ * @param together Given where other servers of this process serve together with this one.
  * @param tls The certificate, where there is TLS.
  * @param isFirst Whether this server does what one of several on the folder does for all.
  */
@@ -48,18 +58,21 @@ export async function openParts(
   log: Logger,
   events: Events,
   keys?: Keyring,
-  budgetLedger?: BudgetLedger,
+  together?: Together,
   tls?: KeyPair,
   isFirst = true,
 ): Promise<AsyncDisposable & { readonly options: ServeOptions }> {
   const config = await settle(asked);
   const { budget } = config.storage;
   await using opened = new AsyncDisposableStack();
-  const settings = omitUndefined({ budget, budgetLedger });
+  const { budgetLedger, store: inMemory } = together ?? {};
+  const settings = omitUndefined({ budget, budgetLedger, inMemory });
   const { storage, store, redis } = opened.use(await openStorageAndStore(config, log, settings));
   const security = keys === undefined ? undefined : {
     keys,
-    ledger: opened.use(await openLedger(config, redis ?? await redisOf(config, opened, log))),
+    ledger: opened.use(
+      await openLedger(config, redis ?? await redisOf(config, opened, log), together?.ledger),
+    ),
     mac: config.security.mac,
   };
   if (security !== undefined) {
@@ -158,7 +171,7 @@ export async function openSessions(asked: Config, log: Logger): Promise<Sessions
 export async function openForOperators(
   asked: Config,
   log: Logger,
-  budgetLedger: BudgetLedger,
+  together: Together,
   hasKeys: boolean,
 ): Promise<
   & AsyncDisposable
@@ -168,20 +181,28 @@ export async function openForOperators(
   const config = await settle(asked);
   await using opened = new AsyncDisposableStack();
   const { budget } = config.storage;
+  const { budgetLedger, store: inMemory } = together;
   const { storage, store, redis } = opened.use(
-    await openStorageAndStore(config, log, { budget, budgetLedger }),
+    await openStorageAndStore(config, log, omitUndefined({ budget, budgetLedger, inMemory })),
   );
+  const client = redis ?? (hasKeys ? await redisOf(config, opened, log) : undefined);
   const ledger = hasKeys
-    ? opened.use(await openLedger(config, redis ?? await redisOf(config, opened, log)))
+    ? opened.use(await openLedger(config, client, together.ledger))
     : undefined;
   return Object.assign(opened.move(), { storage, store, ledger });
 }
 
-/** Opens the storage, and the session store unless the mode is `stateless`. */
+/**
+ * Opens the storage, and the session store unless the mode is `stateless`.
+ *
+ * @param inMemory The store to use where sessions are kept in memory. @default one of its own
+ */
 export async function openStorageAndStore(
   asked: Config,
   log: Logger,
-  options: Pick<DiskStorageOptions, "budget" | "budgetLedger"> = {},
+  { inMemory, ...options }:
+    & Pick<DiskStorageOptions, "budget" | "budgetLedger">
+    & { readonly inMemory?: SessionStore } = {},
 ): Promise<AsyncDisposable & Opened> {
   const config = await settle(asked);
   await using opened = new AsyncDisposableStack();
@@ -191,7 +212,7 @@ export async function openStorageAndStore(
     await DiskStorage.open(path, { naming, durability, state, log, ...options }),
   );
   const sessions = config.server.mode !== "stateless";
-  const { store, redis } = sessions ? await openStore(config, opened, log) : {};
+  const { store, redis } = sessions ? await openStore(config, opened, log, inMemory) : {};
   return Object.assign(opened.move(), { storage, store, redis });
 }
 
@@ -210,11 +231,12 @@ async function openStore(
   config: SettledConfig,
   opened: AsyncDisposableStack,
   log: Logger,
+  inMemory: SessionStore | undefined,
 ): Promise<{ readonly store: SessionStore; readonly redis?: RedisClient }> {
   const { stateful, storage } = config;
   switch (stateful.persistence) {
     case "memory":
-      return { store: opened.use(new MemorySessionStore()) };
+      return { store: inMemory ?? opened.use(new MemorySessionStore()) };
     case "sqlite":
       if (RESERVED.test(stateful.sqlite_file)) {
         throw new FxferError(

@@ -22,6 +22,7 @@ import {
   serveOptions,
   serveWorkers,
   settle,
+  spareMemory,
   wantsDoor,
   workerCount,
 } from "../app/mod.ts";
@@ -129,6 +130,7 @@ async function runServe(args: ParsedArgs, output: Output): Promise<number> {
   const options = operate && tally ? operate.counted(parts.options, tally) : parts.options;
   using _admission = await askBefore(config, options.storage, log);
   await using server = listenToServe(config, () => serve(options));
+  using _memory = spareMemory(server);
   const { storage, store } = parts.options;
   settings = new RunningSettings({
     ...{ config, load, events },

@@ -3,22 +3,27 @@
 /** Counts the tasks under way, and waits until there are few enough. The tasks never reject. */
 export class UnderWay {
   #count = 0;
+  #bytes = 0;
   #wake: (() => void) | undefined;
 
-  /** A task has begun. */
-  add(task: Promise<void>): void {
+  /** A task has begun; `bytes` is its share of what {@linkcode fewerThan} bounds. */
+  add(task: Promise<void>, bytes: number = 0): void {
     this.#count++;
-    task.finally(() => {
+    this.#bytes += bytes;
+    task.then(() => {
       this.#count--;
+      this.#bytes -= bytes;
       this.#wake?.();
     });
   }
 
   /**
-   * Waits until fewer than `most` tasks are under way. One promise is made for each wait: `Promise.race` would
-   * add a reaction to every task each time.
+   * Waits until fewer than `most` tasks, or one, and fewer than `mostBytes` are under way. One promise is made
+   * for each wait: `Promise.race` would add a reaction to every task each time.
    */
-  async fewerThan(most: number): Promise<void> {
-    while (this.#count >= most) await new Promise<void>((resolve) => this.#wake = resolve);
+  async fewerThan(most: number, mostBytes: number = Infinity): Promise<void> {
+    while (this.#count >= most || this.#count > 0 && this.#bytes >= mostBytes) {
+      await new Promise<void>((resolve) => this.#wake = resolve);
+    }
   }
 }

@@ -82,13 +82,26 @@ class ConnectedClient implements Client {
       throw new RangeError(`Cannot list: pageSize must be an integer from 1 to ${MAX_LIST_LIMIT}`);
     }
     const { order = "newest", ...which } = wanted;
-    let after: string | undefined;
-    do {
-      const asked = omitUndefined({ ...which, order, limit: pageSize, after });
-      const { files, next } = await this.#ask(new ListCall(asked), signal);
-      yield* files;
-      after = next;
-    } while (after !== undefined);
+    const ask = (after?: string) => {
+      const call = new ListCall(omitUndefined({ ...which, order, limit: pageSize, after }));
+      const page = this.#ask(call, signal);
+      page.catch(() => {});
+      return { call, page };
+    };
+    let asked = ask();
+    try {
+      for (;;) {
+        const { files, next } = await asked.page;
+        // The next page is on its way while the program deals with this one, unless it wants one file only.
+        if (next !== undefined && pageSize > 1) asked = ask(next);
+        yield* files;
+        if (next === undefined) return;
+        if (pageSize === 1) asked = ask(next);
+      }
+    } finally {
+      // A program that wants no more pages does not wait for one.
+      asked.call.fail(interrupted(undefined));
+    }
   }
 
   async fetch(file: StoredName, sink: FetchSink, options: FetchOptions = {}): Promise<FetchResult> {

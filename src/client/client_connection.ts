@@ -109,7 +109,7 @@ export class ClientConnection {
 
   async #next(): Promise<DecodeEvent | undefined> {
     while (this.#nextEvent === this.#events.length) {
-      if (this.payloadLeft > READ_BYTES && this.#buffer.length === READ_BYTES) {
+      if (this.payloadLeft > 0 && this.#buffer.length === READ_BYTES) {
         this.#buffer = new Uint8Array(PAYLOAD_READ_BYTES);
       }
       const bytes = await this.read();

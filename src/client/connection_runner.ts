@@ -138,15 +138,16 @@ export class ConnectionRunner {
     queue.wake();
   }
 
-  /** A notice has the same action as the reply to a disconnect: only the code tells them apart. */
-  #answersDisconnect({ code }: ReplyBody): boolean {
+  /** A notice has the same action as the reply to a disconnect; an older server does not say which it is (S-NOT-1). */
+  #answersDisconnect({ code, notice }: ReplyBody): boolean {
+    if (notice === true) return false;
     const codeClass = CODES[code].class;
     return this.#parts.queue.awaitsReplyTo("disconnect") &&
       (codeClass === "success" || codeClass === "resync" || code === "store_unavailable");
   }
 
   async #write(): Promise<void> {
-    const { connection, queue } = this.#parts;
+    const { connection, queue, transmitter } = this.#parts;
     try {
       while (this.#end === undefined) {
         if (queue.done) {
@@ -159,6 +160,7 @@ export class ConnectionRunner {
         const request = !mayTake ? undefined : queue.take() ??
           (this.#heartbeatInMs() <= 0 ? queue.takeHeartbeat() : undefined);
         if (request !== undefined) await this.#send(request);
+        else if (transmitter.holds(connection)) await transmitter.flush(connection);
         else if (queue.shortage !== undefined) return this.cut(queue.shortage);
         else await queue.sleep(Math.min(queue.heldForMs ?? Infinity, this.#heartbeatInMs()));
       }
@@ -175,7 +177,7 @@ export class ConnectionRunner {
     const plain = encodeHead(session, request, queue.received);
     const head = connection.macs?.seal(plain) ?? plain;
     if (opening !== undefined) this.#early += head.length + payloadOf(request);
-    if (request.kind !== "transfer") return await connection.write(head);
+    if (request.kind !== "transfer") return await transmitter.sendHead(connection, head);
     try {
       if (await transmitter.send(connection, head, request)) return;
       this.cut(lost("go on with", connection.server, "a file was touched in mid-frame"), true);

@@ -1,9 +1,9 @@
 /** Fetches one file, over as many connections as that takes (S-GET). @module */
-import { createHash } from "node:crypto";
 import { FxferError, reasonOf } from "../errors.ts";
 import { omitUndefined } from "../omit_undefined.ts";
 import { type FetchData, type FileInfo, MAX_PATH_LENGTH, type ReplyBody } from "../protocol/mod.ts";
 import { Call } from "./call.ts";
+import { FileDigest } from "./file_digest.ts";
 import { checkName } from "./file_facts.ts";
 import { fileOf } from "./replies.ts";
 import type { FetchOptions, FetchResult, FetchSink, StoredName } from "./stored_types.ts";
@@ -23,9 +23,7 @@ export class FetchCall extends Call<FetchResult> {
   readonly #sink: Sink;
   #wanted: StoredName;
   #file: FileInfo | undefined;
-  #hash = createHash("sha256");
-  /** How much of the file is hashed, from its start. */
-  #hashed = 0;
+  readonly #digest = new FileDigest();
   /** Where the fetch began, and where the next byte belongs. */
   #start: number;
   #at: number;
@@ -66,12 +64,11 @@ export class FetchCall extends Call<FetchResult> {
       const buffer = new Uint8Array(READ_BYTES);
       for (
         let count;
-        !this.decided && (count = await before.read(buffer, this.#hashed)) !== null;
+        !this.decided && (count = await before.read(buffer, this.#digest.length)) !== null;
       ) {
-        this.#hash.update(buffer.subarray(0, count));
-        this.#hashed += count;
+        this.#digest.update(buffer.subarray(0, count), this.#digest.length);
       }
-      this.#start = this.#at = this.#hashed;
+      this.#start = this.#at = this.#digest.length;
     } catch (cause) {
       this.fail(failure("read the bytes before", cause));
     } finally {
@@ -121,10 +118,8 @@ export class FetchCall extends Call<FetchResult> {
     this.busy = true;
     try {
       const offset = this.#at;
-      if (this.#hashed === offset) {
-        this.#hash.update(bytes);
-        this.#hashed += bytes.length;
-      }
+      if (bytes.length === this.#file?.size) this.#digest.updateWhole(bytes);
+      else if (this.#digest.length === offset) this.#digest.update(bytes, offset);
       await this.#sink.write(bytes, offset);
       this.#at = offset + bytes.length;
       if (!this.decided) this.#options.onProgress?.(this.#at, this.#file!);
@@ -148,8 +143,8 @@ export class FetchCall extends Call<FetchResult> {
   }
 
   async #conclude(file: FileInfo): Promise<void> {
-    const verified = this.#hashed === file.size;
-    if (verified && this.#hash.digest("hex") !== file.sha256) {
+    const verified = this.#digest.length === file.size;
+    if (verified && this.#digest.hex() !== file.sha256) {
       const message = "Cannot fetch file: its bytes do not have the SHA-256 that the server says";
       return this.fail(new FxferError("checksum_mismatch", message, { fields: { file } }));
     }

@@ -1,5 +1,5 @@
 /** The SHA-256 of a file as far as it was sent or read. @module */
-import { createHash } from "node:crypto";
+import { createHash, type Hash, hash } from "node:crypto";
 import { sourceChanged } from "./client_errors.ts";
 import type { FrameSource } from "./frame_source.ts";
 
@@ -10,17 +10,29 @@ const READ_BYTES = 1024 * 1024;
 export class FileDigest {
   /** How many bytes from the start of the file are hashed. */
   length = 0;
-  readonly #hash = createHash("sha256");
+  /** Absent where all bytes came in one piece. Such an object costs memory until the collector runs. */
+  #hash: Hash | undefined;
+  /** The digest of the bytes so far, once it was asked for. */
+  #hex: string | undefined;
 
   /** The digest of the bytes so far, as hex. */
   hex(): string {
-    return this.#hash.copy().digest("hex");
+    return this.#hex ??= (this.#hash ?? createHash("sha256")).copy().digest("hex");
+  }
+
+  /** Adds all bytes of a file in one piece. */
+  updateWhole(bytes: Uint8Array): void {
+    if (this.length > 0) return this.update(bytes, 0);
+    this.#hex = hash("sha256", bytes, "hex");
+    this.length = bytes.length;
   }
 
   /** Adds the bytes at `offset`, which is at most `length`, except those that are hashed already. */
   update(bytes: Uint8Array, offset: number): void {
     const known = this.length - offset;
     if (known >= bytes.length) return;
+    this.#hash ??= createHash("sha256");
+    this.#hex = undefined;
     this.#hash.update(known === 0 ? bytes : bytes.subarray(known));
     this.length = offset + bytes.length;
   }
@@ -36,7 +48,8 @@ export class FileDigest {
     source: FrameSource,
     go: (length: number) => boolean,
   ): Promise<void> {
-    const buffer = new Uint8Array(Math.max(0, Math.min(READ_BYTES, end - this.length)));
+    if (this.length >= end) return;
+    const buffer = new Uint8Array(Math.min(READ_BYTES, end - this.length));
     while (this.length < end && go(this.length)) {
       const at = this.length;
       const count = await source.read(buffer.subarray(0, Math.min(buffer.length, end - at)), at);
@@ -62,5 +75,5 @@ export class FileDigest {
 
 /** The digest of some bytes, as hex. */
 export function digestOf(bytes: Uint8Array): string {
-  return createHash("sha256").update(bytes).digest("hex");
+  return hash("sha256", bytes, "hex");
 }

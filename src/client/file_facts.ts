@@ -9,6 +9,8 @@ import {
 } from "../protocol/mod.ts";
 import type { SendOptions } from "./types.ts";
 
+/** Components with one slash between them. */
+const PLAIN = /^[^/]+(\/[^/]+)*$/;
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 const SHA256 = /^[0-9a-f]{64}$/;
 
@@ -68,6 +70,7 @@ export function fitName(name: string, names: boolean): string {
 
 /** The name without empty components and half characters, which no frame can carry (S-NAM-1). */
 function plainName(name: string): string {
+  if (PLAIN.test(name) && name.isWellFormed()) return name;
   return name.toWellFormed().split("/").filter((component) => component !== "").join("/");
 }
 

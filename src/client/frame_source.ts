@@ -30,6 +30,8 @@ export interface FrameSource extends Pick<Source, "size" | "read"> {
   prepare(offset: number, frameSize: number, whole?: boolean): Promise<void>;
   /** The bytes at `offset` that are in memory, at most `length`; none if they must be read. */
   view(offset: number, length: number): Uint8Array;
+  /** The bytes that are in memory were copied, and nothing else reads them: they may be overwritten. */
+  forget(): void;
   /** The server has all bytes below `offset`: the client does not ask for them again. */
   release(offset: number): void;
   /** As {@linkcode Source.changed}; absent means never. */
@@ -64,13 +66,21 @@ function closedError(): FxferError {
   return new FxferError("interrupted", "Cannot read source: it was closed");
 }
 
+/** Buffers for the first bytes of frames, to be used again. They are as long as the longest first bytes. */
+const SPARE: ArrayBuffer[] = [];
+
+/** More spare buffers than files are read ahead would not be used. */
+const MAX_SPARE = 16;
+
+const NOTHING = { at: 0, bytes: new Uint8Array() };
+
 /** Divides a source of known size on a fixed grid, and reads it again when a frame is sent again. */
 class SizedFrameSource implements FrameSource {
   readonly size: number;
   readonly changed: (() => Promise<boolean>) | undefined;
   readonly #source: Source;
   /** The first bytes of the frame that was prepared last. */
-  #first = { at: 0, bytes: new Uint8Array() };
+  #first = NOTHING;
   /** The read under way: the source has one at a time, even if nobody waits for the read any more. */
   #reading: Promise<unknown> = Promise.resolve();
   #closed = false;
@@ -95,6 +105,18 @@ class SizedFrameSource implements FrameSource {
     // What was read for an earlier try is read again: the source may have other bytes by now.
     if (offset === this.size || this.#source.view !== undefined) return;
     const { end } = this.span(offset, frameSize);
+    const { readNow } = this.#source;
+    if (readNow !== undefined && !whole) {
+      const buffer = SPARE.pop() ?? new ArrayBuffer(FIRST_BYTES);
+      const bytes = new Uint8Array(buffer, 0, Math.min(FIRST_BYTES, end - offset));
+      this.#first = { at: offset, bytes };
+      for (let filled = 0; filled < bytes.length;) {
+        const count = readNow.call(this.#source, bytes.subarray(filled), offset + filled);
+        if (count === null) throw sourceChanged();
+        filled += count;
+      }
+      return;
+    }
     const bytes = new Uint8Array(whole ? end - offset : Math.min(FIRST_BYTES, this.size - offset));
     let filled = 0;
     do {
@@ -121,10 +143,19 @@ class SizedFrameSource implements FrameSource {
     return reading;
   }
 
+  forget(): void {
+    const { buffer } = this.#first.bytes;
+    this.#first = NOTHING;
+    // A buffer that an awaited read may still fill is not used again.
+    const isSpare = this.#source.readNow !== undefined && buffer.byteLength === FIRST_BYTES;
+    if (isSpare && SPARE.length < MAX_SPARE) SPARE.push(buffer);
+  }
+
   release(): void {}
 
   close(): void {
     this.#closed = true;
+    this.#first = NOTHING;
     this.#source.close?.();
   }
 }
@@ -214,6 +245,8 @@ class GatheringFrameSource implements FrameSource {
     into.set(bytes);
     return bytes.length === 0 ? null : bytes.length;
   }
+
+  forget(): void {}
 
   release(offset: number): void {
     this.#chunks = this.#chunks.filter(({ end, last }) => last || end > offset);

@@ -26,7 +26,7 @@
  *     window.ts                 how many requests have no reply at a time
  *     sequence_numbers.ts, frame_size.ts, sleeper.ts
  *   outgoing_file.ts          one file: how much of it is sent, answered and hashed
- *     file_facts.ts, file_digest.ts, frame_source.ts, source.ts
+ *     file_facts.ts, file_digest.ts, frame_source.ts, source.ts, small_file.ts
  *   call.ts                   one question besides files to send
  *     list_remove.ts, fetch_call.ts
  *   client_errors.ts          the errors that the client makes itself
@@ -62,6 +62,15 @@
  *   most one window of frames.
  * - **A frame has at most 8 MiB, as a checkpoint of the server.** After a lost connection little is sent
  *   twice, and the replies show progress. One frame for a whole file would only spare a few replies.
+ * - **A frame that is in memory waits for others, up to 64 KiB, and they are written in one system call.** The
+ *   writer flushes them before it sleeps, so a single file does not wait. Of 2,000
+ *   files of 10 KiB this leaves 330 writes.
+ * - **A small file is read when its turn comes, and its bytes are forgotten when they are copied.** Where the
+ *   program says that a disk answers at once (`readNow`), a blocking open, read and close take 10 µs, and
+ *   awaited ones 50 µs and the time of several threads. On a disk that may hang nothing blocks.
+ * - **The window begins with 32 requests, and grows by how close together their replies come.** Over 50 ms it
+ *   has the server's limit after two round trips. To begin with the limit would take memory of every server
+ *   near by, for nothing.
  * - **A file is read into 1 MiB buffers, each read awaited.** Piping the file's stream is a fifth slower
  *   (measured on loopback); synchronous reads are a tenth faster, but block the program on a slow disk.
  * - **What is published is one state of the file.** Before its last bytes go out, the client looks whether
@@ -83,6 +92,7 @@ export { connect } from "./client.ts";
 export type { LostReason } from "./client_errors.ts";
 export { DEFAULT_BACKOFF, DEFAULT_RETRIES } from "./options.ts";
 export { fitName } from "./file_facts.ts";
+export { smallFileSource } from "./small_file.ts";
 export { fileSource } from "./source.ts";
 export type {
   FetchOptions,

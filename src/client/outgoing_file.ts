@@ -39,6 +39,8 @@ export class OutgoingFile {
    * written to its end, so that the connection can go on. The source is closed only after that.
    */
   sending = false;
+  /** Called when something of the file is to be sent again. */
+  onRewind: (() => void) | undefined;
   /** Whether the server compares the digest that is sent; a version 1 server does not. */
   serverCompares = true;
   readonly #result: PromiseWithResolvers<SendResult> = Promise.withResolvers();
@@ -145,7 +147,9 @@ export class OutgoingFile {
    */
   async #prepareLast(end: number): Promise<void> {
     const { source, next } = this;
-    this.#digest.update(source.view(next, Math.min(end - next, HASH_FIRST_BYTES)), next);
+    const first = source.view(next, Math.min(end - next, HASH_FIRST_BYTES));
+    if (first.length === end) this.#digest.updateWhole(first);
+    else this.#digest.update(first, next);
     const needed = this.#digest.length < end && (this.#inParts || await source.changed?.());
     if (needed) await this.#hashUpTo(end, true);
     if (this.#digest.length === end) await this.#checkWhole();
@@ -209,6 +213,7 @@ export class OutgoingFile {
     if (this.#decided || this.#stored) return;
     if (size !== undefined && offset > size) return this.fail(sourceChanged());
     if (this.sentInSession && (offset < this.next || this.allSent)) this.#attempts++;
+    this.onRewind?.();
     this.next = offset;
     this.acknowledged = Math.min(this.acknowledged, offset);
     this.allSent = false;

@@ -9,6 +9,9 @@ const READ_AHEAD = 16;
 /** The send queue's files, in the order of their send calls. */
 export class OutgoingFiles implements Iterable<OutgoingFile> {
   readonly #files = new Set<OutgoingFile>();
+  /** Those of them of which something is to be sent; undefined after one went back, which is rare. */
+  #unsent: Set<OutgoingFile> | undefined;
+  readonly #wentBack = () => this.#unsent = undefined;
   /** Files that the server has stored, and whose digest is still compared. */
   readonly #stored = new Set<OutgoingFile>();
 
@@ -20,15 +23,28 @@ export class OutgoingFiles implements Iterable<OutgoingFile> {
   /** Adds a file behind the others. */
   add(file: OutgoingFile): void {
     this.#files.add(file);
+    this.#unsent?.add(file);
+    file.onRewind = this.#wentBack;
   }
 
   /** The first file that is not stored and matches; takes out files that have a result on the way. */
   first(matches: (file: OutgoingFile) => boolean = () => true): OutgoingFile | undefined {
-    // This does not walk the whole queue: only files that are sent and unanswered stand in front, and
-    // the window bounds them.
     for (const file of this.#files) {
       if (file.decided) this.#files.delete(file);
       else if (matches(file)) return file;
+    }
+  }
+
+  /**
+   * The first file of which something is to be sent. It does not walk over those that are sent and unanswered.
+   *
+   * @param inSession Whether files that wait for a session count.
+   */
+  firstUnsent(inSession: boolean): OutgoingFile | undefined {
+    const unsent = this.#unsent ??= new Set(this.#files);
+    for (const file of unsent) {
+      if (file.decided || file.allSent) unsent.delete(file);
+      else if (inSession || !file.needsSession) return file;
     }
   }
 
@@ -45,7 +61,7 @@ export class OutgoingFiles implements Iterable<OutgoingFile> {
     prepared: () => void,
   ): undefined {
     let left = file.source.size === undefined ? 1 : READ_AHEAD;
-    for (const other of this.#files) {
+    for (const other of this.#unsent ?? this.#files) {
       if (other !== file && !isNextSmall(other)) continue;
       if (!other.preparing && other.prepared(frameSize) === undefined) {
         other.prepare(frameSize, whole).then(prepared);

@@ -127,11 +127,11 @@ export class SendQueue extends Sleeper {
     const call = this.calls.take(this.#mode, this.#terms, this.#numbers);
     if (call !== undefined) return this.#unanswered.add(call);
     if (this.#unanswered.bytes > MAX_UNANSWERED_BYTES) return;
-    const stateless = this.#mode === "stateless";
-    const file = this.files.first((file) => !file.allSent && !(stateless && file.needsSession));
+    const stateful = this.#mode === "stateful";
+    const file = this.files.firstUnsent(stateful);
     if (file !== undefined) return this.#takeFrame(file);
     // A server that refuses the last frame refuses what is behind it as well (S-SEQ-2).
-    const leaves = this.closing && !stateless && this.calls.allDecided;
+    const leaves = this.closing && stateful && this.calls.allDecided;
     if (leaves && !this.awaitsReplyTo("disconnect")) {
       return this.#unanswered.add({ kind: "disconnect", sequence: this.#numbers.take() });
     }

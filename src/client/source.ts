@@ -22,6 +22,8 @@ export interface Source {
    * @returns How many bytes were read, at least 1; null at the end.
    */
   read(into: Uint8Array, offset: number): Promise<number | null>;
+  /** Like `read`, where nothing has to be waited for: it spares small files the way through a promise. */
+  readNow?(into: Uint8Array, offset: number): number | null;
   /**
    * Whether the bytes may have changed since the first read; absent means never. If so, the client reads
    * again what it has sent, and publishes the file only if the bytes are the same.
@@ -73,7 +75,6 @@ class FileSource implements Source {
   readonly size: number | undefined;
   readonly #path: string;
   readonly #info: Deno.FileInfo;
-  /** Whether the file was changed so lately that another change may have the same time. */
   readonly #isFresh: boolean;
   #file: Promise<Deno.FsFile> | undefined;
   #position = 0;
@@ -82,11 +83,9 @@ class FileSource implements Source {
     this.#path = path;
     this.#info = info;
     if (file !== undefined) this.#file = Promise.resolve(file);
-    // A pipe or device does not know its size: the client reads to its end. So it does where the system
-    // makes the bytes up as they are read, as in /proc and /sys, whatever size is said there.
-    const madeUp = info.size === 0 || (info.blocks === 0 && info.size <= PAGE_BYTES);
-    this.size = info.isFile && !madeUp ? info.size : undefined;
-    this.#isFresh = Math.abs(Date.now() - Number(info.mtime)) < TICK_MS;
+    // A pipe or device does not know its size: the client reads to its end.
+    this.size = info.isFile && !isMadeUp(info) ? info.size : undefined;
+    this.#isFresh = isFresh(info);
   }
 
   async read(into: Uint8Array, offset: number): Promise<number | null> {
@@ -110,7 +109,7 @@ class FileSource implements Source {
     if (this.#isFresh) return true;
     try {
       const info = await (await this.#open()).stat();
-      return stampOf(info) !== stampOf(this.#info);
+      return !isSameState(info, this.#info);
     } catch (cause) {
       throw unreadable(this.#path, cause);
     }
@@ -131,9 +130,24 @@ class FileSource implements Source {
   }
 }
 
-/** Equal as long as nothing was done to a file. A `ctime` cannot be set back; it has whole seconds. */
-function stampOf({ dev, ino, size, mtime, ctime }: Deno.FileInfo): string {
-  return [dev, ino, size, mtime?.getTime(), ctime?.getTime()].join();
+/**
+ * Whether the system makes the bytes of a file up as they are read, as in /proc and /sys: then it is read to
+ * its end, whatever size is said.
+ */
+export function isMadeUp({ size, blocks }: Deno.FileInfo): boolean {
+  return size === 0 || (blocks === 0 && size <= PAGE_BYTES);
+}
+
+/** Whether a file was changed so lately that another change may have the same time. */
+export function isFresh({ mtime }: Deno.FileInfo): boolean {
+  return Math.abs(Date.now() - Number(mtime)) < TICK_MS;
+}
+
+/** Whether nothing was done to a file between two looks. A `ctime` cannot be set back; it has whole seconds. */
+export function isSameState(one: Deno.FileInfo, other: Deno.FileInfo): boolean {
+  return one.dev === other.dev && one.ino === other.ino && one.size === other.size &&
+    one.mtime?.getTime() === other.mtime?.getTime() &&
+    one.ctime?.getTime() === other.ctime?.getTime();
 }
 
 /**
@@ -179,7 +193,8 @@ async function openSource(path: string): Promise<FileSource> {
   }
 }
 
-function unreadable(path: string, cause: unknown): FxferError {
+/** The error of a file that cannot be read. */
+export function unreadable(path: string, cause: unknown): FxferError {
   const message = `Cannot read file ${JSON.stringify(path)}: ${reasonOf(cause)}`;
   return new FxferError("local_io", message, { cause });
 }

@@ -9,6 +9,9 @@ import type { TransferFrame } from "./requests.ts";
 /** Larger buffers are slower on real disks, smaller ones cost more system calls. */
 const BUFFER_BYTES = 1024 * 1024;
 
+/** Small frames go out together, up to so many bytes in one system call. */
+const BATCH_BYTES = 64 * 1024;
+
 /**
  * Writes one frame at a time. A connection runner or a V1 sender calls `send` for each frame.
  *
@@ -23,6 +26,10 @@ export class Transmitter {
   readonly #now: () => number;
   readonly #pace: Pace | undefined;
   #buffers: readonly (Uint8Array | undefined)[] = [];
+  /** Frames that are not written yet, and the connection that they are for. */
+  #batch: Uint8Array | undefined;
+  #batched = 0;
+  #batchedFor: ClientConnection | undefined;
 
   /** @param pace How fast payload may go out; undefined for no limit. */
   constructor(now: () => number, pace?: Pace) {
@@ -30,8 +37,59 @@ export class Transmitter {
     this.#pace = pace;
   }
 
+  /** Whether {@linkcode flush} has something to write. */
+  holds(connection: ClientConnection): boolean {
+    return this.#batched > 0 && this.#batchedFor === connection;
+  }
+
+  /** Writes what was gathered. @throws {FxferError} `connection_lost`. */
+  async flush(connection: ClientConnection): Promise<void> {
+    if (!this.holds(connection)) return;
+    const batch = this.#batch!;
+    const bytes = batch.subarray(0, this.#batched);
+    // After a write that fails the system may still read from the buffer: it is not used again.
+    this.#batch = undefined;
+    this.#batched = 0;
+    this.movedAt = this.#now();
+    await connection.write(bytes);
+    this.#batch ??= batch;
+    this.movedAt = this.#now();
+  }
+
+  /** Writes or gathers a request without payload. @throws {FxferError} `connection_lost`. */
+  async sendHead(connection: ClientConnection, head: Uint8Array): Promise<void> {
+    if (this.#gather(connection, head)) return;
+    await this.flush(connection);
+    if (!this.#gather(connection, head)) await connection.write(head);
+  }
+
   /**
-   * Writes a frame whole.
+   * Puts a request behind others, to be written with them. What was gathered for an earlier connection is
+   * forgotten: those requests have no reply, and are sent again.
+   *
+   * @returns False if it does not fit behind the others, or its payload is not in memory.
+   */
+  #gather(connection: ClientConnection, head: Uint8Array, frame?: TransferFrame): boolean {
+    if (this.#batchedFor !== connection) this.#batched = 0;
+    const { file, start = 0, end = 0 } = frame ?? {};
+    const length = end - start;
+    const behind = this.#batched + head.length;
+    if (behind + length > BATCH_BYTES || this.#pace !== undefined) return false;
+    const payload = file?.source.view(start, length);
+    if (payload !== undefined && payload.length < length) return false;
+    this.#batch ??= new Uint8Array(BATCH_BYTES);
+    this.#batch.set(head, this.#batched);
+    if (payload !== undefined) this.#batch.set(payload, behind);
+    this.#batched = behind + length;
+    this.#batchedFor = connection;
+    file?.bytesSent(this.#batch.subarray(behind, this.#batched), start);
+    file?.source.forget();
+    return true;
+  }
+
+  /**
+   * Writes a frame whole. A small frame whose payload is in memory is only gathered: the caller flushes
+   * before it waits for anything else.
    *
    * @param head The bytes before the payload.
    * @returns False if the frame is cut short because its file has to be looked at again first.
@@ -43,6 +101,9 @@ export class Transmitter {
     head: Uint8Array,
     frame: TransferFrame,
   ): Promise<boolean> {
+    if (this.#gather(connection, head, frame)) return true;
+    await this.flush(connection);
+    if (this.#gather(connection, head, frame)) return true;
     const { file, start, end, data: { complete } } = frame;
     const { source } = file;
     this.movedAt = this.#now();

@@ -95,6 +95,7 @@ export class V1Sender {
       try {
         const head = encodeV1Header({ mimeType: file.mimeType, size: frame.end });
         await this.#transmitter.send(connection, head, frame);
+        await this.#transmitter.flush(connection);
         await connection.closeWrite();
         const line = await answerOf(connection);
         if (line?.startsWith("ERROR")) throw refused(line);

@@ -1,10 +1,14 @@
 /** How many requests a client has unanswered at a time: as many as the way to the server takes. Pure. @module */
 
 /** How many requests are unanswered at most before anything is measured. */
-const FIRST_WINDOW = 16;
+const FIRST_WINDOW = 32;
 
-/** The window grows while twice as many requests bring at least so many times the replies a second. */
+/** The window grows while a larger one brings at least so many times the replies a second. */
 const WORTHWHILE = 1.25;
+
+/** The window grows to at least, and to at most, so many times its size. */
+const SMALLEST_STEP = 2;
+const LARGEST_STEP = 8;
 
 /**
  * No other frame is begun while more bytes of payload than this are unanswered (S-SEQ-6): after a lost
@@ -14,38 +18,50 @@ const WORTHWHILE = 1.25;
 export const MAX_UNANSWERED_BYTES: number = 8 * 1024 * 1024;
 
 /**
- * The window of a client. When it is full, one request is timed: if the replies that came meanwhile are more
- * a second than with the window before, the window doubles. So it grows with the distance to the server, and
- * stays small where the server is the limit: more requests in flight would only take memory there.
+ * The window of a client. When it is full, the requests in it are timed. If their replies came at a better
+ * rate than with the window before, the window grows: where the replies came close together after a long
+ * wait, the way to the server is empty for most of the time, and as many times more requests fit on it. So
+ * the window grows with the distance to the server, and stays small where the server is the limit: more
+ * requests in flight would only take memory there.
  */
 export class Window {
   #size = FIRST_WINDOW;
-  /** The request that is being timed: how many replies come before its own, and when it was given out. */
-  #timed: { before: number; at: number; replies: number } | undefined;
+  /** What is timed: how many requests, since when, how many replies have come, and when the first one came. */
+  #timed:
+    | { readonly requests: number; readonly at: number; replies: number; first: number }
+    | undefined;
   /** Replies in a millisecond, with the window that was the best until now. */
   #rate = 0;
 
   /**
    * Whether no more requests may be given out.
    *
-   * @param unanswered How many have no reply; one is timed from now on if these fill the window.
+   * @param unanswered How many have no reply; they are timed from now on if they fill the window.
    * @param most The server's limit.
    */
   isFull(unanswered: number, most: number, now: number): boolean {
     if (unanswered < Math.min(this.#size, most)) return false;
-    if (this.#size < most) this.#timed ??= { before: unanswered, at: now, replies: 0 };
+    if (this.#size < most) {
+      this.#timed ??= { requests: unanswered, at: now, replies: 0, first: now };
+    }
     return true;
   }
 
   /** A request was answered. */
   answered(now: number): void {
     const timed = this.#timed;
-    if (timed === undefined || ++timed.replies < timed.before) return;
+    if (timed === undefined) return;
+    if (timed.replies === 0) timed.first = now;
+    if (++timed.replies < timed.requests) return;
     this.#timed = undefined;
-    const rate = timed.replies / Math.max(now - timed.at, 0.001);
+    const whole = Math.max(now - timed.at, 0.001);
+    const rate = timed.replies / whole;
     if (rate < WORTHWHILE * this.#rate) return;
     this.#rate = rate;
-    this.#size *= 2;
+    const times = whole / Math.max(now - timed.first, 0.001);
+    this.#size = Math.ceil(
+      this.#size * Math.min(Math.max(times, SMALLEST_STEP), LARGEST_STEP),
+    );
   }
 
   /** The connection is another one: what was under way is not timed any more. */

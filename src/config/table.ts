@@ -81,7 +81,7 @@ export const TABLE = {
         default: 1,
         about: "Threads that serve the port together; auto is one for each core",
         more: [
-          "More than one needs Linux, and for sessions persistence sqlite (auto where storage may be read) or redis",
+          "More than one needs Linux; sessions in memory are then in memory that all of them share",
           "Limits count over all of them, but for those of one address and limits.rate",
         ],
       },

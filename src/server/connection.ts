@@ -58,6 +58,7 @@ export class Connection implements ConnectionContext, Placed {
   readonly #input: Input;
   readonly #output: Output;
   readonly #answers: Answers;
+  readonly #turn: Turn;
   #interruption: FxferError | undefined;
   #stopping: FxferError | undefined;
   #requests = 0;
@@ -75,6 +76,7 @@ export class Connection implements ConnectionContext, Placed {
     this.keepaliveMs = settings.keepaliveMs;
     this.#conn = conn;
     this.#settings = settings;
+    this.#turn = new Turn(settings.turns);
     this.#credentials = new Credentials(settings.gate, {
       ...{ connectionId: id, events: settings.events },
       interrupt: (error) => this.interrupt(error),
@@ -108,6 +110,7 @@ export class Connection implements ConnectionContext, Placed {
     this.#reader.interrupt(error, error.code === "session_taken_over" ? TAKEOVER_GRACE_MS : 0);
     this.#output.interrupt(error);
     this.#credentials.interrupted();
+    this.#turn.hurry();
   }
 
   /** See {@linkcode Placed}: inside a payload it never gives up its place, nor while it works. */
@@ -118,6 +121,8 @@ export class Connection implements ConnectionContext, Placed {
     if (waiting === "handshake") return { rank: 0, since: this.acceptedAt };
     if (waiting === "idle") return { rank: 1, since: this.#reader.quietSince };
     if (waiting === "header") return { rank: 2, since: headerSince };
+    const { pacedSince } = this.#turn;
+    if (pacedSince > 0) return { rank: 2, since: pacedSince };
     const stuck = writingSince > 0 && now - writingSince > STUCK_MS;
     return stuck ? { rank: 2, since: writingSince } : undefined;
   }
@@ -129,6 +134,7 @@ export class Connection implements ConnectionContext, Placed {
   stop(notice: FxferError): void {
     this.#stopping ??= notice;
     if (this.#answers.openFile) return;
+    this.#turn.hurry();
     if (this.#input.payloadDone && this.#input.waiting !== "busy") this.interrupt(notice);
   }
 
@@ -167,6 +173,7 @@ export class Connection implements ConnectionContext, Placed {
     try {
       await this.#serve();
     } catch (error) {
+      this.#turn.idle();
       if (error instanceof FxferError) notice = error;
       else this.#logFailure(error);
     }
@@ -202,17 +209,17 @@ export class Connection implements ConnectionContext, Placed {
 
   /** Serves request after request. Returns if the peer ends; throws the notice if the server ends. */
   async #serve(): Promise<void> {
-    const turn = new Turn(this.#settings.turns);
     for (;;) {
       if (this.#stopping !== undefined && !this.#answers.openFile) throw this.#stopping;
       const head = this.#input.bufferedHead() ?? await this.#input.head();
       if (head === undefined) return;
       if (head.type === "fault") throw head.error;
-      const others = turn.look();
+      const others = this.#turn.look();
       // Replies that wait to be saved wait for frames that are served now, and for nothing else.
-      if (this.#answers.holds && (others !== undefined || !this.#runsAhead(head))) {
-        await this.#output.flush();
-      }
+      const isHeldUp = this.#answers.holds && (others !== undefined || !this.#runsAhead(head));
+      // A wait for the pace may take seconds: what was answered is sent before.
+      const isPaced = others !== undefined && this.#turn.pacedSince > 0;
+      if (isHeldUp || isPaced) await this.#output.flush();
       if (others !== undefined) await others; // S-FAIR-1
       const served = this.#serveOne(head);
       if (!(served instanceof Promise ? await served : served)) {
@@ -279,6 +286,7 @@ export class Connection implements ConnectionContext, Placed {
 
   #reply(request: Request, reply: Reply, failed = false): boolean | Promise<boolean> {
     this.#answers.add(request, reply);
+    if (failed || reply.body.code === "pong") this.#turn.idle();
     if (reply.payload === undefined) return this.#goOn(reply, failed);
     if ("setNoDelay" in this.#conn) this.#conn.setNoDelay(true);
     const payload = this.#credentials.paced(reply.payload);

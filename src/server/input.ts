@@ -10,7 +10,12 @@
 import { FxferError } from "../errors.ts";
 import type { Payload } from "../handler/mod.ts";
 import { type DecodeEvent, Decoder, MAX_DRAIN_MS } from "../protocol/mod.ts";
-import { type BufferPools, GATHER_BUFFER_BYTES, ReadBuffers } from "./buffers.ts";
+import {
+  type BufferPools,
+  GATHER_BUFFER_BYTES,
+  ReadBuffers,
+  SMALL_BUFFER_BYTES,
+} from "./buffers.ts";
 import { RATE_GRACE_MS, type Waiting } from "./clocks.ts";
 import type { Drain } from "./drain.ts";
 import { NOWHERE, type Reader } from "./reader.ts";
@@ -51,8 +56,8 @@ export class Input implements Payload {
   /** The bytes that `whole` had gathered when it gave up. */
   #gathered: Uint8Array = NOTHING;
   #failure: unknown;
-  /** Whether the last read filled its buffer, so that more bytes may be waiting. */
-  #filled = false;
+  /** Whether the last read brought as much as a small buffer holds, so that as much may be waiting again. */
+  #more = false;
 
   #heads = 0;
   /** When the wait for the rest of a header began; 0 while none has begun. */
@@ -97,7 +102,7 @@ export class Input implements Payload {
     for (;;) {
       const head = this.bufferedHead();
       if (head !== undefined) return head;
-      const buffer = this.#buffers.forHead(this.size, this.#filled);
+      const buffer = this.#buffers.forHead(this.size, this.#more);
       if (!this.#decodeRead(buffer, await this.#read(buffer))) {
         const fault = this.#decoder.end();
         return fault?.type === "fault" ? fault : undefined;
@@ -208,7 +213,7 @@ export class Input implements Payload {
   /** Decodes the `count` bytes of a read; false at the end. */
   #decodeRead(buffer: Uint8Array, count: number | null): boolean {
     if (count === null) return false;
-    this.#filled = count === buffer.length;
+    this.#more = count >= SMALL_BUFFER_BYTES;
     this.decode(buffer.subarray(0, count));
     return true;
   }

@@ -8,7 +8,9 @@
  * - S-FAIR-1 One connection gets at most 32 frames or 5 ms before others are served; heads are read into
  *   small buffers. What is read away for refused connections is bounded in sum: 64 MiB a second for a server,
  *   1 MiB for each connection beyond the first hundred. 20 connections that pipeline and never read cost
- *   others less than 60 ms at the 99th percentile, and the server less than 32 MiB.
+ *   others less than 60 ms at the 99th percentile, and the server less than 32 MiB. Heartbeats and refused frames
+ *   change nothing and cost their sender nothing: all connections together get 20,000 of them at once, and
+ *   then 5,000 in a second, and whoever asks for more waits. Files are not counted.
  * - S-FAIR-2 A server is alive if a fresh upload succeeds within 1 s. Its memory is bounded if 1,000 hostile
  *   connections add less than 64 MiB, and 1,000,000 damaged frames less than twice what 1,000 left.
  *

@@ -155,15 +155,16 @@ export class Reader {
         await drain.ready(() => performance.now() >= end);
         // A read whose bytes are here already would win against a wait of no time, again and again.
         if (performance.now() >= end) return;
-        this.#pending ??= this.#conn.read(NOWHERE);
-        const n = await within(end - performance.now(), this.#pending);
-        if (n === null || n === LATE) return;
+        const own = this.#pending;
+        const n = await within(end - performance.now(), own ?? this.#conn.read(NOWHERE));
+        if (n === LATE) return;
         this.#pending = undefined;
+        if (n === null) return;
         left -= n;
         drain.took(n);
       }
     } catch {
-      // The peer reset the connection: there is nothing left to wait for.
+      this.#pending = undefined; // the peer reset the connection: there is nothing left to wait for
     } finally {
       drain.end();
     }

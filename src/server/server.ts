@@ -116,6 +116,11 @@ export class Server implements AsyncDisposable {
     return this.#accepted;
   }
 
+  /** Frames since the start that changed nothing: heartbeats, frames that were refused, and last notices. */
+  get idleFrames(): number {
+    return this.#shared.turns.pace.frames;
+  }
+
   /** Bytes of all connections since the start. */
   get traffic(): Traffic {
     let { received, sent } = this.#traffic;

@@ -7,6 +7,7 @@
  * @module
  */
 import { setImmediate } from "node:timers"; // no global in Deno 2.6.8
+import { FRAMES_AT_ONCE, Pace } from "./pace.ts";
 
 /** After so many frames a connection looks: so 32 are served at most without a turn of others. */
 const LOOK_FRAMES = 16;
@@ -20,6 +21,9 @@ const AT_A_TIME = 16;
 /** A connection alone in the line waits for a look at the sockets each time of so many. */
 const LOOKS = 4;
 
+/** After so long without a look nothing is held against a connection, in milliseconds. */
+const FORGIVEN_MS = 1000;
+
 const NOTHING = new Uint8Array(0);
 
 /** The line of one server. */
@@ -27,6 +31,8 @@ export class Turns {
   #line: (() => void)[] = [];
   #gone = 0;
   #marked = false;
+  /** How fast frames are answered that change nothing. */
+  readonly pace: Pace = new Pace();
   /** Goes up when the event loop has gone round since {@linkcode Turns.mark} was called. */
   passes = 0;
 
@@ -71,6 +77,11 @@ export class Turn {
   #since = performance.now();
   /** The pass of the event loop in which this connection began to count; -1 if it has not. */
   #pass = -1;
+  /** How many frames that change nothing were answered since this connection asked for more. */
+  #idle = 0;
+  #go: (() => void) | undefined;
+  /** Since when it waits for the pace of such frames, by `performance.now()`; 0 while it does not. */
+  pacedSince = 0;
 
   constructor(turns: Turns) {
     this.#turns = turns;
@@ -81,12 +92,38 @@ export class Turn {
     const now = performance.now();
     if (++this.#frames < LOOK_FRAMES && now - this.#since <= LOOK_MS) return undefined;
     this.#frames = 0;
+    if (now - this.#since > FORGIVEN_MS) this.#idle = 0;
     this.#since = now;
+    if (this.#idle >= FRAMES_AT_ONCE) {
+      this.#idle = 0;
+      if (!this.#turns.pace.take()) return this.#wait();
+    }
     if (this.#pass !== this.#turns.passes) {
       this.#pass = this.#turns.mark();
       return undefined;
     }
     this.#pass = -1;
     return this.#turns.next().then(() => void (this.#since = performance.now()));
+  }
+
+  #wait(): Promise<void> {
+    this.pacedSince = this.#since;
+    return new Promise<void>((resolve) => {
+      this.#go = resolve;
+      this.#turns.pace.wait(resolve);
+    }).then(() => void (this.pacedSince = 0));
+  }
+
+  /** A frame that changed nothing was answered. */
+  idle(): void {
+    this.#idle++;
+    this.#turns.pace.frames++;
+  }
+
+  /** Ends a wait for the pace: the connection is to end. */
+  hurry(): void {
+    if (this.#go === undefined) return;
+    this.#turns.pace.leave(this.#go);
+    this.#go();
   }
 }

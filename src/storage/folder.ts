@@ -34,6 +34,8 @@ export class StorageFolder {
   /** Whether partial files are in `state`: only where a rename from there to `root` is possible. */
   #incomingInState = true;
   readonly #made = new Set<string>();
+  /** The one of them that was asked for last: files of one session follow each other. */
+  #lastMade = "";
   readonly #exists: (path: string) => boolean;
   /** Called after somebody removed a folder and it was made again. */
   remade: () => void = () => {};
@@ -69,7 +71,7 @@ export class StorageFolder {
    * a link to one, because the operator has named it; what is in it may not.
    */
   make(): void {
-    this.#made.clear();
+    this.#forgetMade();
     Deno.mkdirSync(this.root, { recursive: true, mode: 0o750 });
     if (this.state !== this.root) {
       Deno.mkdirSync(this.state, { recursive: true, mode: 0o750 });
@@ -81,12 +83,25 @@ export class StorageFolder {
 
   /** Makes the folder that a file goes into, unless this process has made it before. */
   makeFolderOf(path: string): void {
+    const last = this.#lastMade;
+    if (last !== "" && path.lastIndexOf("/") === last.length && path.startsWith(last)) return;
     const folder = folderOf(path);
-    if (folder === undefined || this.#made.has(folder)) return;
+    if (folder === undefined) return;
+    if (this.#made.has(folder)) {
+      if (folder !== INCOMING) this.#lastMade = folder;
+      return;
+    }
     if (folder.includes("/")) this.makeFolderOf(folder); // one by one, and never through a link (S-NAM-3)
     this.#makeFolder(folder);
-    if (this.#made.size >= MAX_REMEMBERED) this.#made.clear();
+    if (this.#made.size >= MAX_REMEMBERED) this.#forgetMade();
     this.#made.add(folder);
+  }
+
+  /** Forgets that a folder is there; without one, that any is. */
+  #forgetMade(folder?: string): void {
+    this.#lastMade = "";
+    if (folder === undefined) this.#made.clear();
+    else this.#made.delete(folder);
   }
 
   /** Whether partial files are kept beside the whole ones although the storage has a folder for its own files. */
@@ -132,7 +147,7 @@ export class StorageFolder {
     } catch {
       // It is a folder, or it is gone.
     }
-    this.#made.delete(folder);
+    this.#forgetMade(folder);
   }
 
   #mustBeFolder(folder: string): void {
@@ -171,7 +186,7 @@ export class StorageFolder {
     this.withFolders(finalPath, () => {
       const path = this.at(finalPath);
       if (finalPath.startsWith(`${FILES}/`)) return this.#linkName(this.at(temporaryPath), path);
-      if (folderOf(finalPath) !== undefined && this.#exists(path)) {
+      if (finalPath.includes("/") && this.#exists(path)) {
         throw new Deno.errors.AlreadyExists("the final name is in use");
       }
       Deno.renameSync(this.at(temporaryPath), path);
@@ -224,7 +239,7 @@ export class StorageFolder {
 
   /** Removes a folder if nothing is in it: without `recursive` the system refuses to remove any other. */
   removeEmptyFolder(folder: string): void {
-    this.#made.delete(folder);
+    this.#forgetMade(folder);
     try {
       Deno.removeSync(this.at(folder));
     } catch {

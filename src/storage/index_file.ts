@@ -133,7 +133,9 @@ export class IndexFile {
     const db = new Database(path, { timeout: 0 });
     try {
       // SQLite itself holds at most 5 MB of the file in memory, the reader's part included.
-      db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -4000");
+      // Others may be doing the same at this moment, and the errors of exec() have no errcode to tell it by.
+      db.prepare("PRAGMA journal_mode = WAL").get();
+      db.exec("PRAGMA synchronous = NORMAL; PRAGMA cache_size = -4000");
       db.exec("PRAGMA journal_size_limit = 16777216");
       const pragma = (name: string) => Object.values(db.prepare(`PRAGMA ${name}`).get() ?? {})[0];
       const isEmpty = db.prepare("SELECT 1 FROM sqlite_schema").get() === undefined;
@@ -277,7 +279,7 @@ export class IndexFile {
 }
 
 function makeTables(db: DatabaseSync): void {
-  db.exec("BEGIN IMMEDIATE");
+  db.prepare("BEGIN IMMEDIATE").run();
   if (db.prepare("SELECT 1 FROM sqlite_schema").get() === undefined) {
     db.exec(TABLES);
     for (const name in FILE_INDEXES) makeFileIndex(db, name);

@@ -12,6 +12,7 @@ import { type EachLine, follow, type Followed } from "./followed.ts";
 import type { IndexFile } from "./index_file.ts";
 import { INDEX } from "./index_place.ts";
 import { positionsOf } from "./index_lines.ts";
+import { IndexPace } from "./index_pace.ts";
 import { IndexWriter, othersTurn, SLICE_BYTES, START_SLICE_BYTES } from "./index_writer.ts";
 import { contentOf, readEntryAt, readLines, uploadIdOf } from "./manifest_lines.ts";
 import type { Position } from "./manifest.ts";
@@ -19,13 +20,6 @@ import { isFinalPath } from "./naming.ts";
 import type { ReadableManifest } from "./readable_manifest.ts";
 import type { StoredFile } from "./types.ts";
 import type { Stored, UploadIndex } from "./upload_index.ts";
-
-/** So many lines wait for the index at most, unless nothing was stored for {@linkcode QUIET_MS}. */
-const MAX_WAITING = 50_000;
-/** After so many milliseconds without a new line those that wait come into the index. */
-const QUIET_MS = 200;
-/** So long after a list was asked for, in milliseconds, lines come into the index at once. */
-const LISTED_MS = 30_000;
 
 /** What the manifest says, kept up to date. */
 export class KnownFiles implements UploadIndex {
@@ -38,10 +32,12 @@ export class KnownFiles implements UploadIndex {
   /** The manifest that somebody has moved away: its ids still hold. */
   #former: Followed | undefined;
   #reading: Promise<void> | undefined;
-  #timer: ReturnType<typeof setTimeout> | undefined;
-  #waiting = 0;
-  #waitingBefore = 0;
-  #listedAt = -Infinity;
+  /** Brings lines into the index when it is time. */
+  readonly #pace = new IndexPace((isTime) => {
+    this.#writer.index.letGo();
+    if (!isTime) return;
+    this.write().catch((cause) => this.#log.warn("storage.index_behind", { cause }));
+  });
   #closed = false;
   /** Where the next look for files that are gone begins. */
   #lookedTo = 0;
@@ -70,7 +66,7 @@ export class KnownFiles implements UploadIndex {
   async start(each: EachLine): Promise<void> {
     await this.#writer.open();
     this.#writer.adopt(this.#here);
-    this.#waiting = 1;
+    this.#pace.waiting = 1;
     await this.readAll(each);
   }
 
@@ -123,25 +119,7 @@ export class KnownFiles implements UploadIndex {
   #passed(start: number, end: number): void {
     // Otherwise lines of others come before, and will be read together with this one.
     if (this.#here.readTo === start) this.#here.readTo = end;
-    this.#wait(1);
-  }
-
-  /** So many more lines wait for the index. */
-  #wait(lines: number): void {
-    this.#waiting += lines;
-    if (!this.#closed) this.#timer ??= setTimeout(() => this.#tick(), QUIET_MS);
-  }
-
-  /** Brings lines into the index when it is quiet, when somebody lists files, or when many wait. */
-  #tick(): void {
-    this.#timer = undefined;
-    this.#writer.index.letGo();
-    const quiet = this.#waiting === this.#waitingBefore;
-    this.#waitingBefore = this.#waiting;
-    const listed = performance.now() - this.#listedAt < LISTED_MS;
-    if (quiet || listed || this.#waiting > MAX_WAITING) {
-      this.write().catch((cause) => this.#log.warn("storage.index_behind", { cause }));
-    } else this.#wait(0);
+    this.#pace.add(1);
   }
 
   /** The path of the manifest leads to another file. @param same Whether the folder is still the same one. */
@@ -154,11 +132,12 @@ export class KnownFiles implements UploadIndex {
 
   /** Ends what is under way. A few lines still come into the index; the next start reads more. */
   async settle(): Promise<void> {
-    if (this.#waiting > 0 && this.#waiting <= 2000) await this.write().catch(() => {});
+    const { waiting } = this.#pace;
+    if (waiting > 0 && waiting <= 2000) await this.write().catch(() => {});
     this.#closed = true;
     await this.#writer.settled();
     await this.#reading?.catch(() => {});
-    clearTimeout(this.#timer);
+    this.#pace.stop();
   }
 
   /** Closes the index, and the manifest that was moved away. */
@@ -229,14 +208,14 @@ export class KnownFiles implements UploadIndex {
         if (uploadId !== undefined) here.tables[0]!.set(uploadId, line.start);
       }
       here.readTo = line.end;
-      this.#wait(1);
+      this.#pace.add(1);
     }
     return here.readTo > from;
   }
 
   /** Sees to it that the index has all lines that are known, and returns it, for queries. */
   async listed(): Promise<{ index: IndexFile; file: Deno.FsFile }> {
-    this.#listedAt = performance.now();
+    this.#pace.listed();
     await this.refresh();
     for (let tries = 0; !this.#writer.isUpToDate(this.#here) && !this.#closed; tries++) {
       // The manifest may be another one by now.
@@ -288,13 +267,13 @@ export class KnownFiles implements UploadIndex {
   }
 
   async #writeTo(until: number, each?: EachLine): Promise<void> {
-    const waiting = this.#waiting;
+    const { waiting } = this.#pace;
     const here = this.#here;
     const isOver = () => this.#closed || here !== this.#here;
     const turn = () => this.#reading?.catch(() => {}) ?? othersTurn(); // uploads wait for the ids
     const at = await this.#writer.write(here, until, isOver, each, turn);
     if (at === undefined) return;
-    this.#waiting = this.#waitingBefore = Math.max(0, this.#waiting - waiting);
+    this.#pace.written(waiting);
     if (this.#manifest.follow() === at && !isOver()) this.counted(this.#writer.index.state.bytes);
   }
 }

@@ -126,8 +126,8 @@
  *   claim a process, at 1 µs each.
  * - The index, `.index.db`, is an SQLite file with a row of 60 bytes for each listed file, which all processes
  *   on the folder share; the rest is read from the line, by its position. Rows are not written with each file,
- *   because a row takes 10 to 30 µs in a file of a million: a table in memory has the upload ids of the last
- *   lines, and these come into the index together, when nothing was stored for 200 ms, when 50,000 wait, or
+ *   because a row takes 5 to 15 µs in a file of a million: a table in memory has the upload ids of the last
+ *   lines, and these come into the index together, when nothing was stored for 2 s, when 100,000 wait, or
  *   when somebody asks for a list. A start reads what the index does not have yet.
  * - Nothing is lost with the index: one that is missing, damaged, foreign or of another manifest is set aside
  *   (as `.index.db.bad`) and built anew, 1,000,000 lines in some 10 s. Where no file can be had it is kept in

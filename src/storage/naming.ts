@@ -43,6 +43,9 @@ export function simpleName(randomHex: RandomHex, extension: string): string {
   return `received_${randomHex(FINAL_DIGITS)}.${extension}`;
 }
 
+/** The id that was checked last: files of one session follow each other. */
+let checkedId: string | undefined;
+
 /** `session_<id>/file_<sequence>_<timestamp>.<ext>`. @throws {TypeError} The session's id is no UUID. */
 export function sessionName(
   { id, sequence }: NonNullable<FileSpec["session"]>,
@@ -50,9 +53,10 @@ export function sessionName(
   extension: string,
 ): string {
   // The caller passes a UUID that a server made. It is checked because it becomes part of a path.
-  if (!/^[0-9A-Za-z-]{1,64}$/.test(id)) {
+  if (id !== checkedId && !/^[0-9A-Za-z-]{1,64}$/.test(id)) {
     throw new TypeError("Cannot name a session folder: the id is not a UUID");
   }
+  checkedId = id;
   return `session_${id}/file_${sequence}_${timestamp(time)}.${extension}`;
 }
 
@@ -64,9 +68,21 @@ export function temporaryName(randomHex: RandomHex): string {
 /** The folder for partial files in tier RW, on the same file system as the final names. */
 export const INCOMING = ".incoming";
 
-/** The second whose text `isoTime` keeps, because many files are stored in one second. */
+/** The second whose texts are kept, because many files are stored in one second. */
 let second = NaN;
-let text = "";
+let isoText = "";
+let plainText = "";
+
+/** Sees to it that the texts are those of a time's second, and returns its milliseconds as three digits. */
+function textsOf(time: number): string {
+  const whole = Math.floor(time / 1000);
+  if (whole !== second) {
+    isoText = new Date(whole * 1000).toISOString().slice(0, 20);
+    plainText = isoText.replace(/[-:.]/g, "");
+    second = whole;
+  }
+  return String(time - whole * 1000).padStart(3, "0");
+}
 
 /**
  * A time as ISO 8601 in UTC with milliseconds, as `Date.toISOString` writes it.
@@ -74,17 +90,14 @@ let text = "";
  * @param time Milliseconds since the epoch, a whole number.
  */
 export function isoTime(time: number): string {
-  const whole = Math.floor(time / 1000);
-  if (whole !== second) {
-    text = new Date(whole * 1000).toISOString().slice(0, 20);
-    second = whole;
-  }
-  return `${text}${String(time - whole * 1000).padStart(3, "0")}Z`;
+  const ms = textsOf(time);
+  return `${isoText}${ms}Z`;
 }
 
 /** A time for a file's name, in UTC with milliseconds: `20261123T101112345`. */
 export function timestamp(time: number): string {
-  return isoTime(time).replace(/[-:.Z]/g, "");
+  const ms = textsOf(time);
+  return plainText + ms;
 }
 
 /** The folder part of a storage path; undefined for a file right in the storage folder. */

@@ -1,8 +1,8 @@
 /**
- * What a server remembers about sessions: one contract, three stores.
+ * What a server remembers about sessions: one contract, and stores that keep it.
  *
  * types.ts is the contract, {@linkcode SessionStore}. The memory store is the fastest, and its sessions end
- * with the process. SQLite keeps them in one file for the processes of one machine. Redis keeps them for
+ * with the process; in shared memory (shared.ts) several workers of one process have them. SQLite keeps them in one file for the processes of one machine. Redis keeps them for
  * servers on any machine, and tells each of them when another one takes a session over.
  *
  * ## A store of your own
@@ -56,6 +56,7 @@
  */
 export type { SessionStore, StoreStats, TakeoverListener, TakeoverWatch } from "./types.ts";
 export { MemorySessionStore, type MemorySessionStoreOptions } from "./memory.ts";
+export { createSharedSessions, type SharedSessions, SharedSessionStore } from "./shared.ts";
 export { SqliteSessionStore } from "./sqlite.ts";
 export type { SqliteSessionStoreOptions } from "./sqlite_file.ts";
 export { RedisSessionStore, type RedisSessionStoreOptions } from "./redis.ts";

@@ -369,6 +369,27 @@ Deno.test("S-SEQ-2 S-DIS-1 if the last file is refused so is the disconnect, and
   assert.equal((await sent).confirmed, true);
 });
 
+Deno.test("S-NOT-1 a notice that comes while a disconnect is out is not taken for its answer", async () => {
+  await using peer = new ScriptedPeer(
+    async (peer) => {
+      await peer.session();
+      await peer.transfer();
+      await peer.request();
+      await peer.notice({ code: "session_expired", notice: true });
+    },
+    async (peer) => {
+      await peer.resumed(1);
+      await peer.stored(await peer.transfer());
+      await peer.idle();
+    },
+  );
+  await using it = await watched(peer.port);
+  const sent = it.client.send(pattern(10));
+  await it.client.disconnect();
+  assert.equal((await sent).confirmed, true);
+  assert.ok(it.events.all.some(({ type }) => type === "notice"));
+});
+
 Deno.test("S-SEQ-2 S-DIS-3 a file that used its number up and was not stored is sent in another session", async () => {
   await using peer = new ScriptedPeer(
     async (peer) => {

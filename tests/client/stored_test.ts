@@ -294,6 +294,26 @@ Deno.test("S-LST-1 list follows the pages; entries that are no files end it", as
   await assert.rejects(Array.fromAsync(it.client.list()), code("protocol_error"));
 });
 
+Deno.test("S-LST-1 the next page is asked for before the program has read this one, and a program may stop", async () => {
+  await using peer = new ScriptedPeer(async (peer) => {
+    await peer.session(FEATURES);
+    const page = { code: "ok", files: [info(BYTES), info(BYTES)], next: "x" } as const;
+    await peer.reply(await asked(peer, "list"), page);
+    const second = await asked(peer, "list");
+    assert.equal(second.frame.data.after, "x");
+    went.resolve();
+    await peer.reply(second, { ...page, next: "y" });
+    await peer.idle();
+  });
+  const went = Promise.withResolvers<void>();
+  await using it = await watched(peer.port);
+  for await (const _ of it.client.list({ pageSize: 2 })) {
+    await went.promise;
+    break;
+  }
+  await it.client.disconnect();
+});
+
 Deno.test("S-REM-1 S-ACT-1 a removal whose reply was lost is repeated under its number, and once", async () => {
   await using peer = new ScriptedPeer(
     async (peer) => {

@@ -1,20 +1,30 @@
 import assert from "node:assert/strict";
 import { Window } from "../../src/client/window.ts";
 import { pattern, ScriptedPeer } from "./scripted_peer.ts";
-import { watched } from "./helpers.ts";
+import { terms, watched } from "./helpers.ts";
+import { Random } from "../helpers/random.ts";
 import { LATE, within } from "../../src/within.ts";
 
-/** Plays a client that always has more to send, and a server at a distance that takes 0.1 ms a request. */
-function play(roundTripMs: number, requests: number, most: number): number {
+/**
+ * Plays a client that always has more to send, and a server at a distance that takes 0.1 ms a request.
+ *
+ * @param jitterMs How much more one way may take, at random.
+ * @returns The most requests that were unanswered up to each round trip.
+ */
+function rounds(roundTripMs: number, requests: number, most: number, jitterMs = 0, seed = 1) {
+  const random = new Random(seed);
   const window = new Window();
   const due: number[] = [];
-  let now = 0, free = 0, widest = 0;
+  const widest: number[] = [];
+  let now = 0, free = 0, last = 0;
   for (let answered = 0; answered < requests;) {
     while (!window.isFull(due.length, most, now)) {
       free = Math.max(free, now + roundTripMs / 2) + 0.1;
-      due.push(free + roundTripMs / 2);
+      last = Math.max(last, free + roundTripMs / 2 + random.int(0, 1000) / 1000 * jitterMs);
+      due.push(last);
     }
-    widest = Math.max(widest, due.length);
+    const round = Math.floor(now / roundTripMs);
+    widest[round] = Math.max(widest[round] ?? 0, due.length);
     now = due.shift()!;
     window.answered(now);
     answered++;
@@ -22,13 +32,24 @@ function play(roundTripMs: number, requests: number, most: number): number {
   return widest;
 }
 
+const play = (...args: Parameters<typeof rounds>) =>
+  rounds(...args).reduce((most, width) => Math.max(most, width), 0);
+
 Deno.test("Window grows to the server's limit where the server is far away", () => {
   assert.equal(play(50, 2000, 256), 256);
   assert.equal(play(50, 2000, 40), 40);
 });
 
+for (const seed of [1, 2, 3, 4]) {
+  Deno.test(`Window has its full size after three round trips, whatever the network does (seed ${seed})`, () => {
+    const widest = rounds(50, 2000, 256, 10, seed);
+    assert.equal(widest[0], 32);
+    assert.equal(widest[3], 256, `${widest}`);
+  });
+}
+
 Deno.test("Window stays small where the server is the limit", () => {
-  assert.ok(play(0.1, 20_000, 256) <= 32);
+  assert.ok(play(0.1, 20_000, 256) <= 64);
 });
 
 Deno.test("Window does not begin above the server's limit", () => {
@@ -80,3 +101,34 @@ Deno.test("S-SEQ-6 no frame is begun while more than 8 MiB are unanswered", asyn
   await using it = await watched(peer.port);
   await it.client.send(pattern(16 * mebibyte)).catch(() => {});
 });
+
+for (const mode of ["stateful", "stateless"] as const) {
+  Deno.test(`${mode}: from a far reply on as many files are in flight as the server takes, up to 8 MiB`, async () => {
+    let now = 0;
+    await using peer = new ScriptedPeer(async (peer) => {
+      const server = { max_inflight: 200, limits: { max_request_size: 100_000 } };
+      if (mode === "stateful") await peer.session({ ...server, features: ["received"] });
+      else await terms(peer, server);
+      const take = (count: number) => Array.fromAsync({ length: count }, () => peer.transfer());
+      /** Answers them when no other one has come, which shows only in time. */
+      const answer = async (held: Awaited<ReturnType<typeof take>>) => {
+        const more = peer.transfer();
+        assert.equal(await within(50, more), LATE, `more than ${held.length} in flight`);
+        now += 50;
+        const [last] = held.splice(-1);
+        for (const request of held) await peer.stored(request);
+        await peer.stored(last!);
+        return await more;
+      };
+      const second = await answer(await take(32));
+      // Of the small ones the number is bounded, of the others the bytes: 84 of them are over 8 MiB.
+      const third = await answer([second, ...await take(199)]);
+      const fourth = await answer([third, ...await take(83)]);
+      for (const request of [fourth, ...await take(83)]) await peer.stored(request);
+      await peer.idle();
+    });
+    await using it = await watched(peer.port, { mode, now: () => now });
+    const sizes = [...Array(32 + 200).fill(10), ...Array(84 + 84).fill(100_000)];
+    await Promise.all(sizes.map((size) => it.client.send(pattern(size))));
+  });
+}

@@ -24,10 +24,12 @@ function test(name: string, fn: () => Promise<void>): void {
 
 /** The same test over each store that workers can share. */
 function eachStore(name: string, fn: (server: Program) => Promise<void>): void {
-  test(`${name}, sqlite`, async () => {
-    await using server = await serveTwo({ set: { "stateful.persistence": "sqlite" } });
-    await fn(server);
-  });
+  for (const store of ["memory", "sqlite"]) {
+    test(`${name}, ${store}`, async () => {
+      await using server = await serveTwo({ set: { "stateful.persistence": store } });
+      await fn(server);
+    });
+  }
   testWith(["redis-server"], `workers: ${name}, redis`, async (path) => {
     await using redis = await RedisServer.start(path);
     const set = { "stateful.persistence": "redis", "stateful.redis_url": redis.url };
@@ -131,7 +133,7 @@ eachStore("S-TAKE-3 a takeover from the other worker is told to the old peer", a
   const { data } = await peer.connect({}, old.id);
   assert.equal(data.code, "session_resumed");
   assert.equal(data.next_sequence, 2);
-  // The store tells it (redis), or its next save finds the epoch lost (sqlite).
+  // The store tells it (memory, redis), or its next save finds the epoch lost (sqlite).
   await old.send(old.transfer("from the old one")).catch(() => {});
   assert.match(await old.rest(), /"session_taken_over"/);
   assert.equal((await peer.upload("second")).data.code, "ok");
@@ -238,14 +240,6 @@ test("/readyz answers for all of them", async () => {
   assert.deepEqual([stopping.status, (await stopping.json()).reason], [503, "stopping"]);
   peer.close();
   assert.equal((await server.status()).code, 0);
-});
-
-test("sessions in memory are refused, and both ways out are named", async () => {
-  for (const mode of ["dual", "stateful"]) {
-    const { code, err } = await refused(["--persistence", "memory", "--mode", mode]);
-    assert.equal(code, 1);
-    assert.match(err, /server\.workers is 2.* sqlite or redis, or server\.mode to stateless/);
-  }
 });
 
 test("a port that is taken is refused, also by another fxfer with workers", async () => {

@@ -1,6 +1,7 @@
 /** The ledgers of users, each held to the suite. @module */
 import assert from "node:assert/strict";
-import { MemoryLedger, RedisLedger, SqliteLedger } from "../../src/keys/mod.ts";
+import { answerAsk, AskedLedger } from "../../src/app/workers/ledger.ts";
+import { MemoryLedger, RedisLedger, SqliteLedger, type UserLedger } from "../../src/keys/mod.ts";
 import { silentLogger } from "../../src/log.ts";
 import { connectRedis } from "../../src/redis/connect.ts";
 import { RedisServer } from "../helpers/redis_server.ts";
@@ -11,6 +12,28 @@ import { ledgerSuite } from "./ledger_suite.ts";
 ledgerSuite("MemoryLedger", () => {
   const ledger = new MemoryLedger();
   return Promise.resolve({ ledger, other: ledger, [Symbol.asyncDispose]: async () => {} });
+});
+
+/** A worker's view of a ledger in the main thread. */
+function asked(ledger: UserLedger): AskedLedger {
+  const view = new AskedLedger(Date.now() - ledger.since, (call, ask) => {
+    answerAsk(ledger, structuredClone(ask)).then((answer) => {
+      view.answered(call, structuredClone(answer));
+    });
+  });
+  return view;
+}
+
+ledgerSuite("AskedLedger", () => {
+  const kept = new MemoryLedger();
+  const [ledger, other] = [asked(kept), asked(kept)];
+  return Promise.resolve({ ledger, other, [Symbol.asyncDispose]: async () => {} });
+});
+
+Deno.test("AskedLedger has the beginning of the ledger that it asks, not its own", () => {
+  const hour = 3_600_000;
+  const { since } = asked(new MemoryLedger(Date.now() - hour));
+  assert.ok(Math.abs(since - (Date.now() - hour)) < 2000, `${since}`);
 });
 
 ledgerSuite("SqliteLedger", async () => {

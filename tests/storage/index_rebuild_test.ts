@@ -1,4 +1,7 @@
 import assert from "node:assert/strict";
+import { DatabaseSync } from "node:sqlite";
+import { createLogger } from "../../src/log.ts";
+import { IndexFile } from "../../src/storage/index_file.ts";
 import { DiskStorage } from "../../src/storage/mod.ts";
 import { TempDir } from "../helpers/temp.ts";
 
@@ -44,4 +47,27 @@ Deno.test("S-TRF-11 while a lost index is built anew uploads go on, and none is 
   assert.equal(path, made.path);
   assert.equal((await storage.catalogue.find({ path: pathOf(7) }))?.path, pathOf(7));
   await assert.rejects(put(idOf(0)), { code: "sequence_reuse" });
+});
+
+Deno.test("an index that another process is making at this moment is waited for, not set aside", async () => {
+  for (const isMade of [false, true]) {
+    await using dir = await TempDir.make();
+    const told: string[] = [];
+    const log = createLogger(({ event }) => told.push(event));
+    if (isMade) (await IndexFile.open(dir.join(".index.db"), log)).close();
+    using other = new DatabaseSync(dir.join(".index.db"));
+    other.exec("PRAGMA journal_mode = DELETE; BEGIN EXCLUSIVE");
+    let isOpen = false;
+    const opening = IndexFile.open(dir.join(".index.db"), log).then((index) => {
+      isOpen = true;
+      return index;
+    });
+    for (let turns = 0; turns < 5; turns++) await new Promise((resolve) => setTimeout(resolve, 20));
+    assert.equal(isOpen, false);
+    other.exec("COMMIT");
+    const index = await opening;
+    assert.equal(index.isFile, true);
+    index.close();
+    assert.deepEqual(told, []);
+  }
 });

@@ -5,6 +5,11 @@
  *     parent ──start, check, stop──> worker 1 … N     each with listener, storage and store of its own
  *            <──listening, log, …──                   on one port (SO_REUSEPORT): Linux picks who accepts
  *
+ * What they have together is in memory that all of them see: counts and promises (shared_memory.ts), and, unless
+ * a store has them, the sessions (src/store/shared.ts). What users have sent and stored is then counted here, and
+ * workers ask for it (ledger.ts). A worker that dies takes none of this along; the death of this thread is that
+ * of the process, and ends what is kept in memory, as with one worker.
+ *
  * Web Workers and not processes: a process could be started only with permission to run programs. The
  * price is one permission to read, of the program's own files, when it is run from source.
  *
@@ -21,9 +26,13 @@ import type { KeySource } from "../keys.ts";
 import { announce, listen, listenForHealth } from "../listening.ts";
 import { openHooks } from "../hooks.ts";
 import { liveKeys } from "../live_keys.ts";
+import { MemoryLedger } from "../../keys/mod.ts";
+import { SharedSessionStore } from "../../store/mod.ts";
 import { freeSpace, openDoor, readMoveKey, readToken, wantsDoor } from "../operators.ts";
 import { openForOperators } from "../parts.ts";
+import type { SettledConfig } from "../persistence.ts";
 import { RunningSettings } from "../running_settings.ts";
+import { answerAsk } from "./ledger.ts";
 import { Pool, type WorkerEvents, type WorkerHandle } from "./pool.ts";
 import { createSharedMemory, reclaim, SharedBudgetLedger, usedBytes } from "./shared_memory.ts";
 import { type StartWorker, WORKER_MODULE } from "./worker.ts";
@@ -33,7 +42,7 @@ const GOODBYE_MS = 15_000;
 
 /** What {@linkcode serveWorkers} works with. */
 export interface ParentOptions {
-  readonly config: Config;
+  readonly config: SettledConfig;
   /** The certificate, where there is TLS. */
   readonly certificate: Certificate | undefined;
   /** 2 or more. */
@@ -66,7 +75,10 @@ export async function serveWorkers(options: ParentOptions): Promise<number> {
   using held = new DisposableStack();
   const port = wanted === "off" ? wanted : await holdPort(host, wanted, held);
   const tlsPort = certificate && await holdPort(host, tls.port, held);
-  const shared = createSharedMemory(workers);
+  const isInMemory = config.stateful.persistence === "memory";
+  const hasSessions = config.server.mode !== "stateless";
+  const shared = createSharedMemory(workers, isInMemory && hasSessions);
+  const ledger = isInMemory && keys !== undefined ? new MemoryLedger() : undefined;
   const ports = { port, tlsPort };
   const counts = wantsDoor(config);
   let start = {
@@ -82,16 +94,17 @@ export async function serveWorkers(options: ParentOptions): Promise<number> {
       spawnWorker(WORKER_MODULE, {
         ...{ ...start, worker },
         tls: certificate?.current,
-        ...omitUndefined({ keys: keys?.text }),
+        ...omitUndefined({ keys: keys?.text, ledgerMs: ledger && Date.now() - ledger.since }),
       }, life),
     reclaim: (worker) => reclaim(shared, worker),
     sink,
     events,
+    ...(ledger && { answer: (ask) => answerAsk(ledger, ask) }),
     stopMs: drain_timeout * 1000 + GOODBYE_MS,
   });
   const settings = new RunningSettings({
     config,
-    sessions: config.server.mode !== "stateless",
+    sessions: hasSessions,
     load: options.load,
     events,
     apply(config) {
@@ -113,9 +126,14 @@ export async function serveWorkers(options: ParentOptions): Promise<number> {
     await using _health = listenForHealth(config, events, pool, log);
     await using opened = new AsyncDisposableStack();
     if (counts || config.hooks.url !== "none") {
-      const ours = new SharedBudgetLedger(shared, 1);
+      const tell = (id: string, epoch: number) => pool.tell({ type: "taken", id, epoch });
+      const ours = {
+        budgetLedger: new SharedBudgetLedger(shared, 1),
+        store: shared.sessions && opened.use(new SharedSessionStore(shared.sessions, { tell })),
+        ledger,
+      };
       const parts = await openForOperators(config, log, ours, keys !== undefined);
-      const { storage, store, ledger } = opened.use(parts);
+      const { storage, store, ledger: quotas } = opened.use(parts);
       const hooks = await openHooks(config, storage, events, log);
       if (hooks !== undefined) opened.use(hooks);
       const plant = {
@@ -128,8 +146,8 @@ export async function serveWorkers(options: ParentOptions): Promise<number> {
         },
         used: () => usedBytes(shared),
         free: await freeSpace(config.storage.path, log),
-        quotas: ledger,
-        keys: keys && liveKeys(keys, ledger),
+        quotas,
+        keys: keys && liveKeys(keys, quotas),
         moveKey: await readMoveKey(config),
         hooks,
         certificateUntil: certificate && (() => certificate.current.notAfter),
@@ -160,36 +178,17 @@ export async function serveWorkers(options: ParentOptions): Promise<number> {
  * @throws {FxferError} `config_invalid` when they could not serve as one server.
  */
 export function workerCount(
-  { server, stateful, security }: Config,
+  { server }: Config,
   { os, cores }: { readonly os: string; readonly cores: number },
 ): number {
   if (server.workers === "auto" && os !== "linux") return 1;
   const count = server.workers === "auto" ? cores : server.workers;
   if (count === 1) return 1;
-  if (os !== "linux") {
-    throw refusal(count, "only Linux spreads connections over them; set it to 1 or auto");
-  }
-  if (server.mode !== "stateless" && stateful.persistence === "memory") {
-    throw refusal(
-      count,
-      "with sessions they need a store they can share; set stateful.persistence to sqlite or redis, " +
-        "or server.mode to stateless",
-    );
-  }
-  if (security.keys !== "off" && stateful.persistence === "memory") {
-    throw refusal(
-      count,
-      "with keys they need a place where all of them see what was sent before; set " +
-        "stateful.persistence to sqlite or redis",
-    );
-  }
-  return count;
-}
-
-function refusal(count: number, why: string): FxferError {
-  return new FxferError(
+  if (os === "linux") return count;
+  throw new FxferError(
     "config_invalid",
-    `Cannot use configuration: server.workers is ${count}, and ${why}`,
+    `Cannot use configuration: server.workers is ${count}, and only Linux spreads connections over ` +
+      "them; set it to 1 or auto",
   );
 }
 

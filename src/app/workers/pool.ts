@@ -13,6 +13,7 @@ import type { Events } from "../../events.ts";
 import type { LogEvent } from "../../log.ts";
 import type { Sample } from "../../operate/mod.ts";
 import { LATE, within } from "../../within.ts";
+import type { LedgerAnswer, LedgerAsk } from "./ledger.ts";
 import type { FromWorker, Listening, ToWorker } from "./worker.ts";
 
 /** A worker as the pool sees it; after `terminate` the worker sends the pool nothing more. */
@@ -39,6 +40,8 @@ export interface PoolOptions {
   readonly sink: (event: LogEvent) => void;
   /** Where the pool tells what happens to the workers, and what they tell. */
   readonly events: Events;
+  /** Answers the workers' calls of the ledger, where the main thread has it. */
+  readonly answer?: (ask: LedgerAsk) => Promise<LedgerAnswer>;
   /** How long a stop may take before the workers are ended, in milliseconds. */
   readonly stopMs: number;
   /** The first pause before a worker is started again; it doubles. @default {100} */
@@ -182,6 +185,15 @@ export class Pool {
       case "sampled":
         slot.samples.get(message.check)?.(message.sample);
         return;
+      case "taken":
+        for (const { handle } of this.#slots) if (handle !== slot.handle) handle?.post(message);
+        return;
+      case "ledger": {
+        const { handle } = slot;
+        const { call, ask } = message;
+        const answering = this.#options.answer?.(ask);
+        return void answering?.then((answer) => handle?.post({ type: "ledger", call, answer }));
+      }
       case "stopped":
         this.#end(slot, "stopped");
         return this.#settleFinished();

@@ -6,6 +6,7 @@
  */
 import type { ConnectionCount } from "../../server/mod.ts";
 import type { BudgetLedger } from "../../storage/mod.ts";
+import { createSharedSessions, type SharedSessions } from "../../store/mod.ts";
 
 /** Made by the parent and sent to each worker. */
 export interface SharedMemory {
@@ -13,6 +14,8 @@ export interface SharedMemory {
   readonly connections: Int32Array<SharedArrayBuffer>;
   /** At `TOTAL` bytes stored or promised, at `COUNTED` 1 once stored files were counted, then promises. */
   readonly budget: BigInt64Array<SharedArrayBuffer>;
+  /** The sessions, where they are kept in memory. */
+  readonly sessions?: SharedSessions;
 }
 
 const TOTAL = 0;
@@ -20,9 +23,10 @@ const COUNTED = 1;
 /** From here on, the bytes promised by each worker. */
 const PROMISES = 2;
 
-/** Makes the memory that a number of workers share. */
-export function createSharedMemory(workers: number): SharedMemory {
+/** Makes the memory that a number of workers share. @param hasSessions Whether it keeps the sessions, too. */
+export function createSharedMemory(workers: number, hasSessions: boolean): SharedMemory {
   return {
+    ...(hasSessions && { sessions: createSharedSessions() }),
     connections: new Int32Array(new SharedArrayBuffer(4 * workers)),
     budget: new BigInt64Array(new SharedArrayBuffer(8 * (PROMISES + workers))),
   };

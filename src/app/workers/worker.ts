@@ -17,8 +17,11 @@ import { askBefore } from "../hooks.ts";
 import { readLines } from "../keys.ts";
 import { listenToServe } from "../listening.ts";
 import type { Sample, Tally } from "../../operate/mod.ts";
-import { openParts } from "../parts.ts";
+import { openParts, type Together } from "../parts.ts";
 import { serveOptions } from "../serve_options.ts";
+import { spareMemory } from "../spare_memory.ts";
+import { SharedSessionStore } from "../../store/mod.ts";
+import { AskedLedger, type LedgerAnswer, type LedgerAsk } from "./ledger.ts";
 import { SharedBudgetLedger, SharedConnectionCount, type SharedMemory } from "./shared_memory.ts";
 
 /** The address of this module. As the parent imports it, `deno compile` sees the module and embeds it. */
@@ -38,6 +41,8 @@ export interface StartWorker {
   /** The certificate, where there is TLS. */
   readonly tls?: TlsOfWorker | undefined;
   readonly shared: SharedMemory;
+  /** For how long the main thread has had the users' ledger, in milliseconds; absent where it has none. */
+  readonly ledgerMs?: number;
   /** The users' keys, as text; absent where there are none. */
   readonly keys?: string;
 }
@@ -62,8 +67,18 @@ export type ToWorker =
   | { readonly type: "certificate"; readonly tls: TlsOfWorker }
   /** The users' keys have changed. */
   | { readonly type: "keys"; readonly keys: string }
+  /** Answers `ledger`. */
+  | { readonly type: "ledger"; readonly call: number; readonly answer: LedgerAnswer }
+  | Taken
   /** Tells the worker to stop gracefully (S-DRN-1); answered by `stopped`. */
   | { readonly type: "stop" };
+
+/** A session has a new holder: the message of a store in shared memory, from a thread to all others (S-TAKE-3). */
+export interface Taken {
+  readonly type: "taken";
+  readonly id: string;
+  readonly epoch: number;
+}
 
 /** Where a worker listens, and what its storage promises. */
 export interface Listening
@@ -82,6 +97,9 @@ export type FromWorker =
   | { readonly type: "log"; readonly event: LogEvent }
   | { readonly type: "checked"; readonly check: number; readonly state: ReadyState }
   | { readonly type: "sampled"; readonly check: number; readonly sample: Sample | undefined }
+  /** Asks the ledger of the main thread. */
+  | { readonly type: "ledger"; readonly call: number; readonly ask: LedgerAsk }
+  | Taken
   | { readonly type: "stopped" };
 
 /** The global scope of a worker thread, which is absent from the types of the main thread. */
@@ -100,14 +118,27 @@ interface Running extends AsyncDisposable {
   readonly keys: Keyring | undefined;
 }
 
+/** What this worker has together with the others. */
+interface OfAll extends Together {
+  readonly store: SharedSessionStore | undefined;
+  readonly ledger: AskedLedger | undefined;
+}
+
 function answerParent(scope: WorkerScope): void {
   let running: Promise<Running | undefined> = Promise.resolve(undefined);
+  let ofAll: OfAll | undefined;
   const handle = async (message: ToWorker): Promise<void> => {
     switch (message.type) {
       case "start":
-        running = start(message, scope);
+        ofAll = reach(message, scope);
+        running = start(message, scope, ofAll);
         await running;
         break;
+      // These two do not wait for the start, which asks the ledger itself.
+      case "ledger":
+        return ofAll?.ledger?.answered(message.call, message.answer);
+      case "taken":
+        return ofAll?.store?.hear(message.id, message.epoch);
       case "check": {
         const state = await (await running)?.readiness.check() ??
           { ready: false, reason: "stopping" };
@@ -139,9 +170,24 @@ function answerParent(scope: WorkerScope): void {
   scope.onmessage = ({ data }) => void handle(data);
 }
 
+/** Reaches for what all workers have together. */
+function reach({ worker, shared, ledgerMs }: StartWorker, scope: WorkerScope): OfAll {
+  const tell = (id: string, epoch: number) => scope.postMessage({ type: "taken", id, epoch });
+  const send = (call: number, ask: LedgerAsk) => scope.postMessage({ type: "ledger", call, ask });
+  const ledger = ledgerMs === undefined ? undefined : new AskedLedger(ledgerMs, send);
+  // Another worker may take a session over at any moment, and goes on with it if this one dies.
+  const options = { tell, persistent: true };
+  return {
+    budgetLedger: new SharedBudgetLedger(shared, worker),
+    store: shared.sessions && new SharedSessionStore(shared.sessions, options),
+    ledger,
+  };
+}
+
 async function start(
   { worker, config, allEvents: all, counts, tls, shared, keys: text }: StartWorker,
   scope: WorkerScope,
+  ofAll: OfAll,
 ): Promise<Running | undefined> {
   const threshold = { level: config.logging.level };
   const log = createLogger((event) => postLine(scope, event), threshold).child({ worker });
@@ -153,12 +199,10 @@ async function start(
   );
   try {
     await using opened = new AsyncDisposableStack();
+    if (ofAll.store !== undefined) opened.use(ofAll.store);
     const keys = text === undefined ? undefined : new Keyring(readLines(text, "keys"));
     const parts = opened.use(
-      await openParts(
-        ...[config, log, events, keys, new SharedBudgetLedger(shared, worker), tls] as const,
-        worker === 1,
-      ),
+      await openParts(config, log, events, keys, ofAll, tls, worker === 1),
     );
     opened.use(keepServing(log));
     const connectionCount = new SharedConnectionCount(shared, worker);
@@ -168,6 +212,7 @@ async function start(
     const options = counting && tally ? counting.counted(wanted, tally) : wanted;
     opened.use(await askBefore(config, options.storage, log));
     const server = opened.use(listenToServe(config, () => serve(options)));
+    opened.use(spareMemory(server));
     if (tally !== undefined) tally.server = server;
     const { hostname } = server.addr;
     const { storage, store } = options;

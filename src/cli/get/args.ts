@@ -40,8 +40,8 @@ export const GET: CommandSpec = {
     "NAME is the name of a file, or its path as the server has said it (fxfer ls -l). Of several files " +
     "of one name the newest is meant. Before the first NAME may stand the server: HOST:PORT, [::1] or " +
     "fxfer://HOST. Files go to the current folder unless -o says otherwise.",
-    "While a file comes, its bytes are in NAME.<digest>.part. A broken connection is made again and the " +
-    "file goes on; so does the same command after an interruption or a crash. The file gets its name " +
+    "While a file comes, its bytes are in NAME.<digest>.part; one of up to 64 KiB may be written when it is " +
+    "whole. A broken connection is made again and the file goes on; so does the same command after an interruption or a crash. The file gets its name " +
     "when its SHA-256 is right, with the time of its last change. What is there already with the same " +
     "bytes is not fetched again, and what has other bytes stays as it is without --force.",
     "  fxfer send -r photos && fxfer get -r photos -o copy && diff -r photos copy/photos",

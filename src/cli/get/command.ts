@@ -9,9 +9,9 @@ import type { Command } from "../command.ts";
 import { localError } from "../local.ts";
 import { openClient } from "../stored/client.ts";
 import { GET, type GetArgs, readGetArgs, STDOUT } from "./args.ts";
-import { fetchFiles } from "./fetcher.ts";
+import { Fetcher } from "./fetcher.ts";
 import { LocalFolder } from "./local_file.ts";
-import { type FileToGet, planFiles } from "./plan.ts";
+import { destinationOf, type FileToGet, findFiles, type Missing } from "./plan.ts";
 import { GetReport } from "./report.ts";
 
 /** `fxfer get`. */
@@ -50,14 +50,29 @@ async function getAll(
   report: GetReport,
   signal: AbortSignal,
 ): Promise<void> {
-  const { folder, files, missing } = await planFiles(asked, client);
-  report.planned(files);
-  for (const { label, error } of missing) report.failed(label, error, false);
-  if (asked.output !== STDOUT) {
-    const options = { client, report, signal };
-    return await fetchFiles(files, new LocalFolder(folder, asked.force, signal), options);
+  const to = await destinationOf(asked);
+  const missing = ({ label, error }: Missing) => report.failed(label, error, false);
+  if (asked.output === STDOUT) {
+    const files: FileToGet[] = [];
+    await findFiles(asked, to, client, { found: (file) => files.push(file), missing });
+    report.planned(...files);
+    for (const file of files) await toStandardOutput(file, client, report, signal);
+    return;
   }
-  for (const file of files) await toStandardOutput(file, client, report, signal);
+  const folder = new LocalFolder(to.folder, asked.force, signal);
+  const fetcher = new Fetcher(folder, { client, report, signal });
+  const found = (file: FileToGet) => {
+    report.planned(file);
+    fetcher.add(file);
+  };
+  try {
+    await findFiles(asked, to, client, { found, missing });
+  } catch (error) {
+    await fetcher.ended();
+    // What ended the fetches has been told.
+    if (error !== fetcher.fatal) throw error;
+  }
+  await fetcher.ended();
 }
 
 /** What is written cannot be taken back: only the exit code says whether the bytes were right. */

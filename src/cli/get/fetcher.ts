@@ -9,7 +9,8 @@ import { type Code, FxferError } from "../../errors.ts";
 import { omitUndefined } from "../../omit_undefined.ts";
 import { localError } from "../local.ts";
 import { UnderWay } from "../under_way.ts";
-import type { LocalFile, LocalFolder } from "./local_file.ts";
+import type { LocalFolder } from "./local_file.ts";
+import type { LocalFile } from "./part_file.ts";
 import type { FileToGet } from "./plan.ts";
 import type { GetReport } from "./report.ts";
 
@@ -24,57 +25,71 @@ const OF_ONE_FILE: ReadonlySet<Code> = new Set([
   "protocol_error",
 ]);
 
-/** More questions under way do not make it faster: the bytes come one file after the other. */
-const MOST_AT_A_TIME = 32;
+/** So many bytes are asked for at a time: enough for a far server, and little to be held for a slow disk. */
+const MOST_BYTES = 8 * 1024 * 1024;
 
-/** What {@linkcode fetchFiles} works with. */
+/** What a {@linkcode Fetcher} works with. */
 export interface FetcherOptions {
   readonly client: Client;
   readonly report: GetReport;
   readonly signal: AbortSignal;
 }
 
-/** Fetches every file into a folder. */
-export async function fetchFiles(
-  files: readonly FileToGet[],
-  folder: LocalFolder,
-  options: FetcherOptions,
-): Promise<void> {
-  await new Fetcher(options).fetchAll(files, folder);
-}
-
-class Fetcher {
+/** Fetches files into a folder. */
+export class Fetcher {
+  readonly #folder: LocalFolder;
   readonly #options: FetcherOptions;
   /** These promises never reject. */
   readonly #running = new UnderWay();
+  #waiting: FileToGet[] = [];
+  #beginning: Promise<void> | undefined;
   /** The error after which no further file is tried. */
-  #fatal: FxferError | undefined;
+  fatal: FxferError | undefined;
 
-  constructor(options: FetcherOptions) {
+  constructor(folder: LocalFolder, options: FetcherOptions) {
+    this.#folder = folder;
     this.#options = options;
   }
 
-  async fetchAll(files: readonly FileToGet[], folder: LocalFolder): Promise<void> {
-    const window = Math.min(this.#options.client.terms?.maxInflight ?? 1, MOST_AT_A_TIME);
-    for (const file of files) {
-      this.#running.add(this.#fetch(file, folder));
-      await this.#running.fewerThan(window);
-    }
+  /** Adds a file behind the others. */
+  add(target: FileToGet): void {
+    this.#waiting.push(target);
+    this.#beginning ??= this.#begin();
+  }
+
+  /** Waits for all files. */
+  async ended(): Promise<void> {
+    await this.#beginning;
     await this.#running.fewerThan(1);
   }
 
-  async #fetch(target: FileToGet, folder: LocalFolder): Promise<void> {
+  /** Begins with those that wait, as many at a time as the server takes. */
+  async #begin(): Promise<void> {
+    // All files of a page of the list are added first, so that the report can say how many there are.
+    await new Promise<void>((resolve) => setTimeout(resolve));
+    while (this.#waiting.length > 0) {
+      const targets = this.#waiting;
+      this.#waiting = [];
+      for (const target of targets) {
+        this.#running.add(this.#fetch(target), target.file.size);
+        await this.#running.fewerThan(this.#options.client.terms?.maxInflight ?? 1, MOST_BYTES);
+      }
+    }
+    this.#beginning = undefined;
+  }
+
+  async #fetch(target: FileToGet): Promise<void> {
     const { report } = this.#options;
     try {
-      if (this.#fatal !== undefined) throw this.#fatal;
-      const local = await folder.open(target.at, target.file);
+      if (this.fatal !== undefined) throw this.fatal;
+      const local = await this.#folder.open(target.at, target.file);
       if (local === undefined) return report.there(target);
       report.started(target, local.size);
       await this.#into(local, target);
       report.fetched(target, local.path);
     } catch (error) {
       // A part file that was damaged is of no use: all of it is fetched again, once.
-      if (error instanceof DamagedPart) return await this.#fetch(target, folder);
+      if (error instanceof DamagedPart) return await this.#fetch(target);
       this.#failed(target, error);
     }
   }
@@ -98,10 +113,10 @@ class Fetcher {
     sink: FetchSink,
     before?: FetchOptions["before"],
   ): Promise<void> {
-    const { client, report, signal } = this.#options;
+    const { client, report } = this.#options;
     const { path, sha256 } = target.file;
     const onProgress = (received: number) => report.progress(target, received);
-    await client.fetch({ path }, sink, omitUndefined({ before, sha256, onProgress, signal }));
+    await client.fetch({ path }, sink, omitUndefined({ before, sha256, onProgress }));
   }
 
   #failed(target: FileToGet, thrown: unknown): void {
@@ -111,8 +126,8 @@ class Fetcher {
       : signal.aborted
       ? new FxferError("interrupted")
       : localError(`get ${target.label}`, thrown);
-    const ofAll = !OF_ONE_FILE.has(error.code) || error === this.#fatal;
-    if (ofAll) this.#fatal ??= error;
+    const ofAll = !OF_ONE_FILE.has(error.code) || error === this.fatal;
+    if (ofAll) this.fatal ??= error;
     report.failed(target.label, error, ofAll);
   }
 }

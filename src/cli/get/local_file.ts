@@ -1,20 +1,19 @@
-/**
- * Where a fetched file is written: into a part file beside its place, which gets the final name when the
- * file is whole. A part file has a digest in its name, so it always belongs to one state of one file, and a
- * later run goes on with it.
- *
- * @module
- */
-import { basename, join } from "node:path";
-import { fileSource, type Source } from "../../client/mod.ts";
-import { FxferError, reasonOf } from "../../errors.ts";
+/** The folder below which fetched files are written. @module */
+import { join } from "node:path";
+import { FxferError } from "../../errors.ts";
 import type { FileInfo } from "../../protocol/mod.ts";
-import { localError } from "../local.ts";
+import { LocalDisks, Patience } from "../local_disks.ts";
 import { digestOfSized } from "../send/digest.ts";
-import { lock } from "../send/journal_file.ts";
+import { absent, cannotWrite, type LocalFile, PartFile, partOf } from "./part_file.ts";
+import { isSmall, WholeFile } from "./whole_file.ts";
 
-/** The longest name of common file systems, in bytes. */
-const MAX_NAME_BYTES = 255;
+/** What is known of a folder. */
+interface Place {
+  /** If it was made here, so that nothing was in it: the names of the files that were opened since. */
+  readonly taken: Set<string> | undefined;
+  /** Whether it is on a disk of this machine. */
+  readonly local: boolean;
+}
 
 /** A folder below which files are written, and nowhere else. */
 export class LocalFolder {
@@ -22,10 +21,18 @@ export class LocalFolder {
   readonly #force: boolean;
   readonly #signal: AbortSignal;
   /** Folders that were found to be folders, and no links. */
-  readonly #known = new Map<string, Promise<void>>();
+  readonly #known = new Map<string, Promise<Place>>();
+  readonly #disks: Pick<LocalDisks, "has">;
+  readonly #patience = new Patience();
 
   /** @param force Whether files that are there with other bytes are replaced. */
-  constructor(path: string, force: boolean, signal: AbortSignal) {
+  constructor(
+    path: string,
+    force: boolean,
+    signal: AbortSignal,
+    disks: Pick<LocalDisks, "has"> = new LocalDisks(),
+  ) {
+    this.#disks = disks;
     this.path = path;
     this.#force = force;
     this.#signal = signal;
@@ -40,39 +47,51 @@ export class LocalFolder {
   async open(at: readonly string[], file: FileInfo): Promise<LocalFile | undefined> {
     const path = join(this.path, ...at);
     try {
-      await this.#makeFolders(at.slice(0, -1));
-      if (await this.#isThere(path, file)) return undefined;
-      return await LocalFile.open(path, file, this.#force);
+      const place = await this.#makeFolders(at.slice(0, -1));
+      const quick = place.local && isSmall(file);
+      const isFree = place.taken?.has(path) === false;
+      place.taken?.add(path);
+      const there = isFree ? undefined : quick ? look(path) : await Deno.lstat(path).catch(absent);
+      if (await this.#isThere(path, file, there)) return undefined;
+      const hasPart = !isFree && quick && look(partOf(path, file.sha256)) !== undefined;
+      return quick && !hasPart
+        ? new WholeFile(path, file, this.#force, this.#patience)
+        : await PartFile.open(path, file, this.#force);
     } catch (cause) {
       if (cause instanceof FxferError) throw cause;
       throw cannotWrite(path, cause);
     }
   }
 
-  async #makeFolders(below: readonly string[]): Promise<void> {
+  /** Makes the folders on the way to a file; returns what is known of the last one. */
+  async #makeFolders(below: readonly string[]): Promise<Place> {
     // What the user named may be a link; what is below it may not.
-    await this.#once(this.path, () => Deno.mkdir(this.path, { recursive: true }));
+    let place = await this.#once(this.path, () => makeTop(this.path));
     for (let depth = 1; depth <= below.length; depth++) {
       const path = join(this.path, ...below.slice(0, depth));
-      await this.#once(path, () => makeFolder(path));
+      place = await this.#once(path, () => makeFolder(path));
     }
+    return place;
   }
 
   /** Several files in one folder wait for the same look at it. */
-  async #once(path: string, make: () => Promise<void>): Promise<void> {
-    const known = this.#known.get(path) ?? make();
-    this.#known.set(path, known);
-    try {
-      await known;
-    } catch (error) {
-      this.#known.delete(path);
-      throw error;
-    }
+  #once(path: string, make: () => Promise<boolean>): Promise<Place> {
+    const known = this.#known.get(path);
+    if (known !== undefined) return known;
+    const place = make().then(async (isNew) => {
+      return { taken: isNew ? new Set<string>() : undefined, local: await this.#disks.has(path) };
+    });
+    this.#known.set(path, place);
+    place.catch(() => this.#known.delete(path));
+    return place;
   }
 
   /** Whether the very file is there. @throws {FxferError} If another is that must stay. */
-  async #isThere(path: string, { size, sha256 }: FileInfo): Promise<boolean> {
-    const info = await Deno.lstat(path).catch(absent);
+  async #isThere(
+    path: string,
+    { size, sha256 }: FileInfo,
+    info: Deno.FileInfo | undefined,
+  ): Promise<boolean> {
     if (info === undefined) return false;
     if (info.isDirectory) throw cannotWrite(path, undefined, "a folder is there");
     if (info.isFile && info.size === size) {
@@ -84,173 +103,35 @@ export class LocalFolder {
   }
 }
 
-async function makeFolder(path: string): Promise<void> {
+/** What is at a path, without waiting; undefined if nothing is. */
+function look(path: string): Deno.FileInfo | undefined {
+  try {
+    return Deno.lstatSync(path);
+  } catch (error) {
+    return absent(error);
+  }
+}
+
+/** Whether it was not there. */
+async function makeTop(path: string): Promise<boolean> {
+  const isNew = await Deno.lstat(path).then(() => false, () => true);
+  await Deno.mkdir(path, { recursive: true });
+  return isNew;
+}
+
+/** Whether it was not there. */
+async function makeFolder(path: string): Promise<boolean> {
   const info = await Deno.lstat(path).catch(absent);
-  if (info?.isDirectory) return;
+  if (info?.isDirectory) return false;
   if (info !== undefined) {
     const what = info.isSymlink
       ? "it is a link, and nothing is written through it"
       : "it is no folder";
     throw new FxferError("local_io", `Cannot make folder ${path}: ${what}`);
   }
-  await Deno.mkdir(path).catch((error) => {
+  return await Deno.mkdir(path).then(() => true, (error) => {
     // Another program may just have made it; the next look tells what it is.
     if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
     return makeFolder(path);
   });
-}
-
-/** One file that is being written. */
-export class LocalFile {
-  /** Where it goes in the end. */
-  readonly path: string;
-  /** How many bytes an earlier run has written. */
-  readonly size: number;
-  readonly #part: string;
-  /** Undefined until there is a byte to write: files that wait for their turn leave nothing behind. */
-  #file: Deno.FsFile | undefined;
-  readonly #info: FileInfo;
-  readonly #force: boolean;
-
-  private constructor(
-    path: string,
-    part: string,
-    file: Deno.FsFile | undefined,
-    size: number,
-    info: FileInfo,
-    force: boolean,
-  ) {
-    this.path = path;
-    this.#part = part;
-    this.#file = file;
-    this.size = size;
-    this.#info = info;
-    this.#force = force;
-  }
-
-  /** Opens the part file of an earlier run, if there is one. */
-  static async open(path: string, info: FileInfo, force: boolean): Promise<LocalFile> {
-    const part = partOf(path, info.sha256);
-    let old = await Deno.lstat(part).catch(absent);
-    if (old !== undefined && (!old.isFile || old.size > info.size)) {
-      await Deno.remove(part);
-      old = undefined;
-    }
-    if (old === undefined) return new LocalFile(path, part, undefined, 0, info, force);
-    const file = await Deno.open(part, { read: true, write: true });
-    try {
-      // Without a lock two runs would write into one another.
-      const taken = await lock(file).catch(() => true);
-      if (!taken) throw cannotWrite(path, undefined, "another fxfer is getting it");
-      await file.seek(0, Deno.SeekMode.End);
-    } catch (error) {
-      file.close();
-      throw error;
-    }
-    return new LocalFile(path, part, file, old.size, info, force);
-  }
-
-  /** The part file; a new one is this run's own, and locked against others that come later. */
-  async #opened(): Promise<Deno.FsFile> {
-    if (this.#file === undefined) {
-      this.#file = await Deno.open(this.#part, { read: true, write: true, createNew: true });
-      lock(this.#file).catch(() => {});
-    }
-    return this.#file;
-  }
-
-  /** The bytes that an earlier run has written; undefined if there are none. */
-  async before(): Promise<Source | undefined> {
-    return this.size === 0 ? undefined : await fileSource(this.#part);
-  }
-
-  /** Writes behind what is there. @throws {FxferError} `local_io`. */
-  async write(bytes: Uint8Array): Promise<void> {
-    try {
-      const file = this.#file ?? await this.#opened();
-      for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
-    } catch (cause) {
-      throw cannotWrite(this.path, cause);
-    }
-  }
-
-  /** The file is whole: gives it its time, whether it may be run, and its name. @throws {FxferError} `local_io`. */
-  async publish(): Promise<void> {
-    const { mtime_ms: mtime, executable } = this.#info;
-    try {
-      const file = await this.#opened();
-      if (executable && Deno.build.os !== "windows") {
-        // Whoever may read it may run it.
-        const mode = (await file.stat()).mode ?? 0o644;
-        await Deno.chmod(this.#part, (mode | (mode & 0o444) >> 2) & 0o777);
-      }
-      if (mtime !== undefined) await file.utime(new Date(), new Date(mtime));
-      file.close();
-      if (this.#force) return await Deno.rename(this.#part, this.path);
-      await this.#giveName();
-    } catch (cause) {
-      throw cause instanceof FxferError ? cause : cannotWrite(this.path, cause);
-    }
-  }
-
-  /** Unlike a rename, a link replaces nothing that has come there meanwhile. */
-  async #giveName(): Promise<void> {
-    try {
-      await Deno.link(this.#part, this.path);
-    } catch (error) {
-      const isTaken = error instanceof Deno.errors.AlreadyExists ||
-        await Deno.lstat(this.path).then(() => true, () => false);
-      if (isTaken) {
-        throw cannotWrite(
-          this.path,
-          error,
-          "something has come there meanwhile, --force replaces it",
-        );
-      }
-      // Some file systems have no links.
-      return await Deno.rename(this.#part, this.path);
-    }
-    await Deno.remove(this.#part);
-  }
-
-  /** The file did not become whole. What is there is kept for a later run, unless it is of no use. */
-  async leave(isOfUse: boolean): Promise<void> {
-    if (this.#file === undefined) return;
-    const size = await Deno.stat(this.#part).then((info) => info.size, () => 0);
-    try {
-      this.#file.close();
-    } catch {
-      // It is closed already: giving it its name has failed.
-    }
-    if (!isOfUse || size === 0) await Deno.remove(this.#part).catch(() => {});
-  }
-}
-
-/** `NAME.<16 digits>.part` in the same folder; the name is cut where that would be too long. */
-function partOf(path: string, sha256: string): string {
-  const name = basename(path);
-  const tail = `.${sha256.slice(0, 16)}.part`;
-  let head = [...name];
-  const size = () => new TextEncoder().encode(head.join("")).length;
-  while (size() + tail.length > MAX_NAME_BYTES) head = head.slice(0, -1);
-  return join(path.slice(0, path.length - name.length), head.join("") + tail);
-}
-
-function absent(error: unknown): undefined {
-  if (error instanceof Deno.errors.NotFound) return undefined;
-  throw error;
-}
-
-/** Why a file cannot be written, in words that the user can act on. */
-function cannotWrite(path: string, cause: unknown, reason?: string): FxferError {
-  const why = cause instanceof Deno.errors.NotCapable
-    ? `it is not permitted (--allow-write)`
-    : cause instanceof Deno.errors.PermissionDenied
-    ? "you may not write there"
-    : cause instanceof Deno.errors.NotADirectory
-    ? "a folder of its path is a file"
-    : cause instanceof Deno.errors.NotFound
-    ? "its folder takes no file"
-    : reasonOf(cause);
-  return localError(`write ${path}`, cause, reason ?? why);
 }

@@ -1,4 +1,4 @@
-/** Finds out which files to get, and where each goes, before the first is fetched. @module */
+/** Finds out which files to get, and where each goes. @module */
 import { basename } from "node:path";
 import type { Client } from "../../client/mod.ts";
 import { FxferError } from "../../errors.ts";
@@ -22,41 +22,58 @@ export interface Missing {
   readonly error: FxferError;
 }
 
-/** What a command is going to do. */
-export interface GetPlan {
-  /** The folder below which everything goes; nothing outside of it is touched. */
-  readonly folder: string;
-  readonly files: readonly FileToGet[];
-  readonly missing: readonly Missing[];
+/** Who is told what was found. */
+export interface Finder {
+  found(file: FileToGet): void;
+  missing(what: Missing): void;
 }
 
-/** Asks the server what the names mean. @throws {FxferError} If it cannot be asked. */
-export async function planFiles(asked: GetArgs, client: Client): Promise<GetPlan> {
-  const { folder, name } = await destination(asked);
-  const files = new Map<string, FileToGet>();
-  const missing: Missing[] = [];
-  await Promise.all(asked.files.map(async (operand) => {
+/**
+ * Asks the server what the names mean. Files are told while the list of a folder is still being read, so that
+ * they can be fetched meanwhile.
+ *
+ * @throws {FxferError} If it cannot be asked.
+ */
+export async function findFiles(
+  { files, recursive }: GetArgs,
+  { name }: Destination,
+  client: Client,
+  finder: Finder,
+): Promise<void> {
+  const told = new Set<string>();
+  // A file that two operands name goes to one place once.
+  const tell = (each: FileToGet) => {
+    const at = name === undefined ? each.at : [name];
+    const key = `${each.file.path}\0${at.join("/")}`;
+    if (told.has(key)) return;
+    told.add(key);
+    finder.found({ ...each, at });
+  };
+  await Promise.all(files.map(async (operand) => {
     try {
-      const found = asked.recursive ? await below(client, operand) : [await one(client, operand)];
-      // A file that two operands name goes to one place once.
-      for (const each of found) {
-        const at = name === undefined ? each.at : [name];
-        files.set(`${each.file.path}\0${at.join("/")}`, { ...each, at });
-      }
+      if (recursive) await below(client, operand, tell);
+      else tell(await one(client, operand));
     } catch (thrown) {
       // What no frame can carry is no file.
       const error = thrown instanceof RangeError ? notThere(operand) : thrown;
       if (!(error instanceof FxferError) || error.code !== "not_found") throw error;
-      missing.push({ label: operand, error });
+      finder.missing({ label: operand, error });
     }
   }));
-  return { folder, files: [...files.values()], missing };
 }
 
-/** The folder that files go to; and the name of the file, if `-o` gives it one. */
-async function destination(
+/** Where files go. */
+export interface Destination {
+  /** The folder below which everything goes; nothing outside of it is touched. */
+  readonly folder: string;
+  /** The name of the file, if `-o` gives it one. */
+  readonly name?: string;
+}
+
+/** Finds out where files go. */
+export async function destinationOf(
   { output = ".", files, recursive }: GetArgs,
-): Promise<{ readonly folder: string; readonly name?: string }> {
+): Promise<Destination> {
   if (output === STDOUT) return { folder: "." };
   const isFolder = await Deno.stat(output).then((info) => info.isDirectory, () => false);
   const name = basename(output);
@@ -83,22 +100,27 @@ const lastOf = ({ name, path }: FileInfo): string[] => localComponents(name ?? p
 
 const prefixOf = (operand: string): string => `${operand.replace(/\/+$/, "")}/`;
 
-/** The newest file of each name below an operand. */
-async function below(client: Client, operand: string): Promise<FileToGet[]> {
+/** Tells of the newest file of each name below an operand. */
+async function below(
+  client: Client,
+  operand: string,
+  tell: (file: FileToGet) => void,
+): Promise<void> {
   mustBeAllowed(client, "list");
   const all = operand === EVERYTHING || operand === "/";
   const prefix = all ? "" : prefixOf(operand);
   // As `cp -r` does: the last folder of the operand is there, those before it are not.
   const cut = prefix.lastIndexOf("/", prefix.length - 2) + 1;
-  const found = new Map<string, FileToGet>();
+  const found = new Set<string>();
   for await (const file of client.list(all ? {} : { prefix })) {
     const name = file.name ?? file.path;
     if (found.has(name)) continue;
-    found.set(name, { file, label: name, at: localComponents(name.slice(cut)) });
+    found.add(name);
+    tell({ file, label: name, at: localComponents(name.slice(cut)) });
   }
-  if (found.size > 0) return [...found.values()];
+  if (found.size > 0) return;
   if (all) throw new FxferError("not_found", "The server has no files");
   const file = await findStored(client, operand);
   if (file === undefined) throw notThere(operand);
-  return [{ file, label: operand, at: lastOf(file) }];
+  tell({ file, label: operand, at: lastOf(file) });
 }

@@ -54,7 +54,7 @@ export class GetReport implements Disposable {
   #count = 0;
   #done = 0;
   #total = 0;
-  /** Bytes of the files that are over, and those of them that were there before. */
+  /** Bytes of all files that are there, and those of them that were there before. */
   #bytes = 0;
   #before = 0;
   #current = "";
@@ -68,16 +68,19 @@ export class GetReport implements Disposable {
     this.#output.err.status("");
   }
 
-  /** What is going to be fetched. */
-  planned(files: readonly FileToGet[]): void {
-    this.#count = files.length;
-    this.#total = files.reduce((sum, { file }) => sum + file.size, 0);
+  /** What is going to be fetched besides what was said before. */
+  planned(...files: readonly FileToGet[]): void {
+    this.#count += files.length;
+    this.#total += files.reduce((sum, { file }) => sum + file.size, 0);
   }
 
   /** A file begins, of which `before` bytes are there. */
   started(target: FileToGet, before: number): void {
     const { json, quiet } = this.#options;
+    const last = this.#places.get(target) ?? { before: 0, now: 0 };
     this.#places.set(target, { before, now: before, writtenAt: performance.now() });
+    this.#bytes += before - last.now;
+    this.#before += before - last.before;
     this.#current = target.label;
     if (quiet) return;
     const { label: file, file: { size } } = target;
@@ -100,6 +103,7 @@ export class GetReport implements Disposable {
   progress(target: FileToGet, received: number): void {
     const place = this.#places.get(target);
     if (place === undefined) return;
+    this.#bytes += received - place.now;
     place.now = received;
     this.#current = target.label;
     const { json, quiet } = this.#options;
@@ -112,12 +116,8 @@ export class GetReport implements Disposable {
   }
 
   #draw(): void {
-    let [bytes, before] = [this.#bytes, this.#before];
-    for (const place of this.#places.values()) {
-      bytes += place.now;
-      before += place.before;
-    }
-    this.#progress?.update(bytes, { before, pending: this.#done < this.#count });
+    const [total, before] = [this.#total, this.#before];
+    this.#progress?.update(this.#bytes, { total, before, pending: this.#done < this.#count });
   }
 
   /** A file is fetched and has its name; `to` is absent for standard output. */
@@ -135,8 +135,8 @@ export class GetReport implements Disposable {
   #over(target: FileToGet, present: boolean): void {
     const { size } = target.file;
     this.tally.sent(size, { confirmed: true, replayed: present });
-    this.#before += present ? size : this.#places.get(target)?.before ?? 0;
-    this.#bytes += size;
+    if (present) this.#before += size;
+    this.#bytes += size - (this.#places.get(target)?.now ?? 0);
     this.#places.delete(target);
     this.#done++;
     this.#draw();

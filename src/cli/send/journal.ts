@@ -10,13 +10,12 @@
  *
  * @module
  */
-import { createHash } from "node:crypto";
 import { resolve } from "node:path";
 import { formatEndpoint } from "../../address.ts";
 import type { Client, ConnectOptions, SendResult } from "../../client/mod.ts";
 import { FxferError, reasonOf } from "../../errors.ts";
 import { localError } from "../local.ts";
-import { type SendArgs, STDIN } from "./args.ts";
+import type { SendArgs } from "./args.ts";
 import {
   type Entry,
   JournalFile,
@@ -25,6 +24,7 @@ import {
   mayKeep,
   openOwn,
 } from "./journal_file.ts";
+import { commandOf, digest, entryKey, isKept, keyOf } from "./journal_key.ts";
 import type { FileToSend } from "./plan.ts";
 
 /** An older journal is removed: by then servers have forgotten the session long ago. */
@@ -32,6 +32,9 @@ const MAX_AGE_MS = 30 * 24 * 3600 * 1000;
 
 /** Of a smaller file a server's part is not worth a line that it was begun. */
 export const WORTH_RESUMING_BYTES: number = 64 * 1024;
+
+/** That files are stored is written down for as many as come in this time, in milliseconds. */
+const GATHER_MS = 100;
 
 /** What the commands to one server have written down. */
 export class Journal implements Disposable {
@@ -48,6 +51,9 @@ export class Journal implements Disposable {
   #files: JournalFile[] = [];
   /** What is known of the files of this run, by what identifies a file. */
   readonly #entries = new Map<string, Entry>();
+  /** What is not written down yet: files that are stored. A killed run loses it, and the next one asks. */
+  #gathered: [JournalFile, JournalLine][] = [];
+  #timer: ReturnType<typeof setTimeout> | undefined;
   #broken = false; // something could not be written down: then nothing more is
   #finished = false;
 
@@ -163,6 +169,7 @@ export class Journal implements Disposable {
 
   /** Whether there is nothing to go on with: no session was opened, and nothing was stored. */
   get isEmpty(): boolean {
+    this.#write();
     return this.#files.every(({ session, entries }) =>
       session.sessionId === undefined && entries.values().every(({ sha256 }) => !sha256)
     );
@@ -236,8 +243,20 @@ export class Journal implements Disposable {
     const entry = this.#entries.get(keyOf(target));
     if (entry === undefined || !confirmed) return;
     for (const file of this.#files) {
-      if (file.entries.has(entry.upload)) this.#append(file, { done: entry.upload, sha256 });
+      if (file.entries.has(entry.upload)) {
+        this.#gathered.push([file, { done: entry.upload, sha256 }]);
+      }
     }
+    this.#timer ??= setTimeout(() => this.#write(), GATHER_MS);
+  }
+
+  /** Writes down what was gathered. */
+  #write(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const gathered = Map.groupBy(this.#gathered, ([file]) => file);
+    this.#gathered = [];
+    for (const [file, lines] of gathered) this.#append(file, ...lines.map(([, line]) => line));
   }
 
   /** Says that nothing is left to do: disposing of the journal then removes what it has finished. */
@@ -246,6 +265,7 @@ export class Journal implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#write();
     for (const [index, file] of this.#files.entries()) {
       const isOver = index === 0 ||
         file.entries.values().every((entry) => this.#entries.has(entryKey(entry)));
@@ -261,9 +281,10 @@ export class Journal implements Disposable {
     }
   }
 
-  #append(file: JournalFile | undefined, line: JournalLine): void {
+  #append(file: JournalFile | undefined, ...lines: JournalLine[]): void {
+    if (this.#gathered.length > 0) this.#write();
     try {
-      if (!this.#broken) file?.append([line]);
+      if (!this.#broken) file?.append(lines);
     } catch (error) {
       this.#fail(error);
     }
@@ -275,26 +296,4 @@ export class Journal implements Disposable {
     const what = `Cannot keep state in ${this.#asked.state}: ${reasonOf(error)}`;
     this.#say(`${what}; after an interruption nothing would go on`);
   }
-}
-
-/** Whether a file can be known again: what has no size, such as a pipe, cannot. */
-function isKept({ error, size }: FileToSend): boolean {
-  return error === undefined && size !== undefined;
-}
-
-/** What makes two files the same for a journal, besides size and time of change. */
-function keyOf({ path, name, mimeType }: Pick<FileToSend, "path" | "name" | "mimeType">): string {
-  return JSON.stringify([path === STDIN ? "" : resolve(path), name, mimeType]);
-}
-
-const entryKey = ({ file: path, name, type: mimeType }: Entry): string =>
-  keyOf({ path, name, mimeType });
-
-const digest = (text: string): string =>
-  createHash("sha256").update(text).digest("hex").slice(0, 16);
-
-/** A text for a command line: the same for the same files, whatever the order of the flags. */
-function commandOf({ host, port, mode, name, type, recursive, files }: SendArgs): string {
-  const paths = files.map((file) => file === STDIN ? STDIN : resolve(file));
-  return JSON.stringify([host, port, mode, name, type, recursive, paths]);
 }

@@ -37,6 +37,9 @@ export type JournalLine =
   | { readonly begun: string }
   | { readonly done: string; readonly sha256: string };
 
+/** So many lines are written at a time: the text of a large folder would take memory for itself. */
+const TOGETHER = 200;
+
 /** One journal. */
 export class JournalFile implements Disposable {
   /** By upload id. */
@@ -84,8 +87,11 @@ export class JournalFile implements Disposable {
 
   /** Adds lines. @throws What the file system throws, for example that the disk is full. */
   append(lines: readonly JournalLine[]): void {
-    this.#write(lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
-    for (const line of lines) this.#take({ ...line });
+    for (let at = 0; at < lines.length; at += TOGETHER) {
+      const some = lines.slice(at, at + TOGETHER);
+      this.#write(some.map((line) => `${JSON.stringify(line)}\n`).join(""));
+    }
+    for (const line of lines) this.#take(line);
   }
 
   #write(text: string): void {
@@ -93,8 +99,8 @@ export class JournalFile implements Disposable {
     for (let at = 0; at < bytes.length;) at += this.#file.writeSync(bytes.subarray(at));
   }
 
-  #take(line: Record<string, unknown>): void {
-    const { session, token, begun, done, sha256 } = line;
+  #take(line: JournalLine | Record<string, unknown>): void {
+    const { session, token, begun, done, sha256 } = line as Record<string, unknown>;
     if (session !== undefined) {
       this.open.clear();
       const secret = typeof token === "string" ? token : undefined;
@@ -137,8 +143,8 @@ export class JournalFile implements Disposable {
 /** The form of an upload id. */
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
-function isEntry(line: Record<string, unknown> | Entry): line is Entry {
-  const { file, name, type, upload } = line;
+function isEntry(line: JournalLine | Record<string, unknown>): line is Entry {
+  const { file, name, type, upload } = line as Record<string, unknown>;
   return [file, name, type, upload].every((text) => typeof text === "string") &&
     UUID.test(upload as string);
 }

@@ -23,19 +23,23 @@ export async function loadTypes(): Promise<TypeTable> {
   const { default: rows } = await import("npm:mime-db@1.54.0/db.json", {
     with: { type: "json" },
   }) as { default: Readonly<Record<string, Row>> };
-  const types = new Map<string, string>();
-  for (const [type, { extensions = [] }] of Object.entries(rows)) {
-    for (const extension of extensions) {
-      const other = types.get(extension);
-      const isBetter = other === undefined || score(type, rows) >= score(other, rows);
-      if (isBetter) types.set(extension, type);
+  const entries = Object.entries(rows);
+  const known = new Map<string, string>();
+  const typeOf = (extension: string): string => {
+    let best: string | undefined;
+    for (const [type, { extensions }] of entries) {
+      if (extensions?.includes(extension) !== true) continue;
+      if (best === undefined || score(type, rows) >= score(best, rows)) best = type;
     }
-  }
+    // The table comes from a package, and the type goes into a header: check its form.
+    return best !== undefined && MEDIA_TYPE.test(best) ? best : UNKNOWN_TYPE;
+  };
   return (name) => {
     // A name without a dot, such as "c", has no extension.
-    const type = types.get(extname(name).slice(1).toLowerCase());
-    // The table comes from a package, and the type goes into a header: check its form.
-    return type !== undefined && MEDIA_TYPE.test(type) ? type : UNKNOWN_TYPE;
+    const extension = extname(name).slice(1).toLowerCase();
+    const type = known.get(extension) ?? typeOf(extension);
+    known.set(extension, type);
+    return type;
   };
 }
 

@@ -6,12 +6,13 @@ import { omitUndefined } from "../../omit_undefined.ts";
 import { count } from "../../text.ts";
 import { usageError } from "../args.ts";
 import { cannot, localError, mustRead, readable, whyUnreadable } from "../local.ts";
+import { LocalDisks, Patience } from "../local_disks.ts";
 import { DEFAULT_STATE, SEND, type SendArgs, SEVERAL_NAMED, STDIN } from "./args.ts";
 import { type Excluded, loadExclusions } from "./exclude.ts";
 import { expandGlob, isGlob } from "./glob.ts";
 import { JOURNAL_NAME } from "./journal_file.ts";
 import { KNOWN_SERVERS } from "./known_servers.ts";
-import { lookAhead } from "./look_ahead.ts";
+import { kindOf, type Look, lookAhead } from "./look_ahead.ts";
 import { loadTypes, type TypeTable, UNKNOWN_TYPE } from "./media_types.ts";
 
 /** One file to send. */
@@ -29,6 +30,8 @@ export interface FileToSend {
   readonly mtime?: number;
   /** Whether its owner may run it. */
   readonly executable?: boolean;
+  /** Whether it is on a disk of this machine, which may be waited for by calls that block. */
+  readonly local?: boolean;
   /** Why it cannot be sent. */
   readonly error?: FxferError;
 }
@@ -47,6 +50,9 @@ export interface Plan {
   /** Sentences for people. */
   readonly notes: readonly string[];
 }
+
+/** After so many milliseconds of calls that block, other work has its turn: an interruption above all. */
+const TURN_MS = 20;
 
 /** The note that names are longer or deeper than the server takes. */
 export function cutNames(number: number): string {
@@ -88,6 +94,10 @@ class Planner {
   readonly #types: TypeTable;
   readonly #excluded: Excluded;
   readonly #signal: AbortSignal;
+  readonly #disks = new LocalDisks();
+  readonly #patience = new Patience();
+  /** When other work last had its turn. */
+  #turnAt = performance.now();
 
   constructor(asked: SendArgs, types: TypeTable, excluded: Excluded, signal: AbortSignal) {
     this.#asked = asked;
@@ -165,7 +175,9 @@ class Planner {
       return [];
     });
     entries.sort((a, b) => a.name < b.name ? -1 : 1);
-    for (const { entry, info } of lookAhead(folder, entries)) {
+    const local = await this.#disks.has(folder);
+    for (const { entry, look } of lookAhead(folder, entries, local ? this.#patience : undefined)) {
+      if (performance.now() - this.#turnAt > TURN_MS) await this.#giveTurn();
       this.#signal.throwIfAborted();
       const at = below + entry.name;
       const path = join(folder, entry.name);
@@ -173,18 +185,30 @@ class Planner {
       const inner = { path, name: name + entry.name, below: at, parent: place };
       if (entry.isSymlink) await this.#link(inner);
       else if (entry.isDirectory) await this.#enter(inner, join(place.real, entry.name));
-      else if (entry.isFile) await this.#file(path, inner.name, info);
+      else if (entry.isFile) await this.#file(path, inner.name, look, local);
       else this.#leaveOut(path, await Deno.lstat(path).then(kindOf, whyNot));
     }
+  }
+
+  async #giveTurn(): Promise<void> {
+    await new Promise<void>((resolve) => setTimeout(resolve));
+    this.#turnAt = performance.now();
   }
 
   #enter(place: Omit<Place, "real">, real: string): Promise<void> {
     return this.#walk({ ...place, name: `${place.name}/`, below: `${place.below}/`, real });
   }
 
-  async #file(path: string, name: string, info = Deno.stat(path)): Promise<void> {
+  async #file(
+    path: string,
+    name: string,
+    look = (): Look => Deno.stat(path),
+    local = false,
+  ): Promise<void> {
     try {
-      this.#push(this.#target(path, name, await info));
+      const looked = look();
+      const info = looked instanceof Promise ? await looked : looked;
+      this.#push(this.#target(path, name, info, local));
     } catch (cause) {
       this.#refuse(path, localError(`read ${path}`, cause, whyUnreadable(cause)), name);
     }
@@ -233,7 +257,12 @@ class Planner {
     else this.#targets.set(key, target);
   }
 
-  #target(path: string, whole: string | undefined, info?: Deno.FileInfo): FileToSend {
+  #target(
+    path: string,
+    whole: string | undefined,
+    info?: Deno.FileInfo,
+    local?: boolean,
+  ): FileToSend {
     const name = whole === undefined ? undefined : fitName(whole, true);
     if (name !== undefined && name.length < whole!.length) this.#cutNames++;
     return omitUndefined({
@@ -244,6 +273,7 @@ class Planner {
       size: info?.isFile ? info.size : undefined,
       mtime: info?.isFile ? info.mtime?.getTime() ?? 0 : undefined,
       executable: info?.isFile && ((info.mode ?? 0) & 0o100) !== 0 ? true : undefined,
+      local: local ? true : undefined,
     });
   }
 }
@@ -266,8 +296,4 @@ const hasOwn = (path: string): boolean => path.split(/[/\\]/).some(isOwn);
 /** A path as the rules of .gitignore take it. */
 function relative(path: string): string {
   return normalize(path).replaceAll(SEPARATOR, "/");
-}
-
-function kindOf({ isFifo, isSocket }: Deno.FileInfo): string {
-  return isFifo ? "it is a pipe" : isSocket ? "it is a socket" : "it is a device";
 }

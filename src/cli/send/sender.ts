@@ -15,12 +15,14 @@ import {
   fitName,
   type Progress,
   type SendResult,
+  smallFileSource,
   type Source,
   type Terms,
 } from "../../client/mod.ts";
 import { FxferError } from "../../errors.ts";
 import { omitUndefined } from "../../omit_undefined.ts";
 import { localError } from "../local.ts";
+import { Patience } from "../local_disks.ts";
 import { UnderWay } from "../under_way.ts";
 import { STDIN } from "./args.ts";
 import { connectIn } from "./connect.ts";
@@ -74,6 +76,7 @@ class Sender {
   #client: Client | undefined;
   /** The file of which the server has a part in the session of an earlier run. */
   #openUploadId: string | undefined;
+  readonly #patience = new Patience();
   /** The error after which no further file is tried. */
   #fatal: FxferError | undefined;
 
@@ -159,17 +162,19 @@ class Sender {
       target.size !== 0;
   }
 
-  async #open({ path }: FileToSend): Promise<Opened> {
-    const { signal } = this.#options.connect;
-    return path === STDIN ? Deno.stdin.readable : await fileSource(path, { signal });
+  async #open({ path, local }: FileToSend): Promise<Opened> {
+    if (path === STDIN) return Deno.stdin.readable;
+    return local && this.#patience.unlessSlow(() => smallFileSource(path)) ||
+      await fileSource(path, { signal: this.#options.connect.signal });
   }
 
   /** The client, connected at the first call. @throws {FxferError} If it cannot send any more. */
   async #connected(): Promise<Client> {
     if (this.#fatal !== undefined) throw this.#fatal;
+    if (this.#client !== undefined) return this.#client;
     const { journal } = this.#options;
     try {
-      this.#client ??= await connectIn(journal.session, this.#options.connect, {
+      this.#client = await connectIn(journal.session, this.#options.connect, {
         say: (sentence) => this.#options.report.say(sentence),
         onEvent: (event) => this.#event(event),
       });

@@ -45,7 +45,7 @@ export class TextReport implements SendReport {
   #progress: ProgressLine | undefined;
   /** The files under way. */
   readonly #places = new Map<FileToSend, Place>();
-  /** Of the files that are over: how far they came, and how much of that the server had before. */
+  /** How far all files came, and how much of that the server had before. */
   #bytes = 0;
   #before = 0;
   #done = 0;
@@ -129,10 +129,19 @@ export class TextReport implements SendReport {
 
   #moved(target: FileToSend, place: Place): void {
     if (this.#placeOf(target).sent === 0) this.#current = nameOf(target);
-    this.#places.set(target, place);
+    this.#put(target, place);
     this.#movedAt = this.#now();
     this.#nextStall = STALL_SECONDS;
     this.#draw();
+  }
+
+  /** The file is at this place now; undefined if it is not under way any more. */
+  #put(target: FileToSend, place: Place | undefined): void {
+    const last = this.#places.get(target);
+    this.#bytes += (place?.sent ?? 0) - (last?.sent ?? 0);
+    this.#before += (place?.before ?? 0) - (last?.before ?? 0);
+    if (place === undefined) this.#places.delete(target);
+    else this.#places.set(target, place);
   }
 
   /** A file is larger or smaller than was thought. */
@@ -154,7 +163,7 @@ export class TextReport implements SendReport {
 
   failed(target: FileToSend, error: FxferError, ofAll: boolean): void {
     this.#failed = true;
-    if (ofAll) this.#places.delete(target);
+    if (ofAll) this.#put(target, undefined);
     else this.#finished(target, this.#placeOf(target).sent);
     // The interruption is reported once, at the end; what concerns all files is said once.
     if (error.code === "interrupted" || this.#told.has(error)) return;
@@ -167,7 +176,7 @@ export class TextReport implements SendReport {
   #finished(target: FileToSend, bytes: number, before?: number): void {
     const place = this.#placeOf(target);
     this.#resize(place.total, bytes);
-    this.#places.delete(target);
+    this.#put(target, undefined);
     this.#done++;
     this.#bytes += bytes;
     this.#before += before ?? place.before;
@@ -176,14 +185,10 @@ export class TextReport implements SendReport {
   }
 
   #draw(note?: string): void {
-    let [bytes, before] = [this.#bytes, this.#before];
-    for (const place of this.#places.values()) {
-      bytes += place.sent;
-      before += place.before;
-    }
-    const total = this.#total;
+    if (this.#progress === undefined) return;
+    const [before, total] = [this.#before, this.#total];
     const pending = this.#failed || this.#done < this.#count;
-    this.#progress?.update(bytes, omitUndefined({ before, total, pending, note }));
+    this.#progress.update(this.#bytes, omitUndefined({ before, total, pending, note }));
   }
 
   /** Says what is waited for, if nothing has moved for some time. */

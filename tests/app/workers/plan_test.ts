@@ -16,14 +16,11 @@ pure("workerCount() is what is set, and auto is one for each core", () => {
   assert.equal(workerCount(configWith("auto", "dual"), { os: "windows", cores: 4 }), 1);
 });
 
-pure("workerCount() refuses sessions in memory, and names both ways out", () => {
-  const message = /server\.workers is \d, .*persistence to sqlite or redis, or server\.mode to st/;
+pure("workerCount() is the same with sessions, wherever they are kept", () => {
   for (const mode of ["stateful", "dual"]) {
-    for (const workers of [2, "auto"] as const) {
-      assert.throws(() => workerCount(configWith(workers, mode), LINUX), { message });
-    }
-    for (const store of ["sqlite", "redis"]) {
+    for (const store of ["memory", "sqlite", "redis"]) {
       assert.equal(workerCount(configWith(2, mode, store), LINUX), 2);
+      assert.equal(workerCount(configWith("auto", mode, store), LINUX), 4);
     }
   }
 });

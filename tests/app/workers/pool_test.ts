@@ -237,7 +237,7 @@ Deno.test({
     const { port } = held.addr as Deno.NetAddr;
     const log = new EventLog<LogEvent>();
     const config = configOfWorker(DEFAULT_CONFIG, { port }, 2);
-    const shared = createSharedMemory(2);
+    const shared = createSharedMemory(2, false);
     const pool = new Pool({
       workers: 2,
       stopMs: 5000,

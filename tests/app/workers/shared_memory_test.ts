@@ -8,7 +8,7 @@ import {
 import { pure } from "../../helpers/pure.ts";
 
 pure("SharedConnectionCount counts over all workers, and forgets those of a dead one", () => {
-  const memory = createSharedMemory(3);
+  const memory = createSharedMemory(3, false);
   const counts = [1, 2, 3].map((worker) => new SharedConnectionCount(memory, worker));
   for (const count of [...counts, counts[1]!]) count.add(1);
   assert.deepEqual(counts.map(({ total }) => total), [4, 4, 4]);
@@ -18,7 +18,7 @@ pure("SharedConnectionCount counts over all workers, and forgets those of a dead
 });
 
 pure("SharedBudgetLedger holds one limit, and counts what was there once (S-TRF-3)", () => {
-  const memory = createSharedMemory(2);
+  const memory = createSharedMemory(2, false);
   const one = new SharedBudgetLedger(memory, 1);
   const two = new SharedBudgetLedger(memory, 2);
   one.begin(10);
@@ -34,7 +34,7 @@ pure("SharedBudgetLedger holds one limit, and counts what was there once (S-TRF-
 });
 
 pure("SharedBudgetLedger: what a dead worker had promised is free again, its files stay", () => {
-  const memory = createSharedMemory(2);
+  const memory = createSharedMemory(2, false);
   const one = new SharedBudgetLedger(memory, 1);
   const two = new SharedBudgetLedger(memory, 2);
   for (const ledger of [one, two]) ledger.begin(0);
@@ -52,7 +52,7 @@ pure("SharedBudgetLedger: what a dead worker had promised is free again, its fil
 
 pure("SharedBudgetLedger takes every size a file can have", () => {
   const most = Number.MAX_SAFE_INTEGER;
-  const ledger = new SharedBudgetLedger(createSharedMemory(1), 1);
+  const ledger = new SharedBudgetLedger(createSharedMemory(1, false), 1);
   assert.equal(ledger.reserve(most, most), true);
   assert.equal(ledger.reserve(1, most), false);
   ledger.release(most);

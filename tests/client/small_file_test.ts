@@ -1,0 +1,148 @@
+import assert from "node:assert/strict";
+import { smallFileSource, type Source } from "../../src/client/mod.ts";
+import { listStored, sha256, storedSha256 } from "../helpers/files.ts";
+import { TempDir } from "../helpers/temp.ts";
+import { watched } from "./helpers.ts";
+import { Live } from "./live.ts";
+import { code, pattern } from "./scripted_peer.ts";
+
+const SIZES = [10, 60_000];
+
+/** A small file that something happens to after it was read for the first time. */
+function touchedFile(path: string, touch: () => void): Source {
+  const file = smallFileSource(path)!;
+  let reads = 0;
+  return {
+    size: file.size,
+    read: (into, offset) => file.read(into, offset),
+    readNow(into, offset) {
+      const count = file.readNow!(into, offset);
+      if (++reads === 1) touch();
+      return count;
+    },
+    changed: () => file.changed!(),
+  };
+}
+
+/** Sends a file that something happens to; the file itself was last changed long ago. */
+async function sendTouched(size: number, touch: (path: string, folder: TempDir) => void) {
+  const stack = new AsyncDisposableStack();
+  const live = stack.use(await Live.start());
+  const folder = stack.use(await TempDir.make());
+  const path = folder.join("a");
+  await Deno.writeFile(path, pattern(size, 1));
+  await Deno.utime(path, 1000, 1000);
+  const it = stack.use(await watched(live.port, { retries: 0 }));
+  const source = touchedFile(path, () => touch(path, folder));
+  const result = await it.client.send(source).catch((error) => error);
+  const stored = await listStored(live.dir);
+  const digest = stored[0] && await storedSha256(live.dir, stored[0]);
+  const grown = it.events.all.filter((event) => event.type === "grown").length;
+  await it.client.disconnect();
+  await stack.disposeAsync();
+  return { result, stored: stored.length, digest, grown };
+}
+
+Deno.test("smallFileSource() is for regular files of 1 byte to 64 KiB", async () => {
+  await using folder = await TempDir.make();
+  for (const [size, fits] of [[0, false], [1, true], [65_536, true], [65_537, false]] as const) {
+    await Deno.writeFile(folder.join("a"), pattern(size));
+    assert.equal(smallFileSource(folder.join("a"))?.size, fits ? size : undefined);
+  }
+  assert.equal(smallFileSource(folder.path), undefined);
+  assert.equal(smallFileSource(folder.join("none")), undefined);
+});
+
+Deno.test("smallFileSource() does not open a pipe, which would wait for a writer", {
+  ignore: Deno.build.os === "windows",
+}, async () => {
+  await using folder = await TempDir.make();
+  await new Deno.Command("mkfifo", { args: [folder.join("pipe")] }).output();
+  assert.equal(smallFileSource(folder.join("pipe")), undefined);
+});
+
+for (const size of SIZES) {
+  Deno.test(`a small file of ${size} bytes that changes after it was read is not published`, async () => {
+    const { result, stored } = await sendTouched(size, (path) => {
+      Deno.writeFileSync(path, pattern(size, 2));
+    });
+    assert.equal(result.code, "source_changed");
+    assert.equal(stored, 0);
+  });
+
+  Deno.test(`of a small file of ${size} bytes that grows what it was at first is stored, and it is told`, async () => {
+    const { digest, grown } = await sendTouched(size, (path) => {
+      Deno.writeFileSync(path, pattern(7), { append: true });
+    });
+    assert.equal(digest, sha256(pattern(size, 1)));
+    assert.equal(grown, 1);
+  });
+
+  Deno.test(`a small file of ${size} bytes that is replaced, removed or touched is sent as it was read`, async () => {
+    const happenings = [
+      (path: string, folder: TempDir) => {
+        Deno.writeFileSync(folder.join("b"), pattern(size, 2));
+        Deno.renameSync(folder.join("b"), path);
+      },
+      (path: string) => Deno.removeSync(path),
+      (path: string) => Deno.utimeSync(path, 2000, 2000),
+    ];
+    for (const happening of happenings) {
+      const { digest, grown } = await sendTouched(size, happening);
+      assert.equal(digest, sha256(pattern(size, 1)));
+      assert.equal(grown, 0);
+    }
+  });
+}
+
+Deno.test("a small file that is shorter when its turn comes, or gone, fails alone", async () => {
+  await using live = await Live.start();
+  await using folder = await TempDir.make();
+  await using it = await watched(live.port);
+  for (
+    const [name, act, wanted] of [
+      ["shorter", (path: string) => Deno.truncateSync(path, 3), "source_changed"],
+      ["gone", (path: string) => Deno.removeSync(path), "local_io"],
+    ] as const
+  ) {
+    const path = folder.join(name);
+    await Deno.writeFile(path, pattern(10));
+    const source = smallFileSource(path)!;
+    act(path);
+    await assert.rejects(it.client.send(source), code(wanted));
+  }
+  assert.equal((await it.client.send(pattern(5))).attempts, 1);
+  await it.client.disconnect();
+});
+
+Deno.test("a small file is opened once and looked at a few times, and none is open while it is unanswered", async () => {
+  await using live = await Live.start();
+  await using folder = await TempDir.make();
+  const paths = Array.from({ length: 100 }, (_, n) => folder.join(`f${n}`));
+  for (const path of paths) {
+    await Deno.writeFile(path, pattern(5000));
+    await Deno.utime(path, 1000, 1000);
+  }
+  await using it = await watched(live.port);
+  const calls: Record<string, number> = {};
+  const restore: (() => void)[] = [];
+  const isSent = (path: string | URL) => String(path).startsWith(folder.path);
+  for (const name of ["open", "openSync", "stat", "statSync", "lstat", "readFile"] as const) {
+    const real = Deno[name] as (path: string | URL, ...more: never[]) => unknown;
+    const counted = (path: string | URL, ...more: never[]) => {
+      if (isSent(path)) calls[name] = (calls[name] ?? 0) + 1;
+      return real(path, ...more);
+    };
+    Object.assign(Deno, { [name]: counted });
+    restore.push(() => Object.assign(Deno, { [name]: real }));
+  }
+  try {
+    const sources = paths.map((path) => smallFileSource(path)!);
+    const results = await Promise.all(sources.map((source) => it.client.send(source)));
+    assert.ok(results.every(({ sha256: digest }) => digest === sha256(pattern(5000))));
+  } finally {
+    for (const each of restore) each();
+  }
+  assert.deepEqual(calls, { openSync: paths.length, statSync: 2 * paths.length });
+  await it.client.disconnect();
+});
