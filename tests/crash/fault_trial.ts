@@ -231,7 +231,10 @@ export class Trial {
         line.peer = await this.#peer();
         const { data: said } = await line.peer.connect({ session_expiry_s: 60 }, line.id);
         if (!/^session_(created|resumed)$/.test(said.code)) {
-          tries++;
+          // Connections that were displaced, and those that have just ended, count as takeovers (S-TAKE-5).
+          if (said.code === "takeover_flapping") {
+            await new Promise((resolve) => setTimeout(resolve, said.retry_after_ms));
+          } else tries++;
           await this.#refused(said, ["busy", "takeover_flapping"]);
           line.peer.close();
           line.peer = undefined;
