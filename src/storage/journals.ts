@@ -28,7 +28,7 @@ import { append, remember, type WholeFile } from "./commit.ts";
 import type { DiskParts } from "./disk_parts.ts";
 import type { StorageFolder } from "./folder.ts";
 import { asStorageError, isTaken, storageFull, unlessAbsent } from "./io_errors.ts";
-import { parseEntry, readLines } from "./manifest_lines.ts";
+import { LF, parseEntry, readLines } from "./manifest_lines.ts";
 import { isFinalPath, isTemporaryPath } from "./naming.ts";
 import { isWhole } from "./once.ts";
 import type { Journal, Journals, UnannouncedFile } from "./unannounced.ts";
@@ -58,12 +58,19 @@ class DiskJournal implements Journal {
   readonly #info: Deno.FileInfo;
   #end = 0;
   #unsaved = false;
+  /** Whether the last note was cut short, perhaps. */
+  #torn = false;
 
   constructor(folder: StorageFolder, session: string, file: Deno.FsFile) {
     this.#folder = folder;
     this.#session = session;
     this.#file = file;
-    this.#info = file.statSync();
+    try {
+      this.#info = file.statSync();
+    } catch (error) {
+      file.close();
+      throw error;
+    }
   }
 
   get stands(): boolean {
@@ -75,12 +82,13 @@ class DiskJournal implements Journal {
       this.#file.truncateSync(0);
       this.#end = 0;
     }
-    const bytes = encoder.encode(`${temporaryPath} ${line}\n`);
+    const bytes = encoder.encode(`${this.#torn ? "\n" : ""}${temporaryPath} ${line}\n`);
     this.#end += bytes.length;
-    this.#unsaved = true;
+    this.#unsaved = this.#torn = true;
     if (this.#file.writeSync(bytes) !== bytes.length) {
       throw storageFull("Cannot note final name", "no room left");
     }
+    this.#torn = false;
     if (!this.stands) {
       throw new FxferError("busy", "Cannot publish file: its session was taken over");
     }
@@ -92,9 +100,13 @@ class DiskJournal implements Journal {
 
   close(isOver: boolean): void {
     this.#file.close();
-    if (!isOver || !this.stands) return;
     const { here, kept } = namesOf(this.#session);
-    for (const path of [here, kept]) this.#folder.remove(path);
+    try {
+      if (!isOver || !this.stands) return;
+      for (const path of [here, kept]) this.#folder.remove(path);
+    } catch {
+      // The sweep removes it when the session is gone.
+    }
   }
 }
 
@@ -149,7 +161,11 @@ function setAside(folder: StorageFolder, session: string): void {
     const bytes = orAbsent(() => Deno.readFileSync(folder.at(taken)));
     if (bytes === undefined) continue; // a holder that stood still has woken up and done the same
     const how = { append: true, create: true, mode: 0o640 };
-    Deno.writeFileSync(folder.at(kept), bytes, how);
+    // What was kept before may end inside a line.
+    const after = new Uint8Array(bytes.length + 1);
+    after[0] = LF;
+    after.set(bytes, 1);
+    Deno.writeFileSync(folder.at(kept), after, how);
     orAbsent(() => Deno.removeSync(folder.at(taken)));
   }
 }
