@@ -102,6 +102,7 @@ export async function receivePayload(
 ): Promise<void> {
   const { attachment, request } = run;
   let end = request.data.offset;
+  const whole = end + request.header.size;
   if (upload.offset !== end) throw new TypeError("Cannot receive: the file is at another offset");
   let saved = isSlow ? end - CHECKPOINT_BYTES : end;
   let writing: void | Promise<void> = undefined;
@@ -148,7 +149,8 @@ export async function receivePayload(
         } catch (error) {
           return await failUpload(attachment, error);
         }
-        if (end - saved >= CHECKPOINT_BYTES) await save();
+        // The end of the frame is saved with its reply.
+        if (end - saved >= CHECKPOINT_BYTES && end < whole) await save();
       } else if (cut === undefined) {
         clearInterval(timer);
         break;

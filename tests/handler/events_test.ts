@@ -155,6 +155,17 @@ Deno.test("a part, a cancel, a wrong digest and an end with an open file are tol
   assert.deepEqual(reasons.map(({ reason }) => reason), ["cancelled", "failed", "ended"]);
 });
 
+Deno.test("S-TRF-4 a frame of 8 MiB is checkpointed once, by its reply", async () => {
+  await using it = await start();
+  const { run, told } = it;
+  using peer = await run.attached();
+  const half = new Uint8Array(8 * 1024 * 1024);
+  expectCode(await peer.upload(half, { complete: false }), "partial");
+  expectCode(await peer.upload(half, { complete: false, offset: half.length }), "partial");
+  const saves = told.all.filter(({ type }) => type === "transfer.checkpointed");
+  assert.equal(saves.length, 2);
+});
+
 Deno.test("files without a session are told: whole ones, streamed ones, broken ones, version 1", async () => {
   await using it = await start();
   const { run, told } = it;
