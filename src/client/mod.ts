@@ -67,7 +67,8 @@
  *   files of 10 KiB this leaves 330 writes.
  * - **A small file is read when its turn comes, and its bytes are forgotten when they are copied.** Where the
  *   program says that a disk answers at once (`readNow`), a blocking open, read and close take 10 µs, and
- *   awaited ones 50 µs and the time of several threads. On a disk that may hang nothing blocks.
+ *   awaited ones 50 µs and the time of several threads. No promise is made for such a file until its frame is
+ *   gathered: that took another 20 µs. On a disk that may hang nothing blocks.
  * - **The window begins with 32 requests, and grows by how close together their replies come.** Over 50 ms it
  *   has the server's limit after two round trips. To begin with the limit would take memory of every server
  *   near by, for nothing.
