@@ -47,7 +47,6 @@ export class Answers {
   constructor(parts: AnswerParts) {
     this.#parts = parts;
     this.#v1Results = new V1Results(parts.v1Ack, parts.output);
-    parts.output.before = () => this.release();
   }
 
   /** A request of version 2 is served from now on: its header is what answers repeat. */
@@ -90,6 +89,8 @@ export class Answers {
       return this.#send(this.#last, body, payload);
     }
     this.#held.push({ request, header: this.#last, reply });
+    // Not for each connection: most never hold a reply, and new ones would take a tenth more time.
+    this.#parts.output.before ??= () => this.release();
   }
 
   /** Whether replies wait to be saved. */
