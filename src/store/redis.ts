@@ -198,6 +198,7 @@ export class RedisSessionStore implements SessionStore {
   // deno-lint-ignore require-await -- the contract is asynchronous
   async [Symbol.asyncDispose](): Promise<void> {
     this.#disposed = true;
+    this.#commands.close();
   }
 
   async #read(id: string): Promise<Reply | undefined> {

@@ -1,6 +1,6 @@
 /** What the Redis store needs of a client, and how long it waits for a reply. @module */
 import { FxferError } from "../errors.ts";
-import { LATE, within } from "../within.ts";
+import { Deadlines } from "./deadlines.ts";
 
 /**
  * Sends commands to Redis. There is one method only, so that any client fits and the library imports none.
@@ -36,11 +36,16 @@ export interface RedisSubscriber {
 /** Sends commands and waits for their replies. Whatever fails is thrown as `store_unavailable`. */
 export class RedisCommands {
   readonly #client: RedisClient;
-  readonly #timeoutMs: number;
+  readonly #deadlines: Deadlines;
 
   constructor(client: RedisClient, timeoutMs: number) {
     this.#client = client;
-    this.#timeoutMs = timeoutMs;
+    this.#deadlines = new Deadlines(timeoutMs);
+  }
+
+  /** No command is sent any more; those under way keep their deadlines. */
+  close(): void {
+    this.#deadlines.close();
   }
 
   /**
@@ -51,9 +56,7 @@ export class RedisCommands {
    */
   async send(action: string, args: string[]): Promise<unknown> {
     try {
-      const reply = await within(this.#timeoutMs, this.#client.sendCommand(args));
-      if (reply === LATE) throw new Error(`No reply within ${this.#timeoutMs} ms`);
-      return reply;
+      return await this.#deadlines.keep(this.#client.sendCommand(args));
     } catch (cause) {
       throw new FxferError("store_unavailable", `Cannot ${action}: Redis failed`, { cause });
     }

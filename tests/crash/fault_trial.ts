@@ -236,7 +236,7 @@ export class Trial {
           if (said.code === "takeover_flapping") {
             await new Promise((resolve) => setTimeout(resolve, said.retry_after_ms));
           } else tries++;
-            last = said.code;
+          last = said.code;
           await this.#refused(said, ["busy", "takeover_flapping"]);
           line.peer.close();
           line.peer = undefined;
