@@ -14,8 +14,12 @@ const MOUNTS = "/proc/self/mountinfo";
 /** A disk that takes longer for one file is not blocked on for the files that follow, in milliseconds. */
 const SLOW_MS = 5;
 
-/** So many files are waited for then, many at a time, before a call blocks again. */
-const PATIENT_FILES = 64;
+/**
+ * So many files are waited for then before a call blocks again: few at first, because a busy processor or a
+ * clean-up of memory may have taken the time, and four times as many whenever that call is slow as well.
+ */
+const FIRST_PATIENT_FILES = 4;
+const MOST_PATIENT_FILES = 64;
 
 /** Knows which folders are on a disk of this machine. */
 export class LocalDisks {
@@ -51,6 +55,7 @@ async function isLocal(dev: number): Promise<boolean> {
 /** Blocks for one file after the other, as long as the disk is quick. */
 export class Patience {
   #left = 0;
+  #afterSlow = FIRST_PATIENT_FILES;
 
   /** What `work` returns; undefined if the disk was slow lately, and `work` was not called. */
   unlessSlow<T>(work: () => T): T | undefined {
@@ -62,7 +67,11 @@ export class Patience {
     try {
       return work();
     } finally {
-      if (performance.now() - began > SLOW_MS) this.#left = PATIENT_FILES;
+      const isSlow = performance.now() - began > SLOW_MS;
+      if (isSlow) this.#left = this.#afterSlow;
+      this.#afterSlow = isSlow
+        ? Math.min(4 * this.#afterSlow, MOST_PATIENT_FILES)
+        : FIRST_PATIENT_FILES;
     }
   }
 }

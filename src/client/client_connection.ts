@@ -90,6 +90,14 @@ export class ClientConnection {
     }
   }
 
+  /** The next reply if it has come already: whoever takes all that have come waits once for them. */
+  receiveNow(): ReplyFrame | undefined {
+    const event = this.#events[this.#nextEvent];
+    if (event?.type !== "reply") return undefined;
+    this.#nextEvent++;
+    return this.#checked(event.reply);
+  }
+
   /**
    * The next piece of the payload of the reply that was received last, valid until the next call; undefined
    * at its end.

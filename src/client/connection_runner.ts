@@ -90,9 +90,11 @@ export class ConnectionRunner {
       if (opening !== undefined) {
         this.#parts = { ...parts, connection, queue, emit, ...await opening.answered() };
         queue.wake();
+        clearTimeout(this.#silenceTimer);
+        this.#checkSilence();
       }
       while (this.#end === undefined) {
-        const reply = await connection.receive();
+        const reply = connection.receiveNow() ?? await connection.receive();
         if (reply === undefined) {
           throw lost("go on with", connection.server, "it closed the connection");
         }
@@ -162,7 +164,7 @@ export class ConnectionRunner {
         if (request !== undefined) await this.#send(request);
         else if (transmitter.holds(connection)) await transmitter.flush(connection);
         else if (queue.shortage !== undefined) return this.cut(queue.shortage);
-        else await queue.sleep(Math.min(queue.heldForMs ?? Infinity, this.#heartbeatInMs()));
+        else await queue.sleep(queue.heldForMs);
       }
     } catch (error) {
       // A source failed in the middle of a frame: the frame cannot be completed on this connection.
@@ -195,13 +197,15 @@ export class ConnectionRunner {
   /** Milliseconds until a session needs a heartbeat: after half the keep-alive without a byte sent. */
   #heartbeatInMs(): number {
     const { connection, keepaliveMs, now, queue, session } = this.#parts;
-    if (session.id === null || queue.awaitsReplyTo("heartbeat")) return Infinity;
-    return connection.sentAt + keepaliveMs / 2 - now();
+    if (session.id === null) return Infinity;
+    const ms = connection.sentAt + keepaliveMs / 2 - now();
+    // Whether one is under way is found out late, because all that is unanswered is looked through for it.
+    return ms <= 0 && queue.awaitsReplyTo("heartbeat") ? Infinity : ms;
   }
 
   /**
    * The connection counts as lost when no byte came in and no payload went out for 1.5 keep-alive times.
-   * Without a session an idle connection may be silent.
+   * Without a session an idle connection may be silent. The writer is woken when a heartbeat is due.
    */
   #checkSilence(): void {
     const { connection, transmitter, keepaliveMs, now, queue, session } = this.#parts;
@@ -212,7 +216,10 @@ export class ConnectionRunner {
       const words = `nothing was heard of it for ${1.5 * keepaliveMs / 1000} s`;
       return this.cut(lost("go on with", connection.server, words, { reason: "frozen" }));
     }
-    const ms = Math.max(left, keepaliveMs / 4);
+    const heartbeatInMs = this.#heartbeatInMs();
+    if (heartbeatInMs <= 0) queue.wake();
+    const longest = Math.max(left, keepaliveMs / 4);
+    const ms = heartbeatInMs <= 0 ? keepaliveMs / 4 : Math.min(longest, heartbeatInMs);
     this.#silenceTimer = setTimeout(() => this.#checkSilence(), ms);
   }
 }

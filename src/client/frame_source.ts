@@ -28,6 +28,8 @@ export interface FrameSource extends Pick<Source, "size" | "read"> {
   span(offset: number, frameSize: number): FrameSpan | undefined;
   /** Makes the frame at `offset` ready: its first bytes, or the `whole` frame, are then in memory. */
   prepare(offset: number, frameSize: number, whole?: boolean): Promise<void>;
+  /** Makes a small source ready in one frame without waiting; false or absent if `prepare` must be awaited. */
+  prepareNow?(): boolean;
   /** The bytes at `offset` that are in memory, at most `length`; none if they must be read. */
   view(offset: number, length: number): Uint8Array;
   /** The bytes that are in memory were copied, and nothing else reads them: they may be overwritten. */
@@ -66,11 +68,8 @@ function closedError(): FxferError {
   return new FxferError("interrupted", "Cannot read source: it was closed");
 }
 
-/** Buffers for the first bytes of frames, to be used again. They are as long as the longest first bytes. */
-const SPARE: ArrayBuffer[] = [];
-
-/** More spare buffers than files are read ahead would not be used. */
-const MAX_SPARE = 16;
+/** A buffer for the bytes of a small source, to be used again: such a source is copied at once. */
+let spare: ArrayBuffer | undefined;
 
 const NOTHING = { at: 0, bytes: new Uint8Array() };
 
@@ -81,6 +80,8 @@ class SizedFrameSource implements FrameSource {
   readonly #source: Source;
   /** The first bytes of the frame that was prepared last. */
   #first = NOTHING;
+  /** The spare buffer, while the first bytes are in it. */
+  #lent: ArrayBuffer | undefined;
   /** The read under way: the source has one at a time, even if nobody waits for the read any more. */
   #reading: Promise<unknown> = Promise.resolve();
   #closed = false;
@@ -105,18 +106,6 @@ class SizedFrameSource implements FrameSource {
     // What was read for an earlier try is read again: the source may have other bytes by now.
     if (offset === this.size || this.#source.view !== undefined) return;
     const { end } = this.span(offset, frameSize);
-    const { readNow } = this.#source;
-    if (readNow !== undefined && !whole) {
-      const buffer = SPARE.pop() ?? new ArrayBuffer(FIRST_BYTES);
-      const bytes = new Uint8Array(buffer, 0, Math.min(FIRST_BYTES, end - offset));
-      this.#first = { at: offset, bytes };
-      for (let filled = 0; filled < bytes.length;) {
-        const count = readNow.call(this.#source, bytes.subarray(filled), offset + filled);
-        if (count === null) throw sourceChanged();
-        filled += count;
-      }
-      return;
-    }
     const bytes = new Uint8Array(whole ? end - offset : Math.min(FIRST_BYTES, this.size - offset));
     let filled = 0;
     do {
@@ -125,6 +114,18 @@ class SizedFrameSource implements FrameSource {
       filled += count;
     } while (whole && filled < bytes.length);
     this.#first = { at: offset, bytes: bytes.subarray(0, filled) };
+  }
+
+  prepareNow(): boolean {
+    const { size } = this;
+    if (this.#source.readNow === undefined || size > FIRST_BYTES || this.#closed) return false;
+    this.#lent = spare ?? new ArrayBuffer(FIRST_BYTES);
+    spare = undefined;
+    const bytes = new Uint8Array(this.#lent, 0, size);
+    const isRead = this.#source.readNow(bytes) === size;
+    if (isRead) this.#first = { at: 0, bytes };
+    else this.forget();
+    return isRead;
   }
 
   view(offset: number, length: number): Uint8Array {
@@ -144,11 +145,9 @@ class SizedFrameSource implements FrameSource {
   }
 
   forget(): void {
-    const { buffer } = this.#first.bytes;
     this.#first = NOTHING;
-    // A buffer that an awaited read may still fill is not used again.
-    const isSpare = this.#source.readNow !== undefined && buffer.byteLength === FIRST_BYTES;
-    if (isSpare && SPARE.length < MAX_SPARE) SPARE.push(buffer);
+    spare ??= this.#lent;
+    this.#lent = undefined;
   }
 
   release(): void {}

@@ -187,7 +187,7 @@ function understand(
     }
     throw refusal(what, body);
   }
-  const terms = termsOf(body);
+  const terms = termsOf(body, sessionId !== null);
   connection.macs = shown?.macsOf(body);
   if (wantMac && connection.macs === undefined) {
     throw new FxferError("unsupported_feature", `${what}: the server makes no codes of frames`);

@@ -1,4 +1,10 @@
-/** One file that a program sends, and the frames that carry it. @module */
+/**
+ * One file that a program sends, and the frames that carry it.
+ *
+ * The file is over 300 lines, because every step of a send works on one state.
+ *
+ * @module
+ */
 import { FxferError } from "../errors.ts";
 import { omitUndefined } from "../omit_undefined.ts";
 import type { ReplyBody } from "../protocol/mod.ts";
@@ -81,6 +87,15 @@ export class OutgoingFile {
   /** How far the next frame goes; undefined if {@linkcode prepare} must be called first. */
   prepared(frameSize: number): FrameSpan | undefined {
     return this.#prepared?.frameSize === frameSize ? this.#prepared : undefined;
+  }
+
+  /** Prepares a small file without waiting, where its source can; undefined if {@linkcode prepare} must be called. */
+  prepareNow(frameSize: number): FrameSpan | undefined {
+    const { next, source, source: { size = Infinity } } = this;
+    const isWhole = next === 0 && size <= frameSize && this.#digest.length === 0;
+    if (!isWhole || this.preparing || this.#inParts || !source.prepareNow?.()) return undefined;
+    this.#digest.updateWhole(source.view(0, size));
+    return source.span(0, frameSize);
   }
 
   /**

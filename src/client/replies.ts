@@ -17,6 +17,12 @@ import type { SessionTotals, Terms } from "./terms.ts";
 /** The keep-alive of a server that states none. */
 const DEFAULT_KEEPALIVE_S = 30;
 
+/**
+ * How many requests may be unanswered outside of sessions, where the server keeps no replies and so states no
+ * number: of files of 10 KiB that is as much as the bytes that may be unanswered (S-SEQ-6).
+ */
+const MAX_STATELESS_INFLIGHT = 800;
+
 /** After these codes the client has to connect again before it can send anything else. */
 const NEEDS_CONNECT: ReadonlySet<string> = new Set([
   "incomplete",
@@ -29,13 +35,14 @@ const NEEDS_CONNECT: ReadonlySet<string> = new Set([
 const SHA256 = /^[0-9a-f]{64}$/;
 
 /** The terms in the reply to a connect (S-CON-6). A field of another type counts as not stated. */
-export function termsOf(body: ReplyBody): Terms {
+export function termsOf(body: ReplyBody, inSession: boolean): Terms {
+  const mostInflight = inSession ? DEFAULT_MAX_INFLIGHT : MAX_STATELESS_INFLIGHT;
   const limits = record(body.limits);
   return {
     keepaliveS: count(body.keepalive_s, DEFAULT_KEEPALIVE_S),
     sessionExpiryS: count(body.session_expiry_s, 0),
     partialExpiryS: count(body.partial_expiry_s, count(body.session_expiry_s, 0)),
-    maxInflight: count(body.max_inflight, DEFAULT_MAX_INFLIGHT) || 1,
+    maxInflight: count(body.max_inflight, mostInflight) || 1,
     limits: {
       maxRequestSize: count(limits.max_request_size, DEFAULT_MAX_REQUEST_SIZE),
       maxUploadSize: count(limits.max_upload_size, 0),

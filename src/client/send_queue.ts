@@ -105,6 +105,7 @@ export class SendQueue extends Sleeper {
 
   /** Milliseconds until new requests may be sent after a refusal; undefined if they may be sent now. */
   get heldForMs(): number | undefined {
+    if (this.#heldUntil === 0) return undefined;
     const ms = this.#heldUntil - this.#options.now();
     return ms > 0 ? ms : undefined;
   }
@@ -156,7 +157,7 @@ export class SendQueue extends Sleeper {
     } catch (error) {
       return this.#tooLarge(file, error as FxferError);
     }
-    const span = file.prepared(frameSize);
+    const span = file.prepared(frameSize) ?? file.prepareNow(frameSize);
     if (span === undefined) {
       return this.files.prepare(file, frameSize, this.#terms?.mac, this.wake);
     }

@@ -35,7 +35,22 @@ class SmallFile implements Source {
     this.size = size;
   }
 
-  readNow(into: Uint8Array, offset: number): number | null {
+  /** Nothing was done to the file from its first look to the end of the read: then one more look is enough. */
+  readNow(into: Uint8Array): number | undefined {
+    try {
+      using file = Deno.openSync(this.#path);
+      const count = file.readSync(into) ?? 0;
+      return isSameState(file.statSync(), this.#info) && !isFresh(this.#info) ? count : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+
+  read(into: Uint8Array, offset: number): Promise<number | null> {
+    return Promise.resolve().then(() => this.#read(into, offset));
+  }
+
+  #read(into: Uint8Array, offset: number): number | null {
     try {
       using file = Deno.openSync(this.#path);
       if (offset > 0) {
@@ -53,10 +68,6 @@ class SmallFile implements Source {
     } catch (cause) {
       throw cause instanceof FxferError ? cause : unreadable(this.#path, cause);
     }
-  }
-
-  read(into: Uint8Array, offset: number): Promise<number | null> {
-    return Promise.resolve().then(() => this.readNow(into, offset));
   }
 
   changed(): Promise<boolean> {

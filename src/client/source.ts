@@ -22,8 +22,13 @@ export interface Source {
    * @returns How many bytes were read, at least 1; null at the end.
    */
   read(into: Uint8Array, offset: number): Promise<number | null>;
-  /** Like `read`, where nothing has to be waited for: it spares small files the way through a promise. */
-  readNow?(into: Uint8Array, offset: number): number | null;
+  /**
+   * Reads all of a source of at most 64 KiB, where nothing has to be waited for: it spares small files the way
+   * through promises. `changed` is then not asked: the bytes must be those of one moment.
+   *
+   * @returns How many bytes were read; undefined if `read` is to be called, which also tells of a failure.
+   */
+  readNow?(into: Uint8Array): number | undefined;
   /**
    * Whether the bytes may have changed since the first read; absent means never. If so, the client reads
    * again what it has sent, and publishes the file only if the bytes are the same.

@@ -7,13 +7,22 @@ function wait(ms: number): true {
   return true;
 }
 
-Deno.test("Patience: after a slow call the next 64 are not made, and then it is tried again", () => {
+Deno.test("Patience: after a slow call the next 4 are not made, after more of them up to 64, after a quick one 4", () => {
   const patience = new Patience();
   assert.equal(patience.unlessSlow(() => true), true);
-  assert.equal(patience.unlessSlow(() => wait(10)), true);
-  let made = 0;
-  for (let n = 0; n < 64; n++) assert.equal(patience.unlessSlow(() => ++made), undefined);
-  assert.equal(patience.unlessSlow(() => ++made), 1);
+  const refused = () => {
+    let count = 0;
+    assert.equal(patience.unlessSlow(() => wait(10)), true);
+    while (patience.unlessSlow(() => false) === undefined) count++;
+    return count;
+  };
+  assert.equal(refused(), 4);
+  assert.equal(refused(), 4);
+  for (const most of [4, 16, 64, 64]) {
+    assert.equal(patience.unlessSlow(() => wait(10)), true);
+    for (let n = 0; n < most; n++) assert.equal(patience.unlessSlow(() => true), undefined);
+  }
+  assert.equal(patience.unlessSlow(() => true), true);
 });
 
 Deno.test("Patience: a call that throws is timed too", () => {

@@ -31,6 +31,8 @@ class BrokenPipe {
     return Promise.reject(lost());
   }
 
+  receiveNow(): undefined {}
+
   async receive(): Promise<ReplyFrame> {
     await this.#failed.promise;
     // Later than the failed write in any order of microtasks.

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type Code, CODES } from "../../src/errors.ts";
 import type { ReplyBody } from "../../src/protocol/mod.ts";
-import { outcomeOf } from "../../src/client/replies.ts";
+import { outcomeOf, termsOf } from "../../src/client/replies.ts";
 import { pure } from "../helpers/pure.ts";
 
 const id = "3f8e1f2a-6f0a-4a52-9c0b-3a6d5c1e9f10";
@@ -54,3 +54,15 @@ pure("replay_too_old: a part is taken as done, a whole file starts over (S-TRF-9
   assert.deepEqual(judged({ code: "replay_too_old" }, false), { kind: "acknowledged" });
   assert.deepEqual(judged({ code: "replay_too_old" }, true), { kind: "again", offset: 0 });
 });
+
+pure(
+  "S-CON-6 a server that states no max_inflight takes more requests outside of sessions than in one",
+  () => {
+    const body = { code: "ok" } as const;
+    assert.equal(termsOf(body, true).maxInflight, 256);
+    assert.equal(termsOf(body, false).maxInflight, 800);
+    for (const inSession of [true, false]) {
+      assert.equal(termsOf({ ...body, max_inflight: 7 }, inSession).maxInflight, 7);
+    }
+  },
+);
