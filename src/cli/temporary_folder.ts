@@ -1,9 +1,7 @@
 /** A folder for files that nobody keeps. @module */
+import { CODES } from "../errors.ts";
 import { onStop } from "../terminal/mod.ts";
 import { cannot } from "./local.ts";
-
-/** The exit code of a command that was interrupted. */
-const INTERRUPTED = 130;
 
 /** A temporary folder, until it is disposed of. */
 export interface TemporaryFolder extends AsyncDisposable {
@@ -22,7 +20,7 @@ export async function temporaryFolder(prefix: string): Promise<TemporaryFolder> 
     try {
       Deno.removeSync(path, { recursive: true });
     } finally {
-      Deno.exit(INTERRUPTED);
+      Deno.exit(CODES.interrupted.exit);
     }
   });
   return {

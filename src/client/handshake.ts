@@ -153,13 +153,12 @@ async function sendConnect(
   const { wantMac } = data;
   const withData = mode === "stateful" ? { data } : wantMac ? { data: { wantMac } } : {};
   const frame = { id, mode, sequence: 0, action: "connect", ...withData } as const;
-  const keyParts = key && await import("./shown_key.ts");
-  const shown = key && new keyParts!.ShownKey(key);
+  const shown = key && new (await import("./shown_key.ts")).ShownKey(key);
   await connection.write(shown?.encode(frame) ?? encodeRequest(frame));
   return async () => {
     const reply = await firstReply(connection, request.allowV1);
     shown?.check(reply, connection.server);
-    return understand(reply, connection, request, { shown, words: keyParts?.clockWords });
+    return understand(reply, connection, request, shown);
   };
 }
 
@@ -168,15 +167,12 @@ function understand(
   reply: ReplyFrame,
   connection: ClientConnection,
   { id, mode, key, wantMac }: HandshakeRequest,
-  { shown, words }: {
-    readonly shown: ShownKey | undefined;
-    readonly words: ((body: ReplyFrame["body"]) => string) | undefined;
-  },
+  shown: ShownKey | undefined,
 ): HandshakeReply {
   const { header: { session: { id: sessionId } }, body } = reply;
   const what = `Cannot connect to ${formatEndpoint(connection.server)}`;
   if (CODES[body.code].class !== "success") {
-    const clock = body.code === "clock_skew" ? words?.(body) ?? "" : "";
+    const clock = body.code === "clock_skew" ? shown?.clockWords(body) ?? "" : "";
     if (clock !== "") throw new FxferError("clock_skew", `${what}: ${clock}`, { fields: body });
     if (body.code === "unauthorized" && id === null) {
       const why = key === undefined

@@ -52,12 +52,12 @@ export class ShownKey {
     // Both ends have sent one frame: the connect and its reply.
     return new FrameMacs(this.#key.secret, { nonce: this.#nonce, challenge }, "client", 1, 1);
   }
-}
 
-/** How far this machine's clock is off, in words; empty where the reply does not say it. */
-export function clockWords({ server_time: time }: ReplyFrame["body"]): string {
-  if (typeof time !== "number") return "";
-  const seconds = Math.round((Date.now() - time) / 1000);
-  const side = seconds < 0 ? "behind" : "ahead of";
-  return `this machine's clock is ${formatDuration(Math.abs(seconds))} ${side} the server's`;
+  /** How far this machine's clock is off, in words; empty where the reply does not say it. */
+  clockWords({ server_time: time }: ReplyFrame["body"]): string {
+    if (typeof time !== "number") return "";
+    const seconds = Math.round((Date.now() - time) / 1000);
+    const side = seconds < 0 ? "behind" : "ahead of";
+    return `this machine's clock is ${formatDuration(Math.abs(seconds))} ${side} the server's`;
+  }
 }

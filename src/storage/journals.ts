@@ -36,13 +36,22 @@ import type { Journal, Journals, UnannouncedFile } from "./unannounced.ts";
 /** A journal with nothing unsaved begins anew after so many bytes. */
 const MAX_BYTES = 65536;
 
-/** The names of a session's journals: the one of its holder, one that is being taken over, what was taken over. */
-const namesOf = (session: string) => {
+/** The names of a session's journals. */
+interface Names {
+  /** That of its holder. */
+  readonly here: string;
+  /** One that is being taken over. */
+  readonly taken: string;
+  /** What was taken over. */
+  readonly kept: string;
+}
+
+function namesOf(session: string): Names {
   // The caller passes a UUID that a server made. It is checked because it becomes part of a path.
   if (!/^[0-9A-Za-z-]{17,64}$/.test(session)) throw new TypeError("Cannot begin journal: no UUID");
   const here = `${CLAIMS}/${session}`;
   return { here, taken: `${here}.taken`, kept: `${here}.kept` };
-};
+}
 
 /** The session of a journal, by its name in `.claims`; undefined for a claim. */
 export function sessionOfJournal(name: string): string | undefined {
@@ -53,7 +62,7 @@ const encoder = new TextEncoder();
 
 class DiskJournal implements Journal {
   readonly #folder: StorageFolder;
-  readonly #session: string;
+  readonly #names: Names;
   readonly #file: Deno.FsFile;
   readonly #info: Deno.FileInfo;
   #end = 0;
@@ -61,9 +70,9 @@ class DiskJournal implements Journal {
   /** Whether the last note was cut short, perhaps. */
   #torn = false;
 
-  constructor(folder: StorageFolder, session: string, file: Deno.FsFile) {
+  constructor(folder: StorageFolder, names: Names, file: Deno.FsFile) {
     this.#folder = folder;
-    this.#session = session;
+    this.#names = names;
     this.#file = file;
     try {
       this.#info = file.statSync();
@@ -74,7 +83,7 @@ class DiskJournal implements Journal {
   }
 
   get stands(): boolean {
-    return this.#folder.holds(namesOf(this.#session).here, this.#info);
+    return this.#folder.holds(this.#names.here, this.#info);
   }
 
   note(temporaryPath: string, line: string): void {
@@ -100,7 +109,7 @@ class DiskJournal implements Journal {
 
   close(isOver: boolean): void {
     this.#file.close();
-    const { here, kept } = namesOf(this.#session);
+    const { here, kept } = this.#names;
     try {
       if (!isOver || !this.stands) return;
       for (const path of [here, kept]) this.#folder.remove(path);
@@ -114,24 +123,26 @@ class DiskJournal implements Journal {
 export function diskJournals(parts: DiskParts): Journals {
   const { folder } = parts;
   const begin = (session: string): Journal => {
-    const { here } = namesOf(session);
+    const names = namesOf(session);
+    const { here } = names;
     const how = { write: true, append: true, createNew: true, mode: 0o640 };
     const make = () => folder.withFolders(here, () => Deno.openSync(folder.at(here), how));
     try {
-      return new DiskJournal(folder, session, make());
+      return new DiskJournal(folder, names, make());
     } catch (error) {
       if (!isTaken(error)) throw asStorageError("Cannot begin journal", error);
-      setAside(folder, session);
-      return new DiskJournal(folder, session, make());
+      setAside(folder, names);
+      return new DiskJournal(folder, names, make());
     }
   };
   return {
     begin,
     async takeOver(session, after) {
-      const { kept, here, taken } = namesOf(session);
+      const names = namesOf(session);
+      const { kept, here, taken } = names;
       if ([here, taken, kept].every((path) => folder.kind(path) === undefined)) return [];
       try {
-        setAside(folder, session);
+        setAside(folder, names);
         const found: UnannouncedFile[] = [];
         for (const noted of notesOf(folder, kept)) {
           const file = await published(parts, noted, after);
@@ -146,28 +157,27 @@ export function diskJournals(parts: DiskParts): Journals {
 }
 
 /** Takes the journal away from its holder, if there is one, and adds it to what was taken over before. */
-function setAside(folder: StorageFolder, session: string): void {
-  const { here, taken, kept } = namesOf(session);
-  for (const isFirst of [true, false]) {
-    // A process that died in between has left one that has its other name already.
-    if (!isFirst) orAbsent(() => Deno.renameSync(folder.at(here), folder.at(taken)));
-    const info = folder.kind(taken);
-    if (info === undefined) continue;
-    // A planted link or FIFO is not read.
-    if (!info.isFile) {
-      folder.remove(taken);
-      continue;
-    }
-    const bytes = orAbsent(() => Deno.readFileSync(folder.at(taken)));
-    if (bytes === undefined) continue; // a holder that stood still has woken up and done the same
-    const how = { append: true, create: true, mode: 0o640 };
-    // What was kept before may end inside a line.
-    const after = new Uint8Array(bytes.length + 1);
-    after[0] = LF;
-    after.set(bytes, 1);
-    Deno.writeFileSync(folder.at(kept), after, how);
-    orAbsent(() => Deno.removeSync(folder.at(taken)));
-  }
+function setAside(folder: StorageFolder, names: Names): void {
+  addTaken(folder, names); // a process that died in between has left one that has its other name already
+  orAbsent(() => Deno.renameSync(folder.at(names.here), folder.at(names.taken)));
+  addTaken(folder, names);
+}
+
+/** Adds a journal that has its other name to what is kept. */
+function addTaken(folder: StorageFolder, { taken, kept }: Names): void {
+  const info = folder.kind(taken);
+  if (info === undefined) return;
+  // A planted link or FIFO is not read.
+  if (!info.isFile) return folder.remove(taken);
+  const bytes = orAbsent(() => Deno.readFileSync(folder.at(taken)));
+  if (bytes === undefined) return; // a holder that stood still has woken up and done the same
+  const how = { append: true, create: true, mode: 0o640 };
+  // What was kept before may end inside a line.
+  const after = new Uint8Array(bytes.length + 1);
+  after[0] = LF;
+  after.set(bytes, 1);
+  Deno.writeFileSync(folder.at(kept), after, how);
+  orAbsent(() => Deno.removeSync(folder.at(taken)));
 }
 
 function orAbsent<T>(action: () => T): T | undefined {

@@ -64,7 +64,7 @@ export function takeLock(folder: string): HeldLock | undefined {
  * @param isThere Whether there is a stored file under a path.
  */
 export function finishCompaction(folder: string, isThere: (path: string) => boolean): void {
-  if (!exists(`${folder}/${NOTE}`) && !exists(`${folder}/${NEW}`)) return;
+  if ([NOTE, NEW].every((name) => look(`${folder}/${name}`) === undefined)) return;
   using lock = takeLock(folder);
   if (lock !== undefined) finishLocked(folder, isThere, lock.isSure);
 }
@@ -81,10 +81,9 @@ export function finishLocked(
 ): void {
   const at = (name: string) => `${folder}/${name}`;
   if (isAlone) removeIfThere(at(NEW));
-  if (!exists(at(NOTE))) return;
-  const note = Deno.lstatSync(at(NOTE)).isFile
-    ? parseNote(Deno.readTextFileSync(at(NOTE)))
-    : undefined;
+  const info = look(at(NOTE));
+  if (info === undefined) return;
+  const note = info.isFile ? parseNote(Deno.readTextFileSync(at(NOTE))) : undefined;
   if (note !== undefined && isFile(at(note.kept))) {
     using target = Deno.openSync(at(MANIFEST), { read: true, append: true });
     using kept = Deno.openSync(at(note.kept), { read: true });
@@ -149,15 +148,16 @@ export function removeIfThere(path: string): void {
   }
 }
 
-function exists(path: string): boolean {
+/** What has this name; undefined if nothing has. */
+function look(path: string): Deno.FileInfo | undefined {
   try {
-    return Deno.lstatSync(path) !== undefined;
+    return Deno.lstatSync(path);
   } catch (error) {
-    return unlessAbsent(error) ?? false;
+    return unlessAbsent(error);
   }
 }
 
 /** Whether a regular file has this name. */
 export function isFile(path: string): boolean {
-  return exists(path) && Deno.lstatSync(path).isFile;
+  return look(path)?.isFile === true;
 }

@@ -1,5 +1,6 @@
 /** Sessions in the memory of this process: the fastest store. Its records end with the process. @module */
 import type { SessionRecord } from "../session/mod.ts";
+import { TakeoverListeners } from "./takeover_listeners.ts";
 import type { SessionStore, StoreStats, TakeoverListener, TakeoverWatch } from "./types.ts";
 
 /** What {@linkcode MemorySessionStore} takes.
@@ -34,7 +35,7 @@ export class MemorySessionStore implements SessionStore {
   /** Ids of ended sessions. A set keeps the order of insertion, so the first one ended first. */
   readonly #ended = new Set<string>();
   readonly #maxEnded: number;
-  readonly #listeners = new Set<TakeoverListener>();
+  readonly #listeners = new TakeoverListeners();
   #disposed = false;
 
   /**
@@ -96,18 +97,12 @@ export class MemorySessionStore implements SessionStore {
   // deno-lint-ignore require-await -- as in save
   async announce(id: string, epoch: number): Promise<void> {
     this.#open();
-    for (const listener of this.#listeners) listener(id, epoch);
+    this.#listeners.tell(id, epoch);
   }
 
   /** Calls `listener` for each announcement until disposed of. */
   watch(listener: TakeoverListener): TakeoverWatch {
-    this.#listeners.add(listener);
-    return {
-      [Symbol.asyncDispose]: () => {
-        this.#listeners.delete(listener);
-        return Promise.resolve();
-      },
-    };
+    return this.#listeners.add(listener);
   }
 
   /** Forgets everything. */

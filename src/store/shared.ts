@@ -50,6 +50,7 @@ import { keyOf, recordOf, RecordWriter } from "./shared_records.ts";
 import type { SessionKey } from "./shared_replies.ts";
 import { CHAINS, ENDED, LIVE, type SessionCounts, SharedTable, VIEWS } from "./shared_table.ts";
 import { StoredRings } from "./stored_rings.ts";
+import { TakeoverListeners } from "./takeover_listeners.ts";
 import type { SessionStore, StoreStats, TakeoverListener, TakeoverWatch } from "./types.ts";
 
 /** How many tables there are, each with a lock of its own. */
@@ -99,7 +100,7 @@ export class SharedSessionStore implements SessionStore {
   readonly #tell: (id: string, epoch: number) => void;
   readonly #rings = new StoredRings();
   readonly #writer = new RecordWriter();
-  readonly #listeners = new Set<TakeoverListener>();
+  readonly #listeners = new TakeoverListeners();
   /** The sessions that this view holds. */
   readonly #held = new Set<string>();
   #disposed = false;
@@ -218,18 +219,12 @@ export class SharedSessionStore implements SessionStore {
 
   /** Tells those who watch here of a takeover that was announced in another thread. */
   hear(id: string, epoch: number): void {
-    for (const listener of this.#listeners) listener(id, epoch);
+    this.#listeners.tell(id, epoch);
   }
 
   /** Calls `listener` for each announcement until disposed of. */
   watch(listener: TakeoverListener): TakeoverWatch {
-    this.#listeners.add(listener);
-    return {
-      [Symbol.asyncDispose]: () => {
-        this.#listeners.delete(listener);
-        return Promise.resolve();
-      },
-    };
+    return this.#listeners.add(listener);
   }
 
   /** Lets go of the memory, which stays as it is for others. */
