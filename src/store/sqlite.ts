@@ -248,17 +248,12 @@ function recordOf(id: string, row: ReturnType<StatementSync["get"]>): SessionRec
 }
 
 /** Moves a record, unless its holder, who has the right one in memory, has saved it meanwhile. */
-function moveDamaged({ db, load, delete: remove }: Queries, id: string): void {
-  db.exec("BEGIN IMMEDIATE");
-  try {
-    if (isDamaged(() => recordOf(id, load.get(id)))) {
-      db.exec(DAMAGED);
-      db.prepare(MOVE).run(Date.now(), id);
-      remove.run(id);
-    }
-    db.exec("COMMIT");
-  } catch (error) {
-    db.exec("ROLLBACK");
-    throw error;
-  }
+function moveDamaged(queries: Queries, id: string): void {
+  const { db, load, delete: remove } = queries;
+  inTransaction(queries, () => {
+    if (!isDamaged(() => recordOf(id, load.get(id)))) return;
+    db.exec(DAMAGED);
+    db.prepare(MOVE).run(Date.now(), id);
+    remove.run(id);
+  });
 }

@@ -12,17 +12,13 @@ import { testWith } from "../helpers/require.ts";
 import { TempDir } from "../helpers/temp.ts";
 import { Trial } from "./fault_trial.ts";
 import { catalogueSites } from "./catalogue_run.ts";
-import { canMeet, type Fault, FILE_CALLS, type Order } from "./file_faults.ts";
+import { faultsOr, injectFaults, SEED, type Site } from "./fault_trials.ts";
+import { type Fault, FILE_CALLS, type Order } from "./file_faults.ts";
 import { FaultyProgram } from "./faulty_program.ts";
 import type { Setting } from "./faulty_server.ts";
 import { leaveBehind } from "./leftovers.ts";
 
-const SEED = Number(Deno.env.get("FXFER_SEED") ?? 2026);
-const asked = Deno.env.get("FXFER_FAULTS");
-const FAULTS = Number(asked ?? 12);
-const ONLY = Deno.env.has("FXFER_TRIAL") ? Number(Deno.env.get("FXFER_TRIAL")) : undefined;
-/** Stalls take seconds, so the short run has few. */
-const STALLS = asked === undefined ? 1 : Math.ceil(FAULTS / 10);
+const FAULTS = faultsOr(12);
 
 /** What a trial may be, besides its store. */
 const WAYS = (["stateless", "stateful"] as const).flatMap((mode) => [
@@ -34,13 +30,6 @@ const WAYS = (["stateless", "stateful"] as const).flatMap((mode) => [
 ]);
 
 type Way = typeof WAYS[number];
-
-/** A file call, and the ways on which it is made. */
-interface Site {
-  readonly site: string;
-  readonly name: string;
-  readonly ways: Way[];
-}
 
 /** What fails in a trial; what is left out is random. */
 interface Plan extends Partial<Order> {
@@ -106,10 +95,10 @@ async function run(
  * Goes all ways without a fault, and then some where a fault leads to calls that are not made without one.
  * Returns the calls that were made.
  */
-async function explore(): Promise<Site[]> {
+async function explore(): Promise<Site<Way>[]> {
   const random = new Random(SEED);
   await using program = await FaultyProgram.start();
-  const sites = new Map<string, Site>();
+  const sites = new Map<string, Site<Way> & { readonly ways: Way[] }>();
   const go = async (store: string, way: Way, plan?: Plan, largest?: number) => {
     await run(program, store, way, random, plan, largest);
     for (const [site, name] of (await program.ask({ do: "sites" })).sites!) {
@@ -134,48 +123,19 @@ async function explore(): Promise<Site[]> {
 }
 
 /** All tests of this file need the calls, and look for them once. */
-let explored: Promise<Site[]> | undefined;
+let explored: Promise<Site<Way>[]> | undefined;
 
 /** Makes faults in the calls that a store's trials make, each in its turn. */
 async function injectAll(store: string): Promise<void> {
-  const random = new Random(SEED);
   await using program = await FaultyProgram.start();
   const sites = await (explored ??= explore());
-  const turns = (faults: readonly Fault[]) =>
-    sites.flatMap((site) => faults.map((fault) => ({ ...site, fault })))
-      .filter(({ name, fault }) => canMeet(name, fault))
-      .map((each) => ({ each, at: random.bits() })).sort((a, b) => a.at - b.at)
-      .map(({ each }) => each);
-  const [faults, stalls] = [turns(["ENOSPC", "EIO"]), turns(["stall"])];
-  const found: string[] = [];
-  const met = { ENOSPC: 0, EIO: 0, stall: 0 };
-  let acked = 0;
-  for (let trial = 0; trial < FAULTS; trial++) {
-    const { site, name, ways, fault } = trial < STALLS
-      ? stalls[trial % stalls.length]!
-      : faults[trial % faults.length]!;
-    const way = random.pick(ways);
-    const then = random.int(0, 2) === 0 ? random.pick(sites).site : undefined;
-    if (trial !== (ONLY ?? trial)) continue;
-    const own = new Random(SEED * 100_000 + trial);
-    try {
-      const done = await run(program, store, way, own, { site, then, fault });
-      if (done.hits > 0) met[fault]++;
-      acked += done.acked;
-    } catch (error) {
-      const what = `trial ${trial}, ${fault} at ${name} of ${site} (${then}), ${
-        Object.values(way)
-      }`;
-      found.push(`${what}: ${error instanceof Error ? error.message : error}`);
-    }
-  }
-  const hits = met.ENOSPC + met.EIO + met.stall;
-  if (asked !== undefined) {
-    const figures = { store, sites: sites.length, ...met, acked, failed: found.length };
-    Deno.stderr.writeSync(new TextEncoder().encode(`${JSON.stringify(figures)}\n`));
-  }
-  assert.deepEqual(found, [], `seed ${SEED}, ${store}`);
-  assert.ok(hits > FAULTS / 3 || ONLY !== undefined, `${hits} of ${FAULTS} faults were met`);
+  await injectFaults(sites, {
+    faults: FAULTS,
+    label: { store },
+    also: (random) => random.int(0, 2) === 0 ? random.pick(sites).site : undefined,
+    run: ({ site, fault, way, then, random }) =>
+      run(program, store, way, random, { site, then, fault }),
+  });
 }
 
 /** Where src/storage calls the disk, by its text, and by which function. */
