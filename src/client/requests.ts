@@ -166,7 +166,9 @@ export class UnansweredRequests {
     const request = this.#sent.shift();
     if (request === undefined) return undefined;
     this.bytes -= payloadOf(request);
+    const { size } = this.#window;
     this.#window.answered(now);
+    if (this.#window.size > size) this.#enough = Infinity;
     return request;
   }
 

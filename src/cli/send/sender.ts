@@ -14,7 +14,6 @@ import {
   type ConnectOptions,
   fileSource,
   fitName,
-  type Progress,
   type SendResult,
   smallFileSource,
   type Source,
@@ -32,6 +31,7 @@ import { aboutInput, isOtherFile, OF_ONE_FILE, untrusted } from "./failures.ts";
 import { alreadyThere } from "./if_new.ts";
 import { type Journal, WORTH_RESUMING_BYTES } from "./journal.ts";
 import { cutNames, type FileToSend } from "./plan.ts";
+import { optionsOf } from "./options_of.ts";
 import type { SendReport } from "./report.ts";
 import { closeSession, type PooledSession, SessionPool } from "./session_pool.ts";
 import type { Tally } from "./tally.ts";
@@ -70,7 +70,6 @@ class Sender {
   readonly #options: SenderOptions;
   /** The files under way, by their upload ids. */
   readonly #targets = new Map<string, FileToSend>();
-  /** What sends them; these promises never reject. */
   readonly #running = new UnderWay();
   #pool: SessionPool | undefined;
   /** How long the server took to answer the connect of the first session. */
@@ -101,10 +100,11 @@ class Sender {
   /** Sends files, and then closes the sessions. Returns as {@linkcode sendTargets}. */
   async #sendEach(targets: readonly FileToSend[]): Promise<Terms | undefined> {
     for (const [index, target] of targets.entries()) {
-      await this.#begin(target);
+      if (!this.#beginNow(target)) await this.#begin(target);
       if (index === 0) this.#sayCutNames(targets);
       this.#pool?.grow(this.#roundTripMs, () => targets.slice(index + 1));
-      await this.#running.fewerThan(this.#pool?.mostUnderWay ?? 1);
+      const most = this.#pool?.mostUnderWay ?? 1;
+      if (this.#running.count >= most) await this.#running.fewerThan(most);
     }
     const client = this.#pool?.first.client;
     // Small files that no earlier run has sent are answered once: the disconnect may go out behind them.
@@ -157,6 +157,17 @@ class Sender {
     return [...targets.filter(isOpen), ...targets.filter((target) => !isOpen(target))];
   }
 
+  /** As {@linkcode #begin} for a small file of a disk that answers at once; false for all others. */
+  #beginNow(target: FileToSend): boolean {
+    const pool = this.#pool;
+    if (pool === undefined || this.#fatal !== undefined || !target.local) return false;
+    const session = pool.sessionFor(target);
+    if (this.#wasStored(session.client, target)) return false;
+    const source = this.#patience.unlessSlow(() => smallFileSource(target.path));
+    if (source !== undefined) void this.#send(session, target, source);
+    return source !== undefined;
+  }
+
   /** Hands one file to the client, and does not wait until it is stored. */
   async #begin(target: FileToSend): Promise<void> {
     try {
@@ -164,7 +175,7 @@ class Sender {
       const session = (await this.#connected()).sessionFor(target);
       // Opened before the task starts, because the client sends files in the order of its calls.
       const source = this.#wasStored(session.client, target) ? undefined : await this.#open(target);
-      this.#running.add(this.#send(session, target, source));
+      void this.#send(session, target, source);
     } catch (error) {
       this.#failed(target, error);
     }
@@ -177,10 +188,9 @@ class Sender {
       target.size !== 0;
   }
 
-  async #open({ path, local }: FileToSend): Promise<Opened> {
+  async #open({ path }: FileToSend): Promise<Opened> {
     if (path === STDIN) return Deno.stdin.readable;
-    return local && this.#patience.unlessSlow(() => smallFileSource(path)) ||
-      await fileSource(path, { signal: this.#options.connect.signal });
+    return await fileSource(path, { signal: this.#options.connect.signal });
   }
 
   /** The sessions; the first is opened at the first call. @throws {FxferError} If nothing can be sent any more. */
@@ -203,11 +213,12 @@ class Sender {
     }
   }
 
-  /** @param opened The file's bytes; absent if the server is first asked whether it has the file. */
+  /** Never rejects. Without `opened` the server is first asked whether it has the file. */
   async #send(session: PooledSession, target: FileToSend, opened?: Opened): Promise<void> {
     const { client } = session;
     if (!this.#again) this.#options.report.started(target);
     session.underWay++;
+    this.#running.begin();
     try {
       const there = opened ? undefined : await askFor(client, target, this.#options);
       this.#sent(target, there ?? await this.#sendBytes(client, target, opened));
@@ -217,6 +228,7 @@ class Sender {
       this.#givenBack.push(target);
     } finally {
       session.underWay--;
+      this.#running.end();
     }
   }
 
@@ -228,19 +240,16 @@ class Sender {
 
   async #sendBytes(client: Client, target: FileToSend, opened?: Opened): Promise<SendResult> {
     const { report, journal } = this.#options;
-    const { name, mimeType, mtime, executable } = target;
     const uploadId = journal.uploadId(target);
     const source = opened ?? await this.#open(target);
     let over = false;
-    const onProgress = (progress: Progress) => over || report.progress(target, progress);
     this.#targets.set(uploadId, target);
     journal.begun(target);
     try {
-      // A time before 1970 cannot be said.
-      const mtimeMs = mtime !== undefined && mtime >= 0 ? mtime : undefined;
-      const onClash = this.#options.noRename ? "refuse" as const : undefined;
-      const facts = { mimeType, name, mtimeMs, executable, onClash };
-      const options = omitUndefined({ uploadId, onProgress, ...facts });
+      const options = optionsOf(target, uploadId, this.#options.noRename);
+      if (report.showsProgress) {
+        options.onProgress = (progress) => over || report.progress(target, progress);
+      }
       const result = await client.send(source, options);
       journal.stored(target, result);
       return result;
