@@ -70,8 +70,9 @@ export async function transfer(
     return { body: verdict.reply as ReplyBody };
   }
 
-  const { record: { id, clientAddress }, context: { identity } } = attachment;
+  const { record: { id, clientAddress, epoch }, context: { identity } } = attachment;
   const spec = specOf(request, { clientAddress, identity }, { id, sequence });
+  if (epoch === 1) spec.sole = true; // each further holder raises the epoch
   const run: TransferRun = { attachment, request, sequence, received, fingerprint: print, spec };
   if (data.cancel) return await commit(run, { code: "partial", offset: 0, cancelled: true });
 

@@ -8,14 +8,14 @@
 import type { Claim } from "./claims.ts";
 import type { DiskParts, ReadingParts } from "./disk_parts.ts";
 import type { Position } from "./manifest.ts";
-import { formatEntry } from "./manifest_lines.ts";
+import { formatLine } from "./manifest_lines.ts";
 import { folderOf } from "./naming.ts";
 import { isOriginalPath } from "./original_names.ts";
 import type { FileSpec, MayPublish, PutSpec, StoredFile } from "./types.ts";
 
 /** A file whose bytes are all in the folder, flushed where the level asks for it. */
 export interface WholeFile {
-  readonly spec: FileSpec & Pick<PutSpec, "journal">;
+  readonly spec: FileSpec & Pick<PutSpec, "journal" | "sole">;
   readonly temporaryPath: string;
   readonly finalPath: string;
   readonly size: number;
@@ -57,7 +57,9 @@ export function commitNow(
 
 function giveName(parts: DiskParts, file: WholeFile): void {
   if (file.named === true) return;
-  parts.folder.giveFinalName(file.temporaryPath, file.finalPath);
+  // What is announced may have been published under this very name by another holder of the session.
+  const isFree = file.announced !== true && file.spec.sole === true;
+  parts.folder.giveFinalName(file.temporaryPath, file.finalPath, isFree);
   file.named = true;
   giveTime(parts, file);
 }
@@ -137,7 +139,7 @@ export function lineOf(
   { now }: DiskParts,
   { spec, finalPath: path, size, sha256 }: WholeFile,
 ): string {
-  return formatEntry({ ...spec, path, size, sha256, time: now() });
+  return formatLine(spec, { path, size }, sha256, now());
 }
 
 /** Adds the line of a file that has its final name, and counts its bytes. */

@@ -60,6 +60,11 @@ export interface PutSpec extends FileSpec {
   readonly sha256?: string;
   /** Where the file is noted before it is published; given only where there are {@linkcode FileStorage.journals}. */
   readonly journal?: Journal;
+  /**
+   * Whether this process has opened the session and held it ever since: then nobody else has stored a file of
+   * it, and its names are free. @default {false}
+   */
+  readonly sole?: boolean;
 }
 
 /** A file under its final name.
