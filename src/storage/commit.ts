@@ -8,7 +8,7 @@
 import type { Claim } from "./claims.ts";
 import type { DiskParts, ReadingParts } from "./disk_parts.ts";
 import type { Position } from "./manifest.ts";
-import { formatLine } from "./manifest_lines.ts";
+import { formatEntry } from "./manifest_lines.ts";
 import { folderOf } from "./naming.ts";
 import { isOriginalPath } from "./original_names.ts";
 import type { FileSpec, MayPublish, PutSpec, StoredFile } from "./types.ts";
@@ -139,7 +139,7 @@ export function lineOf(
   { now }: DiskParts,
   { spec, finalPath: path, size, sha256 }: WholeFile,
 ): string {
-  return formatLine(spec, { path, size }, sha256, now());
+  return formatEntry({ ...spec, path, size, sha256, time: now() });
 }
 
 /** Adds the line of a file that has its final name, and counts its bytes. */
