@@ -3,6 +3,8 @@ import { DatabaseSync } from "node:sqlite";
 import { createLogger } from "../../src/log.ts";
 import { IndexFile } from "../../src/storage/index_file.ts";
 import { DiskStorage } from "../../src/storage/mod.ts";
+import { closeParts, openParts } from "../../src/storage/open.ts";
+import { putNow } from "../../src/storage/put.ts";
 import { TempDir } from "../helpers/temp.ts";
 
 const LINES = 30_000;
@@ -70,4 +72,23 @@ Deno.test("an index that another process is making at this moment is waited for,
     index.close();
     assert.deepEqual(told, []);
   }
+});
+
+Deno.test("S-TRF-11 an id that comes while the index waits for another process to write it stays known", async () => {
+  await using dir = await TempDir.make();
+  const parts = await openParts(dir.path, {});
+  const { known } = parts.reading!;
+  const put = (uploadId: string) =>
+    putNow(parts, { mimeType: "text/plain", reserve: 0, uploadId }, new Uint8Array([1]));
+  put(idOf(1));
+  using other = new DatabaseSync(dir.join(".index.db"));
+  other.exec("BEGIN IMMEDIATE");
+  const writing = known.write();
+  put(idOf(2));
+  await new Promise((resolve) => setTimeout(resolve, 1)); // it has found that it must wait
+  put(idOf(3));
+  other.exec("COMMIT");
+  await writing;
+  for (const n of [1, 2, 3]) assert.ok(known.get(idOf(n)) !== undefined, String(n));
+  await closeParts(parts);
 });
