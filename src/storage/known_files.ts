@@ -156,13 +156,12 @@ export class KnownFiles implements UploadIndex {
   refresh(): Promise<void> | undefined {
     if (this.#reading === undefined) {
       const size = this.#manifest.follow(true);
-      const here = this.#here;
-      const unread = size - here.readTo;
+      const unread = size - this.#here.readTo;
       const left = this.#former === undefined ? 0 : this.#leftInFormer(this.#former);
       if (unread === 0 && left === 0) return undefined;
       if (this.#flush === undefined && unread >= 0 && unread + left <= SLICE_BYTES) {
         if (left > 0) this.#learn(this.#former!, this.#formerSize);
-        if (unread > 0) this.#learn(here, size);
+        if (unread > 0) this.#learn(this.#here, size);
         return undefined;
       }
     }
