@@ -135,8 +135,7 @@ export class KnownFiles implements UploadIndex {
 
   /** Ends what is under way. A few lines still come into the index; the next start reads more. */
   async settle(): Promise<void> {
-    const { waiting } = this.#pace;
-    if (waiting > 0 && waiting <= 2000) await this.write().catch(() => {});
+    if (this.#pace.waiting > 0 && this.#pace.waiting <= 2000) await this.write().catch(() => {});
     this.#closed = true;
     await this.#writer.settled();
     await this.#reading?.catch(() => {});
@@ -277,9 +276,8 @@ export class KnownFiles implements UploadIndex {
   async lookForGone(most: number): Promise<boolean> {
     if (this.#closed || !this.#writer.isUpToDate(this.#here)) return false;
     const { file } = this.#here;
-    const next = await this.#writer.lookForGone(file, this.#isGone, this.#lookedTo, most);
-    this.#lookedTo = next ?? 0;
-    return next !== undefined;
+    const next = await this.#writer.lookForGone(file, this.#isGone, this.#lookedTo, most) ?? 0;
+    return (this.#lookedTo = next) > 0;
   }
 
   /** Brings the lines that are known into the index. */
