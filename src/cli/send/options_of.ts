@@ -1,6 +1,6 @@
 /** What a client is told of a file to send. Pure. @module */
-import type { SendOptions } from "../../client/mod.ts";
-import type { FileToSend } from "./plan.ts";
+import { fitName, type SendOptions, type Terms } from "../../client/mod.ts";
+import { cutNames, type FileToSend } from "./plan.ts";
 
 /** Options that may still be added to. */
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
@@ -22,4 +22,11 @@ export function optionsOf(
   if (executable !== undefined) options.executable = executable;
   if (noRename) options.onClash = "refuse";
   return options;
+}
+
+/** What is to be said if a server takes no long names; an older one does not. */
+export function cutNote(targets: readonly FileToSend[], terms?: Terms): string | undefined {
+  if (terms === undefined || terms.features.includes("names")) return undefined;
+  const cut = targets.filter(({ name = "" }) => fitName(name, false) !== name).length;
+  return cut > 0 ? cutNames(cut) : undefined;
 }

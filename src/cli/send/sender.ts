@@ -13,7 +13,6 @@ import {
   type ClientEvent,
   type ConnectOptions,
   fileSource,
-  fitName,
   type SendResult,
   smallFileSource,
   type Source,
@@ -25,13 +24,11 @@ import { localError } from "../local.ts";
 import { Patience } from "../local_disks.ts";
 import { UnderWay } from "../under_way.ts";
 import { STDIN } from "./args.ts";
-import { askFor } from "./ask_for.ts";
 import { connectIn } from "./connect.ts";
 import { aboutInput, isOtherFile, OF_ONE_FILE, untrusted } from "./failures.ts";
-import { alreadyThere } from "./if_new.ts";
 import { type Journal, WORTH_RESUMING_BYTES } from "./journal.ts";
-import { cutNames, type FileToSend } from "./plan.ts";
-import { optionsOf } from "./options_of.ts";
+import type { FileToSend } from "./plan.ts";
+import { cutNote, optionsOf } from "./options_of.ts";
 import type { SendReport } from "./report.ts";
 import { closeSession, type PooledSession, SessionPool } from "./session_pool.ts";
 import type { Tally } from "./tally.ts";
@@ -119,21 +116,17 @@ class Sender {
 
   /** An older server takes no long names. */
   #sayCutNames(targets: readonly FileToSend[]): void {
-    const { terms } = this.#pool?.first.client ?? {};
-    if (terms === undefined || terms.features.includes("names")) return;
-    const cut = targets.filter(({ name = "" }) => fitName(name, false) !== name).length;
-    if (cut > 0) this.#options.report.say(cutNames(cut));
+    const note = cutNote(targets, this.#pool?.first.client.terms);
+    if (note !== undefined) this.#options.report.say(note);
   }
 
   /** Those of the files that are to be sent. */
   async #new(targets: readonly FileToSend[]): Promise<readonly FileToSend[]> {
     if (!this.#options.ifNew) return targets;
     try {
-      const there = await alreadyThere(
-        (await this.#connected()).first.client,
-        targets,
-        this.#options.connect.signal,
-      );
+      const { alreadyThere } = await import("./if_new.ts");
+      const { client } = (await this.#connected()).first;
+      const there = await alreadyThere(client, targets, this.#options.connect.signal);
       for (const [target, file] of there) {
         const counts = { attempts: 0, resumedFrom: [] };
         const told = { confirmed: true, replayed: false, existing: true, ...counts };
@@ -220,7 +213,9 @@ class Sender {
     session.underWay++;
     this.#running.begin();
     try {
-      const there = opened ? undefined : await askFor(client, target, this.#options);
+      const there = opened
+        ? undefined
+        : await (await import("./ask_for.ts")).askFor(client, target, this.#options);
       this.#sent(target, there ?? await this.#sendBytes(client, target, opened));
     } catch (error) {
       if (!this.#isGivenBack(session, error)) return this.#failed(target, error);
