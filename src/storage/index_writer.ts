@@ -175,9 +175,9 @@ export class IndexWriter {
     turn: () => Promise<unknown> = othersTurn,
   ): Promise<number | undefined> {
     await this.#begin(here, isOver, each !== undefined);
-    if (isOver()) return void this.index.rollback();
     const { index } = this;
     try {
+      if (isOver()) return void index.rollback();
       const { state } = index;
       const known = fits(state, here);
       if (!known) index.reset(here.name);

@@ -293,7 +293,12 @@ export class KnownFiles implements UploadIndex {
   async #writeTo(until: number, each?: EachLine): Promise<void> {
     const { waiting } = this.#pace;
     const here = this.#here;
-    const isOver = () => this.#closed || here !== this.#here;
+    // Asked while no other process can write: the index of a manifest that was moved must not take the place
+    // of the one that others have made of the new one.
+    const isOver = () => {
+      this.#manifest.follow();
+      return this.#closed || here !== this.#here;
+    };
     const turn = () => this.#reading?.catch(() => {}) ?? othersTurn(); // uploads wait for the ids
     const at = await this.#writer.write(here, until, isOver, each, turn);
     if (at === undefined) return;
