@@ -91,7 +91,8 @@ export class IndexWriter {
   isUpToDate(here: Followed): boolean {
     try {
       if (!this.index.isInPlace || here.indexed < here.readTo) return false;
-      return fits(this.index.state, here);
+      const { state } = this.index;
+      return state.readTo >= here.readTo && fits(state, here); // else it is being built anew
     } catch (cause) {
       this.damaged(cause, here);
       return false;
@@ -104,8 +105,10 @@ export class IndexWriter {
       this.index.letGo();
       const { state } = this.index;
       if (state.readTo <= here.readTo || !fits(state, here)) return;
+      const { forgotten } = here;
       forget(here);
       here.indexed = here.readTo = state.readTo;
+      here.forgotten = forgotten;
     } catch (cause) {
       this.damaged(cause, here);
     }

@@ -1,5 +1,6 @@
 /** What one process believes of a folder, when another process has changed it meanwhile. @module */
 import assert from "node:assert/strict";
+import { compactManifest, DiskStorage } from "../../src/storage/mod.ts";
 import type { DiskParts } from "../../src/storage/disk_parts.ts";
 import { closeParts, type DiskStorageOptions, openParts } from "../../src/storage/open.ts";
 import { putNow } from "../../src/storage/put.ts";
@@ -28,8 +29,8 @@ async function put(parts: DiskParts, n?: number): Promise<StoredFile> {
 }
 
 /** Moves the manifest away, as a rotation does. */
-async function rotate(dir: TempDir, to = "commits.1.jsonl"): Promise<void> {
-  await Deno.rename(dir.join("commits.jsonl"), dir.join(to));
+function rotate(dir: TempDir, to = "commits.1.jsonl"): void {
+  Deno.renameSync(dir.join("commits.jsonl"), dir.join(to));
 }
 
 Deno.test("S-TRF-11 a process that has not seen a rotation leaves the index of the new manifest alone", async () => {
@@ -38,9 +39,76 @@ Deno.test("S-TRF-11 a process that has not seen a rotation leaves the index of t
   await using quick = await open(dir);
   await put(slow, 1);
   slow.manifest.check();
-  await rotate(dir);
+  rotate(dir);
   const stored = await put(quick, 2);
   await quick.reading!.known.listed(); // from now on the id stands in the index only
   await slow.reading!.known.write();
   assert.deepEqual(await put(quick, 2), { ...stored, replayed: true });
+});
+
+Deno.test("S-TRF-11 an id is found that stands behind many lines of a manifest which is moved while they are read", async () => {
+  await using dir = await TempDir.make();
+  await using one = await open(dir);
+  await using two = await open(dir);
+  const { path } = await put(one);
+  const line = await Deno.readTextFile(dir.join("commits.jsonl"));
+  const lines = Array.from({ length: 10_000 }, (_, n) => line.replace(path, `${n}_${path}`));
+  await Deno.writeTextFile(dir.join("commits.jsonl"), lines.join(""), { append: true });
+  const stored = await put(one, 1);
+  const { known } = two.reading!;
+  const learning = known.refresh(); // has 2 MB to read
+  await new Promise((resolve) => setTimeout(resolve, 1));
+  rotate(dir);
+  await put(two);
+  await learning;
+  assert.deepEqual(known.get(idOf(1)), stored);
+});
+
+Deno.test("S-TRF-11 ids of a manifest that was moved hold although the index is lost", async () => {
+  for (const isLost of [false, true]) {
+    await using dir = await TempDir.make();
+    await using one = await open(dir);
+    await using two = await open(dir);
+    const stored = await put(one, 1);
+    await one.reading!.known.listed();
+    await two.reading!.known.listed();
+    one.manifest.check();
+    rotate(dir);
+    if (isLost) {
+      for (const end of ["", "-wal", "-shm"]) await Deno.remove(dir.join(`.index.db${end}`));
+    }
+    await put(one, 2);
+    await one.reading!.known.listed();
+    await two.reading!.known.listed();
+    for (const parts of [one, two]) {
+      let again: StoredFile | undefined;
+      for (let tries = 0; again === undefined && tries < 3; tries++) {
+        again = await put(parts, 1).catch((error) => {
+          assert.equal(error.code, "busy"); // the manifest is read again
+          return undefined;
+        });
+      }
+      assert.deepEqual(again, { ...stored, replayed: true });
+    }
+  }
+});
+
+Deno.test("S-REM-1 an id whose file was removed counts as never sent, although its path is in use again", async () => {
+  for (const isRotated of [false, true]) {
+    await using dir = await TempDir.make();
+    const options = { naming: "original" } as const;
+    await using storage = await DiskStorage.open(dir.path, options);
+    const store = async (n: number) => {
+      const spec = { mimeType: "text/plain", reserve: 1, uploadId: idOf(n), name: "a.txt" };
+      return await storage.put(spec, new Uint8Array([n]));
+    };
+    const { path } = await store(1);
+    await storage.catalogue.remove(path);
+    assert.equal((await store(2)).path, path);
+    if (isRotated) rotate(dir);
+    else await compactManifest(dir.path);
+    const again = await store(1);
+    assert.equal(again.replayed, false);
+    assert.notEqual(again.path, path);
+  }
 });
