@@ -112,3 +112,26 @@ Deno.test("S-REM-1 an id whose file was removed counts as never sent, although i
     assert.notEqual(again.path, path);
   }
 });
+
+Deno.test("S-TRF-11 a file that is removed while a try waits for its claim is not stored without one", async () => {
+  await using dir = await TempDir.make();
+  await using one = await open(dir);
+  await using two = await open(dir);
+  const { path } = await put(one, 1);
+  await two.reading!.known.refresh();
+  const claim = one.reading!.claims.take(idOf(1))!;
+  const { known } = two.reading!;
+  const get = known.get.bind(known);
+  known.get = (uploadId) => {
+    const found = get(uploadId);
+    // It is found by the try that waits, and removed before that try goes on.
+    if (found !== undefined) known.remove(path, two.manifest.append(formatRemovalOf(path))!);
+    return found;
+  };
+  await assert.rejects(put(two, 1), { code: "busy" });
+  claim.end();
+  assert.equal((await put(two, 1)).replayed, false);
+});
+
+const formatRemovalOf = (removed: string) =>
+  JSON.stringify({ removed, time: new Date().toISOString() });
