@@ -9,6 +9,7 @@ import { FxferError } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import type { StorageFolder } from "./folder.ts";
 import { type EachLine, follow, type Followed } from "./followed.ts";
+import { lookForGone } from "./gone_files.ts";
 import type { IndexFile } from "./index_file.ts";
 import { INDEX } from "./index_place.ts";
 import { IndexPace } from "./index_pace.ts";
@@ -268,8 +269,7 @@ export class KnownFiles implements UploadIndex {
    */
   async lookForGone(most: number): Promise<boolean> {
     if (this.#closed || !this.#writer.isUpToDate(this.#here)) return false;
-    const { file } = this.#here;
-    const next = await this.#writer.lookForGone(file, this.#isGone, this.#lookedTo, most);
+    const next = await lookForGone(this.#writer, this.#here, this.#isGone, this.#lookedTo, most);
     this.#lookedTo = next ?? 0;
     return next !== undefined;
   }

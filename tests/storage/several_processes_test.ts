@@ -1,7 +1,9 @@
 /** What one process believes of a folder, when another process has changed it meanwhile. @module */
 import assert from "node:assert/strict";
+import { DatabaseSync } from "node:sqlite";
 import { compactManifest, DiskStorage } from "../../src/storage/mod.ts";
 import type { DiskParts } from "../../src/storage/disk_parts.ts";
+import { listFiles } from "../../src/storage/listing.ts";
 import { closeParts, type DiskStorageOptions, openParts } from "../../src/storage/open.ts";
 import { putNow } from "../../src/storage/put.ts";
 import type { StoredFile } from "../../src/storage/types.ts";
@@ -135,3 +137,44 @@ Deno.test("S-TRF-11 a file that is removed while a try waits for its claim is no
 
 const formatRemovalOf = (removed: string) =>
   JSON.stringify({ removed, time: new Date().toISOString() });
+
+Deno.test("S-LST-1 a file is not taken for gone because of one that had its place in a moved manifest", async () => {
+  await using dir = await TempDir.make();
+  await using one = await open(dir);
+  await using two = await open(dir);
+  const { path: gone } = await put(one);
+  await one.reading!.known.listed();
+  one.manifest.check();
+  await Deno.remove(dir.join(gone));
+  // The look waits for a write of its process, and that for another process.
+  using other = new DatabaseSync(dir.join(".index.db"));
+  other.exec("BEGIN IMMEDIATE");
+  const writing = one.reading!.known.write();
+  await new Promise((resolve) => setTimeout(resolve, 1));
+  const looking = one.reading!.known.lookForGone(10);
+  rotate(dir);
+  const { path } = await put(two);
+  other.exec("COMMIT");
+  await two.reading!.known.listed();
+  await Promise.allSettled([writing, looking]);
+  assert.equal((await two.listedAt(path))?.size, 1);
+  const { files } = await listFiles(two.reading!.known, { limit: 10, order: "newest" });
+  assert.deepEqual(files.map((file) => file.path), [path]);
+});
+
+Deno.test("a look for files that are gone, as at a start, does not fail while another process writes the index", async () => {
+  await using dir = await TempDir.make();
+  await using one = await open(dir);
+  const { path } = await put(one, 1);
+  const { known } = one.reading!;
+  await known.listed();
+  await Deno.remove(dir.join(path));
+  using other = new DatabaseSync(dir.join(".index.db"));
+  other.exec("BEGIN IMMEDIATE");
+  assert.equal(await known.lookForGone(1), true);
+  other.exec("COMMIT");
+  assert.equal(known.indexed.bytes, 1);
+  assert.equal(await known.lookForGone(1), false, "behind the last file");
+  assert.equal(await known.lookForGone(1), true);
+  assert.equal(known.indexed.bytes, 0, "the next look has met it");
+});
