@@ -1,7 +1,7 @@
 /** What one process believes of a folder, when another process has changed it meanwhile. @module */
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
-import { compactManifest, DiskStorage } from "../../src/storage/mod.ts";
+import { compactManifest, DiskStorage, type ListPage } from "../../src/storage/mod.ts";
 import type { DiskParts } from "../../src/storage/disk_parts.ts";
 import { listFiles } from "../../src/storage/listing.ts";
 import { closeParts, type DiskStorageOptions, openParts } from "../../src/storage/open.ts";
@@ -177,4 +177,26 @@ Deno.test("a look for files that are gone, as at a start, does not fail while an
   assert.equal(await known.lookForGone(1), false, "behind the last file");
   assert.equal(await known.lookForGone(1), true);
   assert.equal(known.indexed.bytes, 0, "the next look has met it");
+});
+
+Deno.test("S-LST-1 a compaction keeps the order of files, so that a list under way has each of them once", async () => {
+  await using dir = await TempDir.make();
+  await using one = await open(dir);
+  const paths: string[] = [];
+  for (let n = 0; n < 4; n++) paths.unshift((await put(one)).path);
+  // The first file is listed once more, as by a process that has found the manifest moved.
+  const [line] = (await Deno.readTextFile(dir.join("commits.jsonl"))).split("\n");
+  await Deno.writeTextFile(dir.join("commits.jsonl"), `${line}\n`, { append: true });
+  const query = { limit: 1, order: "newest" } as const;
+  const list = async (after: string | null) =>
+    await listFiles(one.reading!.known, { ...query, ...(after !== null && { after }) });
+  const listed: string[] = [];
+  for (let after: string | null = null; after !== null || listed.length === 0;) {
+    const { files: [file], next }: ListPage = await list(after);
+    if (file !== undefined) listed.push(file.path);
+    if (listed.length === 2) await compactManifest(dir.path);
+    after = next;
+  }
+  assert.deepEqual(listed, paths);
+  assert.equal((await Deno.readTextFile(dir.join("commits.jsonl"))).split("\n").length, 5);
 });
