@@ -105,6 +105,7 @@ class SmallFile implements WholeFile {
   sha256 = "";
   named?: boolean;
   listed?: Position | undefined;
+  listedIn?: Deno.FsFile | undefined;
   readonly #parts: DiskParts;
   /** Whether this object has made the file under the temporary name. */
   #made = false;

@@ -1,7 +1,7 @@
 /** What one process believes of a folder, when another process has changed it meanwhile. @module */
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
-import { compactManifest, DiskStorage, type ListPage } from "../../src/storage/mod.ts";
+import { compactManifest, DiskStorage, type Flush, type ListPage } from "../../src/storage/mod.ts";
 import type { DiskParts } from "../../src/storage/disk_parts.ts";
 import { listFiles } from "../../src/storage/listing.ts";
 import { closeParts, type DiskStorageOptions, openParts } from "../../src/storage/open.ts";
@@ -199,4 +199,29 @@ Deno.test("S-LST-1 a compaction keeps the order of files, so that a list under w
   }
   assert.deepEqual(listed, paths);
   assert.equal((await Deno.readTextFile(dir.join("commits.jsonl"))).split("\n").length, 5);
+});
+
+Deno.test("S-TRF-11 a manifest that is moved while a line is flushed hides no line of the new one", async () => {
+  await using dir = await TempDir.make();
+  let flushManifest = () => Promise.resolve();
+  const flush: Flush = {
+    contents: () => Promise.resolve(),
+    folder: () => Promise.resolve(),
+    manifest: () => flushManifest(),
+  };
+  await using slow = await DiskStorage.open(dir.path, { durability: "durable", flush });
+  await using other = await open(dir);
+  const spec = (n: number) => ({ mimeType: "text/plain", reserve: 0, uploadId: idOf(n) });
+  const asked = Promise.withResolvers<void>();
+  const flushed = Promise.withResolvers<void>();
+  flushManifest = () => (asked.resolve(), flushed.promise);
+  const storing = slow.put(spec(1), new Uint8Array([1]));
+  await asked.promise;
+  await slow.check(); // the line is where the path leads
+  rotate(dir);
+  await slow.check();
+  flushed.resolve();
+  await storing;
+  const stored = await put(other, 2);
+  assert.deepEqual(await slow.put(spec(2), new Uint8Array([2])), { ...stored, replayed: true });
 });
