@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import { compactManifest, DiskStorage, type Flush, type ListPage } from "../../src/storage/mod.ts";
 import type { DiskParts } from "../../src/storage/disk_parts.ts";
+import { setAside } from "../../src/storage/index_place.ts";
 import { listFiles } from "../../src/storage/listing.ts";
 import { closeParts, type DiskStorageOptions, openParts } from "../../src/storage/open.ts";
 import { putNow } from "../../src/storage/put.ts";
@@ -224,4 +225,46 @@ Deno.test("S-TRF-11 a manifest that is moved while a line is flushed hides no li
   await storing;
   const stored = await put(other, 2);
   assert.deepEqual(await slow.put(spec(2), new Uint8Array([2])), { ...stored, replayed: true });
+});
+
+Deno.test("S-MAN-2 a claim is held although a sweep of another process meets it before it is locked", async () => {
+  await using dir = await TempDir.make();
+  await using one = await open(dir);
+  await using two = await open(dir);
+  const { prototype } = Deno.FsFile;
+  const tryLock = prototype.tryLockSync;
+  let met = 0;
+  prototype.tryLockSync = function (exclusive) {
+    prototype.tryLockSync = tryLock;
+    for (const claim of two.reading!.claims.left()) {
+      met++;
+      claim.end();
+    }
+    return tryLock.call(this, exclusive);
+  };
+  try {
+    const claim = one.reading!.claims.fresh();
+    assert.equal(met, 1);
+    assert.ok(claim.stands);
+    claim.end();
+  } finally {
+    prototype.tryLockSync = tryLock;
+  }
+});
+
+Deno.test("a damaged index is set aside without the files of the new one that another process makes", async () => {
+  await using dir = await TempDir.make();
+  const path = dir.join("index");
+  for (const end of ["", "-wal"]) await Deno.writeTextFile(path + end, "old");
+  const rename = Deno.renameSync;
+  Deno.renameSync = (from, to) => {
+    rename(from, to);
+    for (const end of ["", "-wal"]) Deno.writeTextFileSync(path + end, "new");
+  };
+  try {
+    assert.ok(setAside(path));
+  } finally {
+    Deno.renameSync = rename;
+  }
+  assert.equal(await Deno.readTextFile(`${path}-wal`), "new");
 });
