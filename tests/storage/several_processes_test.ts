@@ -268,3 +268,25 @@ Deno.test("a damaged index is set aside without the files of the new one that an
   }
   assert.equal(await Deno.readTextFile(`${path}-wal`), "new");
 });
+
+Deno.test("S-MAN-3 a removal that is written again into a new manifest leaves what was stored since", async () => {
+  for (const move of ["rotation", "compaction"]) {
+    for (const first of [0, 1]) {
+      await using dir = await TempDir.make();
+      const options = { naming: "original" } as const;
+      await using one = await DiskStorage.open(dir.path, options);
+      await using two = await DiskStorage.open(dir.path, options);
+      const spec = { mimeType: "text/plain", reserve: 1, name: "a.txt" };
+      const { path } = await one.put(spec, new Uint8Array([1]));
+      await one.catalogue.remove(path);
+      assert.equal((await two.put(spec, new Uint8Array([2]))).path, path);
+      // Both have written within the last moments, and find now that their lines stand in a moved manifest.
+      if (move === "rotation") rotate(dir);
+      else await compactManifest(dir.path);
+      for (const storage of first === 0 ? [one, two] : [two, one]) await storage.check();
+      const found = await one.catalogue.find({ path });
+      assert.equal(found?.sha256, (await two.catalogue.find({ path }))?.sha256);
+      assert.ok(found !== undefined, `${move} ${first}`);
+    }
+  }
+});
