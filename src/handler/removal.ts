@@ -62,7 +62,11 @@ export async function removeOnce(
   attachment.mustHold();
   const isThere = found !== undefined && infoOf(found).stored_at === file.stored_at;
   if (isThere) await catalogue.remove(path, by);
-  if (file.user !== undefined) await services.options.quotas?.giveBack(file.user, file.path);
+  // What another one counts under this path is not given back.
+  const isFree = isThere || found === undefined;
+  if (isFree && file.user !== undefined) {
+    await services.options.quotas?.giveBack(file.user, file.path);
+  }
   const body: ReplyBody = { code: "ok", file };
   const frame = { sequence, received, fingerprint: print };
   await attachment.save((record, now) => {
