@@ -34,6 +34,9 @@ export type ClientRequest =
   | { readonly kind: "cancel"; readonly sequence: number; readonly uploadId: string | undefined }
   | { readonly kind: "heartbeat" | "disconnect"; readonly sequence: number };
 
+/** A window that was full is filled again when it has room for so many requests, or is half empty. */
+const REFILL = 16;
+
 /** What every request of a connection repeats in its header: the id is null without a session. */
 export type RequestSession = Pick<RequestInit, "id" | "mode" | "sealed">;
 
@@ -93,6 +96,8 @@ export class UnansweredRequests {
   /** The payload of the requests of this connection that have no reply yet, in bytes. */
   bytes = 0;
   readonly #window = new Window();
+  /** After the window was full, no more is sent while more than so many have no reply. */
+  #enough = Infinity;
 
   /** How many requests of this connection have no reply yet. */
   get size(): number {
@@ -141,12 +146,19 @@ export class UnansweredRequests {
   }
 
   /**
-   * Whether these are as many as may be unanswered now.
+   * Whether these are as many as may be unanswered now. Once they are, a part of the replies is waited for:
+   * small files then go out together, where one for each reply would take a system call each, at both ends.
    *
    * @param most The server's limit; undefined where it stated none.
    */
   fill(most: number | undefined, now: number): boolean {
-    return this.#window.isFull(this.#sent.length, most ?? DEFAULT_MAX_INFLIGHT, now);
+    const { length } = this.#sent;
+    if (this.#window.isFull(length, most ?? DEFAULT_MAX_INFLIGHT, now)) {
+      this.#enough = length - Math.min(REFILL, Math.ceil(length / 2));
+    }
+    if (length > this.#enough) return true;
+    this.#enough = Infinity;
+    return false;
   }
 
   /** Takes away the request that was just answered. */
@@ -154,7 +166,9 @@ export class UnansweredRequests {
     const request = this.#sent.shift();
     if (request === undefined) return undefined;
     this.bytes -= payloadOf(request);
+    const { size } = this.#window;
     this.#window.answered(now);
+    if (this.#window.size > size) this.#enough = Infinity;
     return request;
   }
 
@@ -162,6 +176,7 @@ export class UnansweredRequests {
   #restart(): void {
     this.#sent = [];
     this.bytes = 0;
+    this.#enough = Infinity;
     this.#window.restart();
   }
 

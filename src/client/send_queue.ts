@@ -244,7 +244,9 @@ export class SendQueue extends Sleeper {
     file.acknowledge(end);
     if (outcome.kind === "acknowledged") return;
     if (this.#openFile?.uploadId === file.uploadId) this.#openFile = undefined;
-    this.files.stored(file, file.confirm(body)).then(this.wake);
+    const comparing = file.confirm(body);
+    if (comparing === undefined) this.files.delete(file);
+    else this.files.stored(file, comparing).then(this.wake);
   }
 
   /** Sends from `offset` again, after a pause where the code asks for one. */

@@ -47,6 +47,11 @@ export class Window {
     return true;
   }
 
+  /** How many requests may be unanswered, if the server takes as many. */
+  get size(): number {
+    return this.#size;
+  }
+
   /** A request was answered. */
   answered(now: number): void {
     const timed = this.#timed;
