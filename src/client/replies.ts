@@ -8,6 +8,7 @@ import {
   type FileInfo,
   type Mode,
   type ReplyBody,
+  UNANSWERED_BYTES,
 } from "../protocol/mod.ts";
 import { refusal } from "./client_errors.ts";
 import { tooLarge } from "./frame_size.ts";
@@ -43,6 +44,7 @@ export function termsOf(body: ReplyBody, inSession: boolean): Terms {
     sessionExpiryS: count(body.session_expiry_s, 0),
     partialExpiryS: count(body.partial_expiry_s, count(body.session_expiry_s, 0)),
     maxInflight: count(body.max_inflight, mostInflight) || 1,
+    maxUnansweredBytes: count(body.max_unanswered_bytes, UNANSWERED_BYTES),
     limits: {
       maxRequestSize: count(limits.max_request_size, DEFAULT_MAX_REQUEST_SIZE),
       maxUploadSize: count(limits.max_upload_size, 0),
