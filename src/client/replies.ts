@@ -8,7 +8,6 @@ import {
   type FileInfo,
   type Mode,
   type ReplyBody,
-  UNANSWERED_BYTES,
 } from "../protocol/mod.ts";
 import { refusal } from "./client_errors.ts";
 import { tooLarge } from "./frame_size.ts";
@@ -44,7 +43,6 @@ export function termsOf(body: ReplyBody, inSession: boolean): Terms {
     sessionExpiryS: count(body.session_expiry_s, 0),
     partialExpiryS: count(body.partial_expiry_s, count(body.session_expiry_s, 0)),
     maxInflight: count(body.max_inflight, mostInflight) || 1,
-    maxUnansweredBytes: count(body.max_unanswered_bytes, UNANSWERED_BYTES),
     limits: {
       maxRequestSize: count(limits.max_request_size, DEFAULT_MAX_REQUEST_SIZE),
       maxUploadSize: count(limits.max_upload_size, 0),
@@ -53,7 +51,11 @@ export function termsOf(body: ReplyBody, inSession: boolean): Terms {
     server: record(body.server),
     ...(typeof body.challenge === "string" ? { challenge: body.challenge } : {}),
     features: texts(body.features) ?? [],
-    ...omitUndefined({ may: texts(body.may), quota: body.quota ? record(body.quota) : undefined }),
+    ...omitUndefined({
+      maxUnansweredBytes: count(body.max_unanswered_bytes, 0) || undefined,
+      may: texts(body.may),
+      quota: body.quota ? record(body.quota) : undefined,
+    }),
     mac: body.mac === true,
   };
 }

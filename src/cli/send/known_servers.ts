@@ -96,9 +96,8 @@ function isTerms(value: unknown): value is KnownTerms {
   if (typeof value !== "object" || value === null) return false;
   const { keepaliveS, sessionExpiryS, partialExpiryS, maxInflight, limits, features, server, mac } =
     value as Record<string, unknown>;
-  const { maxUnansweredBytes } = value as Record<string, unknown>;
   const { maxRequestSize, maxUploadSize, checkpointBytes } = Object(limits);
-  const counts = [keepaliveS, sessionExpiryS, partialExpiryS, maxInflight, maxUnansweredBytes];
+  const counts = [keepaliveS, sessionExpiryS, partialExpiryS, maxInflight];
   return [...counts, maxRequestSize, maxUploadSize, checkpointBytes].every(isCount) &&
     (keepaliveS as number) > 0 && (maxInflight as number) > 0 && maxRequestSize > 0 &&
     Array.isArray(features) && features.every((feature) => typeof feature === "string") &&
