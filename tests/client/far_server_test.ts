@@ -35,3 +35,23 @@ Deno.test("S-SEQ-6 more than 8 MiB and a frame are under way to a far server tha
 Deno.test("S-SEQ-6 no more than 8 MiB and a frame are under way where no more is offered", async () => {
   assert.equal(await underWay(8 * MIB), 9 * MIB);
 });
+
+Deno.test("S-CON-2 a connection that is lost with much under way goes on where the server has the file", async () => {
+  await using live = await Live.start({ maxRequestSize: MIB });
+  await using road = new Road({ to: () => live.port, delayMs: 100 });
+  await using it = await watched(road.port);
+  const bytes = new Random(2).bytes(48 * MIB);
+  let cutAt = 0;
+  const result = await it.client.send(bytes, {
+    onProgress({ sent, acked }) {
+      if (cutAt > 0 || sent - acked < 12 * MIB) return;
+      cutAt = acked;
+      road.cut();
+    },
+  });
+  assert.equal(result.sha256, sha256(bytes));
+  assert.equal(result.attempts, 2);
+  const [offset] = result.resumedFrom;
+  assert.ok(cutAt > 0 && offset! >= cutAt, `resumed from ${offset}, answered up to ${cutAt}`);
+  assert.equal((await listStored(live.dir)).length, 1);
+});
