@@ -2,6 +2,7 @@
 import type { FxferError } from "../errors.ts";
 import { omitUndefined } from "../omit_undefined.ts";
 import { ACTIONS, DEFAULT_MAX_INFLIGHT, encodeRequest, type RequestInit } from "../protocol/mod.ts";
+import { ByteWindow } from "./byte_window.ts";
 import type { Call, CallKind } from "./call.ts";
 import type { FilePart } from "./frame_source.ts";
 import type { OutgoingFile } from "./outgoing_file.ts";
@@ -93,11 +94,10 @@ export class UnansweredRequests {
   /** Requests that the server ran on an earlier connection, but whose replies were lost; in order. */
   #toRepeat: Repeatable[] = [];
 
-  /** The payload of the requests of this connection that have no reply yet, in bytes. */
-  bytes = 0;
   readonly #window = new Window();
   /** After the window was full, no more is sent while more than so many have no reply. */
   #enough = Infinity;
+  readonly #byteWindow = new ByteWindow();
 
   /** How many requests of this connection have no reply yet. */
   get size(): number {
@@ -141,7 +141,7 @@ export class UnansweredRequests {
   /** Adds a request that is about to be written. */
   add<T extends ClientRequest>(request: T): T {
     this.#sent.push(request);
-    this.bytes += payloadOf(request);
+    this.#byteWindow.add(payloadOf(request));
     return request;
   }
 
@@ -161,12 +161,23 @@ export class UnansweredRequests {
     return false;
   }
 
+  /**
+   * Whether no other frame of this file may be begun now, because of the bytes that are unanswered.
+   *
+   * @param offered As of {@linkcode ByteWindow.isFull}.
+   */
+  fillBytes(file: OutgoingFile | undefined, offered: number | undefined, now: number): boolean {
+    // The bytes of a stream are in memory until they are answered.
+    const isKept = file?.source.size === undefined;
+    return this.#byteWindow.isFull(isKept ? undefined : offered, now);
+  }
+
   /** Takes away the request that was just answered. */
   shift(now: number): ClientRequest | undefined {
     const request = this.#sent.shift();
     if (request === undefined) return undefined;
-    this.bytes -= payloadOf(request);
     const { size } = this.#window;
+    this.#byteWindow.answered(payloadOf(request), now);
     this.#window.answered(now);
     if (this.#window.size > size) this.#enough = Infinity;
     return request;
@@ -175,9 +186,9 @@ export class UnansweredRequests {
   /** What was sent on the last connection will have no reply. */
   #restart(): void {
     this.#sent = [];
-    this.bytes = 0;
     this.#enough = Infinity;
     this.#window.restart();
+    this.#byteWindow.restart();
   }
 
   /** The next request to repeat; one of a file or call that has its result is not repeated. */
