@@ -136,7 +136,7 @@ export class ConnectionRunner {
       connection.heardAt = now();
       queue.progressed = true;
     }
-    call?.ended();
+    queue.calls.received();
     queue.wake();
   }
 

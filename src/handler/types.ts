@@ -121,6 +121,8 @@ export interface ConnectionContext {
   readonly log: Logger;
   /** Keep-alive of this connection in milliseconds; a handler sets what was agreed at connect. */
   keepaliveMs: number;
+  /** The `next` of the last page of a list (S-LST-2); absent where there was none, or it was refused. */
+  listNext?: string | null | undefined;
   /**
    * Stops the connection: a pending `payload.next()` throws `error` at once (after a takeover, once
    * it has handed on what had arrived already, 100 ms at most); when the running

@@ -50,6 +50,7 @@ export class Connection implements ConnectionContext, Placed {
   readonly log: Logger;
   readonly acceptedAt: number = performance.now();
   keepaliveMs: number;
+  listNext: string | null | undefined;
 
   readonly #conn: Socket;
   readonly #settings: ConnectionSettings;
