@@ -54,7 +54,9 @@ export class ListCall extends Call<ListPage> {
   override get data(): ListData {
     if (this.#before === undefined) return this.#which;
     const after = this.#before.#next;
-    return typeof after === "string" ? { ...this.#which, after } : { ...this.#which, follows: true };
+    return typeof after === "string"
+      ? { ...this.#which, after }
+      : { ...this.#which, follows: true };
   }
 
   override succeeded({ files, next }: ReplyBody): void {

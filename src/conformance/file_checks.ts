@@ -2,7 +2,17 @@
 import { type Check, expect, expectCode, NotOffered, type ServerUnderTest } from "./check.ts";
 import { type Answer, frame, type Json, type ProbeClient } from "./probe_client.ts";
 
-const FEATURES = ["names", "fetch", "list", "follows", "remove", "auth", "mac", "received", "early"];
+const FEATURES = [
+  "names",
+  "fetch",
+  "list",
+  "follows",
+  "remove",
+  "auth",
+  "mac",
+  "received",
+  "early",
+];
 const RIGHTS = ["put", "get", "list", "remove"];
 
 /** What an action takes: the feature of its name, and this right. */

@@ -80,6 +80,8 @@ export interface ReplyPayload {
   readonly size: number;
   /** Puts the next bytes into `into`, at least one; returns how many, or null if there are no more. */
   read(into: Uint8Array): Promise<number | null>;
+  /** The same at once; absent where the bytes would have to be waited for. */
+  readonly readNow?: ((into: Uint8Array) => number | null) | undefined;
   /** No more is read. @param isSent Whether all of it was sent. */
   end(isSent: boolean): void;
 }

@@ -292,7 +292,9 @@ export class Connection implements ConnectionContext, Placed {
     if ("setNoDelay" in this.#conn) this.#conn.setNoDelay(true);
     const payload = this.#credentials.paced(reply.payload);
     const sending = sendPayload(this.#output, payload, this.#settings, () => this.#interruption);
-    return sending.then(() => this.#goOn(reply, failed));
+    return sending === undefined
+      ? this.#goOn(reply, failed)
+      : sending.then(() => this.#goOn(reply, failed));
   }
 
   /** Whether the connection goes on after a reply. */

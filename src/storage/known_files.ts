@@ -21,6 +21,12 @@ import type { ReadableManifest } from "./readable_manifest.ts";
 import type { StoredFile } from "./types.ts";
 import type { Stored, UploadIndex } from "./upload_index.ts";
 
+/**
+ * For so long after a look, in milliseconds, {@linkcode KnownFiles.queryNow} needs none. A look takes as long
+ * as the rest of a question, and a client that fetches a folder asks thousands of them in a second.
+ */
+const FRESH_MS = 5;
+
 /** What the manifest says, kept up to date. */
 export class KnownFiles implements UploadIndex {
   readonly #manifest: ReadableManifest;
@@ -39,6 +45,9 @@ export class KnownFiles implements UploadIndex {
     this.write().catch((cause) => this.#log.warn("storage.index_behind", { cause }));
   });
   #closed = false;
+  /** When {@linkcode listed} has last looked, and which index it found; NaN if something was added since. */
+  #listedAt = NaN;
+  #listedIn: IndexFile | undefined;
   /** Where the next look for files that are gone begins. */
   #lookedTo = 0;
   /** Called with the bytes of all listed files, when the index has every line of the manifest. */
@@ -117,6 +126,7 @@ export class KnownFiles implements UploadIndex {
   }
 
   #passed(start: number, end: number): void {
+    this.#listedAt = NaN;
     // Otherwise lines of others come before, and will be read together with this one.
     if (this.#here.readTo === start) this.#here.readTo = end;
     this.#pace.add(1);
@@ -127,6 +137,7 @@ export class KnownFiles implements UploadIndex {
     this.#former?.file.close();
     this.#former = same ? this.#here : void this.#here.file.close();
     this.#here = follow(this.#manifest);
+    this.#listedAt = NaN;
     if (!this.#writer.isWriting) this.#writer.adopt(this.#here);
   }
 
@@ -223,7 +234,25 @@ export class KnownFiles implements UploadIndex {
       if (tries > 9) throw new FxferError("busy", "Cannot read index: it is built anew");
       await this.write();
     }
+    this.#listedAt = performance.now();
+    this.#listedIn = this.#writer.index;
     return { index: this.#writer.index, file: this.#here.file };
+  }
+
+  /**
+   * Runs a query on the index as it was found at the last look, for what does not change: what others have
+   * done since is not known.
+   *
+   * @returns Undefined as well where the last look was too long ago, or the query has failed.
+   */
+  queryNow<T>(run: (index: IndexFile, file: Deno.FsFile) => T): T | undefined {
+    if (performance.now() - this.#listedAt > FRESH_MS || this.#closed) return undefined;
+    if (this.#listedIn !== this.#writer.index) return undefined;
+    try {
+      return run(this.#writer.index, this.#here.file);
+    } catch {
+      return undefined; // the query that follows finds out why
+    }
   }
 
   /** Runs a query on the index; one that fails because the file is damaged is run again on a new one. */

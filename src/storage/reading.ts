@@ -4,47 +4,101 @@ import type { DiskParts } from "./disk_parts.ts";
 import type { StorageFolder } from "./folder.ts";
 import { asStorageError, isAbsent } from "./io_errors.ts";
 
-/**
- * Opens a listed file. No link is followed: after it was opened, its path must lead to it by folders alone.
- * A path that changes between is no danger, because the open file is what was looked at.
- *
- * @returns Undefined if what is there is not the file.
- */
-export async function openStored(
-  { folder, readers }: DiskParts,
-  file: ListedFile,
-): Promise<OpenedFile | undefined> {
-  let handle: Deno.FsFile;
-  try {
-    // A FIFO would be waited for.
-    if (folder.kind(file.path)?.isFile !== true) return undefined;
-    handle = await Deno.open(folder.at(file.path), { read: true });
-  } catch (error) {
-    if (isAbsent(error)) return undefined;
-    throw asStorageError("Cannot open file", error);
+/** Up to so many bytes a file is read by a call that blocks: the thread pool would take longer than the disk. */
+const NOW_BYTES = 16 * 1024;
+
+/** Where the disk takes longer than this for one file, in milliseconds, nobody else is kept waiting for it... */
+const SLOW_MS = 5;
+
+/** ...for so long, in milliseconds: then it is tried again. */
+const PATIENT_MS = 1000;
+
+/** Opens listed files. */
+export class StoredFiles {
+  readonly #parts: DiskParts;
+  /** Until then the disk counts as slow, by `performance.now()`. */
+  #slowUntil = 0;
+
+  constructor(parts: DiskParts) {
+    this.#parts = parts;
   }
-  const info = handle.statSync();
-  if (!info.isFile || info.size !== file.size || !leadsTo(folder, file.path, info)) {
-    handle.close();
-    return undefined;
+
+  /**
+   * Opens a listed file: at once, unless the disk is slow. No link is followed: after it was opened, its path
+   * must lead to it by folders alone. A path that changes between is no danger, because the open file is what
+   * was looked at.
+   *
+   * @returns Undefined if what is there is not the file.
+   */
+  open(file: ListedFile): OpenedFile | undefined | Promise<OpenedFile | undefined> {
+    const began = performance.now();
+    const isSlow = began < this.#slowUntil;
+    const { folder } = this.#parts;
+    try {
+      // A FIFO would be waited for.
+      if (folder.kind(file.path)?.isFile !== true) return undefined;
+      const path = folder.at(file.path);
+      if (!isSlow) return this.#opened(file, Deno.openSync(path, { read: true }));
+      return Deno.open(path, { read: true }).then((handle) => this.#opened(file, handle), failed);
+    } catch (error) {
+      return failed(error);
+    } finally {
+      this.#took(began);
+    }
   }
-  readers.set(file.path, (readers.get(file.path) ?? 0) + 1);
-  let open = true;
-  return {
-    file,
-    async read(offset, into) {
-      handle.seekSync(offset, Deno.SeekMode.Start);
-      return await handle.read(into);
-    },
-    [Symbol.dispose]() {
-      if (!open) return;
-      open = false;
+
+  #took(began: number): void {
+    const now = performance.now();
+    if (now - began > SLOW_MS) this.#slowUntil = now + PATIENT_MS;
+  }
+
+  #opened(file: ListedFile, handle: Deno.FsFile): OpenedFile | undefined {
+    const { folder, readers } = this.#parts;
+    const info = handle.statSync();
+    if (!info.isFile || info.size !== file.size || !leadsTo(folder, file.path, info)) {
       handle.close();
-      const left = readers.get(file.path)! - 1;
-      if (left > 0) readers.set(file.path, left);
-      else readers.delete(file.path);
-    },
-  };
+      return undefined;
+    }
+    readers.set(file.path, (readers.get(file.path) ?? 0) + 1);
+    let open = true;
+    let position = 0;
+    const seek = (offset: number) => {
+      if (offset !== position) handle.seekSync(offset, Deno.SeekMode.Start);
+    };
+    const isQuick = file.size <= NOW_BYTES && performance.now() >= this.#slowUntil;
+    const readNow = (offset: number, into: Uint8Array) => {
+      const began = performance.now();
+      seek(offset);
+      const count = handle.readSync(into);
+      position = offset + (count ?? 0);
+      this.#took(began);
+      return count;
+    };
+    return {
+      file,
+      ...(isQuick && { readNow }),
+      async read(offset, into) {
+        seek(offset);
+        position = NaN; // until it is known how far it was read
+        const count = await handle.read(into);
+        position = offset + (count ?? 0);
+        return count;
+      },
+      [Symbol.dispose]() {
+        if (!open) return;
+        open = false;
+        handle.close();
+        const left = readers.get(file.path)! - 1;
+        if (left > 0) readers.set(file.path, left);
+        else readers.delete(file.path);
+      },
+    };
+  }
+}
+
+function failed(error: unknown): undefined {
+  if (isAbsent(error)) return undefined;
+  throw asStorageError("Cannot open file", error);
 }
 
 /** Whether a path leads to this open file, and through no link. */

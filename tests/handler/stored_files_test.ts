@@ -354,7 +354,17 @@ for (const when of ["before", "after"] as const) {
 Deno.test("S-FEA-1 S-FEA-2 the terms tell features and rights, with a session and without", async () => {
   await using run = await start({ anonymous: ["put", "list"] });
   using peer = await run.open();
-  const features = ["names", "fetch", "list", "remove", "received", "early", "auth", "mac"];
+  const features = [
+    "names",
+    "fetch",
+    "list",
+    "follows",
+    "remove",
+    "received",
+    "early",
+    "auth",
+    "mac",
+  ];
   const alone = expectCode(await peer.ask("connect", {}), "ok");
   assert.deepEqual([alone.features, alone.may], [features, ["put", "list"]]);
   const attached = expectCode(await peer.connect(), "session_created");
