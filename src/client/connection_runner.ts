@@ -56,6 +56,7 @@ export class ConnectionRunner {
   /** Works the connection to its end. Never rejects. */
   async run(): Promise<ConnectionEnd> {
     const { connection, queue } = this.#parts;
+    connection.onWait = queue.wake;
     this.#checkSilence();
     const writing = this.#write();
     await this.#read();
@@ -118,20 +119,26 @@ export class ConnectionRunner {
    */
   async #deliver(call: FetchCall | undefined): Promise<void> {
     const { connection, queue, now, pace } = this.#parts;
-    for (let bytes; (bytes = await connection.receivePayload()) !== undefined;) {
+    for (;;) {
+      const bytes = connection.hasMore
+        ? connection.receivePayloadNow()
+        : await connection.receivePayload();
+      if (bytes === undefined) break;
       if (call === undefined || call.decided) {
         if (connection.payloadLeft <= MAX_SKIPPED_BYTES) continue;
         const error = lost("go on with", connection.server, "a fetch was given up in mid-file");
         return this.cut(error, true);
       }
-      this.#delivering = true;
-      await pace?.take(bytes.length, connection.closed);
-      const taken = call.take(bytes);
-      try {
-        await connection.untilClosed(taken);
-      } finally {
-        this.#delivering = false;
-        taken.then(queue.wake);
+      if (pace !== undefined) await pace.take(bytes.length, connection.closed);
+      const taking = call.take(bytes);
+      if (taking !== undefined) {
+        this.#delivering = true;
+        try {
+          await connection.untilClosed(taking);
+        } finally {
+          this.#delivering = false;
+          taking.then(queue.wake);
+        }
       }
       connection.heardAt = now();
       queue.progressed = true;
@@ -161,8 +168,13 @@ export class ConnectionRunner {
         const mayTake = this.#parts.opening?.mayFollow(this.#early) ?? true;
         const request = !mayTake ? undefined : queue.take() ??
           (this.#heartbeatInMs() <= 0 ? queue.takeHeartbeat() : undefined);
-        if (request !== undefined) await this.#send(request);
-        else if (transmitter.holds(connection)) await transmitter.flush(connection);
+        if (request !== undefined) {
+          await this.#send(request);
+          if (request.kind === "heartbeat") await transmitter.flush(connection);
+        } else if (connection.hasMore && !this.#delivering) {
+          // What the replies that are here lead to goes out together.
+          await queue.sleep();
+        } else if (transmitter.holds(connection)) await transmitter.flush(connection);
         else if (queue.shortage !== undefined) return this.cut(queue.shortage);
         else await queue.sleep(queue.heldForMs);
       }

@@ -46,6 +46,11 @@ export interface FetchOptions {
    * goes on behind them. They are read once, so that the whole file is checked.
    */
   readonly before?: Source;
+  /**
+   * Takes a file that has come whole and in one piece, in place of the sink: its bytes are right. They are
+   * valid until it returns or its promise resolves. Smaller files often come so.
+   */
+  readonly whole?: (bytes: Uint8Array, file: FileInfo) => void | Promise<void>;
   /** The SHA-256 that the file must have, 64 lower-case hex digits, or nothing of it is fetched. */
   readonly sha256?: string;
   /** Called after each piece with the bytes of the file that are there; it must not throw. */

@@ -289,7 +289,7 @@ export class Connection implements ConnectionContext, Placed {
     this.#answers.add(request, reply);
     if (failed || reply.body.code === "pong") this.#turn.idle();
     if (reply.payload === undefined) return this.#goOn(reply, failed);
-    if ("setNoDelay" in this.#conn) this.#conn.setNoDelay(true);
+    if (this.#requests === 1 && "setNoDelay" in this.#conn) this.#conn.setNoDelay(true);
     const payload = this.#credentials.paced(reply.payload);
     const sending = sendPayload(this.#output, payload, this.#settings, () => this.#interruption);
     return sending === undefined
