@@ -10,7 +10,7 @@ import { hashNumber } from "./hash_table.ts";
 import type { FileRow, IndexFile } from "./index_file.ts";
 import { rowOf, rowsOfPath } from "./index_lines.ts";
 import type { KnownFiles } from "./known_files.ts";
-import { type ManifestEntry, readEntryAt, readLineAt } from "./manifest_lines.ts";
+import { EntriesAt, type ManifestEntry, readEntryAt, readLineAt } from "./manifest_lines.ts";
 import { isFinalPath } from "./naming.ts";
 import { omitUndefined } from "../omit_undefined.ts";
 
@@ -77,8 +77,10 @@ function page(
     ...valuesOf(indexed),
   )[0];
   const files: ListedFile[] = [];
+  const entries = new EntriesAt(file);
+  const back = shown.length > 1 && shown[0]!.pos > shown[1]!.pos;
   for (const { pos } of shown) {
-    const entry = readEntryAt(file, pos);
+    const entry = entries.at(pos, back);
     if (entry === undefined || !isFinalPath(entry.path)) continue;
     if (query.session !== undefined && entry.session?.id !== query.session) continue;
     files.push(listedOf(entry));

@@ -2,22 +2,17 @@
 import type { ListedFile, OpenedFile } from "./catalogue.ts";
 import type { DiskParts } from "./disk_parts.ts";
 import type { StorageFolder } from "./folder.ts";
+import { Patience } from "../patience.ts";
 import { asStorageError, isAbsent } from "./io_errors.ts";
 
 /** Up to so many bytes a file is read by a call that blocks: the thread pool would take longer than the disk. */
 const NOW_BYTES = 16 * 1024;
 
-/** Where the disk takes longer than this for one file, in milliseconds, nobody else is kept waiting for it... */
-const SLOW_MS = 5;
-
-/** ...for so long, in milliseconds: then it is tried again. */
-const PATIENT_MS = 1000;
-
 /** Opens listed files. */
 export class StoredFiles {
   readonly #parts: DiskParts;
-  /** Until then the disk counts as slow, by `performance.now()`. */
-  #slowUntil = 0;
+  /** While the disk is slow, others are not kept waiting for it. */
+  readonly #patience = new Patience();
 
   constructor(parts: DiskParts) {
     this.#parts = parts;
@@ -31,28 +26,22 @@ export class StoredFiles {
    * @returns Undefined if what is there is not the file.
    */
   open(file: ListedFile): OpenedFile | undefined | Promise<OpenedFile | undefined> {
-    const began = performance.now();
-    const isSlow = began < this.#slowUntil;
     const { folder } = this.#parts;
     try {
       // A FIFO would be waited for.
       if (folder.kind(file.path)?.isFile !== true) return undefined;
       const path = folder.at(file.path);
-      if (!isSlow) return this.#opened(file, Deno.openSync(path, { read: true }));
-      return Deno.open(path, { read: true }).then((handle) => this.#opened(file, handle), failed);
+      const now = this.#patience.unlessSlow(() => Deno.openSync(path, { read: true }));
+      if (now !== undefined) return this.#opened(file, now, file.size <= NOW_BYTES);
+      const opened = (handle: Deno.FsFile) => this.#opened(file, handle, false);
+      return Deno.open(path, { read: true }).then(opened, failed);
     } catch (error) {
       return failed(error);
-    } finally {
-      this.#took(began);
     }
   }
 
-  #took(began: number): void {
-    const now = performance.now();
-    if (now - began > SLOW_MS) this.#slowUntil = now + PATIENT_MS;
-  }
-
-  #opened(file: ListedFile, handle: Deno.FsFile): OpenedFile | undefined {
+  /** @param isQuick Whether it may be read by calls that block. */
+  #opened(file: ListedFile, handle: Deno.FsFile, isQuick: boolean): OpenedFile | undefined {
     const { folder, readers } = this.#parts;
     const info = handle.statSync();
     if (!info.isFile || info.size !== file.size || !leadsTo(folder, file.path, info)) {
@@ -65,13 +54,12 @@ export class StoredFiles {
     const seek = (offset: number) => {
       if (offset !== position) handle.seekSync(offset, Deno.SeekMode.Start);
     };
-    const isQuick = file.size <= NOW_BYTES && performance.now() >= this.#slowUntil;
     const readNow = (offset: number, into: Uint8Array) => {
       const began = performance.now();
       seek(offset);
       const count = handle.readSync(into);
       position = offset + (count ?? 0);
-      this.#took(began);
+      this.#patience.took(performance.now() - began);
       return count;
     };
     return {

@@ -194,6 +194,28 @@ Deno.test("S-LST-1 a list has pages, an order and filters", async () => {
   assert.equal(await names({ session: attached.id }), "s");
 });
 
+Deno.test("S-LST-2 pages that follow each other are asked for at once", async () => {
+  await using run = await start();
+  using peer = await run.open();
+  for (const name of ["a", "b", "c", "d", "e"]) await store(peer, name, { name });
+  const query = { order: "name", limit: 2 };
+  expectCode(await peer.ask("list", { ...query, follows: true }), "sequence_gap");
+  const pages = [query, ...Array.from({ length: 3 }, () => ({ ...query, follows: true }))];
+  const replies = await Promise.all(pages.map((data) => peer.ask("list", data)));
+  const names = replies.map(({ data }) => data.files.map(({ name }: Json) => name).join(""));
+  assert.deepEqual(names, ["ab", "cd", "e", ""]);
+  assert.deepEqual(replies.map(({ data }) => data.next === null), [false, false, true, true]);
+  // Behind a page that is refused there is none.
+  expectCode(await peer.ask("list", query), "ok");
+  expectCode(await peer.ask("list", { ...query, limit: 0 }), "invalid_field");
+  expectCode(await peer.ask("list", { ...query, follows: true }), "sequence_gap");
+  using other = await run.attached();
+  expectCode(await other.ask("list", { ...query, follows: true }), "sequence_gap");
+  expectCode(await other.ask("list", query), "ok");
+  const { files } = expectCode(await other.ask("list", { ...query, follows: true }), "ok");
+  assert.equal(files[0].name, "c");
+});
+
 Deno.test("S-LST-1 a page never takes more than 64 KiB, however long the names are", async () => {
   await using run = await start();
   using peer = await run.open();
