@@ -1,6 +1,5 @@
 /** What all handlers need to store a file: what storage is told of it, and the reply. @module */
 import { FxferError } from "../errors.ts";
-import { omitUndefined } from "../omit_undefined.ts";
 import type { ReplyBody, TransferRequest } from "../protocol/mod.ts";
 import type { ConnectionContext } from "./types.ts";
 import type { FileStorage, PutSpec, StoredFile } from "../storage/mod.ts";
@@ -16,33 +15,37 @@ export function specOf(
   { header, data }: TransferRequest,
   { clientAddress, identity }: Pick<ConnectionContext, "clientAddress" | "identity">,
   session?: PutSpec["session"],
-): PutSpec {
+): Mutable<PutSpec> {
   const { user } = identity;
-  const { mtimeMs, executable, onClash } = data;
-  const spec: PutSpec = {
-    mimeType: header.mimeType,
-    reserve: data.length ?? header.size,
-    clientAddress,
-    ...(user === undefined ? {} : { user }),
-    ...(session === undefined ? {} : { session }),
-    ...(data.name === undefined ? {} : { name: data.name }),
-    ...(data.uploadId === undefined ? {} : { uploadId: data.uploadId }),
-    ...(data.sha256 === undefined ? {} : { sha256: data.sha256 }),
-  };
-  // Most frames say none of the three.
-  if (mtimeMs === undefined && executable === undefined && onClash === undefined) return spec;
-  return { ...spec, ...omitUndefined({ mtimeMs, executable, onClash }) };
+  const { name, uploadId, sha256, mtimeMs, executable, onClash } = data;
+  const { mimeType, size } = header;
+  // One field after the other: to spread an object for each would take a microsecond of the 40 of a small file.
+  const spec: Mutable<PutSpec> = { mimeType, reserve: data.length ?? size, clientAddress };
+  if (user !== undefined) spec.user = user;
+  if (session !== undefined) spec.session = session;
+  if (name !== undefined) spec.name = name;
+  if (uploadId !== undefined) spec.uploadId = uploadId;
+  if (sha256 !== undefined) spec.sha256 = sha256;
+  if (mtimeMs !== undefined) spec.mtimeMs = mtimeMs;
+  if (executable !== undefined) spec.executable = executable;
+  if (onClash !== undefined) spec.onClash = onClash;
+  return spec;
 }
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** The `ok` of S-TRF-7. */
 export function storedReply(file: StoredFile, durability: string, uploadId?: string): ReplyBody {
-  return {
+  const { path, size, sha256, mimeType } = file;
+  const reply: Mutable<ReplyBody> = {
     code: "ok",
-    file: { path: file.path, size: file.size, sha256: file.sha256, mime_type: file.mimeType },
+    file: { path, size, sha256, mime_type: mimeType },
     durability,
-    ...(uploadId === undefined ? {} : { upload_id: uploadId }),
-    ...(file.existing ? { existing: true } : file.replayed ? { replayed: true } : {}),
   };
+  if (uploadId !== undefined) reply.upload_id = uploadId;
+  if (file.existing) reply.existing = true;
+  else if (file.replayed) reply.replayed = true;
+  return reply;
 }
 
 /**

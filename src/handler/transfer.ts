@@ -44,7 +44,8 @@ export async function transfer(
   const { storage, store, options } = attachment.services;
   const { header, data } = request;
   const { sequence, received } = header.session;
-  await finishPending(attachment);
+  const pending = finishPending(attachment);
+  if (pending !== undefined) await pending;
 
   // S-SEQ-1: a frame that has run is answered from memory; a number that is not the next is refused.
   const print = fingerprint({
@@ -70,8 +71,9 @@ export async function transfer(
     return { body: verdict.reply as ReplyBody };
   }
 
-  const { record: { id, clientAddress }, context: { identity } } = attachment;
+  const { record: { id, clientAddress, epoch }, context: { identity } } = attachment;
   const spec = specOf(request, { clientAddress, identity }, { id, sequence });
+  if (epoch === 1) spec.sole = true; // each further holder raises the epoch
   const run: TransferRun = { attachment, request, sequence, received, fingerprint: print, spec };
   if (data.cancel) return await commit(run, { code: "partial", offset: 0, cancelled: true });
 

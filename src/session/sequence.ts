@@ -99,10 +99,6 @@ export function remember(
   if (!(max >= 1)) throw new RangeError("Cannot keep replies: max must be 1 or more");
   let from = Math.max(0, ring.length + 1 - max);
   while (from < ring.length && ring[from]!.sequence <= received) from++;
-  if (from === 0) return [...ring, entry];
-  // A slice with room for one more: a push would make the array once more, half as long again.
-  const kept = ring.slice(from - 1);
-  for (let at = from; at < ring.length; at++) kept[at - from] = ring[at]!;
-  kept[kept.length - 1] = entry;
-  return kept;
+  // Two copies of the engine's own take less time than one of a loop, above all in a server that has just begun.
+  return (from === 0 ? ring : ring.slice(from)).concat([entry]);
 }

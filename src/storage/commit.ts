@@ -15,7 +15,7 @@ import type { FileSpec, MayPublish, PutSpec, StoredFile } from "./types.ts";
 
 /** A file whose bytes are all in the folder, flushed where the level asks for it. */
 export interface WholeFile {
-  readonly spec: FileSpec & Pick<PutSpec, "journal">;
+  readonly spec: FileSpec & Pick<PutSpec, "journal" | "sole">;
   readonly temporaryPath: string;
   readonly finalPath: string;
   readonly size: number;
@@ -57,7 +57,9 @@ export function commitNow(
 
 function giveName(parts: DiskParts, file: WholeFile): void {
   if (file.named === true) return;
-  parts.folder.giveFinalName(file.temporaryPath, file.finalPath);
+  // What is announced may have been published under this very name by another holder of the session.
+  const isFree = file.announced !== true && file.spec.sole === true;
+  parts.folder.giveFinalName(file.temporaryPath, file.finalPath, isFree);
   file.named = true;
   giveTime(parts, file);
 }

@@ -178,15 +178,17 @@ export class StorageFolder {
    * Gives a whole file its final name, and never replaces another file. In tier W the file has that name
    * from the start, and gets the mode of a whole file now.
    *
-   * A name of 128 random bits is never in use. A name made of a session's id and sequence may be in use,
-   * so this looks; that takes 14 µs of the 220 that a small file takes.
+   * A name of 128 random bits is never in use. A name made of a session's id and sequence may be in use, so
+   * this looks, which takes 4 µs of the 45 that a small file takes.
+   *
+   * @param isFree Whether the caller knows that the name is free.
    */
-  giveFinalName(temporaryPath: string, finalPath: string): void {
+  giveFinalName(temporaryPath: string, finalPath: string, isFree = false): void {
     if (this.tier === "W") return this.#setMode(finalPath, 0o640);
     this.withFolders(finalPath, () => {
       const path = this.at(finalPath);
       if (finalPath.startsWith(`${FILES}/`)) return this.#linkName(this.at(temporaryPath), path);
-      if (finalPath.includes("/") && this.#exists(path)) {
+      if (!isFree && finalPath.includes("/") && this.#exists(path)) {
         throw new Deno.errors.AlreadyExists("the final name is in use");
       }
       Deno.renameSync(this.at(temporaryPath), path);

@@ -186,6 +186,8 @@ export class IndexWriter {
       const lines = new IndexLines(index, (position) => readLineAt(here.file, position), bulk);
       if (here.tables.length < 4) here.tables.unshift(new HashTable());
       const former = here.tables.slice(1);
+      // What became known while this waited for its turn is in these tables, too: it is written with the rest.
+      until = Math.max(until, here.readTo);
       const slice = each === undefined ? SLICE_BYTES : START_SLICE_BYTES;
       for (let more = true; at < until && more;) {
         const from = at;
@@ -214,7 +216,7 @@ export class IndexWriter {
       if (bulk) index.shrink();
       here.indexed = Math.max(here.indexed, at);
       here.readTo = Math.max(here.readTo, at);
-      here.tables = here.tables.filter((table) => !former.includes(table));
+      if (at >= until) here.tables = here.tables.filter((table) => !former.includes(table));
       for (const [path, position] of here.removed) if (position < at) here.removed.delete(path);
       return at;
     } catch (error) {

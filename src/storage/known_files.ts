@@ -37,6 +37,8 @@ export class KnownFiles implements UploadIndex {
   #here: Followed;
   /** The manifest that somebody has moved away: its ids still hold. */
   #former: Followed | undefined;
+  /** Up to here it was looked at: others may add a line to it before they learn that it was moved. */
+  #formerSize = 0;
   #reading: Promise<void> | undefined;
   /** Brings lines into the index when it is time. */
   readonly #pace = new IndexPace((isTime) => {
@@ -136,6 +138,7 @@ export class KnownFiles implements UploadIndex {
   switch(same: boolean): void {
     this.#former?.file.close();
     this.#former = same ? this.#here : void this.#here.file.close();
+    this.#formerSize = 0;
     this.#here = follow(this.#manifest);
     this.#listedAt = NaN;
     if (!this.#writer.isWriting) this.#writer.adopt(this.#here);
@@ -143,8 +146,7 @@ export class KnownFiles implements UploadIndex {
 
   /** Ends what is under way. A few lines still come into the index; the next start reads more. */
   async settle(): Promise<void> {
-    const { waiting } = this.#pace;
-    if (waiting > 0 && waiting <= 2000) await this.write().catch(() => {});
+    if (this.#pace.waiting > 0 && this.#pace.waiting <= 2000) await this.write().catch(() => {});
     this.#closed = true;
     await this.#writer.settled();
     await this.#reading?.catch(() => {});
@@ -165,13 +167,23 @@ export class KnownFiles implements UploadIndex {
     if (this.#reading === undefined) {
       const size = this.#manifest.follow(true);
       const unread = size - this.#here.readTo;
-      if (unread === 0) return undefined;
-      if (this.#flush === undefined && unread > 0 && unread <= SLICE_BYTES) {
-        this.#learn(size);
+      const left = this.#former === undefined ? 0 : this.#leftInFormer(this.#former);
+      if (unread === 0 && left === 0) return undefined;
+      if (this.#flush === undefined && unread >= 0 && unread + left <= SLICE_BYTES) {
+        if (left > 0) this.#learn(this.#former!, this.#formerSize);
+        if (unread > 0) this.#learn(this.#here, size);
         return undefined;
       }
     }
     return this.#learnLater();
+  }
+
+  /** How many bytes of the former manifest have not been read since it was looked at last. */
+  #leftInFormer({ file, readTo }: Followed): number {
+    const size = file.seekSync(0, Deno.SeekMode.End);
+    if (size === this.#formerSize) return 0; // what is left at its end is half a line
+    this.#formerSize = size;
+    return size - readTo;
   }
 
   async #learnLater(): Promise<void> {
@@ -187,6 +199,7 @@ export class KnownFiles implements UploadIndex {
     // Somebody has cut the file in place: what was learned of it stands elsewhere now, or nowhere.
     if (size < this.#here.readTo) this.#here = follow(this.#manifest);
     await this.#flush?.();
+    await this.#readFormer();
     const here = this.#here;
     // While the server runs, uploads wait for the ids alone: the index, whose lists can wait, comes after them.
     if (each !== undefined) {
@@ -195,14 +208,23 @@ export class KnownFiles implements UploadIndex {
     }
     while (here === this.#here && here.readTo < size && !this.#closed) {
       const slice = each === undefined ? SLICE_BYTES : START_SLICE_BYTES;
-      if (!this.#learn(Math.min(size, here.readTo + slice), each)) break;
+      if (!this.#learn(here, Math.min(size, here.readTo + slice), each)) break;
+      await othersTurn();
+    }
+  }
+
+  async #readFormer(): Promise<void> {
+    const former = this.#former;
+    if (former === undefined || former.readTo >= former.file.seekSync(0, Deno.SeekMode.End)) return;
+    if (this.#flush !== undefined) await former.file.syncData();
+    while (former === this.#former && !this.#closed) {
+      if (!this.#learn(former, former.readTo + SLICE_BYTES)) break;
       await othersTurn();
     }
   }
 
   /** Returns false at the end, and before half a line, which may still be being written. */
-  #learn(until: number, each?: EachLine): boolean {
-    const here = this.#here;
+  #learn(here: Followed, until: number, each?: EachLine): boolean {
     const from = here.readTo;
     for (const line of readLines(here.file, from, until)) {
       const id = each === undefined ? uploadIdOf(line) : undefined;
@@ -283,9 +305,8 @@ export class KnownFiles implements UploadIndex {
   async lookForGone(most: number): Promise<boolean> {
     if (this.#closed || !this.#writer.isUpToDate(this.#here)) return false;
     const { file } = this.#here;
-    const next = await this.#writer.lookForGone(file, this.#isGone, this.#lookedTo, most);
-    this.#lookedTo = next ?? 0;
-    return next !== undefined;
+    const next = await this.#writer.lookForGone(file, this.#isGone, this.#lookedTo, most) ?? 0;
+    return (this.#lookedTo = next) > 0;
   }
 
   /** Brings the lines that are known into the index. */

@@ -3,6 +3,9 @@ import { DatabaseSync } from "node:sqlite";
 import { createLogger } from "../../src/log.ts";
 import { IndexFile } from "../../src/storage/index_file.ts";
 import { DiskStorage } from "../../src/storage/mod.ts";
+import { closeParts, openParts } from "../../src/storage/open.ts";
+import { putNow } from "../../src/storage/put.ts";
+import { Random } from "../helpers/random.ts";
 import { TempDir } from "../helpers/temp.ts";
 
 const LINES = 30_000;
@@ -69,5 +72,63 @@ Deno.test("an index that another process is making at this moment is waited for,
     assert.equal(index.isFile, true);
     index.close();
     assert.deepEqual(told, []);
+  }
+});
+
+Deno.test("S-TRF-11 an id that comes while the index waits for another process to write it stays known", async () => {
+  await using dir = await TempDir.make();
+  const parts = await openParts(dir.path, {});
+  const { known } = parts.reading!;
+  const put = (uploadId: string) =>
+    putNow(parts, { mimeType: "text/plain", reserve: 0, uploadId }, new Uint8Array([1]));
+  put(idOf(1));
+  using other = new DatabaseSync(dir.join(".index.db"));
+  other.exec("BEGIN IMMEDIATE");
+  const writing = known.write();
+  put(idOf(2));
+  await new Promise((resolve) => setTimeout(resolve, 1)); // it has found that it must wait
+  put(idOf(3));
+  other.exec("COMMIT");
+  await writing;
+  for (const n of [1, 2, 3]) assert.ok(known.get(idOf(n)) !== undefined, String(n));
+  await closeParts(parts);
+});
+
+Deno.test("S-TRF-11 three processes that write the index in any order forget no id (seeds 1 to 20)", async () => {
+  for (let seed = 1; seed <= 20; seed++) {
+    const random = new Random(seed);
+    await using dir = await TempDir.make();
+    const three = await Promise.all([1, 2, 3].map(() => openParts(dir.path, {})));
+    using other = new DatabaseSync(dir.join(".index.db"));
+    const writes: Promise<void>[] = [];
+    let isLocked = false;
+    const lock = () => {
+      try {
+        other.exec(isLocked ? "COMMIT" : "BEGIN IMMEDIATE");
+        isLocked = !isLocked;
+      } catch {
+        // One of the three is writing.
+      }
+    };
+    let ids = 0;
+    for (let step = 0; step < 150; step++) {
+      const parts = random.pick(three);
+      const { known } = parts.reading!;
+      const what = random.int(0, 9);
+      if (what < 5) {
+        const spec = { mimeType: "text/plain", reserve: 0, uploadId: idOf(++ids) };
+        await putNow(parts, spec, new Uint8Array([seed]));
+      } else if (what < 6) writes.push(known.write());
+      else if (what < 7) lock();
+      else if (what < 8) await new Promise((resolve) => setTimeout(resolve, random.int(0, 3)));
+      else if (ids > 0) {
+        const id = idOf(random.int(1, ids));
+        await known.refresh();
+        assert.ok(known.get(id) !== undefined, `seed ${seed}, step ${step}: ${id}`);
+      }
+    }
+    if (isLocked) lock();
+    await Promise.all(writes);
+    for (const parts of three) await closeParts(parts);
   }
 });

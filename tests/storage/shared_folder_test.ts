@@ -111,3 +111,25 @@ Deno.test("S-TRF-11 a retry at another instance on an open connection is answere
   for (const peer of [...peers, ...sessions]) peer.close();
   await first.assertStored(...contents);
 });
+
+Deno.test("S-TRF-11 ids hold that another process has stored shortly before the manifest was moved", async () => {
+  await using dir = await TempDir.make();
+  await using one = await DiskStorage.open(dir.path);
+  await using two = await DiskStorage.open(dir.path);
+  await put(two, 1);
+  const stored = await put(one, 2);
+  await one.check(); // its line is where the path led, and is not written again
+  await Deno.rename(dir.join("commits.jsonl"), dir.join("commits.1.jsonl"));
+  await put(one, 3);
+  assert.deepEqual(await put(two, 2), { ...stored, replayed: true });
+
+  // A process that has not looked yet adds one more line to the manifest that was moved.
+  const late = { ...stored, mime_type: stored.mimeType, path: "received_0123456789abcdef.txt" };
+  const line = JSON.stringify({ ...late, time: new Date().toISOString(), upload_id: ID(4) });
+  await Deno.writeTextFile(dir.join("commits.1.jsonl"), `${line}\n{"path":`, { append: true });
+  await Deno.writeTextFile(dir.join(late.path), "file 2");
+  for (const storage of [one, two, two]) {
+    const { path, replayed } = await put(storage, 4, "file 2");
+    assert.deepEqual([path, replayed], [late.path, true]);
+  }
+});
