@@ -201,7 +201,10 @@ Deno.test("S-LST-2 pages that follow each other are asked for at once", async ()
   const query = { order: "name", limit: 2 };
   expectCode(await peer.ask("list", { ...query, follows: true }), "sequence_gap");
   const pages = [query, ...Array.from({ length: 3 }, () => ({ ...query, follows: true }))];
-  const replies = await Promise.all(pages.map((data) => peer.ask("list", data)));
+  const header = { version: "2.1" };
+  await peer.send(...pages.map((data) => frame({ action: "list", data, header })));
+  const replies = [];
+  for (const _ of pages) replies.push(await peer.reply());
   const names = replies.map(({ data }) => data.files.map(({ name }: Json) => name).join(""));
   assert.deepEqual(names, ["ab", "cd", "e", ""]);
   assert.deepEqual(replies.map(({ data }) => data.next === null), [false, false, true, true]);
