@@ -14,18 +14,13 @@ import { INDEX } from "./index_place.ts";
 import { positionsOf } from "./index_lines.ts";
 import { IndexPace } from "./index_pace.ts";
 import { IndexWriter, othersTurn, SLICE_BYTES, START_SLICE_BYTES } from "./index_writer.ts";
+import { LastLook, type Looked } from "./last_look.ts";
 import { contentOf, readEntryAt, readLines, uploadIdOf } from "./manifest_lines.ts";
 import type { Position } from "./manifest.ts";
 import { isFinalPath } from "./naming.ts";
 import type { ReadableManifest } from "./readable_manifest.ts";
 import type { StoredFile } from "./types.ts";
 import type { Stored, UploadIndex } from "./upload_index.ts";
-
-/**
- * For so long after a look, in milliseconds, {@linkcode KnownFiles.queryNow} needs none. A look takes as long
- * as the rest of a question, and a client that fetches a folder asks thousands of them in a second.
- */
-const FRESH_MS = 5;
 
 /** What the manifest says, kept up to date. */
 export class KnownFiles implements UploadIndex {
@@ -47,9 +42,7 @@ export class KnownFiles implements UploadIndex {
     this.write().catch((cause) => this.#log.warn("storage.index_behind", { cause }));
   });
   #closed = false;
-  /** When {@linkcode listed} has last looked, and which index it found; NaN if something was added since. */
-  #listedAt = NaN;
-  #listedIn: IndexFile | undefined;
+  readonly lastLook: LastLook = new LastLook();
   /** Where the next look for files that are gone begins. */
   #lookedTo = 0;
   /** Called with the bytes of all listed files, when the index has every line of the manifest. */
@@ -106,8 +99,7 @@ export class KnownFiles implements UploadIndex {
     }
     if (followed.indexed === 0) return;
     try {
-      const isFormer = followed !== this.#here;
-      yield* positionsOf(this.#writer.index, uploadId, followed, isFormer);
+      yield* positionsOf(this.#writer.index, uploadId, followed, followed !== this.#here);
     } catch (cause) {
       this.#writer.damaged(cause, this.#here);
       const text = "Cannot look upload id up: the index is built anew";
@@ -116,8 +108,7 @@ export class KnownFiles implements UploadIndex {
   }
 
   add({ spec: { uploadId } }: Stored, [start, end]: Position): void {
-    const here = this.#here;
-    if (uploadId !== undefined) here.tables[0]!.set(uploadId, start);
+    if (uploadId !== undefined) this.#here.tables[0]!.set(uploadId, start);
     this.#passed(start, end);
   }
 
@@ -128,7 +119,7 @@ export class KnownFiles implements UploadIndex {
   }
 
   #passed(start: number, end: number): void {
-    this.#listedAt = NaN;
+    this.lastLook.forget();
     // Otherwise lines of others come before, and will be read together with this one.
     if (this.#here.readTo === start) this.#here.readTo = end;
     this.#pace.add(1);
@@ -140,7 +131,7 @@ export class KnownFiles implements UploadIndex {
     this.#former = same ? this.#here : void this.#here.file.close();
     this.#formerSize = 0;
     this.#here = follow(this.#manifest);
-    this.#listedAt = NaN;
+    this.lastLook.forget();
     if (!this.#writer.isWriting) this.#writer.adopt(this.#here);
   }
 
@@ -189,8 +180,7 @@ export class KnownFiles implements UploadIndex {
   async #learnLater(): Promise<void> {
     // A reading under way may have begun before the line was written that this caller needs.
     while (this.#reading !== undefined) await this.#reading.catch(() => {});
-    this.#reading = this.readAll().finally(() => this.#reading = undefined);
-    await this.#reading;
+    await (this.#reading = this.readAll().finally(() => this.#reading = undefined));
   }
 
   /** Reads everything that is there at the call. @param each Given at the start. */
@@ -247,7 +237,7 @@ export class KnownFiles implements UploadIndex {
   }
 
   /** Sees to it that the index has all lines that are known, and returns it, for queries. */
-  async listed(): Promise<{ index: IndexFile; file: Deno.FsFile }> {
+  async listed(): Promise<Looked> {
     this.#pace.listed();
     await this.refresh();
     for (let tries = 0; !this.#writer.isUpToDate(this.#here) && !this.#closed; tries++) {
@@ -256,25 +246,7 @@ export class KnownFiles implements UploadIndex {
       if (tries > 9) throw new FxferError("busy", "Cannot read index: it is built anew");
       await this.write();
     }
-    this.#listedAt = performance.now();
-    this.#listedIn = this.#writer.index;
-    return { index: this.#writer.index, file: this.#here.file };
-  }
-
-  /**
-   * Runs a query on the index as it was found at the last look, for what does not change: what others have
-   * done since is not known.
-   *
-   * @returns Undefined as well where the last look was too long ago, or the query has failed.
-   */
-  queryNow<T>(run: (index: IndexFile, file: Deno.FsFile) => T): T | undefined {
-    if (performance.now() - this.#listedAt > FRESH_MS || this.#closed) return undefined;
-    if (this.#listedIn !== this.#writer.index) return undefined;
-    try {
-      return run(this.#writer.index, this.#here.file);
-    } catch {
-      return undefined; // the query that follows finds out why
-    }
+    return this.lastLook.found(this.#writer.index, this.#here.file);
   }
 
   /** Runs a query on the index; one that fails because the file is damaged is run again on a new one. */

@@ -10,7 +10,8 @@ import { hashNumber } from "./hash_table.ts";
 import type { FileRow, IndexFile } from "./index_file.ts";
 import { rowOf, rowsOfPath } from "./index_lines.ts";
 import type { KnownFiles } from "./known_files.ts";
-import { EntriesAt, type ManifestEntry, readEntryAt, readLineAt } from "./manifest_lines.ts";
+import { EntriesAt } from "./entries_at.ts";
+import { type ManifestEntry, readEntryAt, readLineAt } from "./manifest_lines.ts";
 import { isFinalPath } from "./naming.ts";
 import { omitUndefined } from "../omit_undefined.ts";
 
@@ -155,7 +156,7 @@ export function findFileNow(
   known: KnownFiles,
   key: FileKey & { readonly path: string },
 ): ListedFile | undefined {
-  return known.queryNow((index, file) => newestOf(index, file, key));
+  return known.lastLook.query((index, file) => newestOf(index, file, key));
 }
 
 function newestOf(index: IndexFile, file: Deno.FsFile, key: FileKey): ListedFile | undefined {

@@ -246,43 +246,6 @@ export function readEntryAt(file: Deno.FsFile, position: number): ManifestEntry 
   return content === undefined || "removed" in content ? undefined : content;
 }
 
-/** For one page of a list after the other. */
-const block = new Uint8Array(CHUNK_BYTES);
-
-/**
- * The entries at many positions that are close to one another, as those of a page of a list are: one read gives
- * all that are in a block. To be used up before anything is waited for.
- */
-export class EntriesAt {
-  readonly #file: Deno.FsFile;
-  #start = 0;
-  #length = 0;
-
-  constructor(file: Deno.FsFile) {
-    this.#file = file;
-  }
-
-  /** As {@linkcode readEntryAt}. @param back Whether the positions that follow are smaller ones. */
-  at(position: number, back: boolean): ManifestEntry | undefined {
-    let text = this.#lineAt(position);
-    if (text === undefined) {
-      const behind = back ? CHUNK_BYTES - oneLine.length : 0;
-      this.#start = Math.max(0, position - behind);
-      this.#file.seekSync(this.#start, Deno.SeekMode.Start);
-      this.#length = this.#file.readSync(block) ?? 0;
-      text = this.#lineAt(position);
-    }
-    return text === undefined ? readEntryAt(this.#file, position) : parseEntry(text);
-  }
-
-  #lineAt(position: number): string | undefined {
-    const at = position - this.#start;
-    if (at < 0 || at >= this.#length) return undefined;
-    const lf = block.indexOf(LF, at);
-    return lf < 0 || lf >= this.#length ? undefined : decoder.decode(block.subarray(at, lf));
-  }
-}
-
 /** One line of a manifest that is read from its beginning. */
 export interface ManifestLine extends Pick<RawLine, "start" | "end" | "torn"> {
   /** Counted from 1. */
