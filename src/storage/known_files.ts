@@ -241,8 +241,7 @@ export class KnownFiles implements UploadIndex {
     this.#pace.listed();
     await this.refresh();
     for (let tries = 0; !this.#writer.isUpToDate(this.#here) && !this.#closed; tries++) {
-      // The manifest may be another one by now.
-      if (tries > 0) await this.refresh();
+      if (tries > 0) await this.refresh(); // the manifest may be another one by now
       if (tries > 9) throw new FxferError("busy", "Cannot read index: it is built anew");
       await this.write();
     }
