@@ -58,23 +58,28 @@ class ConnectedClient implements Client {
     return this.#engine.terms;
   }
 
-  async send(source: SourceInput, options: SendOptions = {}): Promise<SendResult> {
+  send(source: SourceInput, options: SendOptions = {}): Promise<SendResult> {
     let file: OutgoingFile;
     try {
       file = new OutgoingFile(source, options, this.#emit);
     } catch (error) {
       discard(source);
-      throw error;
+      return Promise.reject(error);
     }
-    const { signal } = options;
-    const abandon = () => this.#engine.abandon(file, interrupted(signal!.reason));
-    signal?.addEventListener("abort", abandon);
+    if (options.signal !== undefined) return this.#sendUnlessAborted(file, options.signal);
+    this.#engine.add(file);
+    return file.result;
+  }
+
+  async #sendUnlessAborted(file: OutgoingFile, signal: AbortSignal): Promise<SendResult> {
+    const abandon = () => this.#engine.abandon(file, interrupted(signal.reason));
+    signal.addEventListener("abort", abandon);
     try {
-      if (signal?.aborted) abandon();
+      if (signal.aborted) abandon();
       else this.#engine.add(file);
       return await file.result;
     } finally {
-      signal?.removeEventListener("abort", abandon);
+      signal.removeEventListener("abort", abandon);
     }
   }
 

@@ -11,6 +11,7 @@ import {
   encodeHead,
   payloadOf,
   type RequestSession,
+  type TransferFrame,
 } from "./requests.ts";
 import type { SendQueue } from "./send_queue.ts";
 import type { Transmitter } from "./transmitter.ts";
@@ -168,10 +169,11 @@ export class ConnectionRunner {
         const mayTake = this.#parts.opening?.mayFollow(this.#early) ?? true;
         const request = !mayTake ? undefined : queue.take() ??
           (this.#heartbeatInMs() <= 0 ? queue.takeHeartbeat() : undefined);
-        if (request !== undefined) {
-          await this.#send(request);
-          if (request.kind === "heartbeat") await transmitter.flush(connection);
-        } else if (connection.hasMore && !this.#delivering) {
+        const sending = request && this.#send(request);
+        if (sending !== undefined) await sending;
+        if (request?.kind === "heartbeat") await transmitter.flush(connection);
+        else if (request !== undefined) continue;
+        else if (connection.hasMore && !this.#delivering) {
           // What the replies that are here lead to goes out together.
           await queue.sleep();
         } else if (transmitter.holds(connection)) await transmitter.flush(connection);
@@ -186,17 +188,29 @@ export class ConnectionRunner {
     }
   }
 
-  async #send(request: ClientRequest): Promise<void> {
+  /** Undefined if the request only had to be put behind others: then nothing is to be waited for. */
+  #send(request: ClientRequest): Promise<void> | undefined {
     const { connection, transmitter, session, queue, opening } = this.#parts;
     const plain = encodeHead(session, request, queue.received);
     const head = connection.macs?.seal(plain) ?? plain;
     if (opening !== undefined) this.#early += head.length + payloadOf(request);
-    if (request.kind !== "transfer") return await transmitter.sendHead(connection, head);
+    if (request.kind !== "transfer") return transmitter.sendHead(connection, head);
     try {
-      if (await transmitter.send(connection, head, request)) return;
+      if (transmitter.gather(connection, head, request)) return undefined;
+    } catch (error) {
+      request.file.fail(localError(error));
+      throw error;
+    }
+    return this.#sendFrame(head, request);
+  }
+
+  async #sendFrame(head: Uint8Array, frame: TransferFrame): Promise<void> {
+    const { connection, transmitter } = this.#parts;
+    try {
+      if (await transmitter.send(connection, head, frame)) return;
       this.cut(lost("go on with", connection.server, "a file was touched in mid-frame"), true);
     } catch (error) {
-      if (!isLost(error)) request.file.fail(localError(error));
+      if (!isLost(error)) frame.file.fail(localError(error));
       throw error;
     }
   }

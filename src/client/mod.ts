@@ -73,6 +73,10 @@
  *   has the server's limit after two round trips. To begin with the limit would take memory of every server
  *   near by, for nothing. A server states its limit for sessions, where it keeps replies; outside of them
  *   800 requests may be unanswered, and over a distance bytes are the limit that counts (S-SEQ-6).
+ * - **The bytes under way begin with two frames, and grow to what a long way holds.** With 16 MiB unanswered,
+ *   1 GiB over 50 ms takes 64 round trips, whatever the network could do. The bytes beyond take no memory:
+ *   the client reads them again if it must, and the network holds them until the server reads. Only a server
+ *   that offers more gets more, because one may count on 8 MiB (S-SEQ-6).
  * - **A file is read into 1 MiB buffers, each read awaited.** Piping the file's stream is a fifth slower
  *   (measured on loopback); synchronous reads are a tenth faster, but block the program on a slow disk.
  * - **What is published is one state of the file.** Before its last bytes go out, the client looks whether

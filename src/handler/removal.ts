@@ -44,7 +44,8 @@ export async function removeOnce(
   if (path === undefined) throw unnamed("path");
   const session = { id: attachment.record.id, sequence };
   const by = { ...seenBy(identity), ...omitUndefined({ user: identity.user }), session };
-  const found = await catalogue.find({ ...seenBy(identity), path });
+  const find = () => catalogue.find({ ...seenBy(identity), path });
+  let found = await find();
   const begun = attachment.record.removal;
   let file = begun?.sequence === sequence && begun.fingerprint === print
     ? begun.file as unknown as FileInfo
@@ -56,11 +57,16 @@ export async function removeOnce(
     file = infoOf(gone);
     const removal = { sequence, fingerprint: print, file: { ...file } };
     await attachment.save((record, now) => intendRemoval(record, removal, now));
+    found = await find(); // others may have removed it meanwhile, and stored another one there
   }
   attachment.mustHold();
   const isThere = found !== undefined && infoOf(found).stored_at === file.stored_at;
   if (isThere) await catalogue.remove(path, by);
-  if (file.user !== undefined) await services.options.quotas?.giveBack(file.user, file.path);
+  // What another one counts under this path is not given back.
+  const isFree = isThere || found === undefined;
+  if (isFree && file.user !== undefined) {
+    await services.options.quotas?.giveBack(file.user, file.path);
+  }
   const body: ReplyBody = { code: "ok", file };
   const frame = { sequence, received, fingerprint: print };
   await attachment.save((record, now) => {

@@ -126,10 +126,15 @@ export class Claims {
 
   /** A claim that nobody else asks for. */
   fresh(): Claim {
-    const path = `${CLAIMS}/${this.#randomHex(16)}`;
-    const file = this.#make(path);
-    tryLock(file);
-    return new Claim(this.#folder, path, file);
+    for (;;) {
+      const path = `${CLAIMS}/${this.#randomHex(16)}`;
+      const file = this.#make(path);
+      // A sweep that met it before it was locked takes it for one that a dead process has left, and removes it.
+      if (tryLock(file) !== false && this.#folder.holds(path, file.statSync())) {
+        return new Claim(this.#folder, path, file);
+      }
+      file.close();
+    }
   }
 
   /** Takes the claim of an upload id; undefined while another has it. */

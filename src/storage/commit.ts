@@ -26,6 +26,8 @@ export interface WholeFile {
   named?: boolean;
   /** Where the line begins and ends, once it is written; at level `durable` its flush may have failed. */
   listed?: Position | undefined;
+  /** The manifest in which the line stands there: while its flush is waited for, another one may take its place. */
+  listedIn?: Deno.FsFile | undefined;
 }
 
 /**
@@ -115,6 +117,7 @@ export async function commitDurably(
       await syncFolders(parts, finalPath);
       mayPublish?.(); // else the line is the next holder's work
       file.listed = listedMeanwhile();
+      file.listedIn = manifest.file;
       if (file.listed === undefined) append(parts, file, line);
     } catch (error) {
       if (listedMeanwhile() === undefined) takeNameBack(parts, file);
@@ -145,12 +148,14 @@ export function lineOf(
 /** Adds the line of a file that has its final name, and counts its bytes. */
 export function append(parts: DiskParts, file: WholeFile, line: string): void {
   file.listed = parts.manifest.append(line, file.finalPath);
+  file.listedIn = parts.reading?.manifest.file;
   parts.budget.add(file.size);
 }
 
 /** Remembers the upload id of a file that this process has listed, and returns what its sender is told. */
 export function remember(parts: DiskParts, file: WholeFile): StoredFile {
   const { spec: { mimeType }, finalPath: path, size, sha256, listed } = file;
-  if (listed !== undefined) parts.index.add(file, listed);
+  const stands = file.listedIn === parts.reading?.manifest.file; // else it is read with the lines of others
+  if (listed !== undefined && stands) parts.index.add(file, listed);
   return { path, size, sha256, mimeType, replayed: false };
 }

@@ -142,14 +142,21 @@ async function replace(folder: string, former: Deno.FsFile, kept: string): Promi
   const info = former.statSync();
   using target = Deno.openSync(at(NEW), { write: true, createNew: true, mode: 0o640 });
   const last = new HashTable();
+  /** The first line of each path since it was removed: its place stays, because lists are under way that go by it. */
+  const first = new HashTable();
+  const removed = new HashTable();
   let linesBefore = 0;
   let end = 0;
   for (const line of readLines(former, 0, info.size)) {
     if (line.torn) break;
     end = line.end;
-    const path = pathOf(line);
-    if (path === undefined) continue;
+    const content = contentOf(line);
+    if (content === undefined) continue;
     linesBefore++;
+    const path = "removed" in content ? content.removed : content.path;
+    const before = last.get(path);
+    if ("removed" in content) removed.set(path, line.start);
+    else if (before === undefined || before === removed.get(path)) first.set(path, line.start);
     last.set(path, line.start);
   }
   let files = 0;
@@ -159,11 +166,19 @@ async function replace(folder: string, former: Deno.FsFile, kept: string): Promi
     if (line.start >= end) break;
     const content = contentOf(line);
     if (content === undefined) continue;
-    const isRemoval = "removed" in content;
-    if (line.start !== last.get(isRemoval ? content.removed : content.path)) continue;
-    if (isRemoval ? content.time < recent : !isFinalPath(content.path)) continue;
-    out.write(line.text!);
-    if (!isRemoval) files++;
+    if ("removed" in content) {
+      const isLast = line.start === last.get(content.removed);
+      if (isLast && content.time >= recent) out.write(line.text!);
+      continue;
+    }
+    const { path } = content;
+    const stands = last.get(path)!;
+    if (line.start !== first.get(path) || stands === removed.get(path) || !isFinalPath(path)) {
+      continue;
+    }
+    const [text] = stands === line.start ? [line.text] : textsAt(former, stands);
+    out.write(text!);
+    files++;
   }
   end = copyLines(former, end, out);
   out.end();
@@ -180,6 +195,10 @@ async function replace(folder: string, former: Deno.FsFile, kept: string): Promi
   Deno.renameSync(at(NEW), at(MANIFEST));
   return { files, linesBefore, lines: out.count, bytesBefore: info.size, ...unfinished };
 }
+
+/** The text of the line that begins at a position. */
+const textsAt = (file: Deno.FsFile, position: number) =>
+  readLines(file, position, position + 1).map(({ text }) => text);
 
 /** Copies the whole lines of a file from a position on, and returns where the next ones begin. */
 function copyLines(file: Deno.FsFile, from: number, out: LineWriter): number {

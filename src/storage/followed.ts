@@ -20,17 +20,23 @@ export interface Followed {
   indexed: number;
   /** Up to here the lines are known. */
   readTo: number;
+  /** Whether lines that were known are not known any more, and have not been read again. */
+  forgotten: boolean;
 }
 
 /** Begins to follow the manifest that is open. */
 export function follow(
   { file, identity: name }: Pick<ReadableManifest, "file" | "identity">,
 ): Followed {
-  return { file, name, tables: [new HashTable()], removed: new Map(), indexed: 0, readTo: 0 };
+  return {
+    ...{ file, name, tables: [new HashTable()], removed: new Map() },
+    ...{ indexed: 0, readTo: 0, forgotten: false },
+  };
 }
 
 /** Forgets what was learned, because the index has nothing of it any more. */
 export function forget(followed: Followed): void {
+  followed.forgotten = true;
   followed.indexed = followed.readTo = 0;
   followed.tables = [new HashTable()];
   followed.removed.clear();

@@ -8,7 +8,7 @@ export function isLocked(error: unknown): boolean {
 
 /** Whether an error says that the file is no good (SQLITE_IOERR, _CORRUPT, _CANTOPEN, _NOTADB, or a table is missing). */
 export function isDamage(error: unknown): boolean {
-  const { errcode } = error as { errcode?: unknown };
+  const { errcode } = (error ?? {}) as { errcode?: unknown };
   return typeof errcode === "number" && [1, 10, 11, 14, 26].includes(errcode & 0xff);
 }
 

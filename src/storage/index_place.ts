@@ -22,10 +22,13 @@ export function makeFile(path: string): void {
   }
 }
 
-/** Gives what is under the path another name, and removes what SQLite keeps beside it. False if that fails. */
+/**
+ * Gives what is under the path another name, and removes what SQLite keeps beside it. False if that fails.
+ *
+ * The file goes last: as soon as its name is free, another process makes a new one, with its own files beside it.
+ */
 export function setAside(path: string): boolean {
   try {
-    Deno.renameSync(path, `${path}.bad`);
     for (const beside of ["-wal", "-shm", "-journal"]) {
       try {
         Deno.removeSync(path + beside);
@@ -33,6 +36,7 @@ export function setAside(path: string): boolean {
         unlessAbsent(error);
       }
     }
+    Deno.renameSync(path, `${path}.bad`);
     return true;
   } catch {
     return false;

@@ -7,7 +7,7 @@ import { isDamage, isLocked, isUnwritable } from "./index_errors.ts";
 import { IndexFile } from "./index_file.ts";
 import { INDEX } from "./index_place.ts";
 import { IndexLines } from "./index_lines.ts";
-import { contentOf, readEntryAt, readLineAt, readLines } from "./manifest_lines.ts";
+import { contentOf, readLineAt, readLines } from "./manifest_lines.ts";
 import { isFinalPath } from "./naming.ts";
 
 /** So much is read at once, in bytes: a few milliseconds, during which nobody is served. */
@@ -91,7 +91,8 @@ export class IndexWriter {
   isUpToDate(here: Followed): boolean {
     try {
       if (!this.index.isInPlace || here.indexed < here.readTo) return false;
-      return fits(this.index.state, here);
+      const { state } = this.index;
+      return state.readTo >= here.readTo && fits(state, here); // else it is being built anew
     } catch (cause) {
       this.damaged(cause, here);
       return false;
@@ -104,8 +105,10 @@ export class IndexWriter {
       this.index.letGo();
       const { state } = this.index;
       if (state.readTo <= here.readTo || !fits(state, here)) return;
+      const { forgotten } = here;
       forget(here);
       here.indexed = here.readTo = state.readTo;
+      here.forgotten = forgotten;
     } catch (cause) {
       this.damaged(cause, here);
     }
@@ -175,9 +178,9 @@ export class IndexWriter {
     turn: () => Promise<unknown> = othersTurn,
   ): Promise<number | undefined> {
     await this.#begin(here, isOver, each !== undefined);
-    if (isOver()) return void this.index.rollback();
     const { index } = this;
     try {
+      if (isOver()) return void index.rollback();
       const { state } = index;
       const known = fits(state, here);
       if (!known) index.reset(here.name);
@@ -261,37 +264,5 @@ export class IndexWriter {
     this.#use(index);
     forget(here);
     this.adopt(here);
-  }
-
-  /** See `KnownFiles.lookForGone`. */
-  async lookForGone(
-    file: Deno.FsFile,
-    isGone: (path: string) => boolean,
-    from: number,
-    most: number,
-  ): Promise<number | undefined> {
-    const { index } = this;
-    const rows = index.rows(
-      "SELECT id, pos, name, size, gone FROM file WHERE id >= ? AND gone = 0 ORDER BY id LIMIT ?",
-      ...[from, most],
-    );
-    const gone = rows.filter(({ pos }) => {
-      const path = readEntryAt(file, pos)?.path;
-      return path !== undefined && isGone(path);
-    });
-    if (gone.length > 0) {
-      while (this.#writing !== undefined) await this.settled();
-      index.begin();
-      try {
-        const lines = new IndexLines(index, (position) => readLineAt(file, position), false);
-        for (const row of gone) lines.gone(row);
-        const { readTo, tail } = index.state;
-        lines.end(readTo, tail);
-        index.commit();
-      } finally {
-        index.rollback(); // does nothing after a commit
-      }
-    }
-    return rows.length < most ? undefined : rows.at(-1)!.id + 1;
   }
 }

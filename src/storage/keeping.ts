@@ -2,7 +2,7 @@
 import type { ListedFile } from "./catalogue.ts";
 import type { DiskParts, ReadingParts } from "./disk_parts.ts";
 import type { FileRow } from "./index_file.ts";
-import { listedOf } from "./listing.ts";
+import { findFile } from "./listing.ts";
 import { readEntryAt } from "./manifest_lines.ts";
 import { isFinalPath } from "./naming.ts";
 
@@ -51,7 +51,11 @@ export async function* outdatedFiles(
       const tooOld = entry.time < before;
       if (!tooOld && bytes <= keepBytes) return;
       if (readers.has(entry.path)) continue;
-      yield { file: listedOf(entry), reason: tooOld ? "storage.keep" : "storage.keep_bytes" };
+      // Others may have removed it since, and stored a new one under its path.
+      const listed = await findFile(known, { path: entry.path });
+      if (listed?.storedAt === entry.time && listed.sha256 === entry.sha256) {
+        yield { file: listed, reason: tooOld ? "storage.keep" : "storage.keep_bytes" };
+      }
       bytes -= row.size;
     }
     if (batch.length < BATCH) return;

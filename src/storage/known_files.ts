@@ -9,15 +9,15 @@ import { FxferError } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import type { StorageFolder } from "./folder.ts";
 import { type EachLine, follow, type Followed } from "./followed.ts";
+import { lookForGone } from "./gone_files.ts";
 import type { IndexFile } from "./index_file.ts";
 import { INDEX } from "./index_place.ts";
-import { positionsOf } from "./index_lines.ts";
 import { IndexPace } from "./index_pace.ts";
 import { IndexWriter, othersTurn, SLICE_BYTES, START_SLICE_BYTES } from "./index_writer.ts";
+import { hasRemoval, storedIn } from "./known_ids.ts";
 import { LastLook, type Looked } from "./last_look.ts";
-import { contentOf, readEntryAt, readLines, uploadIdOf } from "./manifest_lines.ts";
+import { contentOf, readLines, uploadIdOf } from "./manifest_lines.ts";
 import type { Position } from "./manifest.ts";
-import { isFinalPath } from "./naming.ts";
 import type { ReadableManifest } from "./readable_manifest.ts";
 import type { StoredFile } from "./types.ts";
 import type { Stored, UploadIndex } from "./upload_index.ts";
@@ -74,36 +74,21 @@ export class KnownFiles implements UploadIndex {
     await this.readAll(each);
   }
 
-  get(uploadId: string): StoredFile | undefined {
-    for (const followed of [this.#here, this.#former]) {
-      if (followed === undefined) continue;
-      for (const position of this.#positionsOf(uploadId, followed)) {
-        const entry = readEntryAt(followed.file, position);
-        if (entry?.uploadId !== uploadId || !isFinalPath(entry.path)) continue;
-        // A file that was removed counts as never sent: its sender wants it stored.
-        const removed = followed === this.#former
-          ? this.#isGone(entry.path)
-          : position < (followed.removed.get(entry.path) ?? -1);
-        if (removed) continue;
-        const { path, size, sha256, mimeType } = entry;
-        return { path, size, sha256, mimeType, replayed: false };
-      }
-    }
-    return undefined;
+  get isBehind(): boolean {
+    return this.#here.forgotten || this.#former?.forgotten === true;
   }
 
-  *#positionsOf(uploadId: string, followed: Followed): Generator<number> {
-    for (const table of followed.tables) {
-      const position = table.get(uploadId);
-      if (position !== undefined) yield position;
-    }
-    if (followed.indexed === 0) return;
+  get(uploadId: string): StoredFile | undefined {
+    const here = this.#here;
+    const former = this.#former;
     try {
-      yield* positionsOf(this.#writer.index, uploadId, followed, followed !== this.#here);
-    } catch (cause) {
-      this.#writer.damaged(cause, this.#here);
-      const text = "Cannot look upload id up: the index is built anew";
-      throw new FxferError("busy", text, { cause, fields: { retry_after_ms: 1000 } });
+      const { index } = this.#writer;
+      const isRemoved = (path: string) => this.#isGone(path) || hasRemoval(here, index, path);
+      return storedIn(here, index, uploadId) ??
+        (former === undefined ? undefined : storedIn(former, index, uploadId, isRemoved));
+    } catch (error) {
+      if (error instanceof FxferError) this.#writer.damaged(error.cause, here);
+      throw error;
     }
   }
 
@@ -159,8 +144,9 @@ export class KnownFiles implements UploadIndex {
       const size = this.#manifest.follow(true);
       const unread = size - this.#here.readTo;
       const left = this.#former === undefined ? 0 : this.#leftInFormer(this.#former);
-      if (unread === 0 && left === 0) return undefined;
-      if (this.#flush === undefined && unread >= 0 && unread + left <= SLICE_BYTES) {
+      if (unread === 0 && left === 0 && !this.isBehind) return undefined;
+      const isLittle = unread >= 0 && unread + left <= SLICE_BYTES;
+      if (this.#flush === undefined && isLittle && !this.isBehind) {
         if (left > 0) this.#learn(this.#former!, this.#formerSize);
         if (unread > 0) this.#learn(this.#here, size);
         return undefined;
@@ -185,32 +171,39 @@ export class KnownFiles implements UploadIndex {
 
   /** Reads everything that is there at the call. @param each Given at the start. */
   async readAll(each?: EachLine): Promise<void> {
-    const size = this.#manifest.follow();
-    // Somebody has cut the file in place: what was learned of it stands elsewhere now, or nowhere.
-    if (size < this.#here.readTo) this.#here = follow(this.#manifest);
-    await this.#flush?.();
-    await this.#readFormer();
-    const here = this.#here;
-    // While the server runs, uploads wait for the ids alone: the index, whose lists can wait, comes after them.
-    if (each !== undefined) {
-      const behind = (cause: unknown) => this.#log.warn("storage.index_behind", { cause });
-      await this.#writeTo(size, each).catch(behind);
-    }
-    while (here === this.#here && here.readTo < size && !this.#closed) {
-      const slice = each === undefined ? SLICE_BYTES : START_SLICE_BYTES;
-      if (!this.#learn(here, Math.min(size, here.readTo + slice), each)) break;
-      await othersTurn();
+    for (;;) {
+      const size = this.#manifest.follow();
+      // Somebody has cut the file in place: what was learned of it stands elsewhere now, or nowhere.
+      if (size < this.#here.readTo) this.#here = follow(this.#manifest);
+      const here = this.#here;
+      await this.#flush?.();
+      await this.#readFormer();
+      // While the server runs, uploads wait for the ids alone: the index, whose lists can wait, comes after them.
+      if (each !== undefined) {
+        const behind = (cause: unknown) => this.#log.warn("storage.index_behind", { cause });
+        await this.#writeTo(size, each).catch(behind);
+      }
+      while (here === this.#here && here.readTo < size && !this.#closed) {
+        const slice = each === undefined ? SLICE_BYTES : START_SLICE_BYTES;
+        if (!this.#learn(here, Math.min(size, here.readTo + slice), each)) break;
+        await othersTurn();
+      }
+      if (here === this.#here) here.forgotten = false;
+      // Else the manifest was moved meanwhile: the rest of it, and the new one, may have lines of others.
+      if (here === this.#here || this.#closed) return;
     }
   }
 
   async #readFormer(): Promise<void> {
     const former = this.#former;
-    if (former === undefined || former.readTo >= former.file.seekSync(0, Deno.SeekMode.End)) return;
-    if (this.#flush !== undefined) await former.file.syncData();
-    while (former === this.#former && !this.#closed) {
+    if (former === undefined) return;
+    const isRead = () => former.readTo >= former.file.seekSync(0, Deno.SeekMode.End);
+    if (!isRead() && this.#flush !== undefined) await former.file.syncData();
+    while (former === this.#former && !this.#closed && !isRead()) {
       if (!this.#learn(former, former.readTo + SLICE_BYTES)) break;
       await othersTurn();
     }
+    former.forgotten = false;
   }
 
   /** Returns false at the end, and before half a line, which may still be being written. */
@@ -275,9 +268,9 @@ export class KnownFiles implements UploadIndex {
    */
   async lookForGone(most: number): Promise<boolean> {
     if (this.#closed || !this.#writer.isUpToDate(this.#here)) return false;
-    const { file } = this.#here;
-    const next = await this.#writer.lookForGone(file, this.#isGone, this.#lookedTo, most) ?? 0;
-    return (this.#lookedTo = next) > 0;
+    const next = await lookForGone(this.#writer, this.#here, this.#isGone, this.#lookedTo, most);
+    this.#lookedTo = next ?? 0;
+    return next !== undefined;
   }
 
   /** Brings the lines that are known into the index. */
@@ -290,7 +283,12 @@ export class KnownFiles implements UploadIndex {
   async #writeTo(until: number, each?: EachLine): Promise<void> {
     const { waiting } = this.#pace;
     const here = this.#here;
-    const isOver = () => this.#closed || here !== this.#here;
+    // Asked while no other process can write: the index of a manifest that was moved must not take the place
+    // of the one that others have made of the new one.
+    const isOver = () => {
+      this.#manifest.follow();
+      return this.#closed || here !== this.#here;
+    };
     const turn = () => this.#reading?.catch(() => {}) ?? othersTurn(); // uploads wait for the ids
     const at = await this.#writer.write(here, until, isOver, each, turn);
     if (at === undefined) return;

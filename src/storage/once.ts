@@ -15,6 +15,7 @@ import { formatEntry } from "./manifest_lines.ts";
 import { isFinalPath } from "./naming.ts";
 import { finishRemoval } from "./removal.ts";
 import type { SealedFile, StoredFile } from "./types.ts";
+import { replayOf } from "./upload_index.ts";
 
 /** How long a try waits for another one with its upload id, in milliseconds. */
 const WAIT_MS = 2000;
@@ -76,12 +77,33 @@ export async function claimLater(
     }
     if (claim !== undefined || known.get(uploadId) !== undefined) return claim;
     if (finalPath !== undefined && claims.peek(uploadId)?.path === finalPath) return undefined;
-    if (performance.now() > until) {
-      const text = "Cannot store file: another try with its upload id is under way";
-      throw new FxferError("busy", text, { fields: { retry_after_ms: WAIT_MS } });
-    }
+    if (performance.now() > until) throw underWay();
     await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
   }
+}
+
+function underWay(): FxferError {
+  const text = "Cannot store file: another try with its upload id is under way";
+  return new FxferError("busy", text, { fields: { retry_after_ms: WAIT_MS } });
+}
+
+/**
+ * The first result of an upload id, asked in the synchronous step that publishes; undefined where this try is to
+ * publish. Nobody publishes without the claim: a file that was listed when {@linkcode claimLater} looked may have
+ * been removed since.
+ *
+ * @throws {FxferError} `busy` without a claim and a result.
+ */
+export function firstResult(
+  { index, reading }: DiskParts,
+  uploadId: string | undefined,
+  sha256: string,
+  isClaimed: boolean,
+): StoredFile | undefined {
+  const replay = replayOf(index, uploadId, sha256);
+  if (replay !== undefined || isClaimed) return replay;
+  if (uploadId !== undefined && reading !== undefined) throw underWay();
+  return undefined;
 }
 
 /** Takes the claim of an upload id, without waiting; what a dead process has left in it is finished. */
@@ -90,10 +112,13 @@ async function takeFinished(
   reading: ReadingParts,
   uploadId: string,
 ): Promise<Claim | undefined> {
-  const claim = reading.claims.take(uploadId);
+  let claim = reading.claims.take(uploadId);
   if (claim?.left !== true) return claim;
   await finishLeft(parts, reading, claim);
-  return reading.claims.take(uploadId);
+  claim = reading.claims.take(uploadId);
+  if (claim?.left !== true) return claim;
+  claim.leave(); // one more has died
+  return undefined;
 }
 
 /**

@@ -6,9 +6,8 @@ import { creation, type DiskParts, nameFile, removeQuietly } from "./disk_parts.
 import { checkDigest, type ComputedDigest } from "./digest.ts";
 import { asStorageError, isAbsent, isTaken } from "./io_errors.ts";
 import type { Position } from "./manifest.ts";
-import { claimLater, claimNow } from "./once.ts";
+import { claimLater, claimNow, firstResult } from "./once.ts";
 import type { MayPublish, PutSpec, StoredFile } from "./types.ts";
-import { replayOf } from "./upload_index.ts";
 
 /**
  * Larger files go through an upload. Up to this size, in bytes, one call stores a file on the main thread:
@@ -50,7 +49,7 @@ function putClaimed(
 ): StoredFile {
   let file: SmallFile | undefined;
   try {
-    const replay = replayOf(parts.index, spec.uploadId, sha256);
+    const replay = firstResult(parts, spec.uploadId, sha256, claim !== undefined);
     if (replay !== undefined) return replay;
     const made = file = new SmallFile(parts, spec, bytes.length);
     parts.folder.withFolders(made.temporaryPath, () => made.write(bytes));
@@ -87,7 +86,7 @@ export async function putOnThreadPool(
       claim = claimNow(reading, spec.uploadId) ?? await claimLater(parts, reading, spec.uploadId);
     }
     // Nothing is awaited from here to the commit, so the second of two uploads with one id finds the first.
-    const replay = replayOf(parts.index, spec.uploadId, sha256);
+    const replay = firstResult(parts, spec.uploadId, sha256, claim !== undefined);
     if (replay === undefined) return file.commit(sha256, claim, mayPublish);
     file.remove();
     return replay;
@@ -106,6 +105,7 @@ class SmallFile implements WholeFile {
   sha256 = "";
   named?: boolean;
   listed?: Position | undefined;
+  listedIn?: Deno.FsFile | undefined;
   readonly #parts: DiskParts;
   /** Whether this object has made the file under the temporary name. */
   #made = false;

@@ -3,10 +3,25 @@ import { FxferError } from "../errors.ts";
 import type { StorageFolder } from "./folder.ts";
 import { share, tryLock } from "./locks.ts";
 import { MANIFEST, type Manifest, manifestFull, notRegular, type Position } from "./manifest.ts";
-import { encodeLine, entryOf, LF, readLines } from "./manifest_lines.ts";
+import {
+  contentOf,
+  encodeLine,
+  entryOf,
+  LF,
+  type ManifestEntry,
+  parseLine,
+  readLines,
+  type Removal,
+} from "./manifest_lines.ts";
 
 /** After the last line comes one more look, in milliseconds. */
 const LAST_LOOK_MS = 20;
+
+/** In so many bytes at the end of a manifest all lines stand that came in the last moments. */
+const LATELY_BYTES = 1024 * 1024;
+
+const pathOf = (content: ManifestEntry | Removal): string =>
+  "removed" in content ? content.removed : content.path;
 
 /** A line without its LF, and the path of the file that it lists; undefined for the line of a removal. */
 interface Line {
@@ -74,13 +89,31 @@ export class ReadableManifest implements Manifest {
     else if (this.#unverified.length > 0) this.#unverified = [];
     while (this.#homeless.length > 0) {
       const { line, path } = this.#homeless[0]!;
-      if (path === undefined || this.#folder.kind(path) !== undefined) {
-        this.#write(line, this.#size());
-      }
+      const isWanted = path === undefined || this.#folder.kind(path) !== undefined;
+      if (isWanted && !this.#isOutdated(line)) this.#write(line, this.#size());
       this.#homeless.shift();
     }
     if (believe) this.#lookedAt = this.#now();
     return same ? info.size : this.#size();
+  }
+
+  /**
+   * Whether another line speaks for a line that is to be written again: it stands there already, as after a
+   * compaction, or another process has removed the file since, or stored another one under its path.
+   */
+  #isOutdated(line: string): boolean {
+    const content = parseLine(line);
+    if (content === undefined) return false;
+    const path = pathOf(content);
+    let last: ManifestEntry | Removal | undefined;
+    for (const found of readLines(this.#file, Math.max(0, this.#size() - LATELY_BYTES))) {
+      if (found.text === line) return true;
+      const other = found.text?.includes(path) ? contentOf(found) : undefined;
+      if (other !== undefined && pathOf(other) === path) last = other;
+    }
+    if (last === undefined) return false;
+    if ("removed" in content) return "removed" in last || last.time !== content.file?.time;
+    return "removed" in last ? last.file?.time === content.time : last.time > content.time;
   }
 
   #size(): number {

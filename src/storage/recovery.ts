@@ -7,10 +7,9 @@ import { asStorageError } from "./io_errors.ts";
 import { sessionOfJournal } from "./journals.ts";
 import { tryLock } from "./locks.ts";
 import { INCOMING, isFinalPath, isTemporaryPath, sessionOf } from "./naming.ts";
-import { claimLater, finishAllLeft, isWhole, listWhole } from "./once.ts";
+import { claimLater, finishAllLeft, firstResult, isWhole, listWhole } from "./once.ts";
 import type { FileSpec, SealedFile, StoredFile } from "./types.ts";
 import { finishCompaction } from "./unfinished_compaction.ts";
-import { replayOf } from "./upload_index.ts";
 
 /** Finishes a commit that was cut short, or confirms one (S-SEQ-5): `FileStorage.recover`. */
 export async function recoverSealed(
@@ -38,7 +37,10 @@ export async function recoverSealed(
     if (spec.uploadId !== undefined) {
       claim = await claimLater(parts, reading, spec.uploadId, finalPath);
     }
-    const replay = replayOf(parts.index, spec.uploadId, sha256);
+    // The claim may be that of another holder of the session, who has stood still since.
+    const isClaimed = claim !== undefined || (spec.uploadId !== undefined &&
+      reading.claims.peek(spec.uploadId)?.path === finalPath);
+    const replay = firstResult(parts, spec.uploadId, sha256, isClaimed);
     if (replay !== undefined) {
       folder.remove(temporaryPath);
       return replay;

@@ -6,12 +6,11 @@ import type { ComputedDigest } from "./digest.ts";
 import { commitDurably, commitNow, syncFolders, type WholeFile } from "./commit.ts";
 import type { DiskParts } from "./disk_parts.ts";
 import { asStorageError, isTaken } from "./io_errors.ts";
-import { claimLater, claimNow } from "./once.ts";
+import { claimLater, claimNow, firstResult } from "./once.ts";
 import { isOriginalPath } from "./original_names.ts";
 import { choosePath, nameTaken } from "./taken_names.ts";
 import type { FileSpec, MayPublish, SealedFile, StoredFile, Upload } from "./types.ts";
 import type { UploadStart } from "./upload_start.ts";
-import { replayOf } from "./upload_index.ts";
 
 /**
  * Fewer bytes than this are written on the main thread. The number is larger than the one for whole files
@@ -217,7 +216,8 @@ export class DiskUpload implements Upload {
       }
       // Nothing is awaited from the claim to the commit, at level `durable` to its first step.
       const replay = whole.listed === undefined && whole.named !== true
-        ? replayOf(this.#parts.index, uploadId, whole.sha256) ?? this.#sealed?.existing
+        ? firstResult(this.#parts, uploadId, whole.sha256, claim !== undefined) ??
+          this.#sealed?.existing
         : undefined;
       // A failure is not final here: the file is whole and sealed, so another try may succeed.
       this.#stored = replay ?? await this.#commit(whole, claim, mayPublish);

@@ -15,6 +15,8 @@ export interface Stored {
 
 /** Finds the stored file of an upload id. */
 export interface UploadIndex {
+  /** Whether it has forgotten files at this moment, so that an id which is not found may have one. */
+  readonly isBehind?: boolean;
   /** The file that was stored under an id. */
   get(uploadId: string): StoredFile | undefined;
   /** Remembers a file whose line this process has written, at that position. */
@@ -88,7 +90,8 @@ export class MemoryIndex implements UploadIndex {
 /**
  * The first result, if an upload with this id was stored before; undefined if it is new (S-TRF-9).
  *
- * @throws {FxferError} `sequence_reuse` if other bytes were stored under the id.
+ * @throws {FxferError} `sequence_reuse` if other bytes were stored under the id; `busy` where that cannot be
+ * told at this moment.
  */
 export function replayOf(
   index: UploadIndex,
@@ -96,11 +99,20 @@ export function replayOf(
   sha256: string,
 ): StoredFile | undefined {
   const known = uploadId === undefined ? undefined : index.get(uploadId);
-  if (known === undefined) return undefined;
+  if (known === undefined) {
+    if (uploadId !== undefined && index.isBehind === true) throw indexLost();
+    return undefined;
+  }
   if (known.sha256 !== sha256) {
     throw new FxferError("sequence_reuse", "Cannot store upload: its id names another file", {
       fields: { field: "upload_id" },
     });
   }
   return { ...known, replayed: true };
+}
+
+/** The refusal of an upload whose id cannot be looked up. */
+export function indexLost(cause?: unknown): FxferError {
+  const text = "Cannot look upload id up: the index is built anew";
+  return new FxferError("busy", text, { cause, fields: { retry_after_ms: 1000 } });
 }

@@ -132,3 +132,40 @@ for (const mode of ["stateful", "stateless"] as const) {
     await Promise.all(sizes.map((size) => it.client.send(pattern(size))));
   });
 }
+
+for (const kind of ["file", "stream", "file without an offer"] as const) {
+  const mebibyte = 1024 * 1024;
+  const isStream = kind === "stream";
+  const frameBytes = isStream ? mebibyte : 4 * mebibyte;
+  const first = isStream ? 9 : 3;
+  const then = kind === "file" ? 17 : first;
+  Deno.test(`S-SEQ-6 after far replies ${then} frames of a ${kind} are in flight`, async () => {
+    let now = 0;
+    await using peer = new ScriptedPeer(async (peer) => {
+      const offer = kind === "file without an offer" ? {} : { max_unanswered_bytes: 2 ** 30 };
+      await peer.session({ limits: { max_request_size: 4 * mebibyte }, ...offer });
+      let next = await peer.transfer();
+      let offset = 0;
+      for (const count of [first, then]) {
+        const held = [next];
+        while (held.length < count) held.push(await peer.transfer());
+        // That no more of them come shows only in time.
+        const more = peer.transfer();
+        assert.equal(await within(50, more), LATE, `more than ${count} in flight`);
+        now += 50;
+        for (const request of held) {
+          offset += frameBytes;
+          await peer.reply(request, { code: "partial", offset });
+          if (request === held[0]) next = await more;
+          now += 1;
+        }
+      }
+      await peer.reply(next, { code: "quota_exceeded" });
+      await peer.idle();
+    });
+    await using it = await watched(peer.port, { now: () => now });
+    const read = (into: Uint8Array) => Promise.resolve(into.fill(0).length);
+    const source = { size: isStream ? undefined : 2 ** 30, read };
+    await assert.rejects(it.client.send(source), { code: "quota_exceeded" });
+  });
+}

@@ -420,3 +420,32 @@ Deno.test("S-NAM-1 a name that is no relative path is refused in version 2.1 and
   }
   assert.equal((await run.stored()).length, 5);
 });
+
+Deno.test("S-REM-1 a file that takes the path of one while its removal is saved is another one, and stays", async () => {
+  let replace: (() => Promise<unknown>) | undefined;
+  await using run = await InProcess.start({
+    anonymous: ALL,
+    disk: { naming: "original" },
+    storage: (disk) => {
+      const { catalogue } = disk;
+      const find: typeof catalogue.find = async (key) => {
+        const found = await catalogue.find(key);
+        const replacing = replace?.();
+        replace = undefined;
+        await replacing;
+        return found;
+      };
+      return Object.assign(disk, { catalogue: { ...catalogue, find } });
+    },
+  });
+  using peer = await run.attached();
+  using other = await run.open();
+  const { path } = expectCode(await peer.upload("old", { name: "n.txt" }), "ok").file;
+  replace = async () => {
+    expectCode(await other.ask("remove", { path }), "ok");
+    assert.equal((await store(other, "new", { name: "n.txt" })).path, path);
+  };
+  const parts = { mode: "stateful", id: peer.id, sequence: 2 };
+  expectCode(await peer.ask("remove", { path }, parts), "ok");
+  assert.equal((await get(other, { path })).bytes.length, 3);
+});

@@ -174,6 +174,35 @@ Deno.test("S-TRF-2 what a refused, cut or cancelled file has counted is given ba
   await rejectsWith(client.send(randomBytes(1, 4)), "quota_exceeded");
 });
 
+Deno.test("S-REM-1 a quota counts a file that takes the path of one while its removal is saved", async () => {
+  let replace: (() => Promise<unknown>) | undefined;
+  await using users = await withUsers([line("alice", { limits: { bytes: 100 } })], {
+    disk: { naming: "original" },
+    storage: (disk) => {
+      const { catalogue } = disk;
+      const find: typeof catalogue.find = async (key) => {
+        const found = await catalogue.find(key);
+        const replacing = replace?.();
+        replace = undefined;
+        await replacing;
+        return found;
+      };
+      return Object.assign(disk, { catalogue: { ...catalogue, find } });
+    },
+  });
+  await using one = await connect(users.options("alice"));
+  await using two = await connect(users.options("alice"));
+  const path = "files/alice/a.bin";
+  await one.send(randomBytes(10, 1), { name: "a.bin" });
+  replace = async () => {
+    await two.remove(path);
+    await two.send(randomBytes(20, 2), { name: "a.bin" });
+  };
+  await one.remove(path);
+  await using three = await connect(users.options("alice"));
+  assert.equal(three.terms!.quota!.used_bytes, 20);
+});
+
 Deno.test("a user's bandwidth holds for all of its connections", async () => {
   await using users = await withUsers([line("alice", { limits: { rate: 400_000 } }), line("bob")]);
   const took = async (name: string) => {

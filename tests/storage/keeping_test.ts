@@ -46,6 +46,27 @@ Deno.test("files that are too old, or too many, go in the order of their age", a
   assert.throws(() => writer.outdated({ keepMs: 1 }), code("config_invalid"));
 });
 
+Deno.test("a file stays that was stored under the path of an old one, after that one was removed", async () => {
+  await using dir = await TempDir.make();
+  let now = 1_795_394_722_323;
+  const options = { naming: "original", now: () => now } as const;
+  await using storage = await DiskStorage.open(dir.path, options);
+  await using other = await DiskStorage.open(dir.path, options);
+  for (const name of ["a.txt", "b.txt"]) await storage.put({ ...spec, name }, utf8("old"));
+  now += 1000;
+  const went: string[] = [];
+  for await (const { file: { path } } of storage.outdated({ keepMs: 0 })) {
+    if (went.length === 0) {
+      await other.catalogue.remove("files/public/b.txt");
+      await other.put({ ...spec, name: "b.txt" }, utf8("new"));
+    }
+    await storage.catalogue.remove(path, { reason: "storage.keep" });
+    went.push(path);
+  }
+  assert.deepEqual(went, ["files/public/a.txt"]);
+  assert.equal(await Deno.readTextFile(dir.join("files/public/b.txt")), "new");
+});
+
 for (const tier of ["W", "RW"] as Tier[]) {
   Deno.test(`${tier}: with a state folder the storage folder has received files and nothing else`, async () => {
     await using dir = await TempDir.make();
