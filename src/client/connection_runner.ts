@@ -130,16 +130,14 @@ export class ConnectionRunner {
         const error = lost("go on with", connection.server, "a fetch was given up in mid-file");
         return this.cut(error, true);
       }
+      this.#delivering = true;
       if (pace !== undefined) await pace.take(bytes.length, connection.closed);
       const taking = call.take(bytes);
-      if (taking !== undefined) {
-        this.#delivering = true;
-        try {
-          await connection.untilClosed(taking);
-        } finally {
-          this.#delivering = false;
-          taking.then(queue.wake);
-        }
+      try {
+        if (taking !== undefined) await connection.untilClosed(taking);
+      } finally {
+        this.#delivering = false;
+        taking?.then(queue.wake);
       }
       connection.heardAt = now();
       queue.progressed = true;
