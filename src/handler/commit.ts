@@ -18,12 +18,10 @@ export function commitFile(run: TransferRun, stored: StoredFile): Promise<Reply>
     ? { ...stored, replayed: false, recovered: true }
     : stored;
   const { storage: { durability }, options: { quotas } } = services;
-  const commitNow = () =>
-    commit(run, storedReply(file, durability, run.request.data.uploadId), null, file);
+  const body = storedReply(file, durability, run.request.data.uploadId);
+  if (quotas === undefined || !isCounted(identity)) return commit(run, body, null, file);
   // Before the commit: if that is cut short, whoever finishes it charges the same file again.
-  return quotas !== undefined && isCounted(identity)
-    ? quotas.charge(identity.user!, file, id).then(commitNow)
-    : commitNow();
+  return quotas.charge(identity.user!, file, id).then(() => commit(run, body, null, file));
 }
 
 /** A file that is stored; one that an earlier run of its frame has stored, which no save speaks of, is new. */

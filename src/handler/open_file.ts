@@ -30,8 +30,17 @@ export interface TransferRun {
 /**
  * Puts right what a failed save or a failed write left behind, before the next frame is judged. If the
  * store was lost in the middle of a commit and is back, the commit is brought to its end first.
+ *
+ * @returns Undefined where there is nothing to be put right, as before most frames.
  */
-export async function finishPending(attachment: Attachment): Promise<void> {
+export function finishPending(attachment: Attachment): Promise<void> | undefined {
+  const { restoring, stale, upload, record } = attachment;
+  const isNothing = restoring === undefined && !stale && upload === undefined &&
+    record.intent === null && record.upload === null;
+  return isNothing ? undefined : putRight(attachment);
+}
+
+async function putRight(attachment: Attachment): Promise<void> {
   const { restoring } = attachment;
   attachment.restoring = undefined;
   await restoring;

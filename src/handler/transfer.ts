@@ -44,7 +44,8 @@ export async function transfer(
   const { storage, store, options } = attachment.services;
   const { header, data } = request;
   const { sequence, received } = header.session;
-  await finishPending(attachment);
+  const pending = finishPending(attachment);
+  if (pending !== undefined) await pending;
 
   // S-SEQ-1: a frame that has run is answered from memory; a number that is not the next is refused.
   const print = fingerprint({

@@ -119,8 +119,7 @@ export class KnownFiles implements UploadIndex {
 
   /** Ends what is under way. A few lines still come into the index; the next start reads more. */
   async settle(): Promise<void> {
-    const { waiting } = this.#pace;
-    if (waiting > 0 && waiting <= 2000) await this.write().catch(() => {});
+    if (this.#pace.waiting > 0 && this.#pace.waiting <= 2000) await this.write().catch(() => {});
     this.#closed = true;
     await this.#writer.settled();
     await this.#reading?.catch(() => {});
@@ -140,14 +139,13 @@ export class KnownFiles implements UploadIndex {
   refresh(): Promise<void> | undefined {
     if (this.#reading === undefined) {
       const size = this.#manifest.follow(true);
-      const here = this.#here;
-      const unread = size - here.readTo;
+      const unread = size - this.#here.readTo;
       const left = this.#former === undefined ? 0 : this.#leftInFormer(this.#former);
       if (unread === 0 && left === 0 && !this.isBehind) return undefined;
       const isLittle = unread >= 0 && unread + left <= SLICE_BYTES;
       if (this.#flush === undefined && isLittle && !this.isBehind) {
         if (left > 0) this.#learn(this.#former!, this.#formerSize);
-        if (unread > 0) this.#learn(here, size);
+        if (unread > 0) this.#learn(this.#here, size);
         return undefined;
       }
     }
@@ -269,9 +267,9 @@ export class KnownFiles implements UploadIndex {
    */
   async lookForGone(most: number): Promise<boolean> {
     if (this.#closed || !this.#writer.isUpToDate(this.#here)) return false;
-    const next = await lookForGone(this.#writer, this.#here, this.#isGone, this.#lookedTo, most);
-    this.#lookedTo = next ?? 0;
-    return next !== undefined;
+    const next = await lookForGone(this.#writer, this.#here, this.#isGone, this.#lookedTo, most) ??
+      0;
+    return (this.#lookedTo = next) > 0;
   }
 
   /** Brings the lines that are known into the index. */

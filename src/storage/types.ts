@@ -7,12 +7,10 @@
  * The life of a file that arrives piece by piece: {@linkcode FileStorage.begin}, then `write` until all
  * bytes are here, then `seal` (the digest is fixed, the contents are flushed as the level asks). The
  * session layer writes its intent into the session store, then calls `publish` (the file gets its final
- * name and its line in the list of stored files). A file that is wholly in memory takes
- * {@linkcode FileStorage.put}, which is one step.
+ * name and its line in the list). A file that is wholly in memory takes {@linkcode FileStorage.put}, one step.
  *
  * @module
  */
-
 import type { Catalogue } from "./catalogue.ts";
 import type { ComputedDigest } from "./digest.ts";
 import type { Journal, Journals } from "./unannounced.ts";
@@ -60,10 +58,7 @@ export interface PutSpec extends FileSpec {
   readonly sha256?: string;
   /** Where the file is noted before it is published; given only where there are {@linkcode FileStorage.journals}. */
   readonly journal?: Journal;
-  /**
-   * Whether this process has opened the session and held it ever since: then nobody else has stored a file of
-   * it, and its names are free. @default {false}
-   */
+  /** Whether nobody else has held the session since it began: then its names are free. @default {false} */
   readonly sole?: boolean;
 }
 

@@ -32,7 +32,7 @@ Deno.test({
     const stands = new Map<string, string>();
     let over = false;
     const store = async () => {
-      const bytes = random.bytes(random.int(1, 60));
+      const bytes = random.bytes(random.int(16, 60));
       const name = `${random.int(0, 30)}`;
       const spec = { mimeType: "text/plain", reserve: bytes.length, name };
       stands.set((await storage.put(spec, bytes)).path, sha256(bytes));

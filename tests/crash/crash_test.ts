@@ -71,7 +71,7 @@ async function dieTogether(step: Step, store: string): Promise<void> {
   const folder = dir.join("storage");
   const place = store === "" ? dir.join("sessions.db") : store;
   const random = new Random(NOTED_STEPS.indexOf(step as never));
-  const files = Array.from({ length: 2 + TOGETHER }, () => random.bytes(random.int(1, 400)));
+  const files = Array.from({ length: 2 + TOGETHER }, () => random.bytes(random.int(16, 400)));
   const dying = await startDying({
     step,
     folder,

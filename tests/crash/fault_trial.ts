@@ -189,7 +189,7 @@ export class Trial {
     try {
       // From the third on nothing announces them. Then another server takes the session over.
       for (let each = 0; each < 6; each++) {
-        const bytes = random.bytes(random.int(1, 9000));
+        const bytes = random.bytes(random.int(16, 9000));
         const data = { length: bytes.length, sha256: sha256(bytes) };
         await this.#sendInSession({ bytes, ends: [bytes.length], data });
         if (each !== 3 || line.peer === undefined) continue;

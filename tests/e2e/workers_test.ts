@@ -146,7 +146,7 @@ eachStore("many clients with sessions, every file once", async (server) => {
   await Promise.all(Array.from({ length: 12 }, async () => {
     await using client = await connect({ port: server.port });
     for (let n = 0; n < 8; n++) {
-      const bytes = random.bytes(random.int(1, 90_000));
+      const bytes = random.bytes(random.int(16, 90_000));
       contents.push(bytes);
       await client.send(bytes);
     }

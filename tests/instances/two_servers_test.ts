@@ -103,7 +103,7 @@ eachStore(
       );
       id = peer.id;
       assert.equal(data.next_sequence, turn + 1);
-      const bytes = random.bytes(random.int(1, 3000));
+      const bytes = random.bytes(random.int(16, 3000));
       contents.push(bytes);
       assert.match(
         expectCode(await peer.upload(bytes), "ok").file.path,
