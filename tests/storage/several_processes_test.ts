@@ -290,3 +290,24 @@ Deno.test("S-MAN-3 a removal that is written again into a new manifest leaves wh
     }
   }
 });
+
+Deno.test("S-LST-1 a list has what others have stored, although the index is lost while it is waited for", async () => {
+  await using dir = await TempDir.make();
+  await using one = await open(dir);
+  await using two = await open(dir);
+  const paths = [(await put(one)).path];
+  const { known } = one.reading!;
+  await known.listed();
+  paths.unshift((await put(one)).path);
+  using other = new DatabaseSync(dir.join(".index.db"));
+  other.exec("BEGIN IMMEDIATE");
+  const writing = known.write(); // knows nothing of the next file
+  await new Promise((resolve) => setTimeout(resolve, 1));
+  paths.unshift((await put(two)).path);
+  const listing = listFiles(known, { limit: 10, order: "newest" });
+  await new Promise((resolve) => setTimeout(resolve, 1));
+  for (const end of ["", "-wal", "-shm"]) Deno.removeSync(dir.join(`.index.db${end}`));
+  other.exec("ROLLBACK");
+  assert.deepEqual((await listing).files.map(({ path }) => path), paths);
+  await writing;
+});
