@@ -8,7 +8,7 @@
 import { FxferError } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import type { StorageFolder } from "./folder.ts";
-import { type EachLine, follow, type Followed } from "./followed.ts";
+import { type EachLine, follow, type Followed, forget } from "./followed.ts";
 import { lookForGone } from "./gone_files.ts";
 import type { IndexFile } from "./index_file.ts";
 import { INDEX } from "./index_place.ts";
@@ -86,6 +86,7 @@ export class KnownFiles implements UploadIndex {
         (former === undefined ? undefined : storedIn(former, index, uploadId, isRemoved));
     } catch (error) {
       if (error instanceof FxferError) this.#writer.damaged(error.cause, here);
+      if (here.forgotten && former !== undefined) forget(former); // it is read again, too
       throw error;
     }
   }

@@ -68,7 +68,7 @@ Deno.test("S-TRF-11 an id is found that stands behind many lines of a manifest w
 });
 
 Deno.test("S-TRF-11 ids of a manifest that was moved hold although the index is lost", async () => {
-  for (const isLost of [false, true]) {
+  for (const isLost of [false, true, "damaged"]) {
     await using dir = await TempDir.make();
     await using one = await open(dir);
     await using two = await open(dir);
@@ -77,12 +77,16 @@ Deno.test("S-TRF-11 ids of a manifest that was moved hold although the index is 
     await two.reading!.known.listed();
     one.manifest.check();
     rotate(dir);
-    if (isLost) {
+    if (isLost === true) {
       for (const end of ["", "-wal", "-shm"]) await Deno.remove(dir.join(`.index.db${end}`));
     }
     await put(one, 2);
     await one.reading!.known.listed();
     await two.reading!.known.listed();
+    if (isLost === "damaged") {
+      using db = new DatabaseSync(dir.join(".index.db"));
+      db.exec("DROP TABLE former");
+    }
     for (const parts of [one, two]) {
       let again: StoredFile | undefined;
       for (let tries = 0; again === undefined && tries < 3; tries++) {
