@@ -72,6 +72,7 @@ export class KnownFiles implements UploadIndex {
     await this.readAll(each);
   }
 
+  /** Whether lines were forgotten, because the index has lost them: the next refresh reads them again. */
   get isBehind(): boolean {
     return this.#here.forgotten || this.#former?.forgotten === true;
   }
@@ -81,9 +82,10 @@ export class KnownFiles implements UploadIndex {
     const former = this.#former;
     try {
       const { index } = this.#writer;
+      const found = storedIn(here, index, uploadId);
+      if (found !== undefined || former === undefined) return found;
       const isRemoved = (path: string) => this.#isGone(path) || hasRemoval(here, index, path);
-      return storedIn(here, index, uploadId) ??
-        (former === undefined ? undefined : storedIn(former, index, uploadId, isRemoved));
+      return storedIn(former, index, uploadId, isRemoved);
     } catch (error) {
       if (error instanceof FxferError) this.#writer.damaged(error.cause, here);
       if (here.forgotten && former !== undefined) forget(former); // it is read again, too
