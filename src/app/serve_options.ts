@@ -42,6 +42,7 @@ export function serveOptions(
       maxSessions: stateful.max_sessions,
       keepaliveMs: ms(stateful.keepalive),
       maxInflight: stateful.max_inflight,
+      maxUnansweredBytes: stateful.max_unanswered_bytes,
       maxUploadSize: stateful.max_upload_size,
       sessionQuota: limits.session_quota,
       ipBinding: security.ip_binding,

@@ -8,13 +8,26 @@ export class UnderWay {
 
   /** A task has begun; `bytes` is its share of what {@linkcode fewerThan} bounds. */
   add(task: Promise<void>, bytes: number = 0): void {
+    this.begin(bytes);
+    task.then(() => this.end(bytes));
+  }
+
+  /** As {@linkcode add}, for a task that calls {@linkcode end} itself. */
+  begin(bytes: number = 0): void {
     this.#count++;
     this.#bytes += bytes;
-    task.then(() => {
-      this.#count--;
-      this.#bytes -= bytes;
-      this.#wake?.();
-    });
+  }
+
+  /** A task has ended. */
+  end(bytes: number = 0): void {
+    this.#count--;
+    this.#bytes -= bytes;
+    this.#wake?.();
+  }
+
+  /** How many tasks are under way. */
+  get count(): number {
+    return this.#count;
   }
 
   /**

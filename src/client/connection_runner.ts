@@ -11,6 +11,7 @@ import {
   encodeHead,
   payloadOf,
   type RequestSession,
+  type TransferFrame,
 } from "./requests.ts";
 import type { SendQueue } from "./send_queue.ts";
 import type { Transmitter } from "./transmitter.ts";
@@ -56,6 +57,7 @@ export class ConnectionRunner {
   /** Works the connection to its end. Never rejects. */
   async run(): Promise<ConnectionEnd> {
     const { connection, queue } = this.#parts;
+    connection.onWait = queue.wake;
     this.#checkSilence();
     const writing = this.#write();
     await this.#read();
@@ -118,25 +120,29 @@ export class ConnectionRunner {
    */
   async #deliver(call: FetchCall | undefined): Promise<void> {
     const { connection, queue, now, pace } = this.#parts;
-    for (let bytes; (bytes = await connection.receivePayload()) !== undefined;) {
+    for (;;) {
+      const bytes = connection.hasMore
+        ? connection.receivePayloadNow()
+        : await connection.receivePayload();
+      if (bytes === undefined) break;
       if (call === undefined || call.decided) {
         if (connection.payloadLeft <= MAX_SKIPPED_BYTES) continue;
         const error = lost("go on with", connection.server, "a fetch was given up in mid-file");
         return this.cut(error, true);
       }
       this.#delivering = true;
-      await pace?.take(bytes.length, connection.closed);
-      const taken = call.take(bytes);
+      if (pace !== undefined) await pace.take(bytes.length, connection.closed);
+      const taking = call.take(bytes);
       try {
-        await connection.untilClosed(taken);
+        if (taking !== undefined) await connection.untilClosed(taking);
       } finally {
         this.#delivering = false;
-        taken.then(queue.wake);
+        taking?.then(queue.wake);
       }
       connection.heardAt = now();
       queue.progressed = true;
     }
-    call?.ended();
+    queue.calls.received();
     queue.wake();
   }
 
@@ -161,8 +167,14 @@ export class ConnectionRunner {
         const mayTake = this.#parts.opening?.mayFollow(this.#early) ?? true;
         const request = !mayTake ? undefined : queue.take() ??
           (this.#heartbeatInMs() <= 0 ? queue.takeHeartbeat() : undefined);
-        if (request !== undefined) await this.#send(request);
-        else if (transmitter.holds(connection)) await transmitter.flush(connection);
+        const sending = request && this.#send(request);
+        if (sending !== undefined) await sending;
+        if (request?.kind === "heartbeat") await transmitter.flush(connection);
+        else if (request !== undefined) continue;
+        else if (connection.hasMore && !this.#delivering) {
+          // What the replies that are here lead to goes out together.
+          await queue.sleep();
+        } else if (transmitter.holds(connection)) await transmitter.flush(connection);
         else if (queue.shortage !== undefined) return this.cut(queue.shortage);
         else await queue.sleep(queue.heldForMs);
       }
@@ -174,17 +186,29 @@ export class ConnectionRunner {
     }
   }
 
-  async #send(request: ClientRequest): Promise<void> {
+  /** Undefined if the request only had to be put behind others: then nothing is to be waited for. */
+  #send(request: ClientRequest): Promise<void> | undefined {
     const { connection, transmitter, session, queue, opening } = this.#parts;
     const plain = encodeHead(session, request, queue.received);
     const head = connection.macs?.seal(plain) ?? plain;
     if (opening !== undefined) this.#early += head.length + payloadOf(request);
-    if (request.kind !== "transfer") return await transmitter.sendHead(connection, head);
+    if (request.kind !== "transfer") return transmitter.sendHead(connection, head);
     try {
-      if (await transmitter.send(connection, head, request)) return;
+      if (transmitter.gather(connection, head, request)) return undefined;
+    } catch (error) {
+      request.file.fail(localError(error));
+      throw error;
+    }
+    return this.#sendFrame(head, request);
+  }
+
+  async #sendFrame(head: Uint8Array, frame: TransferFrame): Promise<void> {
+    const { connection, transmitter } = this.#parts;
+    try {
+      if (await transmitter.send(connection, head, frame)) return;
       this.cut(lost("go on with", connection.server, "a file was touched in mid-frame"), true);
     } catch (error) {
-      if (!isLost(error)) request.file.fail(localError(error));
+      if (!isLost(error)) frame.file.fail(localError(error));
       throw error;
     }
   }

@@ -1,5 +1,4 @@
 /** What a file's frames say besides its bytes: its name, its times, and what the program wants of it. @module */
-import { omitUndefined } from "../omit_undefined.ts";
 import {
   encodeV1Header,
   MAX_COMPONENT_BYTES,
@@ -45,8 +44,14 @@ export function factsOf(
   { name, mtimeMs, executable, onClash }: SendOptions,
   names: boolean,
 ): Pick<TransferData, "name" | "mtimeMs" | "executable" | "onClash"> {
-  const fitting = name === undefined ? undefined : fitName(name, names);
-  return omitUndefined(names ? { name: fitting, mtimeMs, executable, onClash } : { name: fitting });
+  const named = name === undefined ? {} : { name: fitName(name, names) };
+  if (!names) return named;
+  return {
+    ...named,
+    ...(mtimeMs === undefined ? undefined : { mtimeMs }),
+    ...(executable === undefined ? undefined : { executable }),
+    ...(onClash === undefined ? undefined : { onClash }),
+  };
 }
 
 /**

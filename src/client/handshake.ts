@@ -42,6 +42,8 @@ export interface HandshakeReply {
   readonly resumption?: Resumption | undefined;
   /** Why there is no session although the client asked for one. */
   readonly degraded?: string | undefined;
+  /** Milliseconds from the connect to this reply. */
+  readonly roundTripMs: number;
 }
 
 /** How other servers begin what they say. */
@@ -155,10 +157,12 @@ async function sendConnect(
   const frame = { id, mode, sequence: 0, action: "connect", ...withData } as const;
   const shown = key && new (await import("./shown_key.ts")).ShownKey(key);
   await connection.write(shown?.encode(frame) ?? encodeRequest(frame));
+  const { sentAt } = connection;
   return async () => {
     const reply = await firstReply(connection, request.allowV1);
     shown?.check(reply, connection.server);
-    return understand(reply, connection, request, shown);
+    const understood = understand(reply, connection, request, shown);
+    return { ...understood, roundTripMs: connection.heardAt - sentAt };
   };
 }
 
@@ -168,7 +172,7 @@ function understand(
   connection: ClientConnection,
   { id, mode, key, wantMac }: HandshakeRequest,
   shown: ShownKey | undefined,
-): HandshakeReply {
+): Omit<HandshakeReply, "roundTripMs"> {
   const { header: { session: { id: sessionId } }, body } = reply;
   const what = `Cannot connect to ${formatEndpoint(connection.server)}`;
   if (CODES[body.code].class !== "success") {

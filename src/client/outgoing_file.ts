@@ -6,7 +6,6 @@
  * @module
  */
 import { FxferError } from "../errors.ts";
-import { omitUndefined } from "../omit_undefined.ts";
 import type { ReplyBody } from "../protocol/mod.ts";
 import { localError, sourceChanged } from "./client_errors.ts";
 import { checkSendOptions, factsOf } from "./file_facts.ts";
@@ -113,18 +112,18 @@ export class OutgoingFile {
     const isAllHashed = this.#digest.length === (length ?? (complete ? end : undefined));
     const sha256 = this.#options.sha256 ?? (isAllHashed ? this.#digest.hex() : undefined);
     this.#announced = sha256 !== undefined;
-    const data = omitUndefined({
+    const data = {
       uploadId,
       ...factsOf(this.#options, names),
       offset: start,
-      length,
       complete,
-      sha256,
-      payloadSha256: proves && end > start
-        ? digestOf(this.source.view(start, end - start))
-        : undefined,
       cancel: false,
-    });
+      ...(length === undefined ? undefined : { length }),
+      ...(sha256 === undefined ? undefined : { sha256 }),
+      ...(proves && end > start
+        ? { payloadSha256: digestOf(this.source.view(start, end - start)) }
+        : undefined),
+    };
     return { start, end, data };
   }
 
@@ -256,24 +255,32 @@ export class OutgoingFile {
     this.acknowledge(offset);
   }
 
-  /** The server has stored the file: compares the digests and resolves. Never rejects. */
-  async confirm(body: ReplyBody): Promise<void> {
-    if (this.#decided) return;
+  /**
+   * The server has stored the file: compares the digests and resolves.
+   *
+   * @returns Undefined if the file has its result now, else a promise that never rejects.
+   */
+  confirm(body: ReplyBody): Promise<void> | undefined {
+    if (this.#decided) return undefined;
     this.#stored = true;
     this.allSent = true;
-    try {
-      await this.#hashUpTo(this.source.size ?? Infinity);
-      const sha256 = this.#digest.hex();
-      const { file, replayed = false, durability, existing } = body;
-      if (file !== undefined && file.sha256 !== sha256) {
-        const message = "Cannot confirm file: the server stored other bytes than were sent";
-        throw new FxferError("checksum_mismatch", message, { fields: { sha256, file } });
-      }
-      const survives = typeof durability === "string" ? { durability } : {};
-      this.finish({ file, confirmed: true, replayed, existing: existing === true, ...survives });
-    } catch (error) {
+    const size = this.source.size ?? Infinity;
+    if (this.#digest.length >= size) return this.#compare(body);
+    return this.#hashUpTo(size).then(() => this.#compare(body), (error) => {
       this.fail(localError(error));
+    });
+  }
+
+  #compare({ file, replayed = false, durability, existing }: ReplyBody): undefined {
+    const sha256 = this.#digest.hex();
+    if (file !== undefined && file.sha256 !== sha256) {
+      const message = "Cannot confirm file: the server stored other bytes than were sent";
+      const fields = { sha256, file };
+      this.fail(new FxferError("checksum_mismatch", message, { fields }));
+      return;
     }
+    const known = { file, confirmed: true, replayed, existing: existing === true };
+    this.finish(typeof durability === "string" ? { ...known, durability } : known);
   }
 
   /** The file is sent: resolves with what the server said of the file. */

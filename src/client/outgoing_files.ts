@@ -27,6 +27,12 @@ export class OutgoingFiles implements Iterable<OutgoingFile> {
     file.onRewind = this.#wentBack;
   }
 
+  /** Forgets a file that has its result. */
+  delete(file: OutgoingFile): void {
+    this.#files.delete(file);
+    this.#unsent?.delete(file);
+  }
+
   /** The first file that is not stored and matches; takes out files that have a result on the way. */
   first(matches: (file: OutgoingFile) => boolean = () => true): OutgoingFile | undefined {
     for (const file of this.#files) {

@@ -51,7 +51,11 @@ export function termsOf(body: ReplyBody, inSession: boolean): Terms {
     server: record(body.server),
     ...(typeof body.challenge === "string" ? { challenge: body.challenge } : {}),
     features: texts(body.features) ?? [],
-    ...omitUndefined({ may: texts(body.may), quota: body.quota ? record(body.quota) : undefined }),
+    ...omitUndefined({
+      maxUnansweredBytes: count(body.max_unanswered_bytes, 0) || undefined,
+      may: texts(body.may),
+      quota: body.quota ? record(body.quota) : undefined,
+    }),
     mac: body.mac === true,
   };
 }

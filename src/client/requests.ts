@@ -2,6 +2,7 @@
 import type { FxferError } from "../errors.ts";
 import { omitUndefined } from "../omit_undefined.ts";
 import { ACTIONS, DEFAULT_MAX_INFLIGHT, encodeRequest, type RequestInit } from "../protocol/mod.ts";
+import { ByteWindow } from "./byte_window.ts";
 import type { Call, CallKind } from "./call.ts";
 import type { FilePart } from "./frame_source.ts";
 import type { OutgoingFile } from "./outgoing_file.ts";
@@ -33,6 +34,9 @@ export type ClientRequest =
   | CallRequest
   | { readonly kind: "cancel"; readonly sequence: number; readonly uploadId: string | undefined }
   | { readonly kind: "heartbeat" | "disconnect"; readonly sequence: number };
+
+/** A window that was full is filled again when it has room for so many requests, or is half empty. */
+const REFILL = 16;
 
 /** What every request of a connection repeats in its header: the id is null without a session. */
 export type RequestSession = Pick<RequestInit, "id" | "mode" | "sealed">;
@@ -90,9 +94,10 @@ export class UnansweredRequests {
   /** Requests that the server ran on an earlier connection, but whose replies were lost; in order. */
   #toRepeat: Repeatable[] = [];
 
-  /** The payload of the requests of this connection that have no reply yet, in bytes. */
-  bytes = 0;
   readonly #window = new Window();
+  /** After the window was full, no more is sent while more than so many have no reply. */
+  #enough = Infinity;
+  readonly #byteWindow = new ByteWindow();
 
   /** How many requests of this connection have no reply yet. */
   get size(): number {
@@ -136,33 +141,54 @@ export class UnansweredRequests {
   /** Adds a request that is about to be written. */
   add<T extends ClientRequest>(request: T): T {
     this.#sent.push(request);
-    this.bytes += payloadOf(request);
+    this.#byteWindow.add(payloadOf(request));
     return request;
   }
 
   /**
-   * Whether these are as many as may be unanswered now.
+   * Whether these are as many as may be unanswered now. Once they are, a part of the replies is waited for:
+   * small files then go out together, where one for each reply would take a system call each, at both ends.
    *
    * @param most The server's limit; undefined where it stated none.
    */
   fill(most: number | undefined, now: number): boolean {
-    return this.#window.isFull(this.#sent.length, most ?? DEFAULT_MAX_INFLIGHT, now);
+    const { length } = this.#sent;
+    if (this.#window.isFull(length, most ?? DEFAULT_MAX_INFLIGHT, now)) {
+      this.#enough = length - Math.min(REFILL, Math.ceil(length / 2));
+    }
+    if (length > this.#enough) return true;
+    this.#enough = Infinity;
+    return false;
+  }
+
+  /**
+   * Whether no other frame of this file may be begun now, because of the bytes that are unanswered.
+   *
+   * @param offered As of {@linkcode ByteWindow.isFull}.
+   */
+  fillBytes(file: OutgoingFile | undefined, offered: number | undefined, now: number): boolean {
+    // The bytes of a stream are in memory until they are answered.
+    const isKept = file?.source.size === undefined;
+    return this.#byteWindow.isFull(isKept ? undefined : offered, now);
   }
 
   /** Takes away the request that was just answered. */
   shift(now: number): ClientRequest | undefined {
     const request = this.#sent.shift();
     if (request === undefined) return undefined;
-    this.bytes -= payloadOf(request);
+    const { size } = this.#window;
+    this.#byteWindow.answered(payloadOf(request), now);
     this.#window.answered(now);
+    if (this.#window.size > size) this.#enough = Infinity;
     return request;
   }
 
   /** What was sent on the last connection will have no reply. */
   #restart(): void {
     this.#sent = [];
-    this.bytes = 0;
+    this.#enough = Infinity;
     this.#window.restart();
+    this.#byteWindow.restart();
   }
 
   /** The next request to repeat; one of a file or call that has its result is not repeated. */

@@ -26,7 +26,6 @@ import {
 import { SequenceNumbers } from "./sequence_numbers.ts";
 import { Sleeper } from "./sleeper.ts";
 import type { Terms } from "./terms.ts";
-import { MAX_UNANSWERED_BYTES } from "./window.ts";
 
 /**
  * The files of a client, and the requests that carry them. A connection runner takes requests from the
@@ -127,9 +126,10 @@ export class SendQueue extends Sleeper {
     if (this.#numbers.refused || this.heldForMs !== undefined) return;
     const call = this.calls.take(this.#mode, this.#terms, this.#numbers);
     if (call !== undefined) return this.#unanswered.add(call);
-    if (this.#unanswered.bytes > MAX_UNANSWERED_BYTES) return;
     const stateful = this.#mode === "stateful";
     const file = this.files.firstUnsent(stateful);
+    const { maxUnansweredBytes } = this.#terms ?? {};
+    if (this.#unanswered.fillBytes(file, maxUnansweredBytes, this.#options.now())) return;
     if (file !== undefined) return this.#takeFrame(file);
     // A server that refuses the last frame refuses what is behind it as well (S-SEQ-2).
     const leaves = this.closing && stateful && this.calls.allDecided;
@@ -244,7 +244,9 @@ export class SendQueue extends Sleeper {
     file.acknowledge(end);
     if (outcome.kind === "acknowledged") return;
     if (this.#openFile?.uploadId === file.uploadId) this.#openFile = undefined;
-    this.files.stored(file, file.confirm(body)).then(this.wake);
+    const comparing = file.confirm(body);
+    if (comparing === undefined) this.files.delete(file);
+    else this.files.stored(file, comparing).then(this.wake);
   }
 
   /** Sends from `offset` again, after a pause where the code asks for one. */

@@ -217,7 +217,7 @@ export class SessionManager {
 
   /** @param wentAhead Whether requests have gone out already. */
   #attach(
-    { terms, sessionId, token, resumption, degraded }: HandshakeReply,
+    { terms, sessionId, token, resumption, degraded, roundTripMs }: HandshakeReply,
     wentAhead = false,
   ): OpenedParts {
     const { emit } = this.#resolved;
@@ -231,8 +231,8 @@ export class SessionManager {
     this.mode = sessionId === null ? "stateless" : "stateful";
     if (degraded !== undefined) emit({ type: "degraded", reason: degraded });
     const { mode } = this;
-    const openUploadId = resumption?.openFile?.uploadId;
-    emit({ type: "connected", mode, sessionId, resumed, ...omitUndefined({ openUploadId }) });
+    const facts = omitUndefined({ openUploadId: resumption?.openFile?.uploadId, roundTripMs });
+    emit({ type: "connected", mode, sessionId, resumed, ...facts });
     if (wentAhead) this.#queue.opened(terms);
     else if (resumed) this.#queue.resumed(terms, resumption);
     else this.#queue.started(terms, mode, degraded);

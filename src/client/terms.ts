@@ -11,6 +11,8 @@ export interface Terms {
   readonly partialExpiryS: number;
   /** Requests that may be unanswered at a time. */
   readonly maxInflight: number;
+  /** Bytes of payload that may be unanswered at a time; absent if the server offers none beyond 8 MiB (S-SEQ-6). */
+  readonly maxUnansweredBytes?: number;
   /** Bytes; `maxUploadSize` 0 means no limit. */
   readonly limits: {
     readonly maxRequestSize: number;

@@ -58,9 +58,9 @@ export class Transmitter {
 
   /** Writes or gathers a request without payload. @throws {FxferError} `connection_lost`. */
   async sendHead(connection: ClientConnection, head: Uint8Array): Promise<void> {
-    if (this.#gather(connection, head)) return;
+    if (this.gather(connection, head)) return;
     await this.flush(connection);
-    if (!this.#gather(connection, head)) await connection.write(head);
+    if (!this.gather(connection, head)) await connection.write(head);
   }
 
   /**
@@ -69,7 +69,7 @@ export class Transmitter {
    *
    * @returns False if it does not fit behind the others, or its payload is not in memory.
    */
-  #gather(connection: ClientConnection, head: Uint8Array, frame?: TransferFrame): boolean {
+  gather(connection: ClientConnection, head: Uint8Array, frame?: TransferFrame): boolean {
     if (this.#batchedFor !== connection) this.#batched = 0;
     const { file, start = 0, end = 0 } = frame ?? {};
     const length = end - start;
@@ -101,9 +101,9 @@ export class Transmitter {
     head: Uint8Array,
     frame: TransferFrame,
   ): Promise<boolean> {
-    if (this.#gather(connection, head, frame)) return true;
+    if (this.gather(connection, head, frame)) return true;
     await this.flush(connection);
-    if (this.#gather(connection, head, frame)) return true;
+    if (this.gather(connection, head, frame)) return true;
     const { file, start, end, data: { complete } } = frame;
     const { source } = file;
     this.movedAt = this.#now();

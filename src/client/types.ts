@@ -102,7 +102,8 @@ export interface Backoff {
 export type ClientEvent =
   /**
    * Requests can be sent; `resumed` says that the session is an earlier one. If the server has a part of a
-   * file there, `openUploadId` names it: the part is dropped when another file is sent first.
+   * file there, `openUploadId` names it: the part is dropped when another file is sent first. `roundTripMs`
+   * is how long the server took to answer the connect; absent with version 1.
    */
   | {
     readonly type: "connected";
@@ -110,6 +111,7 @@ export type ClientEvent =
     readonly sessionId: string | null;
     readonly resumed: boolean;
     readonly openUploadId?: string;
+    readonly roundTripMs?: number;
   }
   /** The server has no session to give: files are sent without one (S-DEG-1). */
   | { readonly type: "degraded"; readonly reason: string }

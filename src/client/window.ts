@@ -11,13 +11,6 @@ const SMALLEST_STEP = 2;
 const LARGEST_STEP = 8;
 
 /**
- * No other frame is begun while more bytes of payload than this are unanswered (S-SEQ-6): after a lost
- * connection they may have to be sent again. Two frames of a large file are under way, so that the second
- * travels while the first is answered.
- */
-export const MAX_UNANSWERED_BYTES: number = 8 * 1024 * 1024;
-
-/**
  * The window of a client. When it is full, the requests in it are timed. If their replies came at a better
  * rate than with the window before, the window grows: where the replies came close together after a long
  * wait, the way to the server is empty for most of the time, and as many times more requests fit on it. So
@@ -45,6 +38,11 @@ export class Window {
       this.#timed ??= { requests: unanswered, at: now, replies: 0, first: now };
     }
     return true;
+  }
+
+  /** How many requests may be unanswered, if the server takes as many. */
+  get size(): number {
+    return this.#size;
   }
 
   /** A request was answered. */

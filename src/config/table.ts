@@ -194,6 +194,13 @@ export const TABLE = {
         default: 256,
         about: "Requests a client may have unanswered, and replies a session keeps for retries",
       },
+      max_unanswered_bytes: {
+        bytes: [8_388_608, 1_073_741_824],
+        default: 67_108_864,
+        about:
+          "Bytes a client far away may have unanswered; after a lost connection it sends them again",
+        more: ["They are on the way and in no server's memory"],
+      },
       max_upload_size: {
         live: true,
         bytes: [0],

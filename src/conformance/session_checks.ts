@@ -54,6 +54,9 @@ export const SESSION_CHECKS: readonly Check[] = [
     const wanted = "keepalive_s session_expiry_s max_inflight limits server challenge";
     const missing = wanted.split(" ").filter((name) => data[name] === undefined);
     expect(missing.length === 0, `without ${missing.join(", ")}`);
+    const offered = data.max_unanswered_bytes;
+    const isMore = Number.isSafeInteger(offered) && offered >= 8 * 1024 * 1024;
+    expect(offered === undefined || isMore, `max_unanswered_bytes ${offered}, under 8 MiB`);
     return Promise.resolve(`max_inflight ${data.max_inflight}, keepalive ${data.keepalive_s} s`);
   }),
   check("S-CON-4", "an id nobody made is unknown", async (_peer, _created, target) => {

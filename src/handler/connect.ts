@@ -222,6 +222,7 @@ function sessionTerms({ options, storage }: SessionServices, record: SessionReco
     session_expiry_s: record.expiryMs / 1000,
     partial_expiry_s: (record.partialExpiryMs ?? record.expiryMs) / 1000,
     max_inflight: options.maxInflight,
+    max_unanswered_bytes: options.maxUnansweredBytes,
     limits: {
       ...limits,
       max_upload_size: options.maxUploadSize,

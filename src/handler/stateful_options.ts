@@ -1,5 +1,9 @@
 /** The terms of stateful mode. @module */
-import { DEFAULT_MAX_INFLIGHT, DEFAULT_MAX_REQUEST_SIZE } from "../protocol/mod.ts";
+import {
+  DEFAULT_MAX_INFLIGHT,
+  DEFAULT_MAX_REQUEST_SIZE,
+  DEFAULT_MAX_UNANSWERED_BYTES,
+} from "../protocol/mod.ts";
 import type { IpBinding } from "../session/mod.ts";
 import type { Quotas } from "./quotas.ts";
 import type { Telling } from "./tell.ts";
@@ -21,6 +25,8 @@ export interface StatefulOptions extends Telling {
   readonly keepaliveMs: number;
   /** Frames a client may have unanswered; as many replies are kept (R). */
   readonly maxInflight: number;
+  /** Bytes of payload that a client far away may have unanswered, 8 MiB or more. */
+  readonly maxUnansweredBytes: number;
   /** The largest payload of one frame. */
   readonly maxRequestSize: number;
   /** The largest file; 0 for no limit. */
@@ -67,6 +73,7 @@ export const DEFAULT_STATEFUL_OPTIONS: StatefulOptions = {
   maxSessions: 50,
   keepaliveMs: 30_000,
   maxInflight: DEFAULT_MAX_INFLIGHT,
+  maxUnansweredBytes: DEFAULT_MAX_UNANSWERED_BYTES,
   maxRequestSize: DEFAULT_MAX_REQUEST_SIZE,
   maxUploadSize: 0,
   sessionQuota: 0,

@@ -60,6 +60,12 @@ export const MAX_DRAIN_MS = 2000;
 /** How many requests a client may have unanswered, and how many replies a session keeps (S-CON-6). */
 export const DEFAULT_MAX_INFLIGHT = 256;
 
+/** How many bytes of payload a client may have unanswered at every server, in bytes (S-SEQ-6). */
+export const UNANSWERED_BYTES: number = 8 * 1024 * 1024;
+
+/** How many a server offers to a client that is far away: setting `stateful.max_unanswered_bytes`. */
+export const DEFAULT_MAX_UNANSWERED_BYTES: number = 64 * 1024 * 1024;
+
 /** The most a client sends behind a connect whose reply it has not read, in bytes with all heads (S-CON-9). */
 export const MAX_EARLY_BYTES: number = 1024 * 1024;
 

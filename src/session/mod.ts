@@ -89,7 +89,7 @@
  *   and `session_expiry_s` (E), at most what the client asked for; `partial_expiry_s` (P), which
  *   holds instead of E while a file is open, is at least E, and at most what the client asked for as
  *   `session_expiry_s`; where it is not stated it is E; `max_inflight`, how many
- *   requests the client may have unanswered; `limits` in bytes: `max_header`, `max_session_data`,
+ *   requests the client may have unanswered, and `max_unanswered_bytes`, how many bytes (S-SEQ-6); `limits` in bytes: `max_header`, `max_session_data`,
  *   `max_request_size` (payload of one frame), `max_upload_size` (one file; 0: none) and
  *   `checkpoint_bytes` (S-TRF-4); `server` with `instance`, `tier`, `durability` and `versions`,
  *   and with `upload_ids` false where it cannot keep S-TRF-9; `challenge`, 32 random bytes in
@@ -97,7 +97,7 @@
  *   which the next two rules speak. A stateless connect is told `server`, these two, and the first three
  *   `limits` only; its challenge comes with codes.
  * - S-FEA-1 A server that speaks version 2.1 lists in its terms `features`, of `names`, `fetch`,
- *   `list`, `remove`, `auth`, `mac`, `received` and `early`. A stateless connect is told them as
+ *   `list`, `follows`, `remove`, `auth`, `mac`, `received` and `early`. A stateless connect is told them as
  *   well. A client uses only what is listed.
  * - S-FEA-2 The terms say what this client `may` do, of `put`, `get`, `list` and `remove`, and the
  *   `quota` that holds for it, if any: `bytes`, `files`, `used_bytes` and `used_files`.
@@ -148,7 +148,10 @@
  * - S-SEQ-6 With the feature `received` the header of a frame in a session may have `session.received`:
  *   the client has read every reply up to this number. When the frame has run, the server forgets those
  *   replies, and a repetition of a frame with such a number is `replay_too_old`. A client counts its
- *   unanswered requests by bytes as well: it begins no other frame while more than 8 MiB of payload are unanswered.
+ *   unanswered requests by bytes of payload as well: it begins no other frame while more than 8 MiB are
+ *   unanswered. A server may offer more as `max_unanswered_bytes`. Then a client whose replies show that
+ *   the way to the server holds more may go up to that, but not above 64 MiB, and for bytes that it cannot
+ *   read again it stays at 8 MiB.
  * - S-SEQ-7 What uses a number up: `ok`, `partial`, `checksum_mismatch`, a cancel, `session_closed`. What
  *   does not: a refusal before the payload, and a failure that leaves the file where it was:
  *   `incomplete`, `stalled`, `too_slow`, `storage_full`, `store_unavailable`, `internal_error`.

@@ -178,16 +178,18 @@ export class ProgressLine {
     const { total = this.#options.total, before = 0, pending, note } = details;
     this.#meter.add(bytes - before, now);
     const { rate } = this.#meter;
-    const state = omitUndefined({ label: this.#label, bytes, total, rate, pending, note });
+    const { redraws } = this.#stream;
     const since = now - this.#shownAt;
+    // Most updates show nothing: of many small files each has several.
+    if (since < (redraws ? REDRAW_MS : note === undefined ? STEP_MS : 0)) return;
+    const state = omitUndefined({ label: this.#label, bytes, total, rate, pending, note });
     const share = percent(state) ?? 0;
-    if (this.#stream.redraws) {
-      if (since < REDRAW_MS) return;
+    if (redraws) {
       // Three columns less: the ^C that a terminal echoes, and a full last column, make lines wrap.
       this.#stream.status(renderProgress(state, this.#stream.columns - 3));
     } else {
       const step = Math.floor(share / 10) > Math.floor(this.#shownPercent / 10);
-      if (note === undefined && since < SILENCE_MS && !(step && since >= STEP_MS)) return;
+      if (note === undefined && since < SILENCE_MS && !step) return;
       this.#stream.line(`${escapeControls(this.#label)}: ${facts(state).join("  ").trim()}`);
     }
     this.#shownAt = now;

@@ -1,9 +1,44 @@
 import assert from "node:assert/strict";
+import { UnansweredRequests } from "../../src/client/requests.ts";
 import { Window } from "../../src/client/window.ts";
 import { pattern, ScriptedPeer } from "./scripted_peer.ts";
 import { terms, watched } from "./helpers.ts";
 import { Random } from "../helpers/random.ts";
 import { LATE, within } from "../../src/within.ts";
+
+Deno.test("A window that was full is filled again when 16 replies have come, or half of them", () => {
+  for (const [most, left] of [[1, 0], [3, 1], [32, 16], [200, 184]] as const) {
+    const unanswered = new UnansweredRequests();
+    const heartbeat = { kind: "heartbeat", sequence: 0 } as const;
+    // The clock stands still: so the window grows to what the server takes.
+    const isFull = () => unanswered.fill(most, 0);
+    const fill = () => {
+      while (!isFull()) unanswered.add(heartbeat);
+    };
+    for (fill(); unanswered.size < most; fill()) while (unanswered.size > 0) unanswered.shift(0);
+    assert.equal(unanswered.size, most);
+    while (unanswered.size > left + 1) {
+      unanswered.shift(0);
+      assert.equal(isFull(), unanswered.size > left, `${unanswered.size} of ${most}`);
+    }
+    unanswered.shift(0);
+    assert.equal(isFull(), false);
+  }
+});
+
+Deno.test("A window that grows is filled at once", () => {
+  const unanswered = new UnansweredRequests();
+  while (!unanswered.fill(200, 0)) unanswered.add({ kind: "heartbeat", sequence: 0 });
+  const { size } = unanswered;
+  for (let n = 0; n < 8; n++) unanswered.shift(100);
+  assert.equal(unanswered.fill(200, 100), true);
+  // More are sent before the last of the first window is answered.
+  for (let n = 8; n < size - 1; n++) unanswered.shift(100);
+  while (!unanswered.fill(200, 100)) unanswered.add({ kind: "heartbeat", sequence: 0 });
+  assert.equal(unanswered.size, size);
+  unanswered.shift(100);
+  assert.equal(unanswered.fill(200, 100), false);
+});
 
 /**
  * Plays a client that always has more to send, and a server at a distance that takes 0.1 ms a request.
@@ -130,5 +165,42 @@ for (const mode of ["stateful", "stateless"] as const) {
     await using it = await watched(peer.port, { mode, now: () => now });
     const sizes = [...Array(32 + 200).fill(10), ...Array(84 + 84).fill(100_000)];
     await Promise.all(sizes.map((size) => it.client.send(pattern(size))));
+  });
+}
+
+for (const kind of ["file", "stream", "file without an offer"] as const) {
+  const mebibyte = 1024 * 1024;
+  const isStream = kind === "stream";
+  const frameBytes = isStream ? mebibyte : 4 * mebibyte;
+  const first = isStream ? 9 : 3;
+  const then = kind === "file" ? 17 : first;
+  Deno.test(`S-SEQ-6 after far replies ${then} frames of a ${kind} are in flight`, async () => {
+    let now = 0;
+    await using peer = new ScriptedPeer(async (peer) => {
+      const offer = kind === "file without an offer" ? {} : { max_unanswered_bytes: 2 ** 30 };
+      await peer.session({ limits: { max_request_size: 4 * mebibyte }, ...offer });
+      let next = await peer.transfer();
+      let offset = 0;
+      for (const count of [first, then]) {
+        const held = [next];
+        while (held.length < count) held.push(await peer.transfer());
+        // That no more of them come shows only in time.
+        const more = peer.transfer();
+        assert.equal(await within(50, more), LATE, `more than ${count} in flight`);
+        now += 50;
+        for (const request of held) {
+          offset += frameBytes;
+          await peer.reply(request, { code: "partial", offset });
+          if (request === held[0]) next = await more;
+          now += 1;
+        }
+      }
+      await peer.reply(next, { code: "quota_exceeded" });
+      await peer.idle();
+    });
+    await using it = await watched(peer.port, { now: () => now });
+    const read = (into: Uint8Array) => Promise.resolve(into.fill(0).length);
+    const source = { size: isStream ? undefined : 2 ** 30, read };
+    await assert.rejects(it.client.send(source), { code: "quota_exceeded" });
   });
 }

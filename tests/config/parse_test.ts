@@ -35,6 +35,7 @@ Deno.test("parseConfig() gives every default the goal names", pure, () => {
       persistence: "auto",
       keepalive: 30,
       max_inflight: 256,
+      max_unanswered_bytes: 67_108_864,
       max_upload_size: 0,
       redis_url: "redis://127.0.0.1:6379",
       sqlite_file: "sessions.db",

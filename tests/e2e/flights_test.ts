@@ -5,77 +5,11 @@
 import assert from "node:assert/strict";
 import { fxfer } from "../helpers/fxfer.ts";
 import { utf8 } from "../helpers/raw_frame.ts";
+import { Road } from "../helpers/road.ts";
 import { assertStores, serving } from "../helpers/serving.ts";
 import { TempDir } from "../helpers/temp.ts";
 
 const test = serving("flights", { set: { "security.anonymous": "put,get,list" } });
-
-/** For how long an answer is held back: longer than a slow machine needs between two frames. */
-const HELD_MS = 300;
-
-/** A road that counts, for each connection, how often the client sends after it has heard something. */
-class Road implements AsyncDisposable {
-  /** The flights of each connection. */
-  readonly flights: number[] = [];
-  readonly #listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  readonly #open: Promise<unknown>[] = [];
-  readonly #accepting: Promise<void>;
-
-  constructor(server: { readonly port: number }) {
-    this.#accepting = this.#accept(server.port);
-  }
-
-  get port(): number {
-    return (this.#listener.addr as Deno.NetAddr).port;
-  }
-
-  async #accept(port: number): Promise<void> {
-    for (;;) {
-      const client = await this.#listener.accept().catch(() => undefined);
-      if (client === undefined) return;
-      this.#open.push(this.#carry(client as Deno.TcpConn, port, this.flights.push(0) - 1));
-    }
-  }
-
-  async #carry(client: Deno.TcpConn, port: number, index: number): Promise<void> {
-    using near = client;
-    using far = await Deno.connect({ hostname: "127.0.0.1", port });
-    near.setNoDelay();
-    far.setNoDelay();
-    let heard = true;
-    await Promise.all([
-      pass(near, far, () => {
-        if (heard) this.flights[index]!++;
-        heard = false;
-      }),
-      pass(far, near, async () => {
-        await new Promise((resolve) => setTimeout(resolve, HELD_MS));
-        heard = true;
-      }),
-    ]);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#listener.close();
-    await this.#accepting;
-    await Promise.all(this.#open);
-  }
-}
-
-/** Carries bytes one way to their end. */
-async function pass(
-  from: Deno.TcpConn,
-  to: Deno.TcpConn,
-  before: () => void | Promise<void>,
-): Promise<void> {
-  const buffer = new Uint8Array(64 * 1024);
-  for (let count; (count = await from.read(buffer)) !== null;) {
-    const bytes = buffer.slice(0, count);
-    await before();
-    for (let at = 0; at < count;) at += await to.write(bytes.subarray(at));
-  }
-  await to.closeWrite();
-}
 
 /** A folder with small files, and a state folder that is there. */
 async function withFiles(number: number): Promise<TempDir> {

@@ -24,7 +24,13 @@ Deno.test("S-CON-1 a new session has a UUIDv4 and no token unless it is wanted",
 Deno.test("S-CON-6 the reply states the terms, and a client may ask for less but not for more", async () => {
   await using run = await InProcess.start({
     maxRequestSize: 5000,
-    stateful: { keepaliveMs: 20_000, sessionTimeoutMs: 100_000, maxInflight: 8, maxUploadSize: 9 },
+    stateful: {
+      keepaliveMs: 20_000,
+      sessionTimeoutMs: 100_000,
+      maxInflight: 8,
+      maxUnansweredBytes: 9_000_000,
+      maxUploadSize: 9,
+    },
   });
   using peer = await run.open();
   const terms = expectCode(
@@ -32,6 +38,7 @@ Deno.test("S-CON-6 the reply states the terms, and a client may ask for less but
     "session_created",
   );
   assert.deepEqual([terms.keepalive_s, terms.session_expiry_s, terms.max_inflight], [5, 100, 8]);
+  assert.equal(terms.max_unanswered_bytes, 9_000_000);
   assert.deepEqual(terms.limits, {
     max_header: 16384,
     max_session_data: 65536,

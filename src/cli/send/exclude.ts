@@ -1,7 +1,9 @@
 /** `--exclude` and `--exclude-from`: what is left out, by the rules of .gitignore. @module */
 import { basename } from "node:path";
 import { cannot, mustRead, whyUnreadable } from "../local.ts";
-import type { SendArgs } from "./args.ts";
+import { DEFAULT_STATE, type SendArgs } from "./args.ts";
+import { JOURNAL_NAME } from "./journal_file.ts";
+import { KNOWN_SERVERS } from "./known_servers.ts";
 
 /** Whether a path is left out: relative, with `/` between its parts, and `/` at a folder's end. */
 export type Excluded = (path: string) => boolean;
@@ -19,3 +21,11 @@ export async function loadExclusions({ exclude, excludeFrom }: SendArgs): Promis
   // A path that leads out of the current folder has only its name in common with the patterns.
   return (path) => rules.ignores(ignore.isPathValid(path) ? path : basename(path));
 }
+
+/** Whether a name is that of something fxfer itself keeps. */
+export function isOwn(name: string): boolean {
+  return name === DEFAULT_STATE || name === KNOWN_SERVERS || JOURNAL_NAME.test(name);
+}
+
+/** Whether a path leads through such a name. */
+export const hasOwn = (path: string): boolean => path.split(/[/\\]/).some(isOwn);

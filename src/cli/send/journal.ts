@@ -24,7 +24,7 @@ import {
   mayKeep,
   openOwn,
 } from "./journal_file.ts";
-import { commandOf, digest, entryKey, isKept, keyOf } from "./journal_key.ts";
+import { areAllOf, commandOf, digest, entryKey, isKept, keyOf } from "./journal_key.ts";
 import type { FileToSend } from "./plan.ts";
 
 /** An older journal is removed: by then servers have forgotten the session long ago. */
@@ -49,8 +49,8 @@ export class Journal implements Disposable {
   readonly #say: (sentence: string) => void;
   /** The journals that this run has locked, the one of its own command first. */
   #files: JournalFile[] = [];
-  /** What is known of the files of this run, by what identifies a file. */
-  readonly #entries = new Map<string, Entry>();
+  /** What is known of the files of this run. */
+  readonly #entries = new Map<FileToSend, Entry>();
   /** What is not written down yet: files that are stored. A killed run loses it, and the next one asks. */
   #gathered: [JournalFile, JournalLine][] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -120,28 +120,28 @@ export class Journal implements Disposable {
 
   /** Finds out what is known of the files, and keeps the journals that know some of them. */
   #read(files: readonly FileToSend[], journals: readonly JournalFile[]): void {
+    if (journals.every(({ entries }) => entries.size === 0)) return;
     const wanted = new Map(files.map((target) => [keyOf(target), target]));
-    const changed = new Map<string, string>();
+    const changed = new Set<FileToSend>();
     for (const journal of journals) {
       let used = false;
       for (const entry of journal.entries.values()) {
-        const key = entryKey(entry);
-        const target = wanted.get(key);
+        const target = wanted.get(entryKey(entry));
         if (target === undefined) continue;
         used = true;
         this.isNew = false;
-        const known = this.#entries.get(key);
+        const known = this.#entries.get(target);
         if (entry.size !== target.size || entry.mtime !== target.mtime) {
-          changed.set(key, target.path);
+          changed.add(target);
         } else if (known === undefined || known.sha256 === undefined && entry.sha256) {
-          this.#entries.set(key, entry);
+          this.#entries.set(target, entry);
         }
       }
       if (used && journal.locked === false && !this.#files.includes(journal)) {
         this.#files.push(journal);
       }
     }
-    for (const [key, path] of changed) if (!this.#entries.has(key)) this.changed.push(path);
+    for (const target of changed) if (!this.#entries.has(target)) this.changed.push(target.path);
   }
 
   /** Every file of the run is written down before the first is sent, under its upload id. */
@@ -150,12 +150,11 @@ export class Journal implements Disposable {
       ? []
       : [{ fxfer: "send", server: this.#server }];
     for (const target of files) {
-      const key = keyOf(target);
-      let entry = this.#entries.get(key);
+      let entry = this.#entries.get(target);
       if (entry === undefined) {
         const { path, name = "", mimeType: type, size = 0, mtime = 0 } = target;
         entry = { file: absolutePath(path), name, type, size, mtime, upload: crypto.randomUUID() };
-        this.#entries.set(key, entry);
+        this.#entries.set(target, entry);
       }
       if (!own.entries.has(entry.upload)) lines.push(entry);
     }
@@ -178,8 +177,9 @@ export class Journal implements Disposable {
   /** The session of an earlier run to go on in; empty where there is none. */
   get session(): Pick<ConnectOptions, "sessionId" | "token"> {
     if (this.#asked.mode === "stateless") return {};
-    const uploads = new Set([...this.#entries.values()].map(({ upload }) => upload));
     const known = this.#files.filter(({ session }) => session.sessionId !== undefined);
+    if (known.length === 0) return {};
+    const uploads = new Set([...this.#entries.values()].map(({ upload }) => upload));
     // A session that has a part of a file which is not sent now is left to the command that sends it.
     const begun = known.find(({ open }) => [...open].some((upload) => uploads.has(upload)));
     return (begun ?? known.find(({ open }) => open.size === 0))?.session ?? {};
@@ -187,12 +187,12 @@ export class Journal implements Disposable {
 
   /** The SHA-256 with which an earlier run has stored a file that has not changed since. */
   storedAs(target: FileToSend): string | undefined {
-    return this.#entries.get(keyOf(target))?.sha256;
+    return this.#entries.get(target)?.sha256;
   }
 
   /** The id under which a file is sent, in this run and in later ones (S-TRF-9). */
   uploadId(target: FileToSend): string {
-    return this.#entries.get(keyOf(target))?.upload ?? crypto.randomUUID();
+    return this.#entries.get(target)?.upload ?? crypto.randomUUID();
   }
 
   /**
@@ -201,10 +201,10 @@ export class Journal implements Disposable {
    * @returns False if the file has no entry here, and so a new id each time.
    */
   renew(target: FileToSend): boolean {
-    const known = this.#entries.get(keyOf(target));
+    const known = this.#entries.get(target);
     if (known === undefined) return false;
     const { sha256: _, ...entry } = { ...known, upload: crypto.randomUUID() };
-    this.#entries.set(keyOf(target), entry);
+    this.#entries.set(target, entry);
     this.#append(this.#files[0], entry);
     return true;
   }
@@ -233,14 +233,14 @@ export class Journal implements Disposable {
 
   /** Writes down that the server may have a part of a file from now on. */
   begun(target: FileToSend): void {
-    const entry = this.#entries.get(keyOf(target));
+    const entry = this.#entries.get(target);
     if (entry === undefined || (target.size ?? 0) < WORTH_RESUMING_BYTES) return;
     this.#append(this.#files[0], { begun: entry.upload });
   }
 
   /** Writes down that a file is stored. */
   stored(target: FileToSend, { confirmed, sha256 }: SendResult): void {
-    const entry = this.#entries.get(keyOf(target));
+    const entry = this.#entries.get(target);
     if (entry === undefined || !confirmed) return;
     for (const file of this.#files) {
       if (file.entries.has(entry.upload)) {
@@ -267,9 +267,9 @@ export class Journal implements Disposable {
   [Symbol.dispose](): void {
     this.#write();
     for (const [index, file] of this.#files.entries()) {
-      const isOver = index === 0 ||
-        file.entries.values().every((entry) => this.#entries.has(entryKey(entry)));
-      if (this.#finished && isOver) file.remove();
+      if (
+        this.#finished && (index === 0 || areAllOf(file.entries.values(), this.#entries.keys()))
+      ) file.remove();
       file[Symbol.dispose]();
     }
     this.#files = [];

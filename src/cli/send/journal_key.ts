@@ -6,27 +6,27 @@ import { type SendArgs, STDIN } from "./args.ts";
 import type { Entry } from "./journal_file.ts";
 import type { FileToSend } from "./plan.ts";
 
-/** The keys of files that were asked for before. */
-const KEYS = new WeakMap<object, string>();
-
 /** Whether a file can be known again: what has no size, such as a pipe, cannot. */
 export function isKept({ error, size }: FileToSend): boolean {
   return error === undefined && size !== undefined;
 }
 
 /** What makes two files the same for a journal, besides size and time of change. */
-export function keyOf(file: Pick<FileToSend, "path" | "name" | "mimeType">): string {
-  const known = KEYS.get(file);
-  if (known !== undefined) return known;
-  const { path, name, mimeType } = file;
-  const key = JSON.stringify([path === STDIN ? "" : absolutePath(path), name, mimeType]);
-  KEYS.set(file, key);
-  return key;
+export function keyOf(
+  { path, name, mimeType }: Pick<FileToSend, "path" | "name" | "mimeType">,
+): string {
+  return JSON.stringify([path === STDIN ? "" : absolutePath(path), name, mimeType]);
 }
 
 /** The same of a file that an earlier run has written down. */
 export const entryKey = ({ file: path, name, type: mimeType }: Entry): string =>
   keyOf({ path, name, mimeType });
+
+/** Whether all that an earlier run has written down is among these files. */
+export function areAllOf(entries: Iterable<Entry>, files: Iterable<FileToSend>): boolean {
+  const keys = new Set(Iterator.from(files).map(keyOf));
+  return Iterator.from(entries).every((entry) => keys.has(entryKey(entry)));
+}
 
 /** What stands for a text in the name of a journal. */
 export const digest = (text: string): string =>

@@ -59,6 +59,10 @@ export class JsonReport implements SendReport {
 
   checked(): void {}
 
+  get showsProgress(): boolean {
+    return !this.#quiet;
+  }
+
   progress(target: FileToSend, { sent, acked, total }: Progress): void {
     const now = performance.now();
     if (this.#quiet || now - (this.#writtenAt.get(target) ?? -Infinity) < PROGRESS_MS) return;

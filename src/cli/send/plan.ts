@@ -8,11 +8,9 @@ import { absolutePath } from "../absolute.ts";
 import { usageError } from "../args.ts";
 import { cannot, localError, mustRead, readable, whyUnreadable } from "../local.ts";
 import { LocalDisks, Patience } from "../local_disks.ts";
-import { DEFAULT_STATE, SEND, type SendArgs, SEVERAL_NAMED, STDIN } from "./args.ts";
-import { type Excluded, loadExclusions } from "./exclude.ts";
+import { SEND, type SendArgs, SEVERAL_NAMED, STDIN } from "./args.ts";
+import { type Excluded, hasOwn, isOwn, loadExclusions } from "./exclude.ts";
 import { expandGlob, isGlob } from "./glob.ts";
-import { JOURNAL_NAME } from "./journal_file.ts";
-import { KNOWN_SERVERS } from "./known_servers.ts";
 import { kindOf, type Look, lookAhead } from "./look_ahead.ts";
 import { loadTypes, type TypeTable, UNKNOWN_TYPE } from "./media_types.ts";
 
@@ -87,7 +85,9 @@ interface Place {
 }
 
 class Planner {
-  readonly #targets = new Map<string, FileToSend>();
+  readonly #targets: FileToSend[] = [];
+  /** What was found already; one operand alone leads to no file twice. */
+  readonly #found: Set<string> | undefined;
   readonly #leftOut: LeftOut[] = [];
   #twice = 0;
   #cutNames = 0;
@@ -105,10 +105,12 @@ class Planner {
     this.#types = types;
     this.#excluded = excluded;
     this.#signal = signal;
+    const [only = "", ...others] = asked.files;
+    if (others.length > 0 || isGlob(only)) this.#found = new Set();
   }
 
   plan(): Plan {
-    const targets = [...this.#targets.values()];
+    const targets = this.#targets;
     const notes = [
       ...(targets.length > 0 || this.#leftOut.length > 0 ? [] : ["there is no file to send"]),
       ...(this.#twice === 0
@@ -253,9 +255,10 @@ class Planner {
   }
 
   #push(target: FileToSend): void {
-    const key = `${absolutePath(target.path)}\0${target.name}`;
-    if (this.#targets.has(key)) this.#twice++;
-    else this.#targets.set(key, target);
+    const key = this.#found && `${absolutePath(target.path)}\0${target.name}`;
+    if (key !== undefined && this.#found!.has(key)) return void this.#twice++;
+    if (key !== undefined) this.#found!.add(key);
+    this.#targets.push(target);
   }
 
   #target(
@@ -286,13 +289,6 @@ async function exists(path: string): Promise<boolean> {
 
 /** Why something in a folder cannot be looked at. */
 const whyNot = (cause: unknown): string => whyUnreadable(cause) ?? reasonOf(cause);
-
-/** Whether a name is that of something fxfer itself keeps. */
-function isOwn(name: string): boolean {
-  return name === DEFAULT_STATE || name === KNOWN_SERVERS || JOURNAL_NAME.test(name);
-}
-
-const hasOwn = (path: string): boolean => path.split(/[/\\]/).some(isOwn);
 
 /** A path as the rules of .gitignore take it. */
 function relative(path: string): string {

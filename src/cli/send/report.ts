@@ -14,6 +14,8 @@ export interface SendReport extends Disposable {
   started(target: FileToSend): void;
   /** So many bytes of a file that the server may have already were read, to be compared. */
   checked(target: FileToSend, bytes: number): void;
+  /** Whether {@linkcode progress} has to be called. */
+  readonly showsProgress: boolean;
   /** A part of a file was sent or answered. */
   progress(target: FileToSend, progress: Progress): void;
   /** A file is stored, or was sent to a version 1 server that confirms nothing. */

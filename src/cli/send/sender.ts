@@ -1,5 +1,6 @@
 /**
- * Sends files over one client: in order, as many under way at a time as the server's window takes.
+ * Sends files: in order, as many under way at a time as the server's window takes, over a long road in
+ * several sessions.
  *
  * After a refusal that concerns one file, the other files go on. A refusal that concerns all files
  * (the server is away, another connection took the session over, the user pressed Ctrl-C) ends the
@@ -12,8 +13,6 @@ import {
   type ClientEvent,
   type ConnectOptions,
   fileSource,
-  fitName,
-  type Progress,
   type SendResult,
   smallFileSource,
   type Source,
@@ -26,16 +25,13 @@ import { Patience } from "../local_disks.ts";
 import { UnderWay } from "../under_way.ts";
 import { STDIN } from "./args.ts";
 import { connectIn } from "./connect.ts";
-import { digestOf } from "./digest.ts";
 import { aboutInput, isOtherFile, OF_ONE_FILE, untrusted } from "./failures.ts";
-import { alreadyThere } from "./if_new.ts";
 import { type Journal, WORTH_RESUMING_BYTES } from "./journal.ts";
-import { cutNames, type FileToSend } from "./plan.ts";
+import type { FileToSend } from "./plan.ts";
+import { cutNote, optionsOf } from "./options_of.ts";
 import type { SendReport } from "./report.ts";
+import { closeSession, type PooledSession, SessionPool } from "./session_pool.ts";
 import type { Tally } from "./tally.ts";
-
-/** How long closing the session may take; a session that is not closed expires by itself. */
-const DISCONNECT_MS = 5000;
 
 /** The bytes of a file. */
 type Opened = Source | ReadableStream<Uint8Array>;
@@ -71,9 +67,14 @@ class Sender {
   readonly #options: SenderOptions;
   /** The files under way, by their upload ids. */
   readonly #targets = new Map<string, FileToSend>();
-  /** What sends them; these promises never reject. */
   readonly #running = new UnderWay();
-  #client: Client | undefined;
+  #pool: SessionPool | undefined;
+  /** How long the server took to answer the connect of the first session. */
+  #roundTripMs: number | undefined;
+  /** Files that a session besides the first one was given, and whose answer did not come. */
+  #givenBack: FileToSend[] = [];
+  /** Whether those are being sent. */
+  #again = false;
   /** The file of which the server has a part in the session of an earlier run. */
   #openUploadId: string | undefined;
   readonly #patience = new Patience();
@@ -86,39 +87,46 @@ class Sender {
 
   async sendAll(targets: readonly FileToSend[]): Promise<Terms | undefined> {
     const wanted = await this.#inOrder(await this.#new(targets));
-    for (const [index, target] of wanted.entries()) {
-      await this.#begin(target);
-      if (index === 0) this.#sayCutNames(wanted);
-      await this.#running.fewerThan(this.#client?.terms?.maxInflight ?? 1);
+    const terms = await this.#sendEach(wanted);
+    if (this.#givenBack.length === 0) return terms;
+    this.#again = true;
+    this.#pool = undefined;
+    return await this.#sendEach(this.#givenBack);
+  }
+
+  /** Sends files, and then closes the sessions. Returns as {@linkcode sendTargets}. */
+  async #sendEach(targets: readonly FileToSend[]): Promise<Terms | undefined> {
+    for (const [index, target] of targets.entries()) {
+      if (!this.#beginNow(target)) await this.#begin(target);
+      if (index === 0) this.#sayCutNames(targets);
+      this.#pool?.grow(this.#roundTripMs, () => targets.slice(index + 1));
+      const most = this.#pool?.mostUnderWay ?? 1;
+      if (this.#running.count >= most) await this.#running.fewerThan(most);
     }
-    const client = this.#client;
+    const client = this.#pool?.first.client;
     // Small files that no earlier run has sent are answered once: the disconnect may go out behind them.
     const goesAhead = this.#fatal === undefined && this.#options.journal.isNew &&
       targets.every(({ size }) => size !== undefined && size < WORTH_RESUMING_BYTES);
     const leaving = goesAhead ? client?.disconnect() : undefined;
     leaving?.catch(() => {});
-    await this.#running.fewerThan(1);
+    await Promise.all([this.#pool?.closeOthers(), this.#running.fewerThan(1)]);
     await this.#disconnect(leaving);
     return client?.sessionId ? client.terms : undefined;
   }
 
   /** An older server takes no long names. */
   #sayCutNames(targets: readonly FileToSend[]): void {
-    const { terms } = this.#client ?? {};
-    if (terms === undefined || terms.features.includes("names")) return;
-    const cut = targets.filter(({ name = "" }) => fitName(name, false) !== name).length;
-    if (cut > 0) this.#options.report.say(cutNames(cut));
+    const note = cutNote(targets, this.#pool?.first.client.terms);
+    if (note !== undefined) this.#options.report.say(note);
   }
 
   /** Those of the files that are to be sent. */
   async #new(targets: readonly FileToSend[]): Promise<readonly FileToSend[]> {
     if (!this.#options.ifNew) return targets;
     try {
-      const there = await alreadyThere(
-        await this.#connected(),
-        targets,
-        this.#options.connect.signal,
-      );
+      const { alreadyThere } = await import("./if_new.ts");
+      const { client } = (await this.#connected()).first;
+      const there = await alreadyThere(client, targets, this.#options.connect.signal);
       for (const [target, file] of there) {
         const counts = { attempts: 0, resumedFrom: [] };
         const told = { confirmed: true, replayed: false, existing: true, ...counts };
@@ -142,14 +150,25 @@ class Sender {
     return [...targets.filter(isOpen), ...targets.filter((target) => !isOpen(target))];
   }
 
+  /** As {@linkcode #begin} for a small file of a disk that answers at once; false for all others. */
+  #beginNow(target: FileToSend): boolean {
+    const pool = this.#pool;
+    if (pool === undefined || this.#fatal !== undefined || !target.local) return false;
+    const session = pool.sessionFor(target);
+    if (this.#wasStored(session.client, target)) return false;
+    const source = this.#patience.unlessSlow(() => smallFileSource(target.path));
+    if (source !== undefined) void this.#send(session, target, source);
+    return source !== undefined;
+  }
+
   /** Hands one file to the client, and does not wait until it is stored. */
   async #begin(target: FileToSend): Promise<void> {
     try {
       if (target.error !== undefined) throw target.error;
-      const client = await this.#connected();
+      const session = (await this.#connected()).sessionFor(target);
       // Opened before the task starts, because the client sends files in the order of its calls.
-      const source = this.#wasStored(client, target) ? undefined : await this.#open(target);
-      this.#running.add(this.#send(client, target, source));
+      const source = this.#wasStored(session.client, target) ? undefined : await this.#open(target);
+      void this.#send(session, target, source);
     } catch (error) {
       this.#failed(target, error);
     }
@@ -162,55 +181,70 @@ class Sender {
       target.size !== 0;
   }
 
-  async #open({ path, local }: FileToSend): Promise<Opened> {
+  async #open({ path }: FileToSend): Promise<Opened> {
     if (path === STDIN) return Deno.stdin.readable;
-    return local && this.#patience.unlessSlow(() => smallFileSource(path)) ||
-      await fileSource(path, { signal: this.#options.connect.signal });
+    return await fileSource(path, { signal: this.#options.connect.signal });
   }
 
-  /** The client, connected at the first call. @throws {FxferError} If it cannot send any more. */
-  async #connected(): Promise<Client> {
+  /** The sessions; the first is opened at the first call. @throws {FxferError} If nothing can be sent any more. */
+  async #connected(): Promise<SessionPool> {
     if (this.#fatal !== undefined) throw this.#fatal;
-    if (this.#client !== undefined) return this.#client;
-    const { journal } = this.#options;
+    if (this.#pool !== undefined) return this.#pool;
+    const { journal, connect, report, onEvent } = this.#options;
+    const { session } = journal;
     try {
-      this.#client = await connectIn(journal.session, this.#options.connect, {
-        say: (sentence) => this.#options.report.say(sentence),
+      const first = await connectIn(session, connect, {
+        say: (sentence) => report.say(sentence),
         onEvent: (event) => this.#event(event),
       });
+      journal.sessionOpened(first);
+      // A run that goes on in an earlier session has that one only.
+      const mayGrow = session.sessionId === undefined && !this.#again;
+      return this.#pool = new SessionPool(first, omitUndefined({ ...connect, onEvent }), mayGrow);
     } catch (error) {
       throw this.#fatal = this.#coded(error, "connect");
     }
-    journal.sessionOpened(this.#client);
-    return this.#client;
   }
 
-  /** @param opened The file's bytes; absent if the server is first asked whether it has the file. */
-  async #send(client: Client, target: FileToSend, opened: Opened | undefined): Promise<void> {
-    this.#options.report.started(target);
+  /** Never rejects. Without `opened` the server is first asked whether it has the file. */
+  async #send(session: PooledSession, target: FileToSend, opened?: Opened): Promise<void> {
+    const { client } = session;
+    if (!this.#again) this.#options.report.started(target);
+    session.underWay++;
+    this.#running.begin();
     try {
-      const there = opened === undefined ? await this.#askFor(client, target) : undefined;
+      const there = opened
+        ? undefined
+        : await (await import("./ask_for.ts")).askFor(client, target, this.#options);
       this.#sent(target, there ?? await this.#sendBytes(client, target, opened));
     } catch (error) {
-      this.#failed(target, error);
+      if (!this.#isGivenBack(session, error)) return this.#failed(target, error);
+      this.#pool!.retire(session);
+      this.#givenBack.push(target);
+    } finally {
+      session.underWay--;
+      this.#running.end();
     }
+  }
+
+  /** Whether the first session is to send a file that another one was given. */
+  #isGivenBack(session: PooledSession, error: unknown): boolean {
+    if (session === this.#pool?.first || this.#options.connect.signal.aborted) return false;
+    return !(error instanceof FxferError && OF_ONE_FILE.has(error.code));
   }
 
   async #sendBytes(client: Client, target: FileToSend, opened?: Opened): Promise<SendResult> {
     const { report, journal } = this.#options;
-    const { name, mimeType, mtime, executable } = target;
     const uploadId = journal.uploadId(target);
     const source = opened ?? await this.#open(target);
     let over = false;
-    const onProgress = (progress: Progress) => over || report.progress(target, progress);
     this.#targets.set(uploadId, target);
     journal.begun(target);
     try {
-      // A time before 1970 cannot be said.
-      const mtimeMs = mtime !== undefined && mtime >= 0 ? mtime : undefined;
-      const onClash = this.#options.noRename ? "refuse" as const : undefined;
-      const facts = { mimeType, name, mtimeMs, executable, onClash };
-      const options = omitUndefined({ uploadId, onProgress, ...facts });
+      const options = optionsOf(target, uploadId, this.#options.noRename);
+      if (report.showsProgress) {
+        options.onProgress = (progress) => over || report.progress(target, progress);
+      }
       const result = await client.send(source, options);
       journal.stored(target, result);
       return result;
@@ -220,33 +254,6 @@ class Sender {
     } finally {
       over = true;
       this.#targets.delete(uploadId);
-    }
-  }
-
-  /**
-   * Asks the server whether it still has a file that an earlier run has stored; undefined if not, or if
-   * the file has other bytes now. The question has no bytes, but the upload id and the digest (S-TRF-9):
-   * a server that has the file says so, and to one that has not, no bytes have another digest (S-TRF-5).
-   */
-  async #askFor(client: Client, target: FileToSend): Promise<SendResult | undefined> {
-    const { report, journal } = this.#options;
-    const uploadId = journal.uploadId(target);
-    const { connect: { signal } } = this.#options;
-    const sha256 = await digestOf(target.path, signal, (bytes) => report.checked(target, bytes));
-    if (sha256 !== journal.storedAs(target)) {
-      report.say(`${target.label} has changed since the run before: it starts over`);
-      journal.renew(target);
-      return undefined;
-    }
-    try {
-      return await client.send(new Uint8Array(), { uploadId, sha256 });
-    } catch (error) {
-      if (isOtherFile(error)) return undefined;
-      if (!(error instanceof FxferError) || error.code !== "checksum_mismatch") throw error;
-      const file = error.fields.file as SendResult["file"];
-      if (file === undefined) return undefined;
-      const counts = { attempts: 1, resumedFrom: [] };
-      return { file, sha256, confirmed: true, replayed: true, existing: false, ...counts };
     }
   }
 
@@ -274,27 +281,19 @@ class Sender {
     const target = "uploadId" in event ? this.#targets.get(event.uploadId) : undefined;
     if (event.type === "connected") {
       this.#openUploadId = event.openUploadId;
+      this.#roundTripMs = event.roundTripMs;
       // A later connection may be in a new session, which a later run then has to go on in.
-      if (this.#client !== undefined) this.#options.journal.sessionOpened(this.#client);
+      if (this.#pool !== undefined) this.#options.journal.sessionOpened(this.#pool.first.client);
     }
     this.#options.report.event(event, target);
     this.#options.onEvent?.(event);
   }
 
-  /** Closes the session, or only the connection where a later run has to go on in the session. */
+  /** Closes the first session, or only its connection where a later run has to go on in the session. */
   async #disconnect(leaving?: ReturnType<Client["disconnect"]>): Promise<void> {
-    const client = this.#client;
+    const client = this.#pool?.first.client;
     if (client === undefined) return;
     if (this.#fatal !== undefined) return await client[Symbol.asyncDispose]();
-    const timer = setTimeout(() => client.close(), DISCONNECT_MS);
-    try {
-      await (leaving ?? client.disconnect());
-      this.#options.journal.sessionClosed();
-    } catch {
-      // All files are stored; the session expires by itself.
-    } finally {
-      clearTimeout(timer);
-      await client[Symbol.asyncDispose]();
-    }
+    if (await closeSession(client, leaving)) this.#options.journal.sessionClosed();
   }
 }

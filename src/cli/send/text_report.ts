@@ -96,9 +96,9 @@ export class TextReport implements SendReport {
   }
 
   started(target: FileToSend): void {
+    if (this.#quiet) return;
     if (this.#places.size === 0) this.#current = nameOf(target);
     this.#places.set(target, this.#placeOf(target));
-    if (this.#quiet) return;
     const options = omitUndefined({ label: () => this.#label(), total: this.#total });
     this.#progress ??= new ProgressLine(this.#output.err, { ...options, now: this.#now });
   }
@@ -116,6 +116,10 @@ export class TextReport implements SendReport {
   checked(target: FileToSend, bytes: number): void {
     const { total } = this.#placeOf(target);
     this.#moved(target, { sent: bytes, acked: bytes, before: bytes, total });
+  }
+
+  get showsProgress(): boolean {
+    return !this.#quiet;
   }
 
   progress(target: FileToSend, { sent, acked, total: known }: Position): void {
@@ -150,12 +154,13 @@ export class TextReport implements SendReport {
   }
 
   sent(target: FileToSend, result: SendResult): void {
+    if (this.#quiet) return;
     const { file, confirmed, replayed, existing, sha256, attempts } = result;
     const size = file?.size ?? target.size ?? this.#placeOf(target).sent;
     const wasThere = replayed || existing;
     this.#finished(target, size, wasThere ? size : undefined);
     // What --if-new has not sent at all is only counted.
-    if (this.#quiet || attempts === 0) return;
+    if (attempts === 0) return;
     const what = confirmed ? `stored as ${file?.path ?? sha256.slice(0, 12)}` : "sent, unconfirmed";
     const again = wasThere ? ", it was there already" : "";
     this.#line(`${nameOf(target)}: ${what} (${formatBytes(size)})${again}`);
