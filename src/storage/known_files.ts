@@ -286,8 +286,7 @@ export class KnownFiles implements UploadIndex {
   async #writeTo(until: number, each?: EachLine): Promise<void> {
     const { waiting } = this.#pace;
     const here = this.#here;
-    // Asked while no other process can write: the index of a manifest that was moved must not take the place
-    // of the one that others have made of the new one.
+    // Asked while no other process can write: the index of a moved manifest must not replace that of the new one.
     const isOver = () => {
       this.#manifest.follow();
       return this.#closed || here !== this.#here;
