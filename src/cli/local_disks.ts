@@ -5,21 +5,13 @@
  * @module
  */
 
+export { Patience } from "../patience.ts";
+
 /** File systems of no single disk that are no network's and no other program's, by Linux's names for them. */
 const LOCAL: ReadonlySet<string> = new Set(["tmpfs", "overlay", "btrfs", "zfs"]);
 
 /** Where Linux says what is mounted. */
 const MOUNTS = "/proc/self/mountinfo";
-
-/** A disk that takes longer for one file is not blocked on for the files that follow, in milliseconds. */
-const SLOW_MS = 5;
-
-/**
- * So many files are waited for then before a call blocks again: few at first, because a busy processor or a
- * clean-up of memory may have taken the time, and four times as many whenever that call is slow as well.
- */
-const FIRST_PATIENT_FILES = 4;
-const MOST_PATIENT_FILES = 64;
 
 /** Knows which folders are on a disk of this machine. */
 export class LocalDisks {
@@ -50,28 +42,4 @@ async function isLocal(dev: number): Promise<boolean> {
   const { state } = await Deno.permissions.query({ name: "read", path: MOUNTS });
   const found = state === "granted" ? mount.exec(await Deno.readTextFile(MOUNTS)) : undefined;
   return LOCAL.has(found?.[1] ?? "");
-}
-
-/** Blocks for one file after the other, as long as the disk is quick. */
-export class Patience {
-  #left = 0;
-  #afterSlow = FIRST_PATIENT_FILES;
-
-  /** What `work` returns; undefined if the disk was slow lately, and `work` was not called. */
-  unlessSlow<T>(work: () => T): T | undefined {
-    if (this.#left > 0) {
-      this.#left--;
-      return undefined;
-    }
-    const began = performance.now();
-    try {
-      return work();
-    } finally {
-      const isSlow = performance.now() - began > SLOW_MS;
-      if (isSlow) this.#left = this.#afterSlow;
-      this.#afterSlow = isSlow
-        ? Math.min(4 * this.#afterSlow, MOST_PATIENT_FILES)
-        : FIRST_PATIENT_FILES;
-    }
-  }
 }

@@ -17,6 +17,19 @@ export abstract class Call<T = unknown> {
   abstract readonly kind: CallKind;
   /** Whether the next request cannot be made yet, although the call is `waiting`. */
   busy = false;
+  /** Whether it carries on what an earlier call began, and so goes before the calls that wait. */
+  get goesOn(): boolean {
+    return false;
+  }
+  /**
+   * Whether its next request can be made now.
+   *
+   * @param lastPage The call for a page of a list that was asked last on this connection.
+   * @param features What the server offers.
+   */
+  mayBeAsked(_lastPage: Call | undefined, _features?: readonly string[]): boolean {
+    return !this.busy;
+  }
   /** The session data of the next request. */
   abstract get data(): FetchData | ListData | RemoveData;
   state: "waiting" | "asked" | "answered" = "waiting";

@@ -9,18 +9,25 @@ import type { Terms } from "./terms.ts";
 
 /** The send queue's calls, in order: which is asked next, and what becomes of one with its reply. */
 export class Calls {
-  readonly #calls = new Set<Call>();
+  /** What is to be asked, and before all of it what carries on an earlier call. */
+  readonly #first = new Set<Call>();
+  readonly #waiting = new Set<Call>();
+  /** What was asked, in order. */
+  readonly #asked = new Set<Call>();
+  /** The page of a list that was asked for last on this connection. */
+  #lastPage: Call | undefined;
   /** The fetch whose reply was taken in last: the payload of that reply is for it. */
   receiving: FetchCall | undefined;
 
   /** Adds a call behind the others. */
   add(call: Call): void {
-    this.#calls.add(call);
+    (call.goesOn ? this.#first : this.#waiting).add(call);
   }
 
   /** The request of the first call that waits; calls that the server does not offer are rejected. */
   take(mode: Mode, terms: Terms | undefined, numbers: SequenceNumbers): CallRequest | undefined {
-    const call = this.#next();
+    allDecided(this.#asked);
+    const call = this.#next(this.#first, terms) ?? this.#next(this.#waiting, terms);
     if (call === undefined) return undefined;
     const unavailable = call.unavailable(terms);
     if (unavailable !== undefined) {
@@ -30,20 +37,24 @@ export class Calls {
     const { kind, data } = call;
     const inSession = () => ACTIONS[kind].usesNumber ? numbers.take() : numbers.ran;
     call.state = "asked";
+    this.#first.delete(call);
+    this.#waiting.delete(call);
+    this.#asked.add(call);
+    if (kind === "list") this.#lastPage = call;
     return { kind, call, data, sequence: mode === "stateless" ? 0 : inSession() };
   }
 
-  /** The first call that waits; takes out calls that have their result on the way. */
-  #next(): Call | undefined {
-    for (const call of this.#calls) {
-      if (call.decided) this.#calls.delete(call);
-      else if (call.state === "waiting" && !call.busy) return call;
+  /** The first call that can be asked; takes out calls that have their result on the way. */
+  #next(calls: Set<Call>, terms: Terms | undefined): Call | undefined {
+    for (const call of calls) {
+      if (call.decided) calls.delete(call);
+      else if (call.mayBeAsked(this.#lastPage, terms?.features)) return call;
     }
   }
 
   /** Whether every call has its result. */
   get allDecided(): boolean {
-    return this.#next() === undefined && this.#calls.size === 0;
+    return [this.#asked, this.#first, this.#waiting].every(allDecided);
   }
 
   /**
@@ -73,26 +84,54 @@ export class Calls {
       call.refused(body);
       return undefined;
     }
-    call.state = "waiting";
+    this.#again(call);
     return mayPass ? "again" : undefined;
+  }
+
+  /** The payload of a reply has come; what was not asked for by its request is asked for again. */
+  received(): void {
+    this.receiving?.ended();
+    if (this.receiving?.state === "waiting") this.#again(this.receiving);
+  }
+
+  #again(call: Call): void {
+    call.state = "waiting";
+    this.#asked.delete(call);
+    // What was asked before others is asked again before others.
+    this.#first.add(call);
   }
 
   /** The session goes on over a new connection; `isKept` says whose request is repeated as it was. */
   resumed(isKept: (call: Call) => boolean): void {
-    for (const call of this.#calls) {
-      if (call.state === "asked" && !isKept(call)) call.state = "waiting";
+    this.#lastPage = undefined;
+    const others = [...this.#first];
+    this.#first.clear();
+    for (const call of this.#asked) {
+      if (call.state === "asked" && !isKept(call)) this.#again(call);
     }
+    for (const call of others) this.#first.add(call);
   }
 
   /** A new session, or none: whether what was asked has run is not known. */
   restarted(): void {
-    for (const call of this.#calls) if (call.state === "asked") call.mayHaveRun = true;
+    for (const call of this.#asked) if (call.state === "asked") call.mayHaveRun = true;
     this.resumed(() => false);
   }
 
   /** Rejects every call. */
   failAll(error: FxferError): void {
-    for (const call of this.#calls) call.fail(error);
-    this.#calls.clear();
+    for (const calls of [this.#asked, this.#first, this.#waiting]) {
+      for (const call of calls) call.fail(error);
+      calls.clear();
+    }
   }
+}
+
+/** Whether all have their result; takes those out that have, up to the first that has not. */
+function allDecided(calls: Set<Call>): boolean {
+  for (const call of calls) {
+    if (!call.decided) return false;
+    calls.delete(call);
+  }
+  return true;
 }

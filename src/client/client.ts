@@ -7,7 +7,7 @@ import type { Call } from "./call.ts";
 import { interrupted } from "./client_errors.ts";
 import { FetchCall } from "./fetch_call.ts";
 import { NotVersion2, usesTls } from "./handshake.ts";
-import { ListCall, RemoveCall } from "./list_remove.ts";
+import { ListCall, type ListPage, RemoveCall } from "./list_remove.ts";
 import { type ResolvedOptions, resolveOptions } from "./options.ts";
 import { OutgoingFile } from "./outgoing_file.ts";
 import { SessionManager } from "./session_manager.ts";
@@ -23,6 +23,9 @@ import type { SessionTotals, Terms } from "./terms.ts";
 import type { Source, SourceInput } from "./source.ts";
 import type { Client, ConnectOptions, SendOptions, SendResult } from "./types.ts";
 import { V1Sender } from "./v1_sender.ts";
+
+/** So many pages of a list are asked for at once at most: 4 MiB. */
+const MAX_PAGES_AHEAD = 64;
 
 /** What does the work behind a client. */
 type Engine = SessionManager | V1Sender;
@@ -81,31 +84,34 @@ class ConnectedClient implements Client {
   }
 
   async *list(
-    { pageSize = MAX_LIST_LIMIT, signal, ...wanted }: ListOptions = {},
+    { pageSize = MAX_LIST_LIMIT, pagesAhead = 1, signal, ...wanted }: ListOptions = {},
   ): AsyncGenerator<FileInfo> {
-    if (!Number.isInteger(pageSize) || pageSize < 1 || pageSize > MAX_LIST_LIMIT) {
-      throw new RangeError(`Cannot list: pageSize must be an integer from 1 to ${MAX_LIST_LIMIT}`);
-    }
-    const { order = "newest", ...which } = wanted;
-    const ask = (after?: string) => {
-      const call = new ListCall(omitUndefined({ ...which, order, limit: pageSize, after }));
+    mustBeFrom("pageSize", pageSize, MAX_LIST_LIMIT);
+    mustBeFrom("pagesAhead", pagesAhead, MAX_PAGES_AHEAD);
+    const which = omitUndefined({ order: "newest" as const, ...wanted, limit: pageSize });
+    const asked: { readonly call: ListCall; readonly page: Promise<ListPage> }[] = [];
+    const ask = () => {
+      const call = new ListCall(which, asked.at(-1)?.call);
       const page = this.#ask(call, signal);
       page.catch(() => {});
-      return { call, page };
+      asked.push({ call, page });
     };
-    let asked = ask();
+    // A program that looks at one file at a time may want no more of them.
+    const most = pageSize === 1 ? 1 : pagesAhead + 1;
     try {
+      for (let count = 0; count < Math.min(most, pagesAhead); count++) ask();
       for (;;) {
-        const { files, next } = await asked.page;
-        // The next page is on its way while the program deals with this one, unless it wants one file only.
-        if (next !== undefined && pageSize > 1) asked = ask(next);
+        const { files, next } = await asked[0]!.page;
+        // The pages behind are on their way while the program deals with this one.
+        if (next !== undefined && asked.length < most) ask();
         yield* files;
         if (next === undefined) return;
-        if (pageSize === 1) asked = ask(next);
+        if (asked.length === 1) ask();
+        asked.shift();
       }
     } finally {
       // A program that wants no more pages does not wait for one.
-      asked.call.fail(interrupted(undefined));
+      for (const { call } of asked) call.fail(interrupted(undefined));
     }
   }
 
@@ -157,6 +163,12 @@ class ConnectedClient implements Client {
     this.#onEnd();
     await this.#engine.stop(new FxferError("interrupted", "Cannot send file: client is closed"));
   }
+}
+
+/** Checks a number that a program gave. @throws {RangeError} If it is not an integer from 1 to `most`. */
+function mustBeFrom(name: string, value: number, most: number): void {
+  if (Number.isInteger(value) && value >= 1 && value <= most) return;
+  throw new RangeError(`Cannot list: ${name} must be an integer from 1 to ${most}`);
 }
 
 /** Frees what a program gave to a send that cannot be. */

@@ -39,6 +39,8 @@ export class ClientConnection {
   #events: DecodeEvent[] = [];
   #nextEvent = 0;
   readonly #closing = new AbortController();
+  /** Called whenever all that has come is received, and more is waited for. */
+  onWait: (() => void) | undefined;
   /**
    * The rejections of what is waited for. A close calls them all, because on Deno 2.6 the close does not
    * end a write that is stuck, and nothing ends the read of a disk that does not answer.
@@ -110,6 +112,17 @@ export class ClientConnection {
     return event.type === "payload" ? event.bytes : undefined;
   }
 
+  /** The same at once, where {@linkcode hasMore} says that it is here. */
+  receivePayloadNow(): Uint8Array | undefined {
+    const event = this.#take();
+    return event.type === "payload" ? event.bytes : undefined;
+  }
+
+  /** Whether more has come than was received. */
+  get hasMore(): boolean {
+    return this.#nextEvent < this.#events.length;
+  }
+
   /** Bytes of payload that are still to come for the reply that was received last. */
   get payloadLeft(): number {
     return this.#decoder.payloadRemaining;
@@ -120,11 +133,16 @@ export class ClientConnection {
       if (this.payloadLeft > 0 && this.#buffer.length === READ_BYTES) {
         this.#buffer = new Uint8Array(PAYLOAD_READ_BYTES);
       }
+      this.onWait?.();
       const bytes = await this.read();
       if (bytes === undefined) return undefined;
       this.#events = this.#decoder.push(bytes);
       this.#nextEvent = 0;
     }
+    return this.#take();
+  }
+
+  #take(): DecodeEvent {
     const event = this.#events[this.#nextEvent++]!;
     if (event.type === "fault") throw event.error;
     return event;

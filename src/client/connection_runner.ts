@@ -57,6 +57,7 @@ export class ConnectionRunner {
   /** Works the connection to its end. Never rejects. */
   async run(): Promise<ConnectionEnd> {
     const { connection, queue } = this.#parts;
+    connection.onWait = queue.wake;
     this.#checkSilence();
     const writing = this.#write();
     await this.#read();
@@ -119,25 +120,29 @@ export class ConnectionRunner {
    */
   async #deliver(call: FetchCall | undefined): Promise<void> {
     const { connection, queue, now, pace } = this.#parts;
-    for (let bytes; (bytes = await connection.receivePayload()) !== undefined;) {
+    for (;;) {
+      const bytes = connection.hasMore
+        ? connection.receivePayloadNow()
+        : await connection.receivePayload();
+      if (bytes === undefined) break;
       if (call === undefined || call.decided) {
         if (connection.payloadLeft <= MAX_SKIPPED_BYTES) continue;
         const error = lost("go on with", connection.server, "a fetch was given up in mid-file");
         return this.cut(error, true);
       }
       this.#delivering = true;
-      await pace?.take(bytes.length, connection.closed);
-      const taken = call.take(bytes);
+      if (pace !== undefined) await pace.take(bytes.length, connection.closed);
+      const taking = call.take(bytes);
       try {
-        await connection.untilClosed(taken);
+        if (taking !== undefined) await connection.untilClosed(taking);
       } finally {
         this.#delivering = false;
-        taken.then(queue.wake);
+        taking?.then(queue.wake);
       }
       connection.heardAt = now();
       queue.progressed = true;
     }
-    call?.ended();
+    queue.calls.received();
     queue.wake();
   }
 
@@ -164,8 +169,12 @@ export class ConnectionRunner {
           (this.#heartbeatInMs() <= 0 ? queue.takeHeartbeat() : undefined);
         const sending = request && this.#send(request);
         if (sending !== undefined) await sending;
+        if (request?.kind === "heartbeat") await transmitter.flush(connection);
         else if (request !== undefined) continue;
-        else if (transmitter.holds(connection)) await transmitter.flush(connection);
+        else if (connection.hasMore && !this.#delivering) {
+          // What the replies that are here lead to goes out together.
+          await queue.sleep();
+        } else if (transmitter.holds(connection)) await transmitter.flush(connection);
         else if (queue.shortage !== undefined) return this.cut(queue.shortage);
         else await queue.sleep(queue.heldForMs);
       }

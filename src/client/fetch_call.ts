@@ -113,21 +113,50 @@ export class FetchCall extends Call<FetchResult> {
   /**
    * Takes a piece of the payload, which is valid until the promise resolves. Until then the call is busy: if
    * the connection is lost meanwhile, where the fetch goes on is known only after that. Never rejects.
+   *
+   * @returns Undefined if the piece is taken.
    */
-  async take(bytes: Uint8Array): Promise<void> {
-    this.busy = true;
+  take(bytes: Uint8Array): Promise<void> | undefined {
     try {
       const offset = this.#at;
-      if (bytes.length === this.#file?.size) this.#digest.updateWhole(bytes);
-      else if (this.#digest.length === offset) this.#digest.update(bytes, offset);
-      await this.#sink.write(bytes, offset);
-      this.#at = offset + bytes.length;
-      if (!this.decided) this.#options.onProgress?.(this.#at, this.#file!);
+      const taking = bytes.length === this.#file?.size
+        ? this.#takeWhole(bytes, this.#file)
+        : this.#takePart(bytes, offset);
+      if (taking instanceof Promise) return this.#taken(taking, offset + bytes.length);
+      this.#came(offset + bytes.length);
+    } catch (cause) {
+      this.fail(failure("keep fetched bytes", cause));
+    }
+  }
+
+  #takeWhole(bytes: Uint8Array, file: FileInfo): void | Promise<void> {
+    this.#digest.updateWhole(bytes);
+    const { whole } = this.#options;
+    if (whole === undefined) return this.#sink.write(bytes, 0);
+    if (this.#digest.hex() !== file.sha256) throw damaged(file);
+    return whole(bytes, file);
+  }
+
+  #takePart(bytes: Uint8Array, offset: number): void | Promise<void> {
+    if (this.#digest.length === offset) this.#digest.update(bytes, offset);
+    return this.#sink.write(bytes, offset);
+  }
+
+  async #taken(taking: Promise<void>, end: number): Promise<void> {
+    this.busy = true;
+    try {
+      await taking;
+      this.#came(end);
     } catch (cause) {
       this.fail(failure("keep fetched bytes", cause));
     } finally {
       this.busy = false;
     }
+  }
+
+  #came(end: number): void {
+    this.#at = end;
+    if (!this.decided) this.#options.onProgress?.(end, this.#file!);
   }
 
   /** All payload of a reply has come: checks the file if that was all, and else asks for the rest. */
@@ -144,10 +173,7 @@ export class FetchCall extends Call<FetchResult> {
 
   async #conclude(file: FileInfo): Promise<void> {
     const verified = this.#digest.length === file.size;
-    if (verified && this.#digest.hex() !== file.sha256) {
-      const message = "Cannot fetch file: its bytes do not have the SHA-256 that the server says";
-      return this.fail(new FxferError("checksum_mismatch", message, { fields: { file } }));
-    }
+    if (verified && this.#digest.hex() !== file.sha256) return this.fail(damaged(file));
     try {
       await this.#sink.close();
     } catch (cause) {
@@ -182,6 +208,11 @@ function sinkOf(sink: FetchSink): Sink {
     close: () => writer.close(),
     abort: (reason) => void writer.abort(reason).catch(() => {}),
   };
+}
+
+function damaged(file: FileInfo): FxferError {
+  const message = "Cannot fetch file: its bytes do not have the SHA-256 that the server says";
+  return new FxferError("checksum_mismatch", message, { fields: { file } });
 }
 
 function failure(action: string, cause: unknown): FxferError {

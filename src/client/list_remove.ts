@@ -19,18 +19,44 @@ export interface ListPage {
   readonly next: string | undefined;
 }
 
-/** Asks for one page of a list. */
+/**
+ * Asks for one page of a list. A page behind another one is asked for by the cursor of the page before; or
+ * while that page is still on its way, right behind its request on the same connection (S-LST-2).
+ */
 export class ListCall extends Call<ListPage> {
   readonly kind = "list";
-  readonly data: ListData;
+  readonly #which: ListData;
+  #before: ListCall | undefined;
+  /** The cursor that came with the page; null at the end, undefined until it is here. */
+  #next: string | null | undefined;
 
-  constructor(data: ListData) {
+  /** @param before The page before this one, if it is not the first. */
+  constructor(which: ListData, before?: ListCall) {
     super("list files");
-    if (data.name !== undefined) checkName(data.name, "list");
-    if (new TextEncoder().encode(data.prefix).length > MAX_NAME_BYTES) {
+    if (which.name !== undefined) checkName(which.name, "list");
+    if (new TextEncoder().encode(which.prefix).length > MAX_NAME_BYTES) {
       throw new RangeError(`Cannot list: prefix is over ${MAX_NAME_BYTES} bytes`);
     }
-    this.data = data;
+    this.#which = which;
+    this.#before = before;
+  }
+
+  override get goesOn(): boolean {
+    return this.#before !== undefined;
+  }
+
+  override mayBeAsked(lastPage: Call | undefined, features: readonly string[] = []): boolean {
+    const before = this.#before;
+    if (before === undefined || typeof before.#next === "string") return true;
+    return before === lastPage && before.state === "asked" && features.includes("follows");
+  }
+
+  override get data(): ListData {
+    if (this.#before === undefined) return this.#which;
+    const after = this.#before.#next;
+    return typeof after === "string"
+      ? { ...this.#which, after }
+      : { ...this.#which, follows: true };
   }
 
   override succeeded({ files, next }: ReplyBody): void {
@@ -39,8 +65,10 @@ export class ListCall extends Call<ListPage> {
       return this.misanswered("the server's reply has no list of files");
     }
     // A page that names itself as the next one would never end.
-    const more = typeof next === "string" && next !== this.data.after ? next : undefined;
-    this.resolve({ files: known, next: more });
+    const isNew = typeof next === "string" && next !== this.data.after;
+    this.#next = isNew ? next : null;
+    this.#before = undefined; // or the pages of a long list would all be kept
+    this.resolve({ files: known, next: isNew ? next : undefined });
   }
 }
 

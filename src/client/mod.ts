@@ -67,12 +67,14 @@
  *   files of 10 KiB this leaves 330 writes.
  * - **A small file is read when its turn comes, and its bytes are forgotten when they are copied.** Where the
  *   program says that a disk answers at once (`readNow`), a blocking open, read and close take 10 µs, and
- *   awaited ones 50 µs and the time of several threads. No promise is made for such a file until its frame is
- *   gathered: that took another 20 µs. On a disk that may hang nothing blocks.
+ *   awaited ones 50 µs and the time of several threads. No promise is made for such a file but its result:
+ *   those of its frame and its digest took another 20 µs. On a disk that may hang nothing blocks.
  * - **The window begins with 32 requests, and grows by how close together their replies come.** Over 50 ms it
  *   has the server's limit after two round trips. To begin with the limit would take memory of every server
  *   near by, for nothing. A server states its limit for sessions, where it keeps replies; outside of them
  *   800 requests may be unanswered, and over a distance bytes are the limit that counts (S-SEQ-6).
+ * - **A window that was full waits for 16 replies before it is filled again.** One request for each reply
+ *   would be a system call for each, at both ends: of small files that is a tenth of the processor time.
  * - **The bytes under way begin with two frames, and grow to what a long way holds.** With 16 MiB unanswered,
  *   1 GiB over 50 ms takes 64 round trips, whatever the network could do. The bytes beyond take no memory:
  *   the client reads them again if it must, and the network holds them until the server reads. Only a server

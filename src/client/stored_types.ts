@@ -8,9 +8,14 @@ export type StoredName = { readonly path: string } | { readonly name: string };
 
 /** Which files to list, and in which order.
  * @category Client */
-export interface ListOptions extends Partial<Omit<ListData, "after" | "limit">> {
+export interface ListOptions extends Partial<Omit<ListData, "after" | "follows" | "limit">> {
   /** Files in a page, 1 to 1000; the pages follow each other by themselves. @default {1000} */
   readonly pageSize?: number;
+  /**
+   * How many pages are asked for at once, 1 to 64, where the server can do that (S-LST-2): for a program that
+   * reads the whole list, and would else wait for each page as long as a round trip takes. @default {1}
+   */
+  readonly pagesAhead?: number;
   /** Ends the list: it throws `interrupted`. */
   readonly signal?: AbortSignal;
 }
@@ -41,6 +46,11 @@ export interface FetchOptions {
    * goes on behind them. They are read once, so that the whole file is checked.
    */
   readonly before?: Source;
+  /**
+   * Takes a file that has come whole and in one piece, in place of the sink: its bytes are right. They are
+   * valid until it returns or its promise resolves. Smaller files often come so.
+   */
+  readonly whole?: (bytes: Uint8Array, file: FileInfo) => void | Promise<void>;
   /** The SHA-256 that the file must have, 64 lower-case hex digits, or nothing of it is fetched. */
   readonly sha256?: string;
   /** Called after each piece with the bytes of the file that are there; it must not throw. */

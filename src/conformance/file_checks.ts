@@ -2,7 +2,17 @@
 import { type Check, expect, expectCode, NotOffered, type ServerUnderTest } from "./check.ts";
 import { type Answer, frame, type Json, type ProbeClient } from "./probe_client.ts";
 
-const FEATURES = ["names", "fetch", "list", "remove", "auth", "mac", "received", "early"];
+const FEATURES = [
+  "names",
+  "fetch",
+  "list",
+  "follows",
+  "remove",
+  "auth",
+  "mac",
+  "received",
+  "early",
+];
 const RIGHTS = ["put", "get", "list", "remove"];
 
 /** What an action takes: the feature of its name, and this right. */
@@ -154,6 +164,23 @@ export const FILE_CHECKS: readonly Check[] = [
     }
     expect(seen.join() === names.reverse().join(), `${seen.length} files`);
     return "2 files, newest first, in 2 pages";
+  }),
+  check("S-LST-2", "pages that follow are asked for at once", ["list"], async (peer) => {
+    const { features } = await termsOf(peer);
+    if (!features.includes("follows")) throw new NotOffered("follows is not offered");
+    const folder = `conformance-${crypto.randomUUID()}/`;
+    const names = [(await store(peer, folder)).name, (await store(peer, folder)).name];
+    const page = (more: Json) =>
+      frame({ version: VERSION, action: "list", data: { prefix: folder, limit: 1, ...more } });
+    await peer.send(page({}) + page({ follows: true }));
+    const seen: string[] = [];
+    for (const _ of names) {
+      const { data } = await peer.answer();
+      expect(data.code === "ok" && Array.isArray(data.files), data.code);
+      seen.push(...data.files.map((file: Json) => file.name));
+    }
+    expect(seen.join() === names.reverse().join(), `${seen.length} files`);
+    return "2 pages at once";
   }),
   check("S-REM-1", "a removed file is gone, and again is ok", ["fetch", "remove"], async (peer) => {
     const { path } = await store(peer);

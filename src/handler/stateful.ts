@@ -129,7 +129,7 @@ export class StatefulHandler implements RequestHandler, AsyncDisposable {
         });
       case "list":
         return this.#numberless(frame, attachment, () => {
-          return listFiles(this.#services, frame.data, context.identity, askerOf(attachment));
+          return listFiles(this.#services, frame.data, context, askerOf(attachment));
         });
       case "remove":
         return removeOnce(attachment, frame, askerOf(attachment));

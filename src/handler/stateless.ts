@@ -84,7 +84,7 @@ export class StatelessHandler implements RequestHandler {
       case "fetch":
         return fetchFile(this.#parts, frame.data, context.identity, askerOf(context));
       case "list":
-        return listFiles(this.#parts, frame.data, context.identity, askerOf(context));
+        return listFiles(this.#parts, frame.data, context, askerOf(context));
       case "remove":
         return removeFile(this.#parts, frame.data, context.identity, askerOf(context));
     }

@@ -73,5 +73,5 @@ export const shownPath = (path: string): string =>
 export function featuresOf({ catalogue }: FileStorage): string[] {
   if (catalogue === undefined) return ["names", "received", "early"];
   const fetch = catalogue.open === undefined ? [] : ["fetch"];
-  return ["names", ...fetch, "list", "remove", "received", "early"];
+  return ["names", ...fetch, "list", "follows", "remove", "received", "early"];
 }

@@ -80,6 +80,8 @@ export interface ReplyPayload {
   readonly size: number;
   /** Puts the next bytes into `into`, at least one; returns how many, or null if there are no more. */
   read(into: Uint8Array): Promise<number | null>;
+  /** The same at once; absent where the bytes would have to be waited for. */
+  readonly readNow?: ((into: Uint8Array) => number | null) | undefined;
   /** No more is read. @param isSent Whether all of it was sent. */
   end(isSent: boolean): void;
 }
@@ -121,6 +123,8 @@ export interface ConnectionContext {
   readonly log: Logger;
   /** Keep-alive of this connection in milliseconds; a handler sets what was agreed at connect. */
   keepaliveMs: number;
+  /** The `next` of the last page of a list (S-LST-2); absent where there was none, or it was refused. */
+  listNext?: string | null | undefined;
   /**
    * Stops the connection: a pending `payload.next()` throws `error` at once (after a takeover, once
    * it has handed on what had arrived already, 100 ms at most); when the running

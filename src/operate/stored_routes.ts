@@ -56,7 +56,7 @@ function contents(opened: OpenedFile): AsyncIterableIterator<Uint8Array> {
 async function download(call: Call): Promise<HttpAnswer> {
   const { open } = catalogueOf(call);
   if (open === undefined) throw new HttpFault(404, "this server may not read its files");
-  const opened = await open(call.params.path!);
+  const opened = await open({ path: call.params.path! });
   if (opened === undefined) throw noFile();
   const { file: { name, path, size, sha256 } } = opened;
   const shown = encodeURIComponent(name ?? path.slice(path.lastIndexOf("/") + 1));

@@ -159,6 +159,7 @@ export const ACTIONS: { readonly [A in Action]: ActionRule<DataOf<A>> } = {
       prefix: ["prefix", prefix],
       name: ["name", fileName],
       after: ["after", atMost(MAX_CURSOR_LENGTH)],
+      follows: ["follows", boolean],
       limit: ["limit", integer],
       session: ["session", oneId],
       order: ["order", (value, field) => word(value, field, ["newest", "name"])],

@@ -50,6 +50,7 @@ export class Connection implements ConnectionContext, Placed {
   readonly log: Logger;
   readonly acceptedAt: number = performance.now();
   keepaliveMs: number;
+  listNext: string | null | undefined;
 
   readonly #conn: Socket;
   readonly #settings: ConnectionSettings;
@@ -288,10 +289,12 @@ export class Connection implements ConnectionContext, Placed {
     this.#answers.add(request, reply);
     if (failed || reply.body.code === "pong") this.#turn.idle();
     if (reply.payload === undefined) return this.#goOn(reply, failed);
-    if ("setNoDelay" in this.#conn) this.#conn.setNoDelay(true);
+    if (this.#requests === 1 && "setNoDelay" in this.#conn) this.#conn.setNoDelay(true);
     const payload = this.#credentials.paced(reply.payload);
     const sending = sendPayload(this.#output, payload, this.#settings, () => this.#interruption);
-    return sending.then(() => this.#goOn(reply, failed));
+    return sending === undefined
+      ? this.#goOn(reply, failed)
+      : sending.then(() => this.#goOn(reply, failed));
   }
 
   /** Whether the connection goes on after a reply. */

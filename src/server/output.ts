@@ -53,11 +53,20 @@ export class Output {
     this.#waitingBytes += frame.length;
   }
 
+  /** Appends a whole small payload, which `read` puts where it is to be sent from. */
+  addRead(size: number, read: (into: Uint8Array) => void): void {
+    const end = this.#waitingBytes + size;
+    if (this.#buffer === undefined || this.#buffer.length < end) this.#enlarge(end);
+    read(this.#buffer!.subarray(this.#waitingBytes, end));
+    this.#waitingBytes = end;
+  }
+
   /** Takes a buffer with room for `size` bytes, and puts into it what waits. */
   #enlarge(size: number): void {
     const former = this.#buffer;
     this.#buffer = this.#pools.lend(size);
-    this.#buffer.set(former?.subarray(0, this.#waitingBytes) ?? this.#only!);
+    const waiting = former?.subarray(0, this.#waitingBytes) ?? this.#only;
+    if (waiting !== undefined) this.#buffer.set(waiting);
     this.#only = undefined;
     if (former !== undefined) this.#pools.giveBack(former);
   }

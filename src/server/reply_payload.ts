@@ -17,7 +17,26 @@ const SMALL_BYTES = 16 * 1024;
  * @throws When the bytes cannot be read to their end (S-GET-2), the peer is gone, or the connection is
  * interrupted: then the output has ended inside the frame.
  */
-export async function sendPayload(
+export function sendPayload(
+  output: Output,
+  payload: ReplyPayload,
+  shared: { readonly pools: BufferPools; readonly turns: Turns },
+  interruption: () => unknown,
+): Promise<void> | undefined {
+  const { readNow } = payload;
+  if (readNow === undefined || payload.size > SMALL_BYTES) {
+    return sendWaiting(output, payload, shared, interruption);
+  }
+  try {
+    output.addRead(payload.size, (into) => fillNow(readNow, into));
+  } catch (error) {
+    payload.end(false);
+    return breakOff(output, error);
+  }
+  payload.end(true);
+}
+
+async function sendWaiting(
   output: Output,
   payload: ReplyPayload,
   shared: { readonly pools: BufferPools; readonly turns: Turns },
@@ -29,13 +48,18 @@ export async function sendPayload(
     else await sendPieces(output, payload, shared, interruption);
     isSent = true;
   } catch (error) {
-    // Small replies that wait may leave before the cut; a write that was interrupted has made it already.
-    await output.flush()?.catch(() => {});
-    output.breakOff(error);
-    throw error;
+    await breakOff(output, error);
   } finally {
     payload.end(isSent);
   }
+}
+
+/** Ends the output inside a frame. Rejects with what was the reason. */
+async function breakOff(output: Output, error: unknown): Promise<never> {
+  // Small replies that wait may leave before the cut; a write that was interrupted has made it already.
+  await output.flush()?.catch(() => {});
+  output.breakOff(error);
+  throw error;
 }
 
 async function addSmall(output: Output, payload: ReplyPayload): Promise<void> {
@@ -91,6 +115,15 @@ async function fill(payload: ReplyPayload, into: Uint8Array): Promise<number> {
     filled += count;
   }
   return filled;
+}
+
+/** Fills all of `into`. @throws {FxferError} If there are not so many bytes. */
+function fillNow(readNow: (into: Uint8Array) => number | null, into: Uint8Array): void {
+  for (let filled = 0; filled < into.length;) {
+    const count = readNow(filled === 0 ? into : into.subarray(filled));
+    if (count === null) throw cutShort();
+    filled += count;
+  }
 }
 
 function cutShort(): FxferError {

@@ -97,7 +97,7 @@
  *   which the next two rules speak. A stateless connect is told `server`, these two, and the first three
  *   `limits` only; its challenge comes with codes.
  * - S-FEA-1 A server that speaks version 2.1 lists in its terms `features`, of `names`, `fetch`,
- *   `list`, `remove`, `auth`, `mac`, `received` and `early`. A stateless connect is told them as
+ *   `list`, `follows`, `remove`, `auth`, `mac`, `received` and `early`. A stateless connect is told them as
  *   well. A client uses only what is listed.
  * - S-FEA-2 The terms say what this client `may` do, of `put`, `get`, `list` and `remove`, and the
  *   `quota` that holds for it, if any: `bytes`, `files`, `used_bytes` and `used_files`.

@@ -96,6 +96,8 @@ export interface OpenedFile extends Disposable {
    * @returns How many; null at the end of the file, which a file cut short reaches before `file.size`.
    */
   read(offset: number, into: Uint8Array): Promise<number | null>;
+  /** The same at once; absent where the bytes would have to be waited for. */
+  readonly readNow?: ((offset: number, into: Uint8Array) => number | null) | undefined;
 }
 
 /**
@@ -118,13 +120,15 @@ export interface Catalogue {
   /** The newest file that fits; undefined if there is none. */
   find(key: FileKey): Promise<ListedFile | undefined>;
   /**
-   * Opens a stored file for reading. No lock is held: a file that is removed meanwhile is read to its end
+   * Opens the newest file that fits for reading, at once where it need not wait. No lock is held: a file that is removed meanwhile is read to its end
    * where the system allows it (S-GET-3). A link that somebody has planted on the way is not followed.
    * Absent where files cannot be read.
    *
    * @returns Undefined if no such file is listed, or what is there is not it.
    */
-  readonly open?: ((path: string) => Promise<OpenedFile | undefined>) | undefined;
+  readonly open?:
+    | ((key: FileKey) => OpenedFile | undefined | Promise<OpenedFile | undefined>)
+    | undefined;
   /**
    * Removes a file: it is listed no more, its bytes are gone, and its room is free. A path that was removed
    * in the last 10 minutes is answered with the same file again, since the answer may have been lost (S-REM-1).

@@ -28,7 +28,6 @@ import {
   isFile,
   NEW,
   NOTE,
-  pathOf,
   removeIfThere,
   takeLock,
   type Unfinished,

@@ -10,9 +10,9 @@ import type {
 import { type Cursor, formatCursor, notOfList, parseCursor } from "./cursor.ts";
 import type { DiskParts } from "./disk_parts.ts";
 import { asStorageError } from "./io_errors.ts";
-import { findFile, isOwned, listFiles } from "./listing.ts";
+import { findFile, findFileNow, isOwned, listFiles } from "./listing.ts";
 import { formatRemoval } from "./manifest_lines.ts";
-import { openStored } from "./reading.ts";
+import { StoredFiles } from "./reading.ts";
 import { AGAIN_MS, removeFile } from "./removal.ts";
 import { MemoryIndex } from "./upload_index.ts";
 
@@ -30,12 +30,17 @@ export function diskCatalogue(parts: DiskParts): Catalogue {
     throw new TypeError("Cannot list files: tier W has its index in memory");
   }
   const { known } = reading;
+  const files = new StoredFiles(parts);
   const find = async (key: FileKey) => {
     try {
       return await findFile(known, key);
     } catch (error) {
       throw asStorageError("Cannot find file", error);
     }
+  };
+  const openLater = async (key: FileKey) => {
+    const file = await find(key);
+    return file === undefined ? undefined : await files.open(file);
   };
   return {
     async list(query) {
@@ -47,9 +52,10 @@ export function diskCatalogue(parts: DiskParts): Catalogue {
       }
     },
     find,
-    async open(path) {
-      const file = await find({ path });
-      return file === undefined ? undefined : await openStored(parts, file);
+    open(key) {
+      const file = "path" in key ? findFileNow(known, key) : undefined;
+      // What is there no more may have been removed by somebody else.
+      return (file && files.open(file)) ?? openLater(key);
     },
     remove: (path, by = {}) => removeFile(parts, reading, path, by),
   };

@@ -132,9 +132,16 @@ export class IndexLines {
   }
 }
 
+const ROWS_OF_PATH = `${ROW} WHERE path_key = ?`;
+
+/** The rows whose path has the hash of this one: nearly always the one of this path. */
+export function rowsOfPath(index: IndexFile, path: string): FileRow[] {
+  return index.rows(ROWS_OF_PATH, hashNumber(path));
+}
+
 /** The row of a path in an index. */
 export function rowOf(index: IndexFile, path: string, read: ReadLine): FileRow | undefined {
-  return index.rows(`${ROW} WHERE path_key = ?`, hashNumber(path))
+  return rowsOfPath(index, path)
     .find((row) => entryAt(read, row.pos)?.path === path);
 }
 

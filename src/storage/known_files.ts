@@ -15,6 +15,7 @@ import { INDEX } from "./index_place.ts";
 import { IndexPace } from "./index_pace.ts";
 import { IndexWriter, othersTurn, SLICE_BYTES, START_SLICE_BYTES } from "./index_writer.ts";
 import { hasRemoval, storedIn } from "./known_ids.ts";
+import { LastLook, type Looked } from "./last_look.ts";
 import { contentOf, readLines, uploadIdOf } from "./manifest_lines.ts";
 import type { Position } from "./manifest.ts";
 import type { ReadableManifest } from "./readable_manifest.ts";
@@ -41,6 +42,7 @@ export class KnownFiles implements UploadIndex {
     this.write().catch((cause) => this.#log.warn("storage.index_behind", { cause }));
   });
   #closed = false;
+  readonly lastLook: LastLook = new LastLook();
   /** Where the next look for files that are gone begins. */
   #lookedTo = 0;
   /** Called with the bytes of all listed files, when the index has every line of the manifest. */
@@ -91,8 +93,7 @@ export class KnownFiles implements UploadIndex {
   }
 
   add({ spec: { uploadId } }: Stored, [start, end]: Position): void {
-    const here = this.#here;
-    if (uploadId !== undefined) here.tables[0]!.set(uploadId, start);
+    if (uploadId !== undefined) this.#here.tables[0]!.set(uploadId, start);
     this.#passed(start, end);
   }
 
@@ -103,6 +104,7 @@ export class KnownFiles implements UploadIndex {
   }
 
   #passed(start: number, end: number): void {
+    this.lastLook.forget();
     // Otherwise lines of others come before, and will be read together with this one.
     if (this.#here.readTo === start) this.#here.readTo = end;
     this.#pace.add(1);
@@ -114,6 +116,7 @@ export class KnownFiles implements UploadIndex {
     this.#former = same ? this.#here : void this.#here.file.close();
     this.#formerSize = 0;
     this.#here = follow(this.#manifest);
+    this.lastLook.forget();
     if (!this.#writer.isWriting) this.#writer.adopt(this.#here);
   }
 
@@ -163,8 +166,7 @@ export class KnownFiles implements UploadIndex {
   async #learnLater(): Promise<void> {
     // A reading under way may have begun before the line was written that this caller needs.
     while (this.#reading !== undefined) await this.#reading.catch(() => {});
-    this.#reading = this.readAll().finally(() => this.#reading = undefined);
-    await this.#reading;
+    await (this.#reading = this.readAll().finally(() => this.#reading = undefined));
   }
 
   /** Reads everything that is there at the call. @param each Given at the start. */
@@ -228,16 +230,15 @@ export class KnownFiles implements UploadIndex {
   }
 
   /** Sees to it that the index has all lines that are known, and returns it, for queries. */
-  async listed(): Promise<{ index: IndexFile; file: Deno.FsFile }> {
+  async listed(): Promise<Looked> {
     this.#pace.listed();
     await this.refresh();
     for (let tries = 0; !this.#writer.isUpToDate(this.#here) && !this.#closed; tries++) {
-      // The manifest may be another one by now.
-      if (tries > 0) await this.refresh();
+      if (tries > 0) await this.refresh(); // the manifest may be another one by now
       if (tries > 9) throw new FxferError("busy", "Cannot read index: it is built anew");
       await this.write();
     }
-    return { index: this.#writer.index, file: this.#here.file };
+    return this.lastLook.found(this.#writer.index, this.#here.file);
   }
 
   /** Runs a query on the index; one that fails because the file is damaged is run again on a new one. */

@@ -8,8 +8,9 @@ import type { FileKey, ListedFile, ListPage, ListQuery, OwnedBy } from "./catalo
 import { type Cursor, formatCursor, isOf, notOfList, parseCursor } from "./cursor.ts";
 import { hashNumber } from "./hash_table.ts";
 import type { FileRow, IndexFile } from "./index_file.ts";
-import { rowOf } from "./index_lines.ts";
+import { rowOf, rowsOfPath } from "./index_lines.ts";
 import type { KnownFiles } from "./known_files.ts";
+import { EntriesAt } from "./entries_at.ts";
 import { type ManifestEntry, readEntryAt, readLineAt } from "./manifest_lines.ts";
 import { isFinalPath } from "./naming.ts";
 import { omitUndefined } from "../omit_undefined.ts";
@@ -77,8 +78,10 @@ function page(
     ...valuesOf(indexed),
   )[0];
   const files: ListedFile[] = [];
+  const entries = new EntriesAt(file);
+  const back = shown.length > 1 && shown[0]!.pos > shown[1]!.pos;
   for (const { pos } of shown) {
-    const entry = readEntryAt(file, pos);
+    const entry = entries.at(pos, back);
     if (entry === undefined || !isFinalPath(entry.path)) continue;
     if (query.session !== undefined && entry.session?.id !== query.session) continue;
     files.push(listedOf(entry));
@@ -145,21 +148,30 @@ function where(parts: readonly Condition[]): string {
 
 /** The newest file of a key; see `Catalogue.find`. */
 export async function findFile(known: KnownFiles, key: FileKey): Promise<ListedFile | undefined> {
-  return await known.query((index, file) => {
-    for (const { pos } of rowsOf(index, file, key)) {
-      const entry = readEntryAt(file, pos);
-      if (entry === undefined || !isFinalPath(entry.path) || !isOwned(entry, key)) continue;
-      if ("sha256" in key && (entry.sha256 !== key.sha256 || entry.size !== key.size)) continue;
-      return listedOf(entry);
-    }
-  });
+  return await known.query((index, file) => newestOf(index, file, key));
 }
 
-function rowsOf(index: IndexFile, file: Deno.FsFile, key: FileKey): FileRow[] {
-  if ("path" in key) {
-    const row = rowOf(index, key.path, (position) => readLineAt(file, position));
-    return row === undefined || row.gone === 1 ? [] : [row];
+/** The file of a path, at once, if it is known without a look; it may be gone meanwhile. */
+export function findFileNow(
+  known: KnownFiles,
+  key: FileKey & { readonly path: string },
+): ListedFile | undefined {
+  return known.lastLook.query((index, file) => newestOf(index, file, key));
+}
+
+function newestOf(index: IndexFile, file: Deno.FsFile, key: FileKey): ListedFile | undefined {
+  for (const { pos, gone } of rowsOf(index, key)) {
+    const entry = readEntryAt(file, pos);
+    if (entry === undefined || !isFinalPath(entry.path)) continue;
+    if ("path" in key && entry.path !== key.path) continue; // another one with the same hash
+    if (gone === 1 || !isOwned(entry, key)) continue;
+    if ("sha256" in key && (entry.sha256 !== key.sha256 || entry.size !== key.size)) continue;
+    return listedOf(entry);
   }
+}
+
+function rowsOf(index: IndexFile, key: FileKey): FileRow[] {
+  if ("path" in key) return rowsOfPath(index, key.path);
   const filters: Condition[] = [["name = ?", key.name], ["gone = 0"]];
   if ("sha256" in key) filters.push(["size = ?", key.size]);
   if (key.owner === null) filters.push(["owner IS NULL"]);

@@ -54,6 +54,29 @@ Deno.test("list gives every file once, page by page, and remove takes one away e
   await it.client.disconnect();
 });
 
+for (const mode of ["stateful", "stateless"] as const) {
+  Deno.test(`${mode}: S-LST-2 lists read at the same time give every file once, through cuts`, async () => {
+    await using live = await start();
+    await using it = await watched(live.port);
+    const names = Array.from({ length: 300 }, (_, n) => `n/${String(n).padStart(3, "0")}`);
+    await Promise.all(names.map((name) => it.client.send(pattern(10), { name })));
+    const cuts = [20_000, 30_000, 9_000].map((after) =>
+      ({ down: { faults: [{ kind: "reset", after }] } }) as const
+    );
+    await using proxy = await live.proxy(...cuts);
+    await using far = await watched(proxy.port, { mode });
+    const listed = async (order: "name" | "newest") => {
+      const query = { prefix: "n/", order, pageSize: 7, pagesAhead: 10 } as const;
+      return (await Array.fromAsync(far.client.list(query))).map(({ name }) => name);
+    };
+    const [byName, newest, also] = await Promise.all(
+      [listed("name"), listed("newest"), listed("name")],
+    );
+    assert.deepEqual([byName, also], [names, names]);
+    assert.deepEqual(newest.toSorted(), names);
+  });
+}
+
 Deno.test("a removal whose reply is cut off is done once, and tells the file that is gone", async () => {
   await using live = await start();
   {

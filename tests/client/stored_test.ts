@@ -14,6 +14,7 @@ import {
 
 const FEATURES = { features: ["names", "fetch", "list", "remove"], may: ["get", "list", "remove"] };
 const BYTES = pattern(300_000);
+const SOME = "0".repeat(64);
 
 function info(bytes: Uint8Array, more: Partial<FileInfo> = {}): FileInfo {
   const path = "files/public/a.bin";
@@ -312,6 +313,79 @@ Deno.test("S-LST-1 the next page is asked for before the program has read this o
     break;
   }
   await it.client.disconnect();
+});
+
+Deno.test("S-LST-2 pages are asked for at once, and again behind one that was refused", async () => {
+  const file = (name: string) => info(BYTES, { name });
+  await using peer = new ScriptedPeer(async (peer) => {
+    await peer.session({ ...FEATURES, features: [...FEATURES.features, "follows"] });
+    const first = await asked(peer, "list");
+    const second = await asked(peer, "list");
+    const third = await asked(peer, "list");
+    assert.deepEqual(
+      [first, second, third].map(({ frame: { data } }) => [data.after, data.follows]),
+      [[undefined, undefined], [undefined, true], [undefined, true]],
+    );
+    await peer.reply(first, { code: "ok", files: [file("1")], next: "x" });
+    // The fourth page goes out when the first is here, behind the third.
+    const fourth = await asked(peer, "list");
+    assert.equal(fourth.frame.data.follows, true);
+    await peer.reply(second, { code: "busy", retry_after_ms: 1 });
+    for (const behind of [third, fourth]) await peer.reply(behind, { code: "sequence_gap" });
+    const again = await asked(peer, "list");
+    assert.deepEqual([again.frame.data.after, again.frame.data.follows], ["x", undefined]);
+    await peer.reply(again, { code: "ok", files: [file("2")], next: "y" });
+    const behind = await asked(peer, "list");
+    // It is asked behind the second, or when that is here.
+    assert.ok(behind.frame.data.follows === true || behind.frame.data.after === "y");
+    await peer.reply(behind, { code: "ok", files: [file("3")], next: null });
+    await peer.idle();
+  });
+  await using it = await watched(peer.port);
+  const names: (string | undefined)[] = [];
+  for await (const { name } of it.client.list({ pagesAhead: 3 })) names.push(name);
+  assert.deepEqual(names, ["1", "2", "3"]);
+});
+
+Deno.test("S-LST-2 a server that does not offer it is asked for one page after the other", async () => {
+  await using peer = new ScriptedPeer(async (peer) => {
+    await peer.session(FEATURES);
+    for (const after of [undefined, "1", "2"]) {
+      const page = await asked(peer, "list");
+      assert.deepEqual([page.frame.data.after, page.frame.data.follows], [after, undefined]);
+      const next = after === undefined ? "1" : after === "1" ? "2" : null;
+      await peer.reply(page, { code: "ok", files: [info(BYTES)], next });
+    }
+    await peer.idle();
+  });
+  await using it = await watched(peer.port);
+  assert.equal((await Array.fromAsync(it.client.list({ pagesAhead: 8 }))).length, 3);
+  const wrong = Array.fromAsync(it.client.list({ pagesAhead: 65 }));
+  await assert.rejects(wrong, RangeError);
+});
+
+Deno.test("fetch: a file that comes whole goes to `whole` when its digest is right, and not to the sink", async () => {
+  const small = pattern(1000);
+  await using peer = new ScriptedPeer(async (peer) => {
+    await peer.session(FEATURES);
+    await give(peer, await asked(peer, "fetch"), small);
+    await give(peer, await asked(peer, "fetch"), small, { file: { ...info(small), sha256: SOME } });
+    await give(peer, await asked(peer, "fetch"), small);
+    await peer.idle();
+  });
+  await using it = await watched(peer.port);
+  const taken: Uint8Array[] = [];
+  const fail = () => assert.fail("it came in one piece");
+  const whole = (bytes: Uint8Array) => void taken.push(bytes.slice());
+  const { verified } = await it.client.fetch({ path: "p" }, fail, { whole });
+  assert.ok(verified);
+  const damaged = it.client.fetch({ path: "p" }, fail, { whole });
+  await assert.rejects(damaged, code("checksum_mismatch"));
+  assert.deepEqual(taken, [small]);
+  const full = it.client.fetch({ path: "p" }, fail, {
+    whole: () => Promise.reject(new Error("the disk is full")),
+  });
+  await assert.rejects(full, code("local_io"));
 });
 
 Deno.test("S-REM-1 S-ACT-1 a removal whose reply was lost is repeated under its number, and once", async () => {

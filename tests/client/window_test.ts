@@ -1,9 +1,44 @@
 import assert from "node:assert/strict";
+import { UnansweredRequests } from "../../src/client/requests.ts";
 import { Window } from "../../src/client/window.ts";
 import { pattern, ScriptedPeer } from "./scripted_peer.ts";
 import { terms, watched } from "./helpers.ts";
 import { Random } from "../helpers/random.ts";
 import { LATE, within } from "../../src/within.ts";
+
+Deno.test("A window that was full is filled again when 16 replies have come, or half of them", () => {
+  for (const [most, left] of [[1, 0], [3, 1], [32, 16], [200, 184]] as const) {
+    const unanswered = new UnansweredRequests();
+    const heartbeat = { kind: "heartbeat", sequence: 0 } as const;
+    // The clock stands still: so the window grows to what the server takes.
+    const isFull = () => unanswered.fill(most, 0);
+    const fill = () => {
+      while (!isFull()) unanswered.add(heartbeat);
+    };
+    for (fill(); unanswered.size < most; fill()) while (unanswered.size > 0) unanswered.shift(0);
+    assert.equal(unanswered.size, most);
+    while (unanswered.size > left + 1) {
+      unanswered.shift(0);
+      assert.equal(isFull(), unanswered.size > left, `${unanswered.size} of ${most}`);
+    }
+    unanswered.shift(0);
+    assert.equal(isFull(), false);
+  }
+});
+
+Deno.test("A window that grows is filled at once", () => {
+  const unanswered = new UnansweredRequests();
+  while (!unanswered.fill(200, 0)) unanswered.add({ kind: "heartbeat", sequence: 0 });
+  const { size } = unanswered;
+  for (let n = 0; n < 8; n++) unanswered.shift(100);
+  assert.equal(unanswered.fill(200, 100), true);
+  // More are sent before the last of the first window is answered.
+  for (let n = 8; n < size - 1; n++) unanswered.shift(100);
+  while (!unanswered.fill(200, 100)) unanswered.add({ kind: "heartbeat", sequence: 0 });
+  assert.equal(unanswered.size, size);
+  unanswered.shift(100);
+  assert.equal(unanswered.fill(200, 100), false);
+});
 
 /**
  * Plays a client that always has more to send, and a server at a distance that takes 0.1 ms a request.

@@ -64,7 +64,7 @@ class Ledger {
   }
 }
 
-/** Sends files until told to stop, then waits for all of them. None is so short that another one has its bytes. */
+/** Sends files until told to stop, then waits for all of them. Each begins with its number, so no two are alike. */
 async function sendUntil(
   stop: AbortSignal,
   { port, mode }: { readonly port: number; readonly mode: Mode },
@@ -80,6 +80,7 @@ async function sendUntil(
   const lane = async () => {
     while (!stop.aborted) {
       const bytes = random.bytes(random.int(16, random.int(1, 8) === 1 ? 900_000 : 5000));
+      new DataView(bytes.buffer).setUint32(0, ledger.sent.size);
       const sha = sha256(bytes);
       ledger.sent.add(sha);
       const result = await client.send(bytes);

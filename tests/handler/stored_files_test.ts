@@ -194,6 +194,31 @@ Deno.test("S-LST-1 a list has pages, an order and filters", async () => {
   assert.equal(await names({ session: attached.id }), "s");
 });
 
+Deno.test("S-LST-2 pages that follow each other are asked for at once", async () => {
+  await using run = await start();
+  using peer = await run.open();
+  for (const name of ["a", "b", "c", "d", "e"]) await store(peer, name, { name });
+  const query = { order: "name", limit: 2 };
+  expectCode(await peer.ask("list", { ...query, follows: true }), "sequence_gap");
+  const pages = [query, ...Array.from({ length: 3 }, () => ({ ...query, follows: true }))];
+  const header = { version: "2.1" };
+  await peer.send(...pages.map((data) => frame({ action: "list", data, header })));
+  const replies = [];
+  for (const _ of pages) replies.push(await peer.reply());
+  const names = replies.map(({ data }) => data.files.map(({ name }: Json) => name).join(""));
+  assert.deepEqual(names, ["ab", "cd", "e", ""]);
+  assert.deepEqual(replies.map(({ data }) => data.next === null), [false, false, true, true]);
+  // Behind a page that is refused there is none.
+  expectCode(await peer.ask("list", query), "ok");
+  expectCode(await peer.ask("list", { ...query, limit: 0 }), "invalid_field");
+  expectCode(await peer.ask("list", { ...query, follows: true }), "sequence_gap");
+  using other = await run.attached();
+  expectCode(await other.ask("list", { ...query, follows: true }), "sequence_gap");
+  expectCode(await other.ask("list", query), "ok");
+  const { files } = expectCode(await other.ask("list", { ...query, follows: true }), "ok");
+  assert.equal(files[0].name, "c");
+});
+
 Deno.test("S-LST-1 a page never takes more than 64 KiB, however long the names are", async () => {
   await using run = await start();
   using peer = await run.open();
@@ -354,7 +379,17 @@ for (const when of ["before", "after"] as const) {
 Deno.test("S-FEA-1 S-FEA-2 the terms tell features and rights, with a session and without", async () => {
   await using run = await start({ anonymous: ["put", "list"] });
   using peer = await run.open();
-  const features = ["names", "fetch", "list", "remove", "received", "early", "auth", "mac"];
+  const features = [
+    "names",
+    "fetch",
+    "list",
+    "follows",
+    "remove",
+    "received",
+    "early",
+    "auth",
+    "mac",
+  ];
   const alone = expectCode(await peer.ask("connect", {}), "ok");
   assert.deepEqual([alone.features, alone.may], [features, ["put", "list"]]);
   const attached = expectCode(await peer.connect(), "session_created");

@@ -11,6 +11,7 @@ import type {
   FileKey,
   FileStorage,
   ListedFile,
+  OpenedFile,
   OwnedBy,
 } from "../../src/storage/mod.ts";
 import { type ManifestLine, readManifest } from "./files.ts";
@@ -85,10 +86,10 @@ export class Catalogued implements Catalogue {
     );
   }
 
-  readonly open = async (path: string): ReturnType<NonNullable<Catalogue["open"]>> => {
-    const file = await this.find({ path });
+  readonly open = async (key: FileKey): Promise<OpenedFile | undefined> => {
+    const file = await this.find(key);
     if (file === undefined) return undefined;
-    const handle = await Deno.open(`${this.folder}/${path}`);
+    const handle = await Deno.open(`${this.folder}/${file.path}`);
     return {
       file,
       read: async (offset, into) => {

@@ -205,7 +205,7 @@ for (const tier of TIERS) {
     const place = dir.join("storage", folder!);
     await Deno.rename(place, dir.join("elsewhere"));
     await Deno.symlink(dir.join("elsewhere"), place);
-    if (tier === "RW") assert.equal(await storage.catalogue.open!(path), undefined);
+    if (tier === "RW") assert.equal(await storage.catalogue.open!({ path }), undefined);
     await storage.catalogue.remove(path);
     await Deno.lstat(dir.join("elsewhere", name!));
   });
@@ -215,12 +215,12 @@ Deno.test("S-GET-3 open() reads a file from any byte, also while it is removed, 
   await using dir = await TempDir.make();
   await using storage = await DiskStorage.open(dir.join("storage"));
   const { catalogue } = storage;
-  assert.equal(await catalogue.open!("../storage/commits.jsonl"), undefined);
-  assert.equal(await catalogue.open!("commits.jsonl"), undefined);
+  assert.equal(await catalogue.open!({ path: "../storage/commits.jsonl" }), undefined);
+  assert.equal(await catalogue.open!({ path: "commits.jsonl" }), undefined);
   const path = await put(storage, "0123456789");
   const into = new Uint8Array(4);
   {
-    using file = (await catalogue.open!(path))!;
+    using file = (await catalogue.open!({ path }))!;
     assert.equal(file.file.path, path);
     assert.equal(await file.read(7, into), 3);
     assert.equal(new TextDecoder().decode(into.subarray(0, 3)), "789");
@@ -233,11 +233,11 @@ Deno.test("S-GET-3 open() reads a file from any byte, also while it is removed, 
   const at = dir.join("storage", other);
   await Deno.rename(at, dir.join("moved"));
   await Deno.symlink(dir.join("moved"), at);
-  assert.equal(await catalogue.open!(other), undefined);
+  assert.equal(await catalogue.open!({ path: other }), undefined);
   await Deno.remove(at);
-  assert.equal(await catalogue.open!(other), undefined);
+  assert.equal(await catalogue.open!({ path: other }), undefined);
   await Deno.writeTextFile(at, "short");
-  assert.equal(await catalogue.open!(other), undefined);
+  assert.equal(await catalogue.open!({ path: other }), undefined);
 });
 
 Deno.test("S-LST-1 what one process stores or removes, another lists at once", async () => {

@@ -35,7 +35,7 @@ Deno.test("files that are too old, or too many, go in the order of their age", a
     [1, "storage.keep_bytes"],
   ]);
   {
-    using _reading = (await storage.catalogue.open!(paths[0]!))!;
+    using _reading = (await storage.catalogue.open!({ path: paths[0]! }))!;
     assert.deepEqual(await outdated({ keepMs: 4500 }), [[1, "storage.keep"]]);
   }
   for await (const { file } of storage.outdated({ keepMs: 0 })) {

@@ -33,7 +33,8 @@ async function runGet(args: ParsedArgs, output: Output): Promise<number> {
       }),
     );
     await getAll(asked, client, report, stop.signal);
-    await client.disconnect().catch(() => {});
+    // Outside of a session there is nothing to end, and the server's answer would take a round trip.
+    if (client.mode !== "stateless") await client.disconnect().catch(() => {});
   } catch (error) {
     report.tally.stop(error instanceof FxferError ? error.code : "internal_error");
     const isTold = error instanceof FxferError && error.code === "interrupted";

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Client, FetchOptions, FetchSink } from "../../client/mod.ts";
+import type { Client } from "../../client/mod.ts";
 import { type Code, FxferError } from "../../errors.ts";
 import { omitUndefined } from "../../omit_undefined.ts";
 import { localError } from "../local.ts";
@@ -97,7 +97,7 @@ export class Fetcher {
   async #into(local: LocalFile, target: FileToGet): Promise<void> {
     let wasWhole = false;
     try {
-      await this.#bytesOf(target, (bytes) => local.write(bytes), await local.before());
+      await this.#bytesOf(target, local);
       wasWhole = true;
       await local.publish();
     } catch (error) {
@@ -108,15 +108,14 @@ export class Fetcher {
     }
   }
 
-  async #bytesOf(
-    target: FileToGet,
-    sink: FetchSink,
-    before?: FetchOptions["before"],
-  ): Promise<void> {
+  async #bytesOf(target: FileToGet, local: LocalFile): Promise<void> {
     const { client, report } = this.#options;
     const { path, sha256 } = target.file;
     const onProgress = (received: number) => report.progress(target, received);
-    await client.fetch({ path }, sink, omitUndefined({ before, sha256, onProgress }));
+    const whole = local.takeWhole && ((bytes: Uint8Array) => local.takeWhole!(bytes));
+    const before = local.size === 0 ? undefined : await local.before();
+    const options = omitUndefined({ before, sha256, onProgress, whole });
+    await client.fetch({ path }, (bytes) => local.write(bytes), options);
   }
 
   #failed(target: FileToGet, thrown: unknown): void {

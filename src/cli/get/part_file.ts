@@ -25,6 +25,8 @@ export interface LocalFile {
   before(): Promise<Source | undefined>;
   /** Writes behind what is there. */
   write(bytes: Uint8Array): void | Promise<void>;
+  /** Takes all bytes, which are right, in place of `write`, and publishes the file. Absent: it is written in pieces. */
+  readonly takeWhole?: ((bytes: Uint8Array) => void | Promise<void>) | undefined;
   /** The file is whole: gives it its time, whether it may be run, and its name. */
   publish(): Promise<void>;
   /** The file did not become whole. What is there is kept for a later run, unless it is of no use. */
@@ -155,6 +157,8 @@ export async function giveName(part: string, path: string): Promise<void> {
 export function partOf(path: string, sha256: string): string {
   const name = basename(path);
   const tail = `.${sha256.slice(0, 16)}.part`;
+  // A character has 3 bytes for each of its units at most.
+  if (3 * name.length + tail.length <= MAX_NAME_BYTES) return path + tail;
   let head = [...name];
   const size = () => new TextEncoder().encode(head.join("")).length;
   while (size() + tail.length > MAX_NAME_BYTES) head = head.slice(0, -1);

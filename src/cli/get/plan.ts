@@ -7,6 +7,9 @@ import { findStored, isAllowed, mustBeAllowed, notThere } from "../stored/client
 import { EVERYTHING, type GetArgs, STDOUT } from "./args.ts";
 import { localComponents } from "./local_name.ts";
 
+/** Pages of a list that are asked for at once: those of some 5,000 files then come after one round trip. */
+const PAGES_AHEAD = 32;
+
 /** One file to get. */
 export interface FileToGet {
   readonly file: FileInfo;
@@ -112,7 +115,7 @@ async function below(
   // As `cp -r` does: the last folder of the operand is there, those before it are not.
   const cut = prefix.lastIndexOf("/", prefix.length - 2) + 1;
   const found = new Set<string>();
-  for await (const file of client.list(all ? {} : { prefix })) {
+  for await (const file of client.list({ ...(!all && { prefix }), pagesAhead: PAGES_AHEAD })) {
     const name = file.name ?? file.path;
     if (found.has(name)) continue;
     found.add(name);

@@ -22,6 +22,7 @@ export class WholeFile implements LocalFile {
   readonly #patience: Patience;
   #bytes = new Uint8Array();
   #length = 0;
+  #isPublished = false;
 
   constructor(path: string, info: FileInfo, force: boolean, patience: Patience) {
     this.path = path;
@@ -40,13 +41,18 @@ export class WholeFile implements LocalFile {
     this.#length += bytes.length;
   }
 
+  takeWhole(bytes: Uint8Array): void | Promise<void> {
+    this.#isPublished = true;
+    const naming = this.#patience.unlessSlow(() => this.#publishNow(bytes));
+    if (naming !== true) return naming ?? this.#publishSlowly(bytes);
+  }
+
   async publish(): Promise<void> {
-    const naming = this.#patience.unlessSlow(() => this.#publishNow());
-    await (naming ?? this.#publishSlowly());
+    if (!this.#isPublished) await this.takeWhole(this.#bytes);
   }
 
   /** True if it has its name. */
-  #publishNow(): true | Promise<void> {
+  #publishNow(bytes: Uint8Array): true | Promise<void> {
     const { sha256, mtime_ms: mtime, executable } = this.#info;
     const part = partOf(this.path, sha256);
     let isMade = false;
@@ -56,7 +62,6 @@ export class WholeFile implements LocalFile {
         const mode = executable ? 0o777 : 0o666;
         using file = Deno.openSync(part, { write: true, createNew: true, mode });
         isMade = true;
-        const bytes = this.#bytes;
         for (let at = 0; at < bytes.length;) at += file.writeSync(bytes.subarray(at));
         if (mtime !== undefined) file.utimeSync(new Date(), new Date(mtime));
       }
@@ -74,10 +79,10 @@ export class WholeFile implements LocalFile {
     });
   }
 
-  async #publishSlowly(): Promise<void> {
+  async #publishSlowly(bytes: Uint8Array): Promise<void> {
     const file = await PartFile.open(this.path, this.#info, this.#force);
     try {
-      await file.write(this.#bytes);
+      await file.write(bytes);
       await file.publish();
     } catch (error) {
       await file.leave(false);

@@ -110,6 +110,7 @@
  * - `prefix`: only files whose name begins so.
  * - `name`: only files of exactly this name.
  * - `after`: the `next` of the page before.
+ * - `follows`: true, in place of `after`: go on where the page before it on this connection ends (S-LST-2).
  * - `limit`: how many files at most; absent means 100, and a server gives 1000 at most.
  * - `session`: only files of the session with this id.
  * - `order`: `newest` first, which absent means, or by `name`.
@@ -132,6 +133,10 @@
  * - S-LST-1 The reply to `list` is `ok` with `files`, each as `file` above, in at most 64 KiB of
  *   session data, and `next`: null at the end, else a text that only the server can read. A list is
  *   weakly consistent: a file that is stored all the time stands in it exactly once.
+ * - S-LST-2 With the feature `follows` a client can ask for several pages at once: a `list` with
+ *   `follows`: true, and otherwise as the last `list` on its connection, goes on where the page that
+ *   answered that one ends. At the end of the list such a page is empty, and its `next` null. If the
+ *   last `list` was refused, or there was none, it is `sequence_gap`.
  * - S-REM-1 The reply to `remove` is `ok` with the `file` that is gone. To remove a file again is the
  *   same `ok` within the retries, and `not_found` after that. The manifest gets a line with
  *   `removed`: history is appended and never rewritten. Budget and quota have the room at once.
@@ -192,6 +197,8 @@ export interface ListData {
   readonly name?: string;
   /** The `next` of the page before. */
   readonly after?: string;
+  /** Goes on where the page before on this connection ends, in place of `after`; absent on the wire means false. */
+  readonly follows?: boolean;
   /** The most files in the page; a server gives 1000 at most. Absent on the wire means 100. */
   readonly limit: number;
   /** Only files of this session. */
