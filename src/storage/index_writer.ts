@@ -90,7 +90,7 @@ export class IndexWriter {
   /** Whether the index is of this manifest, and has all lines that are known. */
   isUpToDate(here: Followed): boolean {
     try {
-      if (!this.index.isInPlace || here.indexed < here.readTo) return false;
+      if (!this.index.isInPlace || here.forgotten || here.indexed < here.readTo) return false;
       const { state } = this.index;
       return state.readTo >= here.readTo && fits(state, here); // else it is being built anew
     } catch (cause) {

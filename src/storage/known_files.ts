@@ -8,7 +8,7 @@
 import { FxferError } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import type { StorageFolder } from "./folder.ts";
-import { type EachLine, follow, type Followed } from "./followed.ts";
+import { type EachLine, follow, type Followed, forget } from "./followed.ts";
 import { lookForGone } from "./gone_files.ts";
 import type { IndexFile } from "./index_file.ts";
 import { INDEX } from "./index_place.ts";
@@ -74,6 +74,7 @@ export class KnownFiles implements UploadIndex {
     await this.readAll(each);
   }
 
+  /** Whether lines were forgotten, because the index has lost them: the next refresh reads them again. */
   get isBehind(): boolean {
     return this.#here.forgotten || this.#former?.forgotten === true;
   }
@@ -83,11 +84,13 @@ export class KnownFiles implements UploadIndex {
     const former = this.#former;
     try {
       const { index } = this.#writer;
+      const found = storedIn(here, index, uploadId);
+      if (found !== undefined || former === undefined) return found;
       const isRemoved = (path: string) => this.#isGone(path) || hasRemoval(here, index, path);
-      return storedIn(here, index, uploadId) ??
-        (former === undefined ? undefined : storedIn(former, index, uploadId, isRemoved));
+      return storedIn(former, index, uploadId, isRemoved);
     } catch (error) {
       if (error instanceof FxferError) this.#writer.damaged(error.cause, here);
+      if (here.forgotten && former !== undefined) forget(former); // it is read again, too
       throw error;
     }
   }
@@ -283,8 +286,7 @@ export class KnownFiles implements UploadIndex {
   async #writeTo(until: number, each?: EachLine): Promise<void> {
     const { waiting } = this.#pace;
     const here = this.#here;
-    // Asked while no other process can write: the index of a manifest that was moved must not take the place
-    // of the one that others have made of the new one.
+    // Asked while no other process can write: the index of a moved manifest must not replace that of the new one.
     const isOver = () => {
       this.#manifest.follow();
       return this.#closed || here !== this.#here;

@@ -68,7 +68,7 @@ Deno.test("S-TRF-11 an id is found that stands behind many lines of a manifest w
 });
 
 Deno.test("S-TRF-11 ids of a manifest that was moved hold although the index is lost", async () => {
-  for (const isLost of [false, true]) {
+  for (const isLost of [false, true, "damaged"]) {
     await using dir = await TempDir.make();
     await using one = await open(dir);
     await using two = await open(dir);
@@ -77,12 +77,16 @@ Deno.test("S-TRF-11 ids of a manifest that was moved hold although the index is 
     await two.reading!.known.listed();
     one.manifest.check();
     rotate(dir);
-    if (isLost) {
+    if (isLost === true) {
       for (const end of ["", "-wal", "-shm"]) await Deno.remove(dir.join(`.index.db${end}`));
     }
     await put(one, 2);
     await one.reading!.known.listed();
     await two.reading!.known.listed();
+    if (isLost === "damaged") {
+      using db = new DatabaseSync(dir.join(".index.db"));
+      db.exec("DROP TABLE former");
+    }
     for (const parts of [one, two]) {
       let again: StoredFile | undefined;
       for (let tries = 0; again === undefined && tries < 3; tries++) {
@@ -289,4 +293,25 @@ Deno.test("S-MAN-3 a removal that is written again into a new manifest leaves wh
       assert.ok(found !== undefined, `${move} ${first}`);
     }
   }
+});
+
+Deno.test("S-LST-1 a list has what others have stored, although the index is lost while it is waited for", async () => {
+  await using dir = await TempDir.make();
+  await using one = await open(dir);
+  await using two = await open(dir);
+  const paths = [(await put(one)).path];
+  const { known } = one.reading!;
+  await known.listed();
+  paths.unshift((await put(one)).path);
+  using other = new DatabaseSync(dir.join(".index.db"));
+  other.exec("BEGIN IMMEDIATE");
+  const writing = known.write(); // knows nothing of the next file
+  await new Promise((resolve) => setTimeout(resolve, 1));
+  paths.unshift((await put(two)).path);
+  const listing = listFiles(known, { limit: 10, order: "newest" });
+  await new Promise((resolve) => setTimeout(resolve, 1));
+  for (const end of ["", "-wal", "-shm"]) Deno.removeSync(dir.join(`.index.db${end}`));
+  other.exec("ROLLBACK");
+  assert.deepEqual((await listing).files.map(({ path }) => path), paths);
+  await writing;
 });
