@@ -1,6 +1,7 @@
 /** Somebody on the way who takes protection out of what both ends say (S-KEY-4). @module */
 import assert from "node:assert/strict";
 import { connect } from "../../src/client/mod.ts";
+import { hasten } from "../helpers/hastened.ts";
 import type { Json } from "../helpers/raw_frame.ts";
 import { line, withUsers } from "../helpers/users.ts";
 import { Wiretap } from "../helpers/wiretap.ts";
@@ -66,6 +67,8 @@ const ATTACKS: Readonly<Record<string, { toServer?: Change; toClient?: Change }>
 for (const [name, { toServer, toClient }] of Object.entries(ATTACKS)) {
   for (const mode of ["stateful", "stateless"] as const) {
     Deno.test(`S-KEY-4 nothing is sent when somebody ${name} (${mode})`, async () => {
+      // A reply that is none to the client is waited for.
+      using _sooner = hasten(10_000, 1000);
       // Even where those without a key may send: the client that has one does not go on without.
       await using users = await withUsers([line("alice"), line("mallory")], {
         anonymous: ["put", "get", "list"],

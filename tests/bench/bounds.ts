@@ -43,6 +43,9 @@ const MOST: Readonly<Record<string, number>> = {
   "bytes back, fetched": 536,
 };
 
+/** Whether a file costs no more than its bound: then measuring again finds nothing. */
+export const isWithin = (cost: string, value: number): boolean => value <= MOST[cost]!;
+
 /** Fails if a file costs more than its bound, or so much less that the bound holds nothing any more. */
 export function assertCost(cost: string, value: number): void {
   const most = MOST[cost];

@@ -12,7 +12,7 @@ import { RawPeer } from "../helpers/raw_peer.ts";
 import { testWith } from "../helpers/require.ts";
 import { TempDir } from "../helpers/temp.ts";
 import { COUNTING } from "./allocated.ts";
-import { assertCost, perFile } from "./bounds.ts";
+import { assertCost, isWithin, perFile } from "./bounds.ts";
 import { median } from "./measure.ts";
 
 const MODES = ["stateless", "stateful"] as const;
@@ -64,15 +64,19 @@ for (const mode of MODES) {
     if (mode === "stateful") await peer.connect();
     await sendFiles(peer, mode);
     const [writes, others]: [number[], number[]] = [[], []];
+    const least = () => ({
+      "server writes": Math.min(...writes),
+      [`server calls, ${mode}`]: Math.min(...others),
+    });
+    const isLow = () => Object.entries(least()).every(([cost, value]) => isWithin(cost, value));
     // A busy machine adds some: threads are woken, and the manifest is looked at once a millisecond.
-    for (let pass = 0; pass < 3; pass++) {
+    for (let pass = 0; pass < 3 && !isLow(); pass++) {
       const summary = await straced(strace, server.pid, () => sendFiles(peer, mode));
       const calls = callsIn(summary, SERVER_CALLS);
       writes.push(calls.get("write")! / FILES);
       others.push(perFile(calls.values(), FILES) - writes.at(-1)!);
     }
-    assertCost("server writes", Math.min(...writes));
-    assertCost(`server calls, ${mode}`, Math.min(...others));
+    for (const [cost, value] of Object.entries(least())) assertCost(cost, value);
   });
 }
 
@@ -106,12 +110,13 @@ for (const mode of MODES) {
     const [few, many] = [await folder(100), await folder(100 + FILES)];
     await callsOf(few);
     const [fewCalls, manyCalls]: [number[], number[]] = [[], []];
-    for (let pass = 0; pass < 3; pass++) {
+    const perMore = () => (Math.min(...manyCalls) - Math.min(...fewCalls)) / FILES;
+    const cost = `client calls, ${mode}`;
+    for (let pass = 0; pass < 3 && !(pass > 0 && isWithin(cost, perMore())); pass++) {
       fewCalls.push(await callsOf(few));
       manyCalls.push(await callsOf(many));
     }
-    const more = Math.min(...manyCalls) - Math.min(...fewCalls);
-    assertCost(`client calls, ${mode}`, more / FILES);
+    assertCost(cost, perMore());
   });
 }
 

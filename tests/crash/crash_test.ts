@@ -34,7 +34,10 @@ async function dieAt(step: Step, store: string, size: keyof typeof SIZES): Promi
   for (const text of before) assert.equal((await peer.upload(text)).data.code, "ok");
   const id = size === "nameless" ? {} : { upload_id: crypto.randomUUID() };
   const sent = { length: bytes.length, sha256: sha, ...id };
-  await peer.send(peer.transfer(bytes, sent)).catch(() => {}); // it may be gone before the end
+  const frame = peer.transfer(bytes, sent);
+  // The end is missing where the server dies before it: however it reads, it saves an offset inside.
+  const cut = step === "inside the payload" ? frame.length - 1000 : frame.length;
+  await peer.send(frame.subarray(0, cut)).catch(() => {}); // it may be gone before the end
   assert.equal((await dying.ended).signal, "SIGKILL", `it died ${step}`);
   assert.equal((await readManifest(folder)).length <= sequence, true);
 

@@ -3,8 +3,13 @@ import assert from "node:assert/strict";
 import type { DiskStorage, FileStorage, Flush, PartialFile } from "../../src/storage/mod.ts";
 import { MemorySessionStore } from "../../src/store/mod.ts";
 import { readManifest } from "../helpers/files.ts";
+import { hasten } from "../helpers/hastened.ts";
 import { expectCode, InProcess } from "../helpers/in_process.ts";
 import { Random } from "../helpers/random.ts";
+import { until } from "../helpers/serving.ts";
+
+/** How long a newcomer waits for the one who holds its session, by src/handler/takeover.ts. */
+const RELEASE_MS = 2000;
 
 /** The disk, with a `put` that stands still before it publishes, the first time. */
 function standingStill(disk: DiskStorage, go: Promise<void>): FileStorage {
@@ -23,6 +28,7 @@ function standingStill(disk: DiskStorage, go: Promise<void>): FileStorage {
 }
 
 Deno.test("S-TAKE-2 a holder that was displaced while storage stood still publishes nothing", async () => {
+  using _sooner = hasten(RELEASE_MS, 200);
   const { promise, resolve } = Promise.withResolvers<void>();
   const storage = (disk: DiskStorage) => standingStill(disk, promise);
   await using run = await InProcess.start({ store: new MemorySessionStore(), storage });
@@ -68,6 +74,7 @@ Deno.test("S-CON-2 a file that takes long to open again keeps the next frame wai
 
 for (const outcome of ["fails", "ends"] as const) {
   Deno.test(`S-SEQ-5 a flush that hangs and then ${outcome} changes nothing of what a newcomer was told`, async () => {
+    using _sooner = hasten(RELEASE_MS, 200);
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     promise.catch(() => {});
     const flush: Flush = {
@@ -121,9 +128,8 @@ for (const size of [4_000_000, 120_000, 3000]) {
     using peer = await run.attached();
     const frame = peer.transfer(new Random(size).bytes(size), { length: size });
     await peer.send(frame.subarray(0, frame.length - 1000));
-    await new Promise((resolve) => setTimeout(resolve, 1500));
-    const { upload } = await run.record(peer.id);
-    assert.equal(upload?.offset, size - 1000);
+    const saved = async () => (await run.record(peer.id)).upload?.offset === size - 1000;
+    await until(saved, "all that came is saved", 1500);
     await peer.send(frame.subarray(frame.length - 1000));
     expectCode(await peer.reply(), "ok");
     await run.assertStored(new Random(size).bytes(size));
@@ -136,8 +142,8 @@ Deno.test("S-CLK-4 a payload that stands still keeps its session's lease", async
   const frame = peer.transfer(new Uint8Array(500_000));
   await peer.send(frame.subarray(0, 300_000));
   const { leaseUntil } = await run.record(peer.id);
-  await new Promise((resolve) => setTimeout(resolve, 4300));
-  assert.ok((await run.record(peer.id)).leaseUntil > leaseUntil + 1000);
+  const renewed = async () => (await run.record(peer.id)).leaseUntil > leaseUntil + 1000;
+  await until(renewed, "a lease that was renewed", 4300);
 });
 
 Deno.test("S-TRF-4 an open file that somebody removes is told once; then its frame runs", async () => {

@@ -1,9 +1,11 @@
 /** Two servers on one store whose wall clocks differ: the sessions of one are safe from the other. */
 import assert from "node:assert/strict";
+import { hasten } from "../helpers/hastened.ts";
 import { expectCode } from "../helpers/in_process.ts";
 import { inRedis, inSqlite, Instance, type OpenStore } from "../helpers/instances.ts";
 import { RedisServer } from "../helpers/redis_server.ts";
 import { testWith } from "../helpers/require.ts";
+import { until } from "../helpers/serving.ts";
 import { TempDir } from "../helpers/temp.ts";
 
 const TEN_MINUTES = 600_000;
@@ -20,8 +22,21 @@ async function startOff(ms: number, name: string, folder: string, open: OpenStor
   }
 }
 
+/** Resolves when a server has swept its sessions this often from now on; each sweep lists them. */
+async function swept({ store }: Instance, times: number): Promise<void> {
+  const list = store.list.bind(store);
+  let begun = 0;
+  store.list = (...args) => {
+    begun++;
+    return list(...args);
+  };
+  // One sweep begins when the one before has ended.
+  await until(() => begun > times, `${times} sweeps`);
+}
+
 async function keepsSessions(folder: TempDir, open: OpenStore, off: number): Promise<void> {
   const storage = folder.join("storage");
+  using _sooner = hasten(5000, 250); // the sweeps
   await using a = await Instance.start("a", storage, open);
   using attached = await a.peer();
   expectCode(await attached.connect(), "session_created");
@@ -30,8 +45,8 @@ async function keepsSessions(folder: TempDir, open: OpenStore, off: number): Pro
   await leaving.send(leaving.transfer("abc", {}, { size: 6 }));
   leaving.close();
   await a.detached(leaving.id);
-  await using _b = await startOff(off, "b", storage, open);
-  await new Promise((resolve) => setTimeout(resolve, 6500)); // more than one sweep of both
+  await using b = await startOff(off, "b", storage, open);
+  await Promise.all([swept(a, 3), swept(b, 3)]);
   expectCode(await attached.upload("goes on"), "ok");
   using back = await a.peer();
   const { upload } = expectCode(await back.connect({ token }, leaving.id), "session_resumed");

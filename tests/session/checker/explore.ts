@@ -34,6 +34,23 @@ function faultOf(before: World, after: World): string | undefined {
   return undefined;
 }
 
+/** The text of each part of a world that was seen: a step changes few of them. */
+const texts = new WeakMap<object, string>();
+
+function textOf(part: unknown): string {
+  if (typeof part !== "object" || part === null) return String(part);
+  let text = texts.get(part);
+  if (text === undefined) texts.set(part, text = JSON.stringify(part));
+  return text;
+}
+
+/** A text that two worlds have in common only if they are the same; no part of it contains a line end. */
+function nameOf({ servers, ...world }: World): string {
+  const parts = Object.values(world).map(textOf);
+  for (const { held, ...server } of servers) parts.push(textOf(held), JSON.stringify(server));
+  return parts.join("\n");
+}
+
 /**
  * Goes through all worlds that can be reached, breadth first, so that the steps to a fault are few.
  *
@@ -41,7 +58,7 @@ function faultOf(before: World, after: World): string | undefined {
  */
 export function explore(rules: Rules, from: World = BEGINNING): Explored {
   const cameFrom = new Map<string, readonly [string, string] | undefined>();
-  const first = JSON.stringify(from);
+  const first = nameOf(from);
   cameFrom.set(first, undefined);
   let front: (readonly [string, World])[] = [[first, from]];
   let happy = 0;
@@ -61,7 +78,7 @@ export function explore(rules: Rules, from: World = BEGINNING): Explored {
         if (what !== undefined) {
           return { worlds: cameFrom.size, happy, broken: { what, steps: [...stepsTo(key), step] } };
         }
-        const name = JSON.stringify(after);
+        const name = nameOf(after);
         if (cameFrom.has(name)) continue;
         cameFrom.set(name, [key, step]);
         next.push([name, after]);
