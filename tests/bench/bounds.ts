@@ -8,8 +8,7 @@ const MOST: Readonly<Record<string, number>> = {
   "server writes": 5,
   // Open, mode and close of the file, its name, the place of its line, question and answer.
   "server calls, stateless": 7.9,
-  // And a look whether the final name is free.
-  "server calls, stateful": 8.9,
+  "server calls, stateful": 7.9,
 
   // System calls of `fxfer send -r` for each file of a folder, without those of its threads among themselves.
   "client calls, stateless": 14.9,
@@ -46,12 +45,16 @@ const MOST: Readonly<Record<string, number>> = {
 /** Whether a file costs no more than its bound: then measuring again finds nothing. */
 export const isWithin = (cost: string, value: number): boolean => value <= MOST[cost]!;
 
-/** Fails if a file costs more than its bound, or so much less that the bound holds nothing any more. */
+/**
+ * Fails if a file costs more than its bound, or so much less that the bound holds nothing any more. How many of
+ * the files in flight come together is a matter of the moment, so there a bound is the most and no more.
+ */
 export function assertCost(cost: string, value: number): void {
   const most = MOST[cost];
   assert.ok(most !== undefined, `${cost} has no bound`);
   const text = `${cost}: ${value} a file`;
   assert.ok(value <= most, `${text}, at most ${most} wanted`);
+  if (cost.endsWith("in flight")) return;
   assert.ok(value >= most / 3, `${text}: lower its bound, which is ${most}`);
 }
 
