@@ -25,7 +25,8 @@ export class Pace {
   /** How many frames may be answered now, and when that was. */
   #left = BURST;
   #at: number;
-  #moving = false;
+  /** The next look at the line, while somebody is in it. */
+  #timer: ReturnType<typeof setTimeout> | undefined;
   /** All frames so far that changed nothing. */
   frames = 0;
 
@@ -52,24 +53,24 @@ export class Pace {
   /** Puts `go` at the end of the line: it is called once, with the next frames that are left. */
   wait(go: () => void): void {
     this.#line.add(go);
-    if (!this.#moving) void this.#move();
+    this.#timer ??= setTimeout(() => this.#move(), STEP_MS);
   }
 
   /** Takes it out of the line. */
   leave(go: () => void): void {
     this.#line.delete(go);
+    if (this.#line.size > 0) return;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
   }
 
-  async #move(): Promise<void> {
-    this.#moving = true;
-    while (this.#line.size > 0) {
-      await new Promise((resolve) => setTimeout(resolve, STEP_MS));
-      for (const go of this.#line) {
-        if (!this.#take()) break;
-        this.#line.delete(go);
-        go();
-      }
+  #move(): void {
+    this.#timer = undefined;
+    for (const go of this.#line) {
+      if (!this.#take()) break;
+      this.#line.delete(go);
+      go();
     }
-    this.#moving = false;
+    if (this.#line.size > 0) this.#timer ??= setTimeout(() => this.#move(), STEP_MS);
   }
 }
