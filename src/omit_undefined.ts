@@ -5,6 +5,9 @@ export type WithoutUndefined<T> =
   & { [K in keyof T as undefined extends T[K] ? never : K]: T[K] }
   & { [K in keyof T as undefined extends T[K] ? K : never]?: Exclude<T[K], undefined> };
 
+/** `T` while its fields are set one after the other: what {@linkcode omitUndefined} does, without a copy. */
+export type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
 /**
  * A copy without the fields whose value is undefined: what `exactOptionalPropertyTypes` asks for
  * where an optional field is passed on.

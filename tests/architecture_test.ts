@@ -19,6 +19,7 @@ const GROUND = [
   "events",
   "within",
   "omit_undefined",
+  "patience",
   "accept",
   "server_url",
 ];

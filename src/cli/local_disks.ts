@@ -5,8 +5,6 @@
  * @module
  */
 
-export { Patience } from "../patience.ts";
-
 /** File systems of no single disk that are no network's and no other program's, by Linux's names for them. */
 const LOCAL: ReadonlySet<string> = new Set(["tmpfs", "overlay", "btrfs", "zfs"]);
 

@@ -26,7 +26,7 @@ export class Calls {
 
   /** The request of the first call that waits; calls that the server does not offer are rejected. */
   take(mode: Mode, terms: Terms | undefined, numbers: SequenceNumbers): CallRequest | undefined {
-    allDecided(this.#asked);
+    dropDecided(this.#asked);
     const call = this.#next(this.#first, terms) ?? this.#next(this.#waiting, terms);
     if (call === undefined) return undefined;
     const unavailable = call.unavailable(terms);
@@ -54,7 +54,7 @@ export class Calls {
 
   /** Whether every call has its result. */
   get allDecided(): boolean {
-    return [this.#asked, this.#first, this.#waiting].every(allDecided);
+    return [this.#asked, this.#first, this.#waiting].every(dropDecided);
   }
 
   /**
@@ -127,8 +127,8 @@ export class Calls {
   }
 }
 
-/** Whether all have their result; takes those out that have, up to the first that has not. */
-function allDecided(calls: Set<Call>): boolean {
+/** Takes out those that have their result, up to the first that has not. @returns Whether none is left. */
+function dropDecided(calls: Set<Call>): boolean {
   for (const call of calls) {
     if (!call.decided) return false;
     calls.delete(call);

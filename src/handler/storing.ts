@@ -1,5 +1,6 @@
 /** What all handlers need to store a file: what storage is told of it, and the reply. @module */
 import { FxferError } from "../errors.ts";
+import type { Mutable } from "../omit_undefined.ts";
 import type { ReplyBody, TransferRequest } from "../protocol/mod.ts";
 import type { ConnectionContext } from "./types.ts";
 import type { FileStorage, PutSpec, StoredFile } from "../storage/mod.ts";
@@ -31,8 +32,6 @@ export function specOf(
   if (onClash !== undefined) spec.onClash = onClash;
   return spec;
 }
-
-type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** The `ok` of S-TRF-7. */
 export function storedReply(file: StoredFile, durability: string, uploadId?: string): ReplyBody {

@@ -120,9 +120,9 @@ export interface Catalogue {
   /** The newest file that fits; undefined if there is none. */
   find(key: FileKey): Promise<ListedFile | undefined>;
   /**
-   * Opens the newest file that fits for reading, at once where it need not wait. No lock is held: a file that is removed meanwhile is read to its end
-   * where the system allows it (S-GET-3). A link that somebody has planted on the way is not followed.
-   * Absent where files cannot be read.
+   * Opens the newest file that fits for reading, at once where it need not wait. No lock is held: a file that
+   * is removed meanwhile is read to its end where the system allows it (S-GET-3). A link that somebody has
+   * planted on the way is not followed. Absent where files cannot be read.
    *
    * @returns Undefined if no such file is listed, or what is there is not it.
    */

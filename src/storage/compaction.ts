@@ -18,7 +18,7 @@ import { HashTable } from "./hash_table.ts";
 import { isAbsent } from "./io_errors.ts";
 import { LineWriter } from "./line_writer.ts";
 import { MANIFEST } from "./manifest.ts";
-import { contentOf, readLines } from "./manifest_lines.ts";
+import { contentOf, pathOf, type RawLine, readLines } from "./manifest_lines.ts";
 import { isFinalPath, timestamp } from "./naming.ts";
 import { AGAIN_MS } from "./removal.ts";
 import {
@@ -152,7 +152,7 @@ async function replace(folder: string, former: Deno.FsFile, kept: string): Promi
     const content = contentOf(line);
     if (content === undefined) continue;
     linesBefore++;
-    const path = "removed" in content ? content.removed : content.path;
+    const path = pathOf(content);
     const before = last.get(path);
     if ("removed" in content) removed.set(path, line.start);
     else if (before === undefined || before === removed.get(path)) first.set(path, line.start);
@@ -175,8 +175,7 @@ async function replace(folder: string, former: Deno.FsFile, kept: string): Promi
     if (line.start !== first.get(path) || stands === removed.get(path) || !isFinalPath(path)) {
       continue;
     }
-    const [text] = stands === line.start ? [line.text] : textsAt(former, stands);
-    out.write(text!);
+    out.write((stands === line.start ? line : lineAt(former, stands)).text!);
     files++;
   }
   end = copyLines(former, end, out);
@@ -195,9 +194,9 @@ async function replace(folder: string, former: Deno.FsFile, kept: string): Promi
   return { files, linesBefore, lines: out.count, bytesBefore: info.size, ...unfinished };
 }
 
-/** The text of the line that begins at a position. */
-const textsAt = (file: Deno.FsFile, position: number) =>
-  readLines(file, position, position + 1).map(({ text }) => text);
+/** The line that begins at a position, where there is one. */
+const lineAt = (file: Deno.FsFile, position: number): RawLine =>
+  readLines(file, position, position + 1).next().value!;
 
 /** Copies the whole lines of a file from a position on, and returns where the next ones begin. */
 function copyLines(file: Deno.FsFile, from: number, out: LineWriter): number {

@@ -1,4 +1,5 @@
 /** Brings the lines of a manifest into the index, in the order in which they stand there. @module */
+import type { Followed } from "./followed.ts";
 import { hashNumber } from "./hash_table.ts";
 import type { FileRow, IndexFile } from "./index_file.ts";
 import type { ManifestEntry, Removal } from "./manifest_lines.ts";
@@ -168,11 +169,7 @@ const ID_FORMER = `SELECT pos FROM former WHERE upload_key = ?
 export function positionsOf(
   index: IndexFile,
   uploadId: string,
-  { name, readTo, indexed }: {
-    readonly name: string;
-    readonly readTo: number;
-    readonly indexed: number;
-  },
+  { name, readTo, indexed }: Pick<Followed, "name" | "readTo" | "indexed">,
   isFormer: boolean,
 ): number[] | undefined {
   const key = hashNumber(uploadId);

@@ -106,6 +106,11 @@ export function parseLine(line: string): ManifestEntry | Removal | undefined {
   return omitUndefined({ removed: data.removed, time, file });
 }
 
+/** The path that a line speaks of, whether it lists a file or says that one is gone. */
+export function pathOf(content: ManifestEntry | Removal): string {
+  return "removed" in content ? content.removed : content.path;
+}
+
 /** The entry of a line; undefined if the line is malformed, or that of a removal. */
 export function parseEntry(line: string): ManifestEntry | undefined {
   const content = parseLine(line);

@@ -10,6 +10,7 @@ import {
   LF,
   type ManifestEntry,
   parseLine,
+  pathOf,
   readLines,
   type Removal,
 } from "./manifest_lines.ts";
@@ -19,9 +20,6 @@ const LAST_LOOK_MS = 20;
 
 /** In so many bytes at the end of a manifest all lines stand that came in the last moments. */
 const LATELY_BYTES = 1024 * 1024;
-
-const pathOf = (content: ManifestEntry | Removal): string =>
-  "removed" in content ? content.removed : content.path;
 
 /** A line without its LF, and the path of the file that it lists; undefined for the line of a removal. */
 interface Line {

@@ -1,7 +1,7 @@
 /** What a storage learns from the manifest when it starts (tier RW: it must read). @module */
 import type { Logger } from "../log.ts";
 import type { ReadingParts } from "./disk_parts.ts";
-import { entryOf, readLines } from "./manifest_lines.ts";
+import { entryOf, pathOf, readLines } from "./manifest_lines.ts";
 import { isFinalPath } from "./naming.ts";
 
 /** So many files of a folder with a budget are looked for before the start ends; the sweep looks for the rest. */
@@ -29,8 +29,8 @@ export async function readKnownFiles(
       const what = manifest.cut(start, end) ? "storage.manifest_cut" : "storage.manifest_torn";
       return log.warn(what, { at: start, bytes: end - start });
     }
-    const path = content === undefined || "removed" in content ? content?.removed : content.path;
-    if ((path === undefined || !isFinalPath(path)) && malformed++ === 0) first = start;
+    const isGood = content !== undefined && isFinalPath(pathOf(content));
+    if (!isGood && malformed++ === 0) first = start;
   });
   if (malformed > 0) log.warn("storage.manifest_malformed", { lines: malformed, at: first });
   if (!countBytes) return 0;

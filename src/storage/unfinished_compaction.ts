@@ -9,7 +9,7 @@ import { unlessAbsent } from "./io_errors.ts";
 import { LineWriter } from "./line_writer.ts";
 import { tryLock } from "./locks.ts";
 import { MANIFEST } from "./manifest.ts";
-import { contentOf, parseLine, type RawLine, readLines } from "./manifest_lines.ts";
+import { contentOf, parseLine, pathOf, readLines } from "./manifest_lines.ts";
 
 /** The new manifest while it is being written. */
 export const NEW: string = `${MANIFEST}.new`;
@@ -107,19 +107,21 @@ export function bringOver(
 ): void {
   const came = new Map<string, string[]>();
   for (const line of readLines(former, from)) {
-    const path = pathOf(line);
-    if (path === undefined) continue;
-    const lines = came.get(path);
-    if (lines === undefined) came.set(path, [line.text!]);
+    const content = contentOf(line);
+    if (content === undefined) continue;
+    const lines = came.get(pathOf(content));
+    if (lines === undefined) came.set(pathOf(content), [line.text!]);
     else lines.push(line.text!);
   }
   if (came.size === 0) return;
   /** How many of the lines of each path need nothing. */
   const done = new Map<string, number>();
   for (const line of readLines(manifest, to)) {
-    const path = pathOf(line);
-    const lines = path === undefined ? undefined : came.get(path);
-    if (path === undefined || lines === undefined) continue;
+    const content = contentOf(line);
+    if (content === undefined) continue;
+    const path = pathOf(content);
+    const lines = came.get(path);
+    if (lines === undefined) continue;
     const at = lines.lastIndexOf(line.text!);
     // One that has not come is of a server that has found the new manifest: it is later than all of these.
     done.set(path, at < 0 ? lines.length : Math.max(done.get(path) ?? 0, at + 1));
@@ -131,12 +133,6 @@ export function bringOver(
     }
   }
   out.end();
-}
-
-/** The path that a line speaks of; undefined if it is torn or malformed. */
-export function pathOf(line: RawLine): string | undefined {
-  const content = contentOf(line);
-  return content === undefined || "removed" in content ? content?.removed : content.path;
 }
 
 /** Removes a file. Somebody else may have done so meanwhile. */

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { LocalDisks, Patience } from "../../src/cli/local_disks.ts";
+import { LocalDisks } from "../../src/cli/local_disks.ts";
+import { Patience } from "../../src/patience.ts";
 
 /** Blocks for as long as a slow disk does. */
 function wait(ms: number): true {

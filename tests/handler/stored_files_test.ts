@@ -1,6 +1,7 @@
 /** fetch, list and remove, at the doors of a server in this process. */
 import assert from "node:assert/strict";
 import type { ServerEvent } from "../../src/events.ts";
+import { AfterFind } from "../helpers/after_find.ts";
 import { Catalogued } from "../helpers/catalogued.ts";
 import { sha256 } from "../helpers/files.ts";
 import { expectCode, InProcess, type InProcessOptions } from "../helpers/in_process.ts";
@@ -422,26 +423,16 @@ Deno.test("S-NAM-1 a name that is no relative path is refused in version 2.1 and
 });
 
 Deno.test("S-REM-1 a file that takes the path of one while its removal is saved is another one, and stays", async () => {
-  let replace: (() => Promise<unknown>) | undefined;
+  const after = new AfterFind();
   await using run = await InProcess.start({
     anonymous: ALL,
     disk: { naming: "original" },
-    storage: (disk) => {
-      const { catalogue } = disk;
-      const find: typeof catalogue.find = async (key) => {
-        const found = await catalogue.find(key);
-        const replacing = replace?.();
-        replace = undefined;
-        await replacing;
-        return found;
-      };
-      return Object.assign(disk, { catalogue: { ...catalogue, find } });
-    },
+    storage: (disk) => after.over(disk),
   });
   using peer = await run.attached();
   using other = await run.open();
   const { path } = expectCode(await peer.upload("old", { name: "n.txt" }), "ok").file;
-  replace = async () => {
+  after.next = async () => {
     expectCode(await other.ask("remove", { path }), "ok");
     assert.equal((await store(other, "new", { name: "n.txt" })).path, path);
   };

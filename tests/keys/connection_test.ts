@@ -5,6 +5,7 @@ import { connect } from "../../src/client/mod.ts";
 import type { Stored } from "../../src/handler/mod.ts";
 import { formatKey, type Grant, newKey } from "../../src/keys/mod.ts";
 import { omitUndefined } from "../../src/omit_undefined.ts";
+import { AfterFind } from "../helpers/after_find.ts";
 import { rejectsWith } from "../helpers/errors.ts";
 import { InProcess } from "../helpers/in_process.ts";
 import { randomBytes } from "../helpers/random.ts";
@@ -175,26 +176,16 @@ Deno.test("S-TRF-2 what a refused, cut or cancelled file has counted is given ba
 });
 
 Deno.test("S-REM-1 a quota counts a file that takes the path of one while its removal is saved", async () => {
-  let replace: (() => Promise<unknown>) | undefined;
+  const after = new AfterFind();
   await using users = await withUsers([line("alice", { limits: { bytes: 100 } })], {
     disk: { naming: "original" },
-    storage: (disk) => {
-      const { catalogue } = disk;
-      const find: typeof catalogue.find = async (key) => {
-        const found = await catalogue.find(key);
-        const replacing = replace?.();
-        replace = undefined;
-        await replacing;
-        return found;
-      };
-      return Object.assign(disk, { catalogue: { ...catalogue, find } });
-    },
+    storage: (disk) => after.over(disk),
   });
   await using one = await connect(users.options("alice"));
   await using two = await connect(users.options("alice"));
   const path = "files/alice/a.bin";
   await one.send(randomBytes(10, 1), { name: "a.bin" });
-  replace = async () => {
+  after.next = async () => {
     await two.remove(path);
     await two.send(randomBytes(20, 2), { name: "a.bin" });
   };

@@ -2,7 +2,8 @@
 import { join } from "node:path";
 import { FxferError } from "../../errors.ts";
 import type { FileInfo } from "../../protocol/mod.ts";
-import { LocalDisks, Patience } from "../local_disks.ts";
+import { Patience } from "../../patience.ts";
+import { LocalDisks } from "../local_disks.ts";
 import { digestOfSized } from "../send/digest.ts";
 import { absent, cannotWrite, type LocalFile, PartFile, partOf } from "./part_file.ts";
 import { isSmall, WholeFile } from "./whole_file.ts";

@@ -1,6 +1,6 @@
 /** Small fetched files on a disk of this machine, written in one go. @module */
 import type { FileInfo } from "../../protocol/mod.ts";
-import type { Patience } from "../local_disks.ts";
+import type { Patience } from "../../patience.ts";
 import { cannotWrite, giveName, type LocalFile, PartFile, partOf } from "./part_file.ts";
 
 /** A larger file has a part file from its first byte on. */

@@ -1,6 +1,6 @@
 /** Looks at the files of a folder, some at a time. @module */
 import { join } from "node:path";
-import type { Patience } from "../local_disks.ts";
+import type { Patience } from "../../patience.ts";
 
 /** So many files are looked at together: one after the other takes three times as long. */
 const TOGETHER = 32;

@@ -1,9 +1,7 @@
 /** What a client is told of a file to send. Pure. @module */
 import { fitName, type SendOptions, type Terms } from "../../client/mod.ts";
+import type { Mutable } from "../../omit_undefined.ts";
 import { cutNames, type FileToSend } from "./plan.ts";
-
-/** Options that may still be added to. */
-type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /**
  * The options of a file, in one object that is not copied: a folder may have many.
