@@ -1,13 +1,9 @@
 /** The ledgers of users, each held to the suite. @module */
 import assert from "node:assert/strict";
 import { answerAsk, AskedLedger } from "../../src/app/workers/ledger.ts";
-import {
-  CLOCK_TOLERANCE_MS,
-  MemoryLedger,
-  RedisLedger,
-  SqliteLedger,
-  type UserLedger,
-} from "../../src/keys/mod.ts";
+import { CLOCK_TOLERANCE_MS, MemoryLedger, type UserLedger } from "../../src/keys/mod.ts";
+import { RedisLedger } from "../../src/keys/redis_ledger.ts";
+import { SqliteLedger } from "../../src/keys/sqlite_ledger.ts";
 import { silentLogger } from "../../src/log.ts";
 import { connectRedis } from "../../src/redis/connect.ts";
 import { RedisServer } from "../helpers/redis_server.ts";
