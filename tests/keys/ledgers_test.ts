@@ -138,7 +138,7 @@ Deno.test("SqliteLedger says in a sentence that its file cannot be used", async 
 
 Deno.test("SqliteLedger is opened by many servers that start together", async () => {
   await using dir = await TempDir.make();
-  const open = new URL("../../src/keys/mod.ts", import.meta.url).href;
+  const open = new URL("../../src/keys/sqlite_ledger.ts", import.meta.url).href;
   const code = `import { SqliteLedger } from ${JSON.stringify(open)};
     await using ledger = await SqliteLedger.open(Deno.args[0]);
     ledger.charge("alice", Deno.args[1], 1);`;
