@@ -107,6 +107,7 @@ export {
   type KeptReply,
   type Moved,
   type Removal,
+  type Ring,
   type RingEntry,
   type SessionRecord,
   type SessionState,

@@ -267,8 +267,26 @@ export function storeSuite(
     await save({ ...renewLease(record, T0), ring: [] });
     await save(renewLease(record, T0));
     for (let i = 0; i < 3; i++) await save(run(4));
-    await save({ ...renewLease(record, T0), ring: record.ring.slice(0, 2) });
-    await save({ ...renewLease(record, T0), ring: record.ring.map((kept) => ({ ...kept })) });
+    await save({ ...renewLease(record, T0), ring: record.ring.slice(1) });
+    await save({ ...renewLease(record, T0), ring: [...record.ring].map((kept) => ({ ...kept })) });
+  });
+
+  test("keeps the replies of a long ring, and none of a save that was refused", async (store) => {
+    let record = sample();
+    assert.ok(await store.save(record));
+    for (let i = 1; i <= 120; i++) {
+      const run = (fingerprint: string) =>
+        execute(record, sampleRun(i, { maxInflight: 40, fingerprint }));
+      const [saved, late] = i % 7 === 0 ? [run("first"), run("late")] : [run("first"), undefined];
+      assert.ok(await store.save(saved));
+      if (late !== undefined) assert.equal(await store.save(late), false);
+      // Mostly the saved record goes on, now and then the one that the store gives back.
+      const kept = (await store.load(record.id))!;
+      assert.deepEqual([...kept.ring], [...saved.ring]);
+      assert.ok(saved.ring.slice().every(({ fingerprint }) => fingerprint === "first"));
+      record = i % 50 === 0 ? kept : saved;
+    }
+    assert.equal(record.ring.length, 40);
   });
 
   test(

@@ -4,7 +4,8 @@
  *
  * @module
  */
-import type { Intent, Moved, Removal, RingEntry, SessionRecord, UploadRecord } from "./session.ts";
+import type { RingEntry } from "./ring.ts";
+import type { Intent, Moved, Removal, SessionRecord, UploadRecord } from "./session.ts";
 import { STATE_NAMES } from "./state.ts";
 
 /** Whether the value of a field can be used. */
@@ -111,7 +112,7 @@ const RECORD: Readonly<Record<keyof SessionRecord, Check>> = {
   principal: orAbsent(matches(/^(token|address)$/)),
 };
 
-/** The first field of a value that no session record can have; undefined if it is a record. */
+/** The first field of a value from JSON that no session record can have; undefined if it is a record. */
 export function faultOf(value: unknown): string | undefined {
   return faultIn(value, RECORD);
 }

@@ -6,11 +6,11 @@
  *
  * @module
  */
+import type { KeptReply } from "./ring.ts";
 import { remember, type RingTerms } from "./sequence.ts";
 import {
   expiredAt,
   type Intent,
-  type KeptReply,
   lifeOf,
   type Removal,
   type SessionRecord,

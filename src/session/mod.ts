@@ -237,6 +237,7 @@
  * @module
  */
 export * from "./session.ts";
+export * from "./ring.ts";
 export * from "./state.ts";
 export * from "./sequence.ts";
 export * from "./lifecycle.ts";

@@ -1,6 +1,7 @@
 /** Exactly once: what the server does with a frame, by its number (S-SEQ-1, S-SEQ-2). @module */
 import { type Code, FxferError } from "../errors.ts";
-import type { KeptReply, RingEntry, SessionRecord } from "./session.ts";
+import { afterRing, type KeptReply, type Ring, type RingEntry } from "./ring.ts";
+import type { SessionRecord } from "./session.ts";
 
 /** The facts of a request. Two requests are the same if all their facts are equal (S-SEQ-1). */
 export interface RequestFacts {
@@ -71,7 +72,7 @@ export function judge(
   );
   if (sequence > last) return refuse("sequence_gap", "Cannot run frame: an earlier one is missing");
   // The entry is searched, not computed: the ring may be shorter than max_inflight is or was.
-  const entry = ring.findLast((kept) => kept.sequence === sequence);
+  const entry = [...ring].findLast((kept) => kept.sequence === sequence);
   if (entry === undefined) {
     return refuse("replay_too_old", "Cannot repeat reply: it is no longer kept");
   }
@@ -91,14 +92,13 @@ export function judge(
  * @throws {RangeError} If `max` is below 1.
  */
 export function remember(
-  ring: readonly RingEntry[],
+  ring: Ring,
   entry: RingEntry,
   max: number,
   received = 0,
-): readonly RingEntry[] {
+): Ring {
   if (!(max >= 1)) throw new RangeError("Cannot keep replies: max must be 1 or more");
-  let from = Math.max(0, ring.length + 1 - max);
-  while (from < ring.length && ring[from]!.sequence <= received) from++;
-  // Two copies of the engine's own take less time than one of a loop, above all in a server that has just begun.
-  return (from === 0 ? ring : ring.slice(from)).concat([entry]);
+  let gone = Math.max(0, ring.length + 1 - max);
+  while (gone < ring.length && ring.at(gone)!.sequence <= received) gone++;
+  return afterRing(ring, gone, entry);
 }

@@ -5,27 +5,8 @@
  *
  * @module
  */
+import type { Ring } from "./ring.ts";
 import { isAttached, type SessionState } from "./state.ts";
-
-/** A reply that a session keeps, so that a repeated request is answered and does not run again.
- * @category Session */
-export interface RingEntry {
-  /** The number of the request. */
-  readonly sequence: number;
-  /** The request as one text, to compare a repeated one with it (S-SEQ-1); see `fingerprint()`. */
-  readonly fingerprint: string;
-  /** The reply's session data, by its wire names. */
-  readonly reply: KeptReply;
-}
-
-/** The session data of a kept reply. All its values survive JSON.
- * @category Session */
-export interface KeptReply {
-  /** What became of the request. */
-  readonly code: string;
-  /** The other fields of the reply. */
-  readonly [field: string]: unknown;
-}
 
 /** A file that is being received.
  * @category Session */
@@ -153,7 +134,7 @@ export interface SessionRecord {
   /** The last number that ran; 0 before the first frame. */
   readonly lastSequence: number;
   /** The last replies, oldest first, at most max_inflight. */
-  readonly ring: readonly RingEntry[];
+  readonly ring: Ring;
   /** The file that is being received; null between files. */
   readonly upload: UploadRecord | null;
   /** The commit that is under way; null when there is none. */

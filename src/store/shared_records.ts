@@ -1,5 +1,5 @@
 /** Records of sessions as bytes, for shared memory: their ids, their text, and each kept reply for itself. @module */
-import type { SessionRecord } from "../session/mod.ts";
+import type { RingEntry, SessionRecord } from "../session/mod.ts";
 import { padded, type SessionKey } from "./shared_replies.ts";
 import type { SessionBytes } from "./shared_table.ts";
 
@@ -28,7 +28,7 @@ export class RecordWriter {
   /** The views are valid until the next call. */
   write(
     record: SessionRecord,
-    replies: SessionRecord["ring"],
+    replies: readonly RingEntry[],
   ): { readonly text: Uint8Array; readonly added: Uint8Array; readonly addedCount: number } {
     const texts = [JSON.stringify(record), ...replies.map((reply) => JSON.stringify(reply))];
     // Three bytes for each unit of a text at most, its length, and up to the next multiple of 4.

@@ -61,6 +61,6 @@ export function saveRing(
   { id, ring }: SessionRecord,
   { kept, added, forgets }: RingChange,
 ): void {
-  if (forgets) forget.run(id, kept === 0 ? Number.MAX_SAFE_INTEGER : ring[0]!.sequence);
+  if (forgets) forget.run(id, kept === 0 ? Number.MAX_SAFE_INTEGER : ring.at(0)!.sequence);
   for (const entry of added) keep.run(id, entry.sequence, JSON.stringify(entry));
 }

@@ -5,14 +5,12 @@
  *
  * @module
  */
-import type { RingEntry, SessionRecord } from "../session/mod.ts";
-
-type Ring = readonly RingEntry[];
+import type { Ring, RingEntry, SessionRecord } from "../session/mod.ts";
 
 /** The change from the stored list to the ring of a record: keep the last `kept`, append `added`. */
 export interface RingChange {
   readonly kept: number;
-  readonly added: Ring;
+  readonly added: readonly RingEntry[];
   /** Whether the stored list may have more than that. */
   readonly forgets: boolean;
 }
@@ -30,27 +28,28 @@ export class StoredRings {
   note({ version, ring }: SessionRecord): void {
     const last = ring.at(-1);
     if (last !== undefined) this.#byLast.set(last, { version, ring });
-    for (let at = ring.length - 2; at >= 0 && !this.#byLast.delete(ring[at]!);) at--;
+    for (let at = ring.length - 2; at >= 0 && !this.#byLast.delete(ring.at(at)!);) at--;
   }
 
   /** The change that a save of this record must make to the list. */
   change({ version, ring }: SessionRecord): RingChange {
     // A save adds as many entries as frames have run since the one before it. Before them is the last stored one.
     for (let at = ring.length - 1; at >= 0; at--) {
-      const stored = this.#byLast.get(ring[at]!);
+      const stored = this.#byLast.get(ring.at(at)!);
       if (stored?.version === version - 1) return difference(stored.ring, ring);
       if (stored !== undefined) break;
     }
-    return { kept: 0, added: ring, forgets: true };
+    return whole(ring);
   }
 }
 
+const whole = (ring: Ring): RingChange => ({ kept: 0, added: ring.slice(), forgets: true });
+
 /** A ring loses entries at its beginning and gets new ones at its end; any other ring is sent whole. */
 function difference(stored: Ring, ring: Ring): RingChange {
-  const from = stored.indexOf(ring[0]!);
+  let from = 0;
+  while (from < stored.length && stored.at(from) !== ring.at(0)) from++;
   const kept = stored.length - from;
-  const isEnd = from >= 0 && kept <= ring.length &&
-    ring.slice(0, kept).every((entry, i) => entry === stored[from + i]);
-  if (!isEnd) return { kept: 0, added: ring, forgets: true };
+  for (let at = 0; at < kept; at++) if (ring.at(at) !== stored.at(from + at)) return whole(ring);
   return { kept, added: ring.slice(kept), forgets: from > 0 };
 }

@@ -51,7 +51,7 @@ pure("faultOf() looks into the open file, the intent and the kept replies", () =
   const wrong = {
     upload: { ...record.upload, offset: -1 },
     intent: { ...record.intent, finalPath: "" },
-    ring: [{ ...record.ring[0], reply: null }],
+    ring: [{ ...record.ring.at(0), reply: null }],
   };
   for (const [field, value] of Object.entries(wrong)) {
     assert.equal(faultOf({ ...record, [field]: value }), field);

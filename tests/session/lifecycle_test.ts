@@ -245,7 +245,7 @@ pure("S-SEQ execute() commits sequence, reply, upload and counters in one record
 pure("S-SEQ execute() keeps max_inflight replies", () => {
   let record = sample();
   for (let i = 1; i <= 6; i++) record = execute(record, sampleRun(i));
-  assert.deepEqual(record.ring.map((kept) => kept.sequence), [3, 4, 5, 6]);
+  assert.deepEqual([...record.ring].map((kept) => kept.sequence), [3, 4, 5, 6]);
 });
 
 pure("execute() takes only the next sequence, and only while attached", () => {

@@ -22,9 +22,20 @@ import { MemorySessionStore } from "../../src/store/mod.ts";
 import { Random } from "../helpers/random.ts";
 import { pure, sample, sampleId, sampleUpload, T0, TERMS } from "./samples.ts";
 
-const KEPT = 4;
+/** How many replies the session keeps: few, or more than there are frames for a while. */
+const keptBy = (seed: number): number => seed % 3 === 0 ? 20 : 4;
 const LEASE = 60_000;
 const STEPS = 400;
+
+/** What a writer that slept has run: no verdict must ever be made of it. */
+const LATE_RUN = {
+  fingerprint: "late",
+  reply: { code: "ok", answer: -1 },
+  upload: null,
+  storedBytes: 10,
+  storedFiles: 1,
+  input: "transfer",
+} as const;
 
 /** What is true of the session, kept the plain way. */
 class Model {
@@ -38,6 +49,8 @@ class Model {
   heldUntil = T0 + LEASE;
   offset: number | null = null;
 
+  constructor(readonly kept: number) {}
+
   live(now: number): string {
     if (this.closed) return "closed";
     if (this.attached && now < this.heldUntil) return "attached";
@@ -48,7 +61,7 @@ class Model {
     const last = this.ran.length;
     if (sequence === last + 1) return "run";
     if (sequence > last) return `sequence_gap ${last + 1}`;
-    if (sequence <= last - KEPT || sequence < 1) return "replay_too_old";
+    if (sequence <= last - this.kept || sequence < 1) return "replay_too_old";
     const kept = this.ran[sequence - 1]!;
     return kept.request === request ? `replay ${kept.answer}` : "sequence_reuse";
   }
@@ -76,7 +89,8 @@ function codeOf(change: () => unknown): string | undefined {
 async function play(seed: number, counts: Map<string, number>): Promise<void> {
   const random = new Random(seed);
   await using store = new MemorySessionStore();
-  const model = new Model();
+  const maxInflight = keptBy(seed);
+  const model = new Model(maxInflight);
   const id = sampleId(seed);
   assert.ok(await store.save(sample({ id })));
   let now = T0;
@@ -106,7 +120,7 @@ async function play(seed: number, counts: Map<string, number>): Promise<void> {
       // Mostly a number near the last one; requests from a small alphabet, so that some are equal.
       const sequence = action === "frame"
         ? last + 1
-        : Math.max(0, last + 2 - random.int(0, action === "wrong" ? 9 : KEPT + 1));
+        : Math.max(0, last + 2 - random.int(0, action === "wrong" ? 9 : maxInflight + 1));
       const request = action === "again"
         ? model.ran[sequence - 1]?.request ?? "a"
         : random.pick(["a", "b"]);
@@ -124,7 +138,7 @@ async function play(seed: number, counts: Map<string, number>): Promise<void> {
             upload: open,
             storedBytes: 10,
             storedFiles: 1,
-            maxInflight: KEPT,
+            maxInflight,
             now,
             input: "transfer",
           });
@@ -173,7 +187,10 @@ async function play(seed: number, counts: Map<string, number>): Promise<void> {
       count("checkpoint");
     } else if (action === "stale" && stale.version < record.version) {
       // A writer that slept: whatever it makes of its old record must be refused.
-      assert.equal(await store.save({ ...stale, version: stale.version + 1 }), false, where);
+      const late = { ...stale, version: stale.version + 1 };
+      const run = { ...LATE_RUN, sequence: stale.lastSequence + 1, maxInflight, now };
+      const next = stale.state === "active" ? execute(stale, run) : late;
+      assert.equal(await store.save(next), false, where);
       count("stale");
       stale = record;
     } else if (action === "sleep" && random.int(0, 19) === 0) {
@@ -186,7 +203,7 @@ async function play(seed: number, counts: Map<string, number>): Promise<void> {
         upload: null,
         storedBytes: 0,
         storedFiles: 0,
-        maxInflight: KEPT,
+        maxInflight,
         now,
         input: "disconnect",
       }));
@@ -202,7 +219,7 @@ async function play(seed: number, counts: Map<string, number>): Promise<void> {
     assert.equal(kept.epoch, model.epoch, where);
     assert.equal(kept.upload?.offset ?? null, model.offset, where);
     assert.equal(kept.messageCount, model.ran.length, where);
-    assert.ok(kept.ring.length <= KEPT, where);
+    assert.ok(kept.ring.length <= maxInflight, where);
     if (model.closed || model.live(now) === "expired") {
       if (!model.closed) assert.ok(await store.save(expire(kept, now)), where);
       assert.deepEqual(await store.stats(), { live: 0, ended: 1 }, where);

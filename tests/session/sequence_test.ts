@@ -5,6 +5,7 @@ import {
   judge,
   remember,
   type RequestFacts,
+  type Ring,
   type RingEntry,
 } from "../../src/session/mod.ts";
 import { pure } from "./samples.ts";
@@ -23,6 +24,8 @@ const entry = (sequence: number): RingEntry => ({
 });
 // Last is 9; 1 to 6 have fallen out.
 const session = { lastSequence: 9, ring: [entry(7), entry(8), entry(9)] };
+
+const numbers = (ring: Ring): number[] => [...ring].map(({ sequence }) => sequence);
 
 function refusal(sequence: number, print = "x", of = session): [string, unknown] {
   const verdict = judge(of, sequence, print);
@@ -83,18 +86,17 @@ pure("S-SEQ judge() finds its entry in a ring with holes", () => {
 
 pure("S-SEQ-6 remember() forgets what has been read, and never the reply that is new", () => {
   const { ring } = session;
-  const kept = (received: number) =>
-    remember(ring, entry(10), 4, received).map(({ sequence }) => sequence);
+  const kept = (received: number) => numbers(remember(ring, entry(10), 4, received));
   assert.deepEqual(kept(0), [7, 8, 9, 10]);
   assert.deepEqual(kept(7), [8, 9, 10]);
   assert.deepEqual(kept(9), [10]);
   assert.deepEqual(kept(99), [10]);
-  assert.deepEqual(remember(ring, entry(10), 2, 7).map(({ sequence }) => sequence), [9, 10]);
+  assert.deepEqual(numbers(remember(ring, entry(10), 2, 7)), [9, 10]);
 });
 
 pure("remember() keeps the newest replies in order and leaves the old ring alone", () => {
   const ring = Object.freeze([entry(1), entry(2)]);
-  const sequences = (max: number) => remember(ring, entry(3), max).map((kept) => kept.sequence);
+  const sequences = (max: number) => numbers(remember(ring, entry(3), max));
   assert.deepEqual(sequences(16), [1, 2, 3]);
   assert.deepEqual(sequences(3), [1, 2, 3]);
   assert.deepEqual(sequences(2), [2, 3]);
