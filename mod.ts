@@ -129,8 +129,6 @@ export {
 export {
   type BudgetLedger,
   type Catalogue,
-  type Compaction,
-  compactManifest,
   type ComputedDigest,
   DiskStorage,
   type DiskStorageOptions,
@@ -159,11 +157,14 @@ export {
   type Tier,
   type UnannouncedFile,
   type Upload,
+} from "./src/storage/mod.ts";
+export { type Compaction, compactManifest } from "./src/storage/compaction.ts";
+export {
   type VerifyFinding,
   verifyFolder,
   type VerifyOptions,
   type VerifyVerdict,
-} from "./src/storage/mod.ts";
+} from "./src/storage/verify.ts";
 export {
   type ConnectionContext,
   DEFAULT_STATEFUL_OPTIONS,
@@ -237,7 +238,6 @@ export {
 export {
   type AuthFields,
   CLOCK_TOLERANCE_MS,
-  type CommandSender,
   type CoveredBytes,
   formatKey,
   formatKeyLine,
@@ -253,13 +253,13 @@ export {
   parseKey,
   parseKeyFile,
   type Proof,
-  RedisLedger,
-  SqliteLedger,
   type Usage,
   type User,
   type UserLedger,
   type UserLimits,
 } from "./src/keys/mod.ts";
+export { type CommandSender, RedisLedger } from "./src/keys/redis_ledger.ts";
+export { SqliteLedger } from "./src/keys/sqlite_ledger.ts";
 export {
   Health,
   type HealthOptions,

@@ -82,6 +82,19 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   ],
 };
 
+/**
+ * Doors of folders besides their mod.ts. A mod.ts is loaded whole, so what many programs do without has a
+ * door of its own.
+ */
+const SIDE_DOORS = [
+  ...["store/memory", "store/sqlite", "store/redis"],
+  ...["keys/sqlite_ledger", "keys/redis_ledger"],
+  ...["storage/compaction", "storage/index_check", "storage/verify"],
+  ...["tls/alpn", "admin/readiness", "terminal/progress"],
+  // The text of files is a page of the help, as those of the folders are.
+  "protocol/files/mod",
+].map((name) => `src/${name}.ts`);
+
 /** These may import every folder: they are commands, made of all the rest. */
 const COMPOSERS = ["cli"];
 
@@ -217,12 +230,11 @@ Deno.test("Every folder of src/ stands in the architecture", () => {
   assert.deepEqual([...folders].filter((folder) => !known.includes(folder)), []);
 });
 
-Deno.test("A folder is entered through its mod.ts", () => {
+Deno.test("A folder is entered through its mod.ts, or a door beside it", () => {
   const deep = arrows.filter(({ from, to }) => {
     const target = folderOf(to);
     if (target === undefined || target === folderOf(from)) return false;
-    // The text of files is a page of the help, as those of the folders are.
-    return to !== `src/${target}/mod.ts` && to !== "src/protocol/files/mod.ts";
+    return to !== `src/${target}/mod.ts` && !SIDE_DOORS.includes(to);
   });
   assert.deepEqual(deep.map(show), []);
 });

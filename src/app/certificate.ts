@@ -1,6 +1,5 @@
 /** The certificate of the running server: opened at the start, and read again when it may have changed. @module */
 import type { Config } from "../config/mod.ts";
-import { FxferError } from "../errors.ts";
 import type { Events } from "../events.ts";
 import type { Logger } from "../log.ts";
 import {
@@ -11,6 +10,7 @@ import {
   type ServerCertificate,
 } from "../tls/mod.ts";
 import { pemOfInput } from "./input.ts";
+import { certificateFacts } from "./listening.ts";
 import { stateFolder } from "./persistence.ts";
 
 /** How often the files are looked at. */
@@ -37,19 +37,9 @@ export class Certificate implements Disposable {
     this.#current = current;
   }
 
-  /** The one that the configuration names; undefined where there is no TLS. @throws {FxferError} It cannot be used. */
-  static async open(config: Config, events: Events, log: Logger): Promise<Certificate | undefined> {
-    const { server: { tls, port } } = config;
-    if (tls.certificate === "off") {
-      if (port !== "off") return undefined;
-      throw new FxferError(
-        "config_invalid",
-        "Cannot use configuration: server.port is off, and so is server.tls.certificate (set it to " +
-          "self, or to a file)",
-      );
-    }
-    const current = await open(config, log);
-    return new Certificate({ config, events, log }, current);
+  /** The one that the configuration names. @throws {FxferError} It cannot be used. */
+  static async open(config: Config, events: Events, log: Logger): Promise<Certificate> {
+    return new Certificate({ config, events, log }, await open(config, log));
   }
 
   /** The certificate that new connections get. */
@@ -110,13 +100,6 @@ export class Certificate implements Disposable {
     clearInterval(this.#timer);
     this.#timer = undefined;
   }
-}
-
-/** What events tell of a certificate. */
-export function certificateFacts(
-  { isOwn, pin, notAfter }: ServerCertificate,
-): { pin: string } | { until: string } {
-  return isOwn ? { pin } : { until: new Date(notAfter).toISOString() };
 }
 
 async function open(config: Config, log: Logger): Promise<ServerCertificate> {

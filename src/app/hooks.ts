@@ -2,7 +2,7 @@
 import type { Config } from "../config/mod.ts";
 import { FxferError, reasonOf } from "../errors.ts";
 import type { Events } from "../events.ts";
-import { Admission, Hooks, parseSecret } from "../hooks/mod.ts";
+import type { Hooks } from "../hooks/mod.ts";
 import type { Logger } from "../log.ts";
 import type { FileStorage } from "../storage/mod.ts";
 import { stateFolder } from "./persistence.ts";
@@ -30,6 +30,7 @@ export async function openHooks(
   const secret = await readSecret(config, "url");
   const path = `${stateFolder(config)}/${STATE_FILE}`;
   const giveUpAfterMs = give_up_after * 1000;
+  const { Hooks } = await import("../hooks/mod.ts");
   try {
     return await Hooks.open({ url, secret, catalogue, path, giveUpAfterMs, events, log });
   } catch (cause) {
@@ -50,6 +51,7 @@ export async function askBefore(
 ): Promise<Disposable | undefined> {
   const { accept: url, accept_default: otherwise } = config.hooks;
   if (url === "none") return undefined;
+  const { Admission } = await import("../hooks/mod.ts");
   const admission = new Admission({
     url,
     secret: await readSecret(config, "accept"),
@@ -78,6 +80,7 @@ async function readSecret(
     const reason = `Cannot read secret ${secret_file}: ${reasonOf(cause)}`;
     throw new FxferError("local_io", reason, { cause });
   }
+  const { parseSecret } = await import("../hooks/mod.ts");
   const secret = parseSecret(text);
   if (secret !== undefined) return secret;
   throw refused(

@@ -1,27 +1,10 @@
-/**
- * The users' keys of a serving program: read at its start, read again when their file changes, and the ledger
- * that fits the session store. No other file picks a ledger.
- *
- * @module
- */
-import { isLoopback } from "../address.ts";
+/** The users' keys of a serving program: read at its start, and read again when their file changes. @module */
 import type { Config } from "../config/mod.ts";
 import { FxferError, reasonOf } from "../errors.ts";
-import {
-  type KeyLine,
-  Keyring,
-  MemoryLedger,
-  mustBePrivate,
-  parseKeyFile,
-  RedisLedger,
-  SqliteLedger,
-  type UserLedger,
-} from "../keys/mod.ts";
+import { type KeyLine, Keyring, mustBePrivate, parseKeyFile } from "../keys/mod.ts";
 import type { Logger } from "../log.ts";
-import type { RedisClient } from "../store/mod.ts";
 import { escapeControls } from "../text.ts";
 import { keysOfInput } from "./input.ts";
-import type { SettledConfig } from "./persistence.ts";
 
 /** How often the file is looked at, in milliseconds: a key that is taken away ends within a second (S-KEY-6). */
 const LOOK_MS = 400;
@@ -51,15 +34,8 @@ export class KeySource implements Disposable {
     if (path !== undefined) this.#timer = setInterval(() => void this.look(), LOOK_MS);
   }
 
-  /**
-   * Reads the keys.
-   *
-   * @returns Undefined where the configuration has none.
-   * @throws {FxferError} `unauthorized`, if the file cannot be read, others may read it, or it has a fault.
-   */
-  static async open(config: Config, log: Logger): Promise<KeySource | undefined> {
-    const { keys } = config.security;
-    if (keys === "off") return undefined;
+  /** Reads the keys that the configuration names. @throws {FxferError} `unauthorized`. */
+  static async open({ security: { keys } }: Config, log: Logger): Promise<KeySource> {
     if (keys === "-") return new KeySource(undefined, await keysOfInput(), log);
     const { text, look } = await readFile(keys);
     const source = new KeySource(keys, text, log);
@@ -80,6 +56,13 @@ export class KeySource implements Disposable {
   /** What the text says. @throws {FxferError} `unauthorized` with the line that is wrong. */
   lines(): KeyLine[] {
     return readLines(this.text, this.name);
+  }
+
+  /** What a server knows of its users; it changes with the text. */
+  keyring(): Keyring {
+    const keyring = new Keyring(this.lines());
+    this.onChange((text) => keyring.replace(readLines(text, this.name)));
+    return keyring;
   }
 
   /** Calls `listener` with the text whenever it has changed. */
@@ -179,84 +162,4 @@ function warnOfExpired(lines: readonly KeyLine[], log: Logger): void {
   for (const { key: { name: user }, until } of lines) {
     if (until !== undefined && until <= now) log.warn("key.expired", { user });
   }
-}
-
-/** What a server knows of its users. */
-export function keyringOf(source: KeySource): Keyring {
-  const keyring = new Keyring(source.lines());
-  source.onChange((text) => keyring.replace(readLines(text, source.name)));
-  return keyring;
-}
-
-/**
- * Opens the ledger that fits the session store. Servers that share the store share the ledger.
- *
- * @param redis The client of the session store, where it has one.
- * @param inMemory Given where others count in memory together with this server.
- */
-export async function openLedger(
-  { stateful, storage }: SettledConfig,
-  redis: RedisClient | undefined,
-  inMemory?: UserLedger,
-): Promise<UserLedger> {
-  if (redis !== undefined) {
-    const ledger = new RedisLedger(redis);
-    // One that is away now begins with the first connect.
-    await ledger.begin(Date.now()).catch(() => {});
-    return ledger;
-  }
-  if (stateful.persistence !== "sqlite") return inMemory ?? new MemoryLedger();
-  return await SqliteLedger.open(`${storage.path}/${LEDGER_FILE}`);
-}
-
-/** Whether the servers of this configuration have a ledger that others may open; it is not made for this. */
-export async function hasSharedLedger({ stateful, storage }: SettledConfig): Promise<boolean> {
-  if (stateful.persistence !== "sqlite") return stateful.persistence === "redis";
-  return await Deno.stat(`${storage.path}/${LEDGER_FILE}`).then(() => true, () => false);
-}
-
-/** The ledger of servers that share a SQLite file, in the storage folder. */
-export const LEDGER_FILE = "users.db";
-
-/**
- * Refuses to open a door by accident: a server that others than this machine reach says who may come in.
- *
- * @throws {FxferError} `config_invalid` with the ways out.
- */
-export function mustBeMeant({ server: { host }, security }: Config): void {
-  if (security.mac === "required" && security.keys === "off") {
-    throw new FxferError(
-      "config_invalid",
-      "Cannot use configuration: security.mac is required, and without security.keys nobody has a key",
-    );
-  }
-  if (isLoopback(host) || security.keys !== "off" || security.anonymous !== "auto") return;
-  throw new FxferError(
-    "config_invalid",
-    `Cannot listen on ${host}: whoever reaches it could send files. Give users keys (fxfer key new ` +
-      "NAME, then serve --keys fxfer.keys), or run fxfer serve --share, or let everybody in on purpose " +
-      "(--set security.anonymous=put)",
-  );
-}
-
-/** Who may do what from where, and what is encrypted, as fields of a line of the log. */
-export function accessFacts(
-  { server: { host, port, tls }, security }: Config,
-  users: number,
-): Readonly<Record<string, unknown>> {
-  const loopback = isLoopback(host);
-  const all = security.anonymous === "auto"
-    ? loopback && security.keys === "off" ? ["put"] : []
-    : security.anonymous;
-  return {
-    from: loopback ? "this machine" : "the network",
-    users,
-    anonymous: all.length === 0 ? "nothing" : all.join(),
-    mac: security.keys === "off" ? "off" : security.mac,
-    encrypted: tls.certificate === "off"
-      ? "nothing"
-      : port === "off"
-      ? "everything"
-      : "the port for TLS",
-  };
 }

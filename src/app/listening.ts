@@ -1,15 +1,14 @@
 /** Opens listeners, with errors that say what to change, and announces where they listen. @module */
-import { Health, type Readiness } from "../admin/mod.ts";
+import type { Health, Readiness } from "../admin/mod.ts";
 import type { Config } from "../config/mod.ts";
 import { FxferError } from "../errors.ts";
 import type { EventFacts, Events } from "../events.ts";
 import { isLogged, type Logger } from "../log.ts";
-import { accessFacts } from "./keys.ts";
+import { accessFacts } from "./access.ts";
 import { omitUndefined } from "../omit_undefined.ts";
 import type { Output } from "../terminal/mod.ts";
 import { formatServerUrl } from "../server_url.ts";
 import type { ServerCertificate } from "../tls/mod.ts";
-import { certificateFacts } from "./certificate.ts";
 
 /** Calls `start`, which listens on the ports of a configuration; errors say what to change. */
 export function listenToServe<T>({ server: { host, port, tls } }: Config, start: () => T): T {
@@ -99,15 +98,23 @@ export function announce(
   out.line(formatServerUrl({ tls: true, hostname, port: tlsPort, ...pin }));
 }
 
+/** What events tell of a certificate. */
+export function certificateFacts(
+  { isOwn, pin, notAfter }: ServerCertificate,
+): { pin: string } | { until: string } {
+  return isOwn ? { pin } : { until: new Date(notAfter).toISOString() };
+}
+
 /** Starts the health listener, if the configuration wants one. */
-export function listenForHealth(
+export async function listenForHealth(
   config: Config,
   events: Events,
   readiness: Pick<Readiness, "check">,
   log: Logger,
-): Health | undefined {
+): Promise<Health | undefined> {
   const { server: { health_port, host } } = config;
   if (health_port === "off" || answersHealth(config)) return undefined;
+  const { Health } = await import("../admin/mod.ts");
   const start = () => new Health({ hostname: host, port: health_port }, readiness, log);
   const health = listen(host, health_port, start, "--set server.health_port=0");
   const { hostname, port } = health.addr;

@@ -4,13 +4,13 @@
  *
  * @module
  */
-export { Certificate } from "./certificate.ts";
+export { accessFacts, mustBeMeant } from "./access.ts";
 export { keepServing } from "./guard.ts";
-export { accessFacts, keyringOf, KeySource, mustBeMeant } from "./keys.ts";
 export { askBefore, openHooks } from "./hooks.ts";
 export { liveKeys } from "./live_keys.ts";
 export { announce, listen, listenForHealth, listenToServe } from "./listening.ts";
 export { maskAddresses } from "./log_addresses.ts";
+export { openCertificate, openKeys, serveWorkers } from "./optional.ts";
 export { freeSpace, openDoor, readMoveKey, readToken, wantsDoor } from "./operators.ts";
 export { RunningSettings } from "./running_settings.ts";
 export { keepPolicy } from "./keeping.ts";
@@ -18,4 +18,4 @@ export { openBeside, openParts, openSessions, type Sessions } from "./parts.ts";
 export { serveOptions } from "./serve_options.ts";
 export { spareMemory } from "./spare_memory.ts";
 export { settle, type SettledConfig, stateFolder } from "./persistence.ts";
-export { serveWorkers, workerCount } from "./workers/parent.ts";
+export { workerCount } from "./workers/count.ts";

@@ -14,17 +14,9 @@ import type { ServeOptions } from "../server/mod.ts";
 import { serveOptions } from "./serve_options.ts";
 import type { KeyPair } from "../tls/mod.ts";
 import { type BudgetLedger, DiskStorage, type DiskStorageOptions } from "../storage/mod.ts";
-import {
-  MemorySessionStore,
-  type RedisClient,
-  RedisSessionStore,
-  type SessionStore,
-  SqliteSessionStore,
-} from "../store/mod.ts";
-import { connectRedis } from "../redis/mod.ts";
+import type { RedisClient, SessionStore } from "../store/mod.ts";
 import { keepFiles, keepPolicy } from "./keeping.ts";
-import { countAgain, countLost, countStored } from "./counting.ts";
-import { hasSharedLedger, openLedger } from "./keys.ts";
+import { hasSharedLedger, openLedger } from "./ledger.ts";
 import { databaseOf, settle, type SettledConfig, stateFolder } from "./persistence.ts";
 
 /** The store and the storage of a server with sessions, for a command that works beside the server. */
@@ -76,6 +68,7 @@ export async function openParts(
     mac: config.security.mac,
   };
   if (security !== undefined) {
+    const { countAgain, countLost, countStored } = await import("./counting.ts");
     const { ledger, keys } = security;
     const count = () => countStored(ledger, keys, storage.catalogue);
     const known = await count();
@@ -143,6 +136,7 @@ async function redisOf(
   log: Logger,
 ): Promise<RedisClient | undefined> {
   if (stateful.persistence !== "redis") return undefined;
+  const { connectRedis } = await import("../redis/mod.ts");
   return opened.use(await connectRedis(stateful.redis_url, log)).client;
 }
 
@@ -236,9 +230,12 @@ async function openStore(
 ): Promise<{ readonly store: SessionStore; readonly redis?: RedisClient }> {
   const { stateful, storage } = config;
   switch (stateful.persistence) {
-    case "memory":
-      return { store: inMemory ?? opened.use(new MemorySessionStore()) };
-    case "sqlite":
+    case "memory": {
+      if (inMemory !== undefined) return { store: inMemory };
+      const { MemorySessionStore } = await import("../store/memory.ts");
+      return { store: opened.use(new MemorySessionStore()) };
+    }
+    case "sqlite": {
       if (RESERVED.test(stateful.sqlite_file)) {
         throw new FxferError(
           "config_invalid",
@@ -246,6 +243,7 @@ async function openStore(
             "the storage itself uses in its folder",
         );
       }
+      const { SqliteSessionStore } = await import("../store/sqlite.ts");
       return {
         store: opened.use(
           await SqliteSessionStore.open(databaseOf(config), {
@@ -254,7 +252,10 @@ async function openStore(
           }),
         ),
       };
+    }
     case "redis": {
+      const { connectRedis } = await import("../redis/mod.ts");
+      const { RedisSessionStore } = await import("../store/redis.ts");
       const { client, subscriber } = opened.use(await connectRedis(stateful.redis_url, log));
       return {
         store: opened.use(new RedisSessionStore(client, { subscriber, log })),

@@ -1,5 +1,5 @@
 /** `fxfer compact`: rewrites the manifest of a storage folder without what is gone. @module */
-import { compactManifest } from "../storage/mod.ts";
+import { compactManifest } from "../storage/compaction.ts";
 import type { Output } from "../terminal/mod.ts";
 import { count, formatBytes } from "../text.ts";
 import type { ParsedArgs } from "./args.ts";

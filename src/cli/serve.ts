@@ -1,20 +1,19 @@
 /** `fxfer serve`: its flags, and running the server until it is stopped. @module */
-import { Readiness } from "../admin/mod.ts";
+import { Readiness } from "../admin/readiness.ts";
 import {
   announce,
   askBefore,
-  Certificate,
   freeSpace,
   keepServing,
-  keyringOf,
-  KeySource,
   listenForHealth,
   listenToServe,
   liveKeys,
   maskAddresses,
   mustBeMeant,
+  openCertificate,
   openDoor,
   openHooks,
+  openKeys,
   openParts,
   readMoveKey,
   readToken,
@@ -31,12 +30,10 @@ import { Events } from "../events.ts";
 import { createLogger, logEvents, type Logger } from "../log.ts";
 import { serve } from "../server/mod.ts";
 import { logSink, onHangup, onStop, type Output } from "../terminal/mod.ts";
-import { traceEvents } from "../trace/mod.ts";
 import type { CommandSpec, ParsedArgs } from "./args.ts";
 import type { Command } from "./command.ts";
 import { CONFIG_OPTIONS, flagFor, loadOptions } from "./config_flags.ts";
 import { readShareArgs, SHARE_OPTIONS, withShare } from "./share/args.ts";
-import { Share } from "./share/share.ts";
 import { FXFER_VERSION } from "./version.ts";
 
 export const SERVE: CommandSpec = {
@@ -91,18 +88,16 @@ async function runServe(args: ParsedArgs, output: Output): Promise<number> {
   const log = createLogger(sink, threshold);
   for (const note of notes) log.info("config.note", { note });
   mustBeMeant(config);
-  const share = shared && await Share.open(shared, config);
-  using keys = share === undefined
-    ? await KeySource.open(config, log)
-    : KeySource.of(share.keys, log);
+  const share = shared && await (await import("./share/share.ts")).Share.open(shared, config);
+  using keys = await openKeys(config, log, share?.keys);
   using _guard = keepServing(log);
   const events = new Events((cause) => log.error("listener.failed", { cause }));
   logEvents(events, log);
   // --quiet does not hide the trace: it was asked for.
   const trace = args.has("trace");
-  if (trace) traceEvents(events, createLogger(sink, "info"));
+  if (trace) (await import("../trace/mod.ts")).traceEvents(events, createLogger(sink, "info"));
 
-  using certificate = await Certificate.open(config, events, log);
+  using certificate = await openCertificate(config, events, log);
   let settings: RunningSettings | undefined;
   using _hangup = onHangup(() => {
     reopenLog(output, log);
@@ -123,8 +118,7 @@ async function runServe(args: ParsedArgs, output: Output): Promise<number> {
   }
   const token = wantsDoor(config) ? await readToken(config) : undefined;
   const pair = certificate?.current;
-  const keyring = keys && keyringOf(keys);
-  await using parts = await openParts(config, log, events, keyring, undefined, pair);
+  await using parts = await openParts(config, log, events, keys?.keyring(), undefined, pair);
   const operate = wantsDoor(config) ? await import("../operate/mod.ts") : undefined;
   using tally = operate && new operate.Tally();
   const options = operate && tally ? operate.counted(parts.options, tally) : parts.options;
@@ -142,7 +136,7 @@ async function runServe(args: ParsedArgs, output: Output): Promise<number> {
   });
   const certificateUntil = () => certificate?.current.notAfter ?? Infinity;
   const readiness = new Readiness({ server, storage, store, certificateUntil }, log);
-  await using _health = listenForHealth(config, events, readiness, log);
+  await using _health = await listenForHealth(config, events, readiness, log);
   const stop = () => void server.shutdown();
   // Before anybody is told that the server is there, and may then stop it.
   using _signals = onStop((signal) => {

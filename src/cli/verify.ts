@@ -1,7 +1,8 @@
 /** `fxfer verify`: compares stored files with the manifest. @module */
 import { CODES } from "../errors.ts";
-import { type VerifyFinding, verifyFolder, type VerifyVerdict } from "../storage/mod.ts";
-import { type Output, ProgressLine } from "../terminal/mod.ts";
+import { type VerifyFinding, verifyFolder, type VerifyVerdict } from "../storage/verify.ts";
+import type { Output } from "../terminal/mod.ts";
+import { ProgressLine } from "../terminal/progress.ts";
 import { count, escapeControls, formatBytes } from "../text.ts";
 import type { ParsedArgs } from "./args.ts";
 import type { Command } from "./command.ts";

@@ -72,7 +72,8 @@
  * - **The window begins with 32 requests, and grows by how close together their replies come.** Over 50 ms it
  *   has the server's limit after two round trips. To begin with the limit would take memory of every server
  *   near by, for nothing. A server states its limit for sessions, where it keeps replies; outside of them
- *   800 requests may be unanswered, and over a distance bytes are the limit that counts (S-SEQ-6).
+ *   1,600 requests may be unanswered, and over a distance bytes are the limit that counts (S-SEQ-6). Where
+ *   no file is sent it begins with the limit: a question takes no memory of a server.
  * - **A window that was full waits for 16 replies before it is filled again.** One request for each reply
  *   would be a system call for each, at both ends: of small files that is some 6 % of the processor time.
  * - **The bytes under way begin with two frames, and grow to what a long way holds.** With 16 MiB unanswered,

@@ -150,10 +150,11 @@ export class UnansweredRequests {
    * small files then go out together, where one for each reply would take a system call each, at both ends.
    *
    * @param most The server's limit; undefined where it stated none.
+   * @param sends Whether files are sent: of questions alone, as many may be unanswered as the server takes.
    */
-  fill(most: number | undefined, now: number): boolean {
+  fill(most: number = DEFAULT_MAX_INFLIGHT, now: number, sends: boolean): boolean {
     const { length } = this.#sent;
-    if (this.#window.isFull(length, most ?? DEFAULT_MAX_INFLIGHT, now)) {
+    if (sends ? this.#window.isFull(length, most, now) : length >= most) {
       this.#enough = length - Math.min(REFILL, Math.ceil(length / 2));
     }
     if (length > this.#enough) return true;

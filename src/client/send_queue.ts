@@ -120,7 +120,8 @@ export class SendQueue extends Sleeper {
 
   /** The next request to write; undefined while there is none, or while requests must wait. */
   take(): ClientRequest | undefined {
-    if (this.#unanswered.fill(this.#terms?.maxInflight, this.#options.now())) return;
+    const sends = this.files.first() !== undefined;
+    if (this.#unanswered.fill(this.#terms?.maxInflight, this.#options.now(), sends)) return;
     const again = this.#unanswered.nextToRepeat();
     if (again) return this.#unanswered.add(again);
     if (this.#numbers.refused || this.heldForMs !== undefined) return;

@@ -8,7 +8,7 @@
  * finished again) counts once.
  *
  * To add a ledger: implement {@linkcode UserLedger}, run the suite of tests/keys/ledger_suite.ts on it, and
- * pick it in src/app/keys.ts.
+ * pick it in src/app/ledger.ts.
  *
  * @module
  */

@@ -92,5 +92,3 @@ export {
 export { type Grant, GRANTS, OWN_FILES, type User, type UserLimits } from "./rights.ts";
 export { type AuthFields, CLOCK_TOLERANCE_MS, Keyring, mustBeNew, type Proof } from "./keyring.ts";
 export { MemoryLedger, RESERVED_MS, type Usage, type UserLedger } from "./ledger.ts";
-export { SqliteLedger } from "./sqlite_ledger.ts";
-export { type CommandSender, RedisLedger } from "./redis_ledger.ts";

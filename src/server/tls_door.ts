@@ -1,7 +1,8 @@
 /** The listener for TLS, whose certificate can be changed while it listens (S-TLS-4). @module */
 import { acceptEach } from "../accept.ts";
 import type { Logger } from "../log.ts";
-import { ALPN, type KeyPair } from "../tls/mod.ts";
+import { ALPN } from "../tls/alpn.ts";
+import type { KeyPair } from "../tls/mod.ts";
 
 /** How a server listens for TLS.
  * @category Server */

@@ -191,17 +191,9 @@ export type {
 } from "./catalogue.ts";
 export type { BudgetLedger } from "./budget.ts";
 export { checkDigest, ComputedDigest } from "./digest.ts";
-export { type Compaction, compactManifest } from "./compaction.ts";
 export { DiskStorage } from "./disk.ts";
-export { checkIndex, type IndexFinding } from "./index_check.ts";
 export type { KeepPolicy, OutdatedFile } from "./keeping.ts";
 export type { DiskStorageOptions } from "./open.ts";
 export type { Flush } from "./flush.ts";
 export type { Journal, Journals, UnannouncedFile } from "./unannounced.ts";
 export type { Naming } from "./naming.ts";
-export {
-  type VerifyFinding,
-  verifyFolder,
-  type VerifyOptions,
-  type VerifyVerdict,
-} from "./verify.ts";

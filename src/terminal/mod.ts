@@ -6,6 +6,5 @@
  */
 export { type Paint, paintOf } from "./colour.ts";
 export { createOutput, logSink, type Output, type TextStream } from "./output.ts";
-export { ProgressLine } from "./progress.ts";
 export { onHangup, onStop } from "./signals.ts";
 export { fit, pad } from "./width.ts";

@@ -88,4 +88,4 @@ export {
   type ServerCertificate,
 } from "./server_certificate.ts";
 export { type KeyPair, makeOwnCertificate, type OwnCertificate } from "./own.ts";
-export { ALPN, type TlsOptions, Verifier } from "./verify.ts";
+export { type TlsOptions, Verifier } from "./verify.ts";

@@ -2,12 +2,10 @@
 import { type Endpoint, formatEndpoint } from "../address.ts";
 import { isPin } from "../server_url.ts";
 import { unlessAborted } from "../within.ts";
+import { ALPN } from "./alpn.ts";
 import { writePem } from "./der.ts";
 import { faultOf, listOf, refused } from "./faults.ts";
 import { type Certificate, nameOfPin, readCertificate, readCertificates } from "./x509.ts";
-
-/** The name of fxfer's protocol in a TLS handshake (ALPN). */
-export const ALPN = "fxfer/2";
 
 /** How a client verifies a server.
  * @category Client */

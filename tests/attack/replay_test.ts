@@ -1,7 +1,8 @@
 /** Frames that somebody has captured and sends again, or changes on their way (S-KEY-3, S-MAC-1). @module */
 import assert from "node:assert/strict";
 import { connect } from "../../src/client/mod.ts";
-import { MemoryLedger, SqliteLedger } from "../../src/keys/mod.ts";
+import { MemoryLedger } from "../../src/keys/mod.ts";
+import { SqliteLedger } from "../../src/keys/sqlite_ledger.ts";
 import { rejectsWith } from "../helpers/errors.ts";
 import { randomBytes } from "../helpers/random.ts";
 import { TempDir } from "../helpers/temp.ts";

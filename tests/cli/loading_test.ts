@@ -56,3 +56,25 @@ for (const [entry, most] of COMMANDS) {
     assert.ok(loaded.size <= most, `it loads ${loaded.size}: ${[...loaded].join(" ")}`);
   });
 }
+
+/** What a plain server does without: a file or a folder of src/. */
+const NOT_FOR_PLAIN_SERVERS = new RegExp(
+  "^src/(" + [
+    "bench|chaos|client|conformance|hooks|lab|migration|operate|redis|trace",
+    "admin/(?!readiness)|tls/(?!alpn)|app/(certificate|counting|keys|workers/(?!count))",
+    "store/(redis|shared|sqlite)|keys/(redis|sqlite)|storage/(compaction|index_check|verify)",
+    "cli/share/(?!args)|terminal/progress",
+  ].join("|") + ")",
+);
+
+Deno.test("src/cli/serve.ts loads what a server in memory needs, and the rest only where it is wanted", async () => {
+  const loaded = await loadedWith("main.ts", "src/cli/serve.ts", "src/store/memory.ts");
+  assert.ok(loaded.has("src/server/serve.ts"));
+  assert.deepEqual([...loaded].filter((path) => NOT_FOR_PLAIN_SERVERS.test(path)), []);
+  const sources = [...loaded].filter((path) => path.endsWith(".ts"));
+  assert.ok(sources.length <= 196, `it loads ${sources.length}: ${sources.join(" ")}`);
+  // V8 keeps the text of each, for as long as the server runs.
+  const sizes = sources.map((path) => Deno.statSync(new URL(path, ROOT)).size);
+  const bytes = sizes.reduce((sum, size) => sum + size, 0);
+  assert.ok(bytes <= 1_000_000, `it loads ${bytes} bytes`);
+});

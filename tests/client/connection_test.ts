@@ -349,7 +349,7 @@ Deno.test("whatever fails before a send begins, its source is closed", async () 
 Deno.test("the clock of the system may be set back: pauses and deadlines do not notice", async () => {
   const { promise: again, resolve } = Promise.withResolvers<void>();
   await using peer = new ScriptedPeer(async (peer) => {
-    await peer.session({ keepalive_s: 0.2 });
+    await peer.session({ keepalive_s: 0.8 });
     await peer.reply(await peer.transfer(), { code: "storage_full", retry_after_ms: 50 });
     await peer.stored(await peer.transfer());
     assert.equal((await peer.request()).frame.action, "heartbeat");

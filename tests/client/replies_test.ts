@@ -60,7 +60,7 @@ pure(
   () => {
     const body = { code: "ok" } as const;
     assert.equal(termsOf(body, true).maxInflight, 256);
-    assert.equal(termsOf(body, false).maxInflight, 800);
+    assert.equal(termsOf(body, false).maxInflight, 1600);
     for (const inSession of [true, false]) {
       assert.equal(termsOf({ ...body, max_inflight: 7 }, inSession).maxInflight, 7);
     }

@@ -11,7 +11,7 @@ Deno.test("A window that was full is filled again when 16 replies have come, or 
     const unanswered = new UnansweredRequests();
     const heartbeat = { kind: "heartbeat", sequence: 0 } as const;
     // The clock stands still: so the window grows to what the server takes.
-    const isFull = () => unanswered.fill(most, 0);
+    const isFull = () => unanswered.fill(most, 0, true);
     const fill = () => {
       while (!isFull()) unanswered.add(heartbeat);
     };
@@ -28,16 +28,27 @@ Deno.test("A window that was full is filled again when 16 replies have come, or 
 
 Deno.test("A window that grows is filled at once", () => {
   const unanswered = new UnansweredRequests();
-  while (!unanswered.fill(200, 0)) unanswered.add({ kind: "heartbeat", sequence: 0 });
+  while (!unanswered.fill(200, 0, true)) unanswered.add({ kind: "heartbeat", sequence: 0 });
   const { size } = unanswered;
   for (let n = 0; n < 8; n++) unanswered.shift(100);
-  assert.equal(unanswered.fill(200, 100), true);
+  assert.equal(unanswered.fill(200, 100, true), true);
   // More are sent before the last of the first window is answered.
   for (let n = 8; n < size - 1; n++) unanswered.shift(100);
-  while (!unanswered.fill(200, 100)) unanswered.add({ kind: "heartbeat", sequence: 0 });
+  while (!unanswered.fill(200, 100, true)) unanswered.add({ kind: "heartbeat", sequence: 0 });
   assert.equal(unanswered.size, size);
   unanswered.shift(100);
-  assert.equal(unanswered.fill(200, 100), false);
+  assert.equal(unanswered.fill(200, 100, true), false);
+});
+
+Deno.test("A client that sends no file asks as much as the server takes, and at a distance at once", () => {
+  const unanswered = new UnansweredRequests();
+  while (!unanswered.fill(1600, 0, false)) unanswered.add({ kind: "heartbeat", sequence: 0 });
+  assert.equal(unanswered.size, 1600);
+  // Then it waits for some replies, as with files.
+  unanswered.shift(50);
+  assert.equal(unanswered.fill(1600, 50, false), true);
+  for (let n = 1; n < 16; n++) unanswered.shift(50);
+  assert.equal(unanswered.fill(1600, 50, false), false);
 });
 
 /**

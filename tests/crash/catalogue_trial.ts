@@ -10,7 +10,7 @@ import { listFiles, sha256 } from "../helpers/files.ts";
 import type { Random } from "../helpers/random.ts";
 import type { Json } from "../helpers/raw_frame.ts";
 import { RawPeer } from "../helpers/raw_peer.ts";
-import { verifyFolder } from "../../src/storage/mod.ts";
+import { verifyFolder } from "../../src/storage/verify.ts";
 import type { Fault, Order } from "./file_faults.ts";
 import type { Setting } from "./faulty_server.ts";
 import type { FaultyProgram } from "./faulty_program.ts";

@@ -1,7 +1,8 @@
 /** A compaction that is killed at any of its steps loses no line, and brings nothing back (S-REM-1). @module */
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
-import { DiskStorage, verifyFolder } from "../../src/storage/mod.ts";
+import { DiskStorage } from "../../src/storage/mod.ts";
+import { verifyFolder } from "../../src/storage/verify.ts";
 import { sha256 } from "../helpers/files.ts";
 import { Random } from "../helpers/random.ts";
 import { TempDir } from "../helpers/temp.ts";

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { compactManifest } from "../../src/storage/mod.ts";
+import { compactManifest } from "../../src/storage/compaction.ts";
 import { DENO_CALLS, FILE_CALLS } from "./file_faults.ts";
 
 // deno-lint-ignore no-explicit-any

@@ -9,7 +9,8 @@
  */
 import { FxferError } from "../../src/errors.ts";
 import { serve, type Server } from "../../src/server/mod.ts";
-import { compactManifest, DiskStorage, type Durability, type Tier } from "../../src/storage/mod.ts";
+import { compactManifest } from "../../src/storage/compaction.ts";
+import { DiskStorage, type Durability, type Tier } from "../../src/storage/mod.ts";
 import { MemorySessionStore, type SessionStore } from "../../src/store/mod.ts";
 import { inRedis, inSqlite } from "../helpers/instances.ts";
 import { readLines } from "../helpers/lines.ts";

@@ -1,13 +1,9 @@
 /** The ledgers of users, each held to the suite. @module */
 import assert from "node:assert/strict";
 import { answerAsk, AskedLedger } from "../../src/app/workers/ledger.ts";
-import {
-  CLOCK_TOLERANCE_MS,
-  MemoryLedger,
-  RedisLedger,
-  SqliteLedger,
-  type UserLedger,
-} from "../../src/keys/mod.ts";
+import { CLOCK_TOLERANCE_MS, MemoryLedger, type UserLedger } from "../../src/keys/mod.ts";
+import { RedisLedger } from "../../src/keys/redis_ledger.ts";
+import { SqliteLedger } from "../../src/keys/sqlite_ledger.ts";
 import { silentLogger } from "../../src/log.ts";
 import { connectRedis } from "../../src/redis/connect.ts";
 import { RedisServer } from "../helpers/redis_server.ts";
@@ -142,7 +138,7 @@ Deno.test("SqliteLedger says in a sentence that its file cannot be used", async 
 
 Deno.test("SqliteLedger is opened by many servers that start together", async () => {
   await using dir = await TempDir.make();
-  const open = new URL("../../src/keys/mod.ts", import.meta.url).href;
+  const open = new URL("../../src/keys/sqlite_ledger.ts", import.meta.url).href;
   const code = `import { SqliteLedger } from ${JSON.stringify(open)};
     await using ledger = await SqliteLedger.open(Deno.args[0]);
     ledger.charge("alice", Deno.args[1], 1);`;

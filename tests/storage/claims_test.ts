@@ -5,7 +5,8 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { DiskStorage, type Durability, verifyFolder } from "../../src/storage/mod.ts";
+import { DiskStorage, type Durability } from "../../src/storage/mod.ts";
+import { verifyFolder } from "../../src/storage/verify.ts";
 import { code } from "../helpers/errors.ts";
 import { listStored, readManifest, sha256 } from "../helpers/files.ts";
 import { utf8 } from "../helpers/raw_frame.ts";

@@ -1,6 +1,8 @@
 /** The manifest is rewritten without what is gone, while servers append to it. @module */
 import assert from "node:assert/strict";
-import { compactManifest, DiskStorage, type Tier, verifyFolder } from "../../src/storage/mod.ts";
+import { compactManifest } from "../../src/storage/compaction.ts";
+import { DiskStorage, type Tier } from "../../src/storage/mod.ts";
+import { verifyFolder } from "../../src/storage/verify.ts";
 import { listStored, readManifest } from "../helpers/files.ts";
 import { utf8 } from "../helpers/raw_frame.ts";
 import { TempDir } from "../helpers/temp.ts";

@@ -1,6 +1,7 @@
 /** Old files go, and what the storage keeps for itself can stand in a folder of its own. @module */
 import assert from "node:assert/strict";
-import { DiskStorage, type KeepPolicy, type Tier, verifyFolder } from "../../src/storage/mod.ts";
+import { DiskStorage, type KeepPolicy, type Tier } from "../../src/storage/mod.ts";
+import { verifyFolder } from "../../src/storage/verify.ts";
 import { code } from "../helpers/errors.ts";
 import { listFiles, sha256 } from "../helpers/files.ts";
 import { utf8 } from "../helpers/raw_frame.ts";

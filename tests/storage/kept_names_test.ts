@@ -6,8 +6,8 @@ import {
   type DiskStorageOptions,
   type FileSpec,
   type StoredFile,
-  verifyFolder,
 } from "../../src/storage/mod.ts";
+import { verifyFolder } from "../../src/storage/verify.ts";
 import { listFiles, readManifest, sha256 } from "../helpers/files.ts";
 import { Random } from "../helpers/random.ts";
 import { utf8 } from "../helpers/raw_frame.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { verifyFolder } from "../../src/storage/mod.ts";
+import { verifyFolder } from "../../src/storage/verify.ts";
 import { listFiles } from "../helpers/files.ts";
 import { type Ran, ranToEnd } from "../helpers/ran.ts";
 import { TempDir } from "../helpers/temp.ts";

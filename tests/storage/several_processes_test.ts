@@ -1,7 +1,8 @@
 /** What one process believes of a folder, when another process has changed it meanwhile. @module */
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
-import { compactManifest, DiskStorage, type Flush, type ListPage } from "../../src/storage/mod.ts";
+import { compactManifest } from "../../src/storage/compaction.ts";
+import { DiskStorage, type Flush, type ListPage } from "../../src/storage/mod.ts";
 import type { DiskParts } from "../../src/storage/disk_parts.ts";
 import { setAside } from "../../src/storage/index_place.ts";
 import { listFiles } from "../../src/storage/listing.ts";

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { DiskStorage, type VerifyFinding, verifyFolder } from "../../src/storage/mod.ts";
+import { DiskStorage } from "../../src/storage/mod.ts";
+import { type VerifyFinding, verifyFolder } from "../../src/storage/verify.ts";
 import { TempDir } from "../helpers/temp.ts";
 
 const bytes = new TextEncoder().encode("hello");

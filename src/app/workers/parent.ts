@@ -123,7 +123,7 @@ export async function serveWorkers(options: ParentOptions): Promise<number> {
     const listening = await Promise.race([pool.listening, pool.finished]);
     held.dispose();
     if (listening === undefined) return 0; // told to stop before it had begun
-    await using _health = listenForHealth(config, events, pool, log);
+    await using _health = await listenForHealth(config, events, pool, log);
     await using opened = new AsyncDisposableStack();
     if (counts || config.hooks.url !== "none") {
       const tell = (id: string, epoch: number) => pool.tell({ type: "taken", id, epoch });
@@ -170,26 +170,6 @@ export async function serveWorkers(options: ParentOptions): Promise<number> {
     pool.stop();
     await pool.finished.catch(() => {});
   }
-}
-
-/**
- * How many workers there will be on this machine.
- *
- * @throws {FxferError} `config_invalid` when they could not serve as one server.
- */
-export function workerCount(
-  { server }: Config,
-  { os, cores }: { readonly os: string; readonly cores: number },
-): number {
-  if (server.workers === "auto" && os !== "linux") return 1;
-  const count = server.workers === "auto" ? cores : server.workers;
-  if (count === 1) return 1;
-  if (os === "linux") return count;
-  throw new FxferError(
-    "config_invalid",
-    `Cannot use configuration: server.workers is ${count}, and only Linux spreads connections over ` +
-      "them; set it to 1 or auto",
-  );
 }
 
 /**

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { Readiness, type ReadyState } from "../../admin/mod.ts";
+import { Readiness, type ReadyState } from "../../admin/readiness.ts";
 import type { Config } from "../../config/mod.ts";
 import { type Code, FxferError } from "../../errors.ts";
 import { type EventFacts, Events, type ServerEvent } from "../../events.ts";

@@ -1,5 +1,5 @@
 /** The check of `fxfer doctor` for who may use the server. @module */
-import { accessFacts, KeySource, mustBeMeant } from "../../app/mod.ts";
+import { accessFacts, mustBeMeant, openKeys } from "../../app/mod.ts";
 import type { Config } from "../../config/mod.ts";
 import { reasonOf } from "../../errors.ts";
 import { silentLogger } from "../../log.ts";
@@ -32,6 +32,6 @@ export async function checkAccess(config: Config): Promise<Finding[]> {
 }
 
 async function readLines(config: Config) {
-  using source = await KeySource.open(config, silentLogger);
+  using source = await openKeys(config, silentLogger);
   return source!.lines();
 }

@@ -8,7 +8,7 @@ import { formatEndpoint } from "../../address.ts";
 import { settle, stateFolder } from "../../app/mod.ts";
 import { type Config, parseRedisUrl, type RedisAddress } from "../../config/mod.ts";
 import { reasonOf } from "../../errors.ts";
-import { checkIndex } from "../../storage/mod.ts";
+import { checkIndex } from "../../storage/index_check.ts";
 import { count, formatBytes } from "../../text.ts";
 import { reachable, readable, writable } from "../local.ts";
 import { checkAccess } from "./access.ts";

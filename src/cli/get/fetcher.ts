@@ -26,7 +26,7 @@ const OF_ONE_FILE: ReadonlySet<Code> = new Set([
 ]);
 
 /** So many bytes are asked for at a time: enough for a far server, and little to be held for a slow disk. */
-const MOST_BYTES = 8 * 1024 * 1024;
+const MOST_BYTES = 16 * 1024 * 1024;
 
 /** What a {@linkcode Fetcher} works with. */
 export interface FetcherOptions {

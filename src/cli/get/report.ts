@@ -11,7 +11,8 @@
  * @module
  */
 import type { FxferError } from "../../errors.ts";
-import { type Output, ProgressLine } from "../../terminal/mod.ts";
+import type { Output } from "../../terminal/mod.ts";
+import { ProgressLine } from "../../terminal/progress.ts";
 import {
   count,
   escapeControls,

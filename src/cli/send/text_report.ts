@@ -7,7 +7,8 @@
 import type { ClientEvent, Progress as Position, SendResult } from "../../client/mod.ts";
 import type { FxferError } from "../../errors.ts";
 import { omitUndefined } from "../../omit_undefined.ts";
-import { type Output, ProgressLine } from "../../terminal/mod.ts";
+import type { Output } from "../../terminal/mod.ts";
+import { ProgressLine } from "../../terminal/progress.ts";
 import { count, escapeControls, formatBytes, formatDuration, formatRate } from "../../text.ts";
 import { inWords } from "../client_words.ts";
 import { reportError } from "../report.ts";

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { configOfWorker, workerCount } from "../../../src/app/workers/parent.ts";
+import { workerCount } from "../../../src/app/workers/count.ts";
+import { configOfWorker } from "../../../src/app/workers/parent.ts";
 import { parseConfig } from "../../../src/config/mod.ts";
 import { pure } from "../../helpers/pure.ts";
 
