@@ -271,10 +271,13 @@ export class OutgoingFile {
     });
   }
 
-  #compare({ file, replayed = false, durability, existing }: ReplyBody): undefined {
+  #compare({ code, file, replayed = false, durability, existing }: ReplyBody): undefined {
     const sha256 = this.#digest.hex();
-    if (file !== undefined && file.sha256 !== sha256) {
-      const message = "Cannot confirm file: the server stored other bytes than were sent";
+    const isSame = file?.sha256 === sha256 && file.size === this.#digest.length;
+    if (!isSame && (code === "ok" || file !== undefined)) {
+      const message = typeof file?.sha256 !== "string"
+        ? "Cannot confirm file: the server does not say what it has stored"
+        : "Cannot confirm file: the server stored other bytes than were sent";
       const fields = { sha256, file };
       this.fail(new FxferError("checksum_mismatch", message, { fields }));
       return;

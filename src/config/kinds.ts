@@ -141,7 +141,9 @@ const listOf = (brief: string, example: string, accepts: (item: string) => unkno
   example,
   read(raw) {
     const items: unknown = typeof raw === "string"
-      ? raw.split(",").map((text) => text.trim()).filter((text) => text !== "")
+      // A flag may show the list as config.yaml does, in brackets.
+      ? raw.trim().replace(/^\[([^[\]]*)\]$/, "$1").split(",").map((text) => text.trim())
+        .filter((text) => text !== "")
       : raw;
     const valid = Array.isArray(items) &&
       items.every((item) => typeof item === "string" && accepts(item));

@@ -104,12 +104,19 @@ export async function restoreFile(
   if (parked !== undefined) {
     attachments.unpark(id);
     attachment.upload = parked;
-    return;
+    if (await within(FINISH_MS, isStillThere(parked)) !== false) return;
+    attachment.upload = undefined; // what the folder has decides from here on
+    await parked.release();
   }
   attachment.contended = contended;
   const restoring = reopenFile(attachment);
   // A large file that must be copied is copied while the client hears where to go on.
   if (await within(FINISH_MS, restoring) === LATE) attachment.restoring = restoring;
+}
+
+/** Whether a parked file has all its bytes: somebody may have removed or cut it while nobody wrote to it. */
+async function isStillThere(parked: Upload): Promise<boolean> {
+  return await parked.checkpoint().then(() => true, () => false);
 }
 
 /** Opens the partial file of a session at its durable offset. When it is gone, the record forgets it. */

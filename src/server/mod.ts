@@ -14,6 +14,13 @@
  * - S-FAIR-2 A server is alive if a fresh upload succeeds within 1 s. Its memory is bounded if 1,000 hostile
  *   connections add less than 64 MiB, and 1,000,000 damaged frames less than twice what 1,000 left.
  *
+ * ## Known limit
+ *
+ * A peer that connects to the port for TLS and never ends its handshake meets the handshake clock, and takes
+ * no place of `max_connections` any more. But Deno closes the socket of an unfinished handshake only when the
+ * peer closes it, so each takes a file handle until then. Where strangers reach that port, a firewall should
+ * limit the connections of one address.
+ *
  * @module
  */
 export { type ClockLimits } from "./clocks.ts";

@@ -155,6 +155,10 @@
  *   lines in the moved file only.
  * - A budget goes on counting the files of a folder that was replaced while the server ran. Files that were
  *   removed by hand make room at the next start, or, beyond the first 10,000, with the sweeps, 5,000 files each.
+ * - Workers of one server share a budget. Several servers on one folder do not: each counts what the others
+ *   have stored when it has stored nothing itself for 2 s, so that busy ones may together store more.
+ * - Somebody cuts a partial file while its bytes come in: this shows when it is flushed, unless bytes were
+ *   written behind the cut before. Then the file is stored with a hole; `fxfer verify` finds it.
  * - The index is shared by the processes of one machine. SQLite cannot share it over a network: servers of
  *   several machines on one folder should have permission to write it alone.
  * - A file system without locks (some network ones) has no claims worth the name: there, two tries at one

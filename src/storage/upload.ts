@@ -161,8 +161,10 @@ export class DiskUpload implements Upload {
   async #flush(file: Deno.FsFile): Promise<void> {
     const { durability, flush, folder } = this.#parts;
     try {
-      if (folder.tier === "RW" && !folder.holds(this.temporaryPath, file.statSync())) {
-        throw new Deno.errors.NotFound("somebody has moved or removed the partial file");
+      const info = folder.tier === "RW" ? file.statSync() : undefined;
+      const isCut = info !== undefined && info.size < this.#offset;
+      if (isCut || (info !== undefined && !folder.holds(this.temporaryPath, info))) {
+        throw new Deno.errors.NotFound("somebody has moved, removed or cut the partial file");
       }
       if (durability === "process") return;
       await flush.contents(file, durability);

@@ -179,3 +179,22 @@ Deno.test("a file replaced by another under its name is sent as it was opened", 
   );
   assert.equal(result.file?.sha256, sha256(pattern(3_000_000, 1)));
 });
+
+Deno.test("an ok that says another size or digest, or of no file, confirms nothing (S-TRF-5)", async () => {
+  const bytes = pattern(600);
+  const right = { path: "received_1.bin", size: 600, sha256: sha256(bytes), mime_type: "a/b" };
+  const said = [
+    { file: { ...right, size: 1 } },
+    { file: { ...right, sha256: "0".repeat(64) } },
+    {},
+  ];
+  for (const file of said) {
+    await using peer = new ScriptedPeer(async (peer) => {
+      await peer.session();
+      await peer.reply(await peer.transfer(), { code: "ok", ...file });
+      await peer.idle();
+    });
+    await using it = await watched(peer.port);
+    await assert.rejects(it.client.send(bytes), code("checksum_mismatch"));
+  }
+});

@@ -100,27 +100,43 @@ Deno.test("sizes are bytes, with binary and decimal units, and come to whole byt
   }
 });
 
-Deno.test("lists are lists, or text with commas, and every item counts", pure, () => {
-  const cases: readonly (readonly [unknown, readonly string[]])[] = [
-    [[], []],
-    ["", []],
-    [["127.0.0.1", "::1"], ["127.0.0.1", "::1"]],
-    ["10.0.0.0/8, 2001:db8::/32,", ["10.0.0.0/8", "2001:db8::/32"]],
-    ["192.0.2.1", ["192.0.2.1"]],
-  ];
-  for (const [raw, value] of cases) {
-    const { proxy_allow } = parseConfig(at("server.proxy_allow", raw)).server;
-    assert.deepEqual(proxy_allow, value);
-    assert(Object.isFrozen(proxy_allow));
-  }
-  for (const bad of [["10.0.0.0/33"], ["::1", 7], ["::1", null], "proxy.example", 7, [["::1"]]]) {
-    assert.match(
-      linesOf(at("server.proxy_allow", bad))[0] ?? "",
-      /^server\.proxy_allow: wanted a list of IP addresses or networks such as 10\.0\.0\.0\/8, /,
-      String(bad),
-    );
-  }
-});
+Deno.test(
+  "lists are lists, or text with commas, in brackets or not, and every item counts",
+  pure,
+  () => {
+    const cases: readonly (readonly [unknown, readonly string[]])[] = [
+      [[], []],
+      ["", []],
+      [["127.0.0.1", "::1"], ["127.0.0.1", "::1"]],
+      ["10.0.0.0/8, 2001:db8::/32,", ["10.0.0.0/8", "2001:db8::/32"]],
+      ["192.0.2.1", ["192.0.2.1"]],
+      ["[]", []],
+      ["[10.0.0.0/8, ::1]", ["10.0.0.0/8", "::1"]],
+    ];
+    for (const [raw, value] of cases) {
+      const { proxy_allow } = parseConfig(at("server.proxy_allow", raw)).server;
+      assert.deepEqual(proxy_allow, value);
+      assert(Object.isFrozen(proxy_allow));
+    }
+    for (
+      const bad of [
+        ["10.0.0.0/33"],
+        ["::1", 7],
+        ["::1", null],
+        "proxy.example",
+        7,
+        [["::1"]],
+        "[::1",
+      ]
+    ) {
+      assert.match(
+        linesOf(at("server.proxy_allow", bad))[0] ?? "",
+        /^server\.proxy_allow: wanted a list of IP addresses or networks such as 10\.0\.0\.0\/8, /,
+        String(bad),
+      );
+    }
+  },
+);
 
 Deno.test("off stands for none where a number is wanted otherwise", pure, () => {
   for (const off of ["off", false, "false"]) {

@@ -55,6 +55,27 @@ for (const tier of ["RW", "W"] as const) {
   });
 }
 
+for (const how of ["removed", "cut short"] as const) {
+  Deno.test(`S-TRF-4 a partial file that was ${how} between two connections starts over`, async () => {
+    await using run = await InProcess.start();
+    const payload = new Random(26).bytes(SIZE);
+    using peer = await run.attached();
+    const bytes = peer.transfer(payload, { length: SIZE });
+    await peer.send(bytes.subarray(0, bytes.length - 1000));
+    peer.close();
+    await run.idle();
+    const { temporaryPath } = (await run.record(peer.id)).upload!;
+    const path = `${run.folder}/${temporaryPath}`;
+    await (how === "removed" ? Deno.remove(path) : Deno.truncate(path, 100));
+
+    using again = await run.open();
+    const { upload } = expectCode(await again.connect({}, peer.id), "session_resumed");
+    assert.equal(upload, null, "no offset is told that the bytes on the disk do not have");
+    expectCode(await again.upload(payload, { length: SIZE }), "ok");
+    await run.assertStored(payload);
+  });
+}
+
 Deno.test("S-TRF-4 one upload reset 25 times: its offset only goes up", async () => {
   await using run = await InProcess.start();
   const random = new Random(25);

@@ -196,13 +196,14 @@ Deno.test("publish() and put() ask in the step that publishes whether they still
   }
 });
 
-Deno.test("a partial file that somebody removed or replaced is neither sealed nor promised (S-TRF-7)", async () => {
-  for (const replaced of [false, true]) {
+Deno.test("a partial file that somebody removed, replaced or cut is neither sealed nor promised (S-TRF-7)", async () => {
+  for (const how of ["removed", "replaced", "cut"]) {
     await using dir = await TempDir.make();
     await using storage = await DiskStorage.open(dir.path);
     const { upload, partial } = await begun(storage, 10);
-    await Deno.remove(dir.join(upload.temporaryPath));
-    if (replaced) await Deno.writeFile(dir.join(upload.temporaryPath), new Uint8Array(5));
+    const path = dir.join(upload.temporaryPath);
+    await (how === "cut" ? Deno.truncate(path, 5) : Deno.remove(path));
+    if (how === "replaced") await Deno.writeFile(path, new Uint8Array(5));
     await assert.rejects(() => upload.checkpoint(), code("internal_error"));
     await assert.rejects(() => upload.seal(), code("internal_error"));
     await upload.release();
