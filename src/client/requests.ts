@@ -99,6 +99,13 @@ export class UnansweredRequests {
   #enough = Infinity;
   readonly #byteWindow = new ByteWindow();
 
+  /** The reply to the connect came after so many milliseconds. */
+  connected(roundTripMs: number): void {
+    const { size } = this.#window;
+    this.#window.connected(roundTripMs);
+    if (this.#window.size > size) this.#enough = Infinity;
+  }
+
   /** How many requests of this connection have no reply yet. */
   get size(): number {
     return this.#sent.length;

@@ -271,6 +271,11 @@ export class SendQueue extends Sleeper {
     return isKnown && this.#openFile === undefined ? this.#numbers.next : undefined;
   }
 
+  /** The server has answered a connect after so many milliseconds. */
+  connected(roundTripMs: number): void {
+    this.#unanswered.connected(roundTripMs);
+  }
+
   /** The server has stated its terms on a connection on which requests went out already. */
   opened(terms: Terms): void {
     this.#terms = terms;

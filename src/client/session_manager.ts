@@ -233,6 +233,7 @@ export class SessionManager {
     const { mode } = this;
     const facts = omitUndefined({ openUploadId: resumption?.openFile?.uploadId, roundTripMs });
     emit({ type: "connected", mode, sessionId, resumed, ...facts });
+    this.#queue.connected(roundTripMs);
     if (wentAhead) this.#queue.opened(terms);
     else if (resumed) this.#queue.resumed(terms, resumption);
     else this.#queue.started(terms, mode, degraded);

@@ -3,6 +3,9 @@
 /** How many requests are unanswered at most before anything is measured. */
 const FIRST_WINDOW = 32;
 
+/** A server answers at least about so many small requests in a millisecond. */
+const REPLIES_PER_MS = 4;
+
 /** The window grows while a larger one brings at least so many times the replies a second. */
 const WORTHWHILE = 1.25;
 
@@ -11,7 +14,8 @@ const SMALLEST_STEP = 2;
 const LARGEST_STEP = 8;
 
 /**
- * The window of a client. When it is full, the requests in it are timed. If their replies came at a better
+ * The window of a client. It begins with what a server answers in the time that its reply to the connect took,
+ * and with 32 requests at least. When it is full, the requests in it are timed. If their replies came at a better
  * rate than with the window before, the window grows: where the replies came close together after a long
  * wait, the way to the server is empty for most of the time, and as many times more requests fit on it. So
  * the window grows with the distance to the server, and stays small where the server is the limit: more
@@ -38,6 +42,11 @@ export class Window {
       this.#timed ??= { requests: unanswered, at: now, replies: 0, first: now };
     }
     return true;
+  }
+
+  /** The reply to a connect took so long: the way to the server holds what the server answers in that time. */
+  connected(roundTripMs: number): void {
+    this.#size = Math.max(this.#size, Math.ceil(REPLIES_PER_MS * roundTripMs));
   }
 
   /** How many requests may be unanswered, if the server takes as many. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { UnansweredRequests } from "../../src/client/requests.ts";
 import { Window } from "../../src/client/window.ts";
-import { pattern, ScriptedPeer } from "./scripted_peer.ts";
+import { pattern, ScriptedPeer, SESSION_ID } from "./scripted_peer.ts";
 import { terms, watched } from "./helpers.ts";
 import { Random } from "../helpers/random.ts";
 import { LATE, within } from "../../src/within.ts";
@@ -96,6 +96,55 @@ for (const seed of [1, 2, 3, 4]) {
 
 Deno.test("Window stays small where the server is the limit", () => {
   assert.ok(play(0.1, 20_000, 256) <= 64);
+});
+
+Deno.test("Window begins with what a server answers in the time of the connect, and with 32 at least", () => {
+  for (const [roundTripMs, first] of [[0.5, 32], [8, 32], [8.1, 33], [50, 200]] as const) {
+    const window = new Window();
+    window.connected(roundTripMs);
+    assert.equal(window.size, first, `${roundTripMs} ms`);
+    assert.equal(window.isFull(first - 1, 256, 0), false);
+    assert.equal(window.isFull(first, 256, 0), true);
+    assert.equal(window.isFull(40, 40, 0), true, "the server's limit holds");
+  }
+});
+
+Deno.test("Window does not shrink at a connect that was answered sooner", () => {
+  const window = new Window();
+  window.connected(50);
+  window.connected(1);
+  assert.equal(window.size, 200);
+});
+
+Deno.test("A window that grows at the connect is filled at once", () => {
+  const unanswered = new UnansweredRequests();
+  while (!unanswered.fill(200, 0, true)) unanswered.add({ kind: "heartbeat", sequence: 0 });
+  const { size } = unanswered;
+  unanswered.connected(20);
+  assert.equal(unanswered.fill(200, 20, true), false);
+  while (!unanswered.fill(200, 20, true)) unanswered.add({ kind: "heartbeat", sequence: 0 });
+  assert.deepEqual([size, unanswered.size], [32, 80]);
+});
+
+Deno.test("To a server whose answer to the connect took long, many requests go out at once", async () => {
+  let now = 0;
+  await using peer = new ScriptedPeer(async (peer) => {
+    const connect = await peer.request();
+    const next = peer.transfer();
+    // The client waits for the answer: that shows only in time.
+    assert.equal(await within(20, next), LATE);
+    now += 20;
+    await peer.reply(connect, { code: "session_created", max_inflight: 200 }, SESSION_ID);
+    const held = [await next];
+    while (held.length < 80) held.push(await peer.transfer());
+    const more = peer.transfer();
+    assert.equal(await within(50, more), LATE);
+    for (const request of held) await peer.stored(request);
+    await peer.stored(await more);
+    await peer.idle();
+  });
+  await using it = await watched(peer.port, { now: () => now });
+  await Promise.all(Array.from({ length: 81 }, () => it.client.send(new Uint8Array(1))));
 });
 
 Deno.test("Window does not begin above the server's limit", () => {
