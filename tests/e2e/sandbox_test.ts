@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { listFiles, readManifest, sha256, storedSha256 } from "../helpers/files.ts";
-import { FLAGS_W, Program } from "../helpers/program.ts";
+import { FLAGS_RW, FLAGS_W, Program } from "../helpers/program.ts";
 import { Random } from "../helpers/random.ts";
 import { frameV1, utf8 } from "../helpers/raw_frame.ts";
 import { RawPeer } from "../helpers/raw_peer.ts";
@@ -99,4 +99,21 @@ Deno.test({
       /--allow-write/,
     );
   },
+});
+
+Deno.test("with storage.state two v1 files are all that is in the storage folder", {
+  ignore, // its permissions name the storage folder only
+}, async () => {
+  const flags = FLAGS_RW.map((flag) => flag.replace("storage", "storage,state"));
+  await using server = await Program.serve({ flags, set: { "storage.state": "state" } });
+  const random = new Random(3);
+  const files = [random.bytes(1000), random.bytes(70_000)];
+  using peer = await RawPeer.open(server);
+  await peer.send(...files.map((bytes) => frameV1(bytes)));
+  await peer.halfClose();
+  assert.equal((await peer.rest()).match(/^OK /gm)?.length, 2);
+  const names = Array.from(Deno.readDirSync(server.storage), ({ name }) => name);
+  assert.equal(names.length, 2, names.join());
+  const digests = await Promise.all(names.map((name) => storedSha256(server.storage, name)));
+  assert.deepEqual(digests.sort(), files.map(sha256).sort());
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { FaultProxy } from "../helpers/fault_proxy.ts";
 import { listFiles, listStored, sha256, storedSha256 } from "../helpers/files.ts";
-import { FLAGS_RW, Program } from "../helpers/program.ts";
+import type { Program } from "../helpers/program.ts";
 import { Random } from "../helpers/random.ts";
 import { concat, frameV1, utf8 } from "../helpers/raw_frame.ts";
 import { RawPeer } from "../helpers/raw_peer.ts";
@@ -200,19 +200,4 @@ off("S-VER-4 a v1 connection is closed without storing anything", async (server)
     assert.doesNotMatch(await peer.rest(), /^OK/m);
   });
   await assertAlive(server);
-});
-
-Deno.test("with storage.state two v1 files are all that is in the storage folder", {
-  ignore: Deno.env.has("FXFER_BIN"), // its permissions name the storage folder only
-}, async () => {
-  const flags = FLAGS_RW.map((flag) => flag.replace("storage", "storage,state"));
-  await using server = await Program.serve({ flags, set: { "storage.state": "state" } });
-  const [one, two] = [random.bytes(1000), random.bytes(70_000)];
-  assert.equal((await lines(server, frameV1(one), frameV1(two))).length, 2);
-  const names = Array.from(Deno.readDirSync(server.storage), ({ name }) => name);
-  assert.equal(names.length, 2, names.join());
-  assert.deepEqual(
-    await digests(server).then((all) => all.sort()),
-    [sha256(one), sha256(two)].sort(),
-  );
 });
