@@ -14,6 +14,7 @@ import type { ServeOptions } from "../server/mod.ts";
 import { serveOptions } from "./serve_options.ts";
 import type { KeyPair } from "../tls/mod.ts";
 import { type BudgetLedger, DiskStorage, type DiskStorageOptions } from "../storage/mod.ts";
+import type { RedisLink } from "../redis/mod.ts";
 import type { RedisClient, SessionStore } from "../store/mod.ts";
 import { keepFiles, keepPolicy } from "./keeping.ts";
 import { hasSharedLedger, openLedger } from "./ledger.ts";
@@ -136,8 +137,16 @@ async function redisOf(
   log: Logger,
 ): Promise<RedisClient | undefined> {
   if (stateful.persistence !== "redis") return undefined;
+  return (await openRedis(stateful.redis_url, opened, log)).client;
+}
+
+async function openRedis(
+  url: string,
+  opened: AsyncDisposableStack,
+  log: Logger,
+): Promise<RedisLink> {
   const { connectRedis } = await import("../redis/mod.ts");
-  return opened.use(await connectRedis(stateful.redis_url, log)).client;
+  return opened.use(await connectRedis(url, log));
 }
 
 /**
@@ -254,9 +263,8 @@ async function openStore(
       };
     }
     case "redis": {
-      const { connectRedis } = await import("../redis/mod.ts");
       const { RedisSessionStore } = await import("../store/redis.ts");
-      const { client, subscriber } = opened.use(await connectRedis(stateful.redis_url, log));
+      const { client, subscriber } = await openRedis(stateful.redis_url, opened, log);
       return {
         store: opened.use(new RedisSessionStore(client, { subscriber, log })),
         redis: client,

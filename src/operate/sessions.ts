@@ -88,7 +88,7 @@ export function detailsOf(record: SessionRecord, now: number): SessionDetails {
     committing: record.intent !== null,
     moved_to: record.moved?.address ?? null,
     revoked: record.revoked === true,
-    replies: [...record.ring].map(({ sequence, reply: { code } }) => ({ sequence, code })),
+    replies: record.ring.slice().map(({ sequence, reply: { code } }) => ({ sequence, code })),
   };
 }
 

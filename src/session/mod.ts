@@ -88,11 +88,12 @@
  * - S-CON-6 The reply states the server's terms, and the client keeps to them: `keepalive_s` (K)
  *   and `session_expiry_s` (E), at most what the client asked for; `partial_expiry_s` (P), which
  *   holds instead of E while a file is open, is at least E, and at most what the client asked for as
- *   `session_expiry_s`; where it is not stated it is E; `max_inflight`, how many
- *   requests the client may have unanswered, and `max_unanswered_bytes`, how many bytes (S-SEQ-6);
- *   `limits` in bytes: `max_header`, `max_session_data`, `max_request_size` (payload of one frame),
- *   `max_upload_size` (one file; 0: none) and `checkpoint_bytes` (S-TRF-4); `server` with `instance`, `tier`, `durability` and `versions`,
- *   and with `upload_ids` false where it cannot keep S-TRF-9; `challenge`, 32 random bytes in
+ *   `session_expiry_s`; where it is not stated it is E; `max_inflight`, how many requests the
+ *   client may have unanswered, and `max_unanswered_bytes`, how many bytes (S-SEQ-6); `limits` in
+ *   bytes: `max_header`, `max_session_data`, `max_request_size` (payload of one frame),
+ *   `max_upload_size` (one file; 0: none) and `checkpoint_bytes` (S-TRF-4); `server` with
+ *   `instance`, `tier`, `durability` and `versions`, and with `upload_ids` false where it
+ *   cannot keep S-TRF-9; `challenge`, 32 random bytes in
  *   base64url, from which the codes of frames are made (S-MAC-1); and `features` and `may`, of
  *   which the next two rules speak. A stateless connect is told `server`, these two, and the first three
  *   `limits` only; its challenge comes with codes.

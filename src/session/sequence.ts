@@ -75,7 +75,7 @@ export function judge(
   );
   if (sequence > last) return refuse("sequence_gap", "Cannot run frame: an earlier one is missing");
   // The entry is searched, not computed: the ring may be shorter than max_inflight is or was.
-  const entry = [...ring].findLast((kept) => kept.sequence === sequence);
+  const entry = ring.slice().findLast((kept) => kept.sequence === sequence);
   if (entry === undefined) {
     return refuse("replay_too_old", "Cannot repeat reply: it is no longer kept");
   }
