@@ -6,7 +6,7 @@ import type { Logger } from "../log.ts";
 import { omitUndefined } from "../omit_undefined.ts";
 import { negotiateVersion, type ReplyBody, type ReplyHeader } from "../protocol/mod.ts";
 import type { Credentials } from "./credentials.ts";
-import { type Output, type V1Ack, V1Results } from "./output.ts";
+import { type HeldReplies, type Output, type V1Ack, V1Results } from "./output.ts";
 import { NOTICE, refusalOf, refusedOf } from "./refusal.ts";
 
 /** What the answers of a connection are made with. */
@@ -32,7 +32,7 @@ interface Held {
 }
 
 /** Makes the answers of one connection and adds them to its output. */
-export class Answers {
+export class Answers implements HeldReplies {
   /** Whether the last frame left its file open: the next one goes on with it. */
   openFile = false;
   readonly #parts: AnswerParts;
@@ -42,6 +42,8 @@ export class Answers {
   /** The header of the last request, which a notice repeats. */
   #last: ReplyHeader = NOTICE;
   #held: Held[] = [];
+  /** How many replies were saved together the last time. */
+  #together = 0;
   #releasing: Promise<void> | undefined;
 
   constructor(parts: AnswerParts) {
@@ -90,12 +92,20 @@ export class Answers {
     }
     this.#held.push({ request, header: this.#last, reply });
     // Not for each connection: most never hold a reply, and new ones would take a tenth more time.
-    this.#parts.output.before ??= () => this.release();
+    this.#parts.output.before ??= this;
   }
 
   /** Whether replies wait to be saved. */
   get holds(): boolean {
     return this.#held.length > 0;
+  }
+
+  /**
+   * Whether fewer replies wait than were saved together the last time: then the client has probably sent more
+   * frames, which one save with these costs the store no more than these alone.
+   */
+  get expectsMore(): boolean {
+    return this.#held.length > 0 && this.#held.length < this.#together;
   }
 
   /** Saves what the replies say that wait for it, and adds them; undefined if none does. */
@@ -107,6 +117,7 @@ export class Answers {
   async #release(): Promise<void> {
     const held = this.#held;
     this.#held = [];
+    this.#together = held.length;
     for (const { request, header, reply: { body, payload, saved } } of held) {
       let told = body;
       try {

@@ -11,6 +11,14 @@ import type { Buffer, BufferPools } from "./buffers.ts";
 /** From so many bytes on, replies are sent at once: a client that never reads must not fill the memory. */
 const MAX_WAITING_BYTES = 65536;
 
+/** Replies that wait to be saved. */
+export interface HeldReplies {
+  /** Whether more of them are likely to come in a moment, to be saved together with these. */
+  readonly expectsMore: boolean;
+  /** Saves what they say and adds them to the output; undefined if there is none. */
+  release(): Promise<void> | undefined;
+}
+
 /** Writes the replies of one connection. */
 export class Output {
   readonly #conn: Deno.Conn;
@@ -25,8 +33,8 @@ export class Output {
   #waitingBytes = 0;
   #rejectWrite: ((reason: unknown) => void) | undefined;
   #interruption: unknown;
-  /** Called before replies are sent: what else is to be sent with them is added then. */
-  before: (() => Promise<void> | undefined) | undefined;
+  /** Replies that are to be sent as well once they are saved; undefined as long as there was none. */
+  before: HeldReplies | undefined;
   /** Bytes written so far. */
   sent = 0;
   /** When the write under way began, by `performance.now()`; 0 while there is none. */
@@ -73,7 +81,7 @@ export class Output {
 
   /** Sends the replies that wait; undefined if none does. Rejects if the peer is gone, or when interrupted. */
   flush(): Promise<void> | undefined {
-    const before = this.before?.();
+    const before = this.before?.release();
     return before === undefined ? this.#flush() : before.then(() => this.#flush());
   }
 

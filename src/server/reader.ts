@@ -12,6 +12,7 @@ import { MAX_DRAIN_MS } from "../protocol/mod.ts";
 import { LATE, within } from "../within.ts";
 import type { Drain } from "./drain.ts";
 import type { Output } from "./output.ts";
+import { lookAtSockets } from "./turns.ts";
 
 /** How long a read takes at most if its bytes are here already: a turn or two of the event loop. */
 const GRACE_READ_MS = 10;
@@ -77,11 +78,20 @@ export class Reader {
    */
   read(buffer: Uint8Array): Promise<number | null> {
     if (this.ended) return Promise.resolve(null);
+    if (this.#output.before?.expectsMore) return this.#readMore(buffer);
     const flushing = this.#output.flush();
     const reading = this.#start(buffer);
     if (flushing === undefined) return reading;
     reading.catch(() => {}); // the flush may fail first, and then its error is the one that is thrown
     return flushing.then(() => reading);
+  }
+
+  /** One read, without sending the replies that wait if bytes are here already: their frames are saved together. */
+  async #readMore(buffer: Uint8Array): Promise<number | null> {
+    const reading = this.#start(buffer);
+    const isHere = reading.then((n) => n !== null, () => false);
+    if (!await Promise.race([isHere, lookAtSockets()])) await this.#output.flush();
+    return await reading;
   }
 
   #start(buffer: Uint8Array): Promise<number | null> {

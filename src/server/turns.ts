@@ -26,6 +26,15 @@ const FORGIVEN_MS = 1000;
 
 const NOTHING = new Uint8Array(0);
 
+/**
+ * Waits until Deno has looked at the sockets. It looks while it waits: for a timer, which takes a millisecond or
+ * two, or for another thread, which takes some microseconds.
+ */
+export async function lookAtSockets(): Promise<void> {
+  await crypto.subtle.digest("SHA-256", NOTHING);
+  await new Promise<void>((resolve) => setImmediate(resolve)); // the reads that it has ended are told
+}
+
 /** The line of one server. */
 export class Turns {
   #line: (() => void)[] = [];
@@ -57,12 +66,11 @@ export class Turns {
 
   /**
    * Each setImmediate lets the event loop go round, but in a chain of them Deno looks at the sockets once in
-   * 61 times only. It looks while it waits: for a timer, which takes a millisecond or two, or for another
-   * thread, which takes some microseconds. So a connection alone in the line waits for a thread now and then.
+   * 61 times only. So a connection alone in the line waits for a look now and then.
    */
   async #go(): Promise<void> {
     await new Promise<void>((resolve) => setImmediate(resolve));
-    if (++this.#gone % LOOKS === 0) await crypto.subtle.digest("SHA-256", NOTHING);
+    if (++this.#gone % LOOKS === 0) await lookAtSockets();
     while (this.#line.length > 0) {
       if (this.#line.length > 1) await new Promise((resolve) => setTimeout(resolve, 0));
       for (const go of this.#line.splice(0, AT_A_TIME)) go();
