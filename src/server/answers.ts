@@ -8,6 +8,7 @@ import { negotiateVersion, type ReplyBody, type ReplyHeader } from "../protocol/
 import type { Credentials } from "./credentials.ts";
 import { type HeldReplies, type Output, type V1Ack, V1Results } from "./output.ts";
 import { NOTICE, refusalOf, refusedOf } from "./refusal.ts";
+import type { Turns } from "./turns.ts";
 
 /** What the answers of a connection are made with. */
 export interface AnswerParts {
@@ -18,6 +19,7 @@ export interface AnswerParts {
   readonly output: Output;
   readonly credentials: Credentials;
   readonly v1Ack: V1Ack;
+  readonly turns: Turns;
   /** Throws if the connection ends with a notice because of this error, and not with a reply. */
   readonly mustReply: (error: unknown) => void;
   readonly log: Logger;
@@ -42,7 +44,7 @@ export class Answers implements HeldReplies {
   /** The header of the last request, which a notice repeats. */
   #last: ReplyHeader = NOTICE;
   #held: Held[] = [];
-  /** How many replies were saved together the last time. */
+  /** How many replies the last save was for, if it took a turn of the event loop; else 0. */
   #together = 0;
   #releasing: Promise<void> | undefined;
 
@@ -101,8 +103,9 @@ export class Answers implements HeldReplies {
   }
 
   /**
-   * Whether fewer replies wait than were saved together the last time: then the client has probably sent more
-   * frames, which one save with these costs the store no more than these alone.
+   * Whether fewer replies wait than were saved together the last time: then more frames are probably here, and to
+   * save them with these costs less than a save of their own. A save that nobody waits for, as SQLite's, costs
+   * less than to look for them.
    */
   get expectsMore(): boolean {
     return this.#held.length > 0 && this.#held.length < this.#together;
@@ -117,7 +120,8 @@ export class Answers implements HeldReplies {
   async #release(): Promise<void> {
     const held = this.#held;
     this.#held = [];
-    this.#together = held.length;
+    const { turns } = this.#parts;
+    const pass = held.length > 1 ? turns.mark() : turns.passes;
     for (const { request, header, reply: { body, payload, saved } } of held) {
       let told = body;
       try {
@@ -128,6 +132,7 @@ export class Answers implements HeldReplies {
       }
       this.#send(header, told, payload);
     }
+    this.#together = turns.passes === pass ? 0 : held.length;
   }
 
   /** Adds what a client of version 2 is told at the end, if anything. */

@@ -85,7 +85,7 @@ export class Connection implements ConnectionContext, Placed {
     this.#output = new Output(conn, settings.pools);
     this.#answers = new Answers({
       ...{ connection: id, address, output: this.#output, credentials: this.#credentials },
-      ...{ v1Ack: settings.v1Ack, log: this.log, events: settings.events },
+      ...{ v1Ack: settings.v1Ack, turns: settings.turns, log: this.log, events: settings.events },
       mustReply: (error) => this.#mustReply(error),
     });
     this.#reader = new Reader(conn, this.#output, settings.workload);
