@@ -18,6 +18,7 @@ const GROUND = [
   "text",
   "events",
   "within",
+  "deadlines",
   "omit_undefined",
   "patience",
   "accept",

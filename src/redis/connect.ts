@@ -1,5 +1,6 @@
 /** Connects to Redis as the URL says: one server, a Cluster, or Sentinels. @module */
 import { parseRedisUrl } from "../config/mod.ts";
+import { Deadlines } from "../deadlines.ts";
 import { FxferError } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import type { RedisSubscriber } from "../store/mod.ts";
@@ -64,25 +65,24 @@ async function connectServer(url: string, log: Logger): Promise<RedisLink> {
   const both = [commands, listening];
   const connected = both.map(({ client }) => client.connect().catch(() => {}));
   await within(START_MS, Promise.all(connected));
+  // When a machine vanishes without closing its connections, TCP notices that a quarter of an hour later.
+  const deadlines = new Deadlines(DEAD_MS);
+  const dead = () => both.forEach((each) => each.renew());
   return {
     client: {
       sendCommand: async (args) => {
-        // When a machine vanishes without closing its connections, TCP notices that a quarter of an hour
-        // later.
-        const timer = setTimeout(() => both.forEach((each) => each.renew()), DEAD_MS);
         try {
-          return await commands.client.sendCommand(args);
+          return await deadlines.keep(commands.client.sendCommand(args), dead);
         } catch (error) {
           if (isReplica(error)) both.forEach((each) => each.renew(error));
           throw error;
-        } finally {
-          clearTimeout(timer);
         }
       },
     },
     subscriber: new Subscriber(listening.client),
     // deno-lint-ignore require-await -- as the contract asks
     async [Symbol.asyncDispose]() {
+      deadlines.close();
       for (const { client } of both) client.destroy();
     },
   };

@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { Deadlines } from "../deadlines.ts";
 import type { Logger } from "../log.ts";
 import type { RedisClient, RedisSubscriber } from "../store/mod.ts";
 import { pause, within } from "../within.ts";
@@ -68,6 +69,8 @@ export class RenewingLink implements RedisLink, RedisSubscriber {
   #tries = 0;
   /** Commands without a reply. */
   #waiting = 0;
+  /** When a machine vanishes without closing its connections, TCP notices a quarter of an hour later. */
+  readonly #deadlines = new Deadlines(DEAD_MS);
   /** Settles when `#current` is usable again; undefined while it is. */
   #renewing: Promise<void> | undefined;
   /** The reason for the loss that was logged last; undefined after a new client has connected. */
@@ -92,16 +95,13 @@ export class RenewingLink implements RedisLink, RedisSubscriber {
     if (current === undefined) throw new Error("There is no connection");
     if (this.#waiting >= MAX_WAITING) throw new Error("Too many commands wait");
     this.#waiting++;
-    // When a machine vanishes without closing its connections, TCP notices a quarter of an hour later.
-    const timer = setTimeout(() => this.#drop(current), DEAD_MS);
     try {
-      return await current.sendCommand(args);
+      return await this.#deadlines.keep(current.sendCommand(args), () => this.#drop(current));
     } catch (error) {
       if (isReplica(error) && current === this.#current) this.#stale = true;
       if (!current.usable() || this.#stale) this.#reportTrouble(error);
       throw error;
     } finally {
-      clearTimeout(timer);
       this.#waiting--;
     }
   }
@@ -214,6 +214,7 @@ export class RenewingLink implements RedisLink, RedisSubscriber {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed.abort();
+    this.#deadlines.close();
     await this.#renewing;
     const all = [...this.#retired.keys(), ...(this.#current === undefined ? [] : [this.#current])];
     for (const timer of this.#retired.values()) clearTimeout(timer);

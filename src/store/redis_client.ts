@@ -1,6 +1,6 @@
 /** What the Redis store needs of a client, and how long it waits for a reply. @module */
+import { Deadlines } from "../deadlines.ts";
 import { FxferError } from "../errors.ts";
-import { Deadlines } from "./deadlines.ts";
 
 /**
  * Sends commands to Redis. There is one method only, so that any client fits and the library imports none.

@@ -1,4 +1,9 @@
-/** Deadlines of many promises, with one timer: a timer for each costs as much as a small command. @module */
+/**
+ * Deadlines of many promises, with one timer: a timer for each costs as much as a small command to Redis. Open to
+ * all folders; imports nothing.
+ *
+ * @module
+ */
 
 /** A promise that is waited for. */
 interface Wait {
@@ -21,12 +26,17 @@ export class Deadlines {
 
   /**
    * The promise, or a rejection when its time was over first. A rejection that comes after that is swallowed.
+   *
+   * @param late Called when the time is over, before the rejection.
    */
-  keep<T>(promise: Promise<T>): Promise<T> {
+  keep<T>(promise: Promise<T>, late?: () => void): Promise<T> {
     return new Promise((resolve, reject) => {
       const wait = {
         until: performance.now() + this.#ms,
-        tooLate: () => reject(new Error(`No reply within ${this.#ms} ms`)),
+        tooLate: () => {
+          late?.();
+          reject(new Error(`No reply within ${this.#ms} ms`));
+        },
       };
       this.#waits.add(wait);
       this.#timer ??= setTimeout(this.#look, this.#ms);
