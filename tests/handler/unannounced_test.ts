@@ -77,6 +77,60 @@ Deno.test("S-SEQ-9 from the third on a small file takes one save, and files in o
   assert.deepEqual(left, [], "a session that is saved leaves no journal");
 });
 
+for (const waits of [true, false]) {
+  const which = waits
+    ? "together with it where a save waits"
+    : "after it where a save does not wait";
+  Deno.test(`S-SEQ-9 files that come while one of a burst is stored are saved ${which}`, async () => {
+    let behind: Uint8Array[] = [];
+    let peer: RawPeer;
+    await using run = await InProcess.start({
+      storage: (disk) =>
+        new Proxy(disk, {
+          get: (_, key) => {
+            const plain = Reflect.get(disk, key, disk);
+            if (typeof plain !== "function") return plain;
+            if (key !== "put") return plain.bind(disk);
+            return async (...args: Parameters<typeof disk.put>) => {
+              const frames = behind.splice(0);
+              if (frames.length > 0) await peer.send(...frames);
+              return await disk.put(...args);
+            };
+          },
+        }),
+    });
+    const [opened, stored] = await begun(run);
+    using _ = peer = opened;
+    const { records } = countSaves(run);
+    const { save } = run.flaky;
+    run.flaky.save = async (record) => {
+      if (waits) await new Promise((resolve) => setTimeout(resolve));
+      return await save(record);
+    };
+    const files = filesOf(5, 4).map((bytes) => bytes.subarray(0, 9)); // all of them fit into one read
+    /** Sends the files, those behind the first one while that is stored if asked to; returns the saves. */
+    const savesOf = async (inPieces: boolean) => {
+      const [first, ...others] = files.map((bytes) => peer.transfer(bytes));
+      const before = records.length;
+      if (inPieces) behind = others;
+      await peer.send(first!, ...(inPieces ? [] : others));
+      for (const _ of files) expectCode(await peer.reply(), "ok");
+      stored.push(...files);
+      return records.length - before;
+    };
+    // Whether they are seen in time is a matter of the moment.
+    let isOne = false;
+    for (let tries = 0; tries < (waits ? 40 : 4) && !isOne; tries++) {
+      await savesOf(false);
+      isOne = await savesOf(true) === 1;
+    }
+    assert.equal(isOne, waits);
+    const alone = files[0]!;
+    expectCode(await peer.upload(alone), "ok"); // nothing comes behind it
+    await run.assertStored(...stored, alone);
+  });
+}
+
 for (const when of ["before", "after"] as const) {
   for (const named of [true, false]) {
     const ids = named ? "with" : "without";
