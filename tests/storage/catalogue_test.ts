@@ -371,6 +371,22 @@ Deno.test("an index that somebody has locked stops no upload", async () => {
   assert.deepEqual(paths(await all(storage.catalogue)), [second, first]);
 });
 
+Deno.test("S-MAN-3 a list that waits for a locked index goes on with the manifest that is there by then", async () => {
+  await using dir = await TempDir.make();
+  await using storage = await DiskStorage.open(dir.path);
+  await put(storage, "first");
+  await all(storage.catalogue);
+  using db = new DatabaseSync(dir.join(".index.db"));
+  db.exec("BEGIN IMMEDIATE");
+  await put(storage, "second");
+  const listing = all(storage.catalogue);
+  await Deno.rename(dir.join("commits.jsonl"), dir.join("kept"));
+  const third = await put(storage, "third");
+  await new Promise((resolve) => setTimeout(resolve, 50)); // the list looks every 10 ms
+  db.exec("COMMIT");
+  assert.deepEqual(paths(await listing), [third]);
+});
+
 Deno.test("S-MAN-3 a list follows a manifest that is rotated, cut or replaced", async () => {
   await using dir = await TempDir.make();
   const manifest = dir.join("commits.jsonl");
