@@ -14,9 +14,9 @@ export class ProvenManifest implements Manifest {
     this.#inner = inner;
   }
 
-  append(line: string, path?: string): Position | undefined {
+  append(line: string, path?: string, exactly?: boolean): Position | undefined {
     try {
-      const position = this.#inner.append(line, path);
+      const position = this.#inner.append(line, path, exactly);
       this.#failed = false;
       return position;
     } catch (error) {
