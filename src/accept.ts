@@ -12,11 +12,13 @@ const PEER_GONE = [BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected]
  * end for good at the first EMFILE, and `Deno.serve` ends the process. Never rejects.
  *
  * @param take Must not throw, and must close the connection in the end.
+ * @param relieve Called when no connection can be accepted, before the pause: it may end some. Must not throw.
  */
 export async function acceptEach<Conn extends Deno.Conn>(
   listener: Deno.Listener<Conn>,
   take: (conn: Conn) => void,
   log: Logger,
+  relieve?: () => void,
 ): Promise<void> {
   for (let failures = 0;;) {
     try {
@@ -30,6 +32,7 @@ export async function acceptEach<Conn extends Deno.Conn>(
       if (PEER_GONE.some((kind) => error instanceof kind)) continue;
       // EMFILE and the like: logged once, not twenty times a second.
       if (failures++ === 0) log.warn("accept.failed", { cause: error });
+      relieve?.();
       await new Promise((resolve) => setTimeout(resolve, ACCEPT_PAUSE_MS));
     }
   }

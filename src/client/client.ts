@@ -7,7 +7,7 @@ import type { Call } from "./call.ts";
 import { interrupted } from "./client_errors.ts";
 import { FetchCall } from "./fetch_call.ts";
 import { NotVersion2, usesTls } from "./handshake.ts";
-import { ListCall, type ListPage, RemoveCall } from "./list_remove.ts";
+import { Circle, ListCall, type ListPage, RemoveCall } from "./list_remove.ts";
 import { type ResolvedOptions, resolveOptions } from "./options.ts";
 import { OutgoingFile } from "./outgoing_file.ts";
 import { SessionManager } from "./session_manager.ts";
@@ -98,10 +98,12 @@ class ConnectedClient implements Client {
     };
     // A program that looks at one file at a time may want no more of them.
     const most = pageSize === 1 ? 1 : pagesAhead + 1;
+    const circle = new Circle();
     try {
       for (let count = 0; count < Math.min(most, pagesAhead); count++) ask();
       for (;;) {
         const { files, next } = await asked[0]!.page;
+        if (next !== undefined) circle.pass(next);
         // The pages behind are on their way while the program deals with this one.
         if (next !== undefined && asked.length < most) ask();
         yield* files;

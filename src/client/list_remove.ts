@@ -1,4 +1,5 @@
 /** The calls that have no payload: a page of a list, and the removal of a file (S-LST, S-REM). @module */
+import { FxferError } from "../errors.ts";
 import {
   type FileInfo,
   type ListData,
@@ -64,11 +65,29 @@ export class ListCall extends Call<ListPage> {
     if (!known.every((file) => file !== undefined)) {
       return this.misanswered("the server's reply has no list of files");
     }
-    // A page that names itself as the next one would never end.
-    const isNew = typeof next === "string" && next !== this.data.after;
-    this.#next = isNew ? next : null;
+    this.#next = typeof next === "string" ? next : null;
     this.#before = undefined; // or the pages of a long list would all be kept
-    this.resolve({ files: known, next: isNew ? next : undefined });
+    this.resolve({ files: known, next: this.#next ?? undefined });
+  }
+}
+
+/**
+ * Finds out that a list goes round in circles, and keeps one cursor for that, however long the list is: the one
+ * of a page whose number is a power of two. A circle is found before the program has seen it three times.
+ */
+export class Circle {
+  #kept: string | undefined;
+  #pages = 0;
+  #keepAt = 1;
+
+  /** Takes in the cursor that a page came with. @throws {FxferError} `protocol_error` if a page came with it before. */
+  pass(next: string): void {
+    if (next === this.#kept) {
+      throw new FxferError("protocol_error", "Cannot list files: the server's list has no end");
+    }
+    if (++this.#pages < this.#keepAt) return;
+    this.#kept = next;
+    this.#keepAt *= 2;
   }
 }
 

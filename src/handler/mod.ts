@@ -37,6 +37,7 @@
  * | `intent` | a sealed partial file | the holder gives the final name; a newcomer does so by `recover` | still `intent`: whoever comes next |
  * | `intent` | the final name, no line | holder or newcomer: flush, line | the same |
  * | `intent` | the final name and its line | holder or newcomer: saves the reply | the newcomer finds the line, and saves the reply |
+ * | `intent` | no line | another request with this number, while the commit fails: the holder saves that nothing is open, removes the file (S-SEQ-10) | a file without a line |
  * | `intent` | neither name has the bytes | newcomer or next frame: saves that nothing is open | the same again |
  * | nothing, reply kept | the final name and its line | the frame comes again: it is answered from memory | |
  *

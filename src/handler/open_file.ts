@@ -9,8 +9,15 @@
 import { FxferError } from "../errors.ts";
 import { omitUndefined } from "../omit_undefined.ts";
 import { CHECKPOINT_BYTES, CHECKPOINT_MS, type TransferRequest } from "../protocol/mod.ts";
-import { checkpoint, dropUpload, openUpload, type UploadRecord } from "../session/mod.ts";
-import type { PutSpec, Upload } from "../storage/mod.ts";
+import {
+  checkpoint,
+  dropUpload,
+  type Intent,
+  openUpload,
+  type SessionRecord,
+  type UploadRecord,
+} from "../session/mod.ts";
+import type { PutSpec, StoredFile, Upload } from "../storage/mod.ts";
 import type { Attachment } from "./attachments.ts";
 import { inBackground } from "./storing.ts";
 import { afterIntent, chargeFinished, finishFile, reopenFile, tellFinished } from "./recovery.ts";
@@ -29,18 +36,27 @@ export interface TransferRun {
 
 /**
  * Puts right what a failed save or a failed write left behind, before the next frame is judged. If the
- * store was lost in the middle of a commit and is back, the commit is brought to its end first.
+ * store was lost in the middle of a commit and is back, the commit is brought to its end first. If the frame
+ * has the number of that commit and is another request, its client has given the file up (S-SEQ-10).
  *
  * @returns Undefined where there is nothing to be put right, as before most frames.
  */
-export function finishPending(attachment: Attachment): Promise<void> | undefined {
+export function finishPending(
+  attachment: Attachment,
+  sequence: number,
+  fingerprint: string,
+): Promise<void> | undefined {
   const { restoring, stale, upload, record } = attachment;
   const isNothing = restoring === undefined && !stale && upload === undefined &&
     record.intent === null && record.upload === null;
-  return isNothing ? undefined : putRight(attachment);
+  return isNothing ? undefined : putRight(attachment, sequence, fingerprint);
 }
 
-async function putRight(attachment: Attachment): Promise<void> {
+async function putRight(
+  attachment: Attachment,
+  sequence: number,
+  fingerprint: string,
+): Promise<void> {
   const { restoring } = attachment;
   attachment.restoring = undefined;
   await restoring;
@@ -53,13 +69,21 @@ async function putRight(attachment: Attachment): Promise<void> {
   if (intent !== null) {
     const mayPublish = () => attachment.mustHold();
     const { finishing } = attachment;
+    const isGivenUp = intent.sequence === sequence && intent.fingerprint !== fingerprint;
     attachment.finishing = undefined;
-    const stored = await (finishing ??
-      finishFile(services.storage, attachment.record, upload, mayPublish));
+    let stored: StoredFile | undefined;
+    try {
+      stored = await (finishing ??
+        finishFile(services.storage, attachment.record, upload, mayPublish));
+    } catch (error) {
+      if (!isGivenUp || attachment.displaced) throw error;
+      return await withdraw(attachment, intent);
+    }
     await chargeFinished(services.options.quotas, attachment.record, stored);
     const before = await attachment.save((r) => afterIntent(services, r, intent, stored));
     await abandon(attachment); // what was published stays
     tellFinished(services, before, attachment.record, stored, attachment.context.connectionId);
+    if (isGivenUp && stored !== undefined) throw ranMeanwhile(attachment.record);
   } else if (known === null) {
     if (upload !== undefined) await abandon(attachment);
   } else if (upload === undefined) {
@@ -67,6 +91,24 @@ async function putRight(attachment: Attachment): Promise<void> {
   } else if (upload.offset !== known.offset) {
     await saveOffset(attachment, upload.offset); // flushed by the frame that failed
   }
+}
+
+/** Drops a file that cannot be stored now, because its client goes on with another request (S-SEQ-10). */
+async function withdraw(attachment: Attachment, { temporaryPath }: Intent): Promise<void> {
+  const { upload, services: { storage } } = attachment;
+  // This save is the right to remove what stands under either name.
+  const before = await attachment.save(dropUpload);
+  attachment.upload = undefined;
+  if (upload?.withdraw !== undefined) await upload.withdraw();
+  else if (upload !== undefined) await upload.discard();
+  else await storage.partials?.remove({ temporaryPath });
+  attachment.tell("transfer.dropped", "S-SEQ-10", before, { reason: "failed" });
+}
+
+/** The answer to a frame whose number has just been used up by the file that its client had given up. */
+function ranMeanwhile({ lastSequence }: SessionRecord): FxferError {
+  const text = "Cannot run frame: the request that had its number has run meanwhile";
+  return new FxferError("sequence_gap", text, { fields: { expected: lastSequence + 1 } });
 }
 
 /** Begins the file of a frame. */

@@ -87,10 +87,15 @@ export async function restoreFile(
   const { id, upload: known, intent } = record;
   if (intent !== null) {
     const finishing = finishFile(storage, record, parked, () => attachment.mustHold());
-    const stored = await within(FINISH_MS, finishing);
+    const stored = await within(FINISH_MS, finishing).catch((error): typeof LATE => {
+      // While only room is missing, the client gets its session: it may go on with something else (S-SEQ-10).
+      if (error instanceof FxferError && error.code === "storage_full") return LATE;
+      throw error;
+    });
     if (stored === LATE) {
       attachment.upload = attachments.unpark(id);
       attachment.finishing = finishing; // finishPending() waits for it
+      finishing.catch(() => attachment.finishing = undefined); // and tries once more
       return;
     }
     await chargeFinished(services.options.quotas, record, stored);

@@ -26,7 +26,6 @@ export async function removeOnce(
 ): Promise<Reply> {
   const { services, context: { identity } } = attachment;
   const { sequence, received } = header.session;
-  await finishPending(attachment);
   const print = fingerprint({
     action: "remove",
     name: data.path,
@@ -35,6 +34,7 @@ export async function removeOnce(
     end: 0,
     principal: authMethodOf(attachment.record),
   });
+  await finishPending(attachment, sequence, print);
   const verdict = judge(attachment.record, sequence, print);
   if (verdict.kind === "refuse") throw verdict.error;
   if (verdict.kind === "replay") return { body: verdict.reply as ReplyBody };

@@ -168,7 +168,7 @@ export class StatefulHandler implements RequestHandler, AsyncDisposable {
   async #disconnect({ header }: DisconnectRequest, attachment: Attachment): Promise<Reply> {
     const { options } = this.#services;
     const { sequence, received } = header.session;
-    await finishPending(attachment);
+    await finishPending(attachment, sequence, DISCONNECT);
     const verdict = judge(attachment.record, sequence, DISCONNECT);
     if (verdict.kind === "refuse") throw verdict.error;
     if (verdict.kind === "replay") return { body: verdict.reply as ReplyBody, close: true };

@@ -44,10 +44,6 @@ export async function transfer(
   const { storage, store, options } = attachment.services;
   const { header, data } = request;
   const { sequence, received } = header.session;
-  const pending = finishPending(attachment);
-  if (pending !== undefined) await pending;
-
-  // S-SEQ-1: a frame that has run is answered from memory; a number that is not the next is refused.
   const print = fingerprint({
     action: data.cancel ? "cancel" : "transfer",
     uploadId: data.uploadId,
@@ -59,6 +55,9 @@ export async function transfer(
     end: data.offset + header.size,
     principal: authMethodOf(attachment.record),
   });
+  const pending = finishPending(attachment, sequence, print);
+  if (pending !== undefined) await pending;
+  // S-SEQ-1: a frame that has run is answered from memory; a number that is not the next is refused.
   let verdict = judge(attachment.record, sequence, print);
   const settling = verdict.kind === "run" ? undefined : attachment.settle();
   if (settling !== undefined) {

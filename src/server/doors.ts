@@ -51,10 +51,18 @@ export class Doors {
     return this.#tls?.addr;
   }
 
-  /** Begins to accept. Neither function may throw, and both must close the connection in the end. */
-  accept(plain: (conn: Deno.TcpConn) => void, tls: (conn: Deno.TlsConn) => void): void {
-    if (this.#plain !== undefined) void acceptEach(this.#plain, plain, this.#log);
-    this.#tls?.accept(tls);
+  /**
+   * Begins to accept. No function may throw, and the first two must close the connection in the end.
+   *
+   * @param relieve Called when no file handle is left for another connection.
+   */
+  accept(
+    plain: (conn: Deno.TcpConn) => void,
+    tls: (conn: Deno.TlsConn) => void,
+    relieve: () => void,
+  ): void {
+    if (this.#plain !== undefined) void acceptEach(this.#plain, plain, this.#log, relieve);
+    this.#tls?.accept(tls, relieve);
   }
 
   /** Changes the certificate for new connections (S-TLS-4). */

@@ -16,6 +16,11 @@ export interface Placed {
   idle(now: number): { readonly rank: Readiness; readonly since: number } | undefined;
 }
 
+/** Where no file handle is left, a newcomer that has been silent for so long is one that may go. */
+const SILENT_MS = 1000;
+/** So many of them go at once. */
+const LEAVING = 8;
+
 /** The places of one server. */
 export class Places<T extends Placed> {
   readonly #of = new Map<string, Set<T>>();
@@ -62,5 +67,18 @@ export class Places<T extends Placed> {
       if (first !== undefined) return first.connection;
     }
     return undefined;
+  }
+
+  /**
+   * Who goes where no file handle is left: those that have sent no header for a second, of the address that
+   * holds the most places first, {@linkcode LEAVING} at once.
+   */
+  silent(now: number): T[] {
+    const isSilent = (connection: T) => {
+      const idle = connection.idle(now);
+      return idle?.rank === 0 && now - idle.since > SILENT_MS;
+    };
+    const all = [...this.#of.values()].sort((a, b) => b.size - a.size);
+    return all.flatMap((held) => [...held].filter(isSilent)).slice(0, LEAVING);
   }
 }

@@ -93,6 +93,7 @@ export class Server implements AsyncDisposable {
       (conn) => this.#admit(conn),
       // A proxy that forwards TLS cannot say for whom: its header would come before the handshake.
       (conn) => this.#open(conn, { address: conn.remoteAddr.hostname }),
+      () => this.#relieve(),
     );
   }
 
@@ -178,13 +179,23 @@ export class Server implements AsyncDisposable {
       ? this.#places.yields(address, performance.now())
       : undefined;
     if (idlest === undefined) throw tooMany("max_connections");
-    this.#vacate(idlest);
-    idlest.interrupt(
-      new FxferError("busy", "Cannot go on: another address needs the place", {
-        fields: { retry_after_ms: RETRY_MS },
-        limit: "max_connections",
-      }),
+    this.#expel(idlest, "another address needs the place");
+  }
+
+  /** Takes a connection's place away, and tells it. */
+  #expel(connection: Connection, reason: string): void {
+    this.#vacate(connection);
+    const fields = { retry_after_ms: RETRY_MS };
+    connection.interrupt(
+      new FxferError("busy", `Cannot go on: ${reason}`, { fields, limit: "max_connections" }),
     );
+  }
+
+  /** No file handle is left: some connections give theirs back. */
+  #relieve(): void {
+    for (const silent of this.#places.silent(performance.now())) {
+      this.#expel(silent, "no file handle is left");
+    }
   }
 
   #vacate(connection: Connection): void {

@@ -48,6 +48,7 @@ export class TlsDoor {
   readonly #options: TlsDoorOptions;
   readonly #log: Logger;
   #take: ((conn: Deno.TlsConn) => void) | undefined;
+  #relieve: (() => void) | undefined;
   #listener: Deno.TlsListener;
   /** How many connections the listener has accepted. */
   #accepted = { count: 0 };
@@ -64,18 +65,24 @@ export class TlsDoor {
     this.#log = log;
   }
 
-  /** Begins to accept. @param take Must not throw, and must close the connection in the end. */
-  accept(take: (conn: Deno.TlsConn) => void): void {
+  /** Begins to accept, as `Doors` does. */
+  accept(take: (conn: Deno.TlsConn) => void, relieve: () => void): void {
     this.#take = take;
+    this.#relieve = relieve;
     this.#accept(this.#listener);
   }
 
   #accept(listener: Deno.TlsListener): void {
     const accepted = this.#accepted = { count: 0 };
-    void acceptEach(listener, (conn) => {
-      accepted.count++;
-      this.#take?.(conn);
-    }, this.#log);
+    void acceptEach(
+      listener,
+      (conn) => {
+        accepted.count++;
+        this.#take?.(conn);
+      },
+      this.#log,
+      () => this.#relieve?.(),
+    );
   }
 
   /** Changes the certificate for new connections. @throws {Error} Certificate and key do not fit; nothing has changed. */

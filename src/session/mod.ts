@@ -158,6 +158,10 @@
  *   `incomplete`, `stalled`, `too_slow`, `storage_full`, `store_unavailable`, `internal_error`.
  * - S-SEQ-8 A repeated frame is answered at once, and its payload is read away. An empty frame at the
  *   file's end (`size` 0, the same `sha256` and `complete`) is a repetition, and the one to prefer.
+ * - S-SEQ-10 A whole file whose frame failed, because there was no room for its name or its line, may still be
+ *   stored: the next frame of the session tries first. If that one has the same number and is another request,
+ *   the client has given the file up. Then a file that cannot be stored even now is dropped, and the frame
+ *   runs. If the file is stored by now, the number is used up, and the frame is refused with `sequence_gap`.
  *
  * After a lost connection a client connects again with the session's id and secret, and looks at
  * its frames that have no reply. A frame with a number below `next_sequence` has run, and a

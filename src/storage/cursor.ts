@@ -10,11 +10,14 @@ export interface Cursor {
   readonly path: string;
   /** In a list by name, the name. */
   readonly name?: string;
+  /** When the file was stored, in milliseconds since the epoch: another manifest may not have it. */
+  readonly time?: number;
 }
 
 /** The text of a cursor: base64url of its members. */
-export function formatCursor({ manifest, id, path, name }: Cursor): string {
-  const bytes = new TextEncoder().encode(JSON.stringify([hashName(manifest), id, path, name]));
+export function formatCursor({ manifest, id, path, name, time }: Cursor): string {
+  const members = [hashName(manifest), id, path, name, time];
+  const bytes = new TextEncoder().encode(JSON.stringify(members));
   return bytes.toBase64({ alphabet: "base64url", omitPadding: true });
 }
 
@@ -27,11 +30,12 @@ export function isOf(cursor: Cursor, manifest: string): boolean {
 export function parseCursor(text: string, order: "newest" | "name"): Cursor {
   try {
     const bytes = Uint8Array.fromBase64(text, { alphabet: "base64url" });
-    const [manifest, id, path, name] = JSON.parse(new TextDecoder().decode(bytes));
+    const [manifest, id, path, name, time] = JSON.parse(new TextDecoder().decode(bytes));
     const named = typeof name === "string";
     if (typeof manifest !== "string" || typeof path !== "string") throw notOfList();
     if (!Number.isSafeInteger(id) || named !== (order === "name")) throw notOfList();
-    return { manifest, id, path, ...(named && { name }) };
+    const timed = Number.isSafeInteger(time);
+    return { manifest, id, path, ...(named && { name }), ...(timed && { time }) };
   } catch (cause) {
     throw cause instanceof FxferError ? cause : notOfList(cause);
   }

@@ -210,21 +210,25 @@ export class DiskStorage implements FileStorage {
     );
   }
 
-  /** Makes, fills and removes a small file. If the folder is missing, it is made again. */
+  /**
+   * Makes, fills and removes a small file, on another file system of the storage's own files too. If the folder
+   * is missing, it is made again.
+   */
   // deno-lint-ignore require-await -- short system calls, failures are rejections
   async check(): Promise<void> {
     const { folder, manifest, randomHex } = this.#parts;
-    const path = folder.tier === "W" ? `.probe_${randomHex(16)}` : temporaryName(randomHex);
+    const paths = [folder.tier === "W" ? `.probe_${randomHex(16)}` : temporaryName(randomHex)];
+    if (folder.isSplit) paths.push(`.index.probe_${randomHex(16)}`);
     try {
-      folder.withFolders(
-        path,
-        () => Deno.writeFileSync(folder.at(path), PROBE, creation(this.#parts)),
-      );
+      for (const path of paths) {
+        const write = () => Deno.writeFileSync(folder.at(path), PROBE, creation(this.#parts));
+        folder.withFolders(path, write);
+      }
       manifest.check();
     } catch (error) {
       throw asStorageError("Cannot use storage", error);
     } finally {
-      removeQuietly(this.#parts, path);
+      for (const path of paths) removeQuietly(this.#parts, path);
     }
   }
 

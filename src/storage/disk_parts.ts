@@ -16,7 +16,7 @@ import type { UploadIndex } from "./upload_index.ts";
 
 /** What only a process has that may read the folder (tier RW). */
 export interface ReadingParts {
-  /** The same as {@linkcode DiskParts.manifest}. */
+  /** Where the lines of {@linkcode DiskParts.manifest} go. */
   readonly manifest: ReadableManifest;
   /** The same as {@linkcode DiskParts.index}. */
   readonly known: KnownFiles;

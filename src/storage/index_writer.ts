@@ -177,7 +177,7 @@ export class IndexWriter {
     each?: EachLine,
     turn: () => Promise<unknown> = othersTurn,
   ): Promise<number | undefined> {
-    await this.#begin(here, isOver, each !== undefined);
+    if (!await this.#begin(here, isOver, each !== undefined)) return undefined;
     const { index } = this;
     try {
       if (isOver()) return void index.rollback();
@@ -229,8 +229,8 @@ export class IndexWriter {
     }
   }
 
-  /** Begins to write, once no other process does. */
-  async #begin(here: Followed, isOver: () => boolean, isStart: boolean): Promise<void> {
+  /** Begins to write, once no other process does; false if nobody wants it any more by then. */
+  async #begin(here: Followed, isOver: () => boolean, isStart: boolean): Promise<boolean> {
     const until = performance.now() + LOCKED_MS * (isStart ? 10 : 1);
     for (;;) {
       await this.#tryFile(here);
@@ -241,11 +241,13 @@ export class IndexWriter {
         this.adopt(here);
       }
       try {
-        return this.index.begin();
+        this.index.begin();
+        return true;
       } catch (error) {
         this.damaged(error, here);
         const hopeless = !isLocked(error) && (!isDamage(error) || this.index.isInPlace);
-        if (hopeless || isOver()) throw error;
+        if (hopeless) throw error;
+        if (isOver()) return false;
         if (performance.now() > until) throw busy(error);
         await pause(10);
       }

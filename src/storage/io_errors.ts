@@ -41,6 +41,12 @@ function isFull(error: unknown): boolean {
 /** After so many milliseconds a client looks whether there is room again (S-TRF-10). */
 const FULL_RETRY_MS = 5000;
 
+/** No handle is left for a file: connections hold them, whose ends give some back. */
+const NO_HANDLE: ReadonlySet<string> = new Set(["EMFILE", "ENFILE"]);
+
+/** After so many milliseconds a client tries whether there are handles again. */
+const HANDLE_RETRY_MS = 1000;
+
 /** The error where only room is missing. @param action What could not be done: "Cannot write upload". */
 export function storageFull(action: string, reason: string, cause?: unknown): FxferError {
   const fields = { retry_after_ms: FULL_RETRY_MS };
@@ -49,12 +55,16 @@ export function storageFull(action: string, reason: string, cause?: unknown): Fx
 
 /**
  * The {@linkcode FxferError} for a failure of the file system: `storage_full` where only room is
- * missing, else `internal_error`. The failure itself becomes the cause.
+ * missing, `busy` where file handles are, else `internal_error`. The failure itself becomes the cause.
  *
  * @param action What could not be done: "Cannot write upload".
  */
 export function asStorageError(action: string, cause: unknown): FxferError {
   if (cause instanceof FxferError) return cause;
+  if (NO_HANDLE.has(systemCode(cause) ?? "")) {
+    const fields = { retry_after_ms: HANDLE_RETRY_MS };
+    return new FxferError("busy", `${action}: too many files are open`, { cause, fields });
+  }
   return isFull(cause)
     ? storageFull(action, "no room left", cause)
     : new FxferError("internal_error", `${action}: the file system refused`, { cause });

@@ -88,15 +88,41 @@ function page(
   }
   if (last === undefined) return { files, next: null };
   const { id, name } = last;
-  const path = readEntryAt(file, last.pos)?.path ?? "";
-  return { files, next: formatCursor({ manifest, id, path, ...(byName && { name }) }) };
+  const { path = "", time } = readEntryAt(file, last.pos) ?? {};
+  const cursor = { manifest, id, path, ...(byName && { name }), ...omitUndefined({ time }) };
+  return { files, next: formatCursor(cursor) };
 }
 
-/** The manifest was replaced since the page before: the list goes on after the same file. */
+/**
+ * The manifest was replaced since the page before: the list goes on after the same file, or where it is not
+ * listed any more, among those that were stored at the same time.
+ */
 function moved(index: IndexFile, file: Deno.FsFile, after: Cursor): Cursor {
   const row = rowOf(index, after.path, (position) => readLineAt(file, position));
-  if (row === undefined) throw notOfList();
-  return { ...after, id: row.id };
+  if (row !== undefined) return { ...after, id: row.id };
+  const { time, name } = after;
+  if (time === undefined) throw notOfList(); // a cursor of an older version
+  // Of files that were stored in this very millisecond, a page says one twice rather than never.
+  const id = name === undefined
+    ? firstStoredAfter(index, file, time)
+    : firstStoredAfter(index, file, time - 1) - 1;
+  return { ...after, id };
+}
+
+/** The smallest id of a file that was stored after `time`, or one above all ids. */
+function firstStoredAfter(index: IndexFile, file: Deno.FsFile, time: number): number {
+  const rows = (where: string, ...values: number[]) =>
+    index.rows(`SELECT id, pos, name, size, gone FROM file ${where} LIMIT 1`, ...values);
+  let from = 0;
+  let to = (rows("ORDER BY id DESC")[0]?.id ?? 0) + 1;
+  while (from < to) {
+    const middle = Math.floor((from + to) / 2);
+    const row = rows("WHERE id >= ? ORDER BY id", middle)[0];
+    const isAfter = row === undefined || (readEntryAt(file, row.pos)?.time ?? 0) > time;
+    if (row === undefined || isAfter) to = middle;
+    else from = row.id + 1;
+  }
+  return from;
 }
 
 /** What a page is read from: by which index, what that narrows down, and what is left to be compared. */

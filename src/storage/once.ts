@@ -176,7 +176,7 @@ async function finishLeft(
  */
 export async function listWhole(
   parts: DiskParts,
-  { manifest, known }: ReadingParts,
+  reading: ReadingParts,
   file: WholeFile,
   time: number,
 ): Promise<StoredFile> {
@@ -187,16 +187,24 @@ export async function listWhole(
     await parts.flush.contents(handle, "durable");
   }
   giveTime(parts, file);
-  await known.refresh();
-  const isListed = spec.uploadId === undefined
-    ? manifest.positionOf(path) !== undefined
-    : known.get(spec.uploadId)?.path === path;
-  if (!isListed) {
+  await reading.known.refresh();
+  if (!isListed(reading, spec.uploadId, path)) {
     append(parts, file, formatEntry({ ...spec, path, size, sha256, time }));
     parts.log.info("storage.recovered", { path, size });
   }
   if (durable) await parts.manifestSync.sync("");
   return remember(parts, file);
+}
+
+/** Whether a file has its line, as far as the manifest was read. */
+export function isListed(
+  { manifest, known }: ReadingParts,
+  uploadId: string | undefined,
+  path: string,
+): boolean {
+  return uploadId === undefined
+    ? manifest.positionOf(path) !== undefined
+    : known.get(uploadId)?.path === path;
 }
 
 /** Whether all bytes of a sealed file stand under a path. */

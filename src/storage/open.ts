@@ -13,6 +13,7 @@ import { type Manifest, WriteOnlyManifest } from "./manifest.ts";
 import { loadExtensions } from "./media_types.ts";
 import { createRandomHex, type Naming, type RandomHex } from "./naming.ts";
 import { finishAllLeft } from "./once.ts";
+import { ProvenManifest } from "./proven_manifest.ts";
 import { ReadableManifest } from "./readable_manifest.ts";
 import { finishCompactionLeft } from "./recovery.ts";
 import { readKnownFiles } from "./start.ts";
@@ -104,7 +105,7 @@ export async function openParts(path: string, options: DiskStorageOptions): Prom
       const learn = durability === "durable" ? () => manifestSync.sync("") : undefined;
       reading = openReading(folder, now, randomHex, learn, log);
     }
-    manifest = reading?.manifest ?? new WriteOnlyManifest(fs, folder);
+    manifest = new ProvenManifest(reading?.manifest ?? new WriteOnlyManifest(fs, folder));
   } catch (error) {
     if (error instanceof FxferError) throw error;
     const reason = error instanceof Error ? error.message : String(error);

@@ -7,7 +7,7 @@ import { asStorageError } from "./io_errors.ts";
 import { sessionOfJournal } from "./journals.ts";
 import { tryLock } from "./locks.ts";
 import { INCOMING, isFinalPath, isTemporaryPath, sessionOf } from "./naming.ts";
-import { claimLater, finishAllLeft, firstResult, isWhole, listWhole } from "./once.ts";
+import { claimLater, finishAllLeft, firstResult, isListed, isWhole, listWhole } from "./once.ts";
 import type { FileSpec, SealedFile, StoredFile } from "./types.ts";
 import { finishCompaction } from "./unfinished_compaction.ts";
 
@@ -56,6 +56,24 @@ export async function recoverSealed(
     throw asStorageError("Cannot recover file", error);
   } finally {
     claim?.end();
+  }
+}
+
+/** Removes a file that no record names any more, under either of its names, if it is not listed. */
+export async function removeUnlisted(
+  { folder, reading }: DiskParts,
+  file: Pick<WholeFile, "temporaryPath" | "finalPath" | "named" | "spec">,
+): Promise<void> {
+  if (reading === undefined) return; // it had one name only
+  const { temporaryPath, finalPath: path, spec } = file;
+  try {
+    folder.remove(temporaryPath);
+    // Others may have the name, if it is not a session's own and was not given to this file.
+    if (file.named !== true && sessionOf(path) === undefined) return;
+    await reading.known.refresh();
+    if (!isListed(reading, spec.uploadId, path)) folder.remove(path);
+  } catch (error) {
+    throw asStorageError("Cannot withdraw file", error);
   }
 }
 

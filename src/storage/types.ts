@@ -159,10 +159,9 @@ export interface Upload {
    */
   seal(): Promise<SealedFile>;
   /**
-   * Gives a sealed file its final name at the durability level. After success a second call returns the
-   * same; after a failure it tries once more. A file of a session that has got its final name keeps it
-   * whatever fails after that: its record has announced it, and the next holder may be finishing it now. If
-   * another has taken the name since `seal`, it throws `name_taken`; outside a session it takes another name.
+   * Gives a sealed file its final name at the durability level. After success a second call returns the same;
+   * after a failure it tries once more. A session's file keeps the final name that it has got, whatever fails:
+   * the next holder may be finishing it. If another has the name since `seal`, it throws `name_taken`; outside a session it takes another.
    */
   publish(mayPublish?: MayPublish): Promise<StoredFile>;
   /**
@@ -173,6 +172,8 @@ export interface Upload {
   release(): Promise<void>;
   /** Removes the bytes and gives the reservation back; does nothing after `publish` or `release`. */
   discard(): Promise<void>;
+  /** As `discard`, also after a failed `publish`: a file without a line loses its final name too. Absent: it keeps it. */
+  withdraw?(): Promise<void>;
 }
 
 /**
@@ -192,8 +193,7 @@ export interface PartialFiles {
    * Opens a partial file at its durable offset and reads its digest up to there. Where the same process
    * still has the file open, that upload is released first. So a file goes on after a failed write or flush,
    * from what was durable before (S-TRF-10). Needs room only for what is missing.
-   *
-   * @returns Undefined when the file is gone, shorter than its offset, or none of this storage's.
+   * Undefined when the file is gone, shorter than its offset, or none of this storage's.
    */
   reopen(partial: PartialFile): Promise<Upload | undefined>;
   /** Removes a partial file. Does nothing if it is absent, or if the path is no partial file's. */

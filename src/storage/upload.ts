@@ -8,14 +8,12 @@ import type { DiskParts } from "./disk_parts.ts";
 import { asStorageError, isTaken } from "./io_errors.ts";
 import { claimLater, claimNow, firstResult } from "./once.ts";
 import { isOriginalPath } from "./original_names.ts";
+import { removeUnlisted } from "./recovery.ts";
 import { choosePath, nameTaken } from "./taken_names.ts";
 import type { FileSpec, MayPublish, SealedFile, StoredFile, Upload } from "./types.ts";
 import type { UploadStart } from "./upload_start.ts";
 
-/**
- * Fewer bytes than this are written on the main thread. The number is larger than the one for whole files
- * in put.ts, because there the thread pool also opens and closes the file.
- */
+/** Fewer bytes are written on the main thread; in put.ts the number is smaller, as the pool opens the file too. */
 const THREAD_POOL_BYTES = 64 * 1024;
 
 /** One read of the digest of a reopened file, in bytes. */
@@ -84,9 +82,8 @@ export class DiskUpload implements Upload {
     if (this.#known !== undefined) throw new TypeError("Cannot write to upload: it was whole");
     if (this.#offset === 0) this.#known = digest?.of(bytes);
     this.reserve(this.#offset + bytes.length);
-    return bytes.length < THREAD_POOL_BYTES
-      ? this.#writeNow(file, bytes)
-      : this.#writeOnThreadPool(file, bytes);
+    if (bytes.length < THREAD_POOL_BYTES) return this.#writeNow(file, bytes);
+    return this.#writeOnThreadPool(file, bytes);
   }
 
   /** Reads the digest of the file until it has caught up with the writes, or the upload is over. */
@@ -189,10 +186,9 @@ export class DiskUpload implements Upload {
     } else if (this.#stage !== "sealed") {
       throw new TypeError(`Cannot seal upload: it is ${this.#stage}`);
     }
-    const content = { size: this.#offset, sha256: this.#digest };
-    const spec = this.#spec;
-    const { temporaryPath, announced } = this;
+    const [content, spec] = [{ size: this.#offset, sha256: this.#digest }, this.#spec];
     const { finalPath, existing } = await choosePath(this.#parts, spec, this.finalPath, content);
+    const { temporaryPath, announced } = this;
     this.finalPath = finalPath;
     this.#whole = { spec, temporaryPath, finalPath, ...content, announced };
     this.#sealed = { temporaryPath, finalPath, ...content, mimeType: spec.mimeType };
@@ -269,6 +265,11 @@ export class DiskUpload implements Upload {
     if (this.#stage !== "published" && this.#stage !== "over") this.#end("over");
   }
 
+  async withdraw(): Promise<void> {
+    await this.discard();
+    if (this.#stored === undefined && this.#whole) await removeUnlisted(this.#parts, this.#whole);
+  }
+
   /** Closes the file, gives the reservation back and leaves the list of open uploads. */
   #end(stage: "published" | "over"): void {
     this.#closeFile();
@@ -285,11 +286,10 @@ export class DiskUpload implements Upload {
     throw new TypeError(`Cannot ${action} upload: it is ${this.#stage}`);
   }
 
+  /** Nothing more will be written. The bytes stay, to be reopened or discarded. */
   #fail(action: string, error: unknown): FxferError {
-    this.#failure = asStorageError(action, error);
-    // Nothing more will be written. The bytes stay, to be reopened or discarded.
     this.#closeFile();
-    return this.#failure;
+    return this.#failure = asStorageError(action, error);
   }
 
   #closeFile(): void {

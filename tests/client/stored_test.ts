@@ -458,3 +458,26 @@ Deno.test("stored() asks for a file without its bytes", async () => {
   assert.deepEqual(await it.client.stored({ name: "a" }), info(BYTES));
   assert.equal(await it.client.stored({ path: "b" }), undefined);
 });
+
+for (const circle of [1, 2, 7]) {
+  Deno.test(`S-LST-1 a list that goes round in a circle of ${circle} pages is ended with an error`, async () => {
+    await using peer = new ScriptedPeer(async (peer) => {
+      await peer.session({ ...FEATURES, features: [...FEATURES.features, "follows"] });
+      for (let n = 0;; n++) {
+        const request = await peer.request();
+        if (request.frame.action !== "list") {
+          return await peer.reply(request, { code: "session_closed", files: 0 });
+        }
+        await peer.reply(request, { code: "ok", files: [info(BYTES)], next: `${n % circle}` });
+      }
+    });
+    await using it = await watched(peer.port);
+    let seen = 0;
+    const reading = async () => {
+      for await (const _ of it.client.list({ pagesAhead: 2 })) seen++;
+    };
+    await assert.rejects(reading(), code("protocol_error"));
+    assert.ok(seen >= circle && seen <= 3 * circle, `${seen} files of a circle of ${circle}`);
+    await it.client.disconnect();
+  });
+}

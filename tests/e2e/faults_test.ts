@@ -259,6 +259,29 @@ if (LINUX && !Deno.env.get("FXFER_BIN")) {
     await assertAlive(server);
   });
 
+  poor(
+    "a session is told busy while silent connections hold all handles, and they give some back",
+    async (server) => {
+      using peer = await session(server);
+      const silent = await Promise.all(Array.from({ length: 100 }, () => RawPeer.open(server)));
+      const codes = new Set<string>();
+      const started = performance.now();
+      for (let sequence = 1; sequence <= 5; sequence++) {
+        await until(async () => {
+          const { data: { code } } = await peer.upload(`file ${sequence}`, {}, { sequence });
+          codes.add(code);
+          return code === "ok";
+        }, "a file gets a handle");
+      }
+      // By the handshake clock alone they would go after 10 s.
+      assert.ok(performance.now() - started < 9000, "some have given their handles back");
+      codes.delete("busy");
+      assert.deepEqual([...codes], ["ok"]);
+      for (const each of silent) each.close();
+      await assertAlive(server);
+    },
+  );
+
   const full = serving("a full disk", {
     // A file that reaches the limit fails like one on a full disk; the signal would kill.
     wrap: limited("trap '' XFSZ; ulimit -f 4096"),

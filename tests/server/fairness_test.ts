@@ -199,6 +199,16 @@ Deno.test("the idlest connection of the address that holds the most gives up its
   assert.equal(places.yields("10.0.0.3", 9), undefined, "a busy one never goes");
 });
 
+Deno.test("without a file handle those go that have been silent for a second, of the address with the most first", () => {
+  const places = new Places<Placed>();
+  const few = placed("10.0.0.2", 0, 1);
+  const many = Array.from({ length: 10 }, (_, n) => placed("10.0.0.1", 0, 100 + n));
+  for (const each of [few, ...many, placed("10.0.0.1", 1, 0), placed("10.0.0.1")]) places.add(each);
+  assert.deepEqual(places.silent(1001), []);
+  assert.deepEqual(places.silent(1102), [...many.slice(0, 2), few]);
+  assert.deepEqual(places.silent(5000), many.slice(0, 8));
+});
+
 Deno.test("an IPv6 address counts with its /64, an IPv4 one for itself", () => {
   const places = new Places<Placed>();
   for (const tail of [":1", ":2", "ffff:1:2:3"]) places.add(placed(`2001:db8:1:2:${tail}`, 1));

@@ -16,6 +16,7 @@ import {
   type ListQuery,
   type Tier,
 } from "../../src/storage/mod.ts";
+import { compactManifest } from "../../src/storage/compaction.ts";
 import { code } from "../helpers/errors.ts";
 import { readManifest, sha256 } from "../helpers/files.ts";
 import { Random } from "../helpers/random.ts";
@@ -370,6 +371,22 @@ Deno.test("an index that somebody has locked stops no upload", async () => {
   assert.deepEqual(paths(await all(storage.catalogue)), [second, first]);
 });
 
+Deno.test("S-MAN-3 a list that waits for a locked index goes on with the manifest that is there by then", async () => {
+  await using dir = await TempDir.make();
+  await using storage = await DiskStorage.open(dir.path);
+  await put(storage, "first");
+  await all(storage.catalogue);
+  using db = new DatabaseSync(dir.join(".index.db"));
+  db.exec("BEGIN IMMEDIATE");
+  await put(storage, "second");
+  const listing = all(storage.catalogue);
+  await Deno.rename(dir.join("commits.jsonl"), dir.join("kept"));
+  const third = await put(storage, "third");
+  await new Promise((resolve) => setTimeout(resolve, 50)); // the list looks every 10 ms
+  db.exec("COMMIT");
+  assert.deepEqual(paths(await listing), [third]);
+});
+
 Deno.test("S-MAN-3 a list follows a manifest that is rotated, cut or replaced", async () => {
   await using dir = await TempDir.make();
   const manifest = dir.join("commits.jsonl");
@@ -396,3 +413,34 @@ Deno.test("S-MAN-3 a list follows a manifest that is rotated, cut or replaced", 
   assert.deepEqual(paths(await all(other.catalogue)), [first]);
   assert.deepEqual(paths(await all(storage.catalogue)), [first]);
 });
+
+for (const order of ["newest", "name"] as const) {
+  Deno.test(`S-LST-1 a list by ${order} goes on in a new manifest that has its last file no more`, async () => {
+    await using dir = await TempDir.make();
+    let now = Date.UTC(2026, 0, 1);
+    await using storage = await DiskStorage.open(dir.path, { now: () => now });
+    const { catalogue } = storage;
+    for (let n = 0; n < 12; n++) {
+      now += 1000;
+      await put(storage, `${n}`, { name: `${n % 4}`, uploadId: crypto.randomUUID() });
+    }
+    const stored = await all(catalogue, { order });
+    const query = { limit: 5, order };
+    const { files: first, next } = await catalogue.list(query);
+    // The last file of the page goes, another one behind it too, and a compaction leaves no line of them.
+    for (const { path } of [first[4]!, stored[7]!]) await catalogue.remove(path);
+    await compactManifest(dir.path);
+    const second = await catalogue.list({ ...query, after: next! });
+    const third = await catalogue.list({ ...query, after: second.next! });
+    const gone = new Set([first[4]!.path, stored[7]!.path]);
+    const expected = stored.slice(5).filter(({ path }) => !gone.has(path));
+    assert.deepEqual(paths([...second.files, ...third.files]), paths(expected));
+    assert.equal(third.next, null);
+    // After a rotation there are newer files only.
+    await Deno.rename(dir.join("commits.jsonl"), dir.join("kept"));
+    now += 1000;
+    const newest = await put(storage, "new", { name: "4" });
+    const after = await catalogue.list({ ...query, after: second.next! });
+    assert.deepEqual(paths(after.files), order === "name" ? [newest] : []);
+  });
+}

@@ -122,3 +122,27 @@ Deno.test({
     }
   },
 });
+
+Deno.test({
+  name: "a storage is not ready while the disk of its state folder is full",
+  ignore: !mounts,
+  async fn() {
+    await using dir = await TempDir.make();
+    const [folder, state] = [dir.join("storage"), dir.join("state")];
+    await Deno.mkdir(state);
+    await system("mount", ["-t", "tmpfs", "-o", "size=1m", "tmpfs", state]);
+    try {
+      await using storage = await DiskStorage.open(folder, { state });
+      await storage.check();
+      const filler = new Uint8Array(2 << 20);
+      await assert.rejects(() => Deno.writeFile(`${state}/filler`, filler));
+      await assert.rejects(() => storage.check(), code("storage_full"));
+      await Deno.remove(`${state}/filler`);
+      await storage.check();
+      const left = (await listFiles(state)).filter((path) => path.includes("probe"));
+      assert.deepEqual(left, []);
+    } finally {
+      await system("umount", ["-l", state]);
+    }
+  },
+});

@@ -8,6 +8,7 @@ import assert from "node:assert/strict";
 import { createLogger, type LogEvent } from "../../src/log.ts";
 import { readManifest as readLines } from "../../src/storage/manifest_lines.ts";
 import { DiskStorage, type Tier } from "../../src/storage/mod.ts";
+import { ProvenManifest } from "../../src/storage/proven_manifest.ts";
 import { code } from "../helpers/errors.ts";
 import { readManifest } from "../helpers/files.ts";
 import { utf8 } from "../helpers/raw_frame.ts";
@@ -271,4 +272,29 @@ Deno.test("half a line that cannot be cut off keeps nobody from opening the mani
   } finally {
     Deno.FsFile.prototype.truncateSync = truncateSync;
   }
+});
+
+Deno.test("after a line could not be appended, check() appends an empty one until that succeeds", () => {
+  const lines: string[] = [];
+  let isFull = false;
+  const manifest = new ProvenManifest({
+    append(line) {
+      if (isFull) throw new Error("no room");
+      lines.push(line);
+      return undefined;
+    },
+    check() {},
+    sync: () => Promise.resolve(),
+    close() {},
+  });
+  manifest.append("1");
+  manifest.check();
+  isFull = true;
+  manifest.check(); // nobody has noticed yet
+  assert.throws(() => manifest.append("2"), /no room/);
+  assert.throws(() => manifest.check(), /no room/);
+  isFull = false;
+  manifest.check();
+  manifest.check();
+  assert.deepEqual(lines, ["1", ""]);
 });

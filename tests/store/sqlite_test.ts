@@ -230,3 +230,20 @@ Deno.test("a record whose replies an older version kept in its text loads with t
     assert.deepEqual(await store.load(record.id), record);
   }
 });
+
+Deno.test("check() writes to the file, as a save does", async () => {
+  await using folder = await TempDir.make();
+  const path = folder.join("sessions.db");
+  await using store = await SqliteSessionStore.open(path);
+  using other = new DatabaseSync(path);
+  // Another connection's number changes exactly when somebody has written a page.
+  const version = () => other.prepare("PRAGMA data_version").get()!.data_version;
+  for (let i = 0; i < 3; i++) {
+    const before = version();
+    await store.check();
+    assert.notEqual(version(), before);
+  }
+  const before = version();
+  await store.stats();
+  assert.equal(version(), before);
+});
