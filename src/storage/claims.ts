@@ -16,7 +16,7 @@
 import { FxferError } from "../errors.ts";
 import type { StorageFolder } from "./folder.ts";
 import { hashName } from "./hash_table.ts";
-import { storageFull, unlessAbsent } from "./io_errors.ts";
+import { isTaken, storageFull, unlessAbsent } from "./io_errors.ts";
 import { tryLock } from "./locks.ts";
 import {
   contentOf,
@@ -39,6 +39,9 @@ const HOW = { read: true, write: true, mode: 0o640 };
 
 /** The claim of an upload id. */
 const pathOf = (uploadId: string) => `${CLAIMS}/${hashName(uploadId).slice(0, 3)}`;
+
+/** The number of an upload id's claim: 0 to 4095; NaN for a name that stands for none. */
+const numberOf = (path: string) => parseInt(path.slice(-3), 16);
 
 /** A claim that this process holds. */
 export class Claim {
@@ -115,6 +118,8 @@ export class Claim {
 export class Claims {
   readonly #folder: StorageFolder;
   readonly #randomHex: RandomHex;
+  /** Which claims of upload ids this process has met, by number. Others are most probably still to be made. */
+  readonly #met = new Uint8Array(4096);
   /** The claim for what this process publishes without an upload id, in one synchronous step. */
   own: Claim;
 
@@ -140,14 +145,13 @@ export class Claims {
   /** Takes the claim of an upload id; undefined while another has it. */
   take(uploadId: string): Claim | undefined {
     const path = pathOf(uploadId);
-    let file: Deno.FsFile | undefined;
-    try {
-      file = this.#open(path) ?? this.#make(path);
-    } catch (error) {
-      file = this.#open(path); // another process has made it meanwhile
-      if (file === undefined) throw error;
-    }
-    return this.#hold(path, file);
+    const number = numberOf(path);
+    // To look for a missing file throws, which takes three times as long as to make it.
+    const made = this.#met[number] === 0 ? this.#makeIfFree(path) : undefined;
+    this.#met[number] = 1;
+    const file = made ?? this.#open(path) ?? this.#makeIfFree(path) ?? this.#open(path);
+    if (file !== undefined) return this.#hold(path, file);
+    throw new Deno.errors.NotFound("a claim was removed twice while it was taken");
   }
 
   /** What another process, which has the claim of an upload id, is about to publish. */
@@ -162,6 +166,7 @@ export class Claims {
     for (const { name, isFile } of this.#folder.withFolders(`${CLAIMS}/`, list)) {
       const path = `${CLAIMS}/${name}`;
       const file = isFile && /^[0-9a-f]{3,16}$/.test(name) ? this.#open(path) : undefined;
+      if (name.length === 3) this.#met[numberOf(path)] = 1;
       const claim = file === undefined ? undefined : this.#hold(path, file);
       if (claim?.left === false && name.length === 3) claim.leave();
       else if (claim !== undefined) yield claim;
@@ -172,6 +177,16 @@ export class Claims {
     if (tryLock(file) !== false) return new Claim(this.#folder, path, file);
     file.close();
     return undefined;
+  }
+
+  /** Undefined if the name is in use. */
+  #makeIfFree(path: string): Deno.FsFile | undefined {
+    try {
+      return this.#make(path);
+    } catch (error) {
+      if (isTaken(error)) return undefined;
+      throw error;
+    }
   }
 
   /** A planted link is not followed. */

@@ -61,6 +61,8 @@ export class ReadableManifest implements Manifest {
   #shared = true;
   /** When the path was looked at. A clock that was set back asks for another look. */
   #lookedAt = NaN;
+  /** Whether that was within this millisecond. */
+  readonly wasLookedAt = (): boolean => this.#now() === this.#lookedAt;
   #lastLook: ReturnType<typeof setTimeout> | undefined;
   /** Called when the path has led to another file. It closes the handle of the former one when it likes. */
   switched: (former: Deno.FsFile) => void = (former) => former.close();
