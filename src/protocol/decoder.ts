@@ -4,12 +4,11 @@ import { ACTIONS } from "./actions.ts";
 import { invalidField } from "./fields.ts";
 import type { DecodeEvent, V1Header } from "./frame.ts";
 import { majorVersion, readHeader, readUsualHeader, readV1Header } from "./header.ts";
-import { type JsonObject, parseStrictJson } from "./json.ts";
+import { decodeText, type JsonObject, parseStrictJson } from "./json.ts";
 import { MAX_HEADER_BYTES, MAX_SESSION_DATA_BYTES, MAX_V1_HEADER_BYTES } from "./limits.ts";
 import { PartialBuffer, signedBytes } from "./partial.ts";
 import { readReply, readRequest } from "./session_data.ts";
 import type { FrameHeader } from "./requests.ts";
-import { decodeText } from "./utf8.ts";
 
 /** The settings of a {@linkcode Decoder}.
  * @category Protocol */
