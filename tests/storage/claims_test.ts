@@ -10,6 +10,7 @@ import { verifyFolder } from "../../src/storage/verify.ts";
 import { code } from "../helpers/errors.ts";
 import { listStored, readManifest, sha256 } from "../helpers/files.ts";
 import { utf8 } from "../helpers/raw_frame.ts";
+import { mkfifo } from "../helpers/ran.ts";
 import { TempDir } from "../helpers/temp.ts";
 import { die, freeze } from "./halting.ts";
 import { STEPS } from "./halting_program.ts";
@@ -210,4 +211,41 @@ Deno.test("S-TRF-11 a planted link in place of a claim is refused, not followed"
   await assert.rejects(() => put(storage));
   assert.equal(await Deno.readTextFile(dir.join("outside")), "theirs");
   assert.equal((await put(storage, "x", "")).replayed, false);
+});
+
+Deno.test("S-TRF-11 a planted FIFO or folder in place of a claim is refused, also of one that was met", async () => {
+  await using dir = await TempDir.make();
+  await using storage = await DiskStorage.open(dir.path);
+  const file = await put(storage);
+  const [name] = await Array.fromAsync(Deno.readDir(dir.join(".claims")), ({ name }) => name)
+    .then((names) => names.filter((name) => name.length === 3));
+  const again = () => put(storage, "another", `${ID.slice(0, -2)}x`);
+  const claim = dir.join(".claims", name!);
+  for (const plant of [() => mkfifo(claim), () => Deno.mkdir(claim)]) {
+    await Deno.remove(claim);
+    await plant();
+    await assert.rejects(put(storage), code("local_io"));
+    await using newcomer = await DiskStorage.open(dir.path);
+    await assert.rejects(put(newcomer), code("local_io"));
+  }
+  await Deno.remove(claim);
+  assert.deepEqual(await put(storage), { ...file, replayed: true });
+  assert.equal((await again()).replayed, false);
+});
+
+Deno.test("S-TRF-11 one file an id, although claims are removed, and made by the other server first", async () => {
+  await using dir = await TempDir.make();
+  await using one = await DiskStorage.open(dir.path);
+  await using two = await DiskStorage.open(dir.path);
+  const ids = Array.from({ length: 120 }, () => crypto.randomUUID());
+  for (const [n, id] of ids.entries()) {
+    const [first, second] = n % 2 === 0 ? [one, two] : [two, one];
+    const file = await put(first, id, id);
+    assert.equal(file.replayed, false);
+    if (n % 5 === 0) await Deno.remove(dir.join(".claims"), { recursive: true });
+    assert.deepEqual(await put(second, id, id), { ...file, replayed: true });
+    if (n % 7 === 0) await Deno.remove(dir.join(".claims"), { recursive: true });
+    assert.deepEqual(await put(first, id, id), { ...file, replayed: true });
+  }
+  await assertConsistent(dir.path, ids.length);
 });
