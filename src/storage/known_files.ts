@@ -142,7 +142,7 @@ export class KnownFiles implements UploadIndex {
   /** Learns what others have added, `lately` at least before this millisecond; undefined if it was read at once. */
   refresh(lately = false): Promise<void> | undefined {
     if (this.#reading === undefined) {
-      if (lately && this.#manifest.wasLookedAt() && !this.isBehind) return undefined;
+      if (lately && this.#manifest.isFresh(this.#here.readTo) && !this.isBehind) return undefined;
       const size = this.#manifest.follow(true);
       const unread = size - this.#here.readTo;
       const left = this.#former === undefined ? 0 : this.#leftInFormer(this.#former);

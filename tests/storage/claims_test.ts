@@ -5,6 +5,7 @@
  * @module
  */
 import assert from "node:assert/strict";
+import { hashName } from "../../src/storage/hash_table.ts";
 import { DiskStorage, type Durability } from "../../src/storage/mod.ts";
 import { verifyFolder } from "../../src/storage/verify.ts";
 import { code } from "../helpers/errors.ts";
@@ -248,4 +249,91 @@ Deno.test("S-TRF-11 one file an id, although claims are removed, and made by the
     assert.deepEqual(await put(first, id, id), { ...file, replayed: true });
   }
   await assertConsistent(dir.path, ids.length);
+});
+
+/** Upload ids that share one claim, and its name. */
+function idsOfOneClaim(count: number): [claim: string, ...ids: string[]] {
+  const claim = hashName(ID).slice(0, 3);
+  const ids: string[] = [];
+  for (let n = 0; ids.length < count; n++) {
+    const id = `6f9619ff-8b86-4d01-b42d-${n.toString(16).padStart(12, "0")}`;
+    if (hashName(id).startsWith(claim)) ids.push(id);
+  }
+  return [claim, ...ids];
+}
+
+Deno.test("S-TRF-11 a server's mark in a claim hides nothing that others do in the same millisecond", async () => {
+  const [claim, a, b, c, d, e, f] = idsOfOneClaim(6);
+  for (const durability of ["process", "data"] as const) {
+    await using dir = await TempDir.make();
+    await using other = await DiskStorage.open(dir.path, { durability });
+    const T0 = Date.now();
+    const now = () => T0; // for this one, no time passes
+    await using storage = await DiskStorage.open(dir.path, { durability, now });
+    const content = () => Deno.readTextFile(dir.join(".claims", claim));
+    const marked = async (id: string) => {
+      const file = await put(storage, id, id);
+      assert.equal(file.replayed, false);
+      assert.match(await content(), /^\n[0-9a-f]{16}/);
+      return file;
+    };
+    const first = await marked(a!);
+    const mark = (await content()).slice(0, 17);
+    assert.deepEqual(await put(storage, a, a!), { ...first, replayed: true });
+    assert.ok((await content()).startsWith(mark), "a replay leaves the mark");
+    await assert.rejects(put(storage, "other bytes", a), code("sequence_reuse"));
+
+    const theirs = await put(other, b, b!);
+    assert.ok(!(await content()).startsWith(mark), "a line of another server wipes it out");
+    assert.deepEqual(await put(storage, b, b!), { ...theirs, replayed: true });
+
+    const removed = await marked(c!);
+    await other.catalogue.remove!(removed.path, {});
+    assert.equal((await put(storage, "other bytes", c)).replayed, false, "it was removed");
+
+    const before = await marked(d!);
+    await Deno.rename(dir.join("commits.jsonl"), dir.join("moved.jsonl"));
+    await storage.refresh!();
+    assert.deepEqual(await put(storage, d, d!), { ...before, replayed: true });
+
+    await marked(e!);
+    await Deno.remove(dir.join(".claims"), { recursive: true });
+    const again = await put(other, f, f!);
+    assert.deepEqual(await put(storage, f, f!), { ...again, replayed: true });
+  }
+});
+
+Deno.test({
+  name: "S-MAN-2 a server finishes what another one has left in a claim that had the server's mark",
+  ignore: !linux,
+  async fn() {
+    const [, ...ids] = idsOfOneClaim(6);
+    await using dir = await TempDir.make();
+    await using storage = await DiskStorage.open(dir.path);
+    for (const step of ["claim", "name", "line"] as const) {
+      await put(storage, step, ids.pop()!);
+      const uploadId = ids.pop()!;
+      await die({ folder: dir.path, step, ...WAYS[0], uploadId });
+      assert.equal((await put(storage, "the file", uploadId)).replayed, step !== "claim");
+    }
+    await assertConsistent(dir.path, 6);
+  },
+});
+
+Deno.test("S-TRF-11 a file that was not published leaves no mark", async () => {
+  const [claim, a, b] = idsOfOneClaim(2);
+  await using dir = await TempDir.make();
+  await using storage = await DiskStorage.open(dir.path);
+  await put(storage, "one", a);
+  const { renameSync } = Deno;
+  Deno.renameSync = () => {
+    throw new Error("the disk is gone");
+  };
+  try {
+    await assert.rejects(put(storage, "two", b));
+  } finally {
+    Deno.renameSync = renameSync;
+  }
+  assert.doesNotMatch(await Deno.readTextFile(dir.join(".claims", claim)), /^\n[0-9a-f]{16}/);
+  assert.equal((await put(storage, "two", b)).replayed, false);
 });
