@@ -59,10 +59,13 @@ export function storedBefore(
   sha256: string | undefined,
 ): StoredFile | undefined | Promise<StoredFile | undefined> {
   if (uploadId === undefined || sha256 === undefined) return undefined;
-  const learning = storage.refresh?.(); // S-TRF-11: another process may have stored it
-  return learning === undefined
-    ? foundBefore(storage, uploadId, sha256)
-    : learning.then(() => foundBefore(storage, uploadId, sha256));
+  // S-TRF-11: another process may have stored it. If that was a moment ago, `put` and `publish` will find it.
+  const learning = storage.refresh?.(true);
+  const find = () => foundBefore(storage, uploadId, sha256);
+  if (learning !== undefined) return learning.then(find);
+  if (storage.refresh === undefined) return find();
+  if (storage.find?.(uploadId) === undefined) return undefined;
+  return storage.refresh()?.then(find) ?? find(); // it may have been removed a moment ago
 }
 
 function foundBefore(storage: FileStorage, uploadId: string, sha256: string) {

@@ -106,8 +106,6 @@ export class ReadBuffers {
   #last: Buffer | undefined;
   /** The buffer of the read before: its bytes may still be on their way to the disk. */
   #earlier: Buffer | undefined;
-  /** Has a whole payload whose beginning was copied here, because the rest did not fit behind it. */
-  #copy: Buffer | undefined;
 
   constructor(pools: BufferPools) {
     this.#pools = pools;
@@ -126,7 +124,6 @@ export class ReadBuffers {
   forHead(size: number, more: boolean): Buffer {
     const { gather } = this.#pools;
     this.#earlier = this.#giveBack(this.#earlier);
-    this.#copy = this.#giveBack(this.#copy);
     const gathers = this.#last?.length === GATHER_BUFFER_BYTES;
     const likely = size <= GATHER_BUFFER_BYTES && size > (more ? 0 : SMALL_BUFFER_BYTES);
     if (!likely || (!gathers && gather.scarce)) {
@@ -161,24 +158,25 @@ export class ReadBuffers {
   }
 
   /**
-   * Room for all `size` bytes of a payload. It begins with the bytes that are here already: they stay behind
-   * their header if the rest fits there too, and are copied into another buffer if not.
+   * Room for all `size` bytes of a payload, and for what comes behind it. It begins with the bytes that are here
+   * already: they stay behind their header if the rest fits there too, and are copied into another buffer if not.
    */
   forWhole(begun: Uint8Array, size: number): Uint8Array {
-    const end = begun.byteOffset + size;
-    if (begun.buffer === this.#last?.buffer && end <= GATHER_BUFFER_BYTES) {
-      return this.#last.subarray(begun.byteOffset, end);
+    const last = this.#last;
+    const { byteOffset: start } = begun;
+    if (begun.buffer === last?.buffer && start + size <= GATHER_BUFFER_BYTES) {
+      return last.subarray(start, GATHER_BUFFER_BYTES);
     }
-    this.#giveBack(this.#copy);
-    this.#copy = this.#pools.gather.lend();
-    this.#copy.set(begun);
-    return this.#copy.subarray(0, size);
+    const next = this.#pools.gather.lend();
+    next.set(begun);
+    this.#giveBack(last); // the frames before this one are over
+    return this.#last = next;
   }
 
   /** Gives all back. @param busy The kernel may still write into one: they are left to the collector. */
   release(busy: boolean): void {
     this.#giveBack(this.#earlier);
-    for (const buffer of [this.#last, this.#copy, this.#small]) {
+    for (const buffer of [this.#last, this.#small]) {
       if (busy && buffer !== undefined) this.#pools.of(buffer)?.forget();
       else this.#giveBack(buffer);
     }

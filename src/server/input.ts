@@ -142,16 +142,20 @@ export class Input implements Payload {
     return this.size <= GATHER_BUFFER_BYTES && this.#buffers.canGather ? this.#gather() : undefined;
   }
 
-  /** Reads up to the payload's end, and not beyond, into one buffer; see {@linkcode Payload.whole}. */
+  /**
+   * Reads into one buffer up to the payload's end, and what comes behind it as far as there is room: to read the
+   * end by itself would take a read, and a save and a write of replies, of its own; see {@linkcode Payload.whole}.
+   */
   async #gather(): Promise<Uint8Array | undefined> {
     const event = this.#events[this.#at++];
     const begun = event?.type === "payload" ? event.bytes : NOTHING;
-    const buffer = this.#buffers.forWhole(begun, this.size);
+    const { size } = this;
+    const buffer = this.#buffers.forWhole(begun, size);
     this.#gatherSince = this.#reader.lastByteAt;
     let filled = begun.length;
     try {
-      while (filled < this.size) {
-        const rest = buffer.subarray(filled, this.size);
+      while (filled < size) {
+        const rest = buffer.subarray(filled);
         const count = this.#reader.read(rest);
         const n = await new Promise<number | null | undefined>((resolve, reject) => {
           this.#stopGathering = () => resolve(undefined);
@@ -163,8 +167,11 @@ export class Input implements Payload {
           return undefined;
         }
         if (n === null) throw incomplete();
-        this.#decoder.push(buffer.subarray(filled, filled + n));
-        filled += n;
+        this.#more = n >= SMALL_BUFFER_BYTES;
+        const end = Math.min(filled + n, size);
+        this.#decoder.push(buffer.subarray(filled, end));
+        if (filled + n > size) this.#rest = buffer.subarray(size, filled + n);
+        filled = end;
       }
     } catch (error) {
       this.#gathered = buffer.subarray(0, filled);

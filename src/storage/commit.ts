@@ -54,7 +54,7 @@ export function commitNow(
     takeNameBack(parts, file);
     throw error;
   }
-  return remember(parts, file);
+  return remember(parts, file, claim);
 }
 
 function giveName(parts: DiskParts, file: WholeFile): void {
@@ -125,7 +125,7 @@ export async function commitDurably(
     }
   }
   await parts.manifestSync.sync("");
-  return remember(parts, file);
+  return remember(parts, file); // without a mark: a look is nothing beside a flush
 }
 
 /** Flushes what makes a name durable: the folders of the file, and the storage folder above them. */
@@ -154,10 +154,17 @@ export function append(parts: DiskParts, file: WholeFile, line: string): void {
   parts.budget.add(file.size);
 }
 
-/** Remembers the upload id of a file that this process has listed, and returns what its sender is told. */
-export function remember(parts: DiskParts, file: WholeFile): StoredFile {
+/**
+ * Remembers the upload id of a file that this process has listed, and returns what its sender is told.
+ *
+ * @param claim The claim of the upload id, under which the file was published.
+ */
+export function remember(parts: DiskParts, file: WholeFile, claim?: Claim): StoredFile {
   const { spec: { mimeType }, finalPath: path, size, sha256, listed } = file;
   const stands = file.listedIn === parts.reading?.manifest.file; // else it is read with the lines of others
-  if (listed !== undefined && stands) parts.index.add(file, listed);
+  if (listed !== undefined && stands) {
+    parts.index.add(file, listed);
+    if (claim !== undefined) claim.isKnown = true;
+  }
   return { path, size, sha256, mimeType, replayed: false };
 }

@@ -72,7 +72,7 @@ export class DiskStorage implements FileStorage {
   /** The file that was stored under an upload id, as far back as `maxUploadIds` reach (S-TRF-9). */
   readonly find: (uploadId: string) => StoredFile | undefined;
   /** Learns the upload ids that other processes on the folder have stored; present in tier RW. */
-  readonly refresh?: () => Promise<void> | undefined;
+  readonly refresh?: (lately?: boolean) => Promise<void> | undefined;
   /** What sessions publish that nothing announces; present in tier RW. */
   readonly journals?: Journals;
   /**
@@ -98,7 +98,7 @@ export class DiskStorage implements FileStorage {
     if (reading === undefined) return;
     this.partials = partialFiles(parts);
     this.recover = (sealed, spec) => recoverSealed(parts, reading, sealed, spec);
-    this.refresh = () => refresh(parts, reading);
+    this.refresh = (lately) => refresh(parts, reading, lately);
     this.journals = diskJournals(parts);
     this.sweep = (isLive, olderThanMs = SWEEP_OLDER_THAN_MS, onlyCount) =>
       sweepOrphans(parts, reading, isLive, olderThanMs, onlyCount);
@@ -244,10 +244,14 @@ export class DiskStorage implements FileStorage {
 const PROBE = new Uint8Array([0x0a]);
 
 /** Learns what other processes have stored. Where that fails, an upload with an id fails later, and says why. */
-function refresh({ log }: DiskParts, { known }: ReadingParts): Promise<void> | undefined {
+function refresh(
+  { log }: DiskParts,
+  { known }: ReadingParts,
+  lately?: boolean,
+): Promise<void> | undefined {
   const failed = (cause: unknown) => log.warn("storage.unlearned", { cause });
   try {
-    return known.refresh()?.catch(failed);
+    return known.refresh(lately)?.catch(failed);
   } catch (error) {
     failed(error);
     return undefined;

@@ -139,9 +139,10 @@ export class KnownFiles implements UploadIndex {
     this.#writer.close();
   }
 
-  /** Learns what other processes have added; undefined if all is known now, because what is little is read at once. */
-  refresh(): Promise<void> | undefined {
+  /** Learns what others have added, `lately` at least before this millisecond; undefined if it was read at once. */
+  refresh(lately = false): Promise<void> | undefined {
     if (this.#reading === undefined) {
+      if (lately && this.#manifest.isFresh(this.#here.readTo) && !this.isBehind) return undefined;
       const size = this.#manifest.follow(true);
       const unread = size - this.#here.readTo;
       const left = this.#former === undefined ? 0 : this.#leftInFormer(this.#former);
@@ -283,8 +284,7 @@ export class KnownFiles implements UploadIndex {
   }
 
   async #writeTo(until: number, each?: EachLine): Promise<void> {
-    const { waiting } = this.#pace;
-    const here = this.#here;
+    const [{ waiting }, here] = [this.#pace, this.#here];
     // Asked while no other process can write: the index of a moved manifest must not replace that of the new one.
     const isOver = () => {
       this.#manifest.follow();

@@ -38,7 +38,8 @@ export function claimNow({ known, claims }: ReadingParts, uploadId: string): Cla
   let claim: Claim | undefined;
   try {
     claim = claims.take(uploadId);
-    const learning = claim?.left === false ? known.refresh() : undefined;
+    // Under a claim of its own this process knows everything, unless the manifest is another one by now.
+    const learning = claim?.left === false ? known.refresh(claim.isMine) : undefined;
     if (claim?.left === false && learning === undefined) return claim;
     learning?.catch(() => {}); // claimLater() asks again
   } catch (error) {
@@ -92,18 +93,28 @@ function underWay(): FxferError {
  * publish. Nobody publishes without the claim: a file that was listed when {@linkcode claimLater} looked may have
  * been removed since.
  *
+ * @param claim True where another holder of the session has the claim.
  * @throws {FxferError} `busy` without a claim and a result.
  */
 export function firstResult(
   { index, reading }: DiskParts,
   uploadId: string | undefined,
   sha256: string,
-  isClaimed: boolean,
+  claim: Claim | true | undefined,
 ): StoredFile | undefined {
-  const replay = replayOf(index, uploadId, sha256);
-  if (replay !== undefined || isClaimed) return replay;
+  const isMine = claim !== true && claim?.isMine === true;
+  const learned = isMine ? () => isUpToDate(reading!) : undefined;
+  const replay = replayOf(index, uploadId, sha256, learned);
+  if (replay !== undefined || claim !== undefined) return replay;
   if (uploadId !== undefined && reading !== undefined) throw underWay();
   return undefined;
+}
+
+/** Learns what others have written, if that takes no waiting. */
+function isUpToDate({ known }: ReadingParts): boolean {
+  const learning = known.refresh();
+  learning?.catch(() => {}); // whoever waits for it is told
+  return learning === undefined;
 }
 
 /** Takes the claim of an upload id, without waiting; what a dead process has left in it is finished. */

@@ -186,6 +186,7 @@ function openReading(
     } catch (cause) {
       log.warn("storage.manifest_lost", { cause });
     }
+    claims.forgetMarks();
     const same = claims.own.stands;
     if (same) {
       log.info("storage.manifest_renewed", { reason: "somebody has moved or removed it" });

@@ -49,7 +49,7 @@ function putClaimed(
 ): StoredFile {
   let file: SmallFile | undefined;
   try {
-    const replay = firstResult(parts, spec.uploadId, sha256, claim !== undefined);
+    const replay = firstResult(parts, spec.uploadId, sha256, claim);
     if (replay !== undefined) return replay;
     const made = file = new SmallFile(parts, spec, bytes.length);
     parts.folder.withFolders(made.temporaryPath, () => made.write(bytes));
@@ -86,7 +86,7 @@ export async function putOnThreadPool(
       claim = claimNow(reading, spec.uploadId) ?? await claimLater(parts, reading, spec.uploadId);
     }
     // Nothing is awaited from here to the commit, so the second of two uploads with one id finds the first.
-    const replay = firstResult(parts, spec.uploadId, sha256, claim !== undefined);
+    const replay = firstResult(parts, spec.uploadId, sha256, claim);
     if (replay === undefined) return file.commit(sha256, claim, mayPublish);
     file.remove();
     return replay;

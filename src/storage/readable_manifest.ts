@@ -61,13 +61,15 @@ export class ReadableManifest implements Manifest {
   #shared = true;
   /** When the path was looked at. A clock that was set back asks for another look. */
   #lookedAt = NaN;
+  /** Whether that was within this millisecond, and nothing stood there behind the lines that are read. */
+  readonly isFresh = (readTo: number): boolean =>
+    readTo === this.#end + this.#assumed && this.#now() === this.#lookedAt;
   #lastLook: ReturnType<typeof setTimeout> | undefined;
   /** Called when the path has led to another file. It closes the handle of the former one when it likes. */
   switched: (former: Deno.FsFile) => void = (former) => former.close();
 
   /** Called when lines are not where they were said to be, from this position on. */
   misplaced: (from: number) => void = () => {};
-
   /** Called where the manifest could not be looked for after its last line. */
   lost: (cause: unknown) => void = () => {};
 

@@ -38,9 +38,9 @@ export async function recoverSealed(
       claim = await claimLater(parts, reading, spec.uploadId, finalPath);
     }
     // The claim may be that of another holder of the session, who has stood still since.
-    const isClaimed = claim !== undefined || (spec.uploadId !== undefined &&
-      reading.claims.peek(spec.uploadId)?.path === finalPath);
-    const replay = firstResult(parts, spec.uploadId, sha256, isClaimed);
+    const isClaimed = spec.uploadId !== undefined &&
+      reading.claims.peek(spec.uploadId)?.path === finalPath;
+    const replay = firstResult(parts, spec.uploadId, sha256, claim ?? (isClaimed || undefined));
     if (replay !== undefined) {
       folder.remove(temporaryPath);
       return replay;

@@ -272,13 +272,13 @@ export interface FileStorage extends AsyncDisposable {
     | undefined;
   /**
    * Capability, for a `find` that answers from this process's memory: learns what other processes have
-   * stored in the same place. The server calls it before it asks `find` (S-TRF-11), so it must take next to
-   * no time when there is nothing to learn. Returns undefined when everything is known now. `put` and
-   * `publish` learn by themselves before they store a file with an upload id.
+   * stored in the same place (S-TRF-11). It must take next to no time when there is nothing to learn, and then
+   * returns undefined. With `lately`, what was known a millisecond ago is enough, and the server asks without it
+   * where `find` finds a file then. `put` and `publish` learn by themselves before they store a file with an id.
    *
    * Absent: `find` knows everything already, or what other processes stored stays unknown to it.
    */
-  readonly refresh?: (() => Promise<void> | undefined) | undefined;
+  readonly refresh?: ((lately?: boolean) => Promise<void> | undefined) | undefined;
   /**
    * Capability: files that nobody announces; see {@linkcode Journals}. Absent: the server announces each file of
    * a session whose record outlives the process.

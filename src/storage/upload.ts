@@ -214,7 +214,7 @@ export class DiskUpload implements Upload {
       }
       // Nothing is awaited from the claim to the commit, at level `durable` to its first step.
       const replay = whole.listed === undefined && whole.named !== true
-        ? firstResult(this.#parts, uploadId, whole.sha256, claim !== undefined) ??
+        ? firstResult(this.#parts, uploadId, whole.sha256, claim) ??
           this.#sealed?.existing
         : undefined;
       // A failure is not final here: the file is whole and sealed, so another try may succeed.

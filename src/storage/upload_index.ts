@@ -90,6 +90,7 @@ export class MemoryIndex implements UploadIndex {
 /**
  * The first result, if an upload with this id was stored before; undefined if it is new (S-TRF-9).
  *
+ * @param learned Given where others may have removed a file a moment ago: learns of that before one is found.
  * @throws {FxferError} `sequence_reuse` if other bytes were stored under the id; `busy` where that cannot be
  * told at this moment.
  */
@@ -97,8 +98,13 @@ export function replayOf(
   index: UploadIndex,
   uploadId: string | undefined,
   sha256: string,
+  learned?: () => boolean,
 ): StoredFile | undefined {
-  const known = uploadId === undefined ? undefined : index.get(uploadId);
+  let known = uploadId === undefined ? undefined : index.get(uploadId);
+  if (known !== undefined && learned !== undefined) {
+    if (!learned()) throw indexLost();
+    known = index.get(uploadId!);
+  }
   if (known === undefined) {
     if (uploadId !== undefined && index.isBehind === true) throw indexLost();
     return undefined;

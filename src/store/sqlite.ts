@@ -10,10 +10,11 @@ import {
   changesRing,
   isApart,
   keepsText,
+  partsOf,
   RING,
   RING_QUERIES,
-  ringOf,
   saveRing,
+  textWithout,
 } from "./sqlite_ring.ts";
 import { type RingChange, StoredRings } from "./stored_rings.ts";
 import type { SessionStore, StoreStats } from "./types.ts";
@@ -111,7 +112,7 @@ export class SqliteSessionStore implements SessionStore {
    */
   save(record: SessionRecord, maxLive?: number): Promise<boolean> {
     const inText = keepsText(record);
-    const json = JSON.stringify(inText ? record : { ...record, ring: [] });
+    const json = inText ? JSON.stringify(record) : textWithout(record);
     const change = inText ? undefined : this.#rings.change(record);
     return new Promise((resolve, reject) => {
       const save = { record, json, change, maxLive, resolve, reject };
@@ -246,7 +247,9 @@ function inTransaction<T>({ db, begin, commit }: Queries, work: () => T): T {
 function recordOf(id: string, row: ReturnType<StatementSync["get"]>): SessionRecord | undefined {
   if (row === undefined) return undefined;
   const kept = { id, version: Number(row.version) };
-  return parseRecord(String(row.record), isApart(row) ? { ...kept, ring: ringOf(row) } : kept);
+  if (!isApart(row)) return parseRecord(String(row.record), kept);
+  const { text, ring } = partsOf(row);
+  return parseRecord(text, { ...kept, ring });
 }
 
 /** Moves a record, unless its holder, who has the right one in memory, has saved it meanwhile. */

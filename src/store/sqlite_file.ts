@@ -37,7 +37,7 @@ export const MIGRATIONS: readonly string[] = [
      UPDATE count SET live = live + (new.ended_at IS NULL) - (old.ended_at IS NULL),
        ended = ended - (new.ended_at IS NULL) + (old.ended_at IS NULL);
    END;`,
-  // The replies of the records whose text has none.
+  // The replies of the records whose text has none: all those of one save in a row (sqlite_ring.ts).
   `CREATE TABLE kept (
      session TEXT NOT NULL,
      sequence INTEGER NOT NULL,

@@ -1,7 +1,11 @@
 /**
- * The kept replies of a session in SQLite: rows of a table of their own, so that a save writes the new reply
+ * The kept replies of a session in SQLite: rows of a table of their own, so that a save writes the new replies
  * only. With a window of 256 requests the replies are a hundred times the rest of the record. A few replies
  * stay in the text of the record, because one statement takes less time than four.
+ *
+ * A row has all replies that one save has added, and the number of the last of them: a row for each reply
+ * takes twice the time. So the first row may begin with replies that are not kept any more, and the text says
+ * with which one the kept ones begin.
  *
  * @module
  */
@@ -10,7 +14,7 @@ import type { RingEntry, SessionRecord } from "../session/mod.ts";
 import { DamagedRecord } from "./damaged.ts";
 import type { RingChange } from "./stored_rings.ts";
 
-/** The replies of a session as one column of its row, so that both are read in one step. */
+/** The replies of a session, without brackets, as one column of its row, so that both are read in one step. */
 export const RING: string = "(SELECT group_concat(reply, ',') FROM" +
   " (SELECT reply FROM kept WHERE kept.session = session.id ORDER BY sequence))";
 
@@ -35,13 +39,27 @@ const FEW = 3;
 export const keepsText = ({ ring }: SessionRecord): boolean =>
   ring.length > 0 && ring.length <= FEW;
 
+/** The text of a record whose replies are in the table. */
+export const textWithout = (record: SessionRecord): string =>
+  JSON.stringify({ ...record, ring: [], keptFrom: record.ring.at(0)?.sequence ?? 0 });
+
+/** What the text of a record ends with if its replies are in the table. */
+const KEPT_FROM = /,"keptFrom":(\d+)\}$/;
+
 /** Whether the replies of a row are in the table; what that has of a row whose text has some is old. */
 export const isApart = ({ record }: Row): boolean => String(record).includes('"ring":[]');
 
-/** The replies that the table has for a session. @throws {DamagedRecord} If one cannot be read. */
-export function ringOf({ ring }: Row): RingEntry[] {
+/**
+ * The text and the replies of a row whose replies are in the table.
+ *
+ * @throws {DamagedRecord} If one cannot be read.
+ */
+export function partsOf({ record, ring }: Row): { text: string; ring: RingEntry[] } {
+  const text = String(record).replace(KEPT_FROM, "}");
+  const from = Number(KEPT_FROM.exec(String(record))?.[1] ?? 0);
   try {
-    return JSON.parse(`[${ring ?? ""}]`);
+    const replies: RingEntry[] = JSON.parse(`[${ring ?? ""}]`);
+    return { text, ring: replies.filter(({ sequence }) => sequence >= from) };
   } catch {
     throw new DamagedRecord("one of its replies is no JSON");
   }
@@ -62,5 +80,6 @@ export function saveRing(
   { kept, added, forgets }: RingChange,
 ): void {
   if (forgets) forget.run(id, kept === 0 ? Number.MAX_SAFE_INTEGER : ring.at(0)!.sequence);
-  for (const entry of added) keep.run(id, entry.sequence, JSON.stringify(entry));
+  const last = added.at(-1);
+  if (last !== undefined) keep.run(id, last.sequence, JSON.stringify(added).slice(1, -1));
 }

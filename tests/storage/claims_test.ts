@@ -5,11 +5,13 @@
  * @module
  */
 import assert from "node:assert/strict";
+import { hashName } from "../../src/storage/hash_table.ts";
 import { DiskStorage, type Durability } from "../../src/storage/mod.ts";
 import { verifyFolder } from "../../src/storage/verify.ts";
 import { code } from "../helpers/errors.ts";
 import { listStored, readManifest, sha256 } from "../helpers/files.ts";
 import { utf8 } from "../helpers/raw_frame.ts";
+import { mkfifo } from "../helpers/ran.ts";
 import { TempDir } from "../helpers/temp.ts";
 import { die, freeze } from "./halting.ts";
 import { STEPS } from "./halting_program.ts";
@@ -210,4 +212,128 @@ Deno.test("S-TRF-11 a planted link in place of a claim is refused, not followed"
   await assert.rejects(() => put(storage));
   assert.equal(await Deno.readTextFile(dir.join("outside")), "theirs");
   assert.equal((await put(storage, "x", "")).replayed, false);
+});
+
+Deno.test("S-TRF-11 a planted FIFO or folder in place of a claim is refused, also of one that was met", async () => {
+  await using dir = await TempDir.make();
+  await using storage = await DiskStorage.open(dir.path);
+  const file = await put(storage);
+  const [name] = await Array.fromAsync(Deno.readDir(dir.join(".claims")), ({ name }) => name)
+    .then((names) => names.filter((name) => name.length === 3));
+  const again = () => put(storage, "another", `${ID.slice(0, -2)}x`);
+  const claim = dir.join(".claims", name!);
+  for (const plant of [() => mkfifo(claim), () => Deno.mkdir(claim)]) {
+    await Deno.remove(claim);
+    await plant();
+    await assert.rejects(put(storage), code("local_io"));
+    await using newcomer = await DiskStorage.open(dir.path);
+    await assert.rejects(put(newcomer), code("local_io"));
+  }
+  await Deno.remove(claim);
+  assert.deepEqual(await put(storage), { ...file, replayed: true });
+  assert.equal((await again()).replayed, false);
+});
+
+Deno.test("S-TRF-11 one file an id, although claims are removed, and made by the other server first", async () => {
+  await using dir = await TempDir.make();
+  await using one = await DiskStorage.open(dir.path);
+  await using two = await DiskStorage.open(dir.path);
+  const ids = Array.from({ length: 120 }, () => crypto.randomUUID());
+  for (const [n, id] of ids.entries()) {
+    const [first, second] = n % 2 === 0 ? [one, two] : [two, one];
+    const file = await put(first, id, id);
+    assert.equal(file.replayed, false);
+    if (n % 5 === 0) await Deno.remove(dir.join(".claims"), { recursive: true });
+    assert.deepEqual(await put(second, id, id), { ...file, replayed: true });
+    if (n % 7 === 0) await Deno.remove(dir.join(".claims"), { recursive: true });
+    assert.deepEqual(await put(first, id, id), { ...file, replayed: true });
+  }
+  await assertConsistent(dir.path, ids.length);
+});
+
+/** Upload ids that share one claim, and its name. */
+function idsOfOneClaim(count: number): [claim: string, ...ids: string[]] {
+  const claim = hashName(ID).slice(0, 3);
+  const ids: string[] = [];
+  for (let n = 0; ids.length < count; n++) {
+    const id = `6f9619ff-8b86-4d01-b42d-${n.toString(16).padStart(12, "0")}`;
+    if (hashName(id).startsWith(claim)) ids.push(id);
+  }
+  return [claim, ...ids];
+}
+
+Deno.test("S-TRF-11 a server's mark in a claim hides nothing that others do in the same millisecond", async () => {
+  const [claim, a, b, c, d, e, f] = idsOfOneClaim(6);
+  for (const durability of ["process", "data"] as const) {
+    await using dir = await TempDir.make();
+    await using other = await DiskStorage.open(dir.path, { durability });
+    const T0 = Date.now();
+    const now = () => T0; // for this one, no time passes
+    await using storage = await DiskStorage.open(dir.path, { durability, now });
+    const content = () => Deno.readTextFile(dir.join(".claims", claim));
+    const marked = async (id: string) => {
+      const file = await put(storage, id, id);
+      assert.equal(file.replayed, false);
+      assert.match(await content(), /^\n[0-9a-f]{16}/);
+      return file;
+    };
+    const first = await marked(a!);
+    const mark = (await content()).slice(0, 17);
+    assert.deepEqual(await put(storage, a, a!), { ...first, replayed: true });
+    assert.ok((await content()).startsWith(mark), "a replay leaves the mark");
+    await assert.rejects(put(storage, "other bytes", a), code("sequence_reuse"));
+
+    const theirs = await put(other, b, b!);
+    assert.ok(!(await content()).startsWith(mark), "a line of another server wipes it out");
+    assert.deepEqual(await put(storage, b, b!), { ...theirs, replayed: true });
+
+    const removed = await marked(c!);
+    await other.catalogue.remove!(removed.path, {});
+    assert.equal((await put(storage, "other bytes", c)).replayed, false, "it was removed");
+
+    const before = await marked(d!);
+    await Deno.rename(dir.join("commits.jsonl"), dir.join("moved.jsonl"));
+    await storage.refresh!();
+    assert.deepEqual(await put(storage, d, d!), { ...before, replayed: true });
+
+    await marked(e!);
+    await Deno.remove(dir.join(".claims"), { recursive: true });
+    const again = await put(other, f, f!);
+    assert.deepEqual(await put(storage, f, f!), { ...again, replayed: true });
+  }
+});
+
+Deno.test({
+  name: "S-MAN-2 a server finishes what another one has left in a claim that had the server's mark",
+  ignore: !linux,
+  async fn() {
+    const [, ...ids] = idsOfOneClaim(6);
+    await using dir = await TempDir.make();
+    await using storage = await DiskStorage.open(dir.path);
+    for (const step of ["claim", "name", "line"] as const) {
+      await put(storage, step, ids.pop()!);
+      const uploadId = ids.pop()!;
+      await die({ folder: dir.path, step, ...WAYS[0], uploadId });
+      assert.equal((await put(storage, "the file", uploadId)).replayed, step !== "claim");
+    }
+    await assertConsistent(dir.path, 6);
+  },
+});
+
+Deno.test("S-TRF-11 a file that was not published leaves no mark", async () => {
+  const [claim, a, b] = idsOfOneClaim(2);
+  await using dir = await TempDir.make();
+  await using storage = await DiskStorage.open(dir.path);
+  await put(storage, "one", a);
+  const { renameSync } = Deno;
+  Deno.renameSync = () => {
+    throw new Error("the disk is gone");
+  };
+  try {
+    await assert.rejects(put(storage, "two", b));
+  } finally {
+    Deno.renameSync = renameSync;
+  }
+  assert.doesNotMatch(await Deno.readTextFile(dir.join(".claims", claim)), /^\n[0-9a-f]{16}/);
+  assert.equal((await put(storage, "two", b)).replayed, false);
 });

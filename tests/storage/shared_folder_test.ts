@@ -1,5 +1,6 @@
 /** Two storages on one folder, as two processes have them: each learns what the other stored (S-TRF-9). @module */
 import assert from "node:assert/strict";
+import { storedBefore } from "../../src/handler/storing.ts";
 import { DiskStorage } from "../../src/storage/mod.ts";
 import { InProcess } from "../helpers/in_process.ts";
 import { sha256 } from "../helpers/files.ts";
@@ -132,4 +133,27 @@ Deno.test("S-TRF-11 ids hold that another process has stored shortly before the 
     const { path, replayed } = await put(storage, 4, "file 2");
     assert.deepEqual([path, replayed], [late.path, true]);
   }
+});
+
+Deno.test("S-TRF-9 what another server did in this very millisecond is known when it matters", async () => {
+  await using dir = await TempDir.make();
+  await using one = await DiskStorage.open(dir.path);
+  const T0 = Date.now();
+  await using two = await DiskStorage.open(dir.path, { now: () => T0 }); // for it, no time passes
+  const before = async (n: number, text = `file ${n}`) =>
+    await storedBefore(two, ID(n), sha256(utf8(text)));
+  assert.equal(await before(1), undefined); // the look that holds from now on
+  const first = await put(one, 1);
+  assert.equal(await before(1), undefined, "the look was before");
+  assert.deepEqual(await put(two, 1), { ...first, replayed: true }, "but nothing is stored twice");
+  assert.deepEqual(await before(1), { ...first, replayed: true });
+
+  await one.catalogue.remove!(first.path, {});
+  assert.equal(await before(1), undefined, "a file that is gone is not told as stored");
+  assert.equal((await put(two, 1)).replayed, false);
+
+  const other = await put(one, 2);
+  await two.refresh!();
+  await one.catalogue.remove!(other.path, {});
+  assert.equal(await before(2, "other bytes"), undefined, "nor is its id taken");
 });

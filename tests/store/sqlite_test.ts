@@ -247,3 +247,39 @@ Deno.test("check() writes to the file, as a save does", async () => {
   await store.stats();
   assert.equal(version(), before);
 });
+
+Deno.test("replies that are saved together are one row, and of a row some may be forgotten", async () => {
+  await using folder = await TempDir.make();
+  const path = folder.join("sessions.db");
+  await using store = await SqliteSessionStore.open(path);
+  using db = new DatabaseSync(path);
+  const rows = () =>
+    db.prepare("SELECT sequence, reply FROM kept ORDER BY sequence").all()
+      .map(({ sequence, reply }) => [sequence, JSON.parse(`[${reply}]`).length]);
+  let record = sample();
+  assert.ok(await store.save(record));
+  /** Saves what so many requests have left, of which the client has read the replies up to `received`. */
+  const run = async (requests: number, received: number) => {
+    const { version } = record;
+    for (let i = 0; i < requests; i++) {
+      const sequence = record.lastSequence + 1;
+      record = execute(record, sampleRun(sequence, { maxInflight: 64, received }));
+    }
+    record = { ...record, version: version + 1 };
+    assert.ok(await store.save(record));
+    await using other = await SqliteSessionStore.open(path);
+    assert.deepEqual(await other.load(record.id), record, "as another process finds it");
+  };
+  await run(5, 0);
+  await run(6, 3); // the first row has two replies that are kept, and three that are not
+  assert.deepEqual(rows(), [[5, 5], [11, 6]]);
+  await run(2, 5);
+  assert.deepEqual(rows(), [[11, 6], [13, 2]]);
+  const loaded = (await store.load(record.id))!;
+  record = loaded; // as a session goes on at another server
+  await run(4, 12);
+  assert.deepEqual(rows(), [[13, 2], [17, 4]]);
+  record = { ...renewLease(record, T0), ring: [] };
+  assert.ok(await store.save(record));
+  assert.deepEqual([rows(), await store.load(record.id)], [[], record]);
+});
