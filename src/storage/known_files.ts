@@ -284,7 +284,8 @@ export class KnownFiles implements UploadIndex {
   }
 
   async #writeTo(until: number, each?: EachLine): Promise<void> {
-    const [{ waiting }, here] = [this.#pace, this.#here];
+    const { waiting } = this.#pace;
+    const here = this.#here;
     // Asked while no other process can write: the index of a moved manifest must not replace that of the new one.
     const isOver = () => {
       this.#manifest.follow();
