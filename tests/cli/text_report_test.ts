@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { Tally } from "../../src/cli/send/tally.ts";
 import { TextReport } from "../../src/cli/send/text_report.ts";
-import type { FileToSend } from "../../src/cli/send/plan.ts";
+import type { Found } from "../../src/cli/send/ahead.ts";
+import type { FileToSend } from "../../src/cli/send/file_to_send.ts";
 import type { SendResult } from "../../src/client/mod.ts";
 import { FxferError } from "../../src/errors.ts";
 import { TextStream } from "../../src/terminal/output.ts";
@@ -21,6 +22,14 @@ const result = (size: number, more: Partial<SendResult> = {}): SendResult => ({
   ...{ confirmed: true, replayed: false, sha256: "0", attempts: 1, resumedFrom: [], ...more },
 });
 
+/** What the walk has found when it is over. */
+function foundAll(files: readonly FileToSend[]): Found {
+  const bytes = files.some(({ size }) => size === undefined)
+    ? undefined
+    : files.reduce((sum, { size }) => sum + size!, 0);
+  return { files: files.length, bytes, isAll: true };
+}
+
 /** A report on a terminal or elsewhere, with a clock that the test turns. */
 class Watched implements Disposable {
   readonly err: Screen;
@@ -33,7 +42,7 @@ class Watched implements Disposable {
     this.out = new Screen(terminal);
     const err = new TextStream(this.err, { columns: () => columns });
     const output = { err, out: new TextStream(this.out, {}, err) };
-    this.report = new TextReport(output, targets, false, () => this.now);
+    this.report = new TextReport(output, foundAll(targets), false, () => this.now);
   }
 
   /** What stands in the last line of the terminal. */
