@@ -1,6 +1,7 @@
 /** What `fxfer send` finds in the operands: files to send, and what is left out. @module */
 import type { FxferError } from "../../errors.ts";
 import { count } from "../../text.ts";
+import type { Noted } from "./journal_file.ts";
 
 /** One file to send. */
 export interface FileToSend {
@@ -21,6 +22,8 @@ export interface FileToSend {
   readonly local?: boolean;
   /** Why it cannot be sent. */
   readonly error?: FxferError;
+  /** What the journal has of it: only the journal uses that. A map would keep files from the collector. */
+  noted?: Noted;
 }
 
 /** Something in a folder that is no file and is not sent. */

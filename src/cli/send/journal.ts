@@ -18,7 +18,7 @@ import { absolutePath } from "../absolute.ts";
 import { localError } from "../local.ts";
 import type { SendArgs } from "./args.ts";
 import type { FileToSend } from "./file_to_send.ts";
-import type { Entry, JournalFile, JournalLine } from "./journal_file.ts";
+import type { Entry, JournalFile, JournalLine, Noted } from "./journal_file.ts";
 import { mayKeep, openJournals } from "./journal_folder.ts";
 import { isKept, isOf, isUnchanged } from "./journal_key.ts";
 
@@ -27,12 +27,6 @@ export const WORTH_RESUMING_BYTES: number = 64 * 1024;
 
 /** That files are stored is written down for as many as come in this time, in milliseconds. */
 const GATHER_MS = 100;
-
-/** What is known of a file under way, and the journals that have its upload id. */
-interface Known {
-  readonly entry: Entry;
-  readonly files: readonly JournalFile[];
-}
 
 /** What the commands to one server have written down. */
 export class Journal implements Disposable {
@@ -48,8 +42,8 @@ export class Journal implements Disposable {
   /** Journals of other commands, of which {@linkcode #files} has those that know files of this run. */
   #others: JournalFile[] = [];
   readonly #claimed = new Set<JournalFile>();
-  /** What is known of the files of this run that are under way. */
-  readonly #known = new Map<FileToSend, Known>();
+  /** The upload ids of files of this run that an earlier run has begun in its session. */
+  readonly #begunBefore = new Set<string>();
   /** What is not written down yet: files that are stored. A killed run loses it, and the next one asks. */
   #gathered: [JournalFile, JournalLine][] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -120,13 +114,13 @@ export class Journal implements Disposable {
       const known = await this.#find(target) ?? { entry: newEntry(target), files: [] };
       const isInOwn = known.files.includes(own);
       if (!isInOwn) lines.push(known.entry);
-      this.#known.set(target, isInOwn ? known : { ...known, files: [own, ...known.files] });
+      target.noted = isInOwn ? known : { entry: known.entry, files: [own, ...known.files] };
     }
     if (lines.length > 0) this.#append(own, ...lines);
   }
 
   /** What earlier runs have written down of a file; undefined if nothing, or if the file was changed since. */
-  async #find(target: FileToSend): Promise<Known | undefined> {
+  async #find(target: FileToSend): Promise<Noted | undefined> {
     const path = absolutePath(target.path);
     let found: Entry | undefined;
     const entries = new Map<JournalFile, readonly Entry[]>();
@@ -146,6 +140,7 @@ export class Journal implements Disposable {
       return undefined;
     }
     const { upload } = found;
+    if (this.#all.some(({ open }) => open.has(upload))) this.#begunBefore.add(upload);
     const knows = (file: JournalFile) =>
       entries.get(file)?.some((entry) => entry.upload === upload);
     return { entry: found, files: this.#files.filter(knows) };
@@ -177,20 +172,19 @@ export class Journal implements Disposable {
     if (this.#asked.mode === "stateless") return {};
     const known = this.#files.filter(({ session }) => session.sessionId !== undefined);
     if (known.length === 0) return {};
-    const uploads = new Set([...this.#known.values()].map(({ entry }) => entry.upload));
     // A session that has a part of a file which is not sent now is left to the command that sends it.
-    const begun = known.find(({ open }) => [...open].some((upload) => uploads.has(upload)));
+    const begun = known.find(({ open }) => !open.isDisjointFrom(this.#begunBefore));
     return (begun ?? known.find(({ open }) => open.size === 0))?.session ?? {};
   }
 
   /** The SHA-256 with which an earlier run has stored a file that has not changed since. */
   storedAs(target: FileToSend): string | undefined {
-    return this.#known.get(target)?.entry.sha256;
+    return target.noted?.entry.sha256;
   }
 
   /** The id under which a file is sent, in this run and in later ones (S-TRF-9). */
   uploadId(target: FileToSend): string {
-    return this.#known.get(target)?.entry.upload ?? crypto.randomUUID();
+    return target.noted?.entry.upload ?? crypto.randomUUID();
   }
 
   /**
@@ -199,11 +193,11 @@ export class Journal implements Disposable {
    * @returns False if the file has no entry here, and so a new id each time.
    */
   renew(target: FileToSend): boolean {
-    const { entry: known } = this.#known.get(target) ?? {};
+    const { entry: known } = target.noted ?? {};
     const [own] = this.#files;
     if (known === undefined || own === undefined) return false;
     const { sha256: _, ...entry } = { ...known, upload: crypto.randomUUID() };
-    this.#known.set(target, { entry, files: [own] });
+    target.noted = { entry, files: [own] };
     this.#append(own, entry);
     return true;
   }
@@ -232,23 +226,18 @@ export class Journal implements Disposable {
 
   /** Writes down that the server may have a part of a file from now on. */
   begun(target: FileToSend): void {
-    const { entry } = this.#known.get(target) ?? {};
+    const { entry } = target.noted ?? {};
     if (entry === undefined || (target.size ?? 0) < WORTH_RESUMING_BYTES) return;
     this.#append(this.#files[0], { begun: entry.upload });
   }
 
   /** Writes down that a file is stored. */
   stored(target: FileToSend, { confirmed, sha256 }: SendResult): void {
-    const known = this.#known.get(target);
+    const known = target.noted;
     if (known === undefined || !confirmed) return;
     const line = { done: known.entry.upload, sha256 };
     for (const file of known.files) this.#gathered.push([file, line]);
     this.#timer ??= setTimeout(() => this.#write(), GATHER_MS);
-  }
-
-  /** Forgets a file that has its result. */
-  done(target: FileToSend): void {
-    this.#known.delete(target);
   }
 
   /** Writes down what was gathered. */

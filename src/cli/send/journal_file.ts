@@ -27,6 +27,12 @@ export interface Entry {
   sha256?: string;
 }
 
+/** What is known of a file under way, and the journals that have its upload id. */
+export interface Noted {
+  readonly entry: Entry;
+  readonly files: readonly JournalFile[];
+}
+
 /** A line of a journal, as this program writes it. */
 export type JournalLine =
   | Entry

@@ -281,7 +281,6 @@ class Sender {
   }
 
   #sent(target: FileToSend, result: SendResult): void {
-    this.#options.journal.done(target);
     this.#options.tally.sent(result.file?.size ?? target.size ?? 0, result);
     this.#options.report.sent(target, result);
   }
@@ -290,7 +289,6 @@ class Sender {
     const error = aboutInput(target, this.#coded(thrown, `send ${target.label}`));
     const ofAll = !OF_ONE_FILE.has(error.code) || error === this.#fatal;
     if (ofAll) this.#fatal ??= error;
-    this.#options.journal.done(target);
     this.#options.tally.fail(error.code);
     this.#options.report.failed(target, error, ofAll);
   }
