@@ -88,6 +88,16 @@ export class SessionManager {
     this.#queue.add(file);
   }
 
+  /** Whether so many files wait for their turn that another is of no use. */
+  get busy(): boolean {
+    return this.#queue.files.areMany;
+  }
+
+  /** Waits until few files wait for their turn. Never rejects. */
+  ready(): Promise<void> {
+    return this.#queue.files.ready();
+  }
+
   /** Adds a call behind the others; the call's `result` tells how it ended. */
   ask(call: Call): void {
     if (this.#over !== undefined) return call.fail(this.#over);

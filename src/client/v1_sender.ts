@@ -53,6 +53,16 @@ export class V1Sender {
     this.#last = this.#last.then(() => this.#send(file));
   }
 
+  /** Each file takes a connection: while one is under way, another only waits. */
+  get busy(): boolean {
+    return this.#files.size > 1;
+  }
+
+  /** Waits until no file waits. Never rejects. */
+  ready(): Promise<void> {
+    return this.busy ? this.#last : Promise.resolve();
+  }
+
   /** Version 1 only takes files: the call fails. */
   ask(call: Call): void {
     const error = call.unavailable(undefined);

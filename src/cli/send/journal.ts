@@ -25,7 +25,8 @@ import { isKept, isOf, isUnchanged } from "./journal_key.ts";
 /** Of a smaller file a server's part is not worth a line that it was begun. */
 export const WORTH_RESUMING_BYTES: number = 64 * 1024;
 
-/** That files are stored is written down for as many as come in this time, in milliseconds. */
+/** That files are stored is written down for so many, or as many as come in this time, in milliseconds. */
+const GATHER_LINES = 64;
 const GATHER_MS = 100;
 
 /** What the commands to one server have written down. */
@@ -121,6 +122,7 @@ export class Journal implements Disposable {
 
   /** What earlier runs have written down of a file; undefined if nothing, or if the file was changed since. */
   async #find(target: FileToSend): Promise<Noted | undefined> {
+    if (this.#all.every(({ left }) => left === 0)) return undefined;
     const path = absolutePath(target.path);
     let found: Entry | undefined;
     const entries = new Map<JournalFile, readonly Entry[]>();
@@ -237,7 +239,8 @@ export class Journal implements Disposable {
     if (known === undefined || !confirmed) return;
     const line = { done: known.entry.upload, sha256 };
     for (const file of known.files) this.#gathered.push([file, line]);
-    this.#timer ??= setTimeout(() => this.#write(), GATHER_MS);
+    if (this.#gathered.length >= GATHER_LINES) this.#write();
+    else this.#timer ??= setTimeout(() => this.#write(), GATHER_MS);
   }
 
   /** Writes down what was gathered. */

@@ -170,7 +170,7 @@ export class JournalFile implements Disposable {
     }
     if (typeof begun === "string") this.open.add(begun);
     if (typeof done === "string") {
-      this.open.delete(done);
+      if (this.open.size > 0) this.open.delete(done);
       const entry = entries?.get(done);
       if (entry !== undefined && typeof sha256 === "string") entry.sha256 = sha256;
       this.hasStored ||= entries === undefined || entry?.sha256 !== undefined;

@@ -14,7 +14,7 @@ import { SEND, type SendArgs, SEVERAL_NAMED, STDIN } from "./args.ts";
 import { type Excluded, hasOwn, isOwn, loadExclusions } from "./exclude.ts";
 import { cutNames, type FileToSend } from "./file_to_send.ts";
 import { expandGlob, isGlob } from "./glob.ts";
-import { kindOf, type Look, lookAhead } from "./look_ahead.ts";
+import { entriesOf, kindOf, type Look, lookAhead } from "./look_ahead.ts";
 import { loadTypes, type TypeTable, UNKNOWN_TYPE } from "./media_types.ts";
 
 /** After so many milliseconds of calls that block, other work has its turn: an interruption above all. */
@@ -148,23 +148,22 @@ class Planner implements Walk {
   /** Every file below a folder, by name. */
   async #walk(place: Place): Promise<void> {
     const { path: folder, name, below } = place;
-    const entries = await Array.fromAsync(Deno.readDir(folder)).catch((cause) => {
+    const entries = await entriesOf(folder).catch((cause) => {
       // The operand itself is an error, as a file would be.
       if (below === "") throw localError(`read ${folder}`, cause, whyUnreadable(cause));
       this.#unreadable(folder, cause);
       return [];
     });
-    entries.sort((a, b) => a.name < b.name ? -1 : 1);
     const local = await this.#disks.has(folder);
     const patience = local ? this.#patience : undefined;
     for (const { entry, path, look } of lookAhead(folder, entries, patience)) {
       if (this.#mustWait) await this.#pace();
       const at = below + entry.name;
-      if (isOwn(entry.name) || this.#excluded(entry.isDirectory ? `${at}/` : at)) continue;
+      if (isOwn(entry.name) || this.#excluded(entry.kind === "folder" ? `${at}/` : at)) continue;
       const inner = { path, name: name + entry.name, below: at, parent: place };
-      if (entry.isSymlink) await this.#link(inner);
-      else if (entry.isDirectory) await this.#enter(inner, join(place.real, entry.name));
-      else if (entry.isFile) await this.#file(path, inner.name, look, local);
+      if (entry.kind === "link") await this.#link(inner);
+      else if (entry.kind === "folder") await this.#enter(inner, join(place.real, entry.name));
+      else if (entry.kind === "file") await this.#file(path, inner.name, look, local);
       else this.#leaveOut(path, await Deno.lstat(path).then(kindOf, whyNot));
     }
   }

@@ -61,8 +61,8 @@ export async function sendTargets(options: SenderOptions): Promise<Terms | undef
 
 class Sender {
   readonly #options: SenderOptions;
-  /** The files under way, by their upload ids. */
-  readonly #targets = new Map<string, FileToSend>();
+  /** The files under way with their upload ids; an array, as {@linkcode FileToSend.noted} is no map. */
+  readonly #sending: { readonly uploadId: string; readonly target: FileToSend }[] = [];
   readonly #running = new UnderWay();
   #pool: SessionPool | undefined;
   /** How long the server took to answer the connect of the first session. */
@@ -107,6 +107,8 @@ class Sender {
         const batch = this.#hasBegun ? found : await this.#inOrder(await this.#new(found));
         this.#hasBegun = true;
         for (const [index, target] of batch.entries()) {
+          const client = this.#pool?.sessionFor(target).client;
+          if (client?.busy) await client.ready();
           if (!this.#beginNow(target)) await this.#begin(target);
           areSmall &&= isSmall(target);
           this.#pool?.grow(this.#roundTripMs, () => this.#smallBehind(batch, index));
@@ -261,7 +263,8 @@ class Sender {
     const uploadId = journal.uploadId(target);
     const source = opened ?? await this.#open(target);
     let over = false;
-    this.#targets.set(uploadId, target);
+    const sending = { uploadId, target };
+    this.#sending.push(sending);
     journal.begun(target);
     try {
       const options = optionsOf(target, uploadId, this.#options.noRename);
@@ -276,7 +279,7 @@ class Sender {
       return await this.#sendBytes(client, target);
     } finally {
       over = true;
-      this.#targets.delete(uploadId);
+      this.#sending.splice(this.#sending.indexOf(sending), 1);
     }
   }
 
@@ -301,7 +304,8 @@ class Sender {
   }
 
   #event(event: ClientEvent): void {
-    const target = "uploadId" in event ? this.#targets.get(event.uploadId) : undefined;
+    const uploadId = "uploadId" in event ? event.uploadId : undefined;
+    const { target } = this.#sending.find((sending) => sending.uploadId === uploadId) ?? {};
     if (event.type === "connected") {
       this.#openUploadId = event.openUploadId;
       this.#roundTripMs = event.roundTripMs;
