@@ -124,7 +124,7 @@ async function runServe(args: ParsedArgs, output: Output): Promise<number> {
   const options = operate && tally ? operate.counted(parts.options, tally) : parts.options;
   using _admission = await askBefore(config, options.storage, log);
   await using server = listenToServe(config, () => serve(options));
-  using _memory = spareMemory(server);
+  using _memory = await spareMemory(server);
   const { storage, store } = parts.options;
   settings = new RunningSettings({
     ...{ config, load, events },

@@ -4,7 +4,7 @@ import { ACTIONS } from "./actions.ts";
 import { invalidField } from "./fields.ts";
 import type { DecodeEvent, V1Header } from "./frame.ts";
 import { majorVersion, readHeader, readUsualHeader, readV1Header } from "./header.ts";
-import { type JsonObject, parseStrictJson } from "./json.ts";
+import { decodeText, type JsonObject, parseStrictJson } from "./json.ts";
 import { MAX_HEADER_BYTES, MAX_SESSION_DATA_BYTES, MAX_V1_HEADER_BYTES } from "./limits.ts";
 import { PartialBuffer, signedBytes } from "./partial.ts";
 import { readReply, readRequest } from "./session_data.ts";
@@ -24,8 +24,6 @@ export interface DecoderOptions {
 const LF = 0x0a;
 const CR = 0x0d;
 const END: DecodeEvent = Object.freeze({ type: "end" });
-// `fatal` makes invalid UTF-8 throw. `ignoreBOM` keeps a BOM in the text, where JSON refuses it (S-FRM-2).
-const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** What the next byte belongs to. */
 type State = "header" | "data" | "payload" | "failed";
@@ -289,12 +287,4 @@ function headerTooLong(cap: number): FxferError {
   return new FxferError("header_too_long", `Cannot read header: it is over ${cap} bytes`, {
     fields: { limit: cap },
   });
-}
-
-function decodeText(bytes: Uint8Array): string {
-  try {
-    return UTF8.decode(bytes);
-  } catch (cause) {
-    throw new FxferError("malformed_header", "Cannot read header: not UTF-8", { cause });
-  }
 }

@@ -147,7 +147,9 @@ export function lineOf(
 
 /** Adds the line of a file that has its final name, and counts its bytes. */
 export function append(parts: DiskParts, file: WholeFile, line: string): void {
-  file.listed = parts.manifest.append(line, file.finalPath);
+  // Where a line without an upload id stands, nobody asks for by itself.
+  const { uploadId } = file.spec;
+  file.listed = parts.manifest.append(line, file.finalPath, uploadId !== undefined);
   file.listedIn = parts.reading?.manifest.file;
   parts.budget.add(file.size);
 }

@@ -20,6 +20,8 @@ export function folderIsFile(cause?: unknown): FxferError {
   return new FxferError("name_taken", text, { cause });
 }
 
+const INCOMING_SLASH = `${INCOMING}/`;
+
 /** The names of what the storage keeps for itself, besides partial files. */
 const OWN = /^(?:\.claims|\.index|commits\.jsonl)/;
 
@@ -34,8 +36,10 @@ export class StorageFolder {
   /** Whether partial files are in `state`: only where a rename from there to `root` is possible. */
   #incomingInState = true;
   readonly #made = new Set<string>();
-  /** The one of them that was asked for last: files of one session follow each other. */
+  /** The one of them that was asked for last, with its slash: files of one session follow each other. */
   #lastMade = "";
+  /** `.incoming/` once it is among them: each file begins there. */
+  #incomingMade = "";
   readonly #exists: (path: string) => boolean;
   /** Called after somebody removed a folder and it was made again. */
   remade: () => void = () => {};
@@ -83,12 +87,14 @@ export class StorageFolder {
 
   /** Makes the folder that a file goes into, unless this process has made it before. */
   makeFolderOf(path: string): void {
-    const last = this.#lastMade;
-    if (last !== "" && path.lastIndexOf("/") === last.length && path.startsWith(last)) return;
-    const folder = folderOf(path);
-    if (folder === undefined) return;
+    const slash = path.indexOf("/");
+    if (slash < 0) return;
+    const last = path.startsWith(INCOMING_SLASH) ? this.#incomingMade : this.#lastMade;
+    if (last !== "" && path.startsWith(last) && path.indexOf("/", last.length) < 0) return;
+    const folder = folderOf(path)!;
     if (this.#made.has(folder)) {
-      if (folder !== INCOMING) this.#lastMade = folder;
+      if (folder === INCOMING) this.#incomingMade = INCOMING_SLASH;
+      else this.#lastMade = `${folder}/`;
       return;
     }
     if (folder.includes("/")) this.makeFolderOf(folder); // one by one, and never through a link (S-NAM-3)
@@ -99,7 +105,7 @@ export class StorageFolder {
 
   /** Forgets that a folder is there; without one, that any is. */
   #forgetMade(folder?: string): void {
-    this.#lastMade = "";
+    this.#lastMade = this.#incomingMade = "";
     if (folder === undefined) this.#made.clear();
     else this.#made.delete(folder);
   }

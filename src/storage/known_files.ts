@@ -64,6 +64,7 @@ export class KnownFiles implements UploadIndex {
     this.#log = log;
     this.#flush = flush;
     this.#here = follow(this.#manifest);
+    manifest.misplaced = (from) => this.#here.readTo = Math.min(this.#here.readTo, from);
   }
 
   /** Opens the index, and reads what is new in the manifest. @param each Is told what is new. */
@@ -138,10 +139,7 @@ export class KnownFiles implements UploadIndex {
     this.#writer.close();
   }
 
-  /**
-   * Learns what other processes have added. Returns undefined if everything is known now: what is little is
-   * read at once. Throws where the manifest cannot be read.
-   */
+  /** Learns what other processes have added; undefined if all is known now, because what is little is read at once. */
   refresh(): Promise<void> | undefined {
     if (this.#reading === undefined) {
       const size = this.#manifest.follow(true);
@@ -280,6 +278,7 @@ export class KnownFiles implements UploadIndex {
   async write(): Promise<void> {
     // One that is under way may have begun before the last line was known.
     await this.#writer.settled();
+    this.#manifest.follow(); // until then the place of the last lines may not be certain
     if (!this.#closed) await this.#writeTo(this.#here.readTo);
   }
 

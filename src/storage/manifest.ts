@@ -23,9 +23,10 @@ export interface Manifest {
    * Appends a line, given without its LF. When it returns, the line survives the end of the process.
    *
    * @param path Of the file that the line lists; absent for the line of a removal.
+   * @param exactly False where the place of the line need not be certain.
    * @returns Where the line begins and ends; undefined where that could not be looked at.
    */
-  append(line: string, path?: string): Position | undefined;
+  append(line: string, path?: string, exactly?: boolean): Position | undefined;
   /** Looks where the path of the manifest leads now, and throws if no line can be appended there. */
   check(): void;
   /** Flushes all lines written so far to the disk. */

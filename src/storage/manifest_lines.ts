@@ -63,8 +63,9 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 /** The line that is in the buffer, which a claim and the manifest write one after the other. */
 let encoded: string | undefined;
-let length = 0;
 let buffer = new Uint8Array([LF, ...new Uint8Array(4095)]);
+let afterLf = buffer.subarray(1);
+let encodedBytes = afterLf;
 
 /**
  * The bytes of a line, its LF added, valid until the next call.
@@ -73,7 +74,7 @@ let buffer = new Uint8Array([LF, ...new Uint8Array(4095)]);
  */
 export function encodeLine(line: string, afterTear = false): Uint8Array {
   if (line !== encoded) encode(line);
-  return buffer.subarray(afterTear ? 0 : 1, length);
+  return afterTear ? buffer.subarray(0, encodedBytes.length + 1) : encodedBytes;
 }
 
 function encode(line: string): void {
@@ -81,22 +82,28 @@ function encode(line: string): void {
   if (most > buffer.length) {
     buffer = new Uint8Array(most);
     buffer[0] = LF;
+    afterLf = buffer.subarray(1);
   }
-  const { written } = encoder.encodeInto(line, buffer.subarray(1));
-  buffer[written + 1] = LF;
-  length = written + 2;
+  const { written } = encoder.encodeInto(line, afterLf);
+  afterLf[written] = LF;
+  encodedBytes = afterLf.subarray(0, written + 1);
   encoded = line;
 }
 
+/** How the line of a file begins. Inside of a line it cannot stand: texts have their quotes escaped. */
+const BEGINNING = '{"path":"';
+
 /**
- * What a line says; undefined if the line is malformed. Whoever uses the path must check it.
+ * What a line says; undefined if the line is malformed. Whoever uses the path must check it. A whole line
+ * behind half a line of a process that has died says what it says alone.
  */
 export function parseLine(line: string): ManifestEntry | Removal | undefined {
   let data: Record<string, unknown> | null;
   try {
     data = JSON.parse(line);
   } catch {
-    return undefined;
+    const at = line.lastIndexOf(BEGINNING);
+    return at > 0 ? parseLine(line.slice(at)) : undefined;
   }
   if (typeof data !== "object" || data === null) return undefined;
   if (data.removed === undefined) return entryFrom(data);

@@ -76,7 +76,7 @@
  * | after a restart | nothing can be read: partial files stay for people to remove, upload ids are forgotten, the budget counts from 0 | partial files are reopened, recovered or swept; ids and bytes come from the manifest |
  * | S-MAN-1 | the last byte cannot be read: after lines of others the next one begins with LF in any case | the last byte is read |
  * | S-MAN-2 | claims cannot be read, so there are none: a whole file whose line is missing stays as it is | as said |
- * | S-MAN-3 | the path is opened for each line; whether the folder is another one shows only when something is missing in it | the path is looked at once a millisecond, and lines since the last look are written again |
+ * | S-MAN-3 | the path is opened for each line; whether the folder is another one shows only when something is missing in it | the path is looked at once in 2 ms, and lines since the last look are written again |
  * | S-TRF-10, S-TRF-11 | partial files end with their connection, and ids hold for one process | as said |
  * | durability | `process`, `data` | and `durable`: to flush a folder it must be opened for reading |
  * | planted symbolic links | createNew refuses one as the last part of a path, one in place of a session's folder is removed; the manifest cannot be looked at | lstat refuses them when a folder is made or first used, and whenever the manifest or a claim is opened |

@@ -15,6 +15,9 @@ import {
   type Removal,
 } from "./manifest_lines.ts";
 
+/** While lines follow each other there is a look each time so much has passed, in milliseconds. */
+const LOOK_MS = 2;
+
 /** After the last line comes one more look, in milliseconds. */
 const LAST_LOOK_MS = 20;
 
@@ -30,9 +33,15 @@ interface Line {
 /**
  * The manifest of tier RW, which can also be read.
  *
- * While lines follow each other, the path is looked at once in a millisecond: a look takes 2 µs, which is too
- * much for each small file. Lines written since the last look are kept, and written again if the next one
+ * While lines follow each other, the path is looked at once in two milliseconds: a look takes 6 µs, which is
+ * too much for each small file. Lines written since the last look are kept, and written again if the next one
  * finds another file.
+ *
+ * For the same reason nobody asks after each line where it stands, unless the caller must know: as long as a
+ * look finds no lines of other processes, the next lines are taken to follow each other. The look after them
+ * compares that with the size of the file. If others have written meanwhile, what was said of their places is
+ * taken back, and a line that is glued to half a line of a process that died is written again. Should this
+ * process die before that look, readers still find the whole line behind the half one.
  */
 export class ReadableManifest implements Manifest {
   readonly #folder: StorageFolder;
@@ -46,11 +55,18 @@ export class ReadableManifest implements Manifest {
   #info: Deno.FileInfo;
   /** The end of the last line that this process has found to be whole. */
   #end = 0;
-  /** In which millisecond the path was looked at. */
+  /** Bytes of the lines written since, which are taken to stand there. */
+  #assumed = 0;
+  /** Whether the last look has found lines of others: then each line is looked for. */
+  #shared = true;
+  /** When the path was looked at. A clock that was set back asks for another look. */
   #lookedAt = NaN;
   #lastLook: ReturnType<typeof setTimeout> | undefined;
   /** Called when the path has led to another file. It closes the handle of the former one when it likes. */
   switched: (former: Deno.FsFile) => void = (former) => former.close();
+
+  /** Called when lines are not where they were said to be, from this position on. */
+  misplaced: (from: number) => void = () => {};
 
   /** Called where the manifest could not be looked for after its last line. */
   lost: (cause: unknown) => void = () => {};
@@ -83,6 +99,8 @@ export class ReadableManifest implements Manifest {
     const { ino, dev } = this.#info;
     const info = this.#folder.kind(MANIFEST);
     const same = info !== undefined && info.ino === ino && info.dev === dev;
+    const size = same ? info.size : this.#size();
+    this.#settle(size);
     if (!same) this.#switch();
     else if (this.#unverified.length > 0) this.#unverified = [];
     while (this.#homeless.length > 0) {
@@ -93,6 +111,21 @@ export class ReadableManifest implements Manifest {
     }
     if (believe) this.#lookedAt = this.#now();
     return same ? info.size : this.#size();
+  }
+
+  /** Compares where the last lines are taken to stand with where the file ends, before the next one. */
+  #settle(size: number): void {
+    const from = this.#end;
+    const isAssumed = this.#assumed > 0;
+    this.#shared = size !== from + this.#assumed;
+    this.#assumed = 0;
+    if (!this.#shared) this.#end = size;
+    else if (isAssumed) {
+      this.misplaced(from);
+      const found = new Set<string | undefined>();
+      for (const { text } of readLines(this.#file, from)) found.add(text);
+      this.#homeless.push(...this.#unverified.filter(({ line }) => !found.has(line)));
+    }
   }
 
   /**
@@ -123,14 +156,16 @@ export class ReadableManifest implements Manifest {
     this.#file = openToRead(this.#folder);
     this.#info = this.#file.statSync();
     this.#end = 0;
+    this.#shared = true;
     this.#homeless.push(...this.#unverified);
     this.#unverified = [];
     this.switched(former);
   }
 
-  append(line: string, path?: string): Position | undefined {
-    let before = this.#end;
-    if (this.#now() !== this.#lookedAt) {
+  append(line: string, path?: string, exactly = true): Position | undefined {
+    let before = this.#end + this.#assumed;
+    const age = this.#now() - this.#lookedAt;
+    if (!(age >= 0 && age < LOOK_MS)) {
       const { file } = this;
       before = this.follow(true);
       const isOther = file !== this.#file && path !== undefined;
@@ -138,7 +173,7 @@ export class ReadableManifest implements Manifest {
         throw new FxferError("internal_error", "Cannot list file: its folder was replaced");
       }
     }
-    const position = this.#write(line, before);
+    const position = exactly || this.#shared ? this.#write(line, before) : this.#assume(line);
     (position === undefined ? this.#homeless : this.#unverified).push({ line, path });
     this.#lastLook ??= setTimeout(() => this.#look(), LAST_LOOK_MS);
     return position;
@@ -153,21 +188,35 @@ export class ReadableManifest implements Manifest {
     }
   }
 
+  /** Writes a line behind those that are taken to stand at the end. */
+  #assume(line: string): Position {
+    const bytes = encodeLine(line);
+    this.#writeAll(bytes);
+    const start = this.#end + this.#assumed;
+    this.#assumed += bytes.length;
+    return [start, start + bytes.length];
+  }
+
+  #writeAll(bytes: Uint8Array): void {
+    if (this.#file.writeSync(bytes) === bytes.length) return;
+    this.#lookedAt = NaN;
+    throw manifestFull();
+  }
+
   /**
    * @param before Where the file ended when this process last looked.
    * @returns Undefined if the line was written, and then the disk failed: perhaps it is glued to half a line.
    */
   #write(line: string, before: number): Position | undefined {
     for (;;) {
-      const bytes = encodeLine(line, before !== this.#end && !this.#endsWhole(before));
-      if (this.#file.writeSync(bytes) !== bytes.length) {
-        this.#lookedAt = NaN;
-        throw manifestFull();
-      }
+      const isWhole = before === this.#end + this.#assumed || this.#endsWhole(before);
+      const bytes = encodeLine(line, !isWhole);
+      this.#writeAll(bytes);
       try {
         // In append mode the position is the end of these bytes now, whoever has written before and after.
         const end = this.#file.seekSync(0, Deno.SeekMode.Current);
         const start = end - bytes.length;
+        if (this.#assumed > 0) this.#settle(start);
         if (start === this.#end || bytes[0] === LF || this.#endsWhole(start)) {
           this.#end = end;
           return [bytes[0] === LF ? start + 1 : start, end];

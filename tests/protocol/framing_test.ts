@@ -109,6 +109,10 @@ test("S-FRM-2 a BOM and invalid UTF-8 are malformed_header, in session data too"
     const first = header({}, { data_size: String(data.length) });
     refuses(concat(first, data), "malformed_header");
   }
+  // The character that stands for broken bytes may be sent as such.
+  const sent = new TextEncoder().encode('{"name":"a\ufffdb"}');
+  const [event] = decode([concat(header({}, { data_size: String(sent.length) }), sent)]);
+  assert.equal(event?.type, "request");
 });
 
 test("S-FRM-2 one CR before LF is tolerated, two only as JSON's white space", () => {

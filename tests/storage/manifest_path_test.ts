@@ -6,6 +6,7 @@
  */
 import assert from "node:assert/strict";
 import { createLogger, type LogEvent } from "../../src/log.ts";
+import { readManifest as readLines } from "../../src/storage/manifest_lines.ts";
 import { DiskStorage, type Tier } from "../../src/storage/mod.ts";
 import { code } from "../helpers/errors.ts";
 import { readManifest } from "../helpers/files.ts";
@@ -196,15 +197,29 @@ Deno.test("S-MAN-1 whoever appends after a torn line begins with LF, whichever p
 
 Deno.test("S-MAN-1 a line that is glued to one torn at that very moment is written again", async () => {
   await using dir = await TempDir.make();
-  const path = dir.join("commits.jsonl");
+  const manifest = dir.join("commits.jsonl");
   await using storage = await DiskStorage.open(dir.path);
-  for (let round = 0; round < 20; round++) {
+  const isListed = (path: string) =>
+    Deno.readTextFileSync(manifest).split("\n").some((line) =>
+      line.startsWith(`{"path":"${path}"`)
+    );
+  const glue = (uploadId?: string) => {
     storage.put(spec, utf8("looked"));
-    Deno.writeTextFileSync(path, '{"path":"torn', { append: true });
-    const file = storage.put(spec, utf8("glued")) as { path: string };
-    const lines = Deno.readTextFileSync(path).split("\n");
-    assert.ok(lines.some((line) => line.startsWith(`{"path":"${file.path}"`)), lines.join("\n"));
-    assert.equal(lines.at(-1), "");
+    storage.put(spec, utf8("looked"));
+    Deno.writeTextFileSync(manifest, '{"path":"torn', { append: true });
+    const { path } = storage.put({ ...spec, ...(uploadId && { uploadId }) }, utf8("glued")) as {
+      path: string;
+    };
+    return path;
+  };
+  for (let round = 0; round < 20; round++) {
+    assert.ok(isListed(glue(crypto.randomUUID())), "one with an upload id at once");
+    const path = glue();
+    // Until then, whoever starts after this process has died reads it behind the torn one.
+    const lines = await Array.fromAsync(readLines(manifest));
+    assert.ok(lines.some(({ entry }) => entry?.path === path));
+    await until(() => Promise.resolve(isListed(path)), "it is listed after a moment");
+    assert.ok(Deno.readTextFileSync(manifest).endsWith("}\n"));
   }
 });
 

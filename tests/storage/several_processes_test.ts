@@ -9,6 +9,7 @@ import { listFiles } from "../../src/storage/listing.ts";
 import { closeParts, type DiskStorageOptions, openParts } from "../../src/storage/open.ts";
 import { putNow } from "../../src/storage/put.ts";
 import type { StoredFile } from "../../src/storage/types.ts";
+import { Random } from "../helpers/random.ts";
 import { TempDir } from "../helpers/temp.ts";
 
 const idOf = (n: number) => `6f9619ff-8b86-4d01-b42d-${String(n).padStart(12, "0")}`;
@@ -315,4 +316,42 @@ Deno.test("S-LST-1 a list has what others have stored, although the index is los
   other.exec("ROLLBACK");
   assert.deepEqual((await listing).files.map(({ path }) => path), paths);
   await writing;
+});
+
+Deno.test("S-MAN-1 lines of several processes that write within one moment are all found, each where it stands", async () => {
+  const random = new Random(20261126);
+  for (let round = 0; round < 30; round++) {
+    await using dir = await TempDir.make();
+    const manifest = dir.join("commits.jsonl");
+    const now = () => 1_795_394_722_323; // nobody looks at the manifest because time has passed
+    await using one = await open(dir, { now });
+    await using two = await open(dir, { now });
+    const stored = new Map<string, StoredFile>();
+    const ids = new Map<number, StoredFile>();
+    for (let step = 0; step < 60; step++) {
+      const parts = random.int(1, 10) <= 7 ? one : two;
+      const what = random.int(1, 20);
+      if (what <= 10) {
+        const file = await put(parts);
+        stored.set(file.path, file);
+      } else if (what <= 15) {
+        const file = await put(parts, step);
+        stored.set(file.path, file);
+        ids.set(step, file);
+      } else if (what <= 17) {
+        Deno.writeTextFileSync(manifest, '{"path":"torn', { append: true });
+      } else if (what <= 19) parts.manifest.check();
+      else await parts.reading!.known.listed();
+    }
+    for (const parts of [one, two]) {
+      parts.manifest.check(); // as it does itself after a moment
+      for (const [id, { path }] of ids) assert.equal((await put(parts, id)).path, path);
+      const { files } = await listFiles(parts.reading!.known, { limit: 100, order: "newest" });
+      assert.deepEqual(files.map(({ path }) => path).sort(), [...stored.keys()].sort());
+    }
+    const lines = (await Deno.readTextFile(manifest)).split("\n");
+    for (const path of stored.keys()) {
+      assert.ok(lines.some((line) => line.startsWith(`{"path":"${path}"`) && line.endsWith("}")));
+    }
+  }
 });

@@ -210,7 +210,7 @@ async function start(
     const options = counting && tally ? counting.counted(wanted, tally) : wanted;
     opened.use(await askBefore(config, options.storage, log));
     const server = opened.use(listenToServe(config, () => serve(options)));
-    opened.use(spareMemory(server));
+    opened.use(await spareMemory(server));
     if (tally !== undefined) tally.server = server;
     const { hostname } = server.addr;
     const { storage, store } = options;
