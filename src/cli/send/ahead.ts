@@ -6,7 +6,7 @@
  */
 import type { FileToSend, LeftOut } from "./file_to_send.ts";
 
-/** So many files are found ahead at most: enough for the windows of several sessions. */
+/** So many files are found ahead at most: two pieces of those that are written down together, and as many again. */
 export const MOST_AHEAD = 256;
 
 /** The walk goes on when there is room for so many: it works in pieces of a few milliseconds. */

@@ -2,6 +2,7 @@
 import type { Ahead } from "./ahead.ts";
 import type { FileToSend } from "./file_to_send.ts";
 import type { Journal } from "./journal.ts";
+import { SmallHeap } from "./small_heap.ts";
 
 /** So many files are written down together, before the first of them is sent. */
 export const BATCH = 64;
@@ -27,6 +28,7 @@ export async function* takeBatches(
   all: boolean,
   goesOn: () => boolean,
 ): AsyncGenerator<readonly FileToSend[]> {
+  const heap = new SmallHeap();
   await journal.prepare(begun);
   if (begun.length > 0) yield begun;
   const isBegun = new Set(begun.map(placeOf));
@@ -34,6 +36,7 @@ export async function* takeBatches(
     const batch = isBegun.size === 0 ? found : found.filter((file) => !isBegun.has(placeOf(file)));
     if (goesOn()) await journal.prepare(batch);
     yield batch;
+    await heap.look();
   }
 }
 

@@ -40,6 +40,8 @@ export class Journal implements Disposable {
   readonly #say: (sentence: string) => void;
   /** The journals that this run has locked, the one of its own command first. */
   #files: JournalFile[] = [];
+  /** The journal of this command alone. */
+  #own: readonly JournalFile[] = [];
   /** Journals of other commands, of which {@linkcode #files} has those that know files of this run. */
   #others: JournalFile[] = [];
   readonly #claimed = new Set<JournalFile>();
@@ -88,6 +90,7 @@ export class Journal implements Disposable {
     const { state: folder } = this.#asked;
     const own = await openJournals(this.#asked, this.#server, this.#others);
     this.#files = [own];
+    this.#own = [own];
     if (own.locked === true) {
       throw localError("send", undefined, "the same command is running already");
     }
@@ -97,7 +100,7 @@ export class Journal implements Disposable {
 
   /** All journals, that of this command first. */
   get #all(): readonly JournalFile[] {
-    return [...this.#files.slice(0, 1), ...this.#others];
+    return [...this.#own, ...this.#others];
   }
 
   /** The files of which the server may have a part in the session of an earlier run. */
@@ -110,19 +113,23 @@ export class Journal implements Disposable {
     const [own] = this.#files;
     if (own === undefined) return;
     const lines: JournalLine[] = [];
+    const isNothingKnown = this.#all.every(({ left }) => left === 0);
     for (const target of targets) {
       if (!isKept(target)) continue;
-      const known = await this.#find(target) ?? { entry: newEntry(target), files: [] };
-      const isInOwn = known.files.includes(own);
-      if (!isInOwn) lines.push(known.entry);
-      target.noted = isInOwn ? known : { entry: known.entry, files: [own, ...known.files] };
+      const known = isNothingKnown ? undefined : await this.#find(target);
+      if (known?.files.includes(own)) {
+        target.noted = known;
+        continue;
+      }
+      const { upload = crypto.randomUUID(), sha256, files = [] } = known ?? {};
+      target.noted = { upload, sha256, files: files.length === 0 ? this.#own : [own, ...files] };
+      lines.push(entryOf(target, upload));
     }
     if (lines.length > 0) this.#append(own, ...lines);
   }
 
   /** What earlier runs have written down of a file; undefined if nothing, or if the file was changed since. */
   async #find(target: FileToSend): Promise<Noted | undefined> {
-    if (this.#all.every(({ left }) => left === 0)) return undefined;
     const path = absolutePath(target.path);
     let found: Entry | undefined;
     const entries = new Map<JournalFile, readonly Entry[]>();
@@ -141,11 +148,11 @@ export class Journal implements Disposable {
       this.#say(`${target.path} has changed since the run before: it starts over`);
       return undefined;
     }
-    const { upload } = found;
+    const { upload, sha256 } = found;
     if (this.#all.some(({ open }) => open.has(upload))) this.#begunBefore.add(upload);
     const knows = (file: JournalFile) =>
       entries.get(file)?.some((entry) => entry.upload === upload);
-    return { entry: found, files: this.#files.filter(knows) };
+    return { upload, sha256, files: this.#files.filter(knows) };
   }
 
   /** Another journal that knows a file is kept by this run as well, unless its own command is running. */
@@ -181,26 +188,26 @@ export class Journal implements Disposable {
 
   /** The SHA-256 with which an earlier run has stored a file that has not changed since. */
   storedAs(target: FileToSend): string | undefined {
-    return target.noted?.entry.sha256;
+    return target.noted?.sha256;
   }
 
   /** The id under which a file is sent, in this run and in later ones (S-TRF-9). */
   uploadId(target: FileToSend): string {
-    return target.noted?.entry.upload ?? crypto.randomUUID();
+    return (target.noted ??= { upload: crypto.randomUUID(), sha256: undefined, files: [] }).upload;
   }
 
   /**
    * Takes another id for a file whose bytes are not those that the server has under the first.
    *
-   * @returns False if the file has no entry here, and so a new id each time.
+   * @returns False if the file is not written down here, and so had a new id.
    */
   renew(target: FileToSend): boolean {
-    const { entry: known } = target.noted ?? {};
     const [own] = this.#files;
-    if (known === undefined || own === undefined) return false;
-    const { sha256: _, ...entry } = { ...known, upload: crypto.randomUUID() };
-    target.noted = { entry, files: [own] };
-    this.#append(own, entry);
+    const isNoted = target.noted !== undefined && target.noted.files.length > 0;
+    const upload = crypto.randomUUID();
+    target.noted = { upload, sha256: undefined, files: isNoted ? this.#own : [] };
+    if (!isNoted || own === undefined) return false;
+    this.#append(own, entryOf(target, upload));
     return true;
   }
 
@@ -228,17 +235,16 @@ export class Journal implements Disposable {
 
   /** Writes down that the server may have a part of a file from now on. */
   begun(target: FileToSend): void {
-    const { entry } = target.noted ?? {};
-    if (entry === undefined || (target.size ?? 0) < WORTH_RESUMING_BYTES) return;
-    this.#append(this.#files[0], { begun: entry.upload });
+    const { upload, files } = target.noted ?? {};
+    if (!files?.length || (target.size ?? 0) < WORTH_RESUMING_BYTES) return;
+    this.#append(this.#files[0], { begun: upload! });
   }
 
   /** Writes down that a file is stored. */
   stored(target: FileToSend, { confirmed, sha256 }: SendResult): void {
-    const known = target.noted;
-    if (known === undefined || !confirmed) return;
-    const line = { done: known.entry.upload, sha256 };
-    for (const file of known.files) this.#gathered.push([file, line]);
+    const { upload, files = [] } = target.noted ?? {};
+    if (upload === undefined || files.length === 0 || !confirmed) return;
+    for (const file of files) this.#gathered.push([file, { done: upload, sha256 }]);
     if (this.#gathered.length >= GATHER_LINES) this.#write();
     else this.#timer ??= setTimeout(() => this.#write(), GATHER_MS);
   }
@@ -291,7 +297,10 @@ export class Journal implements Disposable {
   }
 }
 
-/** What is written down of a file that no earlier run has begun. */
-function newEntry({ path, name = "", mimeType: type, size = 0, mtime = 0 }: FileToSend): Entry {
-  return { file: absolutePath(path), name, type, size, mtime, upload: crypto.randomUUID() };
+/** What is written down of a file before it is sent. */
+function entryOf(
+  { path, name = "", mimeType: type, size = 0, mtime = 0 }: FileToSend,
+  upload: string,
+): Entry {
+  return { file: absolutePath(path), name, type, size, mtime, upload };
 }

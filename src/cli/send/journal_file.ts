@@ -27,9 +27,13 @@ export interface Entry {
   sha256?: string;
 }
 
-/** What is known of a file under way, and the journals that have its upload id. */
+/** What is known of a file under way. */
 export interface Noted {
-  readonly entry: Entry;
+  /** The id under which the file is sent. */
+  readonly upload: string;
+  /** What an earlier run has stored; undefined if nothing. */
+  readonly sha256: string | undefined;
+  /** The journals that have the id; none for what cannot be known again. */
   readonly files: readonly JournalFile[];
 }
 

@@ -2,7 +2,7 @@
 import { basename, join, normalize, resolve, sep as SEPARATOR } from "node:path";
 import { fitName } from "../../client/mod.ts";
 import { FxferError, reasonOf } from "../../errors.ts";
-import { omitUndefined } from "../../omit_undefined.ts";
+import type { Mutable } from "../../omit_undefined.ts";
 import { count } from "../../text.ts";
 import { absolutePath } from "../absolute.ts";
 import { usageError } from "../args.ts";
@@ -253,16 +253,19 @@ class Planner implements Walk {
   ): FileToSend {
     const name = whole === undefined ? undefined : fitName(whole, true);
     if (name !== undefined && name.length < whole!.length) this.#cutNames++;
-    return omitUndefined({
+    const target: Mutable<FileToSend> = {
       label: path,
       path,
-      name,
       mimeType: this.#asked.type ?? (name === undefined ? UNKNOWN_TYPE : this.#types(name)),
-      size: info?.isFile ? info.size : undefined,
-      mtime: info?.isFile ? info.mtime?.getTime() ?? 0 : undefined,
-      executable: info?.isFile && ((info.mode ?? 0) & 0o100) !== 0 ? true : undefined,
-      local: local ? true : undefined,
-    });
+    };
+    if (name !== undefined) target.name = name;
+    if (info?.isFile) {
+      target.size = info.size;
+      target.mtime = info.mtime?.getTime() ?? 0;
+      if (((info.mode ?? 0) & 0o100) !== 0) target.executable = true;
+    }
+    if (local) target.local = true;
+    return target;
   }
 }
 

@@ -61,8 +61,8 @@ export async function sendTargets(options: SenderOptions): Promise<Terms | undef
 
 class Sender {
   readonly #options: SenderOptions;
-  /** The files under way with their upload ids; an array, as {@linkcode FileToSend.noted} is no map. */
-  readonly #sending: { readonly uploadId: string; readonly target: FileToSend }[] = [];
+  /** The files under way; in an array, for the reason of {@linkcode FileToSend.noted}. */
+  readonly #sending: FileToSend[] = [];
   readonly #running = new UnderWay();
   #pool: SessionPool | undefined;
   /** How long the server took to answer the connect of the first session. */
@@ -263,8 +263,7 @@ class Sender {
     const uploadId = journal.uploadId(target);
     const source = opened ?? await this.#open(target);
     let over = false;
-    const sending = { uploadId, target };
-    this.#sending.push(sending);
+    this.#sending.push(target);
     journal.begun(target);
     try {
       const options = optionsOf(target, uploadId, this.#options.noRename);
@@ -279,7 +278,7 @@ class Sender {
       return await this.#sendBytes(client, target);
     } finally {
       over = true;
-      this.#sending.splice(this.#sending.indexOf(sending), 1);
+      this.#sending.splice(this.#sending.indexOf(target), 1);
     }
   }
 
@@ -304,8 +303,10 @@ class Sender {
   }
 
   #event(event: ClientEvent): void {
-    const uploadId = "uploadId" in event ? event.uploadId : undefined;
-    const { target } = this.#sending.find((sending) => sending.uploadId === uploadId) ?? {};
+    const uploadId = "uploadId" in event ? event.uploadId : "";
+    const target = uploadId === ""
+      ? undefined
+      : this.#sending.find(({ noted }) => noted?.upload === uploadId);
     if (event.type === "connected") {
       this.#openUploadId = event.openUploadId;
       this.#roundTripMs = event.roundTripMs;
