@@ -72,11 +72,11 @@ class ConnectedClient implements Client {
   }
 
   get busy(): boolean {
-    return this.#engine.busy;
+    return this.#engine.files.areMany;
   }
 
   ready(): Promise<void> {
-    return this.#engine.ready();
+    return this.#engine.files.ready();
   }
 
   async #sendUnlessAborted(file: OutgoingFile, signal: AbortSignal): Promise<SendResult> {

@@ -8,6 +8,7 @@ import { ClientConnection } from "./client_connection.ts";
 import { localError } from "./client_errors.ts";
 import type { ResolvedOptions } from "./options.ts";
 import type { OutgoingFile } from "./outgoing_file.ts";
+import type { OutgoingFiles } from "./outgoing_files.ts";
 import type { TransferFrame } from "./requests.ts";
 import { Transmitter } from "./transmitter.ts";
 
@@ -54,13 +55,18 @@ export class V1Sender {
   }
 
   /** Each file takes a connection: while one is under way, another only waits. */
-  get busy(): boolean {
+  get areMany(): boolean {
     return this.#files.size > 1;
   }
 
   /** Waits until no file waits. Never rejects. */
   ready(): Promise<void> {
-    return this.busy ? this.#last : Promise.resolve();
+    return this.areMany ? this.#last : Promise.resolve();
+  }
+
+  /** What says whether many files wait, as `SessionManager.files`. */
+  get files(): Pick<OutgoingFiles, "areMany" | "ready"> {
+    return this;
   }
 
   /** Version 1 only takes files: the call fails. */

@@ -2,10 +2,13 @@
 import type { Ahead } from "./ahead.ts";
 import type { FileToSend } from "./file_to_send.ts";
 import type { Journal } from "./journal.ts";
-import { SmallHeap } from "./small_heap.ts";
+import type { SmallHeap } from "./small_heap.ts";
 
 /** So many files are written down together, before the first of them is sent. */
 export const BATCH = 64;
+
+/** With so many batches the heap may grow: it is looked after from there on. */
+const MANY = 8;
 
 /** Where the files come from. */
 export interface BatchOptions {
@@ -28,7 +31,8 @@ export async function* takeBatches(
   all: boolean,
   goesOn: () => boolean,
 ): AsyncGenerator<readonly FileToSend[]> {
-  const heap = new SmallHeap();
+  let heap: SmallHeap | undefined;
+  let batches = 0;
   await journal.prepare(begun);
   if (begun.length > 0) yield begun;
   const isBegun = new Set(begun.map(placeOf));
@@ -36,6 +40,8 @@ export async function* takeBatches(
     const batch = isBegun.size === 0 ? found : found.filter((file) => !isBegun.has(placeOf(file)));
     if (goesOn()) await journal.prepare(batch);
     yield batch;
+    if (++batches < MANY) continue;
+    heap ??= new (await import("./small_heap.ts")).SmallHeap();
     await heap.look();
   }
 }

@@ -12,12 +12,9 @@ import { readable } from "../local.ts";
 import { clientOptions, mustListen, mustReach, withServerOperand } from "../server_args.ts";
 import type { Ahead } from "./ahead.ts";
 import { mustFit, readSendArgs, SEND, type SendArgs } from "./args.ts";
-import { clientStep } from "./client_steps.ts";
 import type { FileToSend } from "./file_to_send.ts";
-import { findBegun } from "./find_begun.ts";
 import { Journal } from "./journal.ts";
 import { isKept } from "./journal_key.ts";
-import { JsonReport } from "./json_report.ts";
 import { KnownServers } from "./known_servers.ts";
 import { startWalk } from "./plan.ts";
 import type { SendReport } from "./report.ts";
@@ -34,7 +31,9 @@ async function runSend(args: ParsedArgs, output: Output): Promise<number> {
   const stop = new AbortController();
   using _signals = onStop(() => stop.abort(new FxferError("interrupted", "Interrupted")));
   const tally = new Tally();
-  const json = asked.json ? new JsonReport(output, asked.quiet) : undefined;
+  const json = asked.json
+    ? new (await import("./json_report.ts")).JsonReport(output, asked.quiet)
+    : undefined;
   const seconds = () => (performance.now() - startedAt) / 1000;
   try {
     const walk = await unlessAborted(startWalk(asked, stop.signal), stop.signal);
@@ -124,24 +123,40 @@ async function sendFound(asked: SendArgs, ahead: Ahead, run: Run): Promise<Journ
   const journal = mayHave(isKept)
     ? await unlessAborted(Journal.open(asked, say), signal)
     : Journal.none(asked);
-  const begun = asked.ifNew ? [] : await findBegun(asked, journal.begunBefore, signal);
-  const { mode, allowV1, trust: trustedServers, limitRate } = asked;
-  const knownTerms = mode === "stateless" ? undefined : known.termsOf(server);
-  const terms = await sendTargets({
-    connect: {
-      ...options,
-      ...{ mode, allowV1, trustedServers, signal },
-      ...omitUndefined({ limitRate, knownTerms }),
-    },
-    ...{ ahead, begun, report, journal, tally, ifNew: asked.ifNew, noRename: asked.noRename },
-    ...omitUndefined({ onEvent: asked.trace ? tracer(output) : undefined }),
-  });
-  if (terms !== undefined) await known.keep(server, terms);
-  return journal;
+  try {
+    const begun = await begunOf(asked, journal, signal);
+    const { mode, allowV1, trust: trustedServers, limitRate } = asked;
+    const knownTerms = mode === "stateless" ? undefined : known.termsOf(server);
+    const terms = await sendTargets({
+      connect: {
+        ...options,
+        ...{ mode, allowV1, trustedServers, signal },
+        ...omitUndefined({ limitRate, knownTerms }),
+      },
+      ...{ ahead, begun, report, journal, tally, ifNew: asked.ifNew, noRename: asked.noRename },
+      ...omitUndefined({ onEvent: asked.trace ? await tracer(output) : undefined }),
+    });
+    if (terms !== undefined) await known.keep(server, terms);
+    return journal;
+  } catch (error) {
+    journal[Symbol.dispose]();
+    throw error;
+  }
+}
+
+/** The files that an earlier run has begun in its session; with `--if-new` all are looked at before any is sent. */
+async function begunOf(
+  asked: SendArgs,
+  { begunBefore }: Journal,
+  signal: AbortSignal,
+): Promise<readonly FileToSend[]> {
+  if (asked.ifNew || begunBefore.length === 0) return [];
+  return await (await import("./find_begun.ts")).findBegun(asked, begunBefore, signal);
 }
 
 /** Writes each step as a line: time since the start, the rule, what happened. */
-function tracer({ err }: Output): (event: ClientEvent) => void {
+async function tracer({ err }: Output): Promise<(event: ClientEvent) => void> {
+  const { clientStep } = await import("./client_steps.ts");
   const startedAt = performance.now();
   return (event) => {
     const seconds = ((performance.now() - startedAt) / 1000).toFixed(3);

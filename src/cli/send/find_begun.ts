@@ -12,7 +12,6 @@ export async function findBegun(
   begun: readonly Entry[],
   signal: AbortSignal,
 ): Promise<readonly FileToSend[]> {
-  if (begun.length === 0) return [];
   const left = Map.groupBy(begun, ({ file }) => file);
   const over = new AbortController();
   const { ahead } = await startWalk(asked, AbortSignal.any([signal, over.signal]));

@@ -20,7 +20,7 @@ import type { SendArgs } from "./args.ts";
 import type { FileToSend } from "./file_to_send.ts";
 import type { Entry, JournalFile, JournalLine, Noted } from "./journal_file.ts";
 import { mayKeep, openJournals } from "./journal_folder.ts";
-import { isKept, isOf, isUnchanged } from "./journal_key.ts";
+import { entryOf, isKept, isOf, isUnchanged } from "./journal_key.ts";
 
 /** Of a smaller file a server's part is not worth a line that it was begun. */
 export const WORTH_RESUMING_BYTES: number = 64 * 1024;
@@ -295,12 +295,4 @@ export class Journal implements Disposable {
     const what = `Cannot keep state in ${this.#asked.state}: ${reasonOf(error)}`;
     this.#say(`${what}; after an interruption nothing would go on`);
   }
-}
-
-/** What is written down of a file before it is sent. */
-function entryOf(
-  { path, name = "", mimeType: type, size = 0, mtime = 0 }: FileToSend,
-  upload: string,
-): Entry {
-  return { file: absolutePath(path), name, type, size, mtime, upload };
 }

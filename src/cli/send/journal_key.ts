@@ -1,6 +1,7 @@
 /** What makes two files, or two commands, the same for a journal. Pure. @module */
 import { createHash } from "node:crypto";
 import { resolve } from "node:path";
+import { absolutePath } from "../absolute.ts";
 import { type SendArgs, STDIN } from "./args.ts";
 import type { Entry } from "./journal_file.ts";
 import type { FileToSend } from "./file_to_send.ts";
@@ -8,6 +9,14 @@ import type { FileToSend } from "./file_to_send.ts";
 /** Whether a file can be known again: what has no size, such as a pipe, cannot. */
 export function isKept({ error, size }: FileToSend): boolean {
   return error === undefined && size !== undefined;
+}
+
+/** What is written down of a file before it is sent. */
+export function entryOf(
+  { path, name = "", mimeType: type, size = 0, mtime = 0 }: FileToSend,
+  upload: string,
+): Entry {
+  return { file: absolutePath(path), name, type, size, mtime, upload };
 }
 
 /** Whether an earlier run has written a file down: it is known by its path, its name and its media type. */

@@ -6,6 +6,8 @@
  * (the server is away, another connection took the session over, the user pressed Ctrl-C) ends the
  * sending.
  *
+ * The file is over 300 lines, because every step of a send works on one state.
+ *
  * @module
  */
 import {
