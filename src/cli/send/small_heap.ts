@@ -8,18 +8,21 @@
  */
 import { cleaner, heapBytes } from "../../clean_up.ts";
 
-/** The heap may grow by so many bytes: with less the clean-ups take too much time. */
-const GROWN_BYTES = 13 * 2 ** 20;
+/** A heap of so many bytes is not cleaned up: with less, the clean-ups take too much time. */
+const ENOUGH_BYTES = 23 * 2 ** 20;
+
+/** Nor is one that has grown by less since the last clean-up: so much is in use. */
+const GROWN_BYTES = 10 * 2 ** 20;
 
 /** Looks at the heap now and then. */
 export class SmallHeap {
-  #floor = heapBytes();
+  #floor = 0;
   #clean: (() => void) | undefined;
   #isLoaded = false;
 
-  /** Cleans up if the heap has grown by much. */
+  /** Cleans up if the heap is large. */
   async look(): Promise<void> {
-    if (heapBytes() - this.#floor < GROWN_BYTES) return;
+    if (heapBytes() < Math.max(ENOUGH_BYTES, this.#floor + GROWN_BYTES)) return;
     if (!this.#isLoaded) this.#clean = await cleaner();
     this.#isLoaded = true;
     this.#clean?.();
