@@ -7,7 +7,7 @@ import { resolveOptions } from "../../src/client/options.ts";
 import { OutgoingFile } from "../../src/client/outgoing_file.ts";
 import { SendQueue } from "../../src/client/send_queue.ts";
 import { Transmitter } from "../../src/client/transmitter.ts";
-import { code, pattern } from "./scripted_peer.ts";
+import { pattern } from "./scripted_peer.ts";
 
 const FILES = 100_000;
 

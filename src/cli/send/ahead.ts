@@ -6,7 +6,7 @@
  */
 import type { FileToSend, LeftOut } from "./file_to_send.ts";
 
-/** So many files are found ahead at most: two pieces of those that are written down together, and as many again. */
+/** So many files are found ahead at most: enough for a disk that is slow now and then. */
 export const MOST_AHEAD = 256;
 
 /** The walk goes on when there is room for so many: it works in pieces of a few milliseconds. */
