@@ -17,6 +17,7 @@
  *
  * @module
  */
+import { cleaner, heapBytes } from "../clean_up.ts";
 import type { Server } from "../server/mod.ts";
 
 /** The heap is looked at so often, in milliseconds: in an attack it grows by some 5 MiB in this time. */
@@ -37,23 +38,6 @@ const QUIET_BYTES = 128 * 1024;
 /** The part of the time that clean-ups of a large heap may take, and the longest rest between two. */
 const MAX_SHARE = 0.1;
 const MAX_REST_MS = 3000;
-
-/**
- * A function that has V8 collect all garbage and return the memory; undefined where Deno does not give it to
- * a program, as 2.6.8 does not.
- */
-async function cleaner(): Promise<(() => void) | undefined> {
-  const [{ default: v8 }, { default: vm }] = await Promise.all([
-    import("node:v8"),
-    import("node:vm"),
-  ]);
-  v8.setFlagsFromString("--expose-gc");
-  try {
-    return vm.runInNewContext("gc");
-  } catch {
-    return undefined;
-  }
-}
 
 /** What is looked at of a server. */
 type Watched = Pick<Server, "connections" | "idleFrames" | "traffic">;
@@ -89,5 +73,3 @@ export async function spareMemory(server: Watched): Promise<Disposable> {
     },
   };
 }
-
-const heapBytes = (): number => Deno.memoryUsage().heapTotal;

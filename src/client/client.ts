@@ -71,6 +71,14 @@ class ConnectedClient implements Client {
     return file.result;
   }
 
+  get busy(): boolean {
+    return this.#engine.files.areMany;
+  }
+
+  ready(): Promise<void> {
+    return this.#engine.files.ready();
+  }
+
   async #sendUnlessAborted(file: OutgoingFile, signal: AbortSignal): Promise<SendResult> {
     const abandon = () => this.#engine.abandon(file, interrupted(signal.reason));
     signal.addEventListener("abort", abandon);

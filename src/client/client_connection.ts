@@ -45,7 +45,7 @@ export class ClientConnection {
    * The rejections of what is waited for. A close calls them all, because on Deno 2.6 the close does not
    * end a write that is stuck, and nothing ends the read of a disk that does not answer.
    */
-  readonly #pending = new Set<(reason: unknown) => void>();
+  #pending: ((reason: unknown) => void)[] = [];
 
   private constructor(server: Endpoint, conn: Deno.Conn, now: () => number) {
     this.server = server;
@@ -203,8 +203,10 @@ export class ClientConnection {
   untilClosed<T>(operation: Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       if (this.closed.aborted) reject(this.#closedError());
-      this.#pending.add(reject);
-      operation.then(resolve, reject).finally(() => this.#pending.delete(reject));
+      this.#pending.push(reject);
+      operation.then(resolve, reject).finally(() =>
+        this.#pending = this.#pending.filter((other) => other !== reject)
+      );
     });
   }
 

@@ -25,9 +25,14 @@ export function checkSendOptions({ uploadId, sha256, name, mtimeMs, mimeType }: 
   if (mtimeMs !== undefined && !(Number.isSafeInteger(mtimeMs) && mtimeMs >= 0)) {
     throw new RangeError("Cannot send: mtimeMs must be a whole number of 0 or more");
   }
+  if (mimeType === undefined || mimeType === lastType) return;
   // It throws if the text is no media type.
-  if (mimeType !== undefined) encodeV1Header({ mimeType, size: 0 });
+  encodeV1Header({ mimeType, size: 0 });
+  lastType = mimeType;
 }
+
+/** The media type that was checked last: most files of a folder have the same. */
+let lastType: string | undefined;
 
 /** @throws {RangeError} If no frame can carry a name (S-NAM-1). */
 export function checkName(name: string, action: string): void {

@@ -6,12 +6,21 @@ import type { OutgoingFile } from "./outgoing_file.ts";
 /** So many small files are read at a time. */
 const READ_AHEAD = 16;
 
-/** The send queue's files, in the order of their send calls. */
+/** While so many files wait for their turn, another is of no use: it would only take memory. */
+const MOST_WAITING = 64;
+
+/**
+ * The send queue's files, in the order of their send calls.
+ *
+ * They are in arrays, because V8 keeps what was ever in a Set that changes all the time until its next full
+ * collection: each table of the Set that was replaced refers to the table behind it.
+ */
 export class OutgoingFiles implements Iterable<OutgoingFile> {
-  readonly #files = new Set<OutgoingFile>();
+  readonly #files: OutgoingFile[] = [];
   /** Those of them of which something is to be sent; undefined after one went back, which is rare. */
-  #unsent: Set<OutgoingFile> | undefined;
+  #unsent: OutgoingFile[] | undefined;
   readonly #wentBack = () => this.#unsent = undefined;
+  #ready: PromiseWithResolvers<void> | undefined;
   /** Files that the server has stored, and whose digest is still compared. */
   readonly #stored = new Set<OutgoingFile>();
 
@@ -22,23 +31,44 @@ export class OutgoingFiles implements Iterable<OutgoingFile> {
 
   /** Adds a file behind the others. */
   add(file: OutgoingFile): void {
-    this.#files.add(file);
-    this.#unsent?.add(file);
+    this.#files.push(file);
+    this.#unsent?.push(file);
     file.onRewind = this.#wentBack;
+  }
+
+  /** Whether so many files wait for their turn that another is of no use. */
+  get areMany(): boolean {
+    const waiting = this.#unsent ?? this.#files;
+    // Those that wait for a session may wait for long, and others go before them.
+    return waiting.length >= MOST_WAITING &&
+      waiting.filter(({ needsSession }) => !needsSession).length >= MOST_WAITING;
+  }
+
+  /** Waits until few files wait for their turn. Never rejects. */
+  async ready(): Promise<void> {
+    if (this.areMany) await (this.#ready ??= Promise.withResolvers()).promise;
+  }
+
+  /** Files have gone: there may be few now. */
+  #gone(): void {
+    if (this.#ready === undefined || (this.#unsent ?? this.#files).length > MOST_WAITING / 2) {
+      return;
+    }
+    this.#ready.resolve();
+    this.#ready = undefined;
   }
 
   /** Forgets a file that has its result. */
   delete(file: OutgoingFile): void {
-    this.#files.delete(file);
-    this.#unsent?.delete(file);
+    const at = this.#files.indexOf(file);
+    if (at === 0) this.#files.shift();
+    else if (at > 0) this.#files.splice(at, 1);
   }
 
-  /** The first file that is not stored and matches; takes out files that have a result on the way. */
+  /** The first file that is not stored, has no result and matches. */
   first(matches: (file: OutgoingFile) => boolean = () => true): OutgoingFile | undefined {
-    for (const file of this.#files) {
-      if (file.decided) this.#files.delete(file);
-      else if (matches(file)) return file;
-    }
+    while (this.#files[0]?.decided) this.#files.shift();
+    return this.#files.find((file) => !file.decided && matches(file));
   }
 
   /**
@@ -47,11 +77,13 @@ export class OutgoingFiles implements Iterable<OutgoingFile> {
    * @param inSession Whether files that wait for a session count.
    */
   firstUnsent(inSession: boolean): OutgoingFile | undefined {
-    const unsent = this.#unsent ??= new Set(this.#files);
-    for (const file of unsent) {
-      if (file.decided || file.allSent) unsent.delete(file);
-      else if (inSession || !file.needsSession) return file;
-    }
+    const unsent = this.#unsent ??= [...this.#files];
+    const isOver = ({ decided, allSent }: OutgoingFile) => decided || allSent;
+    while (unsent[0] !== undefined && isOver(unsent[0])) unsent.shift();
+    this.#gone();
+    const [first] = unsent;
+    if (first === undefined || inSession || !first.needsSession) return first;
+    return unsent.find((file) => !isOver(file) && !file.needsSession);
   }
 
   /**
@@ -99,7 +131,7 @@ export class OutgoingFiles implements Iterable<OutgoingFile> {
 
   /** The server has stored a file, which is `decided` when its digest is compared. */
   async stored(file: OutgoingFile, decided: Promise<void>): Promise<void> {
-    this.#files.delete(file);
+    this.delete(file);
     this.#stored.add(file);
     await decided;
     this.#stored.delete(file);
@@ -113,7 +145,9 @@ export class OutgoingFiles implements Iterable<OutgoingFile> {
   /** Rejects every file that is not stored. */
   failAll(error: FxferError): void {
     for (const file of this.#files) file.fail(error);
-    this.#files.clear();
+    this.#files.length = 0;
+    this.#unsent = undefined;
+    this.#gone();
   }
 
   /** Rejects every file that has no result, because the client is over. */

@@ -12,6 +12,7 @@ import { type EarlyOpening, EarlyStart, type OpenedParts, TermsChanged } from ".
 import { type HandshakeReply, handshakeRequest, NotVersion2, openConnection } from "./handshake.ts";
 import type { ResolvedOptions } from "./options.ts";
 import type { OutgoingFile } from "./outgoing_file.ts";
+import type { OutgoingFiles } from "./outgoing_files.ts";
 import { confirmedTotals } from "./replies.ts";
 import type { ConnectionEnd } from "./requests.ts";
 import { SendQueue } from "./send_queue.ts";
@@ -29,18 +30,18 @@ export class SessionManager {
   token: string | undefined;
   terms: Terms | undefined;
   mode: Mode;
-
   readonly #options: ConnectOptions;
   readonly #resolved: ResolvedOptions;
   readonly #server: CurrentServer;
   readonly #queue: SendQueue;
+  /** The files without a result. */
+  readonly files: OutgoingFiles;
   readonly #transmitter: Transmitter;
   readonly #stop = new AbortController();
   readonly #firstConnect = Promise.withResolvers<void>();
   readonly #totals = Promise.withResolvers<SessionTotals | undefined>();
   #runner: ConnectionRunner | undefined;
-  /** Whether this client ever had a connection that could be used. */
-  #attached = false;
+  #attached = false; // whether this client ever had a connection that could be used
   readonly #early: EarlyStart;
   /** Tries in a row without progress. */
   #failures = 0;
@@ -60,10 +61,10 @@ export class SessionManager {
     this.mode = options.mode === "stateless" ? "stateless" : "stateful";
     this.#early = new EarlyStart(options);
     this.#queue = new SendQueue(resolved);
+    this.files = this.#queue.files;
     this.#transmitter = new Transmitter(resolved.now, resolved.pace);
-    // A rejection must not end the process when the program does not wait for these promises.
-    this.#totals.promise.catch(() => {});
-    this.#firstConnect.promise.catch(() => {});
+    // A rejection of a promise that no program waits for must not end the process.
+    for (const { promise } of [this.#totals, this.#firstConnect]) promise.catch(() => {});
   }
 
   /** The server that has the session. */
@@ -123,7 +124,7 @@ export class SessionManager {
 
   #end(error: FxferError): void {
     this.#over ??= error;
-    this.#queue.files.end(this.#over);
+    this.files.end(this.#over);
     this.#queue.calls.failAll(this.#over);
     this.#firstConnect.reject(this.#over);
     this.#totals.reject(this.#over);
@@ -140,7 +141,7 @@ export class SessionManager {
         if (end.kind === "lost") await this.#lost(end);
         else if (end.kind === "fatal") this.#end(end.error);
         else {
-          await this.#queue.files.allConfirmed();
+          await this.files.allConfirmed();
           this.#totals.resolve(end.totals);
           this.#end(new FxferError("interrupted", "Cannot send file: client is disconnected"));
         }
@@ -161,12 +162,12 @@ export class SessionManager {
     this.#gaveUp = false;
     try {
       // While a file waits for a session, the client asks for one again and again.
-      const mode = this.#queue.files.needSession ? "stateful" : this.mode;
+      const mode = this.files.needSession ? "stateful" : this.mode;
       const request = handshakeRequest(
         this.#options,
         { sessionId: this.sessionId, token: this.token, mode },
         this.#attached,
-        !this.#queue.files.allNeedSession,
+        !this.files.allNeedSession,
         this.#resolved.key,
       );
       const opening = await openConnection(
@@ -230,16 +231,15 @@ export class SessionManager {
     this.token = token ?? (resumed ? this.token : undefined);
     this.mode = sessionId === null ? "stateless" : "stateful";
     if (degraded !== undefined) emit({ type: "degraded", reason: degraded });
-    const { mode } = this;
     const facts = omitUndefined({ openUploadId: resumption?.openFile?.uploadId, roundTripMs });
-    emit({ type: "connected", mode, sessionId, resumed, ...facts });
+    emit({ type: "connected", mode: this.mode, sessionId, resumed, ...facts });
     this.#queue.connected(roundTripMs);
     if (wentAhead) this.#queue.opened(terms);
     else if (resumed) this.#queue.resumed(terms, resumption);
-    else this.#queue.started(terms, mode, degraded);
+    else this.#queue.started(terms, this.mode, degraded);
     this.#firstConnect.resolve();
     return {
-      session: { id: sessionId, mode, sealed: terms.mac },
+      session: { id: sessionId, mode: this.mode, sealed: terms.mac },
       keepaliveMs: terms.keepaliveS * 1000,
     };
   }
@@ -282,8 +282,8 @@ export class SessionManager {
     if (this.#queue.progressed) this.#failures = 0;
     this.#queue.progressed = false;
     if (++this.#failures > retries) return this.#giveUp(error);
-    const { retry_after_ms: wanted } = error.fields;
-    const delayMs = retryDelayMs(this.#failures, typeof wanted === "number" ? wanted : undefined);
+    const { retry_after_ms: ms } = error.fields;
+    const delayMs = retryDelayMs(this.#failures, typeof ms === "number" ? ms : undefined);
     emit({ type: "retrying", attempt: this.#failures, delayMs, code: error.code, error });
     await pause(delayMs, this.#stop.signal);
   }
@@ -293,7 +293,7 @@ export class SessionManager {
     const error = gaveUp(last, this.#failures);
     this.#failures = 0;
     if (!this.#attached || this.#queue.closing) return this.#end(error);
-    this.#queue.files.failAll(error);
+    this.files.failAll(error);
     this.#queue.calls.failAll(error);
     this.#gaveUp = true;
   }

@@ -2,7 +2,15 @@
 import { FxferError } from "../errors.ts";
 import { sourceChanged } from "./client_errors.ts";
 import { FIRST_BYTES } from "./frame_source.ts";
-import { isFresh, isMadeUp, isSameState, type Source, unreadable } from "./source.ts";
+import {
+  type FileState,
+  isFresh,
+  isMadeUp,
+  isSameState,
+  type Source,
+  stateOf,
+  unreadable,
+} from "./source.ts";
 
 /**
  * A small file as a source that is opened, read and closed when its turn comes, by calls that block. That takes
@@ -15,7 +23,7 @@ export function smallFileSource(path: string): Source | undefined {
   try {
     const info = Deno.statSync(path);
     const isSmall = info.isFile && info.size <= FIRST_BYTES && !isMadeUp(info);
-    return isSmall ? new SmallFile(path, info, info.size) : undefined;
+    return isSmall ? new SmallFile(path, stateOf(info)) : undefined;
   } catch {
     return undefined;
   }
@@ -25,14 +33,14 @@ class SmallFile implements Source {
   readonly size: number;
   readonly #path: string;
   /** As the file was before its bytes were read. */
-  #info: Deno.FileInfo;
+  #state: FileState;
   /** Whether something was, or may have been, done to the file while it was read. */
   #isOpen = false;
 
-  constructor(path: string, info: Deno.FileInfo, size: number) {
+  constructor(path: string, state: FileState) {
     this.#path = path;
-    this.#info = info;
-    this.size = size;
+    this.#state = state;
+    this.size = state.size;
   }
 
   /** Nothing was done to the file from its first look to the end of the read: then one more look is enough. */
@@ -40,7 +48,8 @@ class SmallFile implements Source {
     try {
       using file = Deno.openSync(this.#path);
       const count = file.readSync(into) ?? 0;
-      return isSameState(file.statSync(), this.#info) && !isFresh(this.#info) ? count : undefined;
+      const isSame = isSameState(stateOf(file.statSync()), this.#state);
+      return isSame && !isFresh(this.#state) ? count : undefined;
     } catch {
       return undefined;
     }
@@ -57,13 +66,13 @@ class SmallFile implements Source {
         file.seekSync(offset, Deno.SeekMode.Start);
         return file.readSync(into);
       }
-      const info = file.statSync();
+      const state = stateOf(file.statSync());
       // Another file of this size that has come under the name is as good; of one that grew, it is told.
-      const isOther = info.ino !== this.#info.ino || info.dev !== this.#info.dev;
-      if (info.size < this.size || isOther && info.size > this.size) throw sourceChanged();
-      if (info.size === this.size) this.#info = info;
+      const isOther = state.ino !== this.#state.ino || state.dev !== this.#state.dev;
+      if (state.size < this.size || isOther && state.size > this.size) throw sourceChanged();
+      if (state.size === this.size) this.#state = state;
       const count = file.readSync(into);
-      this.#isOpen = isFresh(info) || !isSameState(file.statSync(), info);
+      this.#isOpen = isFresh(state) || !isSameState(stateOf(file.statSync()), state);
       return count;
     } catch (cause) {
       throw cause instanceof FxferError ? cause : unreadable(this.#path, cause);
@@ -73,11 +82,11 @@ class SmallFile implements Source {
   changed(): Promise<boolean> {
     if (this.#isOpen) return Promise.resolve(true);
     try {
-      const { dev, ino } = this.#info;
-      const now = Deno.statSync(this.#path);
+      const { dev, ino } = this.#state;
+      const now = stateOf(Deno.statSync(this.#path));
       // The bytes are those of the file that was there, whatever has come under its name since.
       const isSame = now.dev === dev && now.ino === ino;
-      return Promise.resolve(isSame && !isSameState(now, this.#info));
+      return Promise.resolve(isSame && !isSameState(now, this.#state));
     } catch {
       return Promise.resolve(false);
     }

@@ -79,18 +79,18 @@ export function blobSource(blob: Blob): Source {
 class FileSource implements Source {
   readonly size: number | undefined;
   readonly #path: string;
-  readonly #info: Deno.FileInfo;
+  readonly #state: FileState;
   readonly #isFresh: boolean;
   #file: Promise<Deno.FsFile> | undefined;
   #position = 0;
 
   constructor(path: string, info: Deno.FileInfo, file?: Deno.FsFile) {
     this.#path = path;
-    this.#info = info;
+    this.#state = stateOf(info);
     if (file !== undefined) this.#file = Promise.resolve(file);
     // A pipe or device does not know its size: the client reads to its end.
     this.size = info.isFile && !isMadeUp(info) ? info.size : undefined;
-    this.#isFresh = isFresh(info);
+    this.#isFresh = isFresh(this.#state);
   }
 
   async read(into: Uint8Array, offset: number): Promise<number | null> {
@@ -114,7 +114,7 @@ class FileSource implements Source {
     if (this.#isFresh) return true;
     try {
       const info = await (await this.#open()).stat();
-      return !isSameState(info, this.#info);
+      return !isSameState(stateOf(info), this.#state);
     } catch (cause) {
       throw unreadable(this.#path, cause);
     }
@@ -143,16 +143,31 @@ export function isMadeUp({ size, blocks }: Deno.FileInfo): boolean {
   return size === 0 || (blocks === 0 && size <= PAGE_BYTES);
 }
 
-/** Whether a file was changed so lately that another change may have the same time. */
-export function isFresh({ mtime }: Deno.FileInfo): boolean {
-  return Math.abs(Date.now() - Number(mtime)) < TICK_MS;
+/** What tells two states of a file apart: of all that a look says, a seventh of the memory. */
+export interface FileState {
+  readonly dev: number;
+  readonly ino: number | null;
+  readonly size: number;
+  /** Milliseconds since 1970; 0 where the system does not say. */
+  readonly mtime: number;
+  /** It cannot be set back, and has whole seconds. */
+  readonly ctime: number;
 }
 
-/** Whether nothing was done to a file between two looks. A `ctime` cannot be set back; it has whole seconds. */
-export function isSameState(one: Deno.FileInfo, other: Deno.FileInfo): boolean {
+/** The state of a file at a look. */
+export function stateOf({ dev, ino, size, mtime, ctime }: Deno.FileInfo): FileState {
+  return { dev, ino, size, mtime: Number(mtime), ctime: Number(ctime) };
+}
+
+/** Whether a file was changed so lately that another change may have the same time. */
+export function isFresh({ mtime }: FileState): boolean {
+  return Math.abs(Date.now() - mtime) < TICK_MS;
+}
+
+/** Whether nothing was done to a file between two looks. */
+export function isSameState(one: FileState, other: FileState): boolean {
   return one.dev === other.dev && one.ino === other.ino && one.size === other.size &&
-    one.mtime?.getTime() === other.mtime?.getTime() &&
-    one.ctime?.getTime() === other.ctime?.getTime();
+    one.mtime === other.mtime && one.ctime === other.ctime;
 }
 
 /**

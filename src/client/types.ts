@@ -222,6 +222,13 @@ export interface Client extends AsyncDisposable {
    */
   send(source: SourceInput, options?: SendOptions): Promise<SendResult>;
   /**
+   * Whether so many files wait for their turn that another one makes nothing faster, and only takes memory: a
+   * program with many files then waits for {@linkcode Client.ready}.
+   */
+  readonly busy: boolean;
+  /** Waits until few of the files given to `send` wait for their turn. Never rejects. */
+  ready(): Promise<void>;
+  /**
    * Lists stored files, page by page while they are read. A file that is there all the time comes once.
    *
    * @throws {FxferError} `unsupported_feature` if the server does not offer it, and as `send`.

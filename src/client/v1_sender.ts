@@ -8,6 +8,7 @@ import { ClientConnection } from "./client_connection.ts";
 import { localError } from "./client_errors.ts";
 import type { ResolvedOptions } from "./options.ts";
 import type { OutgoingFile } from "./outgoing_file.ts";
+import type { OutgoingFiles } from "./outgoing_files.ts";
 import type { TransferFrame } from "./requests.ts";
 import { Transmitter } from "./transmitter.ts";
 
@@ -51,6 +52,21 @@ export class V1Sender {
     file.serverCompares = false;
     this.#files.add(file);
     this.#last = this.#last.then(() => this.#send(file));
+  }
+
+  /** Each file takes a connection: while one is under way, another only waits. */
+  get areMany(): boolean {
+    return this.#files.size > 1;
+  }
+
+  /** Waits until no file waits. Never rejects. */
+  ready(): Promise<void> {
+    return this.areMany ? this.#last : Promise.resolve();
+  }
+
+  /** What says whether many files wait, as `SessionManager.files`. */
+  get files(): Pick<OutgoingFiles, "areMany" | "ready"> {
+    return this;
   }
 
   /** Version 1 only takes files: the call fails. */

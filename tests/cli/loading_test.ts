@@ -27,7 +27,7 @@ async function loadedWith(...entries: string[]): Promise<Set<string>> {
 
 /** The module of each client's command, and the most modules that it may load with the program. */
 const COMMANDS: readonly (readonly [string, number])[] = [
-  ["src/cli/send/command.ts", 108],
+  ["src/cli/send/command.ts", 110],
   ["src/cli/get/command.ts", 101],
   ["src/cli/stored/ls.ts", 90],
   ["src/cli/stored/rm.ts", 91],

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { Tally } from "../../src/cli/send/tally.ts";
 import { TextReport } from "../../src/cli/send/text_report.ts";
-import type { FileToSend } from "../../src/cli/send/plan.ts";
+import type { Found } from "../../src/cli/send/ahead.ts";
+import type { FileToSend } from "../../src/cli/send/file_to_send.ts";
 import type { SendResult } from "../../src/client/mod.ts";
 import { FxferError } from "../../src/errors.ts";
 import { TextStream } from "../../src/terminal/output.ts";
@@ -21,11 +22,21 @@ const result = (size: number, more: Partial<SendResult> = {}): SendResult => ({
   ...{ confirmed: true, replayed: false, sha256: "0", attempts: 1, resumedFrom: [], ...more },
 });
 
+/** What the walk has found when it is over. */
+function foundAll(files: readonly FileToSend[]): Found {
+  const bytes = files.some(({ size }) => size === undefined)
+    ? undefined
+    : files.reduce((sum, { size }) => sum + size!, 0);
+  return { files: files.length, bytes, isAll: true };
+}
+
 /** A report on a terminal or elsewhere, with a clock that the test turns. */
 class Watched implements Disposable {
   readonly err: Screen;
   readonly out: Screen;
   readonly report: TextReport;
+  /** What the report is told of the walk. */
+  readonly found: { -readonly [key in keyof Found]: Found[key] };
   now = 0;
 
   constructor(targets: readonly FileToSend[], terminal = true, columns = 80) {
@@ -33,7 +44,8 @@ class Watched implements Disposable {
     this.out = new Screen(terminal);
     const err = new TextStream(this.err, { columns: () => columns });
     const output = { err, out: new TextStream(this.out, {}, err) };
-    this.report = new TextReport(output, targets, false, () => this.now);
+    this.found = { ...foundAll(targets) };
+    this.report = new TextReport(output, this.found, false, () => this.now);
   }
 
   /** What stands in the last line of the terminal. */
@@ -240,5 +252,37 @@ Deno.test(
     assert.equal(exit((tally) => tally.leaveOut(0, true)), 0);
     assert.equal(exit((tally) => (tally.leaveOut(1, true), tally.fail("interrupted"))), 130);
     assert.equal(exit((tally) => (tally.leaveOut(1, false), tally.fail("local_io"))), 8);
+  },
+);
+
+Deno.test("while files are still looked for there is no total, and then there is", pure, () => {
+  const [first, second] = [file("first", 10), file("second", 30)];
+  const shown = (terminal: boolean, isAll: boolean): string[] => {
+    using watched = new Watched([first, second], terminal);
+    watched.found.isAll = isAll;
+    const { report } = watched;
+    report.started(first);
+    watched.now = 6000;
+    report.sent(first, result(10));
+    return terminal ? [watched.status] : watched.err.lines;
+  };
+  assert.match(shown(true, false)[0]!, /^1 files first {2}10 B( |$)/);
+  assert.match(shown(true, true)[0]!, /^1\/2 first {3}25% /);
+  assert.deepEqual(shown(false, false)[0], "more than 2 files: start");
+  assert.match(shown(false, false)[1]!, /^1 files so far: 10 B/);
+  assert.equal(shown(false, true)[0], "2 files: start (40 B)");
+});
+
+Deno.test(
+  "where not all files were found, the sum of those that are not stored is a least one",
+  pure,
+  () => {
+    using watched = new Watched([file("a", 1), file("b", 1)], false);
+    watched.found.isAll = false;
+    const tally = new Tally();
+    tally.sent(1, { confirmed: true, replayed: false });
+    tally.fail("interrupted");
+    watched.report.end(tally, 0.2);
+    assert.equal(watched.err.text, "1 file stored, 1 or more not: 1 B in 0.2s\n");
   },
 );

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { FaultProxy, proxied } from "../helpers/fault_proxy.ts";
-import { readManifest, sha256, storedSha256 } from "../helpers/files.ts";
+import { listStored, readManifest, sha256, storedSha256 } from "../helpers/files.ts";
 import { fxfer, start } from "../helpers/fxfer.ts";
 import { command, Program } from "../helpers/program.ts";
 import { ranToEnd } from "../helpers/ran.ts";
@@ -274,4 +274,31 @@ test("standard output that cannot be written is told once and changes nothing", 
     const { code, err } = await ranToEnd("sh", { args: ["-c", script], cwd: folder.path });
     assert.deepEqual([code, told(err)], [0, 1], err);
   });
+});
+
+test("a folder is written down while it is sent, and an interrupted one is stored once", async (server) => {
+  const FILES = 3000;
+  await using folder = await TempDir.make();
+  await Deno.mkdir(folder.join("many"));
+  for (let n = 0; n < FILES; n++) await Deno.writeFile(folder.join(`many/${n}`), utf8(`${n}`));
+  // The connection is lost somewhere in the middle of the folder.
+  await using net = await proxied(
+    server,
+    (connection) => connection > 0 ? {} : { up: { faults: [{ after: 300_000, kind: "reset" }] } },
+  );
+  const args = to(net.proxy, "--json", "--retries", "0", "-r", "many");
+  const before = (await listStored(server.storage)).length;
+  const first = await fxfer(args, { cwd: folder.path });
+  assert.equal(first.code, 9, first.err);
+  assert.equal(ends(first.out).length, FILES, "each file is told");
+  const { stored, failed } = summary(first.out);
+  assert.equal(stored + failed, FILES);
+  const [journal] = await journals(folder);
+  const begun = (await Deno.readTextFile(journal!)).match(/"upload":/g)!.length;
+  assert.ok(begun >= stored && begun < stored + 1000, `${begun} written down, ${stored} stored`);
+  const again = await fxfer(args, { cwd: folder.path });
+  assert.equal(again.code, 0, again.err);
+  assert.ok(summary(again.out).present >= stored);
+  assert.equal((await listStored(server.storage)).length - before, FILES);
+  assert.deepEqual(await journals(folder), []);
 });

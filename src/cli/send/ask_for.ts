@@ -3,7 +3,7 @@ import type { Client, SendResult } from "../../client/mod.ts";
 import { FxferError } from "../../errors.ts";
 import { digestOf } from "./digest.ts";
 import { isOtherFile } from "./failures.ts";
-import type { FileToSend } from "./plan.ts";
+import type { FileToSend } from "./file_to_send.ts";
 import type { Journal } from "./journal.ts";
 import type { SendReport } from "./report.ts";
 

@@ -10,12 +10,13 @@ import type { ParsedArgs } from "../args.ts";
 import type { Command } from "../command.ts";
 import { readable } from "../local.ts";
 import { clientOptions, mustListen, mustReach, withServerOperand } from "../server_args.ts";
+import type { Ahead } from "./ahead.ts";
 import { mustFit, readSendArgs, SEND, type SendArgs } from "./args.ts";
-import { clientStep } from "./client_steps.ts";
+import type { FileToSend } from "./file_to_send.ts";
 import { Journal } from "./journal.ts";
-import { JsonReport } from "./json_report.ts";
+import { isKept } from "./journal_key.ts";
 import { KnownServers } from "./known_servers.ts";
-import { type Plan, planTargets } from "./plan.ts";
+import { startWalk } from "./plan.ts";
 import type { SendReport } from "./report.ts";
 import { sendTargets } from "./sender.ts";
 import { Tally } from "./tally.ts";
@@ -30,24 +31,34 @@ async function runSend(args: ParsedArgs, output: Output): Promise<number> {
   const stop = new AbortController();
   using _signals = onStop(() => stop.abort(new FxferError("interrupted", "Interrupted")));
   const tally = new Tally();
-  const json = asked.json ? new JsonReport(output, asked.quiet) : undefined;
+  const json = asked.json
+    ? new (await import("./json_report.ts")).JsonReport(output, asked.quiet)
+    : undefined;
   const seconds = () => (performance.now() - startedAt) / 1000;
   try {
-    const plan = await unlessAborted(planTargets(asked, stop.signal), stop.signal);
-    using report: SendReport = json ?? new TextReport(output, plan.targets, asked.quiet);
-    for (const note of plan.notes) report.say(note);
-    for (const what of plan.leftOut) report.leftOut(what, !asked.skipSpecial);
-    tally.leaveOut(plan.leftOut.length, !asked.skipSpecial);
+    const walk = await unlessAborted(startWalk(asked, stop.signal), stop.signal);
+    const { ahead } = walk;
+    await ahead.filled();
+    using report: SendReport = json ?? new TextReport(output, ahead, asked.quiet);
+    ahead.onLeftOut = (what) => {
+      tally.leaveOut(1, !asked.skipSpecial);
+      report.leftOut(what, !asked.skipSpecial);
+    };
+    const isAllFound = ahead.isAll;
+    const sayNotes = () => walk.notes().forEach((note) => report.say(note));
+    if (isAllFound) sayNotes();
     if (asked.dryRun) {
-      showPlan(plan, report, tally);
+      await showPlan(ahead, report, tally);
+      if (!isAllFound) sayNotes();
       report.end(tally, seconds());
     } else {
-      using journal = await sendPlanned(asked, plan, {
+      using journal = await sendFound(asked, ahead, {
         report,
         tally,
         output,
         signal: stop.signal,
       });
+      if (ahead.isAll && !isAllFound) sayNotes();
       report.end(tally, seconds());
       concludeJournal(tally, journal, report);
     }
@@ -74,14 +85,16 @@ const SERVER_OPERAND = {
 };
 
 /** `--dry-run`. */
-function showPlan({ targets }: Plan, report: SendReport, tally: Tally): void {
-  for (const target of targets) {
-    if (target.error === undefined) {
-      tally.plan(target.size ?? 0);
-      report.planned(target);
-    } else {
-      tally.fail(target.error.code);
-      report.failed(target, target.error, false);
+async function showPlan(ahead: Ahead, report: SendReport, tally: Tally): Promise<void> {
+  for (let found; (found = await ahead.take(Infinity)).length > 0;) {
+    for (const target of found) {
+      if (target.error === undefined) {
+        tally.plan(target.size ?? 0);
+        report.planned(target);
+      } else {
+        tally.fail(target.error.code);
+        report.failed(target, target.error, false);
+      }
     }
   }
 }
@@ -94,39 +107,56 @@ interface Run {
   readonly signal: AbortSignal;
 }
 
-/** Sends the files of a plan. */
-async function sendPlanned(asked: SendArgs, plan: Plan, run: Run): Promise<Journal> {
+/** Sends the files that are found. */
+async function sendFound(asked: SendArgs, ahead: Ahead, run: Run): Promise<Journal> {
   const { report, tally, output, signal } = run;
   const server = { hostname: asked.host, port: asked.port };
   const options = await clientOptions(asked);
-  if (plan.targets.some(({ error }) => error === undefined)) {
+  const mayHave = (is: (target: FileToSend) => boolean) => !ahead.isAll || ahead.waiting.some(is);
+  if (mayHave(({ error }) => error === undefined)) {
     await mustReach(server);
     for (const trusted of asked.trust) await mustReach(parseEndpoint(trusted)!);
     if (asked.portInHost) await mustListen(server, signal, SEND.name);
   }
   const say = (sentence: string) => report.say(sentence);
   const known = await KnownServers.open(asked.state);
-  const journal = await unlessAborted(Journal.open(asked, plan.targets, say), signal);
-  for (const path of journal.changed) {
-    report.say(`${path} has changed since the run before: it starts over`);
+  const journal = mayHave(isKept)
+    ? await unlessAborted(Journal.open(asked, say), signal)
+    : Journal.none(asked);
+  try {
+    const begun = await begunOf(asked, journal, signal);
+    const { mode, allowV1, trust: trustedServers, limitRate } = asked;
+    const knownTerms = mode === "stateless" ? undefined : known.termsOf(server);
+    const terms = await sendTargets({
+      connect: {
+        ...options,
+        ...{ mode, allowV1, trustedServers, signal },
+        ...omitUndefined({ limitRate, knownTerms }),
+      },
+      ...{ ahead, begun, report, journal, tally, ifNew: asked.ifNew, noRename: asked.noRename },
+      ...omitUndefined({ onEvent: asked.trace ? await tracer(output) : undefined }),
+    });
+    if (terms !== undefined) await known.keep(server, terms);
+    return journal;
+  } catch (error) {
+    journal[Symbol.dispose]();
+    throw error;
   }
-  const { mode, allowV1, trust: trustedServers, limitRate } = asked;
-  const knownTerms = mode === "stateless" ? undefined : known.termsOf(server);
-  const terms = await sendTargets(plan.targets, {
-    connect: {
-      ...options,
-      ...{ mode, allowV1, trustedServers, signal },
-      ...omitUndefined({ limitRate, knownTerms }),
-    },
-    ...{ report, journal, tally, ifNew: asked.ifNew, noRename: asked.noRename },
-    ...omitUndefined({ onEvent: asked.trace ? tracer(output) : undefined }),
-  });
-  if (terms !== undefined) await known.keep(server, terms);
-  return journal;
+}
+
+/** The files that an earlier run has begun in its session; with `--if-new` all are looked at before any is sent. */
+async function begunOf(
+  asked: SendArgs,
+  { begunBefore }: Journal,
+  signal: AbortSignal,
+): Promise<readonly FileToSend[]> {
+  if (asked.ifNew || begunBefore.length === 0) return [];
+  return await (await import("./find_begun.ts")).findBegun(asked, begunBefore, signal);
 }
 
 /** Writes each step as a line: time since the start, the rule, what happened. */
-function tracer({ err }: Output): (event: ClientEvent) => void {
+async function tracer({ err }: Output): Promise<(event: ClientEvent) => void> {
+  const { clientStep } = await import("./client_steps.ts");
   const startedAt = performance.now();
   return (event) => {
     const seconds = ((performance.now() - startedAt) / 1000).toFixed(3);

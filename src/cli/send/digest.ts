@@ -22,7 +22,8 @@ export async function digestOf(
   const source = await fileSource(path, { signal });
   try {
     const hash = createHash("sha256");
-    const buffer = new Uint8Array(READ_BYTES);
+    // Many small files may be read at the same time.
+    const buffer = new Uint8Array(Math.min(READ_BYTES, (source.size ?? READ_BYTES) + 1));
     for (let at = 0;;) {
       const count = await unlessAborted(source.read(buffer, at), signal);
       if (count === null) return hash.digest("hex");

@@ -2,7 +2,7 @@
 import { type Code, FxferError, reasonOf } from "../../errors.ts";
 import { localError } from "../local.ts";
 import { STDIN } from "./args.ts";
-import type { FileToSend } from "./plan.ts";
+import type { FileToSend } from "./file_to_send.ts";
 
 /** Refusals that concern one file: the next file may still be stored. */
 export const OF_ONE_FILE: ReadonlySet<Code> = new Set([

@@ -2,7 +2,7 @@
 import { type Client, fitName } from "../../client/mod.ts";
 import type { FileInfo } from "../../protocol/mod.ts";
 import { digestOfSized } from "./digest.ts";
-import type { FileToSend } from "./plan.ts";
+import type { FileToSend } from "./file_to_send.ts";
 
 /** For more files in one folder a list of that folder is shorter than a question for each. */
 const FEW = 32;

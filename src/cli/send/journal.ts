@@ -1,10 +1,11 @@
 /**
- * What `fxfer send` remembers so that it can go on after an interruption: which files it was to send,
- * under which upload ids, in which session, and what was stored.
+ * What `fxfer send` remembers so that it can go on after an interruption: which files it has begun, under
+ * which upload ids, in which session, and what was stored.
  *
  * Each command line has a journal in the state folder, and reads those of all commands that sent to
  * the same server: a file is known by its path, name, media type, size and time of change, whatever
- * the command line was. A journal is only a hint: whether a file is stored, and how much of it, the
+ * the command line was. A file is written down before its first byte goes out, some files at a time, and
+ * what is known of it is in memory until it is done. A journal is only a hint: whether a file is stored, and how much of it, the
  * server is asked in each run; and where no journal can be kept, files are sent all the same. A journal
  * is removed when a command has sent every file that is in it, or after 30 days.
  *
@@ -16,41 +17,36 @@ import { FxferError, reasonOf } from "../../errors.ts";
 import { absolutePath } from "../absolute.ts";
 import { localError } from "../local.ts";
 import type { SendArgs } from "./args.ts";
-import {
-  type Entry,
-  JournalFile,
-  type JournalLine,
-  listJournals,
-  mayKeep,
-  openOwn,
-} from "./journal_file.ts";
-import { areAllOf, commandOf, digest, entryKey, isKept, keyOf } from "./journal_key.ts";
-import type { FileToSend } from "./plan.ts";
-
-/** An older journal is removed: by then servers have forgotten the session long ago. */
-const MAX_AGE_MS = 30 * 24 * 3600 * 1000;
+import type { FileToSend } from "./file_to_send.ts";
+import type { Entry, JournalFile, JournalLine, Noted } from "./journal_file.ts";
+import { mayKeep, openJournals } from "./journal_folder.ts";
+import { entryOf, isKept, isOf, isUnchanged } from "./journal_key.ts";
 
 /** Of a smaller file a server's part is not worth a line that it was begun. */
 export const WORTH_RESUMING_BYTES: number = 64 * 1024;
 
-/** That files are stored is written down for as many as come in this time, in milliseconds. */
+/** That files are stored is written down for so many, or as many as come in this time, in milliseconds. */
+const GATHER_LINES = 64;
 const GATHER_MS = 100;
 
 /** What the commands to one server have written down. */
 export class Journal implements Disposable {
   /** Seconds for which the server keeps the session of this run; absent without a session. */
   expiryS: number | undefined;
-  /** Whether no earlier run was to send any of the files. */
+  /** Whether no earlier run has begun any of the files that were asked for so far. */
   isNew = true;
-  /** The paths of files that were changed since an earlier run was to send them. */
-  readonly changed: string[] = [];
   readonly #asked: SendArgs;
   readonly #server: string;
   readonly #say: (sentence: string) => void;
   /** The journals that this run has locked, the one of its own command first. */
   #files: JournalFile[] = [];
-  /** What is known of the files of this run. */
-  readonly #entries = new Map<FileToSend, Entry>();
+  /** The journal of this command alone. */
+  #own: readonly JournalFile[] = [];
+  /** Journals of other commands, of which {@linkcode #files} has those that know files of this run. */
+  #others: JournalFile[] = [];
+  readonly #claimed = new Set<JournalFile>();
+  /** The upload ids of files of this run that an earlier run has begun in its session. */
+  readonly #begunBefore = new Set<string>();
   /** What is not written down yet: files that are stored. A killed run loses it, and the next one asks. */
   #gathered: [JournalFile, JournalLine][] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -64,22 +60,17 @@ export class Journal implements Disposable {
   }
 
   /**
-   * Reads what earlier runs have written down, and writes down what is to be sent. Where the program
-   * may not use the state folder, it keeps no journal; where it cannot, it says so.
+   * Reads what earlier runs have written down. Where the program may not use the state folder, it keeps no
+   * journal; where it cannot, it says so.
    *
    * @throws {FxferError} `local_io` if the same command is running, or if the user named the folder
    * and the program may not use it.
    */
-  static async open(
-    asked: SendArgs,
-    targets: readonly FileToSend[],
-    say: (sentence: string) => void,
-  ): Promise<Journal> {
+  static async open(asked: SendArgs, say: (sentence: string) => void): Promise<Journal> {
     const journal = new Journal(asked, say);
-    const files = targets.filter(isKept);
-    if (files.length === 0 || !await mayKeep(asked)) return journal;
+    if (!await mayKeep(asked)) return journal;
     try {
-      await journal.#open(files);
+      await journal.#open();
     } catch (error) {
       if (error instanceof FxferError) {
         journal[Symbol.dispose]();
@@ -90,75 +81,86 @@ export class Journal implements Disposable {
     return journal;
   }
 
-  async #open(files: readonly FileToSend[]): Promise<void> {
+  /** A journal that remembers nothing: for files that cannot be known again. */
+  static none(asked: SendArgs): Journal {
+    return new Journal(asked, () => {});
+  }
+
+  async #open(): Promise<void> {
     const { state: folder } = this.#asked;
-    const ofServer = `${folder}/send_${digest(this.#server)}_`;
-    const ownPath = `${ofServer}${digest(commandOf(this.#asked))}.jsonl`;
-    await Deno.mkdir(folder, { recursive: true, mode: 0o700 });
-    const others: JournalFile[] = [];
-    for (const { path, age } of await listJournals(folder)) {
-      if (age > MAX_AGE_MS) await Deno.remove(path).catch(() => {});
-      else if (path !== ownPath && path.startsWith(ofServer)) {
-        // A journal that cannot be read is not needed: its command may just have ended.
-        const other = await JournalFile.open(path, false).catch(() => undefined);
-        if (other !== undefined) others.push(other);
-      }
+    const own = await openJournals(this.#asked, this.#server, this.#others);
+    this.#files = [own];
+    this.#own = [own];
+    if (own.locked === true) {
+      throw localError("send", undefined, "the same command is running already");
     }
-    try {
-      const own = await openOwn(folder, ownPath);
-      this.#files = [own];
-      if (own.locked === true) {
-        throw localError("send", undefined, "the same command is running already");
-      }
-      if (own.locked) this.#say(`Cannot lock state in ${folder}: ${reasonOf(own.locked)}`);
-      this.#read(files, [own, ...others]);
-      this.#writeDown(files, own);
-    } finally {
-      for (const other of others) if (!this.#files.includes(other)) other[Symbol.dispose]();
-    }
+    if (own.locked) this.#say(`Cannot lock state in ${folder}: ${reasonOf(own.locked)}`);
+    if (own.isEmpty) own.append([{ fxfer: "send", server: this.#server }]);
   }
 
-  /** Finds out what is known of the files, and keeps the journals that know some of them. */
-  #read(files: readonly FileToSend[], journals: readonly JournalFile[]): void {
-    if (journals.every(({ entries }) => entries.size === 0)) return;
-    const wanted = new Map(files.map((target) => [keyOf(target), target]));
-    const changed = new Set<FileToSend>();
-    for (const journal of journals) {
-      let used = false;
-      for (const entry of journal.entries.values()) {
-        const target = wanted.get(entryKey(entry));
-        if (target === undefined) continue;
-        used = true;
-        this.isNew = false;
-        const known = this.#entries.get(target);
-        if (entry.size !== target.size || entry.mtime !== target.mtime) {
-          changed.add(target);
-        } else if (known === undefined || known.sha256 === undefined && entry.sha256) {
-          this.#entries.set(target, entry);
-        }
-      }
-      if (used && journal.locked === false && !this.#files.includes(journal)) {
-        this.#files.push(journal);
-      }
-    }
-    for (const target of changed) if (!this.#entries.has(target)) this.changed.push(target.path);
+  /** All journals, that of this command first. */
+  get #all(): readonly JournalFile[] {
+    return [...this.#own, ...this.#others];
   }
 
-  /** Every file of the run is written down before the first is sent, under its upload id. */
-  #writeDown(files: readonly FileToSend[], own: JournalFile): void {
-    const lines: JournalLine[] = own.entries.size > 0
-      ? []
-      : [{ fxfer: "send", server: this.#server }];
-    for (const target of files) {
-      let entry = this.#entries.get(target);
-      if (entry === undefined) {
-        const { path, name = "", mimeType: type, size = 0, mtime = 0 } = target;
-        entry = { file: absolutePath(path), name, type, size, mtime, upload: crypto.randomUUID() };
-        this.#entries.set(target, entry);
+  /** The files of which the server may have a part in the session of an earlier run. */
+  get begunBefore(): readonly Entry[] {
+    return this.#all.flatMap(({ begun }) => begun);
+  }
+
+  /** Finds out what is known of files, and writes down those that are new: before any of them is sent. */
+  async prepare(targets: readonly FileToSend[]): Promise<void> {
+    const [own] = this.#files;
+    if (own === undefined) return;
+    const lines: JournalLine[] = [];
+    const isNothingKnown = this.#all.every(({ left }) => left === 0);
+    for (const target of targets) {
+      if (!isKept(target)) continue;
+      const known = isNothingKnown ? undefined : await this.#find(target);
+      if (known?.files.includes(own)) {
+        target.noted = known;
+        continue;
       }
-      if (!own.entries.has(entry.upload)) lines.push(entry);
+      const { upload = crypto.randomUUID(), sha256, files = [] } = known ?? {};
+      target.noted = { upload, sha256, files: files.length === 0 ? this.#own : [own, ...files] };
+      lines.push(entryOf(target, upload));
     }
-    own.append(lines);
+    if (lines.length > 0) this.#append(own, ...lines);
+  }
+
+  /** What earlier runs have written down of a file; undefined if nothing, or if the file was changed since. */
+  async #find(target: FileToSend): Promise<Noted | undefined> {
+    const path = absolutePath(target.path);
+    let found: Entry | undefined;
+    const entries = new Map<JournalFile, readonly Entry[]>();
+    for (const journal of this.#all) {
+      const ofFile = journal.take(path, isOf(target));
+      if (ofFile.length === 0) continue;
+      await this.#claim(journal);
+      entries.set(journal, ofFile);
+      for (const entry of ofFile.filter((entry) => isUnchanged(target, entry))) {
+        if (found === undefined || found.sha256 === undefined && entry.sha256) found = entry;
+      }
+    }
+    if (entries.size === 0) return undefined;
+    this.isNew = false;
+    if (found === undefined) {
+      this.#say(`${target.path} has changed since the run before: it starts over`);
+      return undefined;
+    }
+    const { upload, sha256 } = found;
+    if (this.#all.some(({ open }) => open.has(upload))) this.#begunBefore.add(upload);
+    const knows = (file: JournalFile) =>
+      entries.get(file)?.some((entry) => entry.upload === upload);
+    return { upload, sha256, files: this.#files.filter(knows) };
+  }
+
+  /** Another journal that knows a file is kept by this run as well, unless its own command is running. */
+  async #claim(journal: JournalFile): Promise<void> {
+    if (this.#claimed.has(journal) || this.#files.includes(journal)) return;
+    this.#claimed.add(journal);
+    await journal.claim();
+    if (journal.locked === false) this.#files.push(journal);
   }
 
   /** Whether a later run can go on from here. */
@@ -169,8 +171,8 @@ export class Journal implements Disposable {
   /** Whether there is nothing to go on with: no session was opened, and nothing was stored. */
   get isEmpty(): boolean {
     this.#write();
-    return this.#files.every(({ session, entries }) =>
-      session.sessionId === undefined && entries.values().every(({ sha256 }) => !sha256)
+    return this.#files.every(({ session, hasStored }) =>
+      session.sessionId === undefined && !hasStored
     );
   }
 
@@ -179,33 +181,33 @@ export class Journal implements Disposable {
     if (this.#asked.mode === "stateless") return {};
     const known = this.#files.filter(({ session }) => session.sessionId !== undefined);
     if (known.length === 0) return {};
-    const uploads = new Set([...this.#entries.values()].map(({ upload }) => upload));
     // A session that has a part of a file which is not sent now is left to the command that sends it.
-    const begun = known.find(({ open }) => [...open].some((upload) => uploads.has(upload)));
+    const begun = known.find(({ open }) => !open.isDisjointFrom(this.#begunBefore));
     return (begun ?? known.find(({ open }) => open.size === 0))?.session ?? {};
   }
 
   /** The SHA-256 with which an earlier run has stored a file that has not changed since. */
   storedAs(target: FileToSend): string | undefined {
-    return this.#entries.get(target)?.sha256;
+    return target.noted?.sha256;
   }
 
   /** The id under which a file is sent, in this run and in later ones (S-TRF-9). */
   uploadId(target: FileToSend): string {
-    return this.#entries.get(target)?.upload ?? crypto.randomUUID();
+    return (target.noted ??= { upload: crypto.randomUUID(), sha256: undefined, files: [] }).upload;
   }
 
   /**
    * Takes another id for a file whose bytes are not those that the server has under the first.
    *
-   * @returns False if the file has no entry here, and so a new id each time.
+   * @returns False if the file is not written down here, and so had a new id.
    */
   renew(target: FileToSend): boolean {
-    const known = this.#entries.get(target);
-    if (known === undefined) return false;
-    const { sha256: _, ...entry } = { ...known, upload: crypto.randomUUID() };
-    this.#entries.set(target, entry);
-    this.#append(this.#files[0], entry);
+    const [own] = this.#files;
+    const isNoted = target.noted !== undefined && target.noted.files.length > 0;
+    const upload = crypto.randomUUID();
+    target.noted = { upload, sha256: undefined, files: isNoted ? this.#own : [] };
+    if (!isNoted || own === undefined) return false;
+    this.#append(own, entryOf(target, upload));
     return true;
   }
 
@@ -233,21 +235,18 @@ export class Journal implements Disposable {
 
   /** Writes down that the server may have a part of a file from now on. */
   begun(target: FileToSend): void {
-    const entry = this.#entries.get(target);
-    if (entry === undefined || (target.size ?? 0) < WORTH_RESUMING_BYTES) return;
-    this.#append(this.#files[0], { begun: entry.upload });
+    const { upload, files } = target.noted ?? {};
+    if (!files?.length || (target.size ?? 0) < WORTH_RESUMING_BYTES) return;
+    this.#append(this.#files[0], { begun: upload! });
   }
 
   /** Writes down that a file is stored. */
   stored(target: FileToSend, { confirmed, sha256 }: SendResult): void {
-    const entry = this.#entries.get(target);
-    if (entry === undefined || !confirmed) return;
-    for (const file of this.#files) {
-      if (file.entries.has(entry.upload)) {
-        this.#gathered.push([file, { done: entry.upload, sha256 }]);
-      }
-    }
-    this.#timer ??= setTimeout(() => this.#write(), GATHER_MS);
+    const { upload, files = [] } = target.noted ?? {};
+    if (upload === undefined || files.length === 0 || !confirmed) return;
+    for (const file of files) this.#gathered.push([file, { done: upload, sha256 }]);
+    if (this.#gathered.length >= GATHER_LINES) this.#write();
+    else this.#timer ??= setTimeout(() => this.#write(), GATHER_MS);
   }
 
   /** Writes down what was gathered. */
@@ -267,12 +266,12 @@ export class Journal implements Disposable {
   [Symbol.dispose](): void {
     this.#write();
     for (const [index, file] of this.#files.entries()) {
-      if (
-        this.#finished && (index === 0 || areAllOf(file.entries.values(), this.#entries.keys()))
-      ) file.remove();
-      file[Symbol.dispose]();
+      // A journal of another command has nothing more to say if all its files were in this run.
+      if (this.#finished && (index === 0 || file.left === 0)) file.remove();
     }
+    for (const file of new Set([...this.#files, ...this.#others])) file[Symbol.dispose]();
     this.#files = [];
+    this.#others = [];
     if (!this.#finished) return;
     try {
       Deno.removeSync(this.#asked.state);

@@ -8,8 +8,6 @@
 import type { ConnectOptions } from "../../client/mod.ts";
 import { omitUndefined } from "../../omit_undefined.ts";
 import { within } from "../../within.ts";
-import { localError, readable, writable } from "../local.ts";
-import type { SendArgs } from "./args.ts";
 
 /** The names of journals: what stands for the server, and what stands for the command line. */
 export const JOURNAL_NAME: RegExp = /^send_[0-9a-f]{16}(_[0-9a-f]{16})?\.jsonl$/;
@@ -29,6 +27,16 @@ export interface Entry {
   sha256?: string;
 }
 
+/** What is known of a file under way. */
+export interface Noted {
+  /** The id under which the file is sent. */
+  readonly upload: string;
+  /** What an earlier run has stored; undefined if nothing. */
+  readonly sha256: string | undefined;
+  /** The journals that have the id; none for what cannot be known again. */
+  readonly files: readonly JournalFile[];
+}
+
 /** A line of a journal, as this program writes it. */
 export type JournalLine =
   | Entry
@@ -40,23 +48,29 @@ export type JournalLine =
 /** So many lines are written at a time: the text of a large folder would take memory for itself. */
 const TOGETHER = 200;
 
+/** A journal is read in pieces of so many bytes. */
+const READ_BYTES = 64 * 1024;
+
 /** One journal. */
 export class JournalFile implements Disposable {
-  /** By upload id. */
-  readonly entries: Map<string, Entry> = new Map();
+  /** What earlier runs have written down of files that were not asked for yet, by their paths. */
+  readonly #known = new Map<string, Entry[]>();
   /** The upload ids of large files that were begun in the session and are not stored. */
   readonly open: Set<string> = new Set();
   /** The session of the last run; empty where there is none to go on in. */
   session: Pick<ConnectOptions, "sessionId" | "token"> = {};
+  /** Whether a file is stored that the journal knows. */
+  hasStored = false;
+  /** Whether it has no line yet. */
+  isEmpty = true;
   /** Whether another program uses the journal; an error where that cannot be known. */
-  readonly locked: boolean | Error;
+  locked: boolean | Error = false;
   readonly path: string;
   readonly #file: Deno.FsFile;
 
-  private constructor(path: string, file: Deno.FsFile, locked: boolean | Error) {
+  private constructor(path: string, file: Deno.FsFile) {
     this.path = path;
     this.#file = file;
-    this.locked = locked;
   }
 
   /**
@@ -72,17 +86,65 @@ export class JournalFile implements Disposable {
     try {
       // A journal that was copied may have come with another mode.
       if (old !== undefined && Deno.build.os !== "windows") await Deno.chmod(path, 0o600);
-      const taken = await lock(file).catch((error: Error) => error);
-      const journal = new JournalFile(path, file, typeof taken === "boolean" ? !taken : taken);
-      const text = await readText(file);
-      for (const line of text.split("\n")) journal.#take(parseLine(line));
-      // A line that was cut short must not become one with the next.
-      if (journal.locked !== true && !/(^|\n)$/.test(text)) journal.#write("\n");
+      const journal = new JournalFile(path, file);
+      await journal.claim();
+      await journal.#read();
       return journal;
     } catch (error) {
       file.close();
       throw error;
     }
+  }
+
+  async #read(): Promise<void> {
+    const byUpload = new Map<string, Entry>();
+    let rest = "";
+    for await (const text of textOf(this.#file)) {
+      const lines = (rest + text).split("\n");
+      rest = lines.pop()!;
+      for (const line of lines) this.#take(parseLine(line), byUpload);
+      this.isEmpty &&= text === "";
+    }
+    this.#take(parseLine(rest), byUpload);
+    for (const entry of byUpload.values()) {
+      const others = this.#known.get(entry.file);
+      if (others === undefined) this.#known.set(entry.file, [entry]);
+      else others.push(entry);
+    }
+    // A line that was cut short must not become one with the next.
+    if (this.locked !== true && rest !== "") this.#write("\n");
+  }
+
+  /** Locks the journal, if it is not in use: see {@linkcode locked}. */
+  async claim(): Promise<void> {
+    const taken = await lock(this.#file).catch((error: Error) => error);
+    this.locked = typeof taken === "boolean" ? !taken : taken;
+  }
+
+  /** Unlocks the journal: its own command may run meanwhile. */
+  async release(): Promise<void> {
+    if (this.locked === false) await this.#file.unlock().catch(() => {});
+  }
+
+  /** What earlier runs have written down of a file, once: it is then forgotten here. */
+  take(path: string, isMeant: (entry: Entry) => boolean): readonly Entry[] {
+    const known = this.#known.get(path);
+    if (known === undefined) return [];
+    const others = known.filter((entry) => !isMeant(entry));
+    if (others.length === 0) this.#known.delete(path);
+    else this.#known.set(path, others);
+    return known.filter((entry) => isMeant(entry));
+  }
+
+  /** How many files are known that were not asked for. */
+  get left(): number {
+    return this.#known.size;
+  }
+
+  /** What is known of the large files that were begun in the session. */
+  get begun(): readonly Entry[] {
+    if (this.open.size === 0) return [];
+    return [...this.#known.values()].flat().filter(({ upload }) => this.open.has(upload));
   }
 
   /** Adds lines. @throws What the file system throws, for example that the disk is full. */
@@ -92,6 +154,7 @@ export class JournalFile implements Disposable {
       this.#write(some.map((line) => `${JSON.stringify(line)}\n`).join(""));
     }
     for (const line of lines) this.#take(line);
+    this.isEmpty &&= lines.length === 0;
   }
 
   #write(text: string): void {
@@ -99,7 +162,8 @@ export class JournalFile implements Disposable {
     for (let at = 0; at < bytes.length;) at += this.#file.writeSync(bytes.subarray(at));
   }
 
-  #take(line: JournalLine | Record<string, unknown>): void {
+  /** @param entries What is known of files; absent for lines of this run. */
+  #take(line: JournalLine | Record<string, unknown>, entries?: Map<string, Entry>): void {
     const { session, token, begun, done, sha256 } = line as Record<string, unknown>;
     if (session !== undefined) {
       this.open.clear();
@@ -110,11 +174,12 @@ export class JournalFile implements Disposable {
     }
     if (typeof begun === "string") this.open.add(begun);
     if (typeof done === "string") {
-      this.open.delete(done);
-      const entry = this.entries.get(done);
+      if (this.open.size > 0) this.open.delete(done);
+      const entry = entries?.get(done);
       if (entry !== undefined && typeof sha256 === "string") entry.sha256 = sha256;
+      this.hasStored ||= entries === undefined || entry?.sha256 !== undefined;
     }
-    if (isEntry(line)) this.entries.set(line.upload, line);
+    if (entries !== undefined && isEntry(line)) entries.set(line.upload, line);
   }
 
   /** Whether a later run finds the journal: its folder may have been removed meanwhile. */
@@ -160,13 +225,14 @@ export async function lock(file: Deno.FsFile): Promise<boolean> {
   return await within(LOCK_MS, file.lock(true).then(() => true)) === true;
 }
 
-/** Reads a whole file through its own handle: on some systems a lock keeps others out. */
-async function readText(file: Deno.FsFile): Promise<string> {
-  const { size } = await file.stat();
-  const bytes = new Uint8Array(size);
-  let length = 0;
-  for (let count; (count = await file.read(bytes.subarray(length)));) length += count;
-  return new TextDecoder().decode(bytes.subarray(0, length));
+/** The text of a file in pieces, through its own handle: on some systems a lock keeps others out. */
+async function* textOf(file: Deno.FsFile): AsyncGenerator<string> {
+  const bytes = new Uint8Array(READ_BYTES);
+  const decoder = new TextDecoder();
+  for (let count; (count = await file.read(bytes));) {
+    yield decoder.decode(bytes.subarray(0, count), { stream: true });
+  }
+  yield decoder.decode();
 }
 
 /** One line of a journal; empty if it is no JSON object, as when a run was killed while it wrote. */
@@ -176,43 +242,5 @@ function parseLine(line: string): Record<string, unknown> {
     return typeof value === "object" && value !== null ? value as Record<string, unknown> : {};
   } catch {
     return {};
-  }
-}
-
-/**
- * Whether the program may keep journals.
- *
- * @throws {FxferError} `local_io` if the user named the folder and the program may not use it.
- */
-export async function mayKeep({ state, stateAsked }: SendArgs): Promise<boolean> {
-  if (await readable(state) && await writable(state)) return true;
-  if (!stateAsked) return false;
-  const flags = `--allow-read=${state} --allow-write=${state}`;
-  const reason = `reading and writing there is not permitted (${flags})`;
-  throw localError(`keep state in ${state}`, undefined, reason);
-}
-
-/** The journals of a folder with their age in milliseconds, the youngest first. */
-export async function listJournals(folder: string): Promise<{ path: string; age: number }[]> {
-  const found: { path: string; age: number }[] = [];
-  for await (const { name } of Deno.readDir(folder)) {
-    if (!JOURNAL_NAME.test(name)) continue;
-    const path = `${folder}/${name}`;
-    const { mtime } = await Deno.lstat(path).catch(() => ({ mtime: null }));
-    found.push({ path, age: mtime === null ? 0 : Date.now() - mtime.getTime() });
-  }
-  return found.sort((a, b) => a.age - b.age);
-}
-
-/** Opens or makes the journal of a command. */
-export async function openOwn(folder: string, path: string): Promise<JournalFile> {
-  for (let tries = 3;; tries--) {
-    try {
-      return await JournalFile.open(path, true);
-    } catch (error) {
-      // Another command that finished may just have removed the empty folder.
-      if (tries === 0 || !(error instanceof Deno.errors.NotFound)) throw error;
-      await Deno.mkdir(folder, { recursive: true, mode: 0o700 });
-    }
   }
 }

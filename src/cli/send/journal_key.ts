@@ -4,28 +4,29 @@ import { resolve } from "node:path";
 import { absolutePath } from "../absolute.ts";
 import { type SendArgs, STDIN } from "./args.ts";
 import type { Entry } from "./journal_file.ts";
-import type { FileToSend } from "./plan.ts";
+import type { FileToSend } from "./file_to_send.ts";
 
 /** Whether a file can be known again: what has no size, such as a pipe, cannot. */
 export function isKept({ error, size }: FileToSend): boolean {
   return error === undefined && size !== undefined;
 }
 
-/** What makes two files the same for a journal, besides size and time of change. */
-export function keyOf(
-  { path, name, mimeType }: Pick<FileToSend, "path" | "name" | "mimeType">,
-): string {
-  return JSON.stringify([path === STDIN ? "" : absolutePath(path), name, mimeType]);
+/** What is written down of a file before it is sent. */
+export function entryOf(
+  { path, name = "", mimeType: type, size = 0, mtime = 0 }: FileToSend,
+  upload: string,
+): Entry {
+  return { file: absolutePath(path), name, type, size, mtime, upload };
 }
 
-/** The same of a file that an earlier run has written down. */
-export const entryKey = ({ file: path, name, type: mimeType }: Entry): string =>
-  keyOf({ path, name, mimeType });
+/** Whether an earlier run has written a file down: it is known by its path, its name and its media type. */
+export function isOf({ name, mimeType }: FileToSend): (entry: Entry) => boolean {
+  return (entry) => entry.name === name && entry.type === mimeType;
+}
 
-/** Whether all that an earlier run has written down is among these files. */
-export function areAllOf(entries: Iterable<Entry>, files: Iterable<FileToSend>): boolean {
-  const keys = new Set(Iterator.from(files).map(keyOf));
-  return Iterator.from(entries).every((entry) => keys.has(entryKey(entry)));
+/** Whether a file is still as an earlier run has found it. */
+export function isUnchanged({ size, mtime }: FileToSend, entry: Entry): boolean {
+  return entry.size === size && entry.mtime === mtime;
 }
 
 /** What stands for a text in the name of a journal. */

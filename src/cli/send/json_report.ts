@@ -20,7 +20,7 @@ import type { FxferError } from "../../errors.ts";
 import type { Output } from "../../terminal/mod.ts";
 import { escapeControls, hideKeys } from "../../text.ts";
 import { reportError } from "../report.ts";
-import type { FileToSend, LeftOut } from "./plan.ts";
+import type { FileToSend, LeftOut } from "./file_to_send.ts";
 import type { SendReport } from "./report.ts";
 import type { Tally } from "./tally.ts";
 
@@ -33,7 +33,7 @@ export class JsonReport implements SendReport {
   readonly #quiet: boolean;
   /** When the last `start` or `progress` of each file under way was written. */
   readonly #writtenAt = new Map<FileToSend, number>();
-  /** Errors that were said in words. */
+  /** Errors of all files that were said in words. */
   readonly #said = new Set<FxferError>();
 
   constructor(output: Output, quiet: boolean) {
@@ -97,14 +97,14 @@ export class JsonReport implements SendReport {
     });
   }
 
-  failed(target: FileToSend, error: FxferError): void {
+  failed(target: FileToSend, error: FxferError, ofAll: boolean): void {
     this.#writtenAt.delete(target);
     const { code, exit } = error;
     const message = hideKeys(error.message);
     this.#line({ event: "failed", file: target.label, code, exit, message });
     // Also in words, once, for a person who does not see standard output.
     if (!this.#said.has(error)) reportError(this.#output.err, error);
-    this.#said.add(error);
+    if (ofAll) this.#said.add(error);
   }
 
   say(sentence: string): void {

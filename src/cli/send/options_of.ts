@@ -1,7 +1,7 @@
 /** What a client is told of a file to send. Pure. @module */
 import { fitName, type SendOptions, type Terms } from "../../client/mod.ts";
 import type { Mutable } from "../../omit_undefined.ts";
-import { cutNames, type FileToSend } from "./plan.ts";
+import type { FileToSend } from "./file_to_send.ts";
 
 /**
  * The options of a file, in one object that is not copied: a folder may have many.
@@ -22,9 +22,8 @@ export function optionsOf(
   return options;
 }
 
-/** What is to be said if a server takes no long names; an older one does not. */
-export function cutNote(targets: readonly FileToSend[], terms?: Terms): string | undefined {
-  if (terms === undefined || terms.features.includes("names")) return undefined;
-  const cut = targets.filter(({ name = "" }) => fitName(name, false) !== name).length;
-  return cut > 0 ? cutNames(cut) : undefined;
+/** Whether a server gets the last folders of a file's path only; an older one takes no long names. */
+export function isCut({ name = "" }: FileToSend, terms: Terms | undefined): boolean {
+  if (terms === undefined || terms.features.includes("names")) return false;
+  return fitName(name, false) !== name;
 }

@@ -1,76 +1,45 @@
-/** Makes the list of files to send from the operands, before anything is connected. @module */
-import { basename, join, normalize, sep as SEPARATOR } from "node:path";
+/** Finds the files to send from the operands, while those that are found go on their way. @module */
+import { basename, join, normalize, resolve, sep as SEPARATOR } from "node:path";
 import { fitName } from "../../client/mod.ts";
 import { FxferError, reasonOf } from "../../errors.ts";
-import { omitUndefined } from "../../omit_undefined.ts";
+import type { Mutable } from "../../omit_undefined.ts";
 import { count } from "../../text.ts";
 import { absolutePath } from "../absolute.ts";
 import { usageError } from "../args.ts";
 import { cannot, localError, mustRead, readable, whyUnreadable } from "../local.ts";
 import { Patience } from "../../patience.ts";
 import { LocalDisks } from "../local_disks.ts";
+import { Ahead } from "./ahead.ts";
 import { SEND, type SendArgs, SEVERAL_NAMED, STDIN } from "./args.ts";
 import { type Excluded, hasOwn, isOwn, loadExclusions } from "./exclude.ts";
+import { cutNames, type FileToSend } from "./file_to_send.ts";
 import { expandGlob, isGlob } from "./glob.ts";
-import { kindOf, type Look, lookAhead } from "./look_ahead.ts";
+import { entriesOf, kindOf, type Look, lookAhead } from "./look_ahead.ts";
 import { loadTypes, type TypeTable, UNKNOWN_TYPE } from "./media_types.ts";
-
-/** One file to send. */
-export interface FileToSend {
-  /** How messages name it: the path as given, or `-`. */
-  readonly label: string;
-  /** Where it is read; `-` is standard input. */
-  readonly path: string;
-  /** The name that the server gets, with folders before it; absent for standard input without `--name`. */
-  readonly name?: string;
-  readonly mimeType: string;
-  /** Bytes; absent for a pipe or a device, whose size is known only at its end. */
-  readonly size?: number;
-  /** When it was changed, in milliseconds; absent where `size` is. */
-  readonly mtime?: number;
-  /** Whether its owner may run it. */
-  readonly executable?: boolean;
-  /** Whether it is on a disk of this machine, which may be waited for by calls that block. */
-  readonly local?: boolean;
-  /** Why it cannot be sent. */
-  readonly error?: FxferError;
-}
-
-/** Something in a folder that is no file and is not sent. */
-export interface LeftOut {
-  readonly label: string;
-  /** Such as `it is a pipe`. */
-  readonly reason: string;
-}
-
-/** What a command is going to do. */
-export interface Plan {
-  readonly targets: readonly FileToSend[];
-  readonly leftOut: readonly LeftOut[];
-  /** Sentences for people. */
-  readonly notes: readonly string[];
-}
 
 /** After so many milliseconds of calls that block, other work has its turn: an interruption above all. */
 const TURN_MS = 20;
 
-/** The note that names are longer or deeper than the server takes. */
-export function cutNames(number: number): string {
-  return `${count(number, "name")} too long: the server gets the last folders of the path only`;
+/** The files of a command, as they are found. */
+export interface Walk {
+  readonly ahead: Ahead;
+  /** Sentences for people; complete when everything is found. */
+  notes(): readonly string[];
 }
 
 /**
- * Looks at every file once. A file that cannot be sent is a target with an error.
+ * Begins to look at every file once. A file that cannot be sent is found with its error.
  *
- * @throws {FxferError} If patterns cannot be read, or `--name` is for one of several files.
- * @throws The signal's reason, soon after an abort.
+ * @param signal Ends the walk.
+ * @returns What is found; its queue fails if `--name` is for one of several files.
+ * @throws {FxferError} If patterns cannot be read.
  */
-export async function planTargets(asked: SendArgs, signal: AbortSignal): Promise<Plan> {
+export async function startWalk(asked: SendArgs, signal: AbortSignal): Promise<Walk> {
   const byName = asked.files.some((file) => file !== STDIN || asked.name !== undefined);
   const types = asked.type === undefined && byName ? await loadTypes() : () => UNKNOWN_TYPE;
   const planner = new Planner(asked, types, await loadExclusions(asked), signal);
-  for (const file of asked.files) await planner.add(file);
-  return planner.plan();
+  void planner.findAll();
+  return planner;
 }
 
 /** A folder that is being walked through. */
@@ -85,11 +54,11 @@ interface Place {
   readonly parent?: Place;
 }
 
-class Planner {
-  readonly #targets: FileToSend[] = [];
-  /** What was found already; one operand alone leads to no file twice. */
+class Planner implements Walk {
+  readonly ahead: Ahead;
+  /** What was found already; absent where no file can be found twice. */
   readonly #found: Set<string> | undefined;
-  readonly #leftOut: LeftOut[] = [];
+  #findsAny = false;
   #twice = 0;
   #cutNames = 0;
   readonly #asked: SendArgs;
@@ -106,26 +75,32 @@ class Planner {
     this.#types = types;
     this.#excluded = excluded;
     this.#signal = signal;
-    const [only = "", ...others] = asked.files;
-    if (others.length > 0 || isGlob(only)) this.#found = new Set();
+    this.ahead = new Ahead(signal);
+    if (mayMeet(asked.files)) this.#found = new Set();
   }
 
-  plan(): Plan {
-    const targets = this.#targets;
-    const notes = [
-      ...(targets.length > 0 || this.#leftOut.length > 0 ? [] : ["there is no file to send"]),
+  /** Never rejects. */
+  async findAll(): Promise<void> {
+    try {
+      for (const file of this.#asked.files) await this.#add(file);
+      this.ahead.end();
+    } catch (error) {
+      this.ahead.fail(error);
+    }
+  }
+
+  notes(): readonly string[] {
+    return [
+      ...(this.#findsAny ? [] : ["there is no file to send"]),
       ...(this.#twice === 0
         ? []
         : [`${count(this.#twice, "file")} named more than once: sent once`]),
-      ...(this.#cutNames === 0 ? [] : [
-        cutNames(this.#cutNames),
-      ]),
+      ...(this.#cutNames === 0 ? [] : [cutNames(this.#cutNames)]),
     ];
-    return { targets, leftOut: this.#leftOut, notes };
   }
 
   /** One operand: a file, standard input, a folder with `-r`, or a pattern. */
-  async add(path: string): Promise<void> {
+  async #add(path: string): Promise<void> {
     if (path === STDIN) return this.#push(this.#target(path, this.#asked.name));
     if (!isGlob(path) || await exists(path)) return await this.#addPath(path);
     const found = await readable(".") ? await expandGlob(path, this.#unreadable) : [];
@@ -138,6 +113,7 @@ class Planner {
   }
 
   async #addPath(path: string, found = false): Promise<void> {
+    await this.#pace();
     try {
       await mustRead(path);
       const real = await Deno.realPath(path).catch(() => path);
@@ -172,30 +148,35 @@ class Planner {
   /** Every file below a folder, by name. */
   async #walk(place: Place): Promise<void> {
     const { path: folder, name, below } = place;
-    const entries = await Array.fromAsync(Deno.readDir(folder)).catch((cause) => {
+    const entries = await entriesOf(folder).catch((cause) => {
       // The operand itself is an error, as a file would be.
       if (below === "") throw localError(`read ${folder}`, cause, whyUnreadable(cause));
       this.#unreadable(folder, cause);
       return [];
     });
-    entries.sort((a, b) => a.name < b.name ? -1 : 1);
     const local = await this.#disks.has(folder);
     const patience = local ? this.#patience : undefined;
     for (const { entry, path, look } of lookAhead(folder, entries, patience)) {
-      if (performance.now() - this.#turnAt > TURN_MS) await this.#giveTurn();
-      this.#signal.throwIfAborted();
+      if (this.#mustWait) await this.#pace();
       const at = below + entry.name;
-      if (isOwn(entry.name) || this.#excluded(entry.isDirectory ? `${at}/` : at)) continue;
+      if (isOwn(entry.name) || this.#excluded(entry.kind === "folder" ? `${at}/` : at)) continue;
       const inner = { path, name: name + entry.name, below: at, parent: place };
-      if (entry.isSymlink) await this.#link(inner);
-      else if (entry.isDirectory) await this.#enter(inner, join(place.real, entry.name));
-      else if (entry.isFile) await this.#file(path, inner.name, look, local);
+      if (entry.kind === "link") await this.#link(inner);
+      else if (entry.kind === "folder") await this.#enter(inner, join(place.real, entry.name));
+      else if (entry.kind === "file") await this.#file(path, inner.name, look, local);
       else this.#leaveOut(path, await Deno.lstat(path).then(kindOf, whyNot));
     }
   }
 
-  async #giveTurn(): Promise<void> {
-    await new Promise<void>((resolve) => setTimeout(resolve));
+  get #mustWait(): boolean {
+    return this.ahead.isFull || performance.now() - this.#turnAt > TURN_MS || this.#signal.aborted;
+  }
+
+  /** Gives other work its turn, and waits until what was found is taken. @throws The signal's reason. */
+  async #pace(): Promise<void> {
+    if (this.ahead.isFull) await this.ahead.room();
+    else if (this.#mustWait) await new Promise<void>((resolve) => setTimeout(resolve));
+    this.#signal.throwIfAborted();
     this.#turnAt = performance.now();
   }
 
@@ -248,7 +229,8 @@ class Planner {
   };
 
   #leaveOut(label: string, reason: string): void {
-    this.#leftOut.push({ label, reason });
+    this.#findsAny = true;
+    this.ahead.put({ label, reason });
   }
 
   #refuse(path: string, error: FxferError, name = this.#asked.name ?? basename(path)): void {
@@ -259,7 +241,8 @@ class Planner {
     const key = this.#found && `${absolutePath(target.path)}\0${target.name}`;
     if (key !== undefined && this.#found!.has(key)) return void this.#twice++;
     if (key !== undefined) this.#found!.add(key);
-    this.#targets.push(target);
+    this.#findsAny = true;
+    this.ahead.put(target);
   }
 
   #target(
@@ -270,17 +253,30 @@ class Planner {
   ): FileToSend {
     const name = whole === undefined ? undefined : fitName(whole, true);
     if (name !== undefined && name.length < whole!.length) this.#cutNames++;
-    return omitUndefined({
+    const target: Mutable<FileToSend> = {
       label: path,
       path,
-      name,
       mimeType: this.#asked.type ?? (name === undefined ? UNKNOWN_TYPE : this.#types(name)),
-      size: info?.isFile ? info.size : undefined,
-      mtime: info?.isFile ? info.mtime?.getTime() ?? 0 : undefined,
-      executable: info?.isFile && ((info.mode ?? 0) & 0o100) !== 0 ? true : undefined,
-      local: local ? true : undefined,
-    });
+    };
+    if (name !== undefined) target.name = name;
+    if (info?.isFile) {
+      target.size = info.size;
+      target.mtime = info.mtime?.getTime() ?? 0;
+      if (((info.mode ?? 0) & 0o100) !== 0) target.executable = true;
+    }
+    if (local) target.local = true;
+    return target;
   }
+}
+
+/** Whether operands lead to the same folder, so that a file may be found twice. */
+function mayMeet(operands: readonly string[]): boolean {
+  // What a pattern fits is in the folder before its first sign; with `**` also in one another.
+  if (operands.some((operand) => isGlob(operand) && operand.includes("**"))) return true;
+  const folder = (operand: string) =>
+    isGlob(operand) ? operand.replace(/[^/]*[*?[].*$/s, "") : operand;
+  const paths = operands.map((operand) => join(resolve(folder(operand)), SEPARATOR)).sort();
+  return paths.some((path, index) => index > 0 && path.startsWith(paths[index - 1]!));
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -1,7 +1,7 @@
 /** What the reports of `fxfer send` have in common: one writes text, the other JSON. @module */
 import type { ClientEvent, Progress, SendResult } from "../../client/mod.ts";
 import type { FxferError } from "../../errors.ts";
-import type { FileToSend, LeftOut } from "./plan.ts";
+import type { FileToSend, LeftOut } from "./file_to_send.ts";
 import type { Tally } from "./tally.ts";
 
 /** Tells the user what happens; each method is called when it happens. */

@@ -6,6 +6,8 @@
  * (the server is away, another connection took the session over, the user pressed Ctrl-C) ends the
  * sending.
  *
+ * The file is over 300 lines, because every step of a send works on one state.
+ *
  * @module
  */
 import {
@@ -24,23 +26,22 @@ import { localError } from "../local.ts";
 import { Patience } from "../../patience.ts";
 import { UnderWay } from "../under_way.ts";
 import { STDIN } from "./args.ts";
+import { type BatchOptions, takeBatches } from "./batches.ts";
 import { connectIn } from "./connect.ts";
 import { aboutInput, isOtherFile, OF_ONE_FILE, untrusted } from "./failures.ts";
-import { type Journal, WORTH_RESUMING_BYTES } from "./journal.ts";
-import type { FileToSend } from "./plan.ts";
-import { cutNote, optionsOf } from "./options_of.ts";
+import { cutNames, type FileToSend } from "./file_to_send.ts";
+import { isCut, optionsOf } from "./options_of.ts";
 import type { SendReport } from "./report.ts";
-import { closeSession, type PooledSession, SessionPool } from "./session_pool.ts";
+import { closeSession, isSmall, type PooledSession, SessionPool } from "./session_pool.ts";
 import type { Tally } from "./tally.ts";
 
 /** The bytes of a file. */
 type Opened = Source | ReadableStream<Uint8Array>;
 
 /** What {@linkcode sendTargets} works with. */
-export interface SenderOptions {
+export interface SenderOptions extends BatchOptions {
   readonly connect: ConnectOptions & { readonly signal: AbortSignal };
   readonly report: SendReport;
-  readonly journal: Journal;
   /** Counts what becomes of the files. */
   readonly tally: Tally;
   /** Whether files that the server has under the same name are not sent. */
@@ -56,17 +57,14 @@ export interface SenderOptions {
  *
  * @returns The terms that the server has stated for a session; undefined if it had none to give.
  */
-export async function sendTargets(
-  targets: readonly FileToSend[],
-  options: SenderOptions,
-): Promise<Terms | undefined> {
-  return await new Sender(options).sendAll(targets);
+export async function sendTargets(options: SenderOptions): Promise<Terms | undefined> {
+  return await new Sender(options).sendAll();
 }
 
 class Sender {
   readonly #options: SenderOptions;
-  /** The files under way, by their upload ids. */
-  readonly #targets = new Map<string, FileToSend>();
+  /** The files under way; in an array, for the reason of {@linkcode FileToSend.noted}. */
+  readonly #sending: FileToSend[] = [];
   readonly #running = new UnderWay();
   #pool: SessionPool | undefined;
   /** How long the server took to answer the connect of the first session. */
@@ -78,6 +76,10 @@ class Sender {
   /** The file of which the server has a part in the session of an earlier run. */
   #openUploadId: string | undefined;
   readonly #patience = new Patience();
+  /** Whether a file was taken from the walk. */
+  #hasBegun = false;
+  /** How many names are too long for the server. */
+  #cut = 0;
   /** The error after which no further file is tried. */
   #fatal: FxferError | undefined;
 
@@ -85,28 +87,44 @@ class Sender {
     this.#options = options;
   }
 
-  async sendAll(targets: readonly FileToSend[]): Promise<Terms | undefined> {
-    const wanted = await this.#inOrder(await this.#new(targets));
-    const terms = await this.#sendEach(wanted);
+  async sendAll(): Promise<Terms | undefined> {
+    const { ifNew, report } = this.#options;
+    // To ask what is new takes one question for a whole folder.
+    const batches = takeBatches(this.#options, ifNew, () => this.#fatal === undefined);
+    const terms = await this.#sendEach(batches);
+    if (this.#cut > 0) report.say(cutNames(this.#cut));
     if (this.#givenBack.length === 0) return terms;
     this.#again = true;
     this.#pool = undefined;
-    return await this.#sendEach(this.#givenBack);
+    return await this.#sendEach([this.#givenBack]);
   }
 
   /** Sends files, and then closes the sessions. Returns as {@linkcode sendTargets}. */
-  async #sendEach(targets: readonly FileToSend[]): Promise<Terms | undefined> {
-    for (const [index, target] of targets.entries()) {
-      if (!this.#beginNow(target)) await this.#begin(target);
-      if (index === 0) this.#sayCutNames(targets);
-      this.#pool?.grow(this.#roundTripMs, () => targets.slice(index + 1));
-      const most = this.#pool?.mostUnderWay ?? 1;
-      if (this.#running.count >= most) await this.#running.fewerThan(most);
+  async #sendEach(
+    batches: Iterable<readonly FileToSend[]> | AsyncIterable<readonly FileToSend[]>,
+  ): Promise<Terms | undefined> {
+    let areSmall = true;
+    try {
+      for await (const found of batches) {
+        const batch = this.#hasBegun ? found : await this.#inOrder(await this.#new(found));
+        this.#hasBegun = true;
+        for (const [index, target] of batch.entries()) {
+          const client = this.#pool?.sessionFor(target).client;
+          if (client?.busy) await client.ready();
+          if (!this.#beginNow(target)) await this.#begin(target);
+          areSmall &&= isSmall(target);
+          this.#pool?.grow(this.#roundTripMs, () => this.#smallBehind(batch, index));
+          if (isCut(target, this.#pool?.first.client.terms)) this.#cut++;
+          const most = this.#pool?.mostUnderWay ?? 1;
+          if (this.#running.count >= most) await this.#running.fewerThan(most);
+        }
+      }
+    } catch (error) {
+      this.#cannotFind(error);
     }
     const client = this.#pool?.first.client;
     // Small files that no earlier run has sent are answered once: the disconnect may go out behind them.
-    const goesAhead = this.#fatal === undefined && this.#options.journal.isNew &&
-      targets.every(({ size }) => size !== undefined && size < WORTH_RESUMING_BYTES);
+    const goesAhead = areSmall && this.#fatal === undefined && this.#options.journal.isNew;
     const leaving = goesAhead ? client?.disconnect() : undefined;
     leaving?.catch(() => {});
     await Promise.all([this.#pool?.closeOthers(), this.#running.fewerThan(1)]);
@@ -114,10 +132,19 @@ class Sender {
     return client?.sessionId ? client.terms : undefined;
   }
 
-  /** An older server takes no long names. */
-  #sayCutNames(targets: readonly FileToSend[]): void {
-    const note = cutNote(targets, this.#pool?.first.client.terms);
-    if (note !== undefined) this.#options.report.say(note);
+  /** How many small files follow; those that are not found yet are taken for many. */
+  #smallBehind(batch: readonly FileToSend[], index: number): number {
+    const { ahead } = this.#options;
+    if (!ahead.isAll) return Infinity;
+    return [...batch.slice(index + 1), ...ahead.waiting].filter(isSmall).length;
+  }
+
+  /** Without an interruption no walk fails. */
+  #cannotFind(thrown: unknown): void {
+    const error = this.#coded(thrown, "look for files");
+    this.#fatal ??= error;
+    this.#options.tally.stop(error.code);
+    if (error.code !== "interrupted") this.#options.report.say(error.message);
   }
 
   /** Those of the files that are to be sent. */
@@ -238,7 +265,7 @@ class Sender {
     const uploadId = journal.uploadId(target);
     const source = opened ?? await this.#open(target);
     let over = false;
-    this.#targets.set(uploadId, target);
+    this.#sending.push(target);
     journal.begun(target);
     try {
       const options = optionsOf(target, uploadId, this.#options.noRename);
@@ -253,7 +280,7 @@ class Sender {
       return await this.#sendBytes(client, target);
     } finally {
       over = true;
-      this.#targets.delete(uploadId);
+      this.#sending.splice(this.#sending.indexOf(target), 1);
     }
   }
 
@@ -278,7 +305,10 @@ class Sender {
   }
 
   #event(event: ClientEvent): void {
-    const target = "uploadId" in event ? this.#targets.get(event.uploadId) : undefined;
+    const uploadId = "uploadId" in event ? event.uploadId : "";
+    const target = uploadId === ""
+      ? undefined
+      : this.#sending.find(({ noted }) => noted?.upload === uploadId);
     if (event.type === "connected") {
       this.#openUploadId = event.openUploadId;
       this.#roundTripMs = event.roundTripMs;

@@ -11,7 +11,7 @@
  */
 import { type Client, connect, type ConnectOptions } from "../../client/mod.ts";
 import { WORTH_RESUMING_BYTES } from "./journal.ts";
-import type { FileToSend } from "./plan.ts";
+import type { FileToSend } from "./file_to_send.ts";
 
 /** No command has more sessions: they take the places of others. */
 const MAX_SESSIONS = 4;
@@ -65,9 +65,9 @@ export class SessionPool {
    * Opens more sessions, once, if the first one is full and the road is long. It does not wait for them.
    *
    * @param roundTripMs How long the server took to answer a connect; undefined while it has not.
-   * @param left The files that are not begun.
+   * @param smallLeft How many small files are not begun, as far as is known.
    */
-  grow(roundTripMs: number | undefined, left: () => readonly FileToSend[]): void {
+  grow(roundTripMs: number | undefined, smallLeft: () => number): void {
     const { client: { mode, terms }, underWay } = this.first;
     if (this.#isFinal || roundTripMs === undefined || terms === undefined) return;
     const { maxInflight } = terms;
@@ -77,7 +77,7 @@ export class SessionPool {
     if (mode !== "stateful" || this.#options.limitRate !== undefined) return;
     const useful = Math.ceil(FILES_PER_MS * roundTripMs / maxInflight);
     if (useful < 2) return;
-    const windows = Math.floor(left().filter(isSmall).length / maxInflight);
+    const windows = Math.floor(smallLeft() / maxInflight);
     const sessions = Math.min(MAX_SESSIONS, useful, windows);
     for (let n = 1; n < sessions; n++) this.#opening.push(this.#open());
   }
@@ -109,7 +109,7 @@ export class SessionPool {
 }
 
 /** Whether a file is small: any session may have it, and no part of it is worth keeping. */
-function isSmall({ size = Infinity }: FileToSend): boolean {
+export function isSmall({ size = Infinity }: FileToSend): boolean {
   return size < WORTH_RESUMING_BYTES;
 }
 

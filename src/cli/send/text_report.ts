@@ -12,8 +12,9 @@ import { ProgressLine } from "../../terminal/progress.ts";
 import { count, escapeControls, formatBytes, formatDuration, formatRate } from "../../text.ts";
 import { inWords } from "../client_words.ts";
 import { reportError } from "../report.ts";
+import type { Found } from "./ahead.ts";
 import { STDIN } from "./args.ts";
-import type { FileToSend, LeftOut } from "./plan.ts";
+import type { FileToSend, LeftOut } from "./file_to_send.ts";
 import type { SendReport } from "./report.ts";
 import type { Tally } from "./tally.ts";
 
@@ -39,7 +40,7 @@ interface Place {
 export class TextReport implements SendReport {
   readonly #output: Output;
   readonly #quiet: boolean;
-  readonly #count: number;
+  readonly #found: Found;
   readonly #now: () => number;
   readonly #ticker: ReturnType<typeof setInterval> | undefined;
   readonly #told = new Set<FxferError>();
@@ -51,8 +52,8 @@ export class TextReport implements SendReport {
   #before = 0;
   #done = 0;
   #failed = false;
-  /** Bytes of all files; undefined while one is of unknown size. */
-  #total: number | undefined;
+  /** How many bytes more the files have than when they were found. */
+  #more = 0;
   #current = "";
   #connected = false;
   /** When a byte was last sent or answered. */
@@ -61,12 +62,12 @@ export class TextReport implements SendReport {
   #nextStall = STALL_SECONDS;
 
   /**
-   * @param targets Everything that is to be sent.
+   * @param found What is to be sent, as far as that is known.
    * @param now The clock in milliseconds.
    */
   constructor(
     output: Output,
-    targets: readonly FileToSend[],
+    found: Found,
     quiet: boolean,
     now: () => number = () => performance.now(),
   ) {
@@ -74,11 +75,7 @@ export class TextReport implements SendReport {
     this.#quiet = quiet;
     this.#now = now;
     this.#movedAt = now();
-    const sendable = targets.filter(({ error }) => error === undefined);
-    this.#count = targets.length;
-    this.#total = sendable.some(({ size }) => size === undefined)
-      ? undefined
-      : sendable.reduce((sum, { size }) => sum + size!, 0);
+    this.#found = found;
     if (!quiet) this.#ticker = setInterval(() => this.tick(), TICK_MS);
   }
 
@@ -109,9 +106,18 @@ export class TextReport implements SendReport {
   }
 
   #label(): string {
-    if (this.#count === 1) return this.#current;
+    const { files, isAll } = this.#found;
     const { redraws } = this.#output.err;
-    return redraws ? `${this.#done}/${this.#count} ${this.#current}` : `${this.#count} files`;
+    if (isAll && files === 1) return this.#current;
+    if (isAll) return redraws ? `${this.#done}/${files} ${this.#current}` : `${files} files`;
+    if (redraws) return `${this.#done} files ${this.#current}`;
+    return this.#done === 0 ? `more than ${files} files` : `${this.#done} files so far`;
+  }
+
+  /** Bytes of all files; undefined while that is not known. */
+  get #total(): number | undefined {
+    const { bytes, isAll } = this.#found;
+    return isAll && bytes !== undefined ? bytes + this.#more : undefined;
   }
 
   checked(target: FileToSend, bytes: number): void {
@@ -151,7 +157,7 @@ export class TextReport implements SendReport {
 
   /** A file is larger or smaller than was thought. */
   #resize(from: number | undefined, to: number | undefined): void {
-    if (this.#total !== undefined) this.#total += (to ?? 0) - (from ?? 0);
+    this.#more += (to ?? 0) - (from ?? 0);
   }
 
   sent(target: FileToSend, result: SendResult): void {
@@ -173,7 +179,7 @@ export class TextReport implements SendReport {
     else this.#finished(target, this.#placeOf(target).sent);
     // The interruption is reported once, at the end; what concerns all files is said once.
     if (error.code === "interrupted" || this.#told.has(error)) return;
-    this.#told.add(error);
+    if (ofAll) this.#told.add(error);
     const label = nameOf(target);
     const named = ofAll || error.message.includes(label);
     reportError(this.#output.err, error, named ? {} : { about: `${label}: ` });
@@ -193,7 +199,7 @@ export class TextReport implements SendReport {
   #draw(note?: string): void {
     if (this.#progress === undefined) return;
     const [before, total] = [this.#before, this.#total];
-    const pending = this.#failed || this.#done < this.#count;
+    const pending = this.#failed || this.#done < this.#found.files;
     this.#progress.update(this.#bytes, omitUndefined({ before, total, pending, note }));
   }
 
@@ -244,10 +250,10 @@ export class TextReport implements SendReport {
       ...files(present === stored ? present : 0, "already there"),
       ...files(unconfirmed, "sent, unconfirmed"),
       ...(failed > 0 && stored + unconfirmed + planned === 0 ? ["0 files stored"] : []),
-      ...(failed > 0 ? [`${failed} not`] : []),
+      ...(failed > 0 ? [`${failed}${this.#found.isAll ? "" : " or more"} not`] : []),
       ...(leftOut > 0 ? [`${leftOut} left out`] : []),
     ];
-    const isPlain = this.#count === 1 && leftOut === 0 && (failed > 0 || seconds < 1);
+    const isPlain = this.#found.files === 1 && leftOut === 0 && (failed > 0 || seconds < 1);
     if (parts.length === 0 || isPlain && planned === 0) return;
     const moved = this.#bytes - this.#before;
     const isShort = seconds < MIN_RATE_SECONDS || moved === 0;
