@@ -221,6 +221,12 @@ export type SessionEvent = {
  * @category Events */
 export type Listener = (event: ServerEvent) => unknown;
 
+interface Listening {
+  readonly listener: Listener;
+  readonly wants: (type: EventType) => boolean;
+  isOver: boolean;
+}
+
 /**
  * Where events are told and listened to.
  *
@@ -240,7 +246,8 @@ export type Listener = (event: ServerEvent) => unknown;
  * @category Events
  */
 export class Events {
-  readonly #all = new Set<{ listener: Listener; wants: (type: EventType) => boolean }>();
+  /** Made anew when it changes: to go through an array takes a third of the time that a set takes. */
+  #all: readonly Listening[] = [];
   readonly #failed: (cause: unknown) => void;
 
   /** Starts without listeners. @param failed Hears the errors that listeners throw or reject with; must not throw. */
@@ -256,16 +263,21 @@ export class Events {
 
   /** Tells an event to the listeners that want it, in the order they subscribed in. Never throws. */
   emit(event: ServerEvent): void {
-    for (const { listener, wants } of this.#all) {
-      if (wants(event.type)) call(listener, event, this.#failed);
+    for (const { listener, wants, isOver } of this.#all) {
+      if (!isOver && wants(event.type)) call(listener, event, this.#failed);
     }
   }
 
   /** Calls `listener` for each event until disposed. @param wants Which types it wants, if not all; quick. */
   subscribe(listener: Listener, wants: (type: EventType) => boolean = () => true): Disposable {
-    const added = { listener, wants };
-    this.#all.add(added);
-    return { [Symbol.dispose]: () => void this.#all.delete(added) };
+    const added: Listening = { listener, wants, isOver: false };
+    this.#all = [...this.#all, added];
+    return {
+      [Symbol.dispose]: () => {
+        added.isOver = true;
+        this.#all = this.#all.filter((one) => one !== added);
+      },
+    };
   }
 }
 

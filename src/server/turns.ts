@@ -97,8 +97,9 @@ export class Turn {
 
   /** To be called before each frame. Unless others could be served since the last look, gives what to wait for. */
   look(): Promise<void> | undefined {
+    if (++this.#frames % 2 === 1) return undefined; // the clock is asked for each second frame
     const now = performance.now();
-    if (++this.#frames < LOOK_FRAMES && now - this.#since <= LOOK_MS) return undefined;
+    if (this.#frames < LOOK_FRAMES && now - this.#since <= LOOK_MS) return undefined;
     this.#frames = 0;
     if (now - this.#since > FORGIVEN_MS) this.#idle = 0;
     this.#since = now;
