@@ -88,7 +88,8 @@ export class JournalFile implements Disposable {
       if (old !== undefined && Deno.build.os !== "windows") await Deno.chmod(path, 0o600);
       const journal = new JournalFile(path, file);
       await journal.claim();
-      await journal.#read();
+      // Where Deno has no tryLock, it still waits for the lock, and a read would wait with it.
+      if (journal.locked !== true || "tryLock" in file) await journal.#read();
       return journal;
     } catch (error) {
       file.close();
