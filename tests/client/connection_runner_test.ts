@@ -1,12 +1,8 @@
 import assert from "node:assert/strict";
 import { FxferError } from "../../src/errors.ts";
 import type { ReplyFrame } from "../../src/protocol/mod.ts";
-import type { ClientConnection } from "../../src/client/client_connection.ts";
-import { ConnectionRunner } from "../../src/client/connection_runner.ts";
-import { resolveOptions } from "../../src/client/options.ts";
 import { OutgoingFile } from "../../src/client/outgoing_file.ts";
-import { SendQueue } from "../../src/client/send_queue.ts";
-import { Transmitter } from "../../src/client/transmitter.ts";
+import { statelessRunner } from "./helpers.ts";
 import { code, pattern } from "./scripted_peer.ts";
 
 function lost(): FxferError {
@@ -61,19 +57,12 @@ Deno.test("ConnectionRunner reads the reply that stands behind a failed write (S
     body: { code: "too_large" },
   };
   const connection = new BrokenPipe(reply);
-  const options = await resolveOptions({ retries: 1, backoff: { initialMs: 1, maxMs: 1 } });
-  const queue = new SendQueue(options);
-  queue.started(undefined, "stateless");
+  const { queue, runner } = await statelessRunner(connection, {
+    retries: 1,
+    backoff: { initialMs: 1, maxMs: 1 },
+  });
   const file = new OutgoingFile(pattern(10), {});
   queue.add(file);
-  const runner = new ConnectionRunner({
-    ...options,
-    connection: connection as unknown as ClientConnection,
-    queue,
-    transmitter: new Transmitter(options.now),
-    session: { id: null, mode: "stateless" },
-    keepaliveMs: 30_000,
-  });
   const running = runner.run();
   await assert.rejects(file.result, code("too_large"));
   connection.close();

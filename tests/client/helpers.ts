@@ -6,6 +6,11 @@ import {
   type ConnectOptions,
   type Source,
 } from "../../src/client/mod.ts";
+import type { ClientConnection } from "../../src/client/client_connection.ts";
+import { ConnectionRunner } from "../../src/client/connection_runner.ts";
+import { resolveOptions } from "../../src/client/options.ts";
+import { SendQueue } from "../../src/client/send_queue.ts";
+import { Transmitter } from "../../src/client/transmitter.ts";
 import { EventLog } from "../helpers/event_log.ts";
 import type { PeerConnection, Received } from "./scripted_peer.ts";
 
@@ -78,4 +83,23 @@ export async function terms(
     },
   } as Received, { code: "ok", mode: "stateless", limits, ...body });
   return connect;
+}
+
+/** What sends the files of a queue on a connection that a test has made, without a session. */
+export async function statelessRunner(
+  connection: unknown,
+  asked: ConnectOptions = {},
+): Promise<{ queue: SendQueue; runner: ConnectionRunner }> {
+  const options = await resolveOptions(asked);
+  const queue = new SendQueue(options);
+  queue.started(undefined, "stateless");
+  const runner = new ConnectionRunner({
+    ...options,
+    connection: connection as ClientConnection,
+    queue,
+    transmitter: new Transmitter(options.now),
+    session: { id: null, mode: "stateless" },
+    keepaliveMs: 30_000,
+  });
+  return { queue, runner };
 }

@@ -1,12 +1,8 @@
 /** What a client keeps while a program sends many files. */
 import assert from "node:assert/strict";
 import type { ReplyFrame } from "../../src/protocol/mod.ts";
-import type { ClientConnection } from "../../src/client/client_connection.ts";
-import { ConnectionRunner } from "../../src/client/connection_runner.ts";
-import { resolveOptions } from "../../src/client/options.ts";
 import { OutgoingFile } from "../../src/client/outgoing_file.ts";
-import { SendQueue } from "../../src/client/send_queue.ts";
-import { Transmitter } from "../../src/client/transmitter.ts";
+import { statelessRunner } from "./helpers.ts";
 import { pattern } from "./scripted_peer.ts";
 
 const FILES = 100_000;
@@ -61,17 +57,7 @@ Deno.test("of 100,000 files a client has few at a time, if the program waits unt
   const { sha256 } = whole.nextPart(whole.prepared(1000)!, true).data;
   const file = { path: "p", size: bytes.length, sha256: sha256!, mime_type: "text/plain" };
   const connection = new Storing({ code: "ok", file } as ReplyFrame["body"]);
-  const options = await resolveOptions({});
-  const queue = new SendQueue(options);
-  queue.started(undefined, "stateless");
-  const runner = new ConnectionRunner({
-    ...options,
-    connection: connection as unknown as ClientConnection,
-    queue,
-    transmitter: new Transmitter(options.now),
-    session: { id: null, mode: "stateless" },
-    keepaliveMs: 30_000,
-  });
+  const { queue, runner } = await statelessRunner(connection);
   const running = runner.run();
   let [stored, most] = [0, 0];
   for (let n = 0; n < FILES; n++) {

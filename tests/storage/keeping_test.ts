@@ -99,16 +99,27 @@ for (const tier of ["W", "RW"] as Tier[]) {
   });
 }
 
+/** Runs `use` with a storage whose own files are on a disk of 1 MiB. */
+async function withStateDisk(
+  use: (made: { storage: DiskStorage; folder: string; state: string }) => Promise<void>,
+): Promise<void> {
+  await using dir = await TempDir.make();
+  const [folder, state] = [dir.join("storage"), dir.join("state")];
+  await Deno.mkdir(state);
+  await system("mount", ["-t", "tmpfs", "-o", "size=1m", "tmpfs", state]);
+  try {
+    await using storage = await DiskStorage.open(folder, { state });
+    await use({ storage, folder, state });
+  } finally {
+    await system("umount", ["-l", state]);
+  }
+}
+
 Deno.test({
   name: "a state folder on another file system leaves partial files where they can be renamed",
   ignore: !mounts,
-  async fn() {
-    await using dir = await TempDir.make();
-    const [folder, state] = [dir.join("storage"), dir.join("state")];
-    await Deno.mkdir(state);
-    await system("mount", ["-t", "tmpfs", "-o", "size=1m", "tmpfs", state]);
-    try {
-      await using storage = await DiskStorage.open(folder, { state });
+  fn: () =>
+    withStateDisk(async ({ storage, folder }) => {
       const { path } = await storage.put(spec, utf8("small"));
       const upload = await storage.begin(spec);
       assert.match(upload.temporaryPath, /^\.incoming\//);
@@ -117,22 +128,14 @@ Deno.test({
       const published = await upload.publish();
       assert.deepEqual(await listFiles(folder), [path, published.path].sort());
       await storage.sweep!(() => false);
-    } finally {
-      await system("umount", ["-l", state]);
-    }
-  },
+    }),
 });
 
 Deno.test({
   name: "a storage is not ready while the disk of its state folder is full",
   ignore: !mounts,
-  async fn() {
-    await using dir = await TempDir.make();
-    const [folder, state] = [dir.join("storage"), dir.join("state")];
-    await Deno.mkdir(state);
-    await system("mount", ["-t", "tmpfs", "-o", "size=1m", "tmpfs", state]);
-    try {
-      await using storage = await DiskStorage.open(folder, { state });
+  fn: () =>
+    withStateDisk(async ({ storage, state }) => {
       await storage.check();
       const filler = new Uint8Array(2 << 20);
       await assert.rejects(() => Deno.writeFile(`${state}/filler`, filler));
@@ -141,8 +144,5 @@ Deno.test({
       await storage.check();
       const left = (await listFiles(state)).filter((path) => path.includes("probe"));
       assert.deepEqual(left, []);
-    } finally {
-      await system("umount", ["-l", state]);
-    }
-  },
+    }),
 });
