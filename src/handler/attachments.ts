@@ -159,24 +159,55 @@ export class Attachment {
       try {
         await (unsaved.saving ?? this.settle());
       } catch (error) {
-        throw unsaved.errorFor(lastSequence, error);
+        const answer = unsaved.errorFor(lastSequence, error);
+        if (answer !== undefined) throw answer;
       }
     };
   }
 
-  /** Saves what has run ahead; throws as {@linkcode Attachment.save} does, and nothing of it has run then. */
+  /**
+   * Saves what has run ahead; throws as {@linkcode Attachment.save} does, and nothing of it has run then. If a
+   * gathered file could not be stored it throws why, and the frames before have run.
+   */
   settle(): Promise<void> | undefined {
     const unsaved = this.#unsaved;
     if (unsaved === undefined) return undefined;
     this.#unsaved = undefined;
     this.record = unsaved.saved;
-    return unsaved.saving = this.save((record, now) => unsaved.over(record, now)).then(() => {
+    return unsaved.saving = this.#settle(unsaved);
+  }
+
+  /** Whether a gathered file waits to be published, or its frame to be saved. */
+  get gathers(): boolean {
+    return this.#unsaved?.gathers === true;
+  }
+
+  /** {@linkcode Attachment.settle} before a file that is not gathered; throws what its frame is answered instead. */
+  settleGathered(): Promise<void> | undefined {
+    const unsaved = this.#unsaved;
+    if (unsaved?.gathers !== true) return undefined;
+    return this.settle()!.catch((error) => {
+      throw unsaved.errorFor(Infinity, error);
+    });
+  }
+
+  async #settle(unsaved: UnsavedFrames): Promise<void> {
+    unsaved.publish();
+    try {
+      if (unsaved.record !== unsaved.saved) {
+        await this.save((record, now) => unsaved.over(record, now));
+      }
       this.unannounced?.saved(this.record.lastSequence);
       unsaved.tell();
-    }, (error) => {
+    } catch (error) {
       this.unannounced?.add(unsaved.files);
       throw error;
-    });
+    } finally {
+      this.committing = false;
+    }
+    if (unsaved.failure === undefined) return;
+    if (this.unannounced?.journal?.stands === false) this.unannounced.lose();
+    throw unsaved.failure = await this.reasonFor(unsaved.failure);
   }
 
   /** Loads the record anew, for a frame that is still to be judged; throws as {@linkcode Attachment.save} does. */

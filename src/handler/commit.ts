@@ -3,7 +3,7 @@ import { CODES } from "../errors.ts";
 import { omitUndefined } from "../omit_undefined.ts";
 import type { ReplyBody } from "../protocol/mod.ts";
 import type { SessionRecord, UploadRecord } from "../session/mod.ts";
-import type { StoredFile } from "../storage/mod.ts";
+import type { GatheredFile, StoredFile } from "../storage/mod.ts";
 import { abandon, type TransferRun } from "./open_file.ts";
 import { isCounted } from "./quotas.ts";
 import { executed } from "./recovery.ts";
@@ -12,14 +12,18 @@ import { lastPart, senderOf, stepBetween, tellFile } from "./tell.ts";
 import type { Reply } from "./types.ts";
 
 /** The commit of a file that is stored, now or before. */
-export function commitFile(run: TransferRun, stored: StoredFile): Promise<Reply> {
+export function commitFile(
+  run: TransferRun,
+  stored: StoredFile,
+  gathered?: GatheredFile,
+): Promise<Reply> {
   const { context: { identity }, record: { id }, services, unannounced } = run.attachment;
   const file: CommittedFile = stored.replayed && unannounced?.has(stored)
     ? { ...stored, replayed: false, recovered: true }
     : stored;
   const { storage: { durability }, options: { quotas } } = services;
   const body = storedReply(file, durability, run.request.data.uploadId);
-  if (quotas === undefined || !isCounted(identity)) return commit(run, body, null, file);
+  if (quotas === undefined || !isCounted(identity)) return commit(run, body, null, file, gathered);
   // Before the commit: if that is cut short, whoever finishes it charges the same file again.
   return quotas.charge(identity.user!, file, id).then(() => commit(run, body, null, file));
 }
@@ -38,12 +42,14 @@ export async function commit(
   body: ReplyBody,
   upload: UploadRecord | null = null,
   file?: CommittedFile,
+  gathered?: GatheredFile,
 ): Promise<Reply> {
   const { attachment, attachment: { services: { options, store }, record } } = run;
   const change = (record: SessionRecord) => executed(options, record, run, body, upload, file);
   const isOpen = upload !== null || record.upload !== null || attachment.upload !== undefined;
-  if (store.persistent && !isOpen) {
+  if ((store.persistent || gathered !== undefined) && !isOpen) {
     const saved = attachment.runAhead(change, {
+      gathered,
       file: file?.replayed === false ? { ...file, ...omitUndefined(nameOf(run)) } : undefined,
       saved: (before, after) => tellCommit(run, before, after, body, file),
     });

@@ -2,7 +2,13 @@
 import { FxferError } from "../errors.ts";
 import { Events } from "../events.ts";
 import { DEFAULT_MAX_REQUEST_SIZE, type TransferRequest } from "../protocol/mod.ts";
-import { checkDigest, type FileStorage, type PutSpec, type StoredFile } from "../storage/mod.ts";
+import {
+  checkDigest,
+  type FileStorage,
+  type GatheredFile,
+  type PutSpec,
+  type StoredFile,
+} from "../storage/mod.ts";
 import { statelessTerms } from "./connect.ts";
 import { fetchFile } from "./fetch.ts";
 import { mustMay } from "./identity.ts";
@@ -121,16 +127,28 @@ export class StatelessHandler implements RequestHandler {
     const spec = specOf(frame, context);
     const counted = this.#parts.quotas !== undefined && isCounted(context.identity);
     const file = data.uploadId === undefined && !counted
-      ? storeWhole(this.#parts, spec, payload, context)
+      ? storeWhole(this.#parts, spec, payload, context, putTogether)
       : this.#storeOnce(spec, payload, context, counted ? this.#parts.quotas : undefined);
-    const answer = (file: StoredFile): Reply => {
+    const tell = (file: StoredFile) => {
       const { events, onStored } = this.#parts;
-      if (onStored || file.replayed || events.wants("transfer.stored")) {
-        const ms = Math.round(performance.now() - begun);
-        const facts = { connection, path: file.path, ms };
-        tellFile(this.#parts, file, spec, { ...facts, ...senderOf(context, spec) });
+      if (!onStored && !file.replayed && !events.wants("transfer.stored")) return;
+      const ms = Math.round(performance.now() - begun);
+      const facts = { connection, path: file.path, ms };
+      tellFile(this.#parts, file, spec, { ...facts, ...senderOf(context, spec) });
+    };
+    const answer = (whole: StoredFile | GatheredFile): Reply => {
+      const gathered = "store" in whole ? whole : undefined;
+      const file = "store" in whole ? whole.file : whole;
+      const body = storedReply(file, this.#parts.storage.durability, data.uploadId);
+      if (gathered === undefined) {
+        tell(file);
+        return { body };
       }
-      return { body: storedReply(file, this.#parts.storage.durability, data.uploadId) };
+      const saved = () => {
+        gathered.store();
+        tell(file);
+      };
+      return { body, saved };
     };
     return file instanceof Promise ? file.then(answer) : answer(file);
   }
@@ -141,16 +159,18 @@ export class StatelessHandler implements RequestHandler {
     payload: Payload,
     context: ConnectionContext,
     quotas?: Quotas,
-  ): Promise<StoredFile> {
+  ): Promise<StoredFile | GatheredFile> {
     const found = storedBefore(this.#parts.storage, spec.uploadId, spec.sha256);
     const before = found instanceof Promise ? await found : found;
     if (before !== undefined) return before;
-    if (quotas === undefined) return await storeWhole(this.#parts, spec, payload, context);
+    if (quotas === undefined) {
+      return await storeWhole(this.#parts, spec, payload, context, putTogether);
+    }
     const { identity } = context;
     const claim = crypto.randomUUID();
     await quotas.reserve(identity, claim, payload.size);
     try {
-      const file = await storeWhole(this.#parts, spec, payload, context);
+      const file = await storeWhole(this.#parts, spec, payload, context, putAlone);
       await quotas.charge(identity.user!, file, claim);
       return file;
     } catch (error) {
@@ -195,7 +215,7 @@ export class V1Handler implements RequestHandler {
       });
     }
     const spec = { mimeType, reserve: size, clientAddress: context.clientAddress };
-    const file = await storeWhole(this.#parts, spec, request.payload, context);
+    const file = await storeWhole(this.#parts, spec, request.payload, context, putAlone);
     const facts = { connection: context.connectionId, path: file.path, version: 1 } as const;
     tellFile(this.#parts, file, spec, { ...facts, ...senderOf(context, spec) });
     return { body: storedReply(file, this.#parts.storage.durability) };
@@ -211,35 +231,55 @@ interface WholeParts extends Telling {
   readonly events: Events;
 }
 
+/** Stores a file that is in memory. */
+type PutBytes<T> = (
+  storage: FileStorage,
+  spec: PutSpec,
+  bytes: Uint8Array,
+  payload: Payload,
+) => StoredFile | T | Promise<StoredFile>;
+
+const putAlone: PutBytes<never> = (storage, spec, bytes, payload) =>
+  storage.put(spec, bytes, payload.crowded, undefined, payload.digest);
+
+/** The same, together with the files that came with it where that can be. */
+const putTogether: PutBytes<GatheredFile> = (storage, spec, bytes, payload) => {
+  const { crowded, digest } = payload;
+  const gathered = payload.inBurst
+    ? storage.gather?.(spec, bytes, crowded, undefined, digest)
+    : undefined;
+  return gathered ?? putAlone(storage, spec, bytes, payload);
+};
+
 /**
  * Stores one whole file, or nothing: on any failure what was received is removed (S-TRF-6). At once
  * if its bytes are here and storage can.
  *
  * @throws {FxferError} What the payload or the storage threw; `checksum_mismatch`.
  */
-function storeWhole(
+function storeWhole<T>(
   parts: WholeParts,
   spec: PutSpec,
   payload: Payload,
   context: ConnectionContext,
-): StoredFile | Promise<StoredFile> {
+  put: PutBytes<T>,
+): StoredFile | T | Promise<StoredFile | T> {
   const bytes = payload.whole();
   return bytes === undefined || bytes instanceof Promise
-    ? storeArriving(parts, spec, payload, bytes, context)
-    : parts.storage.put(spec, bytes, payload.crowded, undefined, payload.digest);
+    ? storeArriving(parts, spec, payload, bytes, context, put)
+    : put(parts.storage, spec, bytes, payload);
 }
 
-async function storeArriving(
+async function storeArriving<T>(
   { storage, events }: WholeParts,
   spec: PutSpec,
   payload: Payload,
   whole: Promise<Uint8Array | undefined> | undefined,
   { connectionId: connection }: ConnectionContext,
-): Promise<StoredFile> {
+  put: PutBytes<T>,
+): Promise<StoredFile | T> {
   const bytes = await whole;
-  if (bytes !== undefined) {
-    return storage.put(spec, bytes, payload.crowded, undefined, payload.digest);
-  }
+  if (bytes !== undefined) return put(storage, spec, bytes, payload);
 
   const upload = await storage.begin(spec);
   events.emit({ type: "transfer.begun", rule: "S-TRF-1", connection });

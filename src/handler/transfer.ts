@@ -116,20 +116,30 @@ export async function transfer(
       if (store.hold?.(id, attachment.record.epoch) === false) throw takenOver();
       attachment.committing = !store.persistent;
     };
+    let settling: Promise<void> | undefined;
     try {
       const noted = journal === undefined ? spec : { ...spec, journal };
-      const stored = storage.put(noted, bytes, payload.crowded, mayPublish, payload.digest);
+      const { crowded, digest } = payload;
+      const gathered = payload.inBurst && quotas === undefined && store.hold === undefined
+        ? storage.gather?.(noted, bytes, crowded, mayPublish, digest)
+        : undefined;
+      if (gathered !== undefined) return await commitFile(run, gathered.file, gathered);
+      // A file that is gathered may fail yet, and then this frame must not have run.
+      settling = attachment.settleGathered();
+      if (settling !== undefined) await settling;
+      settling = undefined;
+      const stored = storage.put(noted, bytes, crowded, mayPublish, digest);
       return await commitFile(run, stored instanceof Promise ? await stored : stored);
     } catch (error) {
       // S-SEQ-2: a wrong digest uses the number up, so its reply is kept; any other error leaves it free.
       if (error instanceof FxferError && error.code === "checksum_mismatch") {
         return await commit(run, { ...error.fields, code: error.code });
       }
-      if (journal === undefined) throw error;
+      if (journal === undefined || settling !== undefined) throw error;
       if (journal.stands) throw await attachment.reasonFor(error);
       unannounced!.lose(); // whoever has lost the session learns of it when the file is announced
     } finally {
-      attachment.committing = false;
+      if (!attachment.gathers) attachment.committing = false;
       store.letGo?.(id);
     }
   }

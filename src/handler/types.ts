@@ -24,6 +24,10 @@ export interface Payload {
   readonly size: number;
   /** Whether other connections wait to be served at this moment. Absent: no. */
   readonly crowded?: boolean;
+  /**
+   * Whether other frames of the connection came with this one, so that all of them are answered together. Absent: no.
+   */
+  readonly inBurst?: boolean;
   /** The digest of what `whole` has handed out, where it had to be computed already. */
   readonly digest?: ComputedDigest | undefined;
   /**
@@ -104,7 +108,7 @@ export interface Reply {
    * for anything. Until then it may serve transfers that are here already: one save covers them all. Throws what
    * is answered instead. Absent: it is saved.
    */
-  readonly saved?: () => Promise<void>;
+  readonly saved?: () => void | Promise<void>;
 }
 
 /** What a handler knows of the connection it serves.

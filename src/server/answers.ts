@@ -125,7 +125,8 @@ export class Answers implements HeldReplies {
     for (const { request, header, reply: { body, payload, saved } } of held) {
       let told = body;
       try {
-        if (saved !== undefined) await saved();
+        const saving = saved?.();
+        if (saving !== undefined) await saving;
       } catch (error) {
         this.#parts.mustReply(error);
         told = this.refuse(error, request);

@@ -12,6 +12,9 @@ export abstract class PayloadAround implements Payload {
   get size(): number {
     return this.inner.size;
   }
+  get inBurst(): boolean {
+    return this.inner.inBurst ?? false;
+  }
   get crowded(): boolean {
     return this.inner.crowded ?? false;
   }

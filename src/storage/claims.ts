@@ -30,10 +30,10 @@ import { hashName } from "./hash_table.ts";
 import { isTaken, storageFull, unlessAbsent } from "./io_errors.ts";
 import { tryLock } from "./locks.ts";
 import {
-  contentOf,
   encodeLine,
   LF,
   type ManifestEntry,
+  parseLine,
   readEntryAt,
   readLines,
   type Removal,
@@ -59,6 +59,23 @@ const numberOf = (path: string) => parseInt(path.slice(-3), 16);
 
 /** How the content of a claim begins that is being taken. */
 const beginning = new Uint8Array(1 + MARK_BYTES);
+
+/** What the holder of a claim was about to do. */
+export interface Left {
+  readonly content: ManifestEntry | Removal;
+  /** The line of the manifest that says so. */
+  readonly line: string;
+}
+
+/** The lines that are written as one. */
+function linesOf(text: string): string[] {
+  if (!text.startsWith("[")) return [text];
+  try {
+    return (JSON.parse(text) as unknown[]).map((content) => JSON.stringify(content));
+  } catch {
+    return [];
+  }
+}
 
 /** A claim that this process holds. */
 export class Claim {
@@ -107,12 +124,21 @@ export class Claim {
     throw storageFull("Cannot claim final name", "no room left");
   }
 
-  /** The line that was written last, and what it says; undefined if there is none, or only half of it. */
-  read(): { content: ManifestEntry | Removal; line: string } | undefined {
-    let last: { content: ManifestEntry | Removal; line: string } | undefined;
-    for (const line of readLines(this.#file, 0, this.#isShared ? 1 : Infinity)) {
-      const content = contentOf(line);
-      if (content !== undefined) last = { content, line: line.text! };
+  /** Writes down the lines of files that are about to get their final names, as one line: a list of them. */
+  writeAll(lines: readonly string[]): void {
+    this.write(lines.length === 1 ? lines[0]! : `[${lines.join(",")}]`);
+  }
+
+  /** What was written last, line by line; nothing if there is none, or only half of it. */
+  read(): Left[] {
+    let last: Left[] = [];
+    for (const { text, torn } of readLines(this.#file, 0, this.#isShared ? 1 : Infinity)) {
+      if (torn || text === undefined) continue;
+      const found = linesOf(text).flatMap((line) => {
+        const content = parseLine(line);
+        return content === undefined ? [] : [{ content, line }];
+      });
+      if (found.length > 0) last = found;
     }
     return last;
   }

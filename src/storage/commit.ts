@@ -44,7 +44,7 @@ export function commitNow(
   mayPublish?: MayPublish,
 ): StoredFile {
   const line = lineOf(parts, file);
-  file.spec.journal?.note(file.temporaryPath, line);
+  file.spec.journal?.note([{ temporaryPath: file.temporaryPath, line }]);
   (claim ?? parts.reading?.claims.own)?.write(line);
   mayPublish?.();
   giveName(parts, file);
@@ -57,7 +57,8 @@ export function commitNow(
   return remember(parts, file, claim);
 }
 
-function giveName(parts: DiskParts, file: WholeFile): void {
+/** Gives a file its final name. */
+export function giveName(parts: DiskParts, file: WholeFile): void {
   if (file.named === true) return;
   // What is announced may have been published under this very name by another holder of the session.
   const isFree = file.announced !== true && file.spec.sole === true;
@@ -80,7 +81,8 @@ export function giveTime({ folder, log }: DiskParts, { spec, finalPath }: WholeF
   }
 }
 
-function takeNameBack({ folder }: DiskParts, file: WholeFile): void {
+/** Takes the final name back from a file whose line could not be written. */
+export function takeNameBack({ folder }: DiskParts, file: WholeFile): void {
   if (file.announced === true) return;
   folder.takeFinalNameBack(file.temporaryPath, file.finalPath);
   file.named = false;

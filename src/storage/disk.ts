@@ -1,5 +1,6 @@
 /** The file storage on a disk: holds the parts together and hands each call to the file that does it. @module */
 import type { Catalogue } from "./catalogue.ts";
+import { CommitGroup } from "./commit_group.ts";
 import { checkDigest, type ComputedDigest } from "./digest.ts";
 import { diskCatalogue } from "./disk_catalogue.ts";
 import {
@@ -18,12 +19,13 @@ import { makeFile } from "./new_file.ts";
 import { temporaryName } from "./naming.ts";
 import { closeParts, type DiskStorageOptions, openParts } from "./open.ts";
 import { partialFiles } from "./partials.ts";
-import { PUT_NOW_BYTES, PUT_ON_THREAD_POOL_BYTES, putNow, putOnThreadPool } from "./put.ts";
+import { gather, PUT_NOW_BYTES, PUT_ON_THREAD_POOL_BYTES, putNow, putOnThreadPool } from "./put.ts";
 import { recoverSealed, sweepOrphans } from "./recovery.ts";
 import type {
   Durability,
   FileSpec,
   FileStorage,
+  GatheredFile,
   MayPublish,
   PartialFiles,
   PutSpec,
@@ -34,6 +36,8 @@ import type {
 } from "./types.ts";
 import type { Journals } from "./unannounced.ts";
 import { DiskUpload } from "./upload.ts";
+
+type PutParameters = Parameters<FileStorage["put"]>;
 
 /** A partial file is swept only if no process has written to it for this long, in milliseconds. */
 const SWEEP_OLDER_THAN_MS = 600_000;
@@ -63,6 +67,8 @@ const SWEEP_OLDER_THAN_MS = 600_000;
  */
 export class DiskStorage implements FileStorage {
   readonly #parts: DiskParts;
+  /** The small files that wait for those which come with them. */
+  readonly #group: CommitGroup;
   #open = true;
 
   /** Opens, removes and reads partial files; present in tier RW. */
@@ -73,6 +79,8 @@ export class DiskStorage implements FileStorage {
   readonly find: (uploadId: string) => StoredFile | undefined;
   /** Learns the upload ids that other processes on the folder have stored; present in tier RW. */
   readonly refresh?: (lately?: boolean) => Promise<void> | undefined;
+  /** Takes small files that are stored together; present where the level asks for no flush. */
+  readonly gather?: (...what: PutParameters) => GatheredFile | undefined;
   /** What sessions publish that nothing announces; present in tier RW. */
   readonly journals?: Journals;
   /**
@@ -92,6 +100,8 @@ export class DiskStorage implements FileStorage {
 
   private constructor(parts: DiskParts) {
     this.#parts = parts;
+    this.#group = new CommitGroup(parts);
+    if (parts.durability === "process") this.gather = (...what) => this.#gather(...what);
     this.catalogue = diskCatalogue(parts);
     this.find = (uploadId) => parts.index.get(uploadId);
     const { reading } = parts;
@@ -155,6 +165,15 @@ export class DiskStorage implements FileStorage {
     return small
       ? putOnThreadPool(parts, spec, bytes, mayPublish, digest)
       : this.#putAsUpload(spec, bytes, mayPublish, digest);
+  }
+
+  #gather(...[spec, bytes, crowded, mayPublish, digest]: PutParameters): GatheredFile | undefined {
+    const parts = this.#parts;
+    // Two short writes less are worth nothing beside what it takes to wait; three or more are.
+    if (spec.uploadId === undefined && spec.journal === undefined) return undefined;
+    const most = crowded === true ? PUT_ON_THREAD_POOL_BYTES - 1 : PUT_NOW_BYTES;
+    if (bytes.length > most || keepsName(parts, spec)) return undefined;
+    return gather(parts, this.#group, spec, bytes, mayPublish, digest);
   }
 
   async #putAsUpload(
@@ -236,6 +255,7 @@ export class DiskStorage implements FileStorage {
   async [Symbol.asyncDispose](): Promise<void> {
     if (!this.#open) return;
     this.#open = false;
+    this.#group.store();
     for (const upload of [...this.#parts.open.values()]) await upload.release();
     await closeParts(this.#parts);
   }

@@ -31,7 +31,7 @@ import { asStorageError, isTaken, storageFull, unlessAbsent } from "./io_errors.
 import { LF, parseEntry, readLines } from "./manifest_lines.ts";
 import { isFinalPath, isTemporaryPath } from "./naming.ts";
 import { isWhole } from "./once.ts";
-import type { Journal, Journals, UnannouncedFile } from "./unannounced.ts";
+import type { Journal, Journals, NotedFile, UnannouncedFile } from "./unannounced.ts";
 
 /** A journal with nothing unsaved begins anew after so many bytes. */
 const MAX_BYTES = 65536;
@@ -86,12 +86,13 @@ class DiskJournal implements Journal {
     return this.#folder.holds(this.#names.here, this.#info);
   }
 
-  note(temporaryPath: string, line: string): void {
+  note(files: readonly NotedFile[]): void {
     if (this.#end > MAX_BYTES && !this.#unsaved) {
       this.#file.truncateSync(0);
       this.#end = 0;
     }
-    const bytes = encoder.encode(`${this.#torn ? "\n" : ""}${temporaryPath} ${line}\n`);
+    const notes = files.map(({ temporaryPath, line }) => `${temporaryPath} ${line}\n`).join("");
+    const bytes = encoder.encode(this.#torn ? `\n${notes}` : notes);
     this.#end += bytes.length;
     this.#unsaved = this.#torn = true;
     if (this.#file.writeSync(bytes) !== bytes.length) {

@@ -12,7 +12,17 @@
 import { FxferError } from "../errors.ts";
 import type { StorageFolder } from "./folder.ts";
 import { storageFull } from "./io_errors.ts";
-import { encodeLine } from "./manifest_lines.ts";
+import { share } from "./locks.ts";
+import {
+  contentOf,
+  encodeLine,
+  LF,
+  type ManifestEntry,
+  parseLine,
+  pathOf,
+  readLines,
+  type Removal,
+} from "./manifest_lines.ts";
 
 /** The manifest's name in the storage folder. */
 export const MANIFEST = "commits.jsonl";
@@ -27,6 +37,13 @@ export interface Manifest {
    * @returns Where the line begins and ends; undefined where that could not be looked at.
    */
   append(line: string, path?: string, exactly?: boolean): Position | undefined;
+  /**
+   * Appends the lines of several files, by one write. Throws if not all of them could be written; those before
+   * stand there.
+   *
+   * @param listed Called for each line that stands there as a whole, in their order, with what `append` returns.
+   */
+  appendAll(lines: readonly Line[], exactly: boolean, listed: Listed): void;
   /** Looks where the path of the manifest leads now, and throws if no line can be appended there. */
   check(): void;
   /** Flushes all lines written so far to the disk. */
@@ -34,6 +51,15 @@ export interface Manifest {
   /** Closes the handle. */
   close(): void;
 }
+
+/** A line without its LF, and the path of the file that it lists; undefined for the line of a removal. */
+export interface Line {
+  readonly line: string;
+  readonly path: string | undefined;
+}
+
+/** Is told which line, counted from 0, stands in the manifest, and where. */
+export type Listed = (at: number, position: Position | undefined) => void;
 
 /** Where a line stands: the position of its first byte, and the one after its LF. */
 export type Position = readonly [start: number, end: number];
@@ -48,6 +74,60 @@ export function notRegular(cause?: unknown): FxferError {
   return new FxferError("local_io", `Cannot open manifest: ${MANIFEST} is not a regular file`, {
     cause,
   });
+}
+
+/**
+ * Tells which lines are whole in bytes that were written as one text.
+ *
+ * @param start The position of the first line; undefined where that is not known.
+ */
+export function tellWhole(bytes: Uint8Array, start: number | undefined, listed: Listed): void {
+  const first = bytes[0] === LF ? 1 : 0;
+  let from = first;
+  for (let at = 0;; at++) {
+    const end = bytes.indexOf(LF, from) + 1;
+    if (end === 0) return;
+    listed(at, start === undefined ? undefined : [start + from - first, start + end - first]);
+    from = end;
+  }
+}
+
+/** In so many bytes at the end of a manifest all lines stand that came in the last moments. */
+const LATELY_BYTES = 1024 * 1024;
+
+/**
+ * Whether another line speaks for a line that is to be written again: it stands there already, as after a
+ * compaction, or another process has removed the file since, or stored another one under its path.
+ *
+ * @param size Of the manifest, in bytes.
+ */
+export function isOutdated(file: Deno.FsFile, size: number, line: string): boolean {
+  const content = parseLine(line);
+  if (content === undefined) return false;
+  const path = pathOf(content);
+  let last: ManifestEntry | Removal | undefined;
+  for (const found of readLines(file, Math.max(0, size - LATELY_BYTES))) {
+    if (found.text === line) return true;
+    const other = found.text?.includes(path) ? contentOf(found) : undefined;
+    if (other !== undefined && pathOf(other) === path) last = other;
+  }
+  if (last === undefined) return false;
+  if ("removed" in content) return "removed" in last || last.time !== content.file?.time;
+  return "removed" in last ? last.file?.time === content.time : last.time > content.time;
+}
+
+/** Opens the manifest for reading and appending. A planted link, FIFO or folder is refused. */
+export function openToRead(folder: StorageFolder): Deno.FsFile {
+  if (folder.kind(MANIFEST)?.isFile === false) throw notRegular();
+  const how = { read: true, append: true, create: true, mode: 0o640 };
+  // Of a FIFO that was planted since, a handle that also reads is had at once, without a partner.
+  const file = folder.withFolders(MANIFEST, () => Deno.openSync(folder.at(MANIFEST), how));
+  if (file.statSync().isFile) {
+    share(file);
+    return file;
+  }
+  file.close();
+  throw notRegular();
 }
 
 /**
@@ -69,6 +149,8 @@ export class WriteOnlyManifest implements Manifest {
   #inode: number;
   /** Where the file ended after the last line of this process. */
   #end = 0;
+  /** What was written of the last text, if the disk was full before its end. */
+  #partly: Uint8Array | undefined;
 
   /** Opens or makes the manifest of a folder. */
   constructor(fs: typeof import("node:fs"), folder: StorageFolder) {
@@ -112,19 +194,41 @@ export class WriteOnlyManifest implements Manifest {
 
   append(line: string): Position {
     const position = this.#write(line, this.#follow());
+    this.#note(line);
+    return position;
+  }
+
+  appendAll(lines: readonly Line[], _exactly: boolean, listed: Listed): void {
+    const text = lines.map(({ line }) => line).join("\n");
+    const size = this.#follow();
+    try {
+      const [start] = this.#write(text, size);
+      tellWhole(encodeLine(text), start, listed);
+    } catch (error) {
+      if (this.#partly !== undefined) tellWhole(this.#partly, undefined, listed);
+      throw error;
+    }
+    for (const { line } of lines) this.#note(line);
+  }
+
+  #note(line: string): void {
     const now = performance.now();
     if (now - this.#recentSince > 1000) {
       this.#recentSince = now;
       this.#recent = [];
     }
     this.#recent.push(line);
-    return position;
   }
 
   /** Writes a line at the end, which is at `size`. */
   #write(line: string, size: number): Position {
     const bytes = encodeLine(line, size > 0 && size !== this.#end);
-    if (this.#fs.writeSync(this.#handle, bytes) !== bytes.length) throw manifestFull();
+    this.#partly = undefined;
+    const written = this.#fs.writeSync(this.#handle, bytes);
+    if (written !== bytes.length) {
+      this.#partly = bytes.subarray(0, written);
+      throw manifestFull();
+    }
     this.#end = size + bytes.length;
     return [size, this.#end];
   }

@@ -170,6 +170,7 @@ export type {
   Durability,
   FileSpec,
   FileStorage,
+  GatheredFile,
   MayPublish,
   PartialFile,
   PartialFiles,
@@ -195,5 +196,5 @@ export { DiskStorage } from "./disk.ts";
 export type { KeepPolicy, OutdatedFile } from "./keeping.ts";
 export type { DiskStorageOptions } from "./open.ts";
 export type { Flush } from "./flush.ts";
-export type { Journal, Journals, UnannouncedFile } from "./unannounced.ts";
+export type { Journal, Journals, NotedFile, UnannouncedFile } from "./unannounced.ts";
 export type { Naming } from "./naming.ts";

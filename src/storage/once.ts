@@ -149,7 +149,7 @@ export async function finishAllLeft(
 }
 
 /**
- * Finishes what a process that died was about to publish (S-MAN-2), and ends its claim: a file that has got
+ * Finishes what a process that died was about to publish (S-MAN-2), and ends its claim: each file that has got
  * its final name and no line gets the line that stands in the claim. Nothing is renamed, and nothing removed
  * but a file that was to be removed.
  *
@@ -162,15 +162,19 @@ async function finishLeft(
   most = Infinity,
 ): Promise<void> {
   try {
-    const { content, line } = claim.read() ?? {};
-    if (content !== undefined && "removed" in content) {
-      await finishRemoval(parts, reading, content, line!);
-    } else if (content !== undefined && isFinalPath(content.path)) {
-      const entry = content;
-      if (entry.size > most) return claim.leave();
-      if (await isWhole(parts, entry.path, entry)) {
-        const file = { ...entry, spec: { ...entry, reserve: 0 }, finalPath: entry.path };
-        await listWhole(parts, reading, { ...file, temporaryPath: "" }, entry.time);
+    const left = claim.read();
+    for (const { content, line } of left) {
+      if ("removed" in content) {
+        await finishRemoval(parts, reading, content, line);
+      } else if (isFinalPath(content.path)) {
+        const entry = content;
+        if (entry.size > most) return claim.leave();
+        // Of many files most are listed: the index tells that sooner than the manifest.
+        if (left.length > 1 && await parts.listedAt(entry.path) !== undefined) continue;
+        if (await isWhole(parts, entry.path, entry)) {
+          const file = { ...entry, spec: { ...entry, reserve: 0 }, finalPath: entry.path };
+          await listWhole(parts, reading, { ...file, temporaryPath: "" }, entry.time);
+        }
       }
     }
     claim.end();

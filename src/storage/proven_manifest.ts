@@ -1,5 +1,5 @@
 /** Readiness asks whether a line can be appended, and the answer is not to be a line a second. @module */
-import type { Manifest, Position } from "./manifest.ts";
+import type { Line, Listed, Manifest, Position } from "./manifest.ts";
 
 /**
  * A manifest whose `check` proves that a line can be appended, after one could not: it appends an empty line,
@@ -15,10 +15,18 @@ export class ProvenManifest implements Manifest {
   }
 
   append(line: string, path?: string, exactly?: boolean): Position | undefined {
+    return this.#proving(() => this.#inner.append(line, path, exactly));
+  }
+
+  appendAll(lines: readonly Line[], exactly: boolean, listed: Listed): void {
+    this.#proving(() => this.#inner.appendAll(lines, exactly, listed));
+  }
+
+  #proving<T>(append: () => T): T {
     try {
-      const position = this.#inner.append(line, path, exactly);
+      const result = append();
       this.#failed = false;
-      return position;
+      return result;
     } catch (error) {
       this.#failed = true;
       throw error;

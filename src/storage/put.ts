@@ -1,13 +1,14 @@
 /** Stores a small file that is wholly in memory, at level `process`, where nothing is flushed. @module */
 import type { FxferError } from "../errors.ts";
 import type { Claim } from "./claims.ts";
-import { commitNow, type WholeFile } from "./commit.ts";
+import { commitNow, lineOf } from "./commit.ts";
+import type { CommitGroup, GroupedFile } from "./commit_group.ts";
 import { creation, type DiskParts, nameFile, removeQuietly } from "./disk_parts.ts";
 import { checkDigest, type ComputedDigest } from "./digest.ts";
 import { asStorageError, isAbsent, isTaken } from "./io_errors.ts";
 import type { Position } from "./manifest.ts";
 import { claimLater, claimNow, firstResult } from "./once.ts";
-import type { MayPublish, PutSpec, StoredFile } from "./types.ts";
+import type { GatheredFile, MayPublish, PutSpec, StoredFile } from "./types.ts";
 
 /**
  * Larger files go through an upload. Up to this size, in bytes, one call stores a file on the main thread:
@@ -51,7 +52,7 @@ function putClaimed(
   try {
     const replay = firstResult(parts, spec.uploadId, sha256, claim);
     if (replay !== undefined) return replay;
-    const made = file = new SmallFile(parts, spec, bytes.length);
+    const made = file = new SmallFile(parts, spec, bytes.length, undefined);
     parts.folder.withFolders(made.temporaryPath, () => made.write(bytes));
     return made.commit(sha256, claim, mayPublish);
   } catch (error) {
@@ -75,7 +76,7 @@ export async function putOnThreadPool(
   digest?: ComputedDigest,
 ): Promise<StoredFile> {
   const { reading } = parts;
-  const file = new SmallFile(parts, spec, bytes.length);
+  const file = new SmallFile(parts, spec, bytes.length, undefined);
   let claim: Claim | undefined;
   try {
     const writing = file.writeOnThreadPool(bytes);
@@ -98,8 +99,52 @@ export async function putOnThreadPool(
   }
 }
 
+/**
+ * Writes a file that is to be stored together with others.
+ *
+ * @returns Undefined where it cannot be: its upload id is taken, it is stored already, or it is another file than
+ * its sender says. {@linkcode putNow} sees to it.
+ */
+export function gather(
+  parts: DiskParts,
+  group: CommitGroup,
+  spec: PutSpec,
+  bytes: Uint8Array,
+  mayPublish?: MayPublish,
+  digest?: ComputedDigest,
+): GatheredFile | undefined {
+  const sha256 = digest?.of(bytes) ?? parts.digest(bytes);
+  if (spec.sha256 !== undefined && spec.sha256 !== sha256) return undefined;
+  const { uploadId } = spec;
+  let claim: Claim | undefined;
+  if (uploadId !== undefined) {
+    const isFirst = !group.has(uploadId);
+    if (isFirst && parts.reading !== undefined) claim = claimNow(parts.reading, uploadId);
+    if (claim === undefined && (parts.reading !== undefined || !isFirst)) {
+      group.store(); // a file that waits may have the claim
+      return undefined;
+    }
+  }
+  let file: SmallFile | undefined;
+  try {
+    if (firstResult(parts, uploadId, sha256, claim) === undefined) {
+      const made = file = new SmallFile(parts, spec, bytes.length, claim);
+      parts.folder.withFolders(made.temporaryPath, () => made.write(bytes));
+      return made.gather(group, sha256, mayPublish);
+    }
+  } catch (error) {
+    const failure = asStorageError("Cannot store file", error);
+    file?.failed(failure);
+    if (file === undefined) claim?.end();
+    file?.end();
+    throw failure;
+  }
+  claim?.end();
+  return undefined;
+}
+
 /** A file that is being stored: its names, its room in the budget, and what a failure must undo. */
-class SmallFile implements WholeFile {
+class SmallFile implements GroupedFile, GatheredFile {
   readonly temporaryPath: string;
   readonly finalPath: string;
   sha256 = "";
@@ -112,7 +157,19 @@ class SmallFile implements WholeFile {
   /** Bytes that no longer count as promised, because the file is stored. */
   #stored = 0;
 
-  constructor(parts: DiskParts, readonly spec: PutSpec, readonly size: number) {
+  line = "";
+  file!: StoredFile;
+  mayPublish: MayPublish | undefined;
+  /** The group that it waits in, or was published with. */
+  #group: CommitGroup | undefined;
+  #failure: FxferError | undefined;
+
+  constructor(
+    parts: DiskParts,
+    readonly spec: PutSpec,
+    readonly size: number,
+    readonly claim: Claim | undefined,
+  ) {
     const names = nameFile(parts, spec);
     this.temporaryPath = names.temporaryPath;
     this.finalPath = names.finalPath;
@@ -163,13 +220,38 @@ class SmallFile implements WholeFile {
     this.#made = !isTaken(error) && !isAbsent(error);
   }
 
+  /** Adds the file to those that are published together. */
+  gather(group: CommitGroup, sha256: string, mayPublish?: MayPublish): this {
+    const { finalPath: path, size, spec: { mimeType } } = this;
+    this.sha256 = sha256;
+    this.mayPublish = mayPublish;
+    this.line = lineOf(this.#parts, this);
+    this.file = { path, size, sha256, mimeType, replayed: false };
+    this.#group = group;
+    group.add(this);
+    return this;
+  }
+
+  store(): void {
+    this.#group?.store();
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  stored(): void {
+    this.#parts.budget.wrote(this.size);
+    this.#stored = this.size;
+  }
+
+  failed(error: unknown): void {
+    this.#failure = this.undo(error);
+  }
+
   /** Gives the file its final name and its line. */
   commit(sha256: string, claim: Claim | undefined, mayPublish?: MayPublish): StoredFile {
     this.sha256 = sha256;
-    const stored = commitNow(this.#parts, this, claim, mayPublish);
-    this.#parts.budget.wrote(this.size);
-    this.#stored = this.size;
-    return stored;
+    const file = commitNow(this.#parts, this, claim, mayPublish);
+    this.stored();
+    return file;
   }
 
   /** Removes what was made, and returns the error for the caller. */
@@ -183,8 +265,9 @@ class SmallFile implements WholeFile {
     if (this.#made) removeQuietly(this.#parts, this.temporaryPath);
   }
 
-  /** Gives the reservation back; the last call. */
+  /** Gives the reservation back, and lets go of the claim; the last call. */
   end(): void {
     this.#parts.budget.release(this.size, this.#stored);
+    this.claim?.end();
   }
 }

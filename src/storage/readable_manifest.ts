@@ -2,33 +2,24 @@
 import { FxferError } from "../errors.ts";
 import type { StorageFolder } from "./folder.ts";
 import { share, tryLock } from "./locks.ts";
-import { MANIFEST, type Manifest, manifestFull, notRegular, type Position } from "./manifest.ts";
 import {
-  contentOf,
-  encodeLine,
-  entryOf,
-  LF,
-  type ManifestEntry,
-  parseLine,
-  pathOf,
-  readLines,
-  type Removal,
-} from "./manifest_lines.ts";
+  isOutdated,
+  type Line,
+  type Listed,
+  MANIFEST,
+  type Manifest,
+  manifestFull,
+  openToRead,
+  type Position,
+  tellWhole,
+} from "./manifest.ts";
+import { encodeLine, entryOf, LF, readLines } from "./manifest_lines.ts";
 
 /** While lines follow each other there is a look each time so much has passed, in milliseconds. */
 const LOOK_MS = 2;
 
 /** After the last line comes one more look, in milliseconds. */
 const LAST_LOOK_MS = 20;
-
-/** In so many bytes at the end of a manifest all lines stand that came in the last moments. */
-const LATELY_BYTES = 1024 * 1024;
-
-/** A line without its LF, and the path of the file that it lists; undefined for the line of a removal. */
-interface Line {
-  readonly line: string;
-  readonly path: string | undefined;
-}
 
 /**
  * The manifest of tier RW, which can also be read.
@@ -65,6 +56,8 @@ export class ReadableManifest implements Manifest {
   readonly isFresh = (readTo: number): boolean =>
     readTo === this.#end + this.#assumed && this.#now() === this.#lookedAt;
   #lastLook: ReturnType<typeof setTimeout> | undefined;
+  /** What was written of the last text, if the disk was full before its end. */
+  #partly: Uint8Array | undefined;
   /** Called when the path has led to another file. It closes the handle of the former one when it likes. */
   switched: (former: Deno.FsFile) => void = (former) => former.close();
 
@@ -108,7 +101,7 @@ export class ReadableManifest implements Manifest {
     while (this.#homeless.length > 0) {
       const { line, path } = this.#homeless[0]!;
       const isWanted = path === undefined || this.#folder.kind(path) !== undefined;
-      if (isWanted && !this.#isOutdated(line)) this.#write(line, this.#size());
+      if (isWanted && !isOutdated(this.#file, this.#size(), line)) this.#write(line, this.#size());
       this.#homeless.shift();
     }
     if (believe) this.#lookedAt = this.#now();
@@ -130,25 +123,6 @@ export class ReadableManifest implements Manifest {
     }
   }
 
-  /**
-   * Whether another line speaks for a line that is to be written again: it stands there already, as after a
-   * compaction, or another process has removed the file since, or stored another one under its path.
-   */
-  #isOutdated(line: string): boolean {
-    const content = parseLine(line);
-    if (content === undefined) return false;
-    const path = pathOf(content);
-    let last: ManifestEntry | Removal | undefined;
-    for (const found of readLines(this.#file, Math.max(0, this.#size() - LATELY_BYTES))) {
-      if (found.text === line) return true;
-      const other = found.text?.includes(path) ? contentOf(found) : undefined;
-      if (other !== undefined && pathOf(other) === path) last = other;
-    }
-    if (last === undefined) return false;
-    if ("removed" in content) return "removed" in last || last.time !== content.file?.time;
-    return "removed" in last ? last.file?.time === content.time : last.time > content.time;
-  }
-
   #size(): number {
     return this.#file.seekSync(0, Deno.SeekMode.End);
   }
@@ -165,6 +139,34 @@ export class ReadableManifest implements Manifest {
   }
 
   append(line: string, path?: string, exactly = true): Position | undefined {
+    const position = this.#append(line, path, exactly);
+    this.#keep({ line, path }, position !== undefined);
+    return position;
+  }
+
+  appendAll(lines: readonly Line[], exactly: boolean, listed: Listed): void {
+    const text = lines.map(({ line }) => line).join("\n");
+    this.#partly = undefined;
+    const isPlaced = (at: number, position: Position | undefined) => {
+      this.#keep(lines[at]!, position !== undefined || this.#partly !== undefined);
+      listed(at, position);
+    };
+    try {
+      const position = this.#append(text, lines[0]!.path, exactly);
+      tellWhole(encodeLine(text), position?.[0], isPlaced);
+    } catch (error) {
+      if (this.#partly !== undefined) tellWhole(this.#partly, undefined, isPlaced);
+      throw error;
+    }
+  }
+
+  /** Keeps a line that was written until the next look. @param isThere Whether it stands in the open file for certain. */
+  #keep(line: Line, isThere: boolean): void {
+    (isThere ? this.#unverified : this.#homeless).push(line);
+    this.#lastLook ??= setTimeout(() => this.#look(), LAST_LOOK_MS);
+  }
+
+  #append(text: string, path: string | undefined, exactly: boolean): Position | undefined {
     let before = this.#end + this.#assumed;
     const age = this.#now() - this.#lookedAt;
     if (!(age >= 0 && age < LOOK_MS)) {
@@ -175,10 +177,7 @@ export class ReadableManifest implements Manifest {
         throw new FxferError("internal_error", "Cannot list file: its folder was replaced");
       }
     }
-    const position = exactly || this.#shared ? this.#write(line, before) : this.#assume(line);
-    (position === undefined ? this.#homeless : this.#unverified).push({ line, path });
-    this.#lastLook ??= setTimeout(() => this.#look(), LAST_LOOK_MS);
-    return position;
+    return exactly || this.#shared ? this.#write(text, before) : this.#assume(text);
   }
 
   #look(): void {
@@ -200,7 +199,9 @@ export class ReadableManifest implements Manifest {
   }
 
   #writeAll(bytes: Uint8Array): void {
-    if (this.#file.writeSync(bytes) === bytes.length) return;
+    const written = this.#file.writeSync(bytes);
+    if (written === bytes.length) return;
+    this.#partly = bytes.subarray(0, written);
     this.#lookedAt = NaN;
     throw manifestFull();
   }
@@ -283,18 +284,4 @@ export class ReadableManifest implements Manifest {
     }
     this.#file.close();
   }
-}
-
-/** Opens the manifest for reading and appending. A planted link, FIFO or folder is refused. */
-function openToRead(folder: StorageFolder): Deno.FsFile {
-  if (folder.kind(MANIFEST)?.isFile === false) throw notRegular();
-  const how = { read: true, append: true, create: true, mode: 0o640 };
-  // Of a FIFO that was planted since, a handle that also reads is had at once, without a partner.
-  const file = folder.withFolders(MANIFEST, () => Deno.openSync(folder.at(MANIFEST), how));
-  if (file.statSync().isFile) {
-    share(file);
-    return file;
-  }
-  file.close();
-  throw notRegular();
 }

@@ -13,71 +13,27 @@
  */
 import type { Catalogue } from "./catalogue.ts";
 import type { ComputedDigest } from "./digest.ts";
-import type { Journal, Journals } from "./unannounced.ts";
+import type {
+  Durability,
+  FileSpec,
+  GatheredFile,
+  MayPublish,
+  PutSpec,
+  SealedFile,
+  StoredFile,
+} from "./file_types.ts";
+import type { Journals } from "./unannounced.ts";
 
-/** What the process may do in the folder of a {@linkcode DiskStorage}: write (`W`), or read as well (`RW`).
- * @category Storage */
-export type Tier = "W" | "RW";
-
-/**
- * What an `ok` promises (S-TRF-7): the file survives the end of the process (`process`), its contents
- * are flushed to the disk (`data`), its name and its line are flushed as well (`durable`).
- * @category Storage
- */
-export type Durability = "process" | "data" | "durable";
-
-/** What is known of a file before its bytes arrive.
- * @category Storage */
-export interface FileSpec {
-  /** Media type as the sender announced it. The disk chooses the extension by it, or by the name (S-FRM-5). */
-  readonly mimeType: string;
-  /** The session that sends the file, and the number of the frame that began it; absent without one. */
-  readonly session?: { readonly id: string; readonly sequence: number };
-  /** The name at the sender. It is data to be kept; part of a path only as S-NAM-2 says. */
-  readonly name?: string;
-  /** The client's id of the upload: a second file with this id and the same sha256 is a replay (S-TRF-9). */
-  readonly uploadId?: string;
-  /** Bytes to reserve at admission (S-TRF-3); 0 when nothing is known. */
-  readonly reserve: number;
-  /** The address of the sender, to be kept with the file. */
-  readonly clientAddress?: string;
-  /** When the sender's file was last modified, in milliseconds since the epoch, to be kept (S-NAM-1). */
-  readonly mtimeMs?: number;
-  /** Whether the sender's file is a program, to be kept (S-NAM-1). */
-  readonly executable?: boolean;
-  /** The user who sends the file, and whose it will be. */
-  readonly user?: string;
-  /** Where the storage names files as their senders do: whether a taken name is refused (S-NAM-3). */
-  readonly onClash?: "refuse";
-}
-
-/** What {@linkcode FileStorage.put} takes besides the bytes.
- * @category Storage */
-export interface PutSpec extends FileSpec {
-  /** The sha256 the sender announced, as 64 lower-case hex digits. */
-  readonly sha256?: string;
-  /** Where the file is noted before it is published; given only where there are {@linkcode FileStorage.journals}. */
-  readonly journal?: Journal;
-  /** Whether nobody else has held the session since it began: then its names are free. @default {false} */
-  readonly sole?: boolean;
-}
-
-/** A file under its final name.
- * @category Storage */
-export interface StoredFile {
-  /** The final name. The disk's are relative to its folder, with `/` between the parts. */
-  readonly path: string;
-  /** Bytes. */
-  readonly size: number;
-  /** 64 lower-case hex digits. */
-  readonly sha256: string;
-  /** As the sender announced it. */
-  readonly mimeType: string;
-  /** True when the file was stored before, and nothing was stored now: under the same upload id, or `existing`. */
-  readonly replayed: boolean;
-  /** True when a file of the same name with the same bytes was there already (S-NAM-3). */
-  readonly existing?: true;
-}
+export type {
+  Durability,
+  FileSpec,
+  GatheredFile,
+  MayPublish,
+  PutSpec,
+  SealedFile,
+  StoredFile,
+  Tier,
+} from "./file_types.ts";
 
 /** A partial file, as a session record remembers it.
  * @category Storage */
@@ -97,29 +53,6 @@ export interface PartialFile {
    */
   readonly contended?: boolean;
 }
-
-/** A file whose bytes are all here and whose digest is fixed.
- * @category Storage */
-export interface SealedFile {
-  /** Where the bytes are. */
-  readonly temporaryPath: string;
-  /** The name the file will get. */
-  readonly finalPath: string;
-  /** Bytes. */
-  readonly size: number;
-  /** 64 lower-case hex digits, computed by the storage. */
-  readonly sha256: string;
-  /** As the sender announced it. */
-  readonly mimeType: string;
-  /** The file that has the name already and the same bytes: then `publish` stores nothing (S-NAM-3). */
-  readonly existing?: StoredFile;
-}
-
-/**
- * Throws what the sender is told if the caller may not publish. The storage calls it right before the final name
- * is given, with no wait between the two, and passes on what it throws.
- * @category Storage */
-export type MayPublish = () => void;
 
 /**
  * One file that is being received.
@@ -279,6 +212,13 @@ export interface FileStorage extends AsyncDisposable {
    * Absent: `find` knows everything already, or what other processes stored stays unknown to it.
    */
   readonly refresh?: ((lately?: boolean) => Promise<void> | undefined) | undefined;
+  /**
+   * Capability: takes a file that is stored together with others; see {@linkcode GatheredFile}. Undefined where
+   * this one cannot be: the caller puts it. Absent: each file is put.
+   */
+  readonly gather?:
+    | ((...what: Parameters<FileStorage["put"]>) => GatheredFile | undefined)
+    | undefined;
   /**
    * Capability: files that nobody announces; see {@linkcode Journals}. Absent: the server announces each file of
    * a session whose record outlives the process.

@@ -24,6 +24,15 @@ export interface UnannouncedFile {
   readonly uploadId?: string;
 }
 
+/** A file that is about to get its final name.
+ * @category Storage */
+export interface NotedFile {
+  /** Where its bytes are. */
+  readonly temporaryPath: string;
+  /** What the list of stored files will say of it. */
+  readonly line: string;
+}
+
 /**
  * What one holder of a session publishes without an intent. A storage that is given one in a `PutSpec` notes the
  * file in it right before it gives the final name, and gives none if the journal was taken over.
@@ -33,13 +42,11 @@ export interface Journal {
   /** Whether no other holder has taken it over. */
   readonly stands: boolean;
   /**
-   * Notes a file that is about to get its final name.
+   * Notes files that are about to get their final names.
    *
-   * @param temporaryPath Where its bytes are.
-   * @param line What the list of stored files will say of it.
-   * @throws {FxferError} `busy` if it was taken over: the file must not be published.
+   * @throws {FxferError} `busy` if it was taken over: none of the files must be published.
    */
-  note(temporaryPath: string, line: string): void;
+  note(files: readonly NotedFile[]): void;
   /** Every file that was noted is saved in the session's record by now. */
   saved(): void;
   /** Closes it. @param isOver Whether everything in it is saved: then it is removed, else the next holder reads it. */

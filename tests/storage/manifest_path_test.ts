@@ -283,6 +283,7 @@ Deno.test("after a line could not be appended, check() appends an empty one unti
       lines.push(line);
       return undefined;
     },
+    appendAll() {},
     check() {},
     sync: () => Promise.resolve(),
     close() {},
