@@ -7,7 +7,13 @@
  */
 import assert from "node:assert/strict";
 import { FxferError } from "../src/errors.ts";
-import type { Durability, FileSpec, FileStorage, StoredFile } from "../src/storage/mod.ts";
+import type {
+  Durability,
+  FileSpec,
+  FileStorage,
+  MayPublish,
+  StoredFile,
+} from "../src/storage/mod.ts";
 import { sha256 } from "./helpers/files.ts";
 import { Random } from "./helpers/random.ts";
 
@@ -34,7 +40,7 @@ export interface StorageFixture extends AsyncDisposable {
 }
 
 /** The capabilities of the contract; `read` is the optional part of `partials`. */
-const CAPABILITIES = ["partials", "read", "recover", "find", "refresh", "sweep"] as const;
+const CAPABILITIES = ["partials", "read", "recover", "find", "refresh", "sweep", "gather"] as const;
 
 /** What an implementation may declare not to do. */
 export type StorageGap =
@@ -292,6 +298,79 @@ export function storageSuite(
       "find",
     );
   }
+
+  test(
+    "files that are gathered are stored together, each as put() would (S-TRF-7)",
+    async (storage, fixture) => {
+      const contents = Array.from({ length: 100 }, (_, at) => sample(at));
+      const gathered = contents.map((bytes, at) => {
+        const more = { uploadId: `id ${at}`, name: "n\n".repeat(300), reserve: bytes.length };
+        return storage.gather!(spec(more), bytes) ?? assert.fail();
+      });
+      assert.equal(storage.find!("id 99"), undefined, "the last ones wait");
+      gathered.at(-1)!.store();
+      for (const [at, one] of gathered.entries()) {
+        one.store();
+        assert.equal(one.file.replayed, false);
+        await assertStored(fixture, one.file, contents[at]!);
+        assert.equal((await storage.find!(`id ${at}`))?.path, one.file.path);
+      }
+      assert.equal((await fixture.files()).length, 100);
+      await assertListed(fixture, 100);
+    },
+    {},
+    "gather",
+    "find",
+  );
+
+  test(
+    "gather() leaves to put() what is stored already, or waits, or is not what was announced",
+    async (storage, fixture) => {
+      const bytes = sample(10);
+      const twin = spec({ uploadId: "twin" });
+      const first = storage.gather!(twin, bytes) ?? assert.fail();
+      assert.equal(storage.gather!(twin, bytes), undefined);
+      assert.deepEqual(await storage.put(twin, bytes), { ...first.file, replayed: true });
+      assert.equal(storage.gather!(twin, bytes), undefined);
+      first.store();
+      const wrong = { ...spec({ uploadId: "other" }), sha256: "0".repeat(64) };
+      assert.equal(storage.gather!(wrong, bytes), undefined);
+      await refuses("checksum_mismatch", () => storage.put(wrong, bytes));
+      assert.deepEqual(await fixture.files(), [first.file.path]);
+      await assertListed(fixture, 1);
+      assert.equal((await storage.put(spec({ uploadId: "other" }), bytes)).replayed, false);
+    },
+    {},
+    "gather",
+    "find",
+  );
+
+  test(
+    "if a gathered file may not be published, it and the later ones of its session are not stored",
+    async (storage, fixture) => {
+      const gather = (session: string, sequence: number, mayPublish?: MayPublish) => {
+        const id = `6f9619ff-8b86-4d01-b42d-${session.padStart(12, "0")}`;
+        const more = { session: { id, sequence }, uploadId: `${session} ${sequence}` };
+        return storage.gather!(spec(more), sample(10), false, mayPublish) ?? assert.fail();
+      };
+      const stopped = () => {
+        throw new FxferError("session_taken_over");
+      };
+      const stored = [gather("1", 1), gather("2", 1)];
+      const lost = [gather("1", 2, stopped), gather("1", 3)];
+      stored.push(gather("2", 2));
+      for (const one of lost) await refuses("session_taken_over", () => one.store());
+      for (const one of stored) one.store();
+      const paths = stored.map(({ file }) => file.path).sort();
+      assert.deepEqual((await fixture.files()).sort(), paths);
+      await assertListed(fixture, 3);
+      assert.equal(storage.find!("1 2") ?? storage.find!("1 3"), undefined);
+      gather("1", 2).store();
+    },
+    {},
+    "gather",
+    "find",
+  );
 
   test("a discarded upload leaves nothing", async (storage, fixture) => {
     const upload = await storage.begin(spec({ reserve: 10 }));

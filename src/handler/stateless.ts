@@ -15,7 +15,15 @@ import { mustMay } from "./identity.ts";
 import { listFiles } from "./list.ts";
 import { isCounted, type Quotas } from "./quotas.ts";
 import { removeFile } from "./remove.ts";
-import { inBackground, specOf, storedBefore, storedReply } from "./storing.ts";
+import {
+  inBackground,
+  putAlone,
+  type PutBytes,
+  putTogether,
+  specOf,
+  storedBefore,
+  storedReply,
+} from "./storing.ts";
 import { senderOf, tellFile, type Telling } from "./tell.ts";
 import type { ConnectionContext, Payload, Reply, Request, RequestHandler } from "./types.ts";
 
@@ -230,26 +238,6 @@ interface WholeParts extends Telling {
   readonly storage: FileStorage;
   readonly events: Events;
 }
-
-/** Stores a file that is in memory. */
-type PutBytes<T> = (
-  storage: FileStorage,
-  spec: PutSpec,
-  bytes: Uint8Array,
-  payload: Payload,
-) => StoredFile | T | Promise<StoredFile>;
-
-const putAlone: PutBytes<never> = (storage, spec, bytes, payload) =>
-  storage.put(spec, bytes, payload.crowded, undefined, payload.digest);
-
-/** The same, together with the files that came with it where that can be. */
-const putTogether: PutBytes<GatheredFile> = (storage, spec, bytes, payload) => {
-  const { crowded, digest } = payload;
-  const gathered = payload.inBurst
-    ? storage.gather?.(spec, bytes, crowded, undefined, digest)
-    : undefined;
-  return gathered ?? putAlone(storage, spec, bytes, payload);
-};
 
 /**
  * Stores one whole file, or nothing: on any failure what was received is removed (S-TRF-6). At once

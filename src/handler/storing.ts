@@ -2,8 +2,8 @@
 import { FxferError } from "../errors.ts";
 import type { Mutable } from "../omit_undefined.ts";
 import type { ReplyBody, TransferRequest } from "../protocol/mod.ts";
-import type { ConnectionContext } from "./types.ts";
-import type { FileStorage, PutSpec, StoredFile } from "../storage/mod.ts";
+import type { ConnectionContext, Payload } from "./types.ts";
+import type { FileStorage, GatheredFile, PutSpec, StoredFile } from "../storage/mod.ts";
 
 /** Lets a write go on while the caller reads more. The caller awaits it later, and then gets its error. */
 export function inBackground(writing: void | Promise<void>): void | Promise<void> {
@@ -32,6 +32,27 @@ export function specOf(
   if (onClash !== undefined) spec.onClash = onClash;
   return spec;
 }
+
+/** Stores a file that is in memory. */
+export type PutBytes<T> = (
+  storage: FileStorage,
+  spec: PutSpec,
+  bytes: Uint8Array,
+  payload: Payload,
+) => StoredFile | T | Promise<StoredFile>;
+
+/** Stores it by itself. */
+export const putAlone: PutBytes<never> = (storage, spec, bytes, payload) =>
+  storage.put(spec, bytes, payload.crowded, undefined, payload.digest);
+
+/** Stores it together with the files that came with it, where that can be. */
+export const putTogether: PutBytes<GatheredFile> = (storage, spec, bytes, payload) => {
+  const { crowded, digest } = payload;
+  const gathered = payload.inBurst
+    ? storage.gather?.(spec, bytes, crowded, undefined, digest)
+    : undefined;
+  return gathered ?? putAlone(storage, spec, bytes, payload);
+};
 
 /** The `ok` of S-TRF-7. */
 export function storedReply(file: StoredFile, durability: string, uploadId?: string): ReplyBody {

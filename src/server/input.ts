@@ -18,7 +18,7 @@ import {
 } from "./buffers.ts";
 import { RATE_GRACE_MS, type Waiting } from "./clocks.ts";
 import type { Drain } from "./drain.ts";
-import { NOWHERE, type Reader } from "./reader.ts";
+import { incomplete, NOWHERE, type Reader, throwIncomplete } from "./reader.ts";
 
 /** The event that begins a request, or the fault after which no request can be read any more. */
 export type Head = Exclude<DecodeEvent, { type: "payload" | "end" | "reply" }>;
@@ -292,17 +292,4 @@ export class Input implements Payload {
   release(): void {
     this.#buffers.release(this.#reader.busy);
   }
-}
-
-/** The error for a payload whose stream ended, or whose socket failed, before its end (S-TRF-6). */
-function incomplete(cause?: unknown): FxferError {
-  if (cause instanceof FxferError) return cause;
-  // Offset 0 says that nothing is kept; a handler that keeps something states its own offset.
-  const fields = { offset: 0 };
-  const message = "Cannot receive payload: the peer ended before its end";
-  return new FxferError("incomplete", message, { fields, cause });
-}
-
-function throwIncomplete(error: unknown): never {
-  throw incomplete(error);
 }

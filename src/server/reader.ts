@@ -7,7 +7,7 @@
  *
  * @module
  */
-import type { FxferError } from "../errors.ts";
+import { FxferError } from "../errors.ts";
 import { MAX_DRAIN_MS } from "../protocol/mod.ts";
 import { LATE, within } from "../within.ts";
 import type { Drain } from "./drain.ts";
@@ -190,4 +190,18 @@ export function isPeerGone(error: unknown): boolean {
     error instanceof Deno.errors.UnexpectedEof || // TLS that was cut, and not ended
     error instanceof Deno.errors.BadResource ||
     error instanceof Deno.errors.Interrupted;
+}
+
+/** The error for a payload whose stream ended, or whose socket failed, before its end (S-TRF-6). */
+export function incomplete(cause?: unknown): FxferError {
+  if (cause instanceof FxferError) return cause;
+  // Offset 0 says that nothing is kept; a handler that keeps something states its own offset.
+  const fields = { offset: 0 };
+  const message = "Cannot receive payload: the peer ended before its end";
+  return new FxferError("incomplete", message, { fields, cause });
+}
+
+/** The same, thrown. */
+export function throwIncomplete(error: unknown): never {
+  throw incomplete(error);
 }

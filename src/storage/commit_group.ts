@@ -93,10 +93,14 @@ export class CommitGroup {
         listed = at + 1;
       });
     } catch (error) {
-      attempt(files.slice(listed), (file) => {
-        takeNameBack(this.#parts, file);
-        throw error;
-      });
+      for (const file of files.slice(listed)) {
+        try {
+          takeNameBack(this.#parts, file);
+          file.failed(error);
+        } catch (cause) {
+          file.failed(cause); // it keeps its name, without a line
+        }
+      }
     }
     for (let at = 0; at < listed; at++) {
       const file = files[at]!;

@@ -37,8 +37,6 @@ import type {
 import type { Journals } from "./unannounced.ts";
 import { DiskUpload } from "./upload.ts";
 
-type PutParameters = Parameters<FileStorage["put"]>;
-
 /** A partial file is swept only if no process has written to it for this long, in milliseconds. */
 const SWEEP_OLDER_THAN_MS = 600_000;
 
@@ -80,7 +78,7 @@ export class DiskStorage implements FileStorage {
   /** Learns the upload ids that other processes on the folder have stored; present in tier RW. */
   readonly refresh?: (lately?: boolean) => Promise<void> | undefined;
   /** Takes small files that are stored together; present where the level asks for no flush. */
-  readonly gather?: (...what: PutParameters) => GatheredFile | undefined;
+  readonly gather?: (...what: Parameters<FileStorage["put"]>) => GatheredFile | undefined;
   /** What sessions publish that nothing announces; present in tier RW. */
   readonly journals?: Journals;
   /**
@@ -167,7 +165,9 @@ export class DiskStorage implements FileStorage {
       : this.#putAsUpload(spec, bytes, mayPublish, digest);
   }
 
-  #gather(...[spec, bytes, crowded, mayPublish, digest]: PutParameters): GatheredFile | undefined {
+  #gather(
+    ...[spec, bytes, crowded, mayPublish, digest]: Parameters<FileStorage["put"]>
+  ): GatheredFile | undefined {
     const parts = this.#parts;
     // Two short writes less are worth nothing beside what it takes to wait; three or more are.
     if (spec.uploadId === undefined && spec.journal === undefined) return undefined;

@@ -68,8 +68,13 @@ async function dieAt(step: Step, store: string, size: keyof typeof SIZES): Promi
 /** So many files come in one write, after the two that are announced. */
 const TOGETHER = 6;
 
-/** Kills a server at a step of the last of several files that one save was to cover, and tries all again. */
-async function dieTogether(step: Step, store: string): Promise<void> {
+/**
+ * Kills a server at a step of one of several files that are published together and that one save was to cover, and
+ * tries all again.
+ *
+ * @param at Which of them, counted from 1.
+ */
+async function dieTogether(step: Step, store: string, at: number, named: boolean): Promise<void> {
   await using dir = await TempDir.make();
   const folder = dir.join("storage");
   const place = store === "" ? dir.join("sessions.db") : store;
@@ -80,12 +85,16 @@ async function dieTogether(step: Step, store: string): Promise<void> {
     folder,
     store: place,
     level: "process",
-    file: files.length,
+    file: 2 + at,
   });
   using peer = await RawPeer.open(dying);
   await peer.connect({ session_expiry_s: 60 });
-  for (const bytes of files.slice(0, 2)) assert.equal((await peer.upload(bytes)).data.code, "ok");
-  await peer.send(...files.slice(2).map((bytes) => peer.transfer(bytes))).catch(() => {});
+  const ids = files.map(() => named ? { upload_id: crypto.randomUUID() } : {});
+  for (const at of [0, 1]) {
+    assert.equal((await peer.upload(files[at]!, ids[at]!)).data.code, "ok");
+  }
+  const frames = files.map((bytes, at) => peer.transfer(bytes, ids[at], { sequence: at + 1 }));
+  await peer.send(...frames.slice(2)).catch(() => {});
   assert.equal((await dying.ended).signal, "SIGKILL", `it died ${step}`);
 
   const open = store === "" ? inSqlite(place) : inRedis(place);
@@ -99,7 +108,9 @@ async function dieTogether(step: Step, store: string): Promise<void> {
   for (let sequence = data.next_sequence; sequence <= files.length; sequence++) {
     using third = await again.peer();
     assert.equal((await third.connect({}, peer.id)).data.code, "session_resumed");
-    const { data: said } = await third.upload(files[sequence - 1]!, {}, { sequence });
+    const { data: said } = await third.upload(files[sequence - 1]!, ids[sequence - 1]!, {
+      sequence,
+    });
     assert.equal(said.code, "ok", JSON.stringify(said));
     third.close();
     await again.detached(peer.id);
@@ -137,8 +148,12 @@ for (const size of ["large", "small", "unannounced", "nameless"] as const) {
 }
 
 for (const step of NOTED_STEPS) {
-  const title =
-    `S-SEQ-9 SIGKILL ${step} of the last of ${TOGETHER} files in one save, restart, retry`;
-  Deno.test(`${title}, sqlite`, () => dieTogether(step, ""));
-  testWith(["redis-server"], `${title}, redis`, () => dieTogether(step, redis!.url));
+  for (const at of [3, TOGETHER]) {
+    for (const named of [true, false]) {
+      const which = `file ${at} of ${TOGETHER} in one save, ${named ? "with" : "without"} ids`;
+      const title = `S-SEQ-9 SIGKILL ${step} of ${which}, restart, retry`;
+      Deno.test(`${title}, sqlite`, () => dieTogether(step, "", at, named));
+      testWith(["redis-server"], `${title}, redis`, () => dieTogether(step, redis!.url, at, named));
+    }
+  }
 }

@@ -12,6 +12,7 @@ import {
   DiskStorage,
   type FileSpec,
   type FileStorage,
+  type MayPublish,
   type Upload,
 } from "../../src/storage/mod.ts";
 import type { SessionStore } from "../../src/store/mod.ts";
@@ -111,6 +112,7 @@ function dyingStorage(inner: DiskStorage, step: Step): FileStorage {
     get(target, name) {
       const value = Reflect.get(target, name, target);
       if (name === "put") return puttingStorage(target, step);
+      if (name === "gather") return gatheringStorage(target, step);
       if (name === "begin") {
         return async (spec: FileSpec) => {
           const upload = await target.begin(spec);
@@ -122,19 +124,42 @@ function dyingStorage(inner: DiskStorage, step: Step): FileStorage {
   });
 }
 
-/** Puts a file, and dies at a step of its commit. Files that were put before do not count. */
-function puttingStorage(inner: DiskStorage, step: Step): FileStorage["put"] {
-  return async (spec, bytes, crowded, mayPublish, digest) => {
-    const isHere = spec.session?.sequence === file;
-    if (isHere && step === "before the note") die();
-    const inNote = () => {
+/** Begins a file that is stored in one step, and dies at a step of its commit. Files before it do not count. */
+function beginSmall(spec: FileSpec, step: Step, mayPublish?: MayPublish) {
+  const isHere = spec.session?.sequence === file;
+  if (isHere && step === "before the note") die();
+  return {
+    inNote: () => {
       mayPublish?.();
       if (isHere) published = step;
       if (isHere && step === "after the note") die();
-    };
+    },
+    end: () => {
+      if (isHere && step === "after the publication") die();
+    },
+  };
+}
+
+function puttingStorage(inner: DiskStorage, step: Step): FileStorage["put"] {
+  return async (spec, bytes, crowded, mayPublish, digest) => {
+    const { inNote, end } = beginSmall(spec, step, mayPublish);
     const stored = await inner.put(spec, bytes, crowded, inNote, digest);
-    if (isHere && step === "after the publication") die();
+    end();
     return stored;
+  };
+}
+
+/** The same for a file that is published with others. */
+function gatheringStorage(inner: DiskStorage, step: Step): FileStorage["gather"] {
+  return (spec, bytes, crowded, mayPublish, digest) => {
+    const { inNote, end } = beginSmall(spec, step, mayPublish);
+    const gathered = inner.gather!(spec, bytes, crowded, inNote, digest);
+    if (gathered === undefined) return undefined;
+    const store = () => {
+      gathered.store();
+      end();
+    };
+    return { file: gathered.file, store };
   };
 }
 

@@ -28,6 +28,7 @@ export class ImageStorage implements FileStorage {
   readonly find: FileStorage["find"];
   readonly refresh: FileStorage["refresh"];
   readonly sweep: FileStorage["sweep"];
+  readonly gather: FileStorage["gather"];
   readonly #disk: DiskStorage;
 
   /** Wraps a disk; disposing of the wrapper disposes of the disk. */
@@ -43,6 +44,10 @@ export class ImageStorage implements FileStorage {
       refresh: this.refresh,
       sweep: this.sweep,
     } = disk);
+    this.gather = disk.gather && ((spec, ...rest) => {
+      mustBeImage(spec);
+      return disk.gather!(spec, ...rest);
+    });
   }
 
   put(

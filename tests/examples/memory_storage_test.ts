@@ -23,6 +23,7 @@ storageSuite("MemoryStorage", () => {
   find: "it remembers no upload ids",
   refresh: "it remembers no upload ids",
   sweep: "nothing is left to be swept",
+  gather: "it has no step that several files could share",
   data: "there is no disk to flush to",
   durable: "there is no disk to flush to",
   budget: "it has no limit",

@@ -7,12 +7,12 @@
 import assert from "node:assert/strict";
 import { hashName } from "../../src/storage/hash_table.ts";
 import { DiskStorage, type Durability } from "../../src/storage/mod.ts";
-import { verifyFolder } from "../../src/storage/verify.ts";
 import { code } from "../helpers/errors.ts";
 import { listStored, readManifest, sha256 } from "../helpers/files.ts";
 import { utf8 } from "../helpers/raw_frame.ts";
 import { mkfifo } from "../helpers/ran.ts";
 import { TempDir } from "../helpers/temp.ts";
+import { assertConsistent } from "./disk_fixture.ts";
 import { die, freeze } from "./halting.ts";
 import { STEPS } from "./halting_program.ts";
 
@@ -23,17 +23,6 @@ const linux = Deno.build.os === "linux";
 
 const put = async (storage: DiskStorage, text = "the file", uploadId: string | undefined = ID) =>
   await storage.put({ ...spec, ...(uploadId && { uploadId }) }, utf8(text));
-
-/** Every stored file has one line, every line a file, and nothing is left in the middle. */
-async function assertConsistent(folder: string, count: number): Promise<void> {
-  const lines = await readManifest(folder);
-  const paths = lines.map(({ path }) => path).sort();
-  assert.deepEqual(paths, await listStored(folder));
-  assert.equal(paths.length, count);
-  for await (const { verdict, path } of verifyFolder(folder)) {
-    assert.ok(verdict === "ok" || path?.startsWith(".incoming/"), `${verdict} ${path}`);
-  }
-}
 
 /** How a file may be under way. */
 const WAYS = [

@@ -1,6 +1,8 @@
 /** A DiskStorage in a temporary folder, for the suite and for the tests of the disk itself. @module */
+import assert from "node:assert/strict";
 import { DiskStorage, type DiskStorageOptions } from "../../src/storage/mod.ts";
-import { listFiles, readManifest } from "../helpers/files.ts";
+import { verifyFolder } from "../../src/storage/verify.ts";
+import { listFiles, listStored, readManifest } from "../helpers/files.ts";
 import { TempDir } from "../helpers/temp.ts";
 import type { StorageFixture } from "../storage_suite.ts";
 
@@ -42,4 +44,15 @@ export async function diskFixture(options: DiskStorageOptions): Promise<DiskFixt
       await parent[Symbol.asyncDispose]();
     },
   };
+}
+
+/** Every stored file has one line, every line a file, and nothing is left in the middle. */
+export async function assertConsistent(folder: string, count: number): Promise<void> {
+  const lines = await readManifest(folder);
+  const paths = lines.map(({ path }) => path).sort();
+  assert.deepEqual(paths, await listStored(folder));
+  assert.equal(paths.length, count);
+  for await (const { verdict, path } of verifyFolder(folder)) {
+    assert.ok(verdict === "ok" || path?.startsWith(".incoming/"), `${verdict} ${path}`);
+  }
 }

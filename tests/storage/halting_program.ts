@@ -1,12 +1,12 @@
 /**
- * Stores one file and stops at one step of its commit, dead or frozen: a program of the tests, run by
- * halting.ts.
+ * Stores one file, or several together, and stops at one step of the commit, dead or frozen: a program of the
+ * tests, run by halting.ts.
  *
  * The seam is the system call: whatever the storage does just before or after it is caught in the act.
  *
  * @module
  */
-import { DiskStorage, type Durability } from "../../src/storage/mod.ts";
+import { DiskStorage, type Durability, type Journal } from "../../src/storage/mod.ts";
 
 /** The steps of a commit that a process may stop after. */
 export const STEPS = ["part", "claim", "name", "line"] as const;
@@ -25,11 +25,16 @@ export interface Halting {
   readonly uploadId?: string;
   readonly session?: { readonly id: string; readonly sequence: number };
   readonly text: string;
+  /** Files that are stored together with the first, under these ids; the third gets its name before it stops. */
+  readonly others?: readonly (string | null)[];
 }
+
+/** A journal that is never taken over. */
+export const JOURNAL: Journal = { stands: true, note() {}, saved() {}, close() {} };
 
 if (import.meta.main) {
   const told: Halting = JSON.parse(Deno.args[0]!);
-  const { folder, step, signal, durability, pieces, text, ...spec } = told;
+  const { folder, step, signal, durability, pieces, text, others, uploadId, ...spec } = told;
   const storage = await DiskStorage.open(folder, { durability });
   let halted = false;
   const halt = (at: Step) => {
@@ -38,10 +43,11 @@ if (import.meta.main) {
     Deno.kill(Deno.pid, signal);
   };
   const { renameSync } = Deno;
+  let names = others === undefined ? 2 : 0;
   Deno.renameSync = (from, to) => {
     halt("claim");
     renameSync(from, to);
-    halt("name");
+    if (++names === 3) halt("name");
   };
   const { writeSync } = Deno.FsFile.prototype;
   let renamed = false;
@@ -56,13 +62,21 @@ if (import.meta.main) {
     return count;
   };
   const bytes = new TextEncoder().encode(text);
-  const whole = { mimeType: "text/plain", reserve: 0, name: "its name", ...spec };
+  const more = { mimeType: "text/plain", reserve: 0, name: "its name", ...spec };
+  const whole = { ...more, ...(uploadId !== undefined && { uploadId }) };
   if (pieces) {
     const upload = await storage.begin(whole);
     await upload.write(bytes);
     halt("part");
     await upload.seal();
     await upload.publish();
+  } else if (others !== undefined) {
+    const ids = [uploadId ?? null, ...others];
+    const gathered = ids.map((uploadId, at) => {
+      const file = { ...more, ...(uploadId !== null && { uploadId }), journal: JOURNAL };
+      return storage.gather!(file, new TextEncoder().encode(`${text} ${at}`))!;
+    });
+    for (const file of gathered) file.store();
   } else {
     await storage.put(whole, bytes);
   }
