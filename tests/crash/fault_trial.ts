@@ -8,7 +8,7 @@
 import assert from "node:assert/strict";
 import { listStored, sha256, storedSha256 } from "../helpers/files.ts";
 import type { Random } from "../helpers/random.ts";
-import { frame, type Json } from "../helpers/raw_frame.ts";
+import { concat, frame, type Json } from "../helpers/raw_frame.ts";
 import { RawPeer, type RawReply } from "../helpers/raw_peer.ts";
 import type { Fault, Order } from "./file_faults.ts";
 import type { Setting } from "./faulty_server.ts";
@@ -36,6 +36,8 @@ export class Trial {
     peer: undefined as RawPeer | undefined,
     id: null as string | null,
     next: 1,
+    /** The largest number that was sent. */
+    last: 0,
   };
   #fault: Fault | undefined;
   #lasting = false;
@@ -143,6 +145,7 @@ export class Trial {
     const [twin, id] = [this.#file(300_000), crypto.randomUUID()];
     await Promise.all([this.#sendStateless(twin, id), this.#sendStateless(twin, id)]);
     if (this.setting.level === "process" && !this.#flooded) await this.#flood();
+    this.#flooded = true;
   }
 
   async #sendStateless(bytes: Uint8Array, id: string = crypto.randomUUID()): Promise<string> {
@@ -160,16 +163,16 @@ export class Trial {
     throw new Error(`${MAX_TRIES} tries did not store a file`);
   }
 
-  /** Many small files without an upload id: one that is refused is not stored, and not sent again. */
+  /** Many small files, the last ones with upload ids: one that is refused is not stored, and not sent again. */
   async #flood(): Promise<void> {
-    this.#flooded = true;
-    const files = Array.from({ length: 350 }, () => this.random.bytes(40));
+    const files = Array.from({ length: 400 }, () => this.random.bytes(40));
+    const idOf = (at: number) => at < 350 ? {} : { data: { upload_id: crypto.randomUUID() } };
     using peer = await this.#peer();
-    const sending = peer.send(...files.map((payload) => frame({ payload })));
-    for (const bytes of files) {
+    const sending = peer.send(...files.map((payload, at) => frame({ payload, ...idOf(at) })));
+    for (const [at, bytes] of files.entries()) {
       const { data } = await peer.reply();
       if (data.code === "ok") this.#stored(data, sha256(bytes), bytes.length);
-      else await this.#refused(data, []);
+      else await this.#refused(data, at < 350 ? [] : ["busy"]);
     }
     await sending;
   }
@@ -196,6 +199,7 @@ export class Trial {
         former.push(line.peer);
         line.peer = undefined;
       }
+      for (const named of [true, false]) await this.#burstInSession(named);
       for (let each = 0; each < 5; each++) {
         const bytes = each === 2 ? random.bytes(largest || 300_000) : this.#file(1_600_000);
         const { length } = bytes;
@@ -212,6 +216,43 @@ export class Trial {
       line.peer?.close();
       line.peer = undefined;
     }
+  }
+
+  /** Several files in one write. If one cannot be stored, it and those behind it are sent one after the other. */
+  async #burstInSession(named: boolean): Promise<void> {
+    const line = this.#line;
+    const files = Array.from({ length: 8 }, (): Sent => {
+      const bytes = this.random.bytes(this.random.int(1, 500));
+      const id = named ? { upload_id: crypto.randomUUID() } : {};
+      const data = { length: bytes.length, sha256: sha256(bytes), ...id };
+      return { bytes, ends: [bytes.length], data };
+    });
+    await this.#sendInSession(files.shift()!); // with a connection
+    const frames = files.map(({ bytes, data }, at) => {
+      const whole = { ...data, offset: 0, complete: true };
+      return line.peer!.transfer(bytes, whole, { sequence: line.next + at });
+    });
+    line.last = line.next + files.length - 1;
+    let answer = await this.#exchange(line.peer!, concat(...frames));
+    for (; answer?.data.code === "ok"; answer = await this.#exchange(line.peer!)) {
+      const { data, bytes } = files.shift()!;
+      line.next++;
+      this.#stored(answer.data, data.sha256, bytes.length);
+      if (files.length === 0) return;
+    }
+    if (answer !== undefined) {
+      this.#judge(answer.data, ["busy"]);
+      for (let at = 1; at < files.length && answer !== undefined; at++) {
+        answer = await this.#exchange(line.peer!);
+        assert.equal(answer?.data.code ?? "sequence_gap", "sequence_gap");
+      }
+    }
+    if (answer === undefined) {
+      line.peer!.close();
+      line.peer = undefined;
+    }
+    if (this.#lasting) await this.heal();
+    for (const file of files) await this.#sendInSession(file);
   }
 
   async #sendInSession(file: Sent): Promise<void> {
@@ -246,7 +287,10 @@ export class Trial {
         line.id = line.peer.id;
         // The frame has run if its number is used up: then it is repeated to get its reply.
         if (said.next_sequence === line.next) moves(said.upload?.offset ?? 0);
-        else assert.equal(said.next_sequence, line.next + 1);
+        else {
+          const { next_sequence: next } = said;
+          assert.ok(next > line.next && next <= Math.max(line.next, line.last) + 1, `${next}`);
+        }
       }
       const end = ends.find((end) => end > floor)!;
       const [from, complete] = [Math.min(offset, end), end === bytes.length];
@@ -289,8 +333,11 @@ export class Trial {
     if (tier === "W") await Deno.symlink("nowhere", `${folder}/session_${id}`);
   }
 
-  /** Sends a frame; undefined if the connection ended before a reply came. */
-  async #exchange(peer: RawPeer, bytes: Uint8Array): Promise<RawReply | undefined> {
+  /** Sends a frame, if there is one, and reads a reply; undefined if the connection ended before it came. */
+  async #exchange(
+    peer: RawPeer,
+    bytes: Uint8Array = new Uint8Array(0),
+  ): Promise<RawReply | undefined> {
     try {
       await peer.send(bytes).catch(() => {}); // the refusal may come before the end
       const reply = await peer.reply();
