@@ -77,6 +77,44 @@ Deno.test("S-SEQ-9 from the third on a small file takes one save, and files in o
   assert.deepEqual(left, [], "a session that is saved leaves no journal");
 });
 
+Deno.test("S-SEQ-9 files share saves wherever a read ends inside one of them", async () => {
+  await using run = await InProcess.start();
+  const [peer, stored] = await begun(run);
+  using _ = peer;
+  const random = new Random(9);
+  const files = Array.from({ length: 96 }, () => random.bytes(10_240)); // eight reads
+  let fewest = Infinity;
+  // How much of a burst is here in time is a matter of the moment.
+  for (let tries = 0; tries < 8 && fewest > 10; tries++) {
+    const { records } = countSaves(run);
+    const replies = await pipeline(peer, files, 3 + tries * files.length);
+    assert.deepEqual(replies.map(({ file }) => file?.sha256), files.map(sha256), "in order");
+    stored.push(...files);
+    fewest = Math.min(fewest, records.length);
+  }
+  assert.ok(fewest <= 10, `${fewest} saves for ${files.length} files`);
+  await run.assertStored(...stored);
+});
+
+for (const sent of [0, 5000]) {
+  Deno.test(`S-SEQ-9 S-TRF-6 behind a burst the peer ends after ${sent} bytes of a file: the others are stored`, async () => {
+    await using run = await InProcess.start();
+    const [peer, stored] = await begun(run);
+    using _ = peer;
+    const files = filesOf(11, 3);
+    const frames = files.map((bytes) => peer.transfer(bytes));
+    const cut = peer.transfer(new Random(12).bytes(10_240));
+    await peer.send(...frames, cut.subarray(0, cut.length - 10_240 + sent));
+    await peer.halfClose();
+    for (const bytes of files) assert.equal((await peer.reply()).data.file.sha256, sha256(bytes));
+    expectCode(await peer.reply(), "incomplete");
+    await run.idle();
+    const { lastSequence, upload } = await run.record(peer.id);
+    assert.deepEqual([lastSequence, upload?.offset], [5, sent]);
+    await run.assertStored(...stored, ...files);
+  });
+}
+
 for (const waits of [true, false]) {
   const which = waits
     ? "together with it where a save waits"
