@@ -214,7 +214,7 @@ export function incomplete(cause?: unknown): FxferError {
   return new FxferError("incomplete", message, { fields, cause });
 }
 
-/** Rethrows an error as {@linkcode incomplete} makes it. */
+/** The same, thrown. */
 export function throwIncomplete(error: unknown): never {
   throw incomplete(error);
 }
