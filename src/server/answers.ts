@@ -26,6 +26,12 @@ export interface AnswerParts {
   readonly events: Events;
 }
 
+/**
+ * So many replies are saved together: a save of more costs little less for each, and a client that has twice as many
+ * requests in flight, as `send` has at least, goes on working meanwhile.
+ */
+const SAVED_TOGETHER = 16;
+
 /** A reply that waits until what it says is saved, or for one before it. */
 interface Held {
   readonly request: Request;
@@ -97,9 +103,14 @@ export class Answers implements HeldReplies {
     this.#parts.output.before ??= this;
   }
 
-  /** Whether replies wait to be saved. */
-  get holds(): boolean {
-    return this.#held.length > 0;
+  /** How many replies wait to be saved. */
+  get count(): number {
+    return this.#held.length;
+  }
+
+  /** A save that takes no turn of the event loop, as SQLite's, need not be for more than {@linkcode SAVED_TOGETHER}. */
+  get full(): boolean {
+    return this.#held.length >= SAVED_TOGETHER && this.#together === 0;
   }
 
   /**

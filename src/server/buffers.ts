@@ -152,9 +152,9 @@ export class ReadBuffers {
     return gather.scarce ? reply : gather;
   }
 
-  /** Whether there is room for a whole payload. */
-  get canGather(): boolean {
-    return !this.#pools.gather.scarce;
+  /** Whether there is room for a whole payload of `size` bytes. */
+  canGather(size: number): boolean {
+    return size <= GATHER_BUFFER_BYTES && !this.#pools.gather.scarce;
   }
 
   /**

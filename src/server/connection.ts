@@ -217,7 +217,14 @@ export class Connection implements ConnectionContext, Placed {
       if (head.type === "fault") throw head.error;
       const others = this.#turn.look();
       // Replies that wait to be saved wait for frames that are served now, and for nothing else.
-      const isHeldUp = this.#answers.holds && (others !== undefined || !this.#runsAhead(head));
+      let isHeldUp = false;
+      if (this.#answers.count > 0) {
+        isHeldUp = others !== undefined || !this.#runsAhead(head);
+        if (!isHeldUp && !this.#input.isHere) {
+          await this.#input.gather();
+          isHeldUp = !this.#input.isHere;
+        }
+      }
       // A wait for the pace may take seconds: what was answered is sent before.
       const isPaced = others !== undefined && this.#turn.pacedSince > 0;
       if (isHeldUp || isPaced) await this.#output.flush();
@@ -233,11 +240,11 @@ export class Connection implements ConnectionContext, Placed {
     }
   }
 
-  /** Whether a frame is a file that is here as a whole: then it may be saved together with those before it. */
+  /** Whether a frame is a whole file that is small: then it may be saved together with those before it. */
   #runsAhead(head: Head): boolean {
     if (head.type !== "request" || head.request.action !== "transfer") return false;
     const { complete, cancel, offset } = head.request.data;
-    return complete && !cancel && offset === 0 && this.#input.isHere;
+    return complete && !cancel && offset === 0 && (this.#input.isHere || this.#input.canGather);
   }
 
   /** One request and its reply; false when the connection ends with it. */

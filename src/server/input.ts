@@ -10,12 +10,7 @@
 import { FxferError } from "../errors.ts";
 import type { Payload } from "../handler/mod.ts";
 import { type DecodeEvent, Decoder, MAX_DRAIN_MS } from "../protocol/mod.ts";
-import {
-  type BufferPools,
-  GATHER_BUFFER_BYTES,
-  ReadBuffers,
-  SMALL_BUFFER_BYTES,
-} from "./buffers.ts";
+import { type BufferPools, ReadBuffers, SMALL_BUFFER_BYTES } from "./buffers.ts";
 import { RATE_GRACE_MS, type Waiting } from "./clocks.ts";
 import type { Drain } from "./drain.ts";
 import { incomplete, NOWHERE, type Reader, throwIncomplete } from "./reader.ts";
@@ -146,7 +141,23 @@ export class Input implements Payload {
       this.payloadDone = true;
       return event.bytes;
     }
-    return this.size <= GATHER_BUFFER_BYTES && this.#buffers.canGather ? this.#gather() : undefined;
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    if (this.#late !== undefined || this.#gathered.length > 0) return Promise.resolve(undefined);
+    return this.canGather ? this.#gather() : undefined;
+  }
+
+  /** Whether the rest of the payload could be read into memory. */
+  get canGather(): boolean {
+    return this.#buffers.canGather(this.size);
+  }
+
+  /** Reads the rest of the payload into memory; a failure shows when the request is served. */
+  async gather(): Promise<void> {
+    const bytes = await this.#gather().catch(() => undefined);
+    if (bytes === undefined) return;
+    this.#events = [{ type: "payload", bytes }, { type: "end" }];
+    this.#at = 0;
+    this.payloadDone = false;
   }
 
   /**

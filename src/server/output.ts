@@ -13,6 +13,10 @@ const MAX_WAITING_BYTES = 65536;
 
 /** Replies that wait to be saved. */
 export interface HeldReplies {
+  /** How many there are. */
+  readonly count: number;
+  /** Whether there are so many that they should be saved now. */
+  readonly full: boolean;
   /** Whether more of them are likely to come in a moment, to be saved together with these. */
   readonly expectsMore: boolean;
   /** Saves what they say and adds them to the output; undefined if there is none. */
@@ -45,9 +49,9 @@ export class Output {
     this.#pools = pools;
   }
 
-  /** Whether so many bytes wait that they should be flushed now. */
+  /** Whether so much waits that it should be flushed now. */
   get full(): boolean {
-    return this.#waitingBytes >= MAX_WAITING_BYTES;
+    return this.#waitingBytes >= MAX_WAITING_BYTES || this.before?.full === true;
   }
 
   /** Appends a whole frame; it is sent by the next {@linkcode Output.flush}. */

@@ -17,6 +17,9 @@ import { lookAtSockets } from "./turns.ts";
 /** How long a read takes at most if its bytes are here already: a turn or two of the event loop. */
 const GRACE_READ_MS = 10;
 
+/** A read of bytes that are here is over after so many steps of promises, without a turn of the event loop. */
+const STEPS_OF_READ = 8;
+
 /** Where bytes go that are thrown away: all readers write over each other's. */
 export const NOWHERE: Uint8Array = new Uint8Array(65536);
 
@@ -78,7 +81,10 @@ export class Reader {
    */
   read(buffer: Uint8Array): Promise<number | null> {
     if (this.ended) return Promise.resolve(null);
-    if (this.#output.before?.expectsMore) return this.#readMore(buffer);
+    const { before } = this.#output;
+    if (before !== undefined && (before.count > 1 || before.expectsMore)) {
+      return this.#readMore(buffer, before.expectsMore);
+    }
     const flushing = this.#output.flush();
     const reading = this.#start(buffer);
     if (flushing === undefined) return reading;
@@ -86,11 +92,18 @@ export class Reader {
     return flushing.then(() => reading);
   }
 
-  /** One read, without sending the replies that wait if bytes are here already: their frames are saved together. */
-  async #readMore(buffer: Uint8Array): Promise<number | null> {
+  /**
+   * One read, without sending the replies that wait if bytes are here already: their frames are saved together.
+   *
+   * @param looks Whether it is worth a turn of the event loop to find out.
+   */
+  async #readMore(buffer: Uint8Array, looks: boolean): Promise<number | null> {
     const reading = this.#start(buffer);
-    const isHere = reading.then((n) => n !== null, () => false);
-    if (!await Promise.race([isHere, lookAtSockets()])) await this.#output.flush();
+    let count: number | null | undefined;
+    const settled = reading.then((n) => void (count = n), () => {});
+    for (let step = 0; step < STEPS_OF_READ && count === undefined; step++) await undefined;
+    if (looks && count === undefined) await Promise.race([settled, lookAtSockets()]);
+    if (typeof count !== "number") await this.#output.flush();
     return await reading;
   }
 
