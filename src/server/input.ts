@@ -53,10 +53,7 @@ export class Input implements Payload {
   #failure: unknown;
   /** Whether the last read brought as much as a small buffer holds, so that as much may be waiting again. */
   #more = false;
-
   #heads = 0;
-  /** How many heads there had been when the last read was awaited. */
-  #headsBefore = 0;
   /** When the wait for the rest of a header began; 0 while none has begun. */
   headerSince = 0;
   /** When the rate window of the payload under way began; the reader's `received` counts its bytes. */
@@ -125,8 +122,7 @@ export class Input implements Payload {
   }
 
   get inBurst(): boolean {
-    return this.#heads - this.#headsBefore > 1 || this.#rest.length > 0 ||
-      this.#at < this.#events.length;
+    return this.#reader.holdsReplies || this.#rest.length > 0 || this.#at < this.#events.length;
   }
 
   get crowded(): boolean {
@@ -170,7 +166,6 @@ export class Input implements Payload {
     const { size } = this;
     const buffer = this.#buffers.forWhole(begun, size);
     this.#gatherSince = this.#reader.lastByteAt;
-    this.#headsBefore = this.#heads - 1; // what came before is answered when this one is awaited
     let filled = begun.length;
     try {
       while (filled < size) {
@@ -239,7 +234,6 @@ export class Input implements Payload {
   /** Decodes the `count` bytes of a read; false at the end. */
   #decodeRead(buffer: Uint8Array, count: number | null): boolean {
     if (count === null) return false;
-    this.#headsBefore = this.#heads;
     this.#more = count >= SMALL_BUFFER_BYTES;
     this.decode(buffer.subarray(0, count));
     return true;

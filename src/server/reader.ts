@@ -92,6 +92,11 @@ export class Reader {
     return flushing.then(() => reading);
   }
 
+  /** Whether replies wait to be saved. */
+  get holdsReplies(): boolean {
+    return (this.#output.before?.count ?? 0) > 0;
+  }
+
   /**
    * One read, without sending the replies that wait if bytes are here already: their frames are saved together.
    *
