@@ -77,30 +77,6 @@ Deno.test("S-SEQ-9 from the third on a small file takes one save, and files in o
   assert.deepEqual(left, [], "a session that is saved leaves no journal");
 });
 
-Deno.test("S-SEQ-9 files share one save although a read ends inside one of them", async () => {
-  await using run = await InProcess.start();
-  const [peer, stored] = await begun(run);
-  using _ = peer;
-  const { records } = countSaves(run);
-  let fewest = Infinity;
-  // A turn of the event loop between two of them is a save more.
-  for (let tries = 0; tries < 20 && fewest > 1; tries++) {
-    const [alone, ...together] = filesOf(20 + tries, 1 + MANY).map((bytes) =>
-      bytes.subarray(0, 99)
-    );
-    expectCode(await peer.upload(alone!), "ok"); // after it, 2 KiB are read at first
-    const before = records.length;
-    await peer.send(...together.map((bytes) => peer.transfer(bytes)));
-    for (const bytes of together) {
-      assert.equal((await peer.reply()).data.file.sha256, sha256(bytes), "in order");
-    }
-    stored.push(alone!, ...together);
-    fewest = Math.min(fewest, records.length - before);
-  }
-  assert.equal(fewest, 1);
-  await run.assertStored(...stored);
-});
-
 for (const sent of [0, 5000]) {
   Deno.test(`S-SEQ-9 S-TRF-6 behind a burst the peer ends after ${sent} bytes of a file: the others are stored`, async () => {
     await using run = await InProcess.start();
