@@ -16,4 +16,5 @@ async function compute(count: number): Promise<number> {
 }
 
 const before = await compute(5000);
-console.log(JSON.stringify({ grown: await compute(120_000) - before }));
+const line = JSON.stringify({ grown: await compute(120_000) - before });
+Deno.stdout.writeSync(new TextEncoder().encode(line));
