@@ -19,6 +19,7 @@ const GROUND = [
   "events",
   "within",
   "deadlines",
+  "digest_memory",
   "omit_undefined",
   "patience",
   "accept",

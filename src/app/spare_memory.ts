@@ -12,8 +12,8 @@
  * grown, and has V8 clean up when it is too much.
  *
  * A later clean-up takes some 30 ms in which nobody is served, and until the space has grown again, files cost
- * up to a quarter more time. So it comes only where much was asked and nothing changed, or where many
- * connections are open and little comes from them.
+ * up to a quarter more time. So it comes only where much was asked and nothing changed, where many
+ * connections are open and little comes from them, or when next to nothing has come for half a minute.
  *
  * @module
  */
@@ -35,6 +35,10 @@ const IDLE_FRAMES = 5000;
 const MANY_CONNECTIONS = 200;
 const QUIET_BYTES = 128 * 1024;
 
+/** A server that got and sent less than this from look to look, for so many milliseconds, has nothing to do. */
+const IDLE_BYTES = 4096;
+const IDLE_MS = 30_000;
+
 /** The part of the time that clean-ups of a large heap may take, and the longest rest between two. */
 const MAX_SHARE = 0.1;
 const MAX_REST_MS = 3000;
@@ -42,23 +46,32 @@ const MAX_REST_MS = 3000;
 /** What is looked at of a server. */
 type Watched = Pick<Server, "connections" | "idleFrames" | "traffic">;
 
-/** Cleans up what starting a server has left, and keeps the heap of its program small until disposed. */
-export async function spareMemory(server: Watched): Promise<Disposable> {
+/**
+ * Cleans up what starting a server has left, and keeps the heap of its program small until disposed.
+ *
+ * @param idleMs Overrides how long a server must have had nothing to do, for tests.
+ */
+export async function spareMemory(server: Watched, idleMs: number = IDLE_MS): Promise<Disposable> {
   const clean = await cleaner();
   if (clean === undefined) return { [Symbol.dispose]() {} };
   clean();
   let floor = heapBytes();
   let before = server.idleFrames;
   let received = 0;
+  let moved = 0;
   let restUntil = 0;
+  let idleSince = performance.now();
   const look = (): void => {
-    if (performance.now() < restUntil || heapBytes() - floor < GROWN_BYTES) return;
+    const begun = performance.now();
+    if (begun < restUntil || heapBytes() - floor < GROWN_BYTES) return;
     const { connections, idleFrames, traffic } = server;
     const bytes = traffic.received - received;
     received = traffic.received;
+    if (received + traffic.sent - moved >= IDLE_BYTES) idleSince = begun;
+    moved = received + traffic.sent;
+    const isIdle = begun - idleSince >= idleMs;
     const isQuiet = connections >= MANY_CONNECTIONS && bytes < QUIET_BYTES;
-    if (!isQuiet && idleFrames - before < IDLE_FRAMES) return;
-    const begun = performance.now();
+    if (!isIdle && !isQuiet && idleFrames - before < IDLE_FRAMES) return;
     clean();
     const ended = performance.now();
     const rest = Math.max(EVERY_MS, (ended - begun) / MAX_SHARE);

@@ -8,6 +8,7 @@
  * @module
  */
 import { createHash, type Hash, hkdfSync } from "node:crypto";
+import { countDigests } from "../digest_memory.ts";
 import { FxferError } from "../errors.ts";
 import { SECRET_CHARACTERS } from "./key_text.ts";
 
@@ -93,6 +94,7 @@ export class MacKey {
    * @param tail What follows the frame: the nonce of the request, or {@linkcode counted}.
    */
   macOf({ bytes }: Pick<CoveredBytes, "bytes">, at: number, tail?: Uint8Array | string): string {
+    countDigests(2);
     const inner = this.#inner.copy();
     const size = bytes.length + 8;
     // In one piece, because each call into the runtime costs more than copying a frame does.

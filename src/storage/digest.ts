@@ -1,5 +1,6 @@
 /** The sha256 of a file on the disk, and its comparison with the one a sender announced. @module */
 import { type Hash, hash } from "node:crypto";
+import { countDigests } from "../digest_memory.ts";
 import { FxferError } from "../errors.ts";
 
 /**
@@ -15,6 +16,7 @@ export class ComputedDigest {
   /** Computes it. @param bytes The caller leaves them unchanged as long as it hands the digest on. */
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes;
+    countDigests(1);
     this.#sha256 = hash("sha256", bytes, "hex");
   }
 

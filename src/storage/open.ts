@@ -1,5 +1,6 @@
 /** Opens the parts of a DiskStorage: finds the tier, makes the folder, reads the manifest. @module */
 import { findFile } from "./listing.ts";
+import { countDigests } from "../digest_memory.ts";
 import { FxferError } from "../errors.ts";
 import { type Logger, silentLogger } from "../log.ts";
 import { Budget, type BudgetLedger } from "./budget.ts";
@@ -129,8 +130,14 @@ export async function openParts(path: string, options: DiskStorageOptions): Prom
     manifestSync,
     log,
     now,
-    sha256: () => createHash("sha256"),
-    digest: (bytes) => hash("sha256", bytes, "hex"),
+    sha256() {
+      countDigests(1);
+      return createHash("sha256");
+    },
+    digest(bytes) {
+      countDigests(1);
+      return hash("sha256", bytes, "hex");
+    },
     naming,
     extensions,
     randomHex,

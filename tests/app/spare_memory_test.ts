@@ -58,3 +58,24 @@ Deno.test("the heap of a server that stores files is left alone, however many co
   // V8 may collect of its own accord, but it does not give the space for new objects back meanwhile.
   assert.ok(Deno.memoryUsage().heapTotal > full - 40 * MIB, `${performance.now() - begun} ms`);
 });
+
+Deno.test("the heap of a server that has had nothing to do for a while becomes small again", async () => {
+  if (Deno.version.deno.startsWith("2.6.")) return;
+  let isBusy = true;
+  let looks = 0;
+  let sent = 0;
+  const server = {
+    connections: 1,
+    idleFrames: 0,
+    get traffic() {
+      looks++;
+      return { received: 0, sent: sent += isBusy ? MIB : 0 };
+    },
+  };
+  using _memory = await spareMemory(server, 500);
+  const full = fill();
+  await until(() => looks >= 8, "some looks");
+  assert.ok(Deno.memoryUsage().heapTotal > full - 40 * MIB);
+  isBusy = false;
+  await until(() => Deno.memoryUsage().heapTotal < full - 12 * MIB, "a smaller heap");
+});

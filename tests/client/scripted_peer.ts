@@ -147,10 +147,13 @@ export class PeerConnection {
     for (;;) {
       const request = await this.request().catch(() => undefined);
       if (request === undefined) return;
-      if (request.frame.action === "disconnect") {
-        return await this.reply(request, { code: "session_closed", files: 0 });
+      const isOver = request.frame.action === "disconnect";
+      try {
+        await this.reply(request, isOver ? { code: "session_closed", files: 0 } : { code: "pong" });
+      } catch {
+        return; // a client that has failed goes while its frames are still read here
       }
-      await this.reply(request, { code: "pong" });
+      if (isOver) return;
     }
   }
 

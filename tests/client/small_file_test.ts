@@ -138,8 +138,8 @@ Deno.test("a small file that changes while it is read at once is read again; ano
     ],
   ] as const;
   for (const [happening, seed, wanted] of happenings) {
-    const { digest, grown } = await sendTouched(10, happening, touchedInRead);
-    assert.equal(digest, sha256(pattern(10, seed)));
+    const { result, digest, grown } = await sendTouched(10, happening, touchedInRead);
+    assert.equal(digest, sha256(pattern(10, seed)), `${happening}: ${result}`);
     assert.equal(grown, wanted);
   }
 });
