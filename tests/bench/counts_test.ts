@@ -110,11 +110,32 @@ class Statements implements Disposable {
   }
 }
 
-Deno.test("counted: the SQLite statements of a file", async () => {
+/** Counts the short writes of storages in this process, of claims, notes and lines, until it is disposed of. */
+class Writes implements Disposable {
+  count = 0;
+  readonly #plain = Deno.FsFile.prototype.writeSync;
+  constructor() {
+    const note = () => this.count++;
+    const plain = this.#plain;
+    Deno.FsFile.prototype.writeSync = function (bytes) {
+      note();
+      return plain.call(this, bytes);
+    };
+  }
+  [Symbol.dispose](): void {
+    Deno.FsFile.prototype.writeSync = this.#plain;
+  }
+}
+
+Deno.test("counted: the SQLite statements of a file, and the writes besides its bytes", async () => {
   await using dir = await TempDir.make();
   using statements = new Statements();
+  using writes = new Writes();
   await using store = await SqliteSessionStore.open(dir.join("sessions.sqlite"));
-  await assertStoreCosts(store, { "sqlite statements": () => statements.count });
+  await assertStoreCosts(store, {
+    "sqlite statements": () => statements.count,
+    "writes": () => writes.count,
+  });
 });
 
 testWith(["redis-server"], "counted: the Redis commands of a file", async (program) => {
