@@ -36,9 +36,12 @@ export async function loadTypes(): Promise<TypeTable> {
   };
   return (name) => {
     // A name without a dot, such as "c", has no extension.
-    const extension = extname(name).slice(1).toLowerCase();
-    const type = known.get(extension) ?? typeOf(extension);
-    known.set(extension, type);
+    const extension = extname(name);
+    let type = known.get(extension);
+    if (type === undefined) {
+      type = typeOf(extension.slice(1).toLowerCase());
+      known.set(extension, type);
+    }
     return type;
   };
 }

@@ -1,6 +1,6 @@
 /** Finds the files to send from the operands, while those that are found go on their way. @module */
 import { basename, join, normalize, resolve, sep as SEPARATOR } from "node:path";
-import { fitName } from "../../client/mod.ts";
+import { fitName, smallFileState } from "../../client/mod.ts";
 import { FxferError, reasonOf } from "../../errors.ts";
 import type { Mutable } from "../../omit_undefined.ts";
 import { count } from "../../text.ts";
@@ -160,10 +160,14 @@ class Planner implements Walk {
       if (this.#mustWait) await this.#pace();
       const at = below + entry.name;
       if (isOwn(entry.name) || this.#excluded(entry.kind === "folder" ? `${at}/` : at)) continue;
+      if (entry.kind === "file") {
+        const later = this.#file(path, name + entry.name, look, local);
+        if (later !== undefined) await later;
+        continue;
+      }
       const inner = { path, name: name + entry.name, below: at, parent: place };
       if (entry.kind === "link") await this.#link(inner);
       else if (entry.kind === "folder") await this.#enter(inner, join(place.real, entry.name));
-      else if (entry.kind === "file") await this.#file(path, inner.name, look, local);
       else this.#leaveOut(path, await Deno.lstat(path).then(kindOf, whyNot));
     }
   }
@@ -184,16 +188,30 @@ class Planner implements Walk {
     return this.#walk({ ...place, name: `${place.name}/`, below: `${place.below}/`, real });
   }
 
-  async #file(
+  /** Undefined if the look was at once. */
+  #file(
     path: string,
     name: string,
     look = (): Look => Deno.stat(path),
     local = false,
-  ): Promise<void> {
+  ): Promise<void> | undefined {
     try {
       const looked = look();
-      const info = looked instanceof Promise ? await looked : looked;
-      this.#push(this.#target(path, name, info, local));
+      if (looked instanceof Promise) return this.#lookedLater(path, name, looked, local);
+      this.#push(this.#target(path, name, looked, local, true));
+    } catch (cause) {
+      this.#refuse(path, localError(`read ${path}`, cause, whyUnreadable(cause)), name);
+    }
+  }
+
+  async #lookedLater(
+    path: string,
+    name: string,
+    look: Promise<Deno.FileInfo>,
+    local: boolean,
+  ): Promise<void> {
+    try {
+      this.#push(this.#target(path, name, await look, local));
     } catch (cause) {
       this.#refuse(path, localError(`read ${path}`, cause, whyUnreadable(cause)), name);
     }
@@ -250,6 +268,7 @@ class Planner implements Walk {
     whole: string | undefined,
     info?: Deno.FileInfo,
     local?: boolean,
+    isQuick?: boolean,
   ): FileToSend {
     const name = whole === undefined ? undefined : fitName(whole, true);
     if (name !== undefined && name.length < whole!.length) this.#cutNames++;
@@ -265,6 +284,8 @@ class Planner implements Walk {
       if (((info.mode ?? 0) & 0o100) !== 0) target.executable = true;
     }
     if (local) target.local = true;
+    const looked = local && isQuick ? smallFileState(info!) : undefined;
+    if (looked !== undefined) target.looked = looked;
     return target;
   }
 }
