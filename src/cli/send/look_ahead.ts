@@ -28,14 +28,20 @@ export interface Entry {
   readonly kind: "file" | "folder" | "link" | "other";
 }
 
-/** The entries of a folder, by name. @throws What the file system throws. */
-export async function entriesOf(folder: string): Promise<readonly Entry[]> {
-  const entries: Entry[] = [];
-  for await (const { name, isFile, isDirectory, isSymlink } of Deno.readDir(folder)) {
-    const kind = isSymlink ? "link" : isDirectory ? "folder" : isFile ? "file" : "other";
-    entries.push({ name, kind });
-  }
+/**
+ * The entries of a folder, by name.
+ *
+ * @param patience As of {@linkcode lookAhead}.
+ * @throws What the file system throws.
+ */
+export async function entriesOf(folder: string, patience?: Patience): Promise<readonly Entry[]> {
+  const found = patience?.unlessSlow(() => Array.from(Deno.readDirSync(folder), entryOf));
+  const entries = found ?? await Array.fromAsync(Deno.readDir(folder), entryOf);
   return entries.sort((a, b) => a.name < b.name ? -1 : 1);
+}
+
+function entryOf({ name, isFile, isDirectory, isSymlink }: Deno.DirEntry): Entry {
+  return { name, kind: isSymlink ? "link" : isDirectory ? "folder" : isFile ? "file" : "other" };
 }
 
 /** An entry with its path. */

@@ -138,14 +138,14 @@ class Planner implements Walk {
   /** Every file below a folder, by name. */
   async #walk(place: Place): Promise<void> {
     const { path: folder, name, below } = place;
-    const entries = await entriesOf(folder).catch((cause) => {
+    const local = await this.#disks.has(folder);
+    const patience = local ? this.#patience : undefined;
+    const entries = await entriesOf(folder, patience).catch((cause) => {
       // The operand itself is an error, as a file would be.
       if (below === "") throw localError(`read ${folder}`, cause, whyUnreadable(cause));
       this.#unreadable(folder, cause);
       return [];
     });
-    const local = await this.#disks.has(folder);
-    const patience = local ? this.#patience : undefined;
     for (const { entry, path, look } of lookAhead(folder, entries, patience)) {
       if (this.#mustWait) await this.#pace();
       const at = below + entry.name;
