@@ -122,9 +122,7 @@ export class Journal implements Disposable {
         continue;
       }
       const upload = known?.upload ?? crypto.randomUUID();
-      const files = known === undefined || known.files.length === 0
-        ? this.#own
-        : [own, ...known.files];
+      const files = known?.files.length ? [own, ...known.files] : this.#own;
       target.noted = { upload, sha256: known?.sha256, files };
       lines.push(entryOf(target, upload));
     }
