@@ -7,7 +7,8 @@ let known: { readonly folder: string; readonly absolute: string } | undefined;
 /** As `resolve`, which takes longer than all else that is computed for a small file. */
 export function absolutePath(path: string): string {
   const cut = Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\")) + 1;
-  const [folder, name] = [path.slice(0, cut), path.slice(cut)];
+  const folder = path.slice(0, cut);
+  const name = path.slice(cut);
   // The name of a folder, or with a drive of Windows, is more than a name.
   if (/^\.{0,2}$|:/.test(name) || folder.includes("\\")) return resolve(path);
   if (known?.folder !== folder) {

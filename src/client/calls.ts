@@ -27,6 +27,7 @@ export class Calls {
   /** The request of the first call that waits; calls that the server does not offer are rejected. */
   take(mode: Mode, terms: Terms | undefined, numbers: SequenceNumbers): CallRequest | undefined {
     dropDecided(this.#asked);
+    if (this.#first.size === 0 && this.#waiting.size === 0) return undefined;
     const call = this.#next(this.#first, terms) ?? this.#next(this.#waiting, terms);
     if (call === undefined) return undefined;
     const unavailable = call.unavailable(terms);
@@ -54,7 +55,7 @@ export class Calls {
 
   /** Whether every call has its result. */
   get allDecided(): boolean {
-    return [this.#asked, this.#first, this.#waiting].every(dropDecided);
+    return dropDecided(this.#asked) && dropDecided(this.#first) && dropDecided(this.#waiting);
   }
 
   /**
@@ -129,6 +130,7 @@ export class Calls {
 
 /** Takes out those that have their result, up to the first that has not. @returns Whether none is left. */
 function dropDecided(calls: Set<Call>): boolean {
+  if (calls.size === 0) return true;
   for (const call of calls) {
     if (!call.decided) return false;
     calls.delete(call);

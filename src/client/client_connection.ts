@@ -94,7 +94,8 @@ export class ClientConnection {
 
   /** The next reply if it has come already: whoever takes all that have come waits once for them. */
   receiveNow(): ReplyFrame | undefined {
-    const event = this.#events[this.#nextEvent];
+    let event = this.#events[this.#nextEvent];
+    if (event?.type === "end") event = this.#events[++this.#nextEvent];
     if (event?.type !== "reply") return undefined;
     this.#nextEvent++;
     return this.#checked(event.reply);

@@ -6,6 +6,7 @@ import {
   MAX_NAME_COMPONENTS,
   type TransferData,
 } from "../protocol/mod.ts";
+import type { Mutable } from "../omit_undefined.ts";
 import type { SendOptions } from "./types.ts";
 
 /** Components with one slash between them. */
@@ -44,19 +45,21 @@ export function checkName(name: string, action: string): void {
   );
 }
 
+/** What a frame says of its file besides its bytes. */
+type Facts = Pick<TransferData, "name" | "mtimeMs" | "executable" | "onClash">;
+
 /** @param names Whether the server has the feature `names`. */
 export function factsOf(
   { name, mtimeMs, executable, onClash }: SendOptions,
   names: boolean,
-): Pick<TransferData, "name" | "mtimeMs" | "executable" | "onClash"> {
-  const named = name === undefined ? {} : { name: fitName(name, names) };
-  if (!names) return named;
-  return {
-    ...named,
-    ...(mtimeMs === undefined ? undefined : { mtimeMs }),
-    ...(executable === undefined ? undefined : { executable }),
-    ...(onClash === undefined ? undefined : { onClash }),
-  };
+): Facts {
+  const facts: Mutable<Facts> = {};
+  if (name !== undefined) facts.name = fitName(name, names);
+  if (!names) return facts;
+  if (mtimeMs !== undefined) facts.mtimeMs = mtimeMs;
+  if (executable !== undefined) facts.executable = executable;
+  if (onClash !== undefined) facts.onClash = onClash;
+  return facts;
 }
 
 /**
@@ -78,9 +81,13 @@ export function fitName(name: string, names: boolean): string {
   return components.join("/");
 }
 
+/** The plain name that was seen last: a name is looked at several times on its way. */
+let lastPlain: string | undefined;
+
 /** The name without empty components and half characters, which no frame can carry (S-NAM-1). */
 function plainName(name: string): string {
-  if (PLAIN.test(name) && name.isWellFormed()) return name;
+  if (name === lastPlain) return name;
+  if (PLAIN.test(name) && name.isWellFormed()) return lastPlain = name;
   return name.toWellFormed().split("/").filter((component) => component !== "").join("/");
 }
 

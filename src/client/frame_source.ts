@@ -75,15 +75,14 @@ const NOTHING = { at: 0, bytes: new Uint8Array() };
 
 /** Divides a source of known size on a fixed grid, and reads it again when a frame is sent again. */
 class SizedFrameSource implements FrameSource {
-  readonly size: number;
-  readonly changed: (() => Promise<boolean>) | undefined;
+  size: number;
   readonly #source: Source;
   /** The first bytes of the frame that was prepared last. */
   #first = NOTHING;
   /** The spare buffer, while the first bytes are in it. */
   #lent: ArrayBuffer | undefined;
   /** The read under way: the source has one at a time, even if nobody waits for the read any more. */
-  #reading: Promise<unknown> = Promise.resolve();
+  #reading: Promise<unknown> | undefined;
   #closed = false;
 
   constructor(source: Source, size: number) {
@@ -92,7 +91,10 @@ class SizedFrameSource implements FrameSource {
     }
     this.size = size;
     this.#source = source;
-    this.changed = source.changed && (async () => !this.#closed && await source.changed!());
+  }
+
+  async changed(): Promise<boolean> {
+    return !this.#closed && await this.#source.changed?.() === true;
   }
 
   span(offset: number, frameSize: number): FrameSpan {
@@ -125,17 +127,20 @@ class SizedFrameSource implements FrameSource {
     const isRead = this.#source.readNow(bytes) === size;
     if (isRead) this.#first = { at: 0, bytes };
     else this.forget();
+    // A small file that has changed since it was found may have another size.
+    if (!isRead) this.size = this.#source.size ?? size;
     return isRead;
   }
 
   view(offset: number, length: number): Uint8Array {
     const { at, bytes } = this.#first;
     if (this.#source.view !== undefined) return this.#source.view(offset, length);
+    if (offset === at && length === bytes.length) return bytes;
     return offset < at ? bytes.subarray(0, 0) : bytes.subarray(offset - at, offset - at + length);
   }
 
   read(into: Uint8Array, offset: number): Promise<number | null> {
-    const reading = this.#reading.then(() => {
+    const reading = (this.#reading ?? Promise.resolve()).then(() => {
       // Without this check a source that opens itself on a read would stay open.
       if (this.#closed) throw closedError();
       return this.#source.read(into, offset);

@@ -108,7 +108,8 @@ export { connect } from "./client.ts";
 export type { LostReason } from "./client_errors.ts";
 export { DEFAULT_BACKOFF, DEFAULT_RETRIES } from "./options.ts";
 export { fitName } from "./file_facts.ts";
-export { smallFileSource } from "./small_file.ts";
+export { smallFileSource, smallFileState } from "./small_file.ts";
+export type { FileState } from "./source.ts";
 export { fileSource } from "./source.ts";
 export type {
   FetchOptions,

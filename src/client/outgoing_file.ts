@@ -6,7 +6,8 @@
  * @module
  */
 import { FxferError } from "../errors.ts";
-import type { ReplyBody } from "../protocol/mod.ts";
+import type { Mutable } from "../omit_undefined.ts";
+import type { ReplyBody, TransferData } from "../protocol/mod.ts";
 import { localError, sourceChanged } from "./client_errors.ts";
 import { checkSendOptions, factsOf } from "./file_facts.ts";
 import { digestOf, FileDigest } from "./file_digest.ts";
@@ -74,8 +75,6 @@ export class OutgoingFile {
     this.source = frameSourceOf(input);
     this.#options = options;
     this.#emit = emit;
-    // A rejection that comes before the caller of send() waits for the result must not end the process.
-    this.result.catch(() => {});
   }
 
   /** Whether {@linkcode result} is resolved or rejected. */
@@ -112,18 +111,19 @@ export class OutgoingFile {
     const isAllHashed = this.#digest.length === (length ?? (complete ? end : undefined));
     const sha256 = this.#options.sha256 ?? (isAllHashed ? this.#digest.hex() : undefined);
     this.#announced = sha256 !== undefined;
-    const data = {
+    const facts = factsOf(this.#options, names);
+    const data: Mutable<TransferData> = {
       uploadId,
-      ...factsOf(this.#options, names),
       offset: start,
       complete,
       cancel: false,
-      ...(length === undefined ? undefined : { length }),
-      ...(sha256 === undefined ? undefined : { sha256 }),
-      ...(proves && end > start
-        ? { payloadSha256: digestOf(this.source.view(start, end - start)) }
-        : undefined),
+      ...facts,
     };
+    if (length !== undefined) data.length = length;
+    if (sha256 !== undefined) data.sha256 = sha256;
+    if (proves && end > start) {
+      data.payloadSha256 = digestOf(this.source.view(start, end - start));
+    }
     return { start, end, data };
   }
 
@@ -302,6 +302,8 @@ export class OutgoingFile {
   fail(error: FxferError): void {
     if (this.#decided) return;
     this.#decide(error);
+    // A rejection that comes before the caller of send() waits for the result must not end the process.
+    this.result.catch(() => {});
     this.#result.reject(error);
   }
 

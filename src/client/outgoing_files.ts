@@ -39,9 +39,11 @@ export class OutgoingFiles implements Iterable<OutgoingFile> {
   /** Whether so many files wait for their turn that another is of no use. */
   get areMany(): boolean {
     const waiting = this.#unsent ?? this.#files;
+    if (waiting.length < MOST_WAITING) return false;
     // Those that wait for a session may wait for long, and others go before them.
-    return waiting.length >= MOST_WAITING &&
-      waiting.filter(({ needsSession }) => !needsSession).length >= MOST_WAITING;
+    let count = 0;
+    for (let at = 0; at < waiting.length; at++) if (!waiting[at]!.needsSession) count++;
+    return count >= MOST_WAITING;
   }
 
   /** Waits until few files wait for their turn. Never rejects. */
@@ -66,8 +68,9 @@ export class OutgoingFiles implements Iterable<OutgoingFile> {
   }
 
   /** The first file that is not stored, has no result and matches. */
-  first(matches: (file: OutgoingFile) => boolean = () => true): OutgoingFile | undefined {
+  first(matches?: (file: OutgoingFile) => boolean): OutgoingFile | undefined {
     while (this.#files[0]?.decided) this.#files.shift();
+    if (matches === undefined) return this.#files[0];
     return this.#files.find((file) => !file.decided && matches(file));
   }
 
@@ -78,10 +81,9 @@ export class OutgoingFiles implements Iterable<OutgoingFile> {
    */
   firstUnsent(inSession: boolean): OutgoingFile | undefined {
     const unsent = this.#unsent ??= [...this.#files];
-    const isOver = ({ decided, allSent }: OutgoingFile) => decided || allSent;
     while (unsent[0] !== undefined && isOver(unsent[0])) unsent.shift();
     this.#gone();
-    const [first] = unsent;
+    const first = unsent[0];
     if (first === undefined || inSession || !first.needsSession) return first;
     return unsent.find((file) => !isOver(file) && !file.needsSession);
   }
@@ -155,6 +157,11 @@ export class OutgoingFiles implements Iterable<OutgoingFile> {
     this.failAll(error);
     for (const file of this.#stored) file.fail(error);
   }
+}
+
+/** Whether nothing of a file is to be sent. */
+function isOver({ decided, allSent }: OutgoingFile): boolean {
+  return decided || allSent;
 }
 
 /** Whether a file can be read ahead of its turn: its first bytes are all of it, and none was sent. */

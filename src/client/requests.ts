@@ -1,6 +1,6 @@
 /** The requests of a client, and what ends or resumes their connection. Pure. @module */
 import type { FxferError } from "../errors.ts";
-import { omitUndefined } from "../omit_undefined.ts";
+import { type Mutable, omitUndefined } from "../omit_undefined.ts";
 import { ACTIONS, DEFAULT_MAX_INFLIGHT, encodeRequest, type RequestInit } from "../protocol/mod.ts";
 import { ByteWindow } from "./byte_window.ts";
 import type { Call, CallKind } from "./call.ts";
@@ -51,19 +51,18 @@ export function encodeHead(
   request: ClientRequest,
   received: number | undefined,
 ): Uint8Array {
-  const { sequence } = request;
-  const session = received === undefined ? { id, mode, sealed } : { id, mode, sealed, received };
-  if (request.kind === "transfer") {
-    const { file: { mimeType }, start, end, data } = request;
-    const size = end - start;
-    return encodeRequest({ ...session, sequence, action: "transfer", mimeType, size, data });
-  }
-  if (request.kind === "cancel") {
-    const data = omitUndefined({ cancel: true, uploadId: request.uploadId });
-    return encodeRequest({ ...session, sequence, action: "transfer", data });
-  }
-  const data = "call" in request ? { data: request.data } : {};
-  return encodeRequest({ ...session, sequence, action: request.kind, ...data });
+  const { sequence, kind } = request;
+  const action = kind === "cancel" ? "transfer" : kind;
+  const init: Mutable<RequestInit> = { id, mode, sealed, sequence, action };
+  if (received !== undefined) init.received = received;
+  if (kind === "transfer") {
+    init.mimeType = request.file.mimeType;
+    init.size = request.end - request.start;
+    init.data = request.data;
+  } else if (kind === "cancel") {
+    init.data = omitUndefined({ cancel: true, uploadId: request.uploadId });
+  } else if ("call" in request) init.data = request.data;
+  return encodeRequest(init);
 }
 
 /** Why a connection is of no more use, and what follows. */

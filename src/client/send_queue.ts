@@ -165,8 +165,8 @@ export class SendQueue extends Sleeper {
     if (!stateful && !span.last) return this.#tooLarge(file, tooLarge(this.#mode, frameSize));
     if (stateful) this.#openFile = span.last ? undefined : { uploadId: file.uploadId };
     const sequence = stateful ? this.#numbers.take() : 0;
-    const part = file.nextPart(span, this.#offers("names"), this.#terms?.mac);
-    return this.#unanswered.add({ kind: "transfer", file, sequence, ...part });
+    const { start, end, data } = file.nextPart(span, this.#offers("names"), this.#terms?.mac);
+    return this.#unanswered.add({ kind: "transfer", file, sequence, start, end, data });
   }
 
   /** Gives a file up, or lets it wait for a session, so that the next one has its turn. */

@@ -12,35 +12,45 @@ import {
   unreadable,
 } from "./source.ts";
 
+/** What a look at a file says of one that {@linkcode smallFileSource} sends; undefined for all others. */
+export function smallFileState(info: Deno.FileInfo): FileState | undefined {
+  return info.isFile && info.size <= FIRST_BYTES && !isMadeUp(info) ? stateOf(info) : undefined;
+}
+
 /**
  * A small file as a source that is opened, read and closed when its turn comes, by calls that block. That takes
  * a fifth of the time of calls that are waited for one by one, and holds no file open until it is answered. So
  * it is only for disks that answer at once.
  *
+ * @param looked What a look at the file has said; without it the file is looked at now.
  * @returns Undefined if this is no regular file of 1 byte to 64 KiB; `fileSource` then says why, or sends it.
  */
-export function smallFileSource(path: string): Source | undefined {
+export function smallFileSource(path: string, looked?: FileState): Source | undefined {
   try {
-    const info = Deno.statSync(path);
-    const isSmall = info.isFile && info.size <= FIRST_BYTES && !isMadeUp(info);
-    return isSmall ? new SmallFile(path, stateOf(info)) : undefined;
+    const state = looked ?? smallFileState(Deno.statSync(path));
+    return state && new SmallFile(path, state, looked !== undefined);
   } catch {
     return undefined;
   }
 }
 
 class SmallFile implements Source {
-  readonly size: number;
   readonly #path: string;
   /** As the file was before its bytes were read. */
   #state: FileState;
+  /** Whether that was some time ago: then a file that has changed since is taken as it is when its turn comes. */
+  #isOld: boolean;
   /** Whether something was, or may have been, done to the file while it was read. */
   #isOpen = false;
 
-  constructor(path: string, state: FileState) {
+  constructor(path: string, state: FileState, isOld: boolean) {
     this.#path = path;
     this.#state = state;
-    this.size = state.size;
+    this.#isOld = isOld;
+  }
+
+  get size(): number {
+    return this.#state.size;
   }
 
   /** Nothing was done to the file from its first look to the end of the read: then one more look is enough. */
@@ -48,8 +58,11 @@ class SmallFile implements Source {
     try {
       using file = Deno.openSync(this.#path);
       const count = file.readSync(into) ?? 0;
-      const isSame = isSameState(stateOf(file.statSync()), this.#state);
-      return isSame && !isFresh(this.#state) ? count : undefined;
+      const now = stateOf(file.statSync());
+      if (isSameState(now, this.#state)) return isFresh(now) ? undefined : count;
+      if (this.#isOld) this.#state = now;
+      this.#isOld = false;
+      return undefined;
     } catch {
       return undefined;
     }

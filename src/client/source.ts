@@ -27,6 +27,7 @@ export interface Source {
    * through promises. `changed` is then not asked: the bytes must be those of one moment.
    *
    * @returns How many bytes were read; undefined if `read` is to be called, which also tells of a failure.
+   * `size` may be another one then.
    */
   readNow?(into: Uint8Array): number | undefined;
   /**

@@ -79,10 +79,10 @@ export class Transmitter {
     if (payload !== undefined && payload.length < length) return false;
     this.#batch ??= new Uint8Array(BATCH_BYTES);
     this.#batch.set(head, this.#batched);
-    if (payload !== undefined) this.#batch.set(payload, behind);
     this.#batched = behind + length;
     this.#batchedFor = connection;
-    file?.bytesSent(this.#batch.subarray(behind, this.#batched), start);
+    if (payload !== undefined) this.#batch.set(payload, behind);
+    if (payload !== undefined) file?.bytesSent(payload, start);
     file?.source.forget();
     return true;
   }

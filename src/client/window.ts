@@ -3,11 +3,17 @@
 /** How many requests are unanswered at most before anything is measured. */
 const FIRST_WINDOW = 32;
 
-/** A server answers at least about so many small requests in a millisecond. */
-const REPLIES_PER_MS = 4;
+/** A server answers about so many small requests in a millisecond. */
+const REPLIES_PER_MS = 10;
 
 /** The window grows while a larger one brings at least so many times the replies a second. */
 const WORTHWHILE = 1.25;
+
+/** Replies that came in at least so many times the time from the first to the last one left the way empty. */
+const UNEVEN = 1.5;
+
+/** With so many times what the way holds at the rate of the replies, the server always has work. */
+const ENOUGH = 2;
 
 /** The window grows to at least, and to at most, so many times its size. */
 const SMALLEST_STEP = 2;
@@ -19,7 +25,9 @@ const LARGEST_STEP = 8;
  * rate than with the window before, the window grows: where the replies came close together after a long
  * wait, the way to the server is empty for most of the time, and as many times more requests fit on it. So
  * the window grows with the distance to the server, and stays small where the server is the limit: more
- * requests in flight would only take memory there.
+ * requests in flight would only take memory there. A better rate alone does not tell where the limit is: both
+ * ends get quicker with the first files. So a window whose replies came evenly is large enough if it is more
+ * than the way holds.
  */
 export class Window {
   #size = FIRST_WINDOW;
@@ -29,6 +37,8 @@ export class Window {
     | undefined;
   /** Replies in a millisecond, with the window that was the best until now. */
   #rate = 0;
+  /** How long the shortest reply to a connect took; infinite while there was none. */
+  #roundTripMs = Infinity;
 
   /**
    * Whether no more requests may be given out.
@@ -46,6 +56,7 @@ export class Window {
 
   /** The reply to a connect took so long: the way to the server holds what the server answers in that time. */
   connected(roundTripMs: number): void {
+    this.#roundTripMs = Math.min(this.#roundTripMs, roundTripMs);
     this.#size = Math.max(this.#size, Math.ceil(REPLIES_PER_MS * roundTripMs));
   }
 
@@ -66,6 +77,7 @@ export class Window {
     if (rate < WORTHWHILE * this.#rate) return;
     this.#rate = rate;
     const times = whole / Math.max(now - timed.first, 0.001);
+    if (times < UNEVEN && this.#size >= ENOUGH * rate * this.#roundTripMs) return;
     this.#size = Math.ceil(
       this.#size * Math.min(Math.max(times, SMALLEST_STEP), LARGEST_STEP),
     );

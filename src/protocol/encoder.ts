@@ -123,7 +123,8 @@ function encodeData({ empty, fields }: DataRule, data: object): string {
   const values = data as Readonly<Record<string, unknown>>;
   const absent = (empty ?? {}) as Readonly<Record<string, unknown>>;
   const body: Record<string, unknown> = {};
-  for (const { name, wire, read } of fields) {
+  for (let at = 0; at < fields.length; at++) {
+    const { name, wire, read } = fields[at]!;
     const value = values[name];
     if (read === integer && value !== undefined) checkInteger(value as number, name);
     // A boolean field that is absent means false.

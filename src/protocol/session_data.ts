@@ -74,16 +74,15 @@ function refusedName({ version }: FrameHeader, data: unknown): FxferError | unde
  * @throws {FxferError} `invalid_field` if there is no code, or a known field has a wrong type.
  */
 export function readReply(header: FrameHeader, data: JsonObject): ReplyFrame {
-  const { code, class: _class, message: _message, ...fields } = data;
+  const { class: _class, message: _message, ...fields } = data;
+  const { code } = fields;
   if (typeof code !== "string") throw invalidField("code", "a text");
   optional(fields.offset, "offset", integer);
   optional(fields.retry_after_ms, "retry_after_ms", integer);
   optional(fields.replayed, "replayed", boolean);
   optional(fields.file, "file", checkFile);
-  const body: ReplyBody = isCode(code)
-    ? { code, ...fields }
-    : { code: "internal_error", ...fields, unknown_code: code };
-  return { header, body };
+  if (isCode(code)) return { header, body: fields as unknown as ReplyBody };
+  return { header, body: { ...fields, code: "internal_error", unknown_code: code } };
 }
 
 /** Checks a field of a reply unless it is absent or null, which are the same. */

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { smallFileSource, type Source } from "../../src/client/mod.ts";
+import { smallFileSource, smallFileState, type Source } from "../../src/client/mod.ts";
 import { listStored, sha256, storedSha256 } from "../helpers/files.ts";
 import { TempDir } from "../helpers/temp.ts";
 import { watched } from "./helpers.ts";
@@ -78,6 +78,38 @@ Deno.test("smallFileSource() is for regular files of 1 byte to 64 KiB", async ()
   }
   assert.equal(smallFileSource(folder.path), undefined);
   assert.equal(smallFileSource(folder.join("none")), undefined);
+});
+
+for (const size of [3, 10, 12, 70_000]) {
+  Deno.test(`a file of 10 bytes that has ${size} when its turn comes is sent as it is then`, async () => {
+    await using live = await Live.start();
+    await using folder = await TempDir.make();
+    const path = folder.join("a");
+    await Deno.writeFile(path, pattern(10, 1));
+    await Deno.utime(path, 1000, 1000);
+    const looked = smallFileState(Deno.statSync(path));
+    assert.equal(looked?.size, 10);
+    await Deno.writeFile(path, pattern(size, 2));
+    await Deno.utime(path, 2000, 2000);
+    await using it = await watched(live.port, { retries: 0 });
+    const { file } = await it.client.send(smallFileSource(path, looked)!);
+    assert.deepEqual([file?.size, file?.sha256], [size, sha256(pattern(size, 2))]);
+    assert.deepEqual(it.events.all.filter((event) => event.type === "grown"), []);
+    await it.client.disconnect();
+  });
+}
+
+Deno.test("a file that is gone when its turn comes is refused by its name", async () => {
+  await using live = await Live.start();
+  await using folder = await TempDir.make();
+  const path = folder.join("gone");
+  await Deno.writeFile(path, pattern(10, 1));
+  const looked = smallFileState(Deno.statSync(path));
+  await Deno.remove(path);
+  await using it = await watched(live.port, { retries: 0 });
+  const sending = it.client.send(smallFileSource(path, looked)!);
+  await assert.rejects(sending, { code: "local_io", message: /gone/ });
+  await it.client.disconnect();
 });
 
 Deno.test("smallFileSource() does not open a pipe, which would wait for a writer", {

@@ -98,13 +98,38 @@ Deno.test("Window stays small where the server is the limit", () => {
   assert.ok(play(0.1, 20_000, 256) <= 64);
 });
 
+/** The window after one in which the replies came evenly from some time on, at 1 a millisecond. */
+function afterEven(connectMs: number, waitMs: number): number {
+  const window = new Window();
+  window.connected(connectMs);
+  const { size } = window;
+  assert.equal(window.isFull(size, 1600, 0), true);
+  for (let n = 0; n < size; n++) window.answered(waitMs + n);
+  return window.size / size;
+}
+
+Deno.test("Window does not grow where replies come evenly and the way holds less", () => {
+  assert.equal(afterEven(2, 1), 1);
+  assert.equal(afterEven(3, 3), 1);
+});
+
+Deno.test("Window grows where replies come late, or the way holds as much, whatever the rate says", () => {
+  // A server that writes many files down together answers late, however near it is.
+  assert.ok(afterEven(2, 100) > 1);
+  const window = new Window();
+  window.connected(3);
+  assert.equal(window.isFull(32, 1600, 0), true);
+  for (let n = 0; n < 32; n++) window.answered(n / 10);
+  assert.ok(window.size > 32);
+});
+
 Deno.test("Window begins with what a server answers in the time of the connect, and with 32 at least", () => {
-  for (const [roundTripMs, first] of [[0.5, 32], [8, 32], [8.1, 33], [50, 200]] as const) {
+  for (const [roundTripMs, first] of [[0.5, 32], [3.2, 32], [3.3, 33], [50, 500]] as const) {
     const window = new Window();
     window.connected(roundTripMs);
     assert.equal(window.size, first, `${roundTripMs} ms`);
-    assert.equal(window.isFull(first - 1, 256, 0), false);
-    assert.equal(window.isFull(first, 256, 0), true);
+    assert.equal(window.isFull(first - 1, 1600, 0), false);
+    assert.equal(window.isFull(first, 1600, 0), true);
     assert.equal(window.isFull(40, 40, 0), true, "the server's limit holds");
   }
 });
@@ -113,16 +138,16 @@ Deno.test("Window does not shrink at a connect that was answered sooner", () => 
   const window = new Window();
   window.connected(50);
   window.connected(1);
-  assert.equal(window.size, 200);
+  assert.equal(window.size, 500);
 });
 
 Deno.test("A window that grows at the connect is filled at once", () => {
   const unanswered = new UnansweredRequests();
   while (!unanswered.fill(200, 0, true)) unanswered.add({ kind: "heartbeat", sequence: 0 });
   const { size } = unanswered;
-  unanswered.connected(20);
-  assert.equal(unanswered.fill(200, 20, true), false);
-  while (!unanswered.fill(200, 20, true)) unanswered.add({ kind: "heartbeat", sequence: 0 });
+  unanswered.connected(8);
+  assert.equal(unanswered.fill(200, 8, true), false);
+  while (!unanswered.fill(200, 8, true)) unanswered.add({ kind: "heartbeat", sequence: 0 });
   assert.deepEqual([size, unanswered.size], [32, 80]);
 });
 
@@ -133,7 +158,7 @@ Deno.test("To a server whose answer to the connect took long, many requests go o
     const next = peer.transfer();
     // The client waits for the answer: that shows only in time.
     assert.equal(await within(20, next), LATE);
-    now += 20;
+    now += 8;
     await peer.reply(connect, { code: "session_created", max_inflight: 200 }, SESSION_ID);
     const held = [await next];
     while (held.length < 80) held.push(await peer.transfer());

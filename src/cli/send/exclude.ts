@@ -1,5 +1,5 @@
 /** `--exclude` and `--exclude-from`: what is left out, by the rules of .gitignore. @module */
-import { basename } from "node:path";
+import { basename, normalize, sep as SEPARATOR } from "node:path";
 import { cannot, mustRead, whyUnreadable } from "../local.ts";
 import { DEFAULT_STATE, type SendArgs } from "./args.ts";
 import { JOURNAL_NAME } from "./journal_file.ts";
@@ -29,3 +29,8 @@ export function isOwn(name: string): boolean {
 
 /** Whether a path leads through such a name. */
 export const hasOwn = (path: string): boolean => path.split(/[/\\]/).some(isOwn);
+
+/** A path as the rules of .gitignore take it. */
+export function relative(path: string): string {
+  return normalize(path).replaceAll(SEPARATOR, "/");
+}

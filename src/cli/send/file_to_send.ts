@@ -1,4 +1,5 @@
 /** What `fxfer send` finds in the operands: files to send, and what is left out. @module */
+import type { FileState } from "../../client/mod.ts";
 import type { FxferError } from "../../errors.ts";
 import { count } from "../../text.ts";
 import type { Noted } from "./journal_file.ts";
@@ -20,6 +21,8 @@ export interface FileToSend {
   readonly executable?: boolean;
   /** Whether it is on a disk of this machine, which may be waited for by calls that block. */
   readonly local?: boolean;
+  /** What a look at it has said, if it is small, and on such a disk that has answered at once. */
+  readonly looked?: FileState;
   /** Why it cannot be sent. */
   readonly error?: FxferError;
   /** What the journal has of it: only the journal uses that. A map would keep files from the collector. */

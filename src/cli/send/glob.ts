@@ -1,4 +1,5 @@
 /** Patterns such as `*.png` or `logs/**`, for shells that do not expand them. @module */
+import { join, resolve, sep as SEPARATOR } from "node:path";
 
 /** Whether a text is a pattern. The caller first looks for a file of that very name. */
 export function isGlob(text: string): boolean {
@@ -72,4 +73,14 @@ export async function expandGlob(
   };
   await walk(absolute ? "/" : "", 0);
   return [...found].sort();
+}
+
+/** Whether operands lead to the same folder, so that a file may be found twice. */
+export function mayMeet(operands: readonly string[]): boolean {
+  // What a pattern fits is in the folder before its first sign; with `**` also in one another.
+  if (operands.some((operand) => isGlob(operand) && operand.includes("**"))) return true;
+  const folder = (operand: string) =>
+    isGlob(operand) ? operand.replace(/[^/]*[*?[].*$/s, "") : operand;
+  const paths = operands.map((operand) => join(resolve(folder(operand)), SEPARATOR)).sort();
+  return paths.some((path, index) => index > 0 && path.startsWith(paths[index - 1]!));
 }

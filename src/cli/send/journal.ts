@@ -121,8 +121,9 @@ export class Journal implements Disposable {
         target.noted = known;
         continue;
       }
-      const { upload = crypto.randomUUID(), sha256, files = [] } = known ?? {};
-      target.noted = { upload, sha256, files: files.length === 0 ? this.#own : [own, ...files] };
+      const upload = known?.upload ?? crypto.randomUUID();
+      const files = known?.files.length ? [own, ...known.files] : this.#own;
+      target.noted = { upload, sha256: known?.sha256, files };
       lines.push(entryOf(target, upload));
     }
     if (lines.length > 0) this.#append(own, ...lines);

@@ -1,9 +1,23 @@
 /** Looks at the files of a folder, some at a time. @module */
 import { join } from "node:path";
+import { reasonOf } from "../../errors.ts";
 import type { Patience } from "../../patience.ts";
+import { whyUnreadable } from "../local.ts";
 
 /** So many files are looked at together: one after the other takes three times as long. */
 const TOGETHER = 32;
+
+/** A folder that is being walked through. */
+export interface Place {
+  readonly path: string;
+  /** What its entries' names begin with: empty or ending in a slash. */
+  readonly name: string;
+  /** Where it is below the operand: empty or ending in a slash. */
+  readonly below: string;
+  /** Its path without links, and the folder in which it was found; needed where links are followed. */
+  readonly real: string;
+  readonly parent?: Place;
+}
 
 /** What a look at a file says, now or later. */
 export type Look = Deno.FileInfo | Promise<Deno.FileInfo>;
@@ -14,14 +28,20 @@ export interface Entry {
   readonly kind: "file" | "folder" | "link" | "other";
 }
 
-/** The entries of a folder, by name. @throws What the file system throws. */
-export async function entriesOf(folder: string): Promise<readonly Entry[]> {
-  const entries: Entry[] = [];
-  for await (const { name, isFile, isDirectory, isSymlink } of Deno.readDir(folder)) {
-    const kind = isSymlink ? "link" : isDirectory ? "folder" : isFile ? "file" : "other";
-    entries.push({ name, kind });
-  }
+/**
+ * The entries of a folder, by name.
+ *
+ * @param patience As of {@linkcode lookAhead}.
+ * @throws What the file system throws.
+ */
+export async function entriesOf(folder: string, patience?: Patience): Promise<readonly Entry[]> {
+  const found = patience?.unlessSlow(() => Array.from(Deno.readDirSync(folder), entryOf));
+  const entries = found ?? await Array.fromAsync(Deno.readDir(folder), entryOf);
   return entries.sort((a, b) => a.name < b.name ? -1 : 1);
+}
+
+function entryOf({ name, isFile, isDirectory, isSymlink }: Deno.DirEntry): Entry {
+  return { name, kind: isSymlink ? "link" : isDirectory ? "folder" : isFile ? "file" : "other" };
 }
 
 /** An entry with its path. */
@@ -67,3 +87,6 @@ export function* lookAhead(
 export function kindOf({ isFifo, isSocket }: Deno.FileInfo): string {
   return isFifo ? "it is a pipe" : isSocket ? "it is a socket" : "it is a device";
 }
+
+/** Why something in a folder cannot be looked at. */
+export const whyNot = (cause: unknown): string => whyUnreadable(cause) ?? reasonOf(cause);

@@ -1,7 +1,7 @@
 /** Finds the files to send from the operands, while those that are found go on their way. @module */
-import { basename, join, normalize, resolve, sep as SEPARATOR } from "node:path";
-import { fitName } from "../../client/mod.ts";
-import { FxferError, reasonOf } from "../../errors.ts";
+import { basename, join, sep as SEPARATOR } from "node:path";
+import { fitName, smallFileState } from "../../client/mod.ts";
+import { FxferError } from "../../errors.ts";
 import type { Mutable } from "../../omit_undefined.ts";
 import { count } from "../../text.ts";
 import { absolutePath } from "../absolute.ts";
@@ -11,11 +11,11 @@ import { Patience } from "../../patience.ts";
 import { LocalDisks } from "../local_disks.ts";
 import { Ahead } from "./ahead.ts";
 import { SEND, type SendArgs, SEVERAL_NAMED, STDIN } from "./args.ts";
-import { type Excluded, hasOwn, isOwn, loadExclusions } from "./exclude.ts";
+import { type Excluded, hasOwn, isOwn, loadExclusions, relative } from "./exclude.ts";
 import { cutNames, type FileToSend } from "./file_to_send.ts";
-import { expandGlob, isGlob } from "./glob.ts";
-import { entriesOf, kindOf, type Look, lookAhead } from "./look_ahead.ts";
-import { loadTypes, type TypeTable, UNKNOWN_TYPE } from "./media_types.ts";
+import { expandGlob, isGlob, mayMeet } from "./glob.ts";
+import { entriesOf, kindOf, type Look, lookAhead, type Place, whyNot } from "./look_ahead.ts";
+import { MediaTypes, UNKNOWN_TYPE } from "./media_types.ts";
 
 /** After so many milliseconds of calls that block, other work has its turn: an interruption above all. */
 const TURN_MS = 20;
@@ -35,23 +35,9 @@ export interface Walk {
  * @throws {FxferError} If patterns cannot be read.
  */
 export async function startWalk(asked: SendArgs, signal: AbortSignal): Promise<Walk> {
-  const byName = asked.files.some((file) => file !== STDIN || asked.name !== undefined);
-  const types = asked.type === undefined && byName ? await loadTypes() : () => UNKNOWN_TYPE;
-  const planner = new Planner(asked, types, await loadExclusions(asked), signal);
+  const planner = new Planner(asked, await loadExclusions(asked), signal);
   void planner.findAll();
   return planner;
-}
-
-/** A folder that is being walked through. */
-interface Place {
-  readonly path: string;
-  /** What its entries' names begin with: empty or ending in a slash. */
-  readonly name: string;
-  /** Where it is below the operand: empty or ending in a slash. */
-  readonly below: string;
-  /** Its path without links, and the folder in which it was found; needed where links are followed. */
-  readonly real: string;
-  readonly parent?: Place;
 }
 
 class Planner implements Walk {
@@ -62,7 +48,7 @@ class Planner implements Walk {
   #twice = 0;
   #cutNames = 0;
   readonly #asked: SendArgs;
-  readonly #types: TypeTable;
+  readonly #types = new MediaTypes();
   readonly #excluded: Excluded;
   readonly #signal: AbortSignal;
   readonly #disks = new LocalDisks();
@@ -70,9 +56,8 @@ class Planner implements Walk {
   /** When other work last had its turn. */
   #turnAt = performance.now();
 
-  constructor(asked: SendArgs, types: TypeTable, excluded: Excluded, signal: AbortSignal) {
+  constructor(asked: SendArgs, excluded: Excluded, signal: AbortSignal) {
     this.#asked = asked;
-    this.#types = types;
     this.#excluded = excluded;
     this.#signal = signal;
     this.ahead = new Ahead(signal);
@@ -101,7 +86,10 @@ class Planner implements Walk {
 
   /** One operand: a file, standard input, a folder with `-r`, or a pattern. */
   async #add(path: string): Promise<void> {
-    if (path === STDIN) return this.#push(this.#target(path, this.#asked.name));
+    if (path === STDIN) {
+      await this.#typed(this.#asked.name);
+      return this.#push(this.#target(path, this.#asked.name));
+    }
     if (!isGlob(path) || await exists(path)) return await this.#addPath(path);
     const found = await readable(".") ? await expandGlob(path, this.#unreadable) : [];
     if (found.length > 1 && this.#asked.name !== undefined) {
@@ -129,7 +117,9 @@ class Planner implements Walk {
       if (this.#excluded(relative(path))) return;
       if (found && !info.isFile) return this.#leaveOut(path, kindOf(info));
       if (info.isSocket) throw localError(`read ${path}`, undefined, kindOf(info));
-      this.#push(this.#target(path, this.#asked.name ?? basename(path), info));
+      const name = this.#asked.name ?? basename(path);
+      await this.#typed(name);
+      this.#push(this.#target(path, name, info));
     } catch (error) {
       const isTold = error instanceof FxferError;
       this.#refuse(path, isTold ? error : localError(`read ${path}`, error, whyUnreadable(error)));
@@ -148,22 +138,26 @@ class Planner implements Walk {
   /** Every file below a folder, by name. */
   async #walk(place: Place): Promise<void> {
     const { path: folder, name, below } = place;
-    const entries = await entriesOf(folder).catch((cause) => {
+    const local = await this.#disks.has(folder);
+    const patience = local ? this.#patience : undefined;
+    const entries = await entriesOf(folder, patience).catch((cause) => {
       // The operand itself is an error, as a file would be.
       if (below === "") throw localError(`read ${folder}`, cause, whyUnreadable(cause));
       this.#unreadable(folder, cause);
       return [];
     });
-    const local = await this.#disks.has(folder);
-    const patience = local ? this.#patience : undefined;
     for (const { entry, path, look } of lookAhead(folder, entries, patience)) {
       if (this.#mustWait) await this.#pace();
       const at = below + entry.name;
       if (isOwn(entry.name) || this.#excluded(entry.kind === "folder" ? `${at}/` : at)) continue;
+      if (entry.kind === "file") {
+        const later = this.#file(path, name + entry.name, look, local);
+        if (later !== undefined) await later;
+        continue;
+      }
       const inner = { path, name: name + entry.name, below: at, parent: place };
       if (entry.kind === "link") await this.#link(inner);
       else if (entry.kind === "folder") await this.#enter(inner, join(place.real, entry.name));
-      else if (entry.kind === "file") await this.#file(path, inner.name, look, local);
       else this.#leaveOut(path, await Deno.lstat(path).then(kindOf, whyNot));
     }
   }
@@ -184,15 +178,32 @@ class Planner implements Walk {
     return this.#walk({ ...place, name: `${place.name}/`, below: `${place.below}/`, real });
   }
 
-  async #file(
+  /** Undefined if nothing had to be waited for. */
+  #file(
     path: string,
     name: string,
     look = (): Look => Deno.stat(path),
     local = false,
+  ): Promise<void> | undefined {
+    try {
+      const typing = this.#typed(name);
+      const looked = look();
+      const isNow = typing === undefined && !(looked instanceof Promise);
+      if (!isNow) return this.#fileLater(path, name, Promise.all([looked, typing]), local);
+      this.#push(this.#target(path, name, looked, local, true));
+    } catch (cause) {
+      this.#refuse(path, localError(`read ${path}`, cause, whyUnreadable(cause)), name);
+    }
+  }
+
+  async #fileLater(
+    path: string,
+    name: string,
+    looking: Promise<readonly [Deno.FileInfo, unknown]>,
+    local: boolean,
   ): Promise<void> {
     try {
-      const looked = look();
-      const info = looked instanceof Promise ? await looked : looked;
+      const [info] = await looking;
       this.#push(this.#target(path, name, info, local));
     } catch (cause) {
       this.#refuse(path, localError(`read ${path}`, cause, whyUnreadable(cause)), name);
@@ -224,6 +235,12 @@ class Planner implements Walk {
     await this.#enter(link, real);
   }
 
+  /** Makes the media type of a name known; undefined if it is known already. */
+  #typed(name: string | undefined): Promise<void> | undefined {
+    if (this.#asked.type !== undefined || name === undefined) return undefined;
+    return this.#types.of(name) === undefined ? this.#types.load() : undefined;
+  }
+
   readonly #unreadable = (folder: string, cause: unknown): void => {
     this.#leaveOut(folder, whyNot(cause));
   };
@@ -250,13 +267,14 @@ class Planner implements Walk {
     whole: string | undefined,
     info?: Deno.FileInfo,
     local?: boolean,
+    isQuick?: boolean,
   ): FileToSend {
     const name = whole === undefined ? undefined : fitName(whole, true);
     if (name !== undefined && name.length < whole!.length) this.#cutNames++;
     const target: Mutable<FileToSend> = {
       label: path,
       path,
-      mimeType: this.#asked.type ?? (name === undefined ? UNKNOWN_TYPE : this.#types(name)),
+      mimeType: this.#asked.type ?? this.#types.of(name ?? "") ?? UNKNOWN_TYPE,
     };
     if (name !== undefined) target.name = name;
     if (info?.isFile) {
@@ -265,29 +283,13 @@ class Planner implements Walk {
       if (((info.mode ?? 0) & 0o100) !== 0) target.executable = true;
     }
     if (local) target.local = true;
+    const looked = local && isQuick ? smallFileState(info!) : undefined;
+    if (looked !== undefined) target.looked = looked;
     return target;
   }
-}
-
-/** Whether operands lead to the same folder, so that a file may be found twice. */
-function mayMeet(operands: readonly string[]): boolean {
-  // What a pattern fits is in the folder before its first sign; with `**` also in one another.
-  if (operands.some((operand) => isGlob(operand) && operand.includes("**"))) return true;
-  const folder = (operand: string) =>
-    isGlob(operand) ? operand.replace(/[^/]*[*?[].*$/s, "") : operand;
-  const paths = operands.map((operand) => join(resolve(folder(operand)), SEPARATOR)).sort();
-  return paths.some((path, index) => index > 0 && path.startsWith(paths[index - 1]!));
 }
 
 async function exists(path: string): Promise<boolean> {
   if (!await readable(path)) return true;
   return await Deno.lstat(path).then(() => true, () => false);
-}
-
-/** Why something in a folder cannot be looked at. */
-const whyNot = (cause: unknown): string => whyUnreadable(cause) ?? reasonOf(cause);
-
-/** A path as the rules of .gitignore take it. */
-function relative(path: string): string {
-  return normalize(path).replaceAll(SEPARATOR, "/");
 }

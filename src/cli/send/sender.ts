@@ -108,12 +108,15 @@ class Sender {
       for await (const found of batches) {
         const batch = this.#hasBegun ? found : await this.#inOrder(await this.#new(found));
         this.#hasBegun = true;
-        for (const [index, target] of batch.entries()) {
+        for (let index = 0; index < batch.length; index++) {
+          const target = batch[index]!;
           const client = this.#pool?.sessionFor(target).client;
           if (client?.busy) await client.ready();
           if (!this.#beginNow(target)) await this.#begin(target);
           areSmall &&= isSmall(target);
-          this.#pool?.grow(this.#roundTripMs, () => this.#smallBehind(batch, index));
+          if (this.#pool?.mayGrow) {
+            this.#pool.grow(this.#roundTripMs, () => this.#smallBehind(batch, index));
+          }
           if (isCut(target, this.#pool?.first.client.terms)) this.#cut++;
           const most = this.#pool?.mostUnderWay ?? 1;
           if (this.#running.count >= most) await this.#running.fewerThan(most);
@@ -183,8 +186,11 @@ class Sender {
     if (pool === undefined || this.#fatal !== undefined || !target.local) return false;
     const session = pool.sessionFor(target);
     if (this.#wasStored(session.client, target)) return false;
-    const source = this.#patience.unlessSlow(() => smallFileSource(target.path));
-    if (source !== undefined) void this.#send(session, target, source);
+    const { path, looked } = target;
+    const source = looked !== undefined
+      ? smallFileSource(path, looked)
+      : this.#patience.unlessSlow(() => smallFileSource(path));
+    if (source !== undefined) this.#send(session, target, source);
     return source !== undefined;
   }
 
@@ -195,7 +201,7 @@ class Sender {
       const session = (await this.#connected()).sessionFor(target);
       // Opened before the task starts, because the client sends files in the order of its calls.
       const source = this.#wasStored(session.client, target) ? undefined : await this.#open(target);
-      void this.#send(session, target, source);
+      this.#send(session, target, source);
     } catch (error) {
       this.#failed(target, error);
     }
@@ -233,55 +239,82 @@ class Sender {
     }
   }
 
-  /** Never rejects. Without `opened` the server is first asked whether it has the file. */
-  async #send(session: PooledSession, target: FileToSend, opened?: Opened): Promise<void> {
-    const { client } = session;
+  /** Without `opened` the server is first asked whether it has the file. Never throws. */
+  #send(session: PooledSession, target: FileToSend, opened?: Opened): void {
     if (!this.#again) this.#options.report.started(target);
     session.underWay++;
     this.#running.begin();
+    if (opened === undefined) void this.#askFor(session, target);
+    else this.#sendBytes(session, target, opened);
+  }
+
+  /** Asks whether the server has a file, and sends it if not. Never rejects. */
+  async #askFor(session: PooledSession, target: FileToSend): Promise<void> {
     try {
-      const there = opened
-        ? undefined
-        : await (await import("./ask_for.ts")).askFor(client, target, this.#options);
-      this.#sent(target, there ?? await this.#sendBytes(client, target, opened));
+      const { askFor } = await import("./ask_for.ts");
+      const there = await askFor(session.client, target, this.#options);
+      if (there === undefined) this.#sendBytes(session, target, await this.#open(target));
+      else this.#over(session, target, there);
     } catch (error) {
-      if (!this.#isGivenBack(session, error)) return this.#failed(target, error);
+      this.#over(session, target, undefined, error);
+    }
+  }
+
+  /** Sends the bytes of a file. Small files are many: two functions for each cost less than ones that wait. */
+  #sendBytes(session: PooledSession, target: FileToSend, opened: Opened): void {
+    const { report, journal, noRename } = this.#options;
+    const options = optionsOf(target, journal.uploadId(target), noRename);
+    let over = false;
+    if (report.showsProgress) {
+      options.onProgress = (progress) => over || report.progress(target, progress);
+    }
+    this.#sending.push(target);
+    journal.begun(target);
+    session.client.send(opened, options).then((result) => {
+      over = true;
+      journal.stored(target, result);
+      this.#over(session, target, result);
+    }, (error) => {
+      over = true;
+      const isAgain = isOtherFile(error) && journal.renew(target);
+      if (isAgain) void this.#sendAnew(session, target);
+      else this.#over(session, target, undefined, error);
+    });
+  }
+
+  /** Sends a file under its new id. Never rejects. */
+  async #sendAnew(session: PooledSession, target: FileToSend): Promise<void> {
+    this.#notSending(target);
+    try {
+      this.#sendBytes(session, target, await this.#open(target));
+    } catch (error) {
+      this.#over(session, target, undefined, error);
+    }
+  }
+
+  #notSending(target: FileToSend): void {
+    const at = this.#sending.indexOf(target);
+    if (at === 0) this.#sending.shift();
+    else if (at > 0) this.#sending.splice(at, 1);
+  }
+
+  /** A file has its result, or an error. */
+  #over(session: PooledSession, target: FileToSend, result?: SendResult, error?: unknown): void {
+    this.#notSending(target);
+    if (result !== undefined) this.#sent(target, result);
+    else if (!this.#isGivenBack(session, error)) this.#failed(target, error);
+    else {
       this.#pool!.retire(session);
       this.#givenBack.push(target);
-    } finally {
-      session.underWay--;
-      this.#running.end();
     }
+    session.underWay--;
+    this.#running.end();
   }
 
   /** Whether the first session is to send a file that another one was given. */
   #isGivenBack(session: PooledSession, error: unknown): boolean {
     if (session === this.#pool?.first || this.#options.connect.signal.aborted) return false;
     return !(error instanceof FxferError && OF_ONE_FILE.has(error.code));
-  }
-
-  async #sendBytes(client: Client, target: FileToSend, opened?: Opened): Promise<SendResult> {
-    const { report, journal } = this.#options;
-    const uploadId = journal.uploadId(target);
-    const source = opened ?? await this.#open(target);
-    let over = false;
-    this.#sending.push(target);
-    journal.begun(target);
-    try {
-      const options = optionsOf(target, uploadId, this.#options.noRename);
-      if (report.showsProgress) {
-        options.onProgress = (progress) => over || report.progress(target, progress);
-      }
-      const result = await client.send(source, options);
-      journal.stored(target, result);
-      return result;
-    } catch (error) {
-      if (!isOtherFile(error) || !journal.renew(target)) throw error;
-      return await this.#sendBytes(client, target);
-    } finally {
-      over = true;
-      this.#sending.splice(this.#sending.indexOf(target), 1);
-    }
   }
 
   #sent(target: FileToSend, result: SendResult): void {

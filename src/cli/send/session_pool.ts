@@ -48,6 +48,11 @@ export class SessionPool {
     this.#isFinal = !mayGrow;
   }
 
+  /** Whether {@linkcode grow} may still open sessions. */
+  get mayGrow(): boolean {
+    return !this.#isFinal;
+  }
+
   /** How many files may be under way at a time, in all sessions. */
   get mostUnderWay(): number {
     return (1 + this.#others.length) * (this.first.client.terms?.maxInflight ?? 1);
@@ -62,7 +67,7 @@ export class SessionPool {
   }
 
   /**
-   * Opens more sessions, once, if the first one is full and the road is long. It does not wait for them.
+   * Opens more sessions, once, if the first one is half full and the road is long. It does not wait for them.
    *
    * @param roundTripMs How long the server took to answer a connect; undefined while it has not.
    * @param smallLeft How many small files are not begun, as far as is known.
@@ -71,7 +76,7 @@ export class SessionPool {
     const { client: { mode, terms }, underWay } = this.first;
     if (this.#isFinal || roundTripMs === undefined || terms === undefined) return;
     const { maxInflight } = terms;
-    if (underWay < maxInflight) return;
+    if (2 * underWay < maxInflight) return;
     this.#isFinal = true;
     // A limit of the rate holds for all files, and one session reaches it.
     if (mode !== "stateful" || this.#options.limitRate !== undefined) return;

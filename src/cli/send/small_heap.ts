@@ -9,7 +9,7 @@
 import { cleaner, heapBytes } from "../../clean_up.ts";
 
 /** A heap of so many bytes is not cleaned up: with less, the clean-ups take too much time. */
-const ENOUGH_BYTES = 23 * 2 ** 20;
+const ENOUGH_BYTES = 25 * 2 ** 20;
 
 /** Nor is one that has grown by less since the last clean-up: so much is in use. */
 const GROWN_BYTES = 10 * 2 ** 20;
