@@ -50,7 +50,7 @@ async function sessionsOf(storage: string): Promise<number> {
   return new Set(lines.map(({ path }) => String(path).split("/")[0])).size;
 }
 
-test("four are opened when the first is full", async (server) => {
+test("four are opened when the first is half full", async (server) => {
   await using road = new Road(server);
   await assertSent(server, road);
   assert.equal(road.flights.length, 4);
