@@ -103,7 +103,7 @@ class Sender {
   async #sendEach(
     batches: Iterable<readonly FileToSend[]> | AsyncIterable<readonly FileToSend[]>,
   ): Promise<Terms | undefined> {
-    let areSmall = true;
+    let mayRepeat = true;
     try {
       for await (const found of batches) {
         const batch = this.#hasBegun ? found : await this.#inOrder(await this.#new(found));
@@ -112,7 +112,7 @@ class Sender {
           const client = this.#pool?.sessionFor(target).client;
           if (client?.busy) await client.ready();
           if (!this.#beginNow(target)) await this.#begin(target);
-          areSmall &&= isSmall(target);
+          mayRepeat &&= target.size !== undefined;
           this.#pool?.grow(this.#roundTripMs, () => this.#smallBehind(batch, index));
           if (isCut(target, this.#pool?.first.client.terms)) this.#cut++;
           const most = this.#pool?.mostUnderWay ?? 1;
@@ -123,8 +123,9 @@ class Sender {
       this.#cannotFind(error);
     }
     const client = this.#pool?.first.client;
-    // Small files that no earlier run has sent are answered once: the disconnect may go out behind them.
-    const goesAhead = areSmall && this.#fatal === undefined && this.#options.journal.isNew;
+    // The disconnect may go out behind files that no earlier run has sent and that can be read again: if the last
+    // replies are lost, another session learns by their digests that they are stored.
+    const goesAhead = mayRepeat && this.#fatal === undefined && this.#options.journal.isNew;
     const leaving = goesAhead ? client?.disconnect() : undefined;
     leaving?.catch(() => {});
     await Promise.all([this.#pool?.closeOthers(), this.#running.fewerThan(1)]);
