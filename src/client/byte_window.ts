@@ -4,6 +4,9 @@ import { UNANSWERED_BYTES } from "../protocol/mod.ts";
 /** However much a server offers: a gigabyte a second over 50 ms has as many bytes on the way. */
 export const MOST_UNANSWERED_BYTES: number = 64 * 1024 * 1024;
 
+/** The way to a server holds so many bytes for each millisecond of the round trip: a gigabyte a second. */
+const BYTES_PER_MS = 1024 * 1024;
+
 /** The window grows if the way holds at least so many times its bytes. */
 const FAR = 1.5;
 
@@ -12,10 +15,11 @@ const WORTHWHILE = 1.25;
 
 /**
  * The window of a client, counted in bytes of payload (S-SEQ-6): while it is full, no other frame is begun. It
- * begins with 8 MiB, and grows up to what the server offers. When it is full, the bytes in it are timed. If
- * their replies came close together after a long wait, the way to the server was empty for most of the time:
- * it holds the rate of the replies times the time of the round trip. Where the server or a slow network is
- * the limit, the replies come evenly, and the window stays small.
+ * begins with what a fast way as long as this one holds, and with 8 MiB at least, and grows up to what the server
+ * offers. When it is full, the bytes in it are timed. If their replies came close together after a long wait,
+ * the way to the server was empty for most of the time: it holds the rate of the replies times the time of the
+ * round trip. Where the server is the limit, the replies come evenly, and the window does not grow. On a slow
+ * way a large window does no harm: the client writes no faster than the network takes its bytes.
  */
 export class ByteWindow {
   /** Bytes of payload without a reply. */
@@ -32,6 +36,11 @@ export class ByteWindow {
     | undefined;
   /** Bytes in a millisecond, with the window that was the best until now. */
   #rate = 0;
+
+  /** The reply to the connect came after so many milliseconds. */
+  connected(roundTripMs: number): void {
+    this.#size = Math.max(this.#size, Math.ceil(BYTES_PER_MS * roundTripMs));
+  }
 
   /** A request with so many bytes of payload is about to be written. */
   add(bytes: number): void {

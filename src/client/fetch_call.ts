@@ -138,8 +138,10 @@ export class FetchCall extends Call<FetchResult> {
   }
 
   #takePart(bytes: Uint8Array, offset: number): void | Promise<void> {
+    // A sink that hands the bytes to another thread writes them while this one computes the digest.
+    const writing = this.#sink.write(bytes, offset);
     if (this.#digest.length === offset) this.#digest.update(bytes, offset);
-    return this.#sink.write(bytes, offset);
+    return writing;
   }
 
   async #taken(taking: Promise<void>, end: number): Promise<void> {

@@ -83,7 +83,7 @@
  *   full collection.
  * - **A window that was full waits for 16 replies before it is filled again.** One request for each reply
  *   would be a system call for each, at both ends: of small files that is some 6 % of the processor time.
- * - **The bytes under way begin with two frames, and grow to what a long way holds.** With 16 MiB unanswered,
+ * - **The bytes under way begin with what a fast way holds, and with two frames at least.** With 16 MiB unanswered,
  *   1 GiB over 50 ms takes 64 round trips, whatever the network could do. The bytes beyond take no memory:
  *   the client reads them again if it must, and the network holds them until the server reads. Only a server
  *   that offers more gets more, because one may count on 8 MiB (S-SEQ-6).

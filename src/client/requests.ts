@@ -102,6 +102,7 @@ export class UnansweredRequests {
   connected(roundTripMs: number): void {
     const { size } = this.#window;
     this.#window.connected(roundTripMs);
+    this.#byteWindow.connected(roundTripMs);
     if (this.#window.size > size) this.#enough = Infinity;
   }
 
@@ -173,9 +174,9 @@ export class UnansweredRequests {
    *
    * @param offered As of {@linkcode ByteWindow.isFull}.
    */
-  fillBytes(file: OutgoingFile | undefined, offered: number | undefined, now: number): boolean {
+  fillBytes(file: OutgoingFile, offered: number | undefined, now: number): boolean {
     // The bytes of a stream are in memory until they are answered.
-    const isKept = file?.source.size === undefined;
+    const isKept = file.source.size === undefined;
     return this.#byteWindow.isFull(isKept ? undefined : offered, now);
   }
 

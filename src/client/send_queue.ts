@@ -129,9 +129,11 @@ export class SendQueue extends Sleeper {
     if (call !== undefined) return this.#unanswered.add(call);
     const stateful = this.#mode === "stateful";
     const file = this.files.firstUnsent(stateful);
-    const { maxUnansweredBytes } = this.#terms ?? {};
-    if (this.#unanswered.fillBytes(file, maxUnansweredBytes, this.#options.now())) return;
-    if (file !== undefined) return this.#takeFrame(file);
+    if (file !== undefined) {
+      const { maxUnansweredBytes } = this.#terms ?? {};
+      if (this.#unanswered.fillBytes(file, maxUnansweredBytes, this.#options.now())) return;
+      return this.#takeFrame(file);
+    }
     // A server that refuses the last frame refuses what is behind it as well (S-SEQ-2).
     const leaves = this.closing && stateful && this.calls.allDecided;
     if (leaves && !this.awaitsReplyTo("disconnect")) {

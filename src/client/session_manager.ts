@@ -233,10 +233,10 @@ export class SessionManager {
     if (degraded !== undefined) emit({ type: "degraded", reason: degraded });
     const facts = omitUndefined({ openUploadId: resumption?.openFile?.uploadId, roundTripMs });
     emit({ type: "connected", mode: this.mode, sessionId, resumed, ...facts });
-    this.#queue.connected(roundTripMs);
     if (wentAhead) this.#queue.opened(terms);
     else if (resumed) this.#queue.resumed(terms, resumption);
     else this.#queue.started(terms, this.mode, degraded);
+    this.#queue.connected(roundTripMs);
     this.#firstConnect.resolve();
     return {
       session: { id: sessionId, mode: this.mode, sealed: terms.mac },

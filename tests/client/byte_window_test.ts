@@ -89,6 +89,24 @@ pure("S-SEQ-6 ByteWindow stays at 8 MiB to a server that has not answered", () =
   assert.equal(unanswered, 9);
 });
 
+pure(
+  "ByteWindow begins with what a fast way holds, and stays within what the server offers",
+  () => {
+    const frames = (roundTripMs: number, offered?: number) => {
+      const window = new ByteWindow();
+      window.connected(roundTripMs);
+      let count = 0;
+      for (; !window.isFull(offered, 0); count++) window.add(FRAME);
+      return count;
+    };
+    assert.equal(frames(2, 64 * MIB), 2);
+    assert.equal(frames(48, 64 * MIB), 7);
+    assert.equal(frames(1000, 1024 * MIB), 9);
+    assert.equal(frames(48, 24 * MIB), 4);
+    assert.equal(frames(48), 2);
+  },
+);
+
 pure("ByteWindow starts small again on another connection", () => {
   const window = new ByteWindow();
   const fill = (now: number) => {

@@ -41,6 +41,16 @@ for (const number of [1, 5]) {
   });
 }
 
+test("S-DIS-1 a file in two frames is sent in two flights: the disconnect goes out behind the second frame", async (server) => {
+  await using road = new Road(server);
+  await using folder = await withFiles(0);
+  await Deno.writeFile(folder.join("large.bin"), new Uint8Array(12 * 1024 * 1024));
+  const args = ["send", "--port", String(road.port), "large.bin"];
+  const { code, err } = await fxfer(args, { cwd: folder.path });
+  assert.equal(code, 0, err);
+  assert.deepEqual(road.flights, [2]);
+});
+
 test("S-CON-9 the question of --if-new goes out with the connect to a server that is known", async (server) => {
   await using road = new Road(server);
   await using folder = await withFiles(1);

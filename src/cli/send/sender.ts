@@ -103,7 +103,7 @@ class Sender {
   async #sendEach(
     batches: Iterable<readonly FileToSend[]> | AsyncIterable<readonly FileToSend[]>,
   ): Promise<Terms | undefined> {
-    let areSmall = true;
+    let mayRepeat = true;
     try {
       for await (const found of batches) {
         const batch = this.#hasBegun ? found : await this.#inOrder(await this.#new(found));
@@ -113,7 +113,7 @@ class Sender {
           const client = this.#pool?.sessionFor(target).client;
           if (client?.busy) await client.ready();
           if (!this.#beginNow(target)) await this.#begin(target);
-          areSmall &&= isSmall(target);
+          mayRepeat &&= target.size !== undefined;
           if (this.#pool?.mayGrow) {
             this.#pool.grow(this.#roundTripMs, () => this.#smallBehind(batch, index));
           }
@@ -126,8 +126,9 @@ class Sender {
       this.#cannotFind(error);
     }
     const client = this.#pool?.first.client;
-    // Small files that no earlier run has sent are answered once: the disconnect may go out behind them.
-    const goesAhead = areSmall && this.#fatal === undefined && this.#options.journal.isNew;
+    // The disconnect may go out behind files that no earlier run has sent and that can be read again: if the last
+    // replies are lost, another session learns by their digests that they are stored.
+    const goesAhead = mayRepeat && this.#fatal === undefined && this.#options.journal.isNew;
     const leaving = goesAhead ? client?.disconnect() : undefined;
     leaving?.catch(() => {});
     await Promise.all([this.#pool?.closeOthers(), this.#running.fewerThan(1)]);
@@ -301,14 +302,17 @@ class Sender {
   /** A file has its result, or an error. */
   #over(session: PooledSession, target: FileToSend, result?: SendResult, error?: unknown): void {
     this.#notSending(target);
-    if (result !== undefined) this.#sent(target, result);
-    else if (!this.#isGivenBack(session, error)) this.#failed(target, error);
-    else {
-      this.#pool!.retire(session);
-      this.#givenBack.push(target);
+    try {
+      if (result !== undefined) this.#sent(target, result);
+      else if (!this.#isGivenBack(session, error)) this.#failed(target, error);
+      else {
+        this.#pool!.retire(session);
+        this.#givenBack.push(target);
+      }
+    } finally {
+      session.underWay--;
+      this.#running.end();
     }
-    session.underWay--;
-    this.#running.end();
   }
 
   /** Whether the first session is to send a file that another one was given. */
