@@ -42,7 +42,7 @@ export async function* takeBatches(
     yield batch;
     if (++batches < MANY) continue;
     heap ??= new (await import("./small_heap.ts")).SmallHeap();
-    await heap.look();
+    await heap.look(batch.length);
   }
 }
 
