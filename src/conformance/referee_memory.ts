@@ -76,7 +76,9 @@ export class RefereeMemory {
     const expected = session.last + 1;
     if (sequence !== expected) {
       const code = sequence < expected ? "replay_too_old" : "sequence_gap";
-      this.faults.push(`number ${sequence} where ${expected} was due`);
+      // A disconnect may be on the way behind a frame that is refused, and is sent again.
+      const mayBe = action === "disconnect" && sequence > expected;
+      if (!mayBe) this.faults.push(`number ${sequence} where ${expected} was due`);
       return { code, class: "resync", expected };
     }
     if (action !== "transfer" || data.cancel === true) return undefined;
