@@ -120,7 +120,7 @@ export class KnownFiles implements UploadIndex {
     this.#former = same ? this.#here : void this.#here.file.close();
     this.#formerSize = 0;
     this.#here = follow(this.#manifest);
-    this.lastLook.forget();
+    this.lastLook.switched();
     if (!this.#writer.isWriting) this.#writer.adopt(this.#here);
   }
 

@@ -174,8 +174,15 @@ function where(parts: readonly Condition[]): string {
 
 /** The newest file of a key; see `Catalogue.find`. */
 export async function findFile(known: KnownFiles, key: FileKey): Promise<ListedFile | undefined> {
-  return await known.query((index, file) => newestOf(index, file, key));
+  for (;;) {
+    const found = await known.query((index, file) => newestOf(index, file, key));
+    if (found !== undefined || !known.lastLook.isSettling) return found;
+    await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
+  }
 }
+
+/** The pause between two looks for a file while the manifest is another one since a moment, in milliseconds. */
+const LOOK_AGAIN_MS = 10;
 
 /** The file of a path, at once, if it is known without a look; it may be gone meanwhile. */
 export function findFileNow(
