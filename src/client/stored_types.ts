@@ -26,8 +26,8 @@ export interface ListOptions extends Partial<Omit<ListData, "after" | "follows" 
  *
  * Pieces come in order, each byte once, also after lost connections. The client waits for each piece to
  * be taken before it reads on. A piece given to a function is valid until the function returns or its
- * promise resolves; the function must not change it. A stream is closed when the file is whole and checked, and aborted with the error
- * otherwise.
+ * promise resolves; the function must not change it. A stream is closed when the file is whole and
+ * checked, and aborted with the error otherwise.
  * @category Client
  */
 export type FetchSink =
