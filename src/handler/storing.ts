@@ -3,7 +3,7 @@ import { FxferError } from "../errors.ts";
 import type { Mutable } from "../omit_undefined.ts";
 import type { ReplyBody, TransferRequest } from "../protocol/mod.ts";
 import type { ConnectionContext, Payload } from "./types.ts";
-import type { FileStorage, GatheredFile, PutSpec, StoredFile } from "../storage/mod.ts";
+import type { FileStorage, GatheredFile, MayPublish, PutSpec, StoredFile } from "../storage/mod.ts";
 
 /** Lets a write go on while the caller reads more. The caller awaits it later, and then gets its error. */
 export function inBackground(writing: void | Promise<void>): void | Promise<void> {
@@ -46,13 +46,20 @@ export const putAlone: PutBytes<never> = (storage, spec, bytes, payload) =>
   storage.put(spec, bytes, payload.crowded, undefined, payload.digest);
 
 /** Stores it together with the files that came with it, where that can be. */
-export const putTogether: PutBytes<GatheredFile> = (storage, spec, bytes, payload) => {
-  const { crowded, digest } = payload;
-  const gathered = payload.inBurst
-    ? storage.gather?.(spec, bytes, crowded, undefined, digest)
-    : undefined;
-  return gathered ?? putAlone(storage, spec, bytes, payload);
-};
+export const putTogether: PutBytes<GatheredFile> = (storage, spec, bytes, payload) =>
+  gatherBurst(storage, spec, bytes, payload) ?? putAlone(storage, spec, bytes, payload);
+
+/** Gathers a file that came with others; undefined where it is to be put. */
+export function gatherBurst(
+  storage: FileStorage,
+  spec: PutSpec,
+  bytes: Uint8Array,
+  payload: Payload,
+  mayPublish?: MayPublish,
+): GatheredFile | undefined {
+  if (!payload.inBurst) return undefined;
+  return storage.gather?.(spec, bytes, payload.crowded, mayPublish, payload.digest);
+}
 
 /** The `ok` of S-TRF-7. */
 export function storedReply(file: StoredFile, durability: string, uploadId?: string): ReplyBody {

@@ -30,7 +30,7 @@ import {
   recordOf,
   type TransferRun,
 } from "./open_file.ts";
-import { specOf, storedBefore } from "./storing.ts";
+import { gatherBurst, specOf, storedBefore } from "./storing.ts";
 import type { StatefulOptions } from "./stateful_options.ts";
 import type { Payload, Reply } from "./types.ts";
 
@@ -119,16 +119,15 @@ export async function transfer(
     let settling: Promise<void> | undefined;
     try {
       const noted = journal === undefined ? spec : { ...spec, journal };
-      const { crowded, digest } = payload;
-      const gathered = payload.inBurst && quotas === undefined && store.hold === undefined
-        ? storage.gather?.(noted, bytes, crowded, mayPublish, digest)
+      const gathered = quotas === undefined && store.hold === undefined
+        ? gatherBurst(storage, noted, bytes, payload, mayPublish)
         : undefined;
       if (gathered !== undefined) return await commitFile(run, gathered.file, gathered);
       // A file that is gathered may fail yet, and then this frame must not have run.
       settling = attachment.settleGathered();
       if (settling !== undefined) await settling;
       settling = undefined;
-      const stored = storage.put(noted, bytes, crowded, mayPublish, digest);
+      const stored = storage.put(noted, bytes, payload.crowded, mayPublish, payload.digest);
       return await commitFile(run, stored instanceof Promise ? await stored : stored);
     } catch (error) {
       // S-SEQ-2: a wrong digest uses the number up, so its reply is kept; any other error leaves it free.
