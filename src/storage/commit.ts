@@ -151,7 +151,12 @@ export function lineOf(
 export function append(parts: DiskParts, file: WholeFile, line: string): void {
   // Where a line without an upload id stands, nobody asks for by itself.
   const { uploadId } = file.spec;
-  file.listed = parts.manifest.append(line, file.finalPath, uploadId !== undefined);
+  noteListed(parts, file, parts.manifest.append(line, file.finalPath, uploadId !== undefined));
+}
+
+/** Notes where the line of a file stands, and counts its bytes. */
+export function noteListed(parts: DiskParts, file: WholeFile, position?: Position): void {
+  file.listed = position;
   file.listedIn = parts.reading?.manifest.file;
   parts.budget.add(file.size);
 }

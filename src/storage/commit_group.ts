@@ -19,7 +19,7 @@
  * @module
  */
 import type { Claim } from "./claims.ts";
-import { giveName, remember, takeNameBack, type WholeFile } from "./commit.ts";
+import { giveName, noteListed, remember, takeNameBack, type WholeFile } from "./commit.ts";
 import type { DiskParts } from "./disk_parts.ts";
 import type { MayPublish } from "./types.ts";
 
@@ -31,7 +31,7 @@ export interface GroupedFile extends WholeFile {
   /** Its line, without the LF. */
   readonly line: string;
   /** The claim of its upload id. */
-  readonly claim: Claim | undefined;
+  readonly claim?: Claim | undefined;
   readonly mayPublish: MayPublish | undefined;
   /** It is stored. */
   stored(): void;
@@ -82,14 +82,14 @@ export class CommitGroup {
   }
 
   #list(files: readonly GroupedFile[]): void {
-    const { manifest, reading, budget } = this.#parts;
+    const { manifest } = this.#parts;
     const lines = files.map(({ line, finalPath: path }) => ({ line, path }));
     // Where a line without an upload id stands, nobody asks for by itself.
     const exactly = files.some(({ spec }) => spec.uploadId !== undefined);
     let listed = 0;
     try {
       manifest.appendAll(lines, exactly, (at, position) => {
-        files[at]!.listed = position;
+        noteListed(this.#parts, files[at]!, position);
         listed = at + 1;
       });
     } catch (error) {
@@ -102,10 +102,7 @@ export class CommitGroup {
         }
       }
     }
-    for (let at = 0; at < listed; at++) {
-      const file = files[at]!;
-      file.listedIn = reading?.manifest.file;
-      budget.add(file.size);
+    for (const file of files.slice(0, listed)) {
       remember(this.#parts, file, file.claim);
       file.stored();
     }
@@ -113,7 +110,10 @@ export class CommitGroup {
 }
 
 /** Takes a step with each file; returns those that go on. With a file that fails, the later ones of its session do. */
-function attempt<T extends GroupedFile>(files: readonly T[], step: (file: T) => void): T[] {
+function attempt(
+  files: readonly GroupedFile[],
+  step: (file: GroupedFile) => void,
+): readonly GroupedFile[] {
   const broken = new Map<string, unknown>();
   return files.filter((file) => {
     const session = file.spec.session?.id ?? "";

@@ -43,7 +43,7 @@ export interface Manifest {
    *
    * @param listed Called for each line that stands there as a whole, in their order, with what `append` returns.
    */
-  appendAll(lines: readonly Line[], exactly: boolean, listed: Listed): void;
+  appendAll(lines: readonly Line[], exactly: boolean, listed: OnListed): void;
   /** Looks where the path of the manifest leads now, and throws if no line can be appended there. */
   check(): void;
   /** Flushes all lines written so far to the disk. */
@@ -59,7 +59,7 @@ export interface Line {
 }
 
 /** Is told which line, counted from 0, stands in the manifest, and where. */
-export type Listed = (at: number, position: Position | undefined) => void;
+export type OnListed = (at: number, position: Position | undefined) => void;
 
 /** Where a line stands: the position of its first byte, and the one after its LF. */
 export type Position = readonly [start: number, end: number];
@@ -81,7 +81,7 @@ export function notRegular(cause?: unknown): FxferError {
  *
  * @param start The position of the first line; undefined where that is not known.
  */
-export function tellWhole(bytes: Uint8Array, start: number | undefined, listed: Listed): void {
+export function tellWhole(bytes: Uint8Array, start: number | undefined, listed: OnListed): void {
   const first = bytes[0] === LF ? 1 : 0;
   let from = first;
   for (let at = 0;; at++) {
@@ -198,7 +198,7 @@ export class WriteOnlyManifest implements Manifest {
     return position;
   }
 
-  appendAll(lines: readonly Line[], _exactly: boolean, listed: Listed): void {
+  appendAll(lines: readonly Line[], _exactly: boolean, listed: OnListed): void {
     const text = lines.map(({ line }) => line).join("\n");
     const size = this.#follow();
     try {

@@ -11,7 +11,7 @@ import { append, giveTime, remember, syncFolders, type WholeFile } from "./commi
 import { digestOf } from "./digest.ts";
 import type { DiskParts, ReadingParts } from "./disk_parts.ts";
 import { asStorageError } from "./io_errors.ts";
-import { formatEntry } from "./manifest_lines.ts";
+import { formatEntry, type ManifestEntry } from "./manifest_lines.ts";
 import { isFinalPath } from "./naming.ts";
 import { finishRemoval } from "./removal.ts";
 import type { SealedFile, StoredFile } from "./types.ts";
@@ -167,14 +167,10 @@ async function finishLeft(
       if ("removed" in content) {
         await finishRemoval(parts, reading, content, line);
       } else if (isFinalPath(content.path)) {
-        const entry = content;
-        if (entry.size > most) return claim.leave();
+        if (content.size > most) return claim.leave();
         // Of many files most are listed: the index tells that sooner than the manifest.
-        if (left.length > 1 && await parts.listedAt(entry.path) !== undefined) continue;
-        if (await isWhole(parts, entry.path, entry)) {
-          const file = { ...entry, spec: { ...entry, reserve: 0 }, finalPath: entry.path };
-          await listWhole(parts, reading, { ...file, temporaryPath: "" }, entry.time);
-        }
+        if (left.length > 1 && await parts.listedAt(content.path) !== undefined) continue;
+        await listIfWhole(parts, reading, content);
       }
     }
     claim.end();
@@ -182,6 +178,17 @@ async function finishLeft(
     claim.leave();
     throw error;
   }
+}
+
+/** Lists the file that a claim speaks of, if all its bytes stand under its final name. */
+async function listIfWhole(
+  parts: DiskParts,
+  reading: ReadingParts,
+  entry: ManifestEntry,
+): Promise<void> {
+  if (!await isWhole(parts, entry.path, entry)) return;
+  const file = { ...entry, spec: { ...entry, reserve: 0 }, finalPath: entry.path };
+  await listWhole(parts, reading, { ...file, temporaryPath: "" }, entry.time);
 }
 
 /**

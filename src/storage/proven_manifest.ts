@@ -1,5 +1,5 @@
 /** Readiness asks whether a line can be appended, and the answer is not to be a line a second. @module */
-import type { Line, Listed, Manifest, Position } from "./manifest.ts";
+import type { Line, Manifest, OnListed, Position } from "./manifest.ts";
 
 /**
  * A manifest whose `check` proves that a line can be appended, after one could not: it appends an empty line,
@@ -18,7 +18,7 @@ export class ProvenManifest implements Manifest {
     return this.#proving(() => this.#inner.append(line, path, exactly));
   }
 
-  appendAll(lines: readonly Line[], exactly: boolean, listed: Listed): void {
+  appendAll(lines: readonly Line[], exactly: boolean, listed: OnListed): void {
     this.#proving(() => this.#inner.appendAll(lines, exactly, listed));
   }
 

@@ -52,14 +52,14 @@ function putClaimed(
   try {
     const replay = firstResult(parts, spec.uploadId, sha256, claim);
     if (replay !== undefined) return replay;
-    const made = file = new SmallFile(parts, spec, bytes.length, undefined);
+    const made = file = new SmallFile(parts, spec, bytes.length, claim);
     parts.folder.withFolders(made.temporaryPath, () => made.write(bytes));
-    return made.commit(sha256, claim, mayPublish);
+    return made.commit(sha256, mayPublish);
   } catch (error) {
     throw file === undefined ? asStorageError("Cannot store file", error) : file.undo(error);
   } finally {
-    file?.end();
-    claim?.end();
+    if (file === undefined) claim?.end();
+    else file.end();
   }
 }
 
@@ -76,26 +76,25 @@ export async function putOnThreadPool(
   digest?: ComputedDigest,
 ): Promise<StoredFile> {
   const { reading } = parts;
-  const file = new SmallFile(parts, spec, bytes.length, undefined);
-  let claim: Claim | undefined;
+  const file = new SmallFile(parts, spec, bytes.length);
   try {
     const writing = file.writeOnThreadPool(bytes);
     const sha256 = digest?.of(bytes) ?? parts.digest(bytes);
     await writing;
     checkDigest(spec.sha256, sha256);
     if (spec.uploadId !== undefined && reading !== undefined) {
-      claim = claimNow(reading, spec.uploadId) ?? await claimLater(parts, reading, spec.uploadId);
+      file.claim = claimNow(reading, spec.uploadId) ??
+        await claimLater(parts, reading, spec.uploadId);
     }
     // Nothing is awaited from here to the commit, so the second of two uploads with one id finds the first.
-    const replay = firstResult(parts, spec.uploadId, sha256, claim);
-    if (replay === undefined) return file.commit(sha256, claim, mayPublish);
+    const replay = firstResult(parts, spec.uploadId, sha256, file.claim);
+    if (replay === undefined) return file.commit(sha256, mayPublish);
     file.remove();
     return replay;
   } catch (error) {
     throw file.undo(error);
   } finally {
     file.end();
-    claim?.end();
   }
 }
 
@@ -168,7 +167,7 @@ class SmallFile implements GroupedFile, GatheredFile {
     parts: DiskParts,
     readonly spec: PutSpec,
     readonly size: number,
-    readonly claim: Claim | undefined,
+    public claim?: Claim | undefined,
   ) {
     const names = nameFile(parts, spec);
     this.temporaryPath = names.temporaryPath;
@@ -247,9 +246,9 @@ class SmallFile implements GroupedFile, GatheredFile {
   }
 
   /** Gives the file its final name and its line. */
-  commit(sha256: string, claim: Claim | undefined, mayPublish?: MayPublish): StoredFile {
+  commit(sha256: string, mayPublish?: MayPublish): StoredFile {
     this.sha256 = sha256;
-    const file = commitNow(this.#parts, this, claim, mayPublish);
+    const file = commitNow(this.#parts, this, this.claim, mayPublish);
     this.stored();
     return file;
   }

@@ -5,10 +5,10 @@ import { share, tryLock } from "./locks.ts";
 import {
   isOutdated,
   type Line,
-  type Listed,
   MANIFEST,
   type Manifest,
   manifestFull,
+  type OnListed,
   openToRead,
   type Position,
   tellWhole,
@@ -144,7 +144,7 @@ export class ReadableManifest implements Manifest {
     return position;
   }
 
-  appendAll(lines: readonly Line[], exactly: boolean, listed: Listed): void {
+  appendAll(lines: readonly Line[], exactly: boolean, listed: OnListed): void {
     const text = lines.map(({ line }) => line).join("\n");
     this.#partly = undefined;
     const isPlaced = (at: number, position: Position | undefined) => {

@@ -24,16 +24,7 @@ import type {
 } from "./file_types.ts";
 import type { Journals } from "./unannounced.ts";
 
-export type {
-  Durability,
-  FileSpec,
-  GatheredFile,
-  MayPublish,
-  PutSpec,
-  SealedFile,
-  StoredFile,
-  Tier,
-} from "./file_types.ts";
+export type * from "./file_types.ts";
 
 /** A partial file, as a session record remembers it.
  * @category Storage */
