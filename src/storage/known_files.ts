@@ -8,7 +8,7 @@
 import { FxferError } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import type { StorageFolder } from "./folder.ts";
-import { type EachLine, follow, type Followed, forget } from "./followed.ts";
+import { type EachLine, follow, type Followed, forget, FormerManifest } from "./followed.ts";
 import { lookForGone } from "./gone_files.ts";
 import type { IndexFile } from "./index_file.ts";
 import { INDEX } from "./index_place.ts";
@@ -16,7 +16,7 @@ import { IndexPace } from "./index_pace.ts";
 import { IndexWriter, othersTurn, SLICE_BYTES, START_SLICE_BYTES } from "./index_writer.ts";
 import { hasRemoval, storedIn } from "./known_ids.ts";
 import { LastLook, type Looked } from "./last_look.ts";
-import { contentOf, readLines, uploadIdOf } from "./manifest_lines.ts";
+import { contentOf, type ManifestEntry, readLines, uploadIdOf } from "./manifest_lines.ts";
 import type { Position } from "./manifest.ts";
 import type { ReadableManifest } from "./readable_manifest.ts";
 import type { StoredFile } from "./types.ts";
@@ -30,10 +30,7 @@ export class KnownFiles implements UploadIndex {
   readonly #log: Logger;
   readonly #flush: (() => Promise<void>) | undefined;
   #here: Followed;
-  /** The manifest that somebody has moved away: its ids still hold. */
-  #former: Followed | undefined;
-  /** Up to here it was looked at: others may add a line to it before they learn that it was moved. */
-  #formerSize = 0;
+  #former: FormerManifest | undefined;
   #reading: Promise<void> | undefined;
   /** Brings lines into the index when it is time. */
   readonly #pace = new IndexPace((isTime) => {
@@ -77,7 +74,7 @@ export class KnownFiles implements UploadIndex {
 
   /** Whether lines were forgotten, because the index has lost them: the next refresh reads them again. */
   get isBehind(): boolean {
-    return this.#here.forgotten || this.#former?.forgotten === true;
+    return this.#here.forgotten || this.#former?.followed.forgotten === true;
   }
 
   get(uploadId: string): StoredFile | undefined {
@@ -87,13 +84,21 @@ export class KnownFiles implements UploadIndex {
       const { index } = this.#writer;
       const found = storedIn(here, index, uploadId);
       if (found !== undefined || former === undefined) return found;
-      const isRemoved = (path: string) => this.#isGone(path) || hasRemoval(here, index, path);
-      return storedIn(former, index, uploadId, isRemoved);
+      return storedIn(former.followed, index, uploadId, this.#isRemoved);
     } catch (error) {
       if (error instanceof FxferError) this.#writer.damaged(error.cause, here);
-      if (here.forgotten && former !== undefined) forget(former); // it is read again, too
+      if (here.forgotten && former !== undefined) forget(former.followed); // it is read again, too
       throw error;
     }
+  }
+
+  /** Whether a file of the former manifest was removed since. */
+  readonly #isRemoved = (path: string): boolean =>
+    this.#isGone(path) || hasRemoval(this.#here, this.#writer.index, path);
+
+  /** As {@linkcode FormerManifest.lateFile}, without what was removed since. */
+  lateFile(fits: (entry: ManifestEntry) => boolean): ManifestEntry | undefined {
+    return this.#former?.lateFile((entry) => fits(entry) && !this.#isRemoved(entry.path));
   }
 
   add({ spec: { uploadId } }: Stored, [start, end]: Position): void {
@@ -116,11 +121,10 @@ export class KnownFiles implements UploadIndex {
 
   /** The path of the manifest leads to another file. @param same Whether the folder is still the same one. */
   switch(same: boolean): void {
-    this.#former?.file.close();
-    this.#former = same ? this.#here : void this.#here.file.close();
-    this.#formerSize = 0;
+    this.#former?.close();
+    this.#former = same ? new FormerManifest(this.#here) : void this.#here.file.close();
     this.#here = follow(this.#manifest);
-    this.lastLook.switched();
+    this.lastLook.forget();
     if (!this.#writer.isWriting) this.#writer.adopt(this.#here);
   }
 
@@ -135,7 +139,7 @@ export class KnownFiles implements UploadIndex {
 
   /** Closes the index, and the manifest that was moved away. */
   close(): void {
-    this.#former?.file.close();
+    this.#former?.close();
     this.#writer.close();
   }
 
@@ -145,24 +149,16 @@ export class KnownFiles implements UploadIndex {
       if (lately && this.#manifest.isFresh(this.#here.readTo) && !this.isBehind) return undefined;
       const size = this.#manifest.follow(true);
       const unread = size - this.#here.readTo;
-      const left = this.#former === undefined ? 0 : this.#leftInFormer(this.#former);
+      const left = this.#former?.look() ?? 0;
       if (unread === 0 && left === 0 && !this.isBehind) return undefined;
       const isLittle = unread >= 0 && unread + left <= SLICE_BYTES;
       if (this.#flush === undefined && isLittle && !this.isBehind) {
-        if (left > 0) this.#learn(this.#former!, this.#formerSize);
+        if (left > 0) this.#learn(this.#former!.followed, this.#former!.size);
         if (unread > 0) this.#learn(this.#here, size);
         return undefined;
       }
     }
     return this.#learnLater();
-  }
-
-  /** How many bytes of the former manifest have not been read since it was looked at last. */
-  #leftInFormer({ file, readTo }: Followed): number {
-    const size = file.seekSync(0, Deno.SeekMode.End);
-    if (size === this.#formerSize) return 0; // what is left at its end is half a line
-    this.#formerSize = size;
-    return size - readTo;
   }
 
   async #learnLater(): Promise<void> {
@@ -199,13 +195,13 @@ export class KnownFiles implements UploadIndex {
   async #readFormer(): Promise<void> {
     const former = this.#former;
     if (former === undefined) return;
-    const isRead = () => former.readTo >= former.file.seekSync(0, Deno.SeekMode.End);
-    if (!isRead() && this.#flush !== undefined) await former.file.syncData();
-    while (former === this.#former && !this.#closed && !isRead()) {
-      if (!this.#learn(former, former.readTo + SLICE_BYTES)) break;
+    const { followed } = former;
+    if (!former.isRead && this.#flush !== undefined) await followed.file.syncData();
+    while (former === this.#former && !this.#closed && !former.isRead) {
+      if (!this.#learn(followed, followed.readTo + SLICE_BYTES)) break;
       await othersTurn();
     }
-    former.forgotten = false;
+    followed.forgotten = false;
   }
 
   /** Returns false at the end, and before half a line, which may still be being written. */

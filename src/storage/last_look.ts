@@ -7,9 +7,6 @@ import type { IndexFile } from "./index_file.ts";
  */
 const FRESH_MS = 5;
 
-/** For so long after a switch of the manifest a file that is not found is looked for again, in milliseconds. */
-const SETTLED_MS = 100;
-
 /** Where the index and its manifest are open for queries. */
 export interface Looked {
   readonly index: IndexFile;
@@ -20,8 +17,6 @@ export interface Looked {
 export class LastLook {
   #found: Looked | undefined;
   #at = NaN;
-  /** When another manifest took the place of the one before, by `performance.now()`. */
-  #switchedAt = -Infinity;
 
   /** Everything that is known has just been found in the index. */
   found(index: IndexFile, file: Deno.FsFile): Looked {
@@ -29,20 +24,9 @@ export class LastLook {
     return this.#found = { index, file };
   }
 
-  /** More is known now than the index has. */
+  /** More is known now than the index has, or the manifest is another one. */
   forget(): void {
     this.#found = undefined;
-  }
-
-  /** The manifest is another one. */
-  switched(): void {
-    this.forget();
-    this.#switchedAt = performance.now();
-  }
-
-  /** Whether that was a moment ago: the last lines may still be on their way into the new one. */
-  get isSettling(): boolean {
-    return performance.now() - this.#switchedAt < SETTLED_MS;
   }
 
   /**

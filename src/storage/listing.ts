@@ -174,15 +174,11 @@ function where(parts: readonly Condition[]): string {
 
 /** The newest file of a key; see `Catalogue.find`. */
 export async function findFile(known: KnownFiles, key: FileKey): Promise<ListedFile | undefined> {
-  for (;;) {
-    const found = await known.query((index, file) => newestOf(index, file, key));
-    if (found !== undefined || !known.lastLook.isSettling) return found;
-    await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
-  }
+  const found = await known.query((index, file) => newestOf(index, file, key));
+  const late = known.lateFile((entry) => isMeant(entry, key));
+  if (late === undefined || found !== undefined && found.storedAt >= late.time) return found;
+  return listedOf(late);
 }
-
-/** The pause between two looks for a file while the manifest is another one since a moment, in milliseconds. */
-const LOOK_AGAIN_MS = 10;
 
 /** The file of a path, at once, if it is known without a look; it may be gone meanwhile. */
 export function findFileNow(
@@ -195,12 +191,16 @@ export function findFileNow(
 function newestOf(index: IndexFile, file: Deno.FsFile, key: FileKey): ListedFile | undefined {
   for (const { pos, gone } of rowsOf(index, key)) {
     const entry = readEntryAt(file, pos);
-    if (entry === undefined || !isFinalPath(entry.path)) continue;
-    if ("path" in key && entry.path !== key.path) continue; // another one with the same hash
-    if (gone === 1 || !isOwned(entry, key)) continue;
-    if ("sha256" in key && (entry.sha256 !== key.sha256 || entry.size !== key.size)) continue;
-    return listedOf(entry);
+    if (gone === 0 && entry !== undefined && isMeant(entry, key)) return listedOf(entry);
   }
+}
+
+/** Whether a line is of a file with this key; the row of another one may have the same hash. */
+function isMeant(entry: ManifestEntry, key: FileKey): boolean {
+  if (!isFinalPath(entry.path) || !isOwned(entry, key)) return false;
+  if ("path" in key) return entry.path === key.path;
+  if ((entry.name ?? entry.path) !== key.name) return false;
+  return !("sha256" in key) || entry.sha256 === key.sha256 && entry.size === key.size;
 }
 
 function rowsOf(index: IndexFile, key: FileKey): FileRow[] {

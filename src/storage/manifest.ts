@@ -93,7 +93,7 @@ export function tellWhole(bytes: Uint8Array, start: number | undefined, listed: 
 }
 
 /** In so many bytes at the end of a manifest all lines stand that came in the last moments. */
-const LATELY_BYTES = 1024 * 1024;
+export const LATELY_BYTES: number = 1024 * 1024;
 
 /**
  * Whether another line speaks for a line that is to be written again: it stands there already, as after a

@@ -52,7 +52,8 @@
  *   died. Any other file is left alone: somebody may have moved the manifest away that lists it.
  * - S-MAN-3 The manifest is the file that its path leads to, not the one that a process has open. A manifest
  *   that was moved away or removed is followed by a new one (so rotation needs no signal; ids in the one
- *   before still hold for the processes that run). A storage folder that was replaced, or that a file system
+ *   before still hold for the processes that run, and its last files are found until they stand in the new
+ *   one, or half a second is over). A storage folder that was replaced, or that a file system
  *   was mounted over, is adopted with what is in it, and the log says so.
  * - S-TRF-10 A full disk or a failed write keeps what was durable: the offset stays where it was, and the
  *   upload goes on from there when there is room. `storage_full` says `retry_after_ms`. What was answered

@@ -70,6 +70,78 @@ Deno.test("files that are stored and removed during compactions lose no line", a
   }
 });
 
+Deno.test("in the moment in which a compaction replaces the manifest, a file is found that is only in the former one", async () => {
+  await using dir = await TempDir.make();
+  await using storage = await DiskStorage.open(dir.path);
+  await using other = await DiskStorage.open(dir.path);
+  const bytes = utf8("late");
+  const { path: first } = await other.put({ ...spec, name: "a.txt" }, utf8("first"));
+  const { path, sha256, size } = await other.put({ ...spec, name: "a.txt" }, bytes);
+  const { path: removed } = await other.put({ ...spec, name: "b.txt" }, bytes);
+  await other.check(); // the lines are where the path leads, and need not be written again
+  assert.equal((await storage.catalogue.find({ name: "b.txt" }))?.path, removed);
+  // As a compaction has left it that has not brought the last lines over yet.
+  const manifest = dir.join("commits.jsonl");
+  const lines = (await Deno.readTextFile(manifest)).split("\n");
+  await Deno.link(manifest, dir.join("kept"));
+  await Deno.writeTextFile(dir.join("new"), `${lines[0]}\n`);
+  await Deno.rename(dir.join("new"), manifest);
+  const { catalogue } = storage;
+  for (const key of [{ path }, { name: "a.txt" }, { name: "a.txt", sha256, size }]) {
+    assert.equal((await catalogue.find(key))?.path, path, JSON.stringify(key));
+  }
+  assert.equal((await catalogue.find({ path: first }))?.path, first);
+  const { setTimeout } = globalThis;
+  globalThis.setTimeout = (() => assert.fail("it waits")) as unknown as typeof setTimeout;
+  try {
+    assert.equal(await catalogue.find({ name: "no such" }), undefined);
+    assert.equal(await catalogue.find({ path, owner: "somebody" }), undefined);
+  } finally {
+    globalThis.setTimeout = setTimeout;
+  }
+  using opened = await catalogue.open!({ path });
+  assert.equal(opened?.file.name, "a.txt");
+  // The former one may still get a line, and a removal goes into the new one.
+  const third = first.replace(/[^/]*$/, "received_00000000000000000000000000000000.txt");
+  await Deno.writeFile(dir.join(third), utf8("first"));
+  await Deno.writeTextFile(dir.join("kept"), `${lines[0]!.replace(first, third)}\n`, {
+    append: true,
+  });
+  assert.equal((await catalogue.find({ path: third }))?.path, third);
+  assert.equal((await other.catalogue.remove(removed))?.path, removed);
+  for (const each of [storage, other]) {
+    assert.equal(await each.catalogue.find({ path: removed }), undefined);
+    assert.equal((await each.catalogue.remove(removed))?.path, removed, "it is answered again");
+  }
+  await Deno.remove(dir.join(third));
+  assert.equal(await catalogue.find({ path: third }), undefined);
+  // After that moment the new one alone says which files there are.
+  const { now } = performance;
+  performance.now = () => now.call(performance) + 1000;
+  try {
+    assert.equal(await catalogue.find({ path }), undefined);
+  } finally {
+    performance.now = now;
+  }
+});
+
+Deno.test("a file that was just stored is found at each moment of a compaction", async () => {
+  await using dir = await TempDir.make();
+  await using storing = await DiskStorage.open(dir.path);
+  await using asked = await DiskStorage.open(dir.path);
+  let over = false;
+  const asking = (async () => {
+    for (let n = 0; !over; n++) {
+      const path = await put(storing, `${n}`);
+      assert.equal((await asked.catalogue.find({ path }))?.path, path, `file ${n}`);
+      await new Promise((resolve) => setTimeout(resolve, 0));
+    }
+  })();
+  for (let round = 0; round < 3; round++) await compactManifest(dir.path);
+  over = true;
+  await asking;
+});
+
 Deno.test("a compaction that was killed after its rename is finished by the next start", async () => {
   await using dir = await TempDir.make();
   const manifest = dir.join("commits.jsonl");
