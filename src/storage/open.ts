@@ -10,7 +10,7 @@ import { type Flush, GroupSync, systemFlush } from "./flush.ts";
 import { StorageFolder } from "./folder.ts";
 import { asStorageError } from "./io_errors.ts";
 import { KnownFiles } from "./known_files.ts";
-import { type Manifest, WriteOnlyManifest } from "./manifest.ts";
+import type { Manifest } from "./manifest.ts";
 import { loadExtensions } from "./media_types.ts";
 import { createRandomHex, type Naming, type RandomHex } from "./naming.ts";
 import { finishAllLeft } from "./once.ts";
@@ -84,10 +84,11 @@ export async function openParts(path: string, options: DiskStorageOptions): Prom
         "run with --allow-read=<storage folder>, or set storage.durability to data",
     );
   }
-  const [{ createHash, hash }, fs, extensions] = await Promise.all([
+  const [{ createHash, hash }, fs, extensions, writeOnly] = await Promise.all([
     import("node:crypto"),
     import("node:fs"),
     loadExtensions(),
+    tier === "W" ? import("./write_only_manifest.ts") : undefined,
   ]);
   const folder = new StorageFolder(path, tier, fs.existsSync, state);
   const randomHex = createRandomHex();
@@ -106,7 +107,8 @@ export async function openParts(path: string, options: DiskStorageOptions): Prom
       const learn = durability === "durable" ? () => manifestSync.sync("") : undefined;
       reading = openReading(folder, now, randomHex, learn, log);
     }
-    manifest = new ProvenManifest(reading?.manifest ?? new WriteOnlyManifest(fs, folder));
+    const inner = reading?.manifest ?? new writeOnly!.WriteOnlyManifest(fs, folder);
+    manifest = new ProvenManifest(inner);
   } catch (error) {
     if (error instanceof FxferError) throw error;
     const reason = error instanceof Error ? error.message : String(error);

@@ -1,17 +1,16 @@
 /** The manifest as tier RW has it: opened once, compared with its path at each use, and readable. @module */
 import { FxferError } from "../errors.ts";
 import type { StorageFolder } from "./folder.ts";
+import { LineWrites } from "./line_writer.ts";
 import { share, tryLock } from "./locks.ts";
 import {
   isOutdated,
   type Line,
   MANIFEST,
   type Manifest,
-  manifestFull,
   type OnListed,
   openToRead,
   type Position,
-  tellWhole,
 } from "./manifest.ts";
 import { encodeLine, entryOf, LF, readLines } from "./manifest_lines.ts";
 
@@ -56,8 +55,7 @@ export class ReadableManifest implements Manifest {
   readonly isFresh = (readTo: number): boolean =>
     readTo === this.#end + this.#assumed && this.#now() === this.#lookedAt;
   #lastLook: ReturnType<typeof setTimeout> | undefined;
-  /** What was written of the last text, if the disk was full before its end. */
-  #partly: Uint8Array | undefined;
+  readonly #writes = new LineWrites();
   /** Called when the path has led to another file. It closes the handle of the former one when it likes. */
   switched: (former: Deno.FsFile) => void = (former) => former.close();
 
@@ -145,19 +143,11 @@ export class ReadableManifest implements Manifest {
   }
 
   appendAll(lines: readonly Line[], exactly: boolean, listed: OnListed): void {
-    const text = lines.map(({ line }) => line).join("\n");
-    this.#partly = undefined;
-    const isPlaced = (at: number, position: Position | undefined) => {
-      this.#keep(lines[at]!, position !== undefined || this.#partly !== undefined);
+    const write = (text: string) => this.#append(text, lines[0]!.path, exactly)?.[0];
+    this.#writes.appendAll(lines, write, (at, position) => {
+      this.#keep(lines[at]!, position !== undefined || this.#writes.isCut);
       listed(at, position);
-    };
-    try {
-      const position = this.#append(text, lines[0]!.path, exactly);
-      tellWhole(encodeLine(text), position?.[0], isPlaced);
-    } catch (error) {
-      if (this.#partly !== undefined) tellWhole(this.#partly, undefined, isPlaced);
-      throw error;
-    }
+    });
   }
 
   /** Keeps a line that was written until the next look. @param isThere Whether it stands in the open file for certain. */
@@ -199,11 +189,9 @@ export class ReadableManifest implements Manifest {
   }
 
   #writeAll(bytes: Uint8Array): void {
-    const written = this.#file.writeSync(bytes);
-    if (written === bytes.length) return;
-    this.#partly = bytes.subarray(0, written);
-    this.#lookedAt = NaN;
-    throw manifestFull();
+    const count = this.#file.writeSync(bytes);
+    if (count < bytes.length) this.#lookedAt = NaN;
+    this.#writes.wrote(bytes, count);
   }
 
   /**
