@@ -228,6 +228,8 @@ class GatheringFrameSource implements FrameSource {
 
   async #next(): Promise<Uint8Array | undefined> {
     try {
+      // Without this check a source that opens itself on a read would stay open.
+      if (this.#closed) throw closedError();
       const bytes = await this.#reader.next();
       // A stream that was cancelled seems to be at its end: half a file must not pass for a whole one.
       if (this.#closed) throw closedError();

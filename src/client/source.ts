@@ -96,11 +96,14 @@ class FileSource implements Source {
 
   async read(into: Uint8Array, offset: number): Promise<number | null> {
     try {
-      const file = await this.#open();
+      const opened = this.#open();
+      const file = await opened;
       if (offset !== this.#position) {
         await file.seek(offset, Deno.SeekMode.Start);
         this.#position = offset;
       }
+      // A pipe whose send is over must not take what another reader of it waits for.
+      if (this.#file !== opened) throw new Error("it was closed");
       const count = await file.read(into);
       this.#position += count ?? 0;
       return count;
@@ -189,6 +192,7 @@ export async function fileSource(
   options: { readonly signal?: AbortSignal } = {},
 ): Promise<Source> {
   const { signal } = options;
+  if (signal?.aborted) throw interrupted(signal.reason);
   const opening = openSource(path);
   if (signal === undefined) return await opening;
   try {

@@ -24,6 +24,37 @@ Deno.test("fileSource() reads at any offset, to the end, and opens again after c
   source.close!();
 });
 
+Deno.test("a pipe that was closed before it had a writer takes no bytes of its next reader", {
+  ignore: Deno.build.os === "windows",
+}, async () => {
+  await using folder = await TempDir.make();
+  const path = folder.join("pipe");
+  await new Deno.Command("mkfifo", { args: [path] }).output();
+  for (let n = 0; n < 8; n++) {
+    const [first, second] = [await fileSource(path), await fileSource(path)];
+    const given = first.read(new Uint8Array(10), 0);
+    given.catch(() => {});
+    first.close!();
+    const waiting = second.read(new Uint8Array(10), 0);
+    {
+      using writer = await Deno.open(path, { write: true });
+      await writer.write(pattern(10));
+    }
+    assert.equal(await waiting, 10);
+    await assert.rejects(given, code("local_io"));
+    second.close!();
+  }
+});
+
+Deno.test("a source without a size that is closed is not read, and so not opened, again", async () => {
+  let reads = 0;
+  const read = () => Promise.resolve(++reads);
+  const source = frameSourceOf({ size: undefined, read, close: () => {} });
+  source.close();
+  await assert.rejects(source.read(new Uint8Array(10), 0), code("interrupted"));
+  assert.equal(reads, 0);
+});
+
 Deno.test("fileSource() notices another size and another time of change", async () => {
   await using folder = await TempDir.make();
   const path = folder.join("a");
