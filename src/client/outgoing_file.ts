@@ -9,7 +9,7 @@ import { FxferError } from "../errors.ts";
 import type { Mutable } from "../omit_undefined.ts";
 import type { ReplyBody, TransferData } from "../protocol/mod.ts";
 import { localError, sourceChanged } from "./client_errors.ts";
-import { checkSendOptions, factsOf } from "./file_facts.ts";
+import { checkedFacts, type Facts, factsFor } from "./file_facts.ts";
 import { digestOf, FileDigest } from "./file_digest.ts";
 import { type FilePart, type FrameSource, frameSourceOf, type FrameSpan } from "./frame_source.ts";
 import type { SourceInput } from "./source.ts";
@@ -52,6 +52,7 @@ export class OutgoingFile {
   readonly #result: PromiseWithResolvers<SendResult> = Promise.withResolvers();
   readonly result: Promise<SendResult> = this.#result.promise;
   readonly #options: SendOptions;
+  readonly #facts: Facts;
   readonly #emit: ((event: ClientEvent) => void) | undefined;
   #digest = new FileDigest();
   #attempts = 1;
@@ -69,7 +70,7 @@ export class OutgoingFile {
 
   /** @throws {TypeError | RangeError} If an argument cannot be used. */
   constructor(input: SourceInput, options: SendOptions, emit?: (event: ClientEvent) => void) {
-    checkSendOptions(options);
+    this.#facts = checkedFacts(options);
     this.uploadId = options.uploadId ?? crypto.randomUUID();
     this.mimeType = options.mimeType ?? "application/octet-stream";
     this.source = frameSourceOf(input);
@@ -111,13 +112,12 @@ export class OutgoingFile {
     const isAllHashed = this.#digest.length === (length ?? (complete ? end : undefined));
     const sha256 = this.#options.sha256 ?? (isAllHashed ? this.#digest.hex() : undefined);
     this.#announced = sha256 !== undefined;
-    const facts = factsOf(this.#options, names);
     const data: Mutable<TransferData> = {
       uploadId,
       offset: start,
       complete,
       cancel: false,
-      ...facts,
+      ...factsFor(this.#facts, names),
     };
     if (length !== undefined) data.length = length;
     if (sha256 !== undefined) data.sha256 = sha256;

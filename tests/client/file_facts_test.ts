@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { factsOf, fitName } from "../../src/client/file_facts.ts";
+import { checkedFacts, factsFor, fitName } from "../../src/client/file_facts.ts";
 import { OutgoingFile } from "../../src/client/outgoing_file.ts";
 import { pure } from "../helpers/pure.ts";
 import { Random } from "../helpers/random.ts";
@@ -46,8 +46,10 @@ pure("S-NAM-1 fitName() always fits, and keeps the end of the name", () => {
 
 pure("S-FEA-1 a server without names is told the name alone", () => {
   const options = { name: "a/b", mtimeMs: 5, executable: true, onClash: "refuse" } as const;
-  assert.deepEqual(factsOf(options, true), options);
-  assert.deepEqual(factsOf(options, false), { name: "a/b" });
+  const facts = checkedFacts({ ...options, name: "/a//b", mimeType: "text/plain" });
+  assert.deepEqual(factsFor(facts, true), options);
+  assert.deepEqual(factsFor(facts, false), { name: "a/b" });
+  assert.deepEqual(factsFor(checkedFacts({ executable: true }), false), {});
 });
 
 pure("OutgoingFile refuses names and times that no frame can carry", () => {
