@@ -1,8 +1,7 @@
 /** A file that is being received piece by piece. @module */
-import type { Hash } from "node:crypto";
 import type { FxferError } from "../errors.ts";
 import type { Claim } from "./claims.ts";
-import type { ComputedDigest } from "./digest.ts";
+import { type ComputedDigest, UploadDigest } from "./digest.ts";
 import { commitDurably, commitNow, syncFolders, type WholeFile } from "./commit.ts";
 import type { DiskParts } from "./disk_parts.ts";
 import { asStorageError, isTaken } from "./io_errors.ts";
@@ -16,9 +15,6 @@ import type { UploadStart } from "./upload_start.ts";
 /** Fewer bytes are written on the main thread; in put.ts the number is smaller, as the pool opens the file too. */
 const THREAD_POOL_BYTES = 64 * 1024;
 
-/** One read of the digest of a reopened file, in bytes. */
-const DIGEST_READ_BYTES = 1 << 20;
-
 type Stage = "writing" | "sealed" | "published" | "over";
 
 /** {@linkcode Upload} on a disk. The position of its file is always `offset`. */
@@ -29,23 +25,18 @@ export class DiskUpload implements Upload {
   announced: boolean;
   readonly #parts: DiskParts;
   readonly #spec: FileSpec;
-  readonly #hash: Hash;
+  readonly #digest: UploadDigest;
   #file: Deno.FsFile | undefined;
   #offset: number;
   #reserved: number;
   #stage: Stage = "writing";
-  #digest: string | undefined;
-  /** The digest of the only write, if its caller had it: then no write feeds `#hash`. */
-  #known: string | undefined;
+  /** The digest of all bytes, once there come no more. */
+  #sha256: string | undefined;
   #sealed: SealedFile | undefined;
   #whole: WholeFile | undefined;
   #stored: StoredFile | undefined;
   /** The first error, which is final: after a full disk a flush succeeds although bytes are missing. */
   #failure: FxferError | undefined;
-  /** The reading of what was written before the file was reopened; until its end no write feeds the digest. */
-  #digesting: Promise<void> | undefined;
-  /** Whether a write that does not feed the digest is under way. */
-  #unfed = false;
   /** Whether the temporary name is flushed: at level `durable` no offset is durable before it. */
   #nameSynced = false;
 
@@ -56,13 +47,14 @@ export class DiskUpload implements Upload {
     this.#spec = start.spec;
     this.announced = start.spec.session !== undefined;
     this.#file = start.file;
-    this.#hash = start.hash;
+    this.#digest = new UploadDigest(start.hash);
     this.#offset = start.offset;
     this.#reserved = Math.max(start.spec.reserve, start.offset);
     parts.open.set(start.temporaryPath, this);
     if (start.unread !== undefined) {
-      this.#digesting = this.#readDigest(start.unread);
-      this.#digesting.catch(() => {}); // seal() throws it
+      const isOver = () => this.#stage !== "writing" || this.#failure !== undefined;
+      const tooShort = () => this.#fail("Cannot read upload", new Deno.errors.UnexpectedEof());
+      this.#digest.catchUp(start.unread, () => isOver() ? undefined : this.#offset, tooShort);
     }
   }
 
@@ -79,34 +71,15 @@ export class DiskUpload implements Upload {
   write(bytes: Uint8Array, digest?: ComputedDigest): void | Promise<void> {
     const file = this.#writable("write to");
     if (bytes.length === 0) return;
-    if (this.#known !== undefined) throw new TypeError("Cannot write to upload: it was whole");
-    if (this.#offset === 0) this.#known = digest?.of(bytes);
+    if (this.#digest.isKnown) throw new TypeError("Cannot write to upload: it was whole");
+    if (this.#offset === 0) this.#digest.takeKnown(digest?.of(bytes));
     this.reserve(this.#offset + bytes.length);
     if (bytes.length < THREAD_POOL_BYTES) return this.#writeNow(file, bytes);
     return this.#writeOnThreadPool(file, bytes);
   }
 
-  /** Reads the digest of the file until it has caught up with the writes, or the upload is over. */
-  async #readDigest(unread: Deno.FsFile): Promise<void> {
-    using file = unread;
-    const buffer = new Uint8Array(DIGEST_READ_BYTES);
-    for (let at = 0; this.#stage === "writing" && this.#failure === undefined;) {
-      if (at < this.#offset) {
-        const count = await file.read(
-          buffer.subarray(0, Math.min(buffer.length, this.#offset - at)),
-        );
-        if (count === null) throw this.#fail("Cannot read upload", new Deno.errors.UnexpectedEof());
-        this.#hash.update(buffer.subarray(0, count));
-        at += count;
-      } else if (!this.#unfed) {
-        this.#digesting = undefined;
-        return;
-      } else await new Promise((resolve) => setTimeout(resolve, 1));
-    }
-  }
-
   #writeNow(file: Deno.FsFile, bytes: Uint8Array): void {
-    if (this.#digesting === undefined && this.#known === undefined) this.#hash.update(bytes);
+    this.#digest.update(bytes);
     try {
       for (let done = 0; done < bytes.length;) {
         const count = file.writeSync(bytes.subarray(done));
@@ -123,10 +96,10 @@ export class DiskUpload implements Upload {
    * network: 800 MB/s instead of 700. A disk that is slow for a moment delays no other connection.
    */
   async #writeOnThreadPool(file: Deno.FsFile, bytes: Uint8Array): Promise<void> {
-    this.#unfed = this.#digesting !== undefined;
+    this.#digest.beginWrite();
     try {
       let pending = file.write(bytes);
-      if (!this.#unfed && this.#known === undefined) this.#hash.update(bytes);
+      this.#digest.update(bytes);
       for (let done = 0; done < bytes.length;) {
         const count = await pending;
         this.#advance(count);
@@ -136,7 +109,7 @@ export class DiskUpload implements Upload {
     } catch (error) {
       throw this.#fail("Cannot write upload", error);
     } finally {
-      this.#unfed = false;
+      this.#digest.endWrite();
     }
   }
 
@@ -176,17 +149,17 @@ export class DiskUpload implements Upload {
 
   async seal(): Promise<SealedFile> {
     if (this.#sealed !== undefined) return this.#sealed;
-    if (this.#digest === undefined) {
+    if (this.#sha256 === undefined) {
       await this.#flush(this.#writable("seal"));
-      if (this.#digesting !== undefined) await this.#digesting;
+      if (this.#digest.reading !== undefined) await this.#digest.reading;
       this.#writable("seal"); // the session's next holder may have released it meanwhile
       this.#closeFile();
-      this.#digest = this.#known ?? this.#hash.digest("hex");
+      this.#sha256 = this.#digest.hex();
       this.#stage = "sealed";
     } else if (this.#stage !== "sealed") {
       throw new TypeError(`Cannot seal upload: it is ${this.#stage}`);
     }
-    const [content, spec] = [{ size: this.#offset, sha256: this.#digest }, this.#spec];
+    const [content, spec] = [{ size: this.#offset, sha256: this.#sha256 }, this.#spec];
     const { finalPath, existing } = await choosePath(this.#parts, spec, this.finalPath, content);
     const { temporaryPath, announced } = this;
     this.finalPath = finalPath;
