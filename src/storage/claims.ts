@@ -25,156 +25,26 @@
  * @module
  */
 import { FxferError } from "../errors.ts";
+import { Claim, CLAIMS, MARK_BYTES } from "./claim.ts";
 import type { StorageFolder } from "./folder.ts";
-import { hashName } from "./hash_table.ts";
-import { isTaken, storageFull, unlessAbsent } from "./io_errors.ts";
+import { hashPrefix } from "./hash_table.ts";
+import { isTaken, unlessAbsent } from "./io_errors.ts";
 import { tryLock } from "./locks.ts";
-import {
-  encodeLine,
-  LF,
-  type ManifestEntry,
-  parseLine,
-  readEntryAt,
-  readLines,
-  type Removal,
-} from "./manifest_lines.ts";
+import { type ManifestEntry, readEntryAt } from "./manifest_lines.ts";
 import type { RandomHex } from "./naming.ts";
-
-/** The folder of the claims in the storage folder. */
-export const CLAIMS = ".claims";
-
-/** So many bytes of lines are kept in a claim that is used again and again. */
-const MAX_BYTES = 65536;
-
-/** How long a mark is, in bytes; it stands behind the LF that says that the line is done. */
-const MARK_BYTES = 16;
 
 const HOW = { read: true, write: true, mode: 0o640 };
 
-/** The claim of an upload id. */
-const pathOf = (uploadId: string) => `${CLAIMS}/${hashName(uploadId).slice(0, 3)}`;
-
-/** The number of an upload id's claim: 0 to 4095; NaN for a name that stands for none. */
-const numberOf = (path: string) => parseInt(path.slice(-3), 16);
-
-/** How the content of a claim begins that is being taken. */
-const beginning = new Uint8Array(1 + MARK_BYTES);
-
-/** What the holder of a claim was about to do. */
-export interface Left {
-  readonly content: ManifestEntry | Removal;
-  /** The line of the manifest that says so. */
-  readonly line: string;
-}
-
-/** The lines that are written as one. */
-function linesOf(text: string): string[] {
-  if (!text.startsWith("[")) return [text];
-  try {
-    return (JSON.parse(text) as unknown[]).map((content) => JSON.stringify(content));
-  } catch {
-    return [];
-  }
-}
-
-/** A claim that this process holds. */
-export class Claim {
-  readonly #folder: StorageFolder;
-  readonly #path: string;
-  readonly #file: Deno.FsFile;
-  /** Whether upload ids share it. Then each line takes the place of the one before; else lines follow each other. */
-  readonly #isShared: boolean;
-  #end = 0;
-  readonly #mark: Uint8Array;
-  /** Whether an earlier holder died and has left a line. */
-  readonly left: boolean;
-  /** Whether this process knows every file that was published under the claim. */
-  readonly isMine: boolean;
-  /** To be set by whoever publishes a file under the claim and knows it by its upload id from then on. */
-  isKnown = false;
-
-  /** @param mark An LF and the mark of the process. */
-  constructor(folder: StorageFolder, path: string, file: Deno.FsFile, mark: Uint8Array) {
-    this.#folder = folder;
-    this.#path = path;
-    this.#file = file;
-    this.#mark = mark;
-    this.#isShared = path.length === `${CLAIMS}/fff`.length;
-    try {
-      const count = file.readSync(beginning) ?? 0;
-      this.left = count > 0 && beginning[0] !== LF;
-      this.isMine = count === mark.length && mark.every((byte, at) => byte === beginning[at]);
-    } catch (error) {
-      file.close(); // and with it the lock: nobody would ever let go of it
-      throw error;
-    }
-  }
-
-  /** Writes down the line, without its LF, of the file that is about to get its final name. */
-  write(line: string): void {
-    const bytes = encodeLine(line);
-    this.#end += bytes.length;
-    if (this.#isShared) this.#file.seekSync(0, Deno.SeekMode.Start);
-    else if (this.#end > MAX_BYTES) {
-      this.#file.truncateSync(0);
-      this.#end = this.#file.seekSync(0, Deno.SeekMode.Start) + bytes.length;
-    }
-    if (this.#file.writeSync(bytes) === bytes.length) return;
-    this.#end = Infinity; // the next line begins anew
-    throw storageFull("Cannot claim final name", "no room left");
-  }
-
-  /** Writes down the lines of files that are about to get their final names, as one line: a list of them. */
-  writeAll(lines: readonly string[]): void {
-    this.write(lines.length === 1 ? lines[0]! : `[${lines.join(",")}]`);
-  }
-
-  /** What was written last, line by line; nothing if there is none, or only half of it. */
-  read(): Left[] {
-    let last: Left[] = [];
-    for (const { text, torn } of readLines(this.#file, 0, this.#isShared ? 1 : Infinity)) {
-      if (torn || text === undefined) continue;
-      const found = linesOf(text).flatMap((line) => {
-        const content = parseLine(line);
-        return content === undefined ? [] : [{ content, line }];
-      });
-      if (found.length > 0) last = found;
-    }
-    return last;
-  }
-
-  /** Whether the claim is still where its path says: false once the storage folder is another one. */
-  get stands(): boolean {
-    return this.#folder.holds(this.#path, this.#file.statSync());
-  }
-
-  /** Lets go of the claim, and leaves what stands in it to the next holder. */
-  leave(): void {
-    this.#file.close();
-  }
-
-  /** Lets go of the claim: what it was taken for is done, or will never be. */
-  end(): void {
-    try {
-      if (!this.#isShared) this.#folder.remove(this.#path);
-      else if (!this.isKnown) this.write(""); // an LF in place of its first byte: the line is done
-      else {
-        this.#file.seekSync(0, Deno.SeekMode.Start);
-        this.#file.writeSync(this.#mark);
-      }
-    } catch {
-      // The next holder finds that the line is done.
-    }
-    this.#file.close();
-  }
-}
+/** The claims that upload ids share. */
+const SHARED = Array.from({ length: 4096 }, (_, number) => number.toString(16).padStart(3, "0"))
+  .map((name) => `${CLAIMS}/${name}`);
 
 /** The claims of one folder, as one process takes them. */
 export class Claims {
   readonly #folder: StorageFolder;
   readonly #randomHex: RandomHex;
   /** Which claims of upload ids this process has met, by number. Others are most probably still to be made. */
-  readonly #met = new Uint8Array(4096);
+  readonly #met = new Uint8Array(SHARED.length);
   /** An LF and the mark of this process. */
   #mark: Uint8Array;
   /** The claim for what this process publishes without an upload id, in one synchronous step. */
@@ -203,7 +73,7 @@ export class Claims {
       const file = this.#make(path);
       // A sweep that met it before it was locked takes it for one that a dead process has left, and removes it.
       if (tryLock(file) !== false && this.#folder.holds(path, file.statSync())) {
-        return new Claim(this.#folder, path, file, this.#mark);
+        return this.#read(path, file);
       }
       file.close();
     }
@@ -211,11 +81,17 @@ export class Claims {
 
   /** Takes the claim of an upload id; undefined while another has it. */
   take(uploadId: string): Claim | undefined {
-    const path = pathOf(uploadId);
-    const number = numberOf(path);
-    // To look for a missing file throws, which takes three times as long as to make it.
-    const made = this.#met[number] === 0 ? this.#makeIfFree(path) : undefined;
-    this.#met[number] = 1;
+    const number = hashPrefix(uploadId);
+    const path = SHARED[number]!;
+    let made: Deno.FsFile | undefined;
+    if (this.#met[number] === 1) {
+      const claim = this.#takeMet(path);
+      if (claim !== undefined) return claim;
+    } else {
+      // To look for a missing file throws, which takes three times as long as to make it.
+      made = this.#makeIfFree(path);
+      this.#met[number] = 1;
+    }
     const file = made ?? this.#open(path) ?? this.#makeIfFree(path) ?? this.#open(path);
     if (file !== undefined) return this.#hold(path, file);
     throw new Deno.errors.NotFound("a claim was removed twice while it was taken");
@@ -223,7 +99,7 @@ export class Claims {
 
   /** What another process, which has the claim of an upload id, is about to publish. */
   peek(uploadId: string): ManifestEntry | undefined {
-    using file = this.#open(pathOf(uploadId));
+    using file = this.#open(SHARED[hashPrefix(uploadId)]!);
     return file === undefined ? undefined : readEntryAt(file, 0);
   }
 
@@ -233,17 +109,49 @@ export class Claims {
     for (const { name, isFile } of this.#folder.withFolders(`${CLAIMS}/`, list)) {
       const path = `${CLAIMS}/${name}`;
       const file = isFile && /^[0-9a-f]{3,16}$/.test(name) ? this.#open(path) : undefined;
-      if (name.length === 3) this.#met[numberOf(path)] = 1;
+      if (name.length === 3) this.#met[parseInt(name, 16)] = 1;
       const claim = file === undefined ? undefined : this.#hold(path, file);
       if (claim?.left === false && name.length === 3) claim.leave();
       else if (claim !== undefined) yield claim;
     }
   }
 
+  /**
+   * Takes a claim that was a file when this process met it. If the mark of this process is there, it is no other
+   * file now; else what has the name is looked at before anything is written.
+   *
+   * @returns Undefined where {@linkcode Claims.take} has to look first.
+   */
+  #takeMet(path: string): Claim | undefined {
+    let file: Deno.FsFile | undefined;
+    try {
+      file = Deno.openSync(this.#folder.at(path), HOW);
+      if (tryLock(file) !== false) {
+        file.seekSync(0, Deno.SeekMode.Start); // fails for a FIFO, which to read would take for ever
+        const claim = new Claim(this.#folder, path, file, this.#mark);
+        if (claim.isMine || claim.stands) return claim;
+      }
+    } catch {
+      // The look tells what is wrong.
+    }
+    file?.close();
+    return undefined;
+  }
+
   #hold(path: string, file: Deno.FsFile): Claim | undefined {
-    if (tryLock(file) !== false) return new Claim(this.#folder, path, file, this.#mark);
+    if (tryLock(file) !== false) return this.#read(path, file);
     file.close();
     return undefined;
+  }
+
+  /** The claim of a file that is locked. */
+  #read(path: string, file: Deno.FsFile): Claim {
+    try {
+      return new Claim(this.#folder, path, file, this.#mark);
+    } catch (error) {
+      file.close(); // and with it the lock: nobody would ever let go of it
+      throw error;
+    }
   }
 
   /** Undefined if the name is in use. */

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import type { Claim } from "./claims.ts";
+import type { Claim } from "./claim.ts";
 import type { DiskParts, ReadingParts } from "./disk_parts.ts";
 import type { Position } from "./manifest.ts";
 import { formatEntry } from "./manifest_lines.ts";

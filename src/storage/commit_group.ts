@@ -18,7 +18,7 @@
  *
  * @module
  */
-import type { Claim } from "./claims.ts";
+import type { Claim } from "./claim.ts";
 import { giveName, noteListed, remember, takeNameBack, type WholeFile } from "./commit.ts";
 import type { DiskParts } from "./disk_parts.ts";
 import type { MayPublish } from "./types.ts";

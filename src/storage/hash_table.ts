@@ -24,6 +24,12 @@ export function hashName(text: string): string {
   return high.toString(16).padStart(8, "0") + low.toString(16).padStart(8, "0");
 }
 
+/** The first three of the hex digits that {@linkcode hashName} gives, as a number from 0 to 4095. */
+export function hashPrefix(text: string): number {
+  hash(text);
+  return high >>> 20;
+}
+
 /** 52 bits of the hash of a text, as a number. */
 export function hashNumber(text: string): number {
   hash(text);

@@ -23,7 +23,7 @@
  */
 import { FxferError } from "../errors.ts";
 import { omitUndefined } from "../omit_undefined.ts";
-import { CLAIMS } from "./claims.ts";
+import { CLAIMS } from "./claim.ts";
 import { append, remember, type WholeFile } from "./commit.ts";
 import type { DiskParts } from "./disk_parts.ts";
 import type { StorageFolder } from "./folder.ts";

@@ -81,7 +81,7 @@
  * | S-MAN-3 | the path is opened for each line; whether the folder is another one shows only when something is missing in it | the path is looked at once in 2 ms, and lines since the last look are written again |
  * | S-TRF-10, S-TRF-11 | partial files end with their connection, and ids hold for one process | as said |
  * | durability | `process`, `data` | and `durable`: to flush a folder it must be opened for reading |
- * | planted symbolic links | createNew refuses one as the last part of a path, one in place of a session's folder is removed; the manifest cannot be looked at | lstat refuses them when a folder is made or first used, and whenever the manifest or a claim is opened |
+ * | planted symbolic links | createNew refuses one as the last part of a path, one in place of a session's folder is removed; the manifest cannot be looked at | lstat refuses them when a folder is made or first used, and whenever the manifest or a claim is opened; a claim that was a file before may be looked at after that, before anything is written |
  * | names that are kept | `files/<owner>/…`, by createNew when the file begins; a file with the same bytes is known if this process has stored it | by a hard link at the end, which refuses a name that is in use |
  * | folders of kept names | a link below the owner's folder cannot be told from a folder; Deno's permission keeps what it leads to inside the storage folder | each is made or looked at, one by one; a link is refused |
  * | planted FIFOs | createNew refuses them; the manifest is opened without blocking, and its handle must be a regular file | the same |

@@ -6,7 +6,7 @@
  */
 import { FxferError } from "../errors.ts";
 import { LATE, within } from "../within.ts";
-import type { Claim } from "./claims.ts";
+import type { Claim } from "./claim.ts";
 import { append, giveTime, remember, syncFolders, type WholeFile } from "./commit.ts";
 import { digestOf } from "./digest.ts";
 import type { DiskParts, ReadingParts } from "./disk_parts.ts";

@@ -1,6 +1,6 @@
 /** Stores a small file that is wholly in memory, at level `process`, where nothing is flushed. @module */
 import type { FxferError } from "../errors.ts";
-import type { Claim } from "./claims.ts";
+import type { Claim } from "./claim.ts";
 import { commitNow, lineOf } from "./commit.ts";
 import type { CommitGroup, GroupedFile } from "./commit_group.ts";
 import { creation, type DiskParts, nameFile, removeQuietly } from "./disk_parts.ts";

@@ -1,6 +1,6 @@
 /** What a process does with files that an earlier one left half done (tier RW: it must look). @module */
 import { omitUndefined } from "../omit_undefined.ts";
-import { type Claim, CLAIMS } from "./claims.ts";
+import { type Claim, CLAIMS } from "./claim.ts";
 import { commitDurably, commitNow, type WholeFile } from "./commit.ts";
 import type { DiskParts, ReadingParts } from "./disk_parts.ts";
 import { asStorageError } from "./io_errors.ts";

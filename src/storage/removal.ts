@@ -15,7 +15,8 @@
  */
 import { omitUndefined } from "../omit_undefined.ts";
 import type { ListedFile, RemovedBy } from "./catalogue.ts";
-import type { Claim, Claims } from "./claims.ts";
+import type { Claim } from "./claim.ts";
+import type { Claims } from "./claims.ts";
 import { syncFolders } from "./commit.ts";
 import { digestOf } from "./digest.ts";
 import type { DiskParts, ReadingParts } from "./disk_parts.ts";

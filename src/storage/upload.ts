@@ -1,6 +1,6 @@
 /** A file that is being received piece by piece. @module */
 import type { FxferError } from "../errors.ts";
-import type { Claim } from "./claims.ts";
+import type { Claim } from "./claim.ts";
 import { type ComputedDigest, UploadDigest } from "./digest.ts";
 import { commitDurably, commitNow, syncFolders, type WholeFile } from "./commit.ts";
 import type { DiskParts } from "./disk_parts.ts";

@@ -11,6 +11,8 @@ import { type Client, connect } from "../../src/client/mod.ts";
 import { silentLogger } from "../../src/log.ts";
 import { connectRedis } from "../../src/redis/mod.ts";
 import type { SessionRecord } from "../../src/session/mod.ts";
+import { hashPrefix } from "../../src/storage/hash_table.ts";
+import { DiskStorage } from "../../src/storage/mod.ts";
 import {
   MemorySessionStore,
   RedisSessionStore,
@@ -136,6 +138,33 @@ Deno.test("counted: the SQLite statements of a file, and the writes besides its 
     "sqlite statements": () => statements.count,
     "writes": () => writes.count,
   });
+});
+
+Deno.test("counted: the looks at names for a file with an upload id, whose claim the server has marked", async () => {
+  await using dir = await TempDir.make();
+  const time = Date.now();
+  // The manifest is looked at once a millisecond, and no time passes here.
+  await using storage = await DiskStorage.open(dir.path, { now: () => time });
+  const ids: string[] = [];
+  for (let n = 0; ids.length < 9; n++) {
+    const id = `6f9619ff-8b86-4d01-b42d-${n.toString(16).padStart(12, "0")}`;
+    if (hashPrefix(id) === 7) ids.push(id);
+  }
+  const put = (uploadId: string) =>
+    storage.put({ mimeType: "text/plain", reserve: 0, uploadId }, new Uint8Array(10));
+  await put(ids.pop()!);
+  const { lstatSync } = Deno;
+  let looks = 0;
+  Deno.lstatSync = (path) => {
+    looks++;
+    return lstatSync(path);
+  };
+  try {
+    for (const id of ids) await put(id);
+  } finally {
+    Deno.lstatSync = lstatSync;
+  }
+  assertCost("looks", looks / ids.length);
 });
 
 testWith(["redis-server"], "counted: the Redis commands of a file", async (program) => {

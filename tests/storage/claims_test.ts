@@ -203,6 +203,28 @@ Deno.test("S-TRF-11 a planted link in place of a claim is refused, not followed"
   assert.equal((await put(storage, "x", "")).replayed, false);
 });
 
+Deno.test("S-TRF-11 a planted link in place of a claim that was met is refused, unless it leads to its own mark", async () => {
+  await using dir = await TempDir.make();
+  await using storage = await DiskStorage.open(dir.join("storage"));
+  const file = await put(storage);
+  const [claim, ...ids] = idsOfOneClaim(2);
+  const at = dir.join("storage/.claims", claim);
+  const mark = await Deno.readTextFile(at);
+  // Another server's mark, a line that another server has left, and nothing at all.
+  for (const text of [mark.replace(/[0-9a-f]/g, "x"), '{"path":"received_1"}\n', "\n", ""]) {
+    await Deno.remove(at);
+    await Deno.writeTextFile(dir.join("outside"), text);
+    await Deno.symlink("../../outside", at);
+    await assert.rejects(put(storage), code("local_io"));
+    await assert.rejects(put(storage, "another", ids[0]), code("local_io"));
+    assert.equal(await Deno.readTextFile(dir.join("outside")), text);
+  }
+  await Deno.remove(at);
+  assert.deepEqual(await put(storage), { ...file, replayed: true });
+  assert.equal((await put(storage, "another", ids[0])).replayed, false);
+  await assertConsistent(dir.join("storage"), 2);
+});
+
 Deno.test("S-TRF-11 a planted FIFO or folder in place of a claim is refused, also of one that was met", async () => {
   await using dir = await TempDir.make();
   await using storage = await DiskStorage.open(dir.path);
