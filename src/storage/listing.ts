@@ -10,8 +10,7 @@ import { hashNumber } from "./hash_table.ts";
 import type { FileRow, IndexFile } from "./index_file.ts";
 import { rowOf, rowsOfPath } from "./index_lines.ts";
 import type { KnownFiles } from "./known_files.ts";
-import { EntriesAt } from "./entries_at.ts";
-import { type ManifestEntry, readEntryAt, readLineAt } from "./manifest_lines.ts";
+import { LF, type ManifestEntry, parseEntry, readEntryAt, readLineAt } from "./manifest_lines.ts";
 import { isFinalPath } from "./naming.ts";
 import { omitUndefined } from "../omit_undefined.ts";
 
@@ -26,6 +25,17 @@ const SAME_NAME = 100;
 
 /** No name is above this one. */
 const LAST = "\u{10FFFF}";
+
+/** So much of the manifest is read at once for a page. */
+const BLOCK_BYTES = 65536;
+
+/** Nearly every line is shorter, in bytes. */
+const LINE_BYTES = 1024;
+
+const decoder = new TextDecoder();
+
+/** For one page of a list after the other. */
+const block = new Uint8Array(BLOCK_BYTES);
 
 /** A part of a query, with the values of its question marks. */
 type Condition = readonly [sql: string, ...values: (string | number)[]];
@@ -91,6 +101,40 @@ function page(
   const { path = "", time } = readEntryAt(file, last.pos) ?? {};
   const cursor = { manifest, id, path, ...(byName && { name }), ...omitUndefined({ time }) };
   return { files, next: formatCursor(cursor) };
+}
+
+/**
+ * The entries at many positions that are close to one another, as those of a page of a list are: one read gives
+ * all that are in a block. To be used up before anything is waited for.
+ */
+class EntriesAt {
+  readonly #file: Deno.FsFile;
+  #start = 0;
+  #length = 0;
+
+  constructor(file: Deno.FsFile) {
+    this.#file = file;
+  }
+
+  /** As {@linkcode readEntryAt}. @param back Whether the positions that follow are smaller ones. */
+  at(position: number, back: boolean): ManifestEntry | undefined {
+    let text = this.#lineAt(position);
+    if (text === undefined) {
+      const behind = back ? BLOCK_BYTES - LINE_BYTES : 0;
+      this.#start = Math.max(0, position - behind);
+      this.#file.seekSync(this.#start, Deno.SeekMode.Start);
+      this.#length = this.#file.readSync(block) ?? 0;
+      text = this.#lineAt(position);
+    }
+    return text === undefined ? readEntryAt(this.#file, position) : parseEntry(text);
+  }
+
+  #lineAt(position: number): string | undefined {
+    const at = position - this.#start;
+    if (at < 0 || at >= this.#length) return undefined;
+    const lf = block.indexOf(LF, at);
+    return lf < 0 || lf >= this.#length ? undefined : decoder.decode(block.subarray(at, lf));
+  }
 }
 
 /**
