@@ -220,7 +220,8 @@ function where(parts: readonly Condition[]): string {
 export async function findFile(known: KnownFiles, key: FileKey): Promise<ListedFile | undefined> {
   const found = await known.query((index, file) => newestOf(index, file, key));
   const late = known.lateFile((entry) => isMeant(entry, key));
-  if (late === undefined || found !== undefined && found.storedAt >= late.time) return found;
+  // In the same millisecond the late one counts: what is in the new manifest by now came mostly before it.
+  if (late === undefined || found !== undefined && found.storedAt > late.time) return found;
   return listedOf(late);
 }
 
