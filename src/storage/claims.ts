@@ -35,16 +35,15 @@ import type { RandomHex } from "./naming.ts";
 
 const HOW = { read: true, write: true, mode: 0o640 };
 
-/** The claims that upload ids share. */
-const SHARED = Array.from({ length: 4096 }, (_, number) => number.toString(16).padStart(3, "0"))
-  .map((name) => `${CLAIMS}/${name}`);
+/** One of the claims that upload ids share, by its number: 0 to 4095. */
+const pathOf = (number: number) => `${CLAIMS}/${number.toString(16).padStart(3, "0")}`;
 
 /** The claims of one folder, as one process takes them. */
 export class Claims {
   readonly #folder: StorageFolder;
   readonly #randomHex: RandomHex;
   /** Which claims of upload ids this process has met, by number. Others are most probably still to be made. */
-  readonly #met = new Uint8Array(SHARED.length);
+  readonly #met = new Uint8Array(4096);
   /** An LF and the mark of this process. */
   #mark: Uint8Array;
   /** The claim for what this process publishes without an upload id, in one synchronous step. */
@@ -82,7 +81,7 @@ export class Claims {
   /** Takes the claim of an upload id; undefined while another has it. */
   take(uploadId: string): Claim | undefined {
     const number = hashPrefix(uploadId);
-    const path = SHARED[number]!;
+    const path = pathOf(number);
     let made: Deno.FsFile | undefined;
     if (this.#met[number] === 1) {
       const claim = this.#takeMet(path);
@@ -99,7 +98,7 @@ export class Claims {
 
   /** What another process, which has the claim of an upload id, is about to publish. */
   peek(uploadId: string): ManifestEntry | undefined {
-    using file = this.#open(SHARED[hashPrefix(uploadId)]!);
+    using file = this.#open(pathOf(hashPrefix(uploadId)));
     return file === undefined ? undefined : readEntryAt(file, 0);
   }
 
