@@ -79,8 +79,8 @@ export class WriteOnlyManifest implements Manifest {
   }
 
   appendAll(lines: readonly Line[], _exactly: boolean, listed: OnListed): void {
-    const write = (text: string) => this.#write(text, this.#follow())[0];
-    this.#writes.appendAll(lines, write, (at, position) => {
+    const size = this.#follow(); // what this writes anew is no part of these lines
+    this.#writes.appendAll(lines, (text) => this.#write(text, size)[0], (at, position) => {
       this.#note(lines[at]!.line);
       listed(at, position);
     });
