@@ -4,6 +4,7 @@ import type { FileInfo } from "../../src/protocol/mod.ts";
 import { code } from "../helpers/errors.ts";
 import { listFiles, sha256 } from "../helpers/files.ts";
 import { utf8 } from "../helpers/raw_frame.ts";
+import { mkfifo } from "../helpers/ran.ts";
 import { TempDir } from "../helpers/temp.ts";
 
 const signal = new AbortController().signal;
@@ -159,8 +160,7 @@ Deno.test({
   ignore: Deno.build.os === "windows",
   async fn() {
     await using temp = await TempDir.make();
-    const { success } = await new Deno.Command("mkfifo", { args: [temp.join("x")] }).output();
-    assert.ok(success);
+    await mkfifo(temp.join("x"));
     for (const force of [false, true]) {
       const folder = new LocalFolder(temp.path, force, signal, remote);
       await assert.rejects(() => folder.open(["x"], info("text")), /no regular file/);

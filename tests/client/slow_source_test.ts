@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { fileSource } from "../../src/client/mod.ts";
+import { mkfifo } from "../helpers/ran.ts";
 import { TempDir } from "../helpers/temp.ts";
 import { hookedSource, terms, watched } from "./helpers.ts";
 import { code, pattern, ScriptedPeer } from "./scripted_peer.ts";
@@ -198,7 +199,7 @@ Deno.test("a pipe without a writer is waited for by the send alone, and an abort
 }, async () => {
   await using folder = await TempDir.make();
   const path = folder.join("pipe");
-  await new Deno.Command("mkfifo", { args: [path] }).output();
+  await mkfifo(path);
   await using peer = new ScriptedPeer(async (peer) => {
     await peer.session();
     await peer.stored(await peer.transfer());

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { smallFileSource, smallFileState, type Source } from "../../src/client/mod.ts";
 import { listStored, sha256, storedSha256 } from "../helpers/files.ts";
+import { mkfifo } from "../helpers/ran.ts";
 import { TempDir } from "../helpers/temp.ts";
 import { watched } from "./helpers.ts";
 import { Live } from "./live.ts";
@@ -116,7 +117,7 @@ Deno.test("smallFileSource() does not open a pipe, which would wait for a writer
   ignore: Deno.build.os === "windows",
 }, async () => {
   await using folder = await TempDir.make();
-  await new Deno.Command("mkfifo", { args: [folder.join("pipe")] }).output();
+  await mkfifo(folder.join("pipe"));
   assert.equal(smallFileSource(folder.join("pipe")), undefined);
 });
 

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { fileSource } from "../../src/client/mod.ts";
 import { frameSourceOf } from "../../src/client/frame_source.ts";
 import { pure } from "../helpers/pure.ts";
+import { mkfifo } from "../helpers/ran.ts";
 import { TempDir } from "../helpers/temp.ts";
 import { code, pattern } from "./scripted_peer.ts";
 import { streamOf } from "./helpers.ts";
@@ -29,7 +30,7 @@ Deno.test("a pipe that was closed before it had a writer takes no bytes of its n
 }, async () => {
   await using folder = await TempDir.make();
   const path = folder.join("pipe");
-  await new Deno.Command("mkfifo", { args: [path] }).output();
+  await mkfifo(path);
   for (let n = 0; n < 8; n++) {
     const [first, second] = [await fileSource(path), await fileSource(path)];
     const given = first.read(new Uint8Array(10), 0);
