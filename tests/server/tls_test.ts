@@ -218,8 +218,8 @@ async function changeUnderClients(): Promise<void> {
   const { run, pin } = await start();
   await using _ = run;
   const root = await issue("root", undefined, { isAuthority: true });
-  // For each TLS connection that a client closes, Deno holds one of the 32 threads of its pool for 0.1 s. While
-  // clients come and go, whatever needs a thread, as a certificate does, may wait for minutes.
+  // While clients come and go, whatever needs a thread of Deno's pool, as a certificate does, may wait for minutes:
+  // each TLS connection that a client closes seems to hold one of the 32 for 0.1 s.
   const pairs = await Promise.all(Array.from({ length: 21 }, () => issue("server", root)));
   await using lasting = await connect({ port: run.port, tls: { pin }, retries: 1 });
   const [first] = run.log.all.filter(({ event }) => event === "session.created");
