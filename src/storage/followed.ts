@@ -1,6 +1,7 @@
 /** A manifest, the one before it, and what this process has learned of their lines. @module */
 import { HashTable } from "./hash_table.ts";
-import type { IndexState } from "./index_file.ts";
+import type { IndexState } from "./held_reads.ts";
+import type { IdFilter } from "./id_filter.ts";
 import { LATELY_BYTES } from "./manifest.ts";
 import {
   contentOf,
@@ -26,6 +27,8 @@ export interface Followed {
   readonly removed: Map<string, number>;
   /** Up to here the lines are in the index. */
   indexed: number;
+  /** Tells which ids are not in the index; absent where that is not known. */
+  ids: IdFilter | undefined;
   /** Up to here the lines are known. */
   readTo: number;
   /** Whether lines that were known are not known any more, and have not been read again. */
@@ -38,7 +41,7 @@ export function follow(
 ): Followed {
   return {
     ...{ file, name, tables: [new HashTable()], removed: new Map() },
-    ...{ indexed: 0, readTo: 0, forgotten: false },
+    ...{ indexed: 0, ids: undefined, readTo: 0, forgotten: false },
   };
 }
 

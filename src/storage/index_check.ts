@@ -1,5 +1,5 @@
 /** Looks at the file of an index without changing it, for people. @module */
-import type { IndexState } from "./index_file.ts";
+import type { IndexState } from "./held_reads.ts";
 import { INDEX } from "./index_place.ts";
 import { MANIFEST } from "./manifest.ts";
 

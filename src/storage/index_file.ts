@@ -10,6 +10,7 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";
 import { FxferError } from "../errors.ts";
 import type { Logger } from "../log.ts";
+import { HeldReads, type IndexState, STATE } from "./held_reads.ts";
 import { isLocked, isOfSqlite } from "./index_errors.ts";
 import { isAbsent } from "./io_errors.ts";
 import { identityOf, INDEX, makeFile, setAside } from "./index_place.ts";
@@ -52,21 +53,6 @@ const FILE_INDEXES: Readonly<Record<string, string>> = {
   file_session: "file (session_key, id) WHERE session_key IS NOT NULL",
 };
 
-/** How far the index has come. */
-export interface IndexState {
-  /** Which manifest it is of. */
-  readonly manifest: string;
-  /** Up to this position its lines are in the index. */
-  readonly readTo: number;
-  /** The end of the last of these lines, to tell another file by. */
-  readonly tail: string;
-  /** Which manifest the ids in `former` are of; empty for none. */
-  readonly former: string;
-  readonly files: number;
-  /** Bytes of all files that are listed and not gone. */
-  readonly bytes: number;
-}
-
 /** A row of the table `file`. */
 export interface FileRow {
   readonly id: number;
@@ -84,14 +70,12 @@ export class IndexFile {
   readonly #queries = new Map<string, StatementSync>();
   #writing = false;
   #open = true;
-  /** Reads in one transaction as long as it is held: without, the locks of a query take ten times its time. */
-  readonly #reader: DatabaseSync | undefined;
-  readonly #held = new Map<string, StatementSync>();
-  #isHeld = false;
+  /** For the questions that come with each file. */
+  readonly held: HeldReads;
 
   private constructor(db: DatabaseSync, path?: string, reader?: DatabaseSync) {
     this.#db = db;
-    this.#reader = reader;
+    this.held = new HeldReads(reader ?? db, reader !== undefined);
     this.#path = path;
     this.#identity = path === undefined ? "" : identityOf(path);
   }
@@ -184,30 +168,8 @@ export class IndexFile {
     return this.query(sql).all(...values) as unknown as FileRow[];
   }
 
-  /** The rows as they were when the first call since {@linkcode letGo} was made. */
-  heldRows(sql: string, ...values: SQLInputValue[]): FileRow[] {
-    if (this.#reader === undefined) return this.rows(sql, ...values);
-    if (!this.#isHeld) this.#reader.exec("BEGIN");
-    this.#isHeld = true;
-    let query = this.#held.get(sql);
-    if (query === undefined) this.#held.set(sql, query = this.#reader.prepare(sql));
-    return query.all(...values) as unknown as FileRow[];
-  }
-
-  /** Lets the file go on to what it is now, for {@linkcode heldRows}. */
-  letGo(): void {
-    if (!this.#isHeld) return;
-    this.#isHeld = false;
-    try {
-      this.#reader?.exec("COMMIT");
-    } catch {
-      // After some errors SQLite has ended the transaction itself.
-    }
-  }
-
   get state(): IndexState {
-    const sql = "SELECT manifest, read_to AS readTo, tail, former, files, bytes FROM state";
-    return this.query(sql).get() as unknown as IndexState;
+    return this.query(STATE).get() as unknown as IndexState;
   }
 
   /** Begins to write; throws at once where another process is writing. */
@@ -275,7 +237,7 @@ export class IndexFile {
     if (!this.#open) return;
     this.#open = false;
     this.rollback();
-    this.#reader?.close();
+    this.held.close();
     this.#db.close();
   }
 }

@@ -146,37 +146,26 @@ export function rowOf(index: IndexFile, path: string, read: ReadLine): FileRow |
     .find((row) => entryAt(read, row.pos)?.path === path);
 }
 
-/** Stands after the positions where the index has not all lines that it is believed to have. */
-const LOST = -1;
-
-const ID_HERE = `SELECT pos FROM file WHERE upload_key = ? AND pos < ?
-    AND EXISTS (SELECT 1 FROM state WHERE manifest = ?)
-  UNION ALL SELECT ${LOST} WHERE NOT EXISTS (SELECT 1 FROM state WHERE manifest = ? AND read_to >= ?)
-  ORDER BY pos DESC`;
-
-/** Others may have brought the manifest that is there now into the index, or not yet. */
-const ID_FORMER = `SELECT pos FROM former WHERE upload_key = ?
-    AND EXISTS (SELECT 1 FROM state WHERE former = ?)
-  UNION ALL SELECT pos FROM file WHERE upload_key = ?
-    AND EXISTS (SELECT 1 FROM state WHERE manifest = ?)
-  UNION ALL SELECT ${LOST} WHERE NOT EXISTS (SELECT 1 FROM state WHERE former = ? OR manifest = ?)`;
-
 /**
  * Where the lines of an upload id are, as far as the index knows a manifest: the one it is of, or the one before.
  *
  * @returns Undefined where the index has not all lines up to `indexed`: somebody has begun it anew.
  */
 export function positionsOf(
-  index: IndexFile,
+  { held }: IndexFile,
   uploadId: string,
   { name, readTo, indexed }: Pick<Followed, "name" | "readTo" | "indexed">,
   isFormer: boolean,
 ): number[] | undefined {
-  const key = hashNumber(uploadId);
-  const rows = isFormer
-    ? index.heldRows(ID_FORMER, key, name, key, name, name, name)
-    : index.heldRows(ID_HERE, key, readTo, name, name, indexed);
-  return rows.at(-1)?.pos === LOST ? undefined : rows.map(({ pos }) => pos);
+  const { state } = held;
+  const isHere = state?.manifest === name;
+  // Others may have brought the manifest that is there now into the index, or not yet.
+  const isKnown = isFormer ? isHere || state?.former === name : isHere && state.readTo >= indexed;
+  if (!isKnown) return undefined;
+  const sql = `SELECT pos FROM ${isHere ? "file" : "former"} WHERE upload_key = ?`;
+  const rows = held.rows(sql, hashNumber(uploadId)) as { pos: number }[];
+  const positions = rows.map(({ pos }) => pos);
+  return isFormer ? positions : positions.filter((pos) => pos < readTo).sort((a, b) => b - a);
 }
 
 /** The values of a row after its id, as far as a line says them. */

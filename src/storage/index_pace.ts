@@ -29,13 +29,13 @@ export class IndexPace {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #stopped = false;
 
-  /** @param look Is told at each look, while lines wait, whether it is time. @param lookMs Overrides the time between looks, for tests. */
+  /** @param look Is told at each look whether it is time. @param lookMs Overrides the time between looks, for tests. */
   constructor(look: (isTime: boolean) => void, lookMs: number = LOOK_MS) {
     this.#look = look;
     this.#lookMs = lookMs;
   }
 
-  /** So many more lines wait. */
+  /** So many more lines wait; none where there is only to be a look. */
   add(lines: number): void {
     this.waiting += lines;
     if (!this.#stopped) this.#timer ??= setTimeout(() => this.#looks(), this.#lookMs);
@@ -62,8 +62,9 @@ export class IndexPace {
     this.#quietLooks = this.waiting === this.#waitingBefore ? this.#quietLooks + 1 : 0;
     this.#waitingBefore = this.waiting;
     const listed = performance.now() - this.#listedAt < LISTED_MS;
-    const isTime = listed || this.#quietLooks >= QUIET_LOOKS || this.waiting > MAX_WAITING;
-    if (isTime) this.#quietLooks = 0;
+    const isTime = this.waiting > 0 &&
+      (listed || this.#quietLooks >= QUIET_LOOKS || this.waiting > MAX_WAITING);
+    if (isTime || this.waiting === 0) this.#quietLooks = 0;
     else this.add(0);
     this.#look(isTime);
   }

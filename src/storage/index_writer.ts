@@ -3,6 +3,7 @@ import { FxferError } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import { type EachLine, fits, type Followed, forget, tailOf } from "./followed.ts";
 import { HashTable } from "./hash_table.ts";
+import { IdFilter } from "./id_filter.ts";
 import { isDamage, isLocked, isUnwritable } from "./index_errors.ts";
 import { IndexFile } from "./index_file.ts";
 import { INDEX } from "./index_place.ts";
@@ -102,7 +103,7 @@ export class IndexWriter {
   /** Goes on from where the index is, if it is one of this manifest, and further than what was read. */
   adopt(here: Followed): void {
     try {
-      this.index.letGo();
+      this.index.held.letGo();
       const { state } = this.index;
       if (state.readTo <= here.readTo || !fits(state, here)) return;
       const { forgotten } = here;
@@ -186,6 +187,8 @@ export class IndexWriter {
       if (!known) index.reset(here.name);
       let at = known ? state.readTo : 0;
       const bulk = at === 0 && until > BULK_BYTES;
+      if (at === 0) here.ids = new IdFilter();
+      const ids = here.ids?.to === at ? here.ids : undefined;
       const lines = new IndexLines(index, (position) => readLineAt(here.file, position), bulk);
       if (here.tables.length < 4) here.tables.unshift(new HashTable());
       const former = here.tables.slice(1);
@@ -201,7 +204,10 @@ export class IndexWriter {
           at = line.end;
           if (content === undefined) continue;
           if ("removed" in content) lines.remove(content, line.start);
-          else if (isFinalPath(content.path)) lines.add(content, line.start);
+          else if (isFinalPath(content.path)) {
+            lines.add(content, line.start);
+            if (content.uploadId !== undefined) ids?.add(content.uploadId);
+          }
         }
         more = at > from;
         if (each === undefined && at < until) await turn();
@@ -215,9 +221,14 @@ export class IndexWriter {
       if (isOver()) return void index.rollback();
       lines.end(at, tailOf(here.file, at));
       index.commit();
-      index.letGo();
+      index.held.letGo();
       if (bulk) index.shrink();
       here.indexed = Math.max(here.indexed, at);
+      if (ids !== undefined) ids.to = at;
+      else if (each === undefined) {
+        here.ids ??= new IdFilter();
+        while (!isOver() && here.ids.learn(here.file, at)) await turn();
+      }
       here.readTo = Math.max(here.readTo, at);
       if (at >= until) here.tables = here.tables.filter((table) => !former.includes(table));
       for (const [path, position] of here.removed) if (position < at) here.removed.delete(path);

@@ -34,7 +34,7 @@ export class KnownFiles implements UploadIndex {
   #reading: Promise<void> | undefined;
   /** Brings lines into the index when it is time. */
   readonly #pace = new IndexPace((isTime) => {
-    this.#writer.index.letGo();
+    this.#writer.index.held.letGo();
     if (!isTime) return;
     this.write().catch((cause) => this.#log.warn("storage.index_behind", { cause }));
   });
@@ -78,6 +78,7 @@ export class KnownFiles implements UploadIndex {
   }
 
   get(uploadId: string): StoredFile | undefined {
+    this.#pace.add(0); // the look lets go of what is held: else SQLite could not empty its log
     const here = this.#here;
     const former = this.#former;
     try {
@@ -98,6 +99,7 @@ export class KnownFiles implements UploadIndex {
 
   /** As {@linkcode FormerManifest.lateFile}, without what was removed since. */
   lateFile(fits: (entry: ManifestEntry) => boolean): ManifestEntry | undefined {
+    this.#pace.add(0);
     return this.#former?.lateFile((entry) => fits(entry) && !this.#isRemoved(entry.path));
   }
 

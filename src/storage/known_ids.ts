@@ -20,7 +20,9 @@ function* positionsIn(
     // What is in the index has left there if it was removed.
     if (position !== undefined && position >= followed.indexed) yield position;
   }
-  if (followed.indexed === 0) return;
+  const { indexed, ids } = followed;
+  if (indexed === 0) return;
+  if (ids !== undefined && ids.to >= indexed && !ids.has(uploadId)) return;
   const positions = asked(() => positionsOf(index, uploadId, followed, isFormer));
   if (positions === undefined) {
     forget(followed);
@@ -55,14 +57,13 @@ export function storedIn(
 /** Whether the lines that are known of a manifest have a removal of this path. */
 export function hasRemoval(
   { removed, indexed, name }: Followed,
-  index: IndexFile,
+  { held }: IndexFile,
   path: string,
 ): boolean {
   if (removed.has(path)) return true;
   if (indexed === 0) return false;
-  const sql = "SELECT 0 AS pos FROM removed WHERE path_key = ? " +
-    "AND EXISTS (SELECT 1 FROM state WHERE manifest = ?)";
-  return asked(() => index.heldRows(sql, hashNumber(path), name)).length > 0;
+  const sql = "SELECT 1 FROM removed WHERE path_key = ?";
+  return asked(() => held.state?.manifest === name && held.rows(sql, hashNumber(path)).length > 0);
 }
 
 /** An error in the index is never one of an upload. */
