@@ -1,4 +1,5 @@
 /** A claim as its holder has it: what is read from it and written into it (claims.ts). @module */
+import { FxferError } from "../errors.ts";
 import type { StorageFolder } from "./folder.ts";
 import { storageFull } from "./io_errors.ts";
 import {
@@ -19,8 +20,28 @@ const MAX_BYTES = 65536;
 /** How long a mark is, in bytes; it stands behind the LF that says that the line is done. */
 export const MARK_BYTES = 16;
 
+/** How many digits the names of claims have. */
+export const DIGITS = {
+  /** One that upload ids share: it stays. */
+  shared: 3,
+  /** The note of a process that is alone (alone.ts). A server of an earlier version takes it for any other. */
+  note: 15,
+  /** Any other. */
+  own: 16,
+} as const;
+
+/** How long a try waits for another one with its upload id, in milliseconds. */
+export const WAIT_MS = 2000;
+
+/** The refusal of a try whose upload id is in use. */
+export function underWay(): FxferError {
+  const text = "Cannot store file: another try with its upload id is under way";
+  return new FxferError("busy", text, { fields: { retry_after_ms: WAIT_MS } });
+}
+
 /** How the content of a claim begins that is being taken. */
 const beginning = new Uint8Array(1 + MARK_BYTES);
+const first = beginning.subarray(0, 1);
 
 /** What the holder of a claim was about to do. */
 export interface Left {
@@ -39,44 +60,105 @@ function linesOf(text: string): string[] {
   }
 }
 
+/**
+ * The last line of a claim, line by line.
+ *
+ * @param until The position before which it begins.
+ */
+export function leftIn(file: Deno.FsFile, until: number): Left[] {
+  let last: Left[] = [];
+  for (const { text, torn } of readLines(file, 0, until)) {
+    if (torn || text === undefined) continue;
+    const found = linesOf(text).flatMap((line) => {
+      const content = parseLine(line);
+      return content === undefined ? [] : [{ content, line }];
+    });
+    if (found.length > 0) last = found;
+  }
+  return last;
+}
+
+/** Whether something is left in a claim: its first byte is that of a line, not an LF in its place. */
+export function hasLine(file: Deno.FsFile): boolean {
+  file.seekSync(0, Deno.SeekMode.Start);
+  return file.readSync(first) === 1 && first[0] !== LF;
+}
+
 function isSame(one: Uint8Array, other: Uint8Array): boolean {
   for (let at = 0; at < one.length; at++) if (one[at] !== other[at]) return false;
   return true;
 }
 
-/** A claim that this process holds. */
-export class Claim {
-  readonly #folder: StorageFolder;
-  readonly #path: string;
-  readonly #file: Deno.FsFile;
-  /** Whether upload ids share it. Then each line takes the place of the one before; else lines follow each other. */
-  readonly #isShared: boolean;
-  #end = 0;
-  readonly #mark: Uint8Array;
+/** What a try with an upload id holds until it is published, or will never be. */
+export interface IdClaim {
   /** Whether an earlier holder died and has left a line. */
   readonly left: boolean;
   /** Whether this process knows every file that was published under the claim. */
   readonly isMine: boolean;
   /** To be set by whoever publishes a file under the claim and knows it by its upload id from then on. */
-  isKnown = false;
+  isKnown: boolean;
+  /** Writes down the line, without its LF, of the file that is about to get its final name. */
+  write(line: string): void;
+  /** Lets go of the claim, and leaves what stands in it to the next holder. */
+  leave(): void;
+  /** Lets go of the claim: what it was taken for is done, or will never be. */
+  end(): void;
+}
 
-  /** @param mark An LF and the mark of the process. */
-  constructor(folder: StorageFolder, path: string, file: Deno.FsFile, mark: Uint8Array) {
+/** The claims that a process holds: those that upload ids share by their numbers, others by their paths. */
+export type HeldClaims = Set<number | string>;
+
+/** A claim that this process holds. */
+export class Claim implements IdClaim {
+  readonly #folder: StorageFolder;
+  readonly path: string;
+  readonly #file: Deno.FsFile;
+  /** How many digits its name has. */
+  readonly #digits: number;
+  #end = 0;
+  readonly #mark: Uint8Array;
+  readonly #held: HeldClaims;
+  readonly #key: number | string;
+  readonly left: boolean;
+  isMine: boolean;
+  isKnown = false;
+  /** Whether what it was taken for is done. */
+  isEnded = false;
+
+  /**
+   * @param mark An LF and the mark of the process.
+   * @param held All claims that this process holds: this one is among them, by its key, until it is let go of.
+   */
+  constructor(
+    folder: StorageFolder,
+    path: string,
+    file: Deno.FsFile,
+    mark: Uint8Array,
+    held: HeldClaims,
+    key: number | string,
+  ) {
     this.#folder = folder;
-    this.#path = path;
+    this.path = path;
     this.#file = file;
     this.#mark = mark;
-    this.#isShared = path.length === `${CLAIMS}/fff`.length;
+    this.#held = held;
+    this.#key = key;
+    this.#digits = path.length - `${CLAIMS}/`.length;
     const count = file.readSync(beginning) ?? 0;
     this.left = count > 0 && beginning[0] !== LF;
     this.isMine = count === mark.length && isSame(mark, beginning);
+    held.add(key);
   }
 
-  /** Writes down the line, without its LF, of the file that is about to get its final name. */
+  /** Its line takes the place of the one before; in a claim of 16 digits lines follow each other. */
+  get #isRewritten(): boolean {
+    return this.#digits < DIGITS.own;
+  }
+
   write(line: string): void {
     const bytes = encodeLine(line);
     this.#end += bytes.length;
-    if (this.#isShared) this.#file.seekSync(0, Deno.SeekMode.Start);
+    if (this.#isRewritten) this.#file.seekSync(0, Deno.SeekMode.Start);
     else if (this.#end > MAX_BYTES) {
       this.#file.truncateSync(0);
       this.#end = this.#file.seekSync(0, Deno.SeekMode.Start) + bytes.length;
@@ -93,32 +175,23 @@ export class Claim {
 
   /** What was written last, line by line; nothing if there is none, or only half of it. */
   read(): Left[] {
-    let last: Left[] = [];
-    for (const { text, torn } of readLines(this.#file, 0, this.#isShared ? 1 : Infinity)) {
-      if (torn || text === undefined) continue;
-      const found = linesOf(text).flatMap((line) => {
-        const content = parseLine(line);
-        return content === undefined ? [] : [{ content, line }];
-      });
-      if (found.length > 0) last = found;
-    }
-    return last;
+    return leftIn(this.#file, this.#isRewritten ? 1 : Infinity);
   }
 
   /** Whether the claim is still where its path says: false once the storage folder is another one. */
   get stands(): boolean {
-    return this.#folder.holds(this.#path, this.#file.statSync());
+    return this.#folder.holds(this.path, this.#file.statSync());
   }
 
-  /** Lets go of the claim, and leaves what stands in it to the next holder. */
   leave(): void {
+    this.#held.delete(this.#key);
     this.#file.close();
   }
 
-  /** Lets go of the claim: what it was taken for is done, or will never be. */
   end(): void {
+    this.isEnded = true;
     try {
-      if (!this.#isShared) this.#folder.remove(this.#path);
+      if (this.#digits !== DIGITS.shared) this.#folder.remove(this.path);
       else if (!this.isKnown) this.write(""); // an LF in place of its first byte: the line is done
       else {
         this.#file.seekSync(0, Deno.SeekMode.Start);
@@ -127,6 +200,6 @@ export class Claim {
     } catch {
       // The next holder finds that the line is done.
     }
-    this.#file.close();
+    this.leave();
   }
 }

@@ -11,6 +11,9 @@
  * happen to share a claim wait for each other. Files without an id have claims with a random name: one for
  * all that a process publishes in synchronous steps, and one for each at level `durable`.
  *
+ * A process that is alone on the folder takes no claims for upload ids until somebody comes; alone.ts tells how both
+ * notice. What follows is about processes that are not.
+ *
  * Whoever has published under the claim of an upload id, and knows that file by its id from then on, leaves
  * its *mark* in the claim: random text that each process makes for itself, and makes anew when it follows
  * another manifest. Every line that is written there later wipes the mark out, and nobody publishes without a
@@ -24,162 +27,217 @@
  *
  * @module
  */
-import { FxferError } from "../errors.ts";
-import { Claim, CLAIMS, MARK_BYTES } from "./claim.ts";
+import { Alone, AloneClaim, type IdHolder } from "./alone.ts";
+import { type Claim, CLAIMS, DIGITS, hasLine, type IdClaim } from "./claim.ts";
+import { ClaimFiles, pathOf } from "./claim_files.ts";
 import type { StorageFolder } from "./folder.ts";
 import { hashPrefix } from "./hash_table.ts";
-import { isTaken, unlessAbsent } from "./io_errors.ts";
-import { tryLock } from "./locks.ts";
-import { type ManifestEntry, readEntryAt } from "./manifest_lines.ts";
+import { readEntryAt } from "./manifest_lines.ts";
 import type { RandomHex } from "./naming.ts";
-
-const HOW = { read: true, write: true, mode: 0o640 };
-
-/** One of the claims that upload ids share, by its number: 0 to 4095. */
-const pathOf = (number: number) => `${CLAIMS}/${number.toString(16).padStart(3, "0")}`;
+import { Notes } from "./notes.ts";
 
 /** The claims of one folder, as one process takes them. */
-export class Claims {
+export class Claims implements IdHolder {
   readonly #folder: StorageFolder;
   readonly #randomHex: RandomHex;
-  /** Which claims of upload ids this process has met, by number. Others are most probably still to be made. */
-  readonly #met = new Uint8Array(4096);
-  /** An LF and the mark of this process. */
-  #mark: Uint8Array;
-  /** The claim for what this process publishes without an upload id, in one synchronous step. */
+  readonly #files: ClaimFiles;
+  /** False if that has failed: the next one who takes a claim tries it again. */
+  #hasCome = true;
+  /** Present while this process is alone on the folder. */
+  #alone: Alone | undefined;
+  /** Present while it finds out whether it is, and learns what others have done before. */
+  #nextAlone: Alone | undefined;
+  /** The same, once it was found alone with it. */
+  #found: Alone | undefined;
+  /** What others noted who were alone when this process came. */
+  readonly #notes = new Notes(() => this.#files.forgetMarks());
+  /** Whether nothing was stored under an upload id; false where that takes waiting. */
+  isNew: (uploadId: string) => boolean = () => false;
+  /** The claim for what this process publishes without an upload id, in one synchronous step. Another one in another folder. */
   own: Claim;
 
   constructor(folder: StorageFolder, randomHex: RandomHex) {
     this.#folder = folder;
     this.#randomHex = randomHex;
-    this.#mark = this.#newMark();
+    this.#files = new ClaimFiles(folder, randomHex);
     this.own = this.fresh();
   }
 
-  #newMark(): Uint8Array {
-    return new TextEncoder().encode(`\n${this.#randomHex(MARK_BYTES)}`);
+  /** What this process knew without a look counts no more, as when it follows another manifest. */
+  forget(): void {
+    this.#files.forgetMarks();
+    this.#endAlone();
   }
 
-  /** Marks that this process has left count no more: it follows another manifest. */
-  forgetMarks(): void {
-    this.#mark = this.#newMark();
+  /** The storage folder is another one: this process comes to it as to any other (alone.ts). */
+  come(): void {
+    this.#hasCome = false;
+    const former = this.own;
+    this.own = this.fresh();
+    former.leave();
+    this.#notes.close();
+    for (const claim of this.left()) claim.left ? claim.leave() : claim.end();
+    this.#endAlone(); // what is left there is still to be finished
+    this.#hasCome = true;
+  }
+
+  #endAlone(): void {
+    this.#alone?.end();
+    this.#nextAlone?.end();
+    this.#alone = this.#nextAlone = this.#found = undefined;
   }
 
   /** A claim that nobody else asks for. */
   fresh(): Claim {
-    for (;;) {
-      const path = `${CLAIMS}/${this.#randomHex(16)}`;
-      const file = this.#make(path);
-      // A sweep that met it before it was locked takes it for one that a dead process has left, and removes it.
-      if (tryLock(file) !== false && this.#folder.holds(path, file.statSync())) {
-        return this.#read(path, file);
-      }
-      file.close();
+    return this.#files.fresh(DIGITS.own)[0];
+  }
+
+  /**
+   * Takes the claim of an upload id for what is published in one synchronous step: while this process is alone, in
+   * memory. Undefined while another try has it.
+   */
+  takeNow(uploadId: string): IdClaim | undefined {
+    const alone = this.#alone;
+    if (alone === undefined) return this.take(uploadId);
+    if (!alone.stoodLately) {
+      this.#endAlone();
+      return this.take(uploadId);
     }
+    const number = hashPrefix(uploadId);
+    if (this.#files.held.has(number)) return undefined;
+    this.#files.held.add(number);
+    return new AloneClaim(alone, this, uploadId, number);
+  }
+
+  release(number: number): void {
+    this.#files.held.delete(number);
+  }
+
+  takeInstead(uploadId: string): Claim | undefined {
+    const { own } = this;
+    const claim = this.take(uploadId);
+    let isNew = false;
+    try {
+      isNew = claim?.left === false && this.isNew(uploadId) && own === this.own;
+    } finally {
+      if (!isNew) claim?.leave();
+    }
+    return isNew ? claim : undefined;
   }
 
   /** Takes the claim of an upload id; undefined while another has it. */
   take(uploadId: string): Claim | undefined {
+    if (!this.#hasCome) this.come();
     const number = hashPrefix(uploadId);
-    const path = pathOf(number);
-    let made: Deno.FsFile | undefined;
-    if (this.#met[number] === 1) {
-      const claim = this.#takeMet(path);
-      if (claim !== undefined) return claim;
-    } else {
-      // To look for a missing file throws, which takes three times as long as to make it.
-      made = this.#makeIfFree(path);
-      this.#met[number] = 1;
+    if (this.#files.held.has(number)) return undefined;
+    const claim = this.#files.take(number);
+    if (claim === undefined || this.#notes.isEmpty) return claim;
+    // Who was alone has not written into this claim, so that it may still have this process's mark.
+    claim.isMine = false;
+    let isFree = false;
+    try {
+      isFree = this.#notes.find(uploadId) === undefined;
+    } finally {
+      if (!isFree) claim.leave();
     }
-    const file = made ?? this.#open(path) ?? this.#makeIfFree(path) ?? this.#open(path);
-    if (file !== undefined) return this.#hold(path, file);
-    throw new Deno.errors.NotFound("a claim was removed twice while it was taken");
+    return isFree ? claim : undefined;
   }
 
-  /** What another process, which has the claim of an upload id, is about to publish. */
-  peek(uploadId: string): ManifestEntry | undefined {
-    using file = this.#open(pathOf(hashPrefix(uploadId)));
-    return file === undefined ? undefined : readEntryAt(file, 0);
+  /** Whether another process, which has the claim of an upload id, is about to publish a file under this path. */
+  isFor(uploadId: string, path: string): boolean {
+    using file = this.#files.open(pathOf(hashPrefix(uploadId)));
+    if (file !== undefined && readEntryAt(file, 0)?.path === path) return true;
+    return this.#notes.find(uploadId)?.path === path;
   }
 
-  /** Takes, one after the other, the claims in which dead processes have left something. */
-  *left(): Generator<Claim> {
-    const list = () => [...Deno.readDirSync(this.#folder.at(CLAIMS))];
-    for (const { name, isFile } of this.#folder.withFolders(`${CLAIMS}/`, list)) {
-      const path = `${CLAIMS}/${name}`;
-      const file = isFile && /^[0-9a-f]{3,16}$/.test(name) ? this.#open(path) : undefined;
-      if (name.length === 3) this.#met[parseInt(name, 16)] = 1;
-      const claim = file === undefined ? undefined : this.#hold(path, file);
-      if (claim?.left === false && name.length === 3) claim.leave();
-      else if (claim !== undefined) yield claim;
+  /** Takes, one after the other, the notes with an upload id that dead processes have left. */
+  *leftNotes(uploadId: string): Generator<Claim> {
+    for (const [path] of [...this.#notes.having(uploadId)]) {
+      const file = this.#files.open(path);
+      const claim = file === undefined ? undefined : this.#files.hold(path, file);
+      if (claim !== undefined) yield claim;
+      if (file === undefined || claim?.isEnded === true) this.#notes.drop(path);
     }
   }
 
   /**
-   * Takes a claim that was a file when this process met it. If the mark of this process is there, it is no other
-   * file now; else what has the name is looked at before anything is written.
-   *
-   * @returns Undefined where {@linkcode Claims.take} has to look first.
+   * Takes, one after the other, the claims in which dead processes have left something. If nobody else has one, and
+   * all are ended that were taken, this process is alone.
    */
-  #takeMet(path: string): Claim | undefined {
-    let file: Deno.FsFile | undefined;
-    try {
-      file = Deno.openSync(this.#folder.at(path), HOW);
-      if (tryLock(file) !== false) {
-        file.seekSync(0, Deno.SeekMode.Start); // fails for a FIFO, which to read would take for ever
-        const claim = new Claim(this.#folder, path, file, this.#mark);
-        if (claim.isMine || claim.stands) return claim;
+  *left(): Generator<Claim> {
+    if (this.#alone?.stands !== true) this.#endAlone();
+    const alone = this.#alone ?? this.#begin();
+    let isAlone = alone !== undefined;
+    const list = () => [...Deno.readDirSync(this.#folder.at(CLAIMS))];
+    for (const { name, isFile } of this.#folder.withFolders(`${CLAIMS}/`, list)) {
+      const path = `${CLAIMS}/${name}`;
+      if (!isFile || !/^[0-9a-f]{3,16}$/.test(name) || alone?.isToken(path)) continue;
+      const number = name.length === DIGITS.shared ? parseInt(name, 16) : undefined;
+      const key = number ?? path;
+      if (number !== undefined) this.#files.meet(number);
+      if (this.#files.held.has(key)) {
+        // What stands there may be a dead process's: another try, or another sweep, is about to finish it.
+        if (alone !== this.#alone && path !== this.own.path && this.#isLeft(path)) isAlone = false;
+        continue;
       }
+      const file = this.#files.open(path);
+      const claim = file === undefined ? undefined : this.#files.hold(path, file, key);
+      if (claim?.left === false && number !== undefined) {
+        claim.leave();
+        continue;
+      }
+      if (claim !== undefined) yield claim;
+      if (file === undefined || claim?.isEnded === true) continue;
+      isAlone = false;
+      if (name.length === DIGITS.note) this.#addNote(path);
+    }
+    for (const path of this.#notes.paths) if (this.#folder.isGone(path)) this.#notes.drop(path);
+    if (!(isAlone && this.#notes.isEmpty && alone?.stands)) this.#endAlone();
+    else if (alone === this.#nextAlone) this.#found = alone;
+  }
+
+  #isLeft(path: string): boolean {
+    using file = this.#files.open(path);
+    return file !== undefined && hasLine(file);
+  }
+
+  /** Makes what a process has that is perhaps alone (alone.ts). Without it, each upload id has a claim. */
+  #begin(): Alone | undefined {
+    if (Deno.build.os === "windows") return undefined; // there nobody can read what somebody has locked
+    let note: Claim | undefined;
+    try {
+      const [claim, isLocked] = this.#files.fresh(DIGITS.note);
+      note = claim;
+      const token = `${CLAIMS}/${this.#randomHex(DIGITS.own)}`;
+      if (isLocked) return this.#nextAlone = new Alone(this.#folder, note, token);
     } catch {
-      // The look tells what is wrong.
+      // The disk is full, or refuses.
     }
-    file?.close();
+    note?.end();
     return undefined;
   }
 
-  #hold(path: string, file: Deno.FsFile): Claim | undefined {
-    if (tryLock(file) !== false) return this.#read(path, file);
-    file.close();
-    return undefined;
+  #addNote(path: string): void {
+    const file = this.#files.open(path);
+    if (file !== undefined) this.#notes.add(path, file);
   }
 
-  /** The claim of a file that is locked. */
-  #read(path: string, file: Deno.FsFile): Claim {
-    try {
-      return new Claim(this.#folder, path, file, this.#mark);
-    } catch (error) {
-      file.close(); // and with it the lock: nobody would ever let go of it
-      throw error;
-    }
+  /** What {@linkcode Claims.left} has found this process alone with, if it was not before. */
+  get found(): Alone | undefined {
+    return this.#found;
   }
 
-  /** Undefined if the name is in use. */
-  #makeIfFree(path: string): Deno.FsFile | undefined {
-    try {
-      return this.#make(path);
-    } catch (error) {
-      if (isTaken(error)) return undefined;
-      throw error;
-    }
+  /** This process knows what others have done before it was found alone with this. */
+  beAlone(found: Alone): void {
+    if (found !== this.#found) return; // somebody has come since, or another sweep finds out
+    this.#alone = found;
+    this.#nextAlone = this.#found = undefined;
   }
 
-  /** A planted link is not followed. */
-  #make(path: string): Deno.FsFile {
-    const at = this.#folder.at(path);
-    return this.#folder.withFolders(path, () => Deno.openSync(at, { ...HOW, createNew: true }));
-  }
-
-  /** Undefined if there is no such file. A planted link, FIFO or folder is refused. */
-  #open(path: string): Deno.FsFile | undefined {
-    const info = this.#folder.kind(path);
-    if (info === undefined) return undefined;
-    if (!info.isFile) {
-      throw new FxferError("local_io", "Cannot use storage: a claim in it is a link or a folder");
-    }
-    try {
-      return Deno.openSync(this.#folder.at(path), HOW);
-    } catch (error) {
-      return unlessAbsent(error);
-    }
+  /** Lets go of everything. */
+  close(): void {
+    this.#endAlone();
+    this.#notes.close();
+    this.own.end();
   }
 }

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import type { Claim } from "./claim.ts";
+import type { IdClaim } from "./claim.ts";
 import type { DiskParts, ReadingParts } from "./disk_parts.ts";
 import type { Position } from "./manifest.ts";
 import { formatEntry } from "./manifest_lines.ts";
@@ -40,7 +40,7 @@ export interface WholeFile {
 export function commitNow(
   parts: DiskParts,
   file: WholeFile,
-  claim?: Claim,
+  claim?: IdClaim,
   mayPublish?: MayPublish,
 ): StoredFile {
   const line = lineOf(parts, file);
@@ -100,7 +100,7 @@ export async function commitDurably(
   parts: DiskParts,
   { manifest }: ReadingParts,
   file: WholeFile,
-  claim: Claim,
+  claim: IdClaim,
   mayPublish?: MayPublish,
 ): Promise<StoredFile> {
   if (file.listed === undefined) {
@@ -166,7 +166,7 @@ export function noteListed(parts: DiskParts, file: WholeFile, position?: Positio
  *
  * @param claim The claim of the upload id, under which the file was published.
  */
-export function remember(parts: DiskParts, file: WholeFile, claim?: Claim): StoredFile {
+export function remember(parts: DiskParts, file: WholeFile, claim?: IdClaim): StoredFile {
   const { spec: { mimeType }, finalPath: path, size, sha256, listed } = file;
   const stands = file.listedIn === parts.reading?.manifest.file; // else it is read with the lines of others
   if (listed !== undefined && stands) {

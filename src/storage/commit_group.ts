@@ -8,7 +8,7 @@
  * | step | a crash after it leaves |
  * | --- | --- |
  * | 1. the files of a session are noted in its journal | partial files; the session's next holder removes them |
- * | 2. their lines are in the claims: those with upload ids each in its own, all others as one line, a list | the same |
+ * | 2. their lines are in the claims: those with upload ids each in its own, or in the note of a process that is alone; all others as one line, a list | the same |
  * | 3. one after the other gets its final name | whole files without a line: whoever finishes the claims lists them |
  * | 4. one write appends all lines | stored files, and half a line, which counts as none |
  *
@@ -18,7 +18,8 @@
  *
  * @module
  */
-import type { Claim } from "./claim.ts";
+import { AloneClaim } from "./alone.ts";
+import type { Claim, IdClaim } from "./claim.ts";
 import { giveName, noteListed, remember, takeNameBack, type WholeFile } from "./commit.ts";
 import type { DiskParts } from "./disk_parts.ts";
 import type { MayPublish } from "./types.ts";
@@ -31,7 +32,7 @@ export interface GroupedFile extends WholeFile {
   /** Its line, without the LF. */
   readonly line: string;
   /** The claim of its upload id. */
-  readonly claim?: Claim | undefined;
+  readonly claim?: IdClaim | undefined;
   readonly mayPublish: MayPublish | undefined;
   /** It is stored. */
   stored(): void;
@@ -71,7 +72,7 @@ export class CommitGroup {
     this.#characters = 0;
     const { reading } = this.#parts;
     let left = noted(files);
-    left = attempt(left, ({ claim, line }) => claim?.write(line));
+    left = claimedById(left);
     if (reading !== undefined) left = claimed(left, reading.claims.own);
     left = attempt(left, (file) => {
       file.mayPublish?.();
@@ -143,6 +144,19 @@ function noted(files: readonly GroupedFile[]): readonly GroupedFile[] {
     }
   }
   return left;
+}
+
+/** Writes the lines of files with upload ids into their claims, or into one note; returns those that go on. */
+function claimedById(files: readonly GroupedFile[]): readonly GroupedFile[] {
+  const inMemory: (readonly [AloneClaim, string])[] = [];
+  for (const { claim, line } of files) {
+    if (claim instanceof AloneClaim) inMemory.push([claim, line]);
+  }
+  const isNoted = AloneClaim.noteAll(inMemory);
+  return attempt(files, ({ claim, line }) => {
+    if (!(claim instanceof AloneClaim)) claim?.write(line);
+    else if (!isNoted) claim.writeToClaim(line);
+  });
 }
 
 /** Notes the files that have no claim of their own in that of the process; returns those that go on. */

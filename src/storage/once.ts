@@ -4,9 +4,8 @@
  *
  * @module
  */
-import { FxferError } from "../errors.ts";
 import { LATE, within } from "../within.ts";
-import type { Claim } from "./claim.ts";
+import { type Claim, type IdClaim, underWay, WAIT_MS } from "./claim.ts";
 import { append, giveTime, remember, syncFolders, type WholeFile } from "./commit.ts";
 import { digestOf } from "./digest.ts";
 import type { DiskParts, ReadingParts } from "./disk_parts.ts";
@@ -16,9 +15,6 @@ import { isFinalPath } from "./naming.ts";
 import { finishRemoval } from "./removal.ts";
 import type { SealedFile, StoredFile } from "./types.ts";
 import { replayOf } from "./upload_index.ts";
-
-/** How long a try waits for another one with its upload id, in milliseconds. */
-const WAIT_MS = 2000;
 
 /**
  * So long a recovered commit waits for the flush of its folders, in milliseconds: one that hangs is often the
@@ -33,14 +29,22 @@ const PAUSE_MS = 5;
 /**
  * Takes the claim of an upload id, if that and what must be known with it takes no waiting. The caller looks
  * the id up in the same synchronous step, and ends the claim.
+ *
+ * @param isShort Whether the file is published in one synchronous step.
  */
-export function claimNow({ known, claims }: ReadingParts, uploadId: string): Claim | undefined {
-  let claim: Claim | undefined;
+export function claimNow(
+  { known, claims }: ReadingParts,
+  uploadId: string,
+  isShort = true,
+): IdClaim | undefined {
+  let claim: IdClaim | undefined;
+  const { own } = claims;
   try {
-    claim = claims.take(uploadId);
+    claim = isShort ? claims.takeNow(uploadId) : claims.take(uploadId);
     // Under a claim of its own this process knows everything, unless the manifest is another one by now.
     const learning = claim?.left === false ? known.refresh(claim.isMine) : undefined;
-    if (claim?.left === false && learning === undefined) return claim;
+    const isHere = own === claims.own; // else the folder is another one since, and has others' notes
+    if (claim?.left === false && learning === undefined && isHere) return claim;
     learning?.catch(() => {}); // claimLater() asks again
   } catch (error) {
     claim?.leave();
@@ -69,23 +73,23 @@ export async function claimLater(
   const until = performance.now() + WAIT_MS;
   for (;;) {
     let claim: Claim | undefined;
+    const { own } = claims;
     try {
       claim = await takeFinished(parts, reading, uploadId);
       await known.refresh();
+      if (own !== claims.own) {
+        claim?.leave();
+        continue; // as in claimNow()
+      }
     } catch (error) {
       claim?.leave();
       throw asStorageError("Cannot claim upload id", error);
     }
     if (claim !== undefined || known.get(uploadId) !== undefined) return claim;
-    if (finalPath !== undefined && claims.peek(uploadId)?.path === finalPath) return undefined;
+    if (finalPath !== undefined && claims.isFor(uploadId, finalPath)) return undefined;
     if (performance.now() > until) throw underWay();
     await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
   }
-}
-
-function underWay(): FxferError {
-  const text = "Cannot store file: another try with its upload id is under way";
-  return new FxferError("busy", text, { fields: { retry_after_ms: WAIT_MS } });
 }
 
 /**
@@ -100,7 +104,7 @@ export function firstResult(
   { index, reading }: DiskParts,
   uploadId: string | undefined,
   sha256: string,
-  claim: Claim | true | undefined,
+  claim: IdClaim | true | undefined,
 ): StoredFile | undefined {
   const isMine = claim !== true && claim?.isMine === true;
   const learned = isMine ? () => isUpToDate(reading!) : undefined;
@@ -123,6 +127,9 @@ async function takeFinished(
   reading: ReadingParts,
   uploadId: string,
 ): Promise<Claim | undefined> {
+  for (const note of reading.claims.leftNotes(uploadId)) {
+    await finishLeft(parts, reading, note);
+  }
   let claim = reading.claims.take(uploadId);
   if (claim?.left !== true) return claim;
   await finishLeft(parts, reading, claim);
@@ -133,8 +140,8 @@ async function takeFinished(
 }
 
 /**
- * Finishes what processes that died were about to publish (S-MAN-2). A claim that cannot be finished now does
- * not stop the others.
+ * Finishes what processes that died were about to publish (S-MAN-2), and finds out whether this process is alone. A
+ * claim that cannot be finished now does not stop the others.
  */
 export async function finishAllLeft(
   parts: DiskParts,
@@ -146,6 +153,11 @@ export async function finishAllLeft(
       parts.log.warn("storage.unfinished", { cause });
     });
   }
+  const { found } = reading.claims;
+  if (found === undefined) return;
+  await reading.known.refresh();
+  // Somebody whose claim was removed by hand still has the manifest open.
+  if (!reading.manifest.isShared()) reading.claims.beAlone(found);
 }
 
 /**

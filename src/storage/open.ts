@@ -167,7 +167,7 @@ export async function closeParts({ manifest, reading }: DiskParts): Promise<void
   await reading?.known.settle();
   manifest.close(); // it may still find that the folder or the manifest is another one
   reading?.known.close();
-  reading?.claims.own.end();
+  reading?.claims.close();
 }
 
 /** Opens what takes permission to read. It follows a manifest that was moved, and a folder that was replaced (S-MAN-3). */
@@ -188,6 +188,11 @@ function openReading(
     throw error;
   }
   const known = new KnownFiles(manifest, folder, log, flushManifest);
+  claims.isNew = (uploadId) => {
+    const learning = known.refresh();
+    learning?.catch(() => {}); // the next try with the id waits for it
+    return learning === undefined && known.get(uploadId) === undefined;
+  };
   manifest.switched = (former) => {
     try {
       // Whoever waits for a flush of an earlier line will flush the new file only.
@@ -195,16 +200,15 @@ function openReading(
     } catch (cause) {
       log.warn("storage.manifest_lost", { cause });
     }
-    claims.forgetMarks();
+    claims.forget();
     const same = claims.own.stands;
     if (same) {
       log.info("storage.manifest_renewed", { reason: "somebody has moved or removed it" });
     } else {
       log.warn("storage.replaced", { effect: "the files of the folder that is there now count" });
-      claims.own.leave();
-      claims.own = claims.fresh();
     }
     known.switch(same);
+    if (!same) claims.come();
   };
   manifest.lost = (cause) => log.warn("storage.manifest_lost", { cause });
   return { manifest, known, claims };

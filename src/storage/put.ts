@@ -1,6 +1,6 @@
 /** Stores a small file that is wholly in memory, at level `process`, where nothing is flushed. @module */
 import type { FxferError } from "../errors.ts";
-import type { Claim } from "./claim.ts";
+import type { IdClaim } from "./claim.ts";
 import { commitNow, lineOf } from "./commit.ts";
 import type { CommitGroup, GroupedFile } from "./commit_group.ts";
 import { creation, type DiskParts, nameFile, removeQuietly } from "./disk_parts.ts";
@@ -45,7 +45,7 @@ function putClaimed(
   spec: PutSpec,
   bytes: Uint8Array,
   sha256: string,
-  claim: Claim | undefined,
+  claim: IdClaim | undefined,
   mayPublish: MayPublish | undefined,
 ): StoredFile {
   let file: SmallFile | undefined;
@@ -115,7 +115,7 @@ export function gather(
   const sha256 = digest?.of(bytes) ?? parts.digest(bytes);
   if (spec.sha256 !== undefined && spec.sha256 !== sha256) return undefined;
   const { uploadId } = spec;
-  let claim: Claim | undefined;
+  let claim: IdClaim | undefined;
   if (uploadId !== undefined) {
     const isFirst = !group.has(uploadId);
     if (isFirst && parts.reading !== undefined) claim = claimNow(parts.reading, uploadId);
@@ -167,7 +167,7 @@ class SmallFile implements GroupedFile, GatheredFile {
     parts: DiskParts,
     readonly spec: PutSpec,
     readonly size: number,
-    public claim?: Claim | undefined,
+    public claim?: IdClaim | undefined,
   ) {
     const names = nameFile(parts, spec);
     this.temporaryPath = names.temporaryPath;

@@ -256,6 +256,15 @@ export class ReadableManifest implements Manifest {
     }
   }
 
+  /** Whether another process has the manifest open, or that cannot be told. */
+  isShared(): boolean {
+    try {
+      return tryLock(this.#file) !== true;
+    } finally {
+      share(this.#file); // as above
+    }
+  }
+
   check(): void {
     this.follow();
     openToRead(this.#folder).close();

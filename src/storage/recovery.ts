@@ -39,7 +39,7 @@ export async function recoverSealed(
     }
     // The claim may be that of another holder of the session, who has stood still since.
     const isClaimed = spec.uploadId !== undefined &&
-      reading.claims.peek(spec.uploadId)?.path === finalPath;
+      reading.claims.isFor(spec.uploadId, finalPath);
     const replay = firstResult(parts, spec.uploadId, sha256, claim ?? (isClaimed || undefined));
     if (replay !== undefined) {
       folder.remove(temporaryPath);

@@ -1,6 +1,6 @@
 /** A file that is being received piece by piece. @module */
 import type { FxferError } from "../errors.ts";
-import type { Claim } from "./claim.ts";
+import type { IdClaim } from "./claim.ts";
 import { type ComputedDigest, UploadDigest } from "./digest.ts";
 import { commitDurably, commitNow, syncFolders, type WholeFile } from "./commit.ts";
 import type { DiskParts } from "./disk_parts.ts";
@@ -178,10 +178,11 @@ export class DiskUpload implements Upload {
     }
     const { reading, durability } = this.#parts;
     const { uploadId } = this.#spec;
-    let claim: Claim | undefined;
+    let claim: IdClaim | undefined;
     try {
       if (reading !== undefined && uploadId !== undefined) {
-        claim = claimNow(reading, uploadId) ?? await claimLater(this.#parts, reading, uploadId);
+        claim = claimNow(reading, uploadId, durability !== "durable") ??
+          await claimLater(this.#parts, reading, uploadId);
       } else if (durability === "durable") {
         claim = reading?.claims.fresh();
       }
@@ -212,7 +213,7 @@ export class DiskUpload implements Upload {
 
   #commit(
     whole: WholeFile,
-    claim: Claim | undefined,
+    claim: IdClaim | undefined,
     mayPublish: MayPublish | undefined,
   ): StoredFile | Promise<StoredFile> {
     const { durability, reading } = this.#parts;

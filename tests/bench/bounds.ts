@@ -28,10 +28,12 @@ const MOST: Readonly<Record<string, number>> = {
   "sqlite statements, 16 in flight": 2.2,
   // Short writes to files: a note of the session's journal, the claim, its end, and the line of the manifest.
   "writes": 4,
-  // Notes and lines of files that are here together are one write each.
-  "writes, 16 in flight": 3.2,
+  // Notes, claims and lines of files that are here together are one write each, of a server that is alone.
+  "writes, 16 in flight": 1.6,
   // Looks at what has a name: nothing is looked at twice within a moment.
   "looks": 0,
+  // Whether others have come.
+  "looks, alone": 1.5,
   // Files that are here together are saved together.
   "redis commands": 1.2,
   "redis commands, 16 in flight": 0.5,

@@ -192,6 +192,7 @@ Deno.test("S-TRF-11 a planted link in place of a claim is refused, not followed"
   await using dir = await TempDir.make();
   await Deno.writeTextFile(dir.join("outside"), "theirs");
   await using storage = await DiskStorage.open(dir.join("storage"));
+  await using _other = await DiskStorage.open(dir.join("storage"));
   for (let n = 0; n < 4096; n++) {
     await Deno.symlink(
       "../../outside",
@@ -206,6 +207,7 @@ Deno.test("S-TRF-11 a planted link in place of a claim is refused, not followed"
 Deno.test("S-TRF-11 a planted link in place of a claim that was met is refused, unless it leads to its own mark", async () => {
   await using dir = await TempDir.make();
   await using storage = await DiskStorage.open(dir.join("storage"));
+  await using _other = await DiskStorage.open(dir.join("storage"));
   const file = await put(storage);
   const [claim, ...ids] = idsOfOneClaim(2);
   const at = dir.join("storage/.claims", claim);
@@ -228,6 +230,7 @@ Deno.test("S-TRF-11 a planted link in place of a claim that was met is refused, 
 Deno.test("S-TRF-11 a planted FIFO or folder in place of a claim is refused, also of one that was met", async () => {
   await using dir = await TempDir.make();
   await using storage = await DiskStorage.open(dir.path);
+  await using _other = await DiskStorage.open(dir.path);
   const file = await put(storage);
   const [name] = await Array.fromAsync(Deno.readDir(dir.join(".claims")), ({ name }) => name)
     .then((names) => names.filter((name) => name.length === 3));
@@ -321,6 +324,7 @@ Deno.test({
     const [, ...ids] = idsOfOneClaim(6);
     await using dir = await TempDir.make();
     await using storage = await DiskStorage.open(dir.path);
+    await using _other = await DiskStorage.open(dir.path);
     for (const step of ["claim", "name", "line"] as const) {
       await put(storage, step, ids.pop()!);
       const uploadId = ids.pop()!;
@@ -335,6 +339,7 @@ Deno.test("S-TRF-11 a file that was not published leaves no mark", async () => {
   const [claim, a, b] = idsOfOneClaim(2);
   await using dir = await TempDir.make();
   await using storage = await DiskStorage.open(dir.path);
+  await using _other = await DiskStorage.open(dir.path);
   await put(storage, "one", a);
   const { renameSync } = Deno;
   Deno.renameSync = () => {

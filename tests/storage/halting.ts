@@ -30,6 +30,8 @@ export async function die(told: Told): Promise<void> {
 export interface Frozen extends AsyncDisposable {
   /** Lets it go on, to its end. */
   thaw(): Promise<void>;
+  /** Kills it, unless it has ended. */
+  die(): Promise<void>;
 }
 
 /** Runs the process until it stands still. */
@@ -38,16 +40,19 @@ export async function freeze(told: Told): Promise<Frozen> {
   let status: Promise<Deno.CommandStatus> | undefined = child.status;
   const state = () => Deno.readTextFileSync(`/proc/${child.pid}/stat`).split(") ")[1]?.[0];
   await until(() => state() === "T", "the process stands still");
+  const die = async () => {
+    if (status === undefined) return;
+    Deno.kill(child.pid, "SIGKILL");
+    await status;
+    status = undefined;
+  };
   return {
+    die,
+    [Symbol.asyncDispose]: die,
     async thaw() {
       Deno.kill(child.pid, "SIGCONT");
       assert.equal((await status)?.code, 0);
       status = undefined;
-    },
-    async [Symbol.asyncDispose]() {
-      if (status === undefined) return;
-      Deno.kill(child.pid, "SIGKILL");
-      await status;
     },
   };
 }

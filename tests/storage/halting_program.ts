@@ -6,13 +6,14 @@
  *
  * @module
  */
+import type { FxferError } from "../../src/errors.ts";
 import { DiskStorage, type Durability, type Journal } from "../../src/storage/mod.ts";
 
 /** The steps of a commit that a process may stop after. */
 export const STEPS = ["part", "claim", "name", "line"] as const;
 
-/** One of {@linkcode STEPS}. */
-export type Step = typeof STEPS[number];
+/** One of {@linkcode STEPS}, or between two of them: several files wait to be published, or their lines were noted. */
+export type Step = typeof STEPS[number] | "gathered" | "noted";
 
 /** What the program is told, as JSON. */
 export interface Halting {
@@ -58,7 +59,7 @@ if (import.meta.main) {
   };
   Deno.FsFile.prototype.writeSync = function (bytes) {
     const count = writeSync.call(this, bytes);
-    if (renamed && bytes.length > 100) halt("line");
+    if (bytes.length > 100) halt(renamed ? "line" : "noted");
     return count;
   };
   const bytes = new TextEncoder().encode(text);
@@ -76,7 +77,15 @@ if (import.meta.main) {
       const file = { ...more, ...(uploadId !== null && { uploadId }), journal: JOURNAL };
       return storage.gather!(file, new TextEncoder().encode(`${text} ${at}`))!;
     });
-    for (const file of gathered) file.store();
+    halt("gathered");
+    try {
+      for (const file of gathered) file.store();
+    } catch (error) {
+      // Others may have come while it stood still.
+      if (step !== "gathered" && step !== "noted" || (error as FxferError).code !== "busy") {
+        throw error;
+      }
+    }
   } else {
     await storage.put(whole, bytes);
   }
