@@ -126,7 +126,7 @@ Deno.test("S-MAN-3 a process that is alone keeps its ids when the manifest is mo
   assert.deepEqual(await put(one, 1), { ...file, replayed: true });
   assert.equal((await put(one, 2)).replayed, false);
   await Deno.rename(folder, dir.join("former"));
-  await Deno.mkdir(folder);
+  await Deno.mkdir(folder, { recursive: true }); // the storage may have looked just now, and made it
   {
     await using two = await DiskStorage.open(folder);
     assert.equal((await put(two, 2)).replayed, false);

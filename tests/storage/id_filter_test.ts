@@ -111,7 +111,6 @@ Deno.test("S-TRF-11 while the filter learns what another process has written, th
     await othersTurn();
   }
   await writing;
-  assert.ok(looks > 1);
   assert.ok(ids.every((id) => known.get(id) !== undefined));
   for (const parts of [one, two]) await closeParts(parts);
 });
