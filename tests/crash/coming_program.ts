@@ -7,9 +7,7 @@
 import type { FxferError } from "../../src/errors.ts";
 import { DiskStorage } from "../../src/storage/mod.ts";
 import { Random } from "../helpers/random.ts";
-
-/** The upload id of a number. */
-export const idOf = (n: number): string => `6f9619ff-8b86-4d01-b42d-${String(n).padStart(12, "0")}`;
+import { idOf } from "../helpers/upload_ids.ts";
 
 if (import.meta.main) {
   const [folder, seed, begun] = Deno.args;

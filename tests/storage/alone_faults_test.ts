@@ -13,11 +13,11 @@ import { code } from "../helpers/errors.ts";
 import { readManifest } from "../helpers/files.ts";
 import { utf8 } from "../helpers/raw_frame.ts";
 import { TempDir } from "../helpers/temp.ts";
+import { idOf } from "../helpers/upload_ids.ts";
 import { assertConsistent } from "./disk_fixture.ts";
 import { freeze } from "./halting.ts";
 
 const spec = { mimeType: "text/plain", reserve: 0 };
-const idOf = (n: number) => `6f9619ff-8b86-4d01-b42d-${String(n).padStart(12, "0")}`;
 const NOTE = `.claims/${"a".repeat(15)}`;
 
 const put = async (storage: DiskStorage, n: number, bytes = utf8(`the file ${n}`)) =>

@@ -13,12 +13,12 @@ import { code } from "../helpers/errors.ts";
 import { listStored } from "../helpers/files.ts";
 import { utf8 } from "../helpers/raw_frame.ts";
 import { TempDir } from "../helpers/temp.ts";
+import { idOf } from "../helpers/upload_ids.ts";
 import { assertConsistent } from "./disk_fixture.ts";
 import { die, freeze } from "./halting.ts";
 
 const linux = Deno.build.os === "linux";
 const spec = { mimeType: "text/plain", reserve: 0 };
-const idOf = (n: number) => `6f9619ff-8b86-4d01-b42d-${String(n).padStart(12, "0")}`;
 
 const put = async (storage: DiskStorage, n: number, text = `the file ${n}`): Promise<StoredFile> =>
   await storage.put({ ...spec, uploadId: idOf(n) }, utf8(text));

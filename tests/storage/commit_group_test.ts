@@ -11,13 +11,12 @@ import { code } from "../helpers/errors.ts";
 import { listStored, readManifest } from "../helpers/files.ts";
 import { utf8 } from "../helpers/raw_frame.ts";
 import { TempDir } from "../helpers/temp.ts";
+import { idOf } from "../helpers/upload_ids.ts";
 import { assertConsistent } from "./disk_fixture.ts";
 import { die, freeze } from "./halting.ts";
 import type { Step } from "./halting_program.ts";
 
 const linux = Deno.build.os === "linux";
-
-const idOf = (n: number) => `6f9619ff-8b86-4d01-b42d-${String(n).padStart(12, "0")}`;
 
 /** Half of five files have upload ids, which have claims of their own. */
 const OTHERS = [null, idOf(2), null, idOf(4)];

@@ -6,6 +6,7 @@ import { closeParts, openParts } from "../../src/storage/open.ts";
 import { putNow } from "../../src/storage/put.ts";
 import { Random } from "../helpers/random.ts";
 import { TempDir } from "../helpers/temp.ts";
+import { idOf } from "../helpers/upload_ids.ts";
 
 /** A UUID of random numbers. */
 function uuid(random: Random): string {
@@ -33,7 +34,6 @@ Deno.test({
 
 Deno.test("S-TRF-11 ids that count up, as those of tests do, are told apart as well", () => {
   const filter = new IdFilter();
-  const idOf = (n: number) => `6f9619ff-8b86-4d01-b42d-${String(n).padStart(12, "0")}`;
   for (let n = 0; n < 100_000; n++) filter.add(idOf(n));
   let wrong = 0;
   for (let n = 0; n < 100_000; n++) {

@@ -11,8 +11,7 @@ import { putNow } from "../../src/storage/put.ts";
 import type { StoredFile } from "../../src/storage/types.ts";
 import { Random } from "../helpers/random.ts";
 import { TempDir } from "../helpers/temp.ts";
-
-const idOf = (n: number) => `6f9619ff-8b86-4d01-b42d-${String(n).padStart(12, "0")}`;
+import { idOf } from "../helpers/upload_ids.ts";
 
 /** Opens a folder as one more process. */
 async function open(
