@@ -25,6 +25,8 @@
  * A server of an earlier version removes the token as well, because it takes that for a claim that somebody has left.
  * It does not read notes: of a process that stands still between 5 and 7 when it starts, it may store a file twice.
  *
+ * At level `durable` nobody is alone: there a commit waits for the disk, and others of its process come in between.
+ *
  * Nothing here goes by a clock. A folder that was replaced has no token, or another one; a process that finds it
  * replaced comes to it as one that starts does.
  *
@@ -132,7 +134,7 @@ export class Alone {
 export interface IdHolder {
   /** Lets go of an upload id in memory, by the number of its claim. */
   release(number: number): void;
-  /** This process is alone no more. Takes the claim itself of an upload id; undefined if that takes waiting, or the id is not new any more. */
+  /** Takes the claim itself of an upload id; undefined if that takes waiting, or the id is not new any more. */
   takeInstead(uploadId: string): Claim | undefined;
 }
 

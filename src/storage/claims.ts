@@ -36,11 +36,23 @@ import { readEntryAt } from "./manifest_lines.ts";
 import type { RandomHex } from "./naming.ts";
 import { Notes } from "./notes.ts";
 
+/** The claim, if something holds; else it is let go of, also where that cannot be told. */
+function keptIf(claim: Claim, holds: () => boolean): Claim | undefined {
+  let isKept = false;
+  try {
+    isKept = holds();
+  } finally {
+    if (!isKept) claim.leave();
+  }
+  return isKept ? claim : undefined;
+}
+
 /** The claims of one folder, as one process takes them. */
 export class Claims implements IdHolder {
   readonly #folder: StorageFolder;
   readonly #randomHex: RandomHex;
   readonly #files: ClaimFiles;
+  readonly #mayBeAlone: boolean;
   /** False if that has failed: the next one who takes a claim tries it again. */
   #hasCome = true;
   /** Present while this process is alone on the folder. */
@@ -56,9 +68,12 @@ export class Claims implements IdHolder {
   /** The claim for what this process publishes without an upload id, in one synchronous step. Another one in another folder. */
   own: Claim;
 
-  constructor(folder: StorageFolder, randomHex: RandomHex) {
+  /** @param isAtOnce Whether files are published in one synchronous step: else this process is never alone. */
+  constructor(folder: StorageFolder, randomHex: RandomHex, isAtOnce: boolean) {
     this.#folder = folder;
     this.#randomHex = randomHex;
+    // On Windows nobody can read what somebody has locked.
+    this.#mayBeAlone = isAtOnce && Deno.build.os !== "windows";
     this.#files = new ClaimFiles(folder, randomHex);
     this.own = this.fresh();
   }
@@ -92,10 +107,7 @@ export class Claims implements IdHolder {
     return this.#files.fresh(DIGITS.own)[0];
   }
 
-  /**
-   * Takes the claim of an upload id for what is published in one synchronous step: while this process is alone, in
-   * memory. Undefined while another try has it.
-   */
+  /** Takes the claim of an upload id: while this process is alone, in memory. Undefined while another try has it. */
   takeNow(uploadId: string): IdClaim | undefined {
     const alone = this.#alone;
     if (alone === undefined) return this.take(uploadId);
@@ -116,13 +128,7 @@ export class Claims implements IdHolder {
   takeInstead(uploadId: string): Claim | undefined {
     const { own } = this;
     const claim = this.take(uploadId);
-    let isNew = false;
-    try {
-      isNew = claim?.left === false && this.isNew(uploadId) && own === this.own;
-    } finally {
-      if (!isNew) claim?.leave();
-    }
-    return isNew ? claim : undefined;
+    return claim && keptIf(claim, () => !claim.left && this.isNew(uploadId) && own === this.own);
   }
 
   /** Takes the claim of an upload id; undefined while another has it. */
@@ -134,13 +140,7 @@ export class Claims implements IdHolder {
     if (claim === undefined || this.#notes.isEmpty) return claim;
     // Who was alone has not written into this claim, so that it may still have this process's mark.
     claim.isMine = false;
-    let isFree = false;
-    try {
-      isFree = this.#notes.find(uploadId) === undefined;
-    } finally {
-      if (!isFree) claim.leave();
-    }
-    return isFree ? claim : undefined;
+    return keptIf(claim, () => this.#notes.find(uploadId) === undefined);
   }
 
   /** Whether another process, which has the claim of an upload id, is about to publish a file under this path. */
@@ -203,7 +203,7 @@ export class Claims implements IdHolder {
 
   /** Makes what a process has that is perhaps alone (alone.ts). Without it, each upload id has a claim. */
   #begin(): Alone | undefined {
-    if (Deno.build.os === "windows") return undefined; // there nobody can read what somebody has locked
+    if (!this.#mayBeAlone) return undefined;
     let note: Claim | undefined;
     try {
       const [claim, isLocked] = this.#files.fresh(DIGITS.note);

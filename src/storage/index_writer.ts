@@ -225,13 +225,15 @@ export class IndexWriter {
       if (bulk) index.shrink();
       here.indexed = Math.max(here.indexed, at);
       if (ids !== undefined) ids.to = at;
-      else if (each === undefined) {
-        here.ids ??= new IdFilter();
-        while (!isOver() && here.ids.learn(here.file, at)) await turn();
-      }
       here.readTo = Math.max(here.readTo, at);
       if (at >= until) here.tables = here.tables.filter((table) => !former.includes(table));
       for (const [path, position] of here.removed) if (position < at) here.removed.delete(path);
+      const filter = here.ids ??= new IdFilter();
+      // A start leaves what is in the index already to the next write.
+      while (each === undefined && filter.to < at && !isOver()) {
+        if (!filter.learn(here.file, Math.min(at, filter.to + SLICE_BYTES))) break;
+        await turn();
+      }
       return at;
     } catch (error) {
       index.rollback();

@@ -135,7 +135,7 @@
  *   because a row takes 5 to 15 µs in a file of a million: a table in memory has the upload ids of the last
  *   lines, and these come into the index together, when nothing was stored for 2 s, when 100,000 wait, or
  *   when somebody asks for a list. A start reads what the index does not have yet. Most ids that are looked up are
- *   new: a filter in memory, of 3 MB at most for 1,000,000, says so without the index (id_filter.ts).
+ *   new: a filter in memory, of 4 MB at most for 1,000,000, says so without the index (id_filter.ts).
  * - Nothing is lost with the index: one that is missing, damaged, foreign or of another manifest is set aside
  *   (as `.index.db.bad`) and built anew, 1,000,000 lines in some 10 s. Where no file can be had it is kept in
  *   memory. While another process writes, uploads go on.

@@ -29,18 +29,12 @@ const PAUSE_MS = 5;
 /**
  * Takes the claim of an upload id, if that and what must be known with it takes no waiting. The caller looks
  * the id up in the same synchronous step, and ends the claim.
- *
- * @param isShort Whether the file is published in one synchronous step.
  */
-export function claimNow(
-  { known, claims }: ReadingParts,
-  uploadId: string,
-  isShort = true,
-): IdClaim | undefined {
+export function claimNow({ known, claims }: ReadingParts, uploadId: string): IdClaim | undefined {
   let claim: IdClaim | undefined;
   const { own } = claims;
   try {
-    claim = isShort ? claims.takeNow(uploadId) : claims.take(uploadId);
+    claim = claims.takeNow(uploadId);
     // Under a claim of its own this process knows everything, unless the manifest is another one by now.
     const learning = claim?.left === false ? known.refresh(claim.isMine) : undefined;
     const isHere = own === claims.own; // else the folder is another one since, and has others' notes

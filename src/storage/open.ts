@@ -182,7 +182,7 @@ function openReading(
   const manifest = new ReadableManifest(folder, now);
   let claims: Claims;
   try {
-    claims = new Claims(folder, randomHex);
+    claims = new Claims(folder, randomHex, flushManifest === undefined);
   } catch (error) {
     manifest.close();
     throw error;

@@ -181,7 +181,7 @@ export class DiskUpload implements Upload {
     let claim: IdClaim | undefined;
     try {
       if (reading !== undefined && uploadId !== undefined) {
-        claim = claimNow(reading, uploadId, durability !== "durable") ??
+        claim = claimNow(reading, uploadId) ??
           await claimLater(this.#parts, reading, uploadId);
       } else if (durability === "durable") {
         claim = reading?.claims.fresh();
