@@ -26,6 +26,8 @@ export interface ClusterOptions {
   /** Arguments of `serve` that say where sessions are kept. */
   readonly store: readonly string[];
   readonly set?: Readonly<Record<string, string | number | boolean>>;
+  /** Flags of `deno run`; default as {@linkcode Program.serve} has them. */
+  readonly flags?: readonly string[];
   /** A certificate with its key in PEM, for which HAProxy listens for TLS as well. */
   readonly certificate?: string;
 }
@@ -71,6 +73,7 @@ export class Cluster implements AsyncDisposable {
     const { port, health } = this.#ports.get(name)!;
     const server = await Program.serve({
       cwd: this.dir.path,
+      ...(this.options.flags && { flags: this.options.flags }),
       args: ["--port", String(port), ...this.options.store],
       set: {
         "server.health_port": health,
