@@ -243,7 +243,7 @@ class Sender {
   /** Without `opened` the server is first asked whether it has the file. Never throws. */
   #send(session: PooledSession, target: FileToSend, opened?: Opened): void {
     if (!this.#again) this.#options.report.started(target);
-    session.underWay++;
+    this.#pool!.begun(session);
     this.#running.begin();
     if (opened === undefined) void this.#askFor(session, target);
     else this.#sendBytes(session, target, opened);
@@ -310,7 +310,7 @@ class Sender {
         this.#givenBack.push(target);
       }
     } finally {
-      session.underWay--;
+      this.#pool!.ended(session);
       this.#running.end();
     }
   }

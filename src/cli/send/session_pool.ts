@@ -1,7 +1,7 @@
 /**
  * The sessions of one command. A session has no more files unanswered than the server's `max_inflight`, so
- * over a long road it waits for answers most of the time. Where that is so and many small files are left, a
- * command opens more sessions, each on a connection of its own, and shares the files between them.
+ * over a long road it may wait for answers most of the time. Where that is measured and many small files are
+ * left, a command opens more sessions, each on a connection of its own, and shares the files between them.
  *
  * The first session is the one that is written down and resumed, and it takes all that is not small. The
  * others are a help that may fail: they never connect again, and what goes wrong in one is not told. A file
@@ -16,9 +16,6 @@ import type { FileToSend } from "./file_to_send.ts";
 /** No command has more sessions: they take the places of others. */
 const MAX_SESSIONS = 4;
 
-/** A server stores about so many small files in a millisecond: what more could be under way would only wait there. */
-const FILES_PER_MS = 20;
-
 /** How long closing a session may take; a session that is not closed expires by itself. */
 const DISCONNECT_MS = 5000;
 
@@ -29,14 +26,55 @@ export interface PooledSession {
   underWay: number;
 }
 
+/**
+ * As many files as may be under way at a time, from the moment in which all of them are until as many have their
+ * results. How long that took, beside the time of the way, tells what limits a command: where the server does,
+ * more files under way would only wait there, and take memory at both ends.
+ */
+export class Lap {
+  readonly #startedAt: number;
+  #left: number;
+  #first: number | undefined;
+
+  constructor(files: number, now: number) {
+    this.#left = files;
+    this.#startedAt = now;
+  }
+
+  /**
+   * A file has its result.
+   *
+   * @param roundTripMs How long the server took to answer a connect.
+   * @returns When the lap is over: for how many times as many files there is room on the way, at least 1.
+   */
+  ended(now: number, roundTripMs: number): number | undefined {
+    this.#first ??= now;
+    if (--this.#left > 0) return undefined;
+    const whole = now - this.#startedAt;
+    // After a long wait the results came close together: the way was empty for the rest of the time.
+    const times = Math.floor(whole / Math.max(now - this.#first, 1));
+    // A connect takes a server some milliseconds: if so many files took no longer, they waited for the way alone.
+    return Math.max(times, whole <= roundTripMs ? 2 : 1);
+  }
+}
+
 /** The first session, and those that were opened besides. */
 export class SessionPool {
   readonly first: PooledSession;
+  /** Files that have been given to a session and have no result. */
+  #underWay = 0;
   readonly #options: ConnectOptions;
   #others: PooledSession[] = [];
-  #opening: Promise<void>[] = [];
+  readonly #opening: Promise<void>[] = [];
+  /** How many of those are not open yet. */
+  #awaited = 0;
   /** Whether no other session is opened any more. */
   #isFinal: boolean;
+  #lap: Lap | undefined;
+  /** For how many times as many files there is room on the way, as the last lap has told. */
+  #room = 1;
+  /** How long the server took to answer a connect. */
+  #roundTripMs = Infinity;
 
   /**
    * @param options By which other sessions are opened.
@@ -66,25 +104,51 @@ export class SessionPool {
     return chosen;
   }
 
+  /** A session is given a file. */
+  begun(session: PooledSession): void {
+    session.underWay++;
+    this.#underWay++;
+  }
+
+  /** A file has its result, or is given back. */
+  ended(session: PooledSession): void {
+    session.underWay--;
+    this.#underWay--;
+    const room = this.#lap?.ended(performance.now(), this.#roundTripMs);
+    if (room === undefined) return;
+    this.#room = room;
+    this.#lap = undefined;
+  }
+
   /**
-   * Opens more sessions, once, if the first one is half full and the road is long. It does not wait for them.
+   * Opens more sessions if files would have room on the way that those there are may not use. It does not wait
+   * for them. Called after each file that was begun, while the pool {@linkcode mayGrow}.
    *
    * @param roundTripMs How long the server took to answer a connect; undefined while it has not.
    * @param smallLeft How many small files are not begun, as far as is known.
    */
   grow(roundTripMs: number | undefined, smallLeft: () => number): void {
-    const { client: { mode, terms }, underWay } = this.first;
-    if (this.#isFinal || roundTripMs === undefined || terms === undefined) return;
-    const { maxInflight } = terms;
-    if (2 * underWay < maxInflight) return;
-    this.#isFinal = true;
+    const { mode, terms } = this.first.client;
+    if (roundTripMs === undefined || terms === undefined || this.#awaited > 0) return;
     // A limit of the rate holds for all files, and one session reaches it.
-    if (mode !== "stateful" || this.#options.limitRate !== undefined) return;
-    const useful = Math.ceil(FILES_PER_MS * roundTripMs / maxInflight);
-    if (useful < 2) return;
-    const windows = Math.floor(smallLeft() / maxInflight);
-    const sessions = Math.min(MAX_SESSIONS, useful, windows);
-    for (let n = 1; n < sessions; n++) this.#opening.push(this.#open());
+    if (mode !== "stateful" || this.#options.limitRate !== undefined) {
+      this.#isFinal = true;
+      return;
+    }
+    if (this.#room < 2) {
+      const most = this.mostUnderWay;
+      if (this.#lap !== undefined || this.#underWay < most) return;
+      this.#roundTripMs = roundTripMs;
+      this.#lap = new Lap(most, performance.now());
+      return;
+    }
+    const sessions = 1 + this.#others.length;
+    const windows = Math.floor(smallLeft() / terms.maxInflight);
+    const more = Math.min(this.#room * sessions, MAX_SESSIONS, windows) - sessions;
+    this.#room = 1;
+    this.#awaited = Math.max(more, 0);
+    this.#isFinal = more <= 0 || sessions + more === MAX_SESSIONS;
+    for (let n = 0; n < more; n++) this.#opening.push(this.#open());
   }
 
   async #open(): Promise<void> {
@@ -95,7 +159,9 @@ export class SessionPool {
       this.#others.push({ client, underWay: 0 });
     } catch {
       // The server has no other session to give: the files go in those that there are.
+      this.#isFinal = true;
     }
+    this.#awaited--;
   }
 
   /** Gives a session up that is not the first one: its files are rejected. */
