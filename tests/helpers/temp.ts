@@ -21,3 +21,14 @@ export class TempDir implements AsyncDisposable {
     await Deno.remove(this.path, { recursive: true });
   }
 }
+
+/** Removes a folder in which a program still writes: a file that comes meanwhile is removed as well. */
+export async function removeInUse(folder: string): Promise<void> {
+  for (let attempt = 1;; attempt++) {
+    try {
+      return await Deno.remove(folder, { recursive: true });
+    } catch (error) {
+      if ((error as { code?: string }).code !== "ENOTEMPTY" || attempt === 100) throw error;
+    }
+  }
+}

@@ -6,7 +6,7 @@ import { PUT_ON_THREAD_POOL_BYTES } from "../../src/storage/put.ts";
 import { code } from "../helpers/errors.ts";
 import { listFiles, readManifest } from "../helpers/files.ts";
 import { mkfifo, ranToEnd, system } from "../helpers/ran.ts";
-import { TempDir } from "../helpers/temp.ts";
+import { removeInUse, TempDir } from "../helpers/temp.ts";
 import { diskFixture } from "./disk_fixture.ts";
 
 const bytes = new TextEncoder().encode("hello");
@@ -52,10 +52,10 @@ for (const tier of TIERS) {
     await using fixture = await diskFixture({ tier });
     const { storage, folder } = fixture;
     await storage.put({ ...spec, session }, bytes);
-    await Deno.remove(folder, { recursive: true });
+    await removeInUse(folder);
     const one = await storage.put({ ...spec, session: { ...session, sequence: 2 } }, bytes);
     assert.deepEqual((await fixture.lines()).at(-1)?.path, one.path);
-    await Deno.remove(folder, { recursive: true });
+    await removeInUse(folder);
     await storage.check();
     const upload = await storage.begin({ ...spec, session: { ...session, sequence: 3 } });
     await upload.write(bytes);
@@ -78,7 +78,7 @@ for (const tier of TIERS) {
   test("a folder that cannot be made is internal_error, not ready, and recovers", async () => {
     await using fixture = await diskFixture({ tier });
     const { storage, folder } = fixture;
-    await Deno.remove(folder, { recursive: true });
+    await removeInUse(folder);
     await Deno.writeTextFile(folder, "in the way");
     await assert.rejects(lately(() => storage.put(spec, bytes)), (error: FxferError) => {
       assert.ok(error.cause !== undefined);
