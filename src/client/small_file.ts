@@ -55,12 +55,13 @@ class SmallFile implements Source {
 
   /** Nothing was done to the file from its first look to the end of the read: then one more look is enough. */
   readNow(into: Uint8Array): number | undefined {
+    const begun = Date.now();
     try {
       using file = Deno.openSync(this.#path);
       const count = file.readSync(into) ?? 0;
-      const now = stateOf(file.statSync());
-      if (isSameState(now, this.#state)) return isFresh(now) ? undefined : count;
-      if (this.#isOld) this.#state = now;
+      const state = stateOf(file.statSync());
+      if (isSameState(state, this.#state)) return isFresh(state, begun) ? undefined : count;
+      if (this.#isOld) this.#state = state;
       this.#isOld = false;
       return undefined;
     } catch {
@@ -84,8 +85,9 @@ class SmallFile implements Source {
       const isOther = state.ino !== this.#state.ino || state.dev !== this.#state.dev;
       if (state.size < this.size || isOther && state.size > this.size) throw sourceChanged();
       if (state.size === this.size) this.#state = state;
+      const begun = Date.now();
       const count = file.readSync(into);
-      this.#isOpen = isFresh(state) || !isSameState(stateOf(file.statSync()), state);
+      this.#isOpen = isFresh(state, begun) || !isSameState(stateOf(file.statSync()), state);
       return count;
     } catch (cause) {
       throw cause instanceof FxferError ? cause : unreadable(this.#path, cause);

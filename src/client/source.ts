@@ -91,7 +91,7 @@ class FileSource implements Source {
     if (file !== undefined) this.#file = Promise.resolve(file);
     // A pipe or device does not know its size: the client reads to its end.
     this.size = info.isFile && !isMadeUp(info) ? info.size : undefined;
-    this.#isFresh = isFresh(this.#state);
+    this.#isFresh = isFresh(this.#state, Date.now());
   }
 
   async read(into: Uint8Array, offset: number): Promise<number | null> {
@@ -163,9 +163,14 @@ export function stateOf({ dev, ino, size, mtime, ctime }: Deno.FileInfo): FileSt
   return { dev, ino, size, mtime: Number(mtime), ctime: Number(ctime) };
 }
 
-/** Whether a file was changed so lately that another change may have the same time. */
-export function isFresh({ mtime }: FileState): boolean {
-  return Math.abs(Date.now() - mtime) < TICK_MS;
+/**
+ * Whether a file was changed so lately that another change may have the same time.
+ *
+ * @param now A time before its bytes are read: a change that comes while they are read, and may have the same time
+ * as the last one, would be no longer fresh when a process that was held up looks at the clock after the read.
+ */
+export function isFresh({ mtime }: FileState, now: number): boolean {
+  return Math.abs(now - mtime) < TICK_MS;
 }
 
 /** Whether nothing was done to a file between two looks. */

@@ -187,6 +187,23 @@ Deno.test("a small file that was changed just now is looked at again", async () 
   }
 });
 
+Deno.test("nor is it believed by a process that was held up while it read", async () => {
+  await using folder = await TempDir.make();
+  const path = folder.join("a");
+  await Deno.writeFile(path, pattern(10));
+  const seconds = Date.now() / 1000 + 0.5;
+  await Deno.utime(path, seconds, seconds);
+  const { now } = Date;
+  let clock = seconds * 1000;
+  const source = touchedInRead(path, () => clock += 1000);
+  Date.now = () => clock;
+  try {
+    assert.equal(source.readNow!(new Uint8Array(10)), undefined);
+  } finally {
+    Date.now = now;
+  }
+});
+
 Deno.test("a small file that is shorter when its turn comes, or gone, fails alone", async () => {
   await using live = await Live.start();
   await using folder = await TempDir.make();

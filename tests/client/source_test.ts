@@ -3,6 +3,7 @@ import { fileSource } from "../../src/client/mod.ts";
 import { frameSourceOf } from "../../src/client/frame_source.ts";
 import { pure } from "../helpers/pure.ts";
 import { mkfifo } from "../helpers/ran.ts";
+import { until } from "../helpers/serving.ts";
 import { TempDir } from "../helpers/temp.ts";
 import { code, pattern } from "./scripted_peer.ts";
 import { streamOf } from "./helpers.ts";
@@ -59,11 +60,14 @@ Deno.test("a source without a size that is closed is not read, and so not opened
 Deno.test("fileSource() notices another size and another time of change", async () => {
   await using folder = await TempDir.make();
   const path = folder.join("a");
-  await Deno.writeFile(path, pattern(10));
   // A file that was changed just now may be changed again within the same step of the clock.
-  const fresh = await fileSource(path);
-  assert.equal(await fresh.changed!(), true);
-  fresh.close!();
+  await until(async () => {
+    await Deno.writeFile(path, pattern(10));
+    const fresh = await fileSource(path);
+    const changed = await fresh.changed!();
+    fresh.close!();
+    return changed;
+  }, "a look at a file just after its change");
   await Deno.utime(path, 1000, 1000);
   const source = await fileSource(path);
   assert.equal(await source.changed!(), false);
