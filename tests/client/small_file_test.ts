@@ -157,22 +157,25 @@ for (const size of SIZES) {
 
 Deno.test("a small file that changes while it is read at once is read again; another's coming does not matter", async () => {
   const happenings = [
-    [(path: string) => Deno.writeFileSync(path, pattern(10, 2)), 2, 0],
-    [(path: string) => Deno.writeFileSync(path, pattern(7), { append: true }), 1, 1],
-    [(path: string) => Deno.utimeSync(path, 2000, 2000), 1, 0],
-    [(path: string) => Deno.removeSync(path), 1, 0],
+    [(path: string) => Deno.writeFileSync(path, pattern(10, 2)), [2], 0],
+    [(path: string) => Deno.writeFileSync(path, pattern(7), { append: true }), [1], 1],
+    [(path: string) => Deno.utimeSync(path, 2000, 2000), [1], 0],
+    [(path: string) => Deno.removeSync(path), [1, "local_io"], 0],
     [
       (path: string, folder: TempDir) => {
         Deno.writeFileSync(folder.join("b"), pattern(10, 2));
         Deno.renameSync(folder.join("b"), path);
       },
-      1,
+      [1, 2],
       0,
     ],
   ] as const;
-  for (const [happening, seed, wanted] of happenings) {
+  for (const [happening, mayBe, wanted] of happenings) {
     const { result, digest, grown } = await sendTouched(10, happening, touchedInRead);
-    assert.equal(digest, sha256(pattern(10, seed)), `${happening}: ${result}`);
+    // A file that loses its name has changed as well, where that is in another second than its last change.
+    const found = digest ?? result.code;
+    const wantedOnes = mayBe.map((seed) => seed === "local_io" ? seed : sha256(pattern(10, seed)));
+    assert.ok(wantedOnes.includes(found), `${happening}: ${result}`);
     assert.equal(grown, wanted);
   }
 });
