@@ -61,8 +61,6 @@ export class Lap {
 /** The first session, and those that were opened besides. */
 export class SessionPool {
   readonly first: PooledSession;
-  /** Files that have been given to a session and have no result. */
-  #underWay = 0;
   readonly #options: ConnectOptions;
   #others: PooledSession[] = [];
   readonly #opening: Promise<void>[] = [];
@@ -96,6 +94,10 @@ export class SessionPool {
     return (1 + this.#others.length) * (this.first.client.terms?.maxInflight ?? 1);
   }
 
+  get #underWay(): number {
+    return this.#others.reduce((sum, { underWay }) => sum + underWay, this.first.underWay);
+  }
+
   /** The session for a file: of a small one, the session with the fewest files. */
   sessionFor(target: FileToSend): PooledSession {
     let chosen = this.first;
@@ -107,13 +109,11 @@ export class SessionPool {
   /** A session is given a file. */
   begun(session: PooledSession): void {
     session.underWay++;
-    this.#underWay++;
   }
 
   /** A file has its result, or is given back. */
   ended(session: PooledSession): void {
     session.underWay--;
-    this.#underWay--;
     const room = this.#lap?.ended(performance.now(), this.#roundTripMs);
     if (room === undefined) return;
     this.#room = room;
