@@ -17,6 +17,7 @@ import { count, shorten, wrap } from "../text.ts";
 import type { CommandSpec, ParsedArgs } from "./args.ts";
 import type { Command } from "./command.ts";
 import { mustConnect } from "./local.ts";
+import { SUMMARIES } from "./summaries.ts";
 
 const DEFAULT_FILES = 1000;
 const DEFAULT_SCENARIOS = "B,C,D1,D50,P";
@@ -26,7 +27,7 @@ const MODES = ["stateless", "stateful", "both"] as const;
 
 const SPEC: CommandSpec = {
   name: "bench",
-  summary: "Measure a running server with a load of small files",
+  summary: SUMMARIES.bench,
   operands: { name: "HOST:PORT", min: 1, max: 1 },
   options: {
     mode: { value: "MODE", words: MODES, help: "stateless, stateful or both (default both)" },

@@ -5,6 +5,7 @@ import { count, formatBytes } from "../text.ts";
 import type { ParsedArgs } from "./args.ts";
 import type { Command } from "./command.ts";
 import { mustRead } from "./local.ts";
+import { SUMMARIES } from "./summaries.ts";
 
 async function compact(args: ParsedArgs, { out }: Output): Promise<number> {
   const folder = args.operands[0]!;
@@ -23,7 +24,7 @@ async function compact(args: ParsedArgs, { out }: Output): Promise<number> {
 export const COMPACT_COMMAND: Command = {
   spec: {
     name: "compact",
-    summary: "Rewrite the manifest without files that were removed",
+    summary: SUMMARIES.compact,
     operands: { name: "DIR", min: 1, max: 1 },
     options: {
       state: { value: "DIR", help: "Where the manifest is, if the server has storage.state set" },

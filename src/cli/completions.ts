@@ -4,6 +4,7 @@ import type { Output } from "../terminal/mod.ts";
 import { type CommandSpec, HELP_OPTION, type OptionSpec, type ParsedArgs } from "./args.ts";
 import { type Command, type CommandTable, loadAll } from "./command.ts";
 import { topicsFor } from "./help/topics.ts";
+import { SUMMARIES } from "./summaries.ts";
 
 /** Makes the script for a program with these commands. */
 type Script = (program: string, specs: readonly CommandSpec[]) => string;
@@ -24,7 +25,7 @@ export function completionsCommand(program: string, table: CommandTable): Comman
   return {
     spec: {
       name: "completions",
-      summary: `Print what a shell needs to complete ${program}'s commands and flags`,
+      summary: SUMMARIES.completions,
       operands: { name: "bash|zsh|fish", min: 1, max: 1, words: Object.keys(SHELLS) },
       options: {},
       details: [

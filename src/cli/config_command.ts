@@ -5,11 +5,12 @@ import { escapeControls } from "../text.ts";
 import { type ParsedArgs, usageError } from "./args.ts";
 import type { Command } from "./command.ts";
 import { CONFIG_OPTIONS, loadOptions } from "./config_flags.ts";
+import { SUMMARIES } from "./summaries.ts";
 
 export const CONFIG_COMMAND: Command = {
   spec: {
     name: "config",
-    summary: "Check the configuration, or print it with where each value came from",
+    summary: SUMMARIES.config,
     operands: { name: "check|print", min: 1, max: 1, words: ["check", "print"] },
     options: {
       ...CONFIG_OPTIONS,

@@ -9,6 +9,7 @@ import type { ParsedArgs } from "./args.ts";
 import type { Command } from "./command.ts";
 import { CONFIG_OPTIONS, loadOptions } from "./config_flags.ts";
 import { cannot, mustRead, whyNoFolder } from "./local.ts";
+import { SUMMARIES } from "./summaries.ts";
 
 async function gc(args: ParsedArgs, { out, err }: Output): Promise<number> {
   const { config, notes } = await loadConfig(loadOptions(args));
@@ -68,7 +69,7 @@ const { config, storage, persistence, "redis-url": redisUrl, set } = CONFIG_OPTI
 export const GC_COMMAND: Command = {
   spec: {
     name: "gc",
-    summary: "Remove files that are too old, and what was left unfinished",
+    summary: SUMMARIES.gc,
     options: {
       "dry-run": { short: "n", help: "Show what would be removed, and remove nothing" },
       ...{ config: config!, storage: storage!, persistence: persistence! },

@@ -37,11 +37,12 @@ export function commandHelp(spec: CommandSpec, program = "fxfer"): string {
 /**
  * The help of a program.
  *
+ * @param commands Its commands, each with what it does.
  * @param topics What `help TOPIC` shows, by name.
  * @param limits What the program may do, where that is less than everything.
  */
 export function programHelp(
-  commands: readonly CommandSpec[],
+  commands: readonly (readonly [name: string, summary: string])[],
   topics: ReadonlyMap<string, Topic>,
   program = "fxfer",
   limits?: string,
@@ -54,7 +55,7 @@ export function programHelp(
     "",
     "Commands:",
     ...columns([
-      ...commands.map((spec) => [spec.name, spec.summary] as const),
+      ...commands,
       ["help [COMMAND]", `Show how to use ${program}, or one of its commands`],
       ["help TOPIC", "Show one of the topics below"],
     ]),

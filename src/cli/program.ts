@@ -8,7 +8,8 @@ import { omitUndefined } from "../omit_undefined.ts";
 import type { Output } from "../terminal/mod.ts";
 import { shorten, suggest } from "../text.ts";
 import { parseCommandArgs, usageError } from "./args.ts";
-import { type Command, type CommandTable, loadAll } from "./command.ts";
+import type { Command, CommandTable } from "./command.ts";
+import { SUMMARIES } from "./summaries.ts";
 import { unfitRuntime, versionText } from "./version.ts";
 
 /** A program: fxfer with all commands, or one with the commands of a role. */
@@ -84,10 +85,18 @@ async function helpAbout(program: Program, word = "help"): Promise<string> {
 }
 
 async function overview({ name, commands, limits }: Program): Promise<string> {
-  const specs = (await loadAll(commands)).map(({ spec }) => spec);
   const { programHelp } = await import("./help.ts");
   const { topicsFor } = await import("./help/topics.ts");
-  return programHelp(specs, topicsFor(Object.keys(commands)), name, limits);
+  const summaries = await Promise.all(
+    Object.keys(commands).map(async (word) => [word, await summaryOf(commands, word)] as const),
+  );
+  return programHelp(summaries, topicsFor(Object.keys(commands)), name, limits);
+}
+
+/** Only a command that is not in the table of summaries is loaded. */
+async function summaryOf(commands: CommandTable, word: string): Promise<string> {
+  const summaries: Readonly<Record<string, string>> = SUMMARIES;
+  return summaries[word] ?? (await commands[word]!()).spec.summary;
 }
 
 /**

@@ -34,11 +34,12 @@ import type { CommandSpec, ParsedArgs } from "./args.ts";
 import type { Command } from "./command.ts";
 import { CONFIG_OPTIONS, flagFor, loadOptions } from "./config_flags.ts";
 import { readShareArgs, SHARE_OPTIONS, withShare } from "./share/args.ts";
+import { SUMMARIES } from "./summaries.ts";
 import { FXFER_VERSION } from "./version.ts";
 
 export const SERVE: CommandSpec = {
   name: "serve",
-  summary: "Receive files until stopped",
+  summary: SUMMARIES.serve,
   options: {
     ...CONFIG_OPTIONS,
     keys: flagFor("security.keys", "FILE"),

@@ -7,6 +7,7 @@ import { count, escapeControls, formatBytes } from "../text.ts";
 import type { ParsedArgs } from "./args.ts";
 import type { Command } from "./command.ts";
 import { cannot, localError, mustRead, whyNoFolder } from "./local.ts";
+import { SUMMARIES } from "./summaries.ts";
 
 /** What each verdict but `ok` means; a `bad` one says that an acknowledged file is lost or changed. */
 const VERDICTS: Readonly<Record<Exclude<VerifyVerdict, "ok">, { text: string; bad: boolean }>> = {
@@ -82,7 +83,7 @@ async function verify(args: ParsedArgs, { out, err }: Output): Promise<number> {
 export const verifyCommand: Command = {
   spec: {
     name: "verify",
-    summary: "Hash stored files again and compare them with the manifest",
+    summary: SUMMARIES.verify,
     operands: { name: "DIR", min: 1, max: 1 },
     options: {
       json: { help: "Write one JSON object for each finding, then a summary" },

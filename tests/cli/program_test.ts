@@ -7,6 +7,7 @@ import { runProgram } from "../../src/cli/program.ts";
 import { SEND } from "../../src/cli/send/args.ts";
 import { SERVE } from "../../src/cli/serve.ts";
 import { SESSION } from "../../src/cli/session/args.ts";
+import { SUMMARIES } from "../../src/cli/summaries.ts";
 import { FXFER_VERSION, isOlder, unfitRuntime, versionText } from "../../src/cli/version.ts";
 import { parseConfig } from "../../src/config/mod.ts";
 import { CODES, FxferError } from "../../src/errors.ts";
@@ -82,6 +83,16 @@ Deno.test("--help, -h and help show the commands and the exit codes", pure, asyn
     assert.equal(code, 0);
     assert.equal(out.slice(0, HELP.length), HELP);
     assert.equal(err, "");
+  }
+});
+
+Deno.test("the help shows what every command of fxfer does, and loads none", pure, async () => {
+  const { output, out } = screens();
+  const load = () => assert.fail("must not be loaded");
+  const table = Object.fromEntries(Object.keys(SUMMARIES).map((name) => [name, load]));
+  assert.equal(await runProgram({ name: "fxfer", commands: table }, ["--help"], output), 0);
+  for (const summary of Object.values(SUMMARIES)) {
+    assert.match(out.text.replaceAll(/\s+/g, " "), new RegExp(RegExp.escape(summary)));
   }
 });
 

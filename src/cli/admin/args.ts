@@ -2,10 +2,11 @@
 import { parseEndpoint } from "../../address.ts";
 import type { CommandSpec, ParsedArgs } from "../args.ts";
 import { CONFIG_OPTIONS } from "../config_flags.ts";
+import { SUMMARIES } from "../summaries.ts";
 
 export const ADMIN: CommandSpec = {
   name: "admin",
-  summary: "Look into a running server, and change what it does",
+  summary: SUMMARIES.admin,
   operands: {
     name: "VERB [ARG …]",
     min: 1,

@@ -4,6 +4,7 @@ import type { ConnectionPlan, Fault, FaultKind } from "../../chaos/mod.ts";
 import { readBytes, SETTINGS } from "../../config/mod.ts";
 import { omitUndefined } from "../../omit_undefined.ts";
 import type { CommandSpec, OptionSpec, ParsedArgs } from "../args.ts";
+import { SUMMARIES } from "../summaries.ts";
 
 /** Where the proxy listens if `--listen` names no host. */
 const LOCAL = "127.0.0.1";
@@ -29,7 +30,7 @@ const faultOptions: Readonly<Record<string, OptionSpec>> = Object.fromEntries(
 
 export const CHAOS: CommandSpec = {
   name: "chaos",
-  summary: "Forward connections and break them, to test clients and servers",
+  summary: SUMMARIES.chaos,
   options: {
     listen: { value: "[HOST:]PORT", short: "l", help: "Where to listen (default a free port)" },
     to: { value: "HOST:PORT", help: "Where connections are forwarded to" },

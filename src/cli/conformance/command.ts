@@ -20,12 +20,13 @@ import type { Command } from "../command.ts";
 import { parseKey } from "../../keys/mod.ts";
 import { readKeyFile } from "../key_file.ts";
 import { mustConnect } from "../local.ts";
+import { SUMMARIES } from "../summaries.ts";
 import { ProgramUnderTest } from "./program_under_test.ts";
 
 export const CONFORMANCE_COMMAND: Command = {
   spec: {
     name: "conformance",
-    summary: "Hold a server, or a client, against the rules of the wire contract",
+    summary: SUMMARIES.conformance,
     operands: { name: "HOST:PORT", min: 0, max: 1 },
     options: {
       client: { value: "COMMAND", help: "Judge the client that this command runs, not a server" },

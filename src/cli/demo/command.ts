@@ -15,6 +15,7 @@ import { type Output, type Paint, paintOf, type TextStream } from "../../termina
 import { count, formatBytes, formatDuration, wrap } from "../../text.ts";
 import type { ParsedArgs } from "../args.ts";
 import type { Command } from "../command.ts";
+import { SUMMARIES } from "../summaries.ts";
 import { temporaryFolder } from "../temporary_folder.ts";
 import { frameHeading, frameLine, shortId } from "./frame_line.ts";
 import { fetchBack } from "./fetch_back.ts";
@@ -33,7 +34,7 @@ const SLOW = { chunk: 64 * 1024, delayMs: 2 } as const;
 export const DEMO_COMMAND: Command = {
   spec: {
     name: "demo",
-    summary: "Show the main job: files in both modes, a cut, a resume",
+    summary: SUMMARIES.demo,
     options: {},
     details: [
       "It needs no set-up and leaves nothing: the servers listen on free ports of this machine, the " +

@@ -5,13 +5,14 @@ import { count, escapeControls, wrap } from "../../text.ts";
 import type { ParsedArgs } from "../args.ts";
 import type { Command } from "../command.ts";
 import { CONFIG_OPTIONS, loadOptions } from "../config_flags.ts";
+import { SUMMARIES } from "../summaries.ts";
 import { checkRuntime, CHECKS } from "./checks.ts";
 import { type Finding, note, ok } from "./finding.ts";
 
 export const DOCTOR_COMMAND: Command = {
   spec: {
     name: "doctor",
-    summary: "Check whether a server would do its job here",
+    summary: SUMMARIES.doctor,
     options: { ...CONFIG_OPTIONS, json: { help: "Write one JSON object for each finding" } },
     details: [
       "It takes the flags of fxfer serve and looks at runtime, permissions, configuration, storage, " +

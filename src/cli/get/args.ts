@@ -10,6 +10,7 @@ import {
   withServerOperand,
 } from "../server_args.ts";
 import { SERVER_OPTIONS } from "../server_flags.ts";
+import { SUMMARIES } from "../summaries.ts";
 
 /** The value of --output that means standard output. */
 export const STDOUT = "-";
@@ -19,7 +20,7 @@ export const EVERYTHING = ".";
 
 export const GET: CommandSpec = {
   name: "get",
-  summary: "Get files back from a server",
+  summary: SUMMARIES.get,
   operands: { name: "NAME", min: 1, max: Infinity },
   options: {
     ...SERVER_OPTIONS,

@@ -3,6 +3,7 @@ import { type Grant, isUserName, parseDate, parseRights, type UserLimits } from 
 import { omitUndefined } from "../../omit_undefined.ts";
 import { readBytes, readSeconds } from "../../text.ts";
 import type { CommandSpec, ParsedArgs } from "../args.ts";
+import { SUMMARIES } from "../summaries.ts";
 
 /** The file of keys where none is named. */
 export const DEFAULT_KEYS = "fxfer.keys";
@@ -23,7 +24,7 @@ const FLAGS: Readonly<Record<typeof VERBS[number], readonly string[]>> = {
 /** The flags of `fxfer key`. */
 export const KEY: CommandSpec = {
   name: "key",
-  summary: "Make, list, revoke and rotate the keys of a server's users",
+  summary: SUMMARIES.key,
   operands: { name: "new NAME | list | revoke NAME | rotate NAME", min: 1, max: 2, words: VERBS },
   options: {
     keys: { value: "FILE", help: `The file of keys (default ${DEFAULT_KEYS})` },

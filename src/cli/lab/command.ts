@@ -13,6 +13,7 @@ import { formatDuration, wrap } from "../../text.ts";
 import type { ParsedArgs } from "../args.ts";
 import type { Command } from "../command.ts";
 import { cannot } from "../local.ts";
+import { SUMMARIES } from "../summaries.ts";
 import { FXFER_VERSION } from "../version.ts";
 import { startServer } from "./child_server.ts";
 import { RedisPair } from "./redis_pair.ts";
@@ -20,7 +21,7 @@ import { RedisPair } from "./redis_pair.ts";
 export const LAB_COMMAND: Command = {
   spec: {
     name: "lab",
-    summary: "Measure on this machine what a session costs and saves; writes a report",
+    summary: SUMMARIES.lab,
     operands: {
       name: "EXPERIMENT",
       min: 0,

@@ -5,6 +5,7 @@ import { wrap } from "../../text.ts";
 import type { ParsedArgs } from "../args.ts";
 import type { Command } from "../command.ts";
 import { plainText } from "../help/plain_text.ts";
+import { SUMMARIES } from "../summaries.ts";
 import { isRight, type Lesson, LESSONS, readLesson } from "./lessons.ts";
 import { Stage } from "./stage.ts";
 
@@ -17,7 +18,7 @@ const LONGEST_ANSWER = 1024;
 export const LEARN_COMMAND: Command = {
   spec: {
     name: "learn",
-    summary: "Six short lessons: what a session is, costs and saves",
+    summary: SUMMARIES.learn,
     operands: {
       name: "LESSON",
       min: 0,

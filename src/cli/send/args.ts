@@ -7,6 +7,7 @@ import { MAX_COMPONENT_BYTES } from "../../protocol/mod.ts";
 import { type CommandSpec, type ParsedArgs, usageError } from "../args.ts";
 import { KEY_OPTIONS, readServerArgs, RETRIES_OPTION, type ServerArgs } from "../server_args.ts";
 import { SERVER_OPTIONS } from "../server_flags.ts";
+import { SUMMARIES } from "../summaries.ts";
 
 /** The operand that means standard input. */
 export const STDIN = "-";
@@ -26,7 +27,7 @@ const MODES = ["auto", "stateful", "stateless", "v1"] as const;
 /** The flags of `fxfer send`. */
 export const SEND: CommandSpec = {
   name: "send",
-  summary: "Send files to a server",
+  summary: SUMMARIES.send,
   operands: { name: "FILE", min: 1, max: Infinity },
   options: {
     ...SERVER_OPTIONS,

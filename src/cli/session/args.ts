@@ -3,12 +3,13 @@ import { parseEndpoint } from "../../address.ts";
 import { omitUndefined } from "../../omit_undefined.ts";
 import type { CommandSpec, ParsedArgs } from "../args.ts";
 import { CONFIG_OPTIONS } from "../config_flags.ts";
+import { SUMMARIES } from "../summaries.ts";
 
 const { config, storage, persistence, "redis-url": redisUrl, set } = CONFIG_OPTIONS;
 
 export const SESSION: CommandSpec = {
   name: "session",
-  summary: "Move a session to a server that has another store",
+  summary: SUMMARIES.session,
   operands: { name: "export ID | import FILE", min: 2, max: 2, words: ["export", "import"] },
   options: {
     "key-file": { value: "FILE", help: "Secret that both servers share, 32 bytes or more" },

@@ -15,12 +15,13 @@ import {
   withServerOperand,
 } from "../server_args.ts";
 import { SERVER_OPTIONS } from "../server_flags.ts";
+import { SUMMARIES } from "../summaries.ts";
 import { openClient } from "./client.ts";
 import { FileTable } from "./table.ts";
 
 const LS: CommandSpec = {
   name: "ls",
-  summary: "List the files that a server has",
+  summary: SUMMARIES.ls,
   operands: { name: "PREFIX", min: 0, max: 2 },
   options: {
     ...SERVER_OPTIONS,

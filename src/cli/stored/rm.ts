@@ -12,11 +12,12 @@ import { reportError } from "../report.ts";
 import { Tally } from "../send/tally.ts";
 import { KEY_OPTIONS, readServerArgs, RETRIES_OPTION, withServerOperand } from "../server_args.ts";
 import { SERVER_OPTIONS } from "../server_flags.ts";
+import { SUMMARIES } from "../summaries.ts";
 import { findStored, notThere, openClient } from "./client.ts";
 
 const RM: CommandSpec = {
   name: "rm",
-  summary: "Remove files from a server",
+  summary: SUMMARIES.rm,
   operands: { name: "NAME", min: 1, max: Infinity },
   options: {
     ...SERVER_OPTIONS,

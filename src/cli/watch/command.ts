@@ -11,6 +11,7 @@ import type { ParsedArgs } from "../args.ts";
 import type { Command } from "../command.ts";
 import { WireView } from "../demo/wire_view.ts";
 import { cannot, localError, whyUnreadable } from "../local.ts";
+import { SUMMARIES } from "../summaries.ts";
 import { readRecord, recordOf, type WireRecord } from "./record.ts";
 import { FrameView } from "./view.ts";
 
@@ -19,7 +20,7 @@ const LOCAL = "127.0.0.1";
 export const WATCH_COMMAND: Command = {
   spec: {
     name: "watch",
-    summary: "Show the frames between clients and a server as they happen",
+    summary: SUMMARIES.watch,
     operands: { name: "HOST:PORT", min: 0, max: 1 },
     options: {
       listen: { value: "[HOST:]PORT", short: "l", help: "Where to listen (default a free port)" },
