@@ -3,7 +3,7 @@ import { FxferError, reasonOf } from "../errors.ts";
 import { omitUndefined } from "../omit_undefined.ts";
 import { type FetchData, type FileInfo, MAX_PATH_LENGTH, type ReplyBody } from "../protocol/mod.ts";
 import { Call } from "./call.ts";
-import { FileDigest } from "./file_digest.ts";
+import { FileDigest, loadHashing } from "./file_digest.ts";
 import { checkName } from "./file_facts.ts";
 import { fileOf } from "./replies.ts";
 import type { FetchOptions, FetchResult, FetchSink, StoredName } from "./stored_types.ts";
@@ -58,7 +58,8 @@ export class FetchCall extends Call<FetchResult> {
 
   /** Reads and hashes what an earlier fetch has given. A failure rejects the fetch. */
   async prepare(): Promise<void> {
-    const { before } = this.#options;
+    const { before, length } = this.#options;
+    if (length !== 0) await loadHashing();
     if (before === undefined) return;
     try {
       const buffer = new Uint8Array(READ_BYTES);

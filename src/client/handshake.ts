@@ -7,6 +7,7 @@ import { type ConnectData, encodeRequest, type Mode, type ReplyFrame } from "../
 import { LATE, within } from "../within.ts";
 import { ClientConnection } from "./client_connection.ts";
 import { isLost, lost, type LostReason, refusal } from "./client_errors.ts";
+import { loadHashing } from "./file_digest.ts";
 import type { ResolvedOptions } from "./options.ts";
 import { resumptionOf, termsOf } from "./replies.ts";
 import type { Resumption } from "./requests.ts";
@@ -155,7 +156,7 @@ async function sendConnect(
   const { wantMac } = data;
   const withData = mode === "stateful" ? { data } : wantMac ? { data: { wantMac } } : {};
   const frame = { id, mode, sequence: 0, action: "connect", ...withData } as const;
-  const shown = key && new (await import("./shown_key.ts")).ShownKey(key);
+  const shown = key && await shownKey(key);
   await connection.write(shown?.encode(frame) ?? encodeRequest(frame));
   const { sentAt } = connection;
   return async () => {
@@ -164,6 +165,12 @@ async function sendConnect(
     const understood = understand(reply, connection, request, shown);
     return { ...understood, roundTripMs: connection.heardAt - sentAt };
   };
+}
+
+/** With a key, frames may need codes. */
+async function shownKey(key: Key): Promise<ShownKey> {
+  const [{ ShownKey }] = await Promise.all([import("./shown_key.ts"), loadHashing()]);
+  return new ShownKey(key);
 }
 
 /** What the answer to a connect means. @throws {FxferError} What it refuses. */

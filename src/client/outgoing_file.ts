@@ -10,7 +10,7 @@ import type { Mutable } from "../omit_undefined.ts";
 import type { ReplyBody, TransferData } from "../protocol/mod.ts";
 import { localError, sourceChanged } from "./client_errors.ts";
 import { checkedFacts, type Facts, factsFor } from "./file_facts.ts";
-import { digestOf, FileDigest } from "./file_digest.ts";
+import { canHash, digestOf, FileDigest, loadHashing } from "./file_digest.ts";
 import { type FilePart, type FrameSource, frameSourceOf, type FrameSpan } from "./frame_source.ts";
 import type { SourceInput } from "./source.ts";
 import type { ClientEvent, SendOptions, SendResult } from "./types.ts";
@@ -90,11 +90,17 @@ export class OutgoingFile {
 
   /** Prepares a small file without waiting, where its source can; undefined if {@linkcode prepare} must be called. */
   prepareNow(frameSize: number): FrameSpan | undefined {
-    const { next, source, source: { size = Infinity } } = this;
-    const isWhole = next === 0 && size <= frameSize && this.#digest.length === 0;
-    if (!isWhole || this.preparing || this.#inParts || !source.prepareNow?.()) return undefined;
+    if (this.preparing || !canHash() || !this.#readNow(frameSize)) return undefined;
+    const { source, source: { size = 0 } } = this;
     this.#digest.updateWhole(source.view(0, size));
     return source.span(0, frameSize);
+  }
+
+  /** Reads a file that is sent in one frame without waiting, where its source can. */
+  #readNow(frameSize: number): boolean {
+    const { next, source, source: { size = Infinity } } = this;
+    const isWhole = next === 0 && size <= frameSize && this.#digest.length === 0;
+    return isWhole && !this.#inParts && source.prepareNow?.() === true;
   }
 
   /**
@@ -140,9 +146,11 @@ export class OutgoingFile {
     const attempt = this.#attempts;
     try {
       await this.#hashUpTo(next);
-      if (!this.#decided) await source.prepare(next, frameSize, whole);
+      const isRead = !canHash() && this.#readNow(frameSize);
+      if (!isRead && !this.#decided) await source.prepare(next, frameSize, whole);
       const span = source.span(next, frameSize);
       if (this.#decided || span === undefined) return;
+      if (!span.last) await loadHashing();
       if (span.last) await this.#prepareLast(span.end);
       else if (next > 0 && !this.#touched) this.#touched = await this.#isTouched();
       // The file may have been rewound meanwhile, because the connection was lost.
@@ -162,8 +170,11 @@ export class OutgoingFile {
   async #prepareLast(end: number): Promise<void> {
     const { source, next } = this;
     const first = source.view(next, Math.min(end - next, HASH_FIRST_BYTES));
-    if (first.length === end) this.#digest.updateWhole(first);
-    else this.#digest.update(first, next);
+    if (first.length === end) await this.#digest.addWhole(first);
+    else {
+      await loadHashing();
+      this.#digest.update(first, next);
+    }
     const needed = this.#digest.length < end && (this.#inParts || await source.changed?.());
     if (needed) await this.#hashUpTo(end, true);
     if (this.#digest.length === end) await this.#checkWhole();

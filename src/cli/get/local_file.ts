@@ -4,7 +4,6 @@ import { FxferError } from "../../errors.ts";
 import type { FileInfo } from "../../protocol/mod.ts";
 import { Patience } from "../../patience.ts";
 import { LocalDisks } from "../local_disks.ts";
-import { digestOfSized } from "../send/digest.ts";
 import { absent, cannotWrite, type LocalFile, PartFile, partOf } from "./part_file.ts";
 import { isSmall, WholeFile } from "./whole_file.ts";
 
@@ -100,6 +99,7 @@ export class LocalFolder {
       throw cannotWrite(path, undefined, "it is no regular file (-o - writes to standard output)");
     }
     if (info.isFile && info.size === size) {
+      const { digestOfSized } = await import("../send/digest.ts");
       if (await digestOfSized(path, size, this.#signal) === sha256) return true;
     }
     if (this.#force) return false;

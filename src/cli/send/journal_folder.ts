@@ -21,8 +21,8 @@ export async function openJournals(
   others: JournalFile[],
 ): Promise<JournalFile> {
   const { state: folder } = asked;
-  const ofServer = `${folder}/send_${digest(server)}_`;
-  const ownPath = `${ofServer}${digest(commandOf(asked))}.jsonl`;
+  const ofServer = `${folder}/send_${await digest(server)}_`;
+  const ownPath = `${ofServer}${await digest(commandOf(asked))}.jsonl`;
   await Deno.mkdir(folder, { recursive: true, mode: 0o700 });
   for (const { path, age } of await listJournals(folder)) {
     if (age > MAX_AGE_MS) await Deno.remove(path).catch(() => {});

@@ -1,5 +1,4 @@
 /** What makes two files, or two commands, the same for a journal. Pure. @module */
-import { createHash } from "node:crypto";
 import { resolve } from "node:path";
 import { absolutePath } from "../absolute.ts";
 import { type SendArgs, STDIN } from "./args.ts";
@@ -30,8 +29,10 @@ export function isUnchanged({ size, mtime }: FileToSend, entry: Entry): boolean 
 }
 
 /** What stands for a text in the name of a journal. */
-export const digest = (text: string): string =>
-  createHash("sha256").update(text).digest("hex").slice(0, 16);
+export async function digest(text: string): Promise<string> {
+  const sha256 = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
+  return new Uint8Array(sha256).toHex().slice(0, 16);
+}
 
 /** A text for a command line: the same for the same files, whatever the order of the flags. */
 export function commandOf({ host, port, mode, name, type, recursive, files }: SendArgs): string {
