@@ -127,7 +127,11 @@ class ConnectedClient implements Client {
 
   async fetch(file: StoredName, sink: FetchSink, options: FetchOptions = {}): Promise<FetchResult> {
     const call = new FetchCall(file, sink, options);
-    return await this.#ask(call, options.signal, call.prepare());
+    const before = call.prepare();
+    const { signal } = options;
+    return await (signal === undefined && before === undefined
+      ? this.#askNow(call)
+      : this.#ask(call, signal, before));
   }
 
   async stored(file: StoredName): Promise<FileInfo | undefined> {
@@ -141,6 +145,11 @@ class ConnectedClient implements Client {
 
   remove(path: string): Promise<RemoveResult> {
     return this.#ask(new RemoveCall(path));
+  }
+
+  #askNow<T>(call: Call<T>): Promise<T> {
+    this.#engine.ask(call);
+    return call.result;
   }
 
   /** Asks once what must be done before has ended. */

@@ -1,11 +1,12 @@
 /** Fetches one file, over as many connections as that takes (S-GET). @module */
 import { FxferError, reasonOf } from "../errors.ts";
-import { omitUndefined } from "../omit_undefined.ts";
+import type { Mutable } from "../omit_undefined.ts";
 import { type FetchData, type FileInfo, MAX_PATH_LENGTH, type ReplyBody } from "../protocol/mod.ts";
 import { Call } from "./call.ts";
-import { FileDigest, loadHashing } from "./file_digest.ts";
+import { canHash, FileDigest, loadHashing } from "./file_digest.ts";
 import { checkName } from "./file_facts.ts";
 import { fileOf } from "./replies.ts";
+import type { Source } from "./source.ts";
 import type { FetchOptions, FetchResult, FetchSink, StoredName } from "./stored_types.ts";
 
 /** What an earlier fetch has given is read in pieces of this size. */
@@ -34,12 +35,9 @@ export class FetchCall extends Call<FetchResult> {
   /** @throws {TypeError | RangeError} If an argument cannot be used. */
   constructor(wanted: StoredName, sink: FetchSink, options: FetchOptions) {
     super("fetch file");
-    const { offset = 0, length, sha256, before } = options;
-    for (const [name, value] of Object.entries({ offset, length })) {
-      if (value !== undefined && !(Number.isSafeInteger(value) && value >= 0)) {
-        throw new RangeError(`Cannot fetch: ${name} must be an integer of 0 or more`);
-      }
-    }
+    const { offset = 0, length = 0, sha256, before } = options;
+    if (!isCount(offset)) throw notACount("offset");
+    if (!isCount(length)) throw notACount("length");
     if (before !== undefined && offset > 0) {
       throw new RangeError("Cannot fetch: offset follows from before");
     }
@@ -56,12 +54,20 @@ export class FetchCall extends Call<FetchResult> {
     this.#start = this.#at = offset;
   }
 
-  /** Reads and hashes what an earlier fetch has given. A failure rejects the fetch. */
-  async prepare(): Promise<void> {
+  /**
+   * Reads and hashes what an earlier fetch has given. A failure rejects the fetch.
+   *
+   * @returns Undefined if there is nothing to wait for.
+   */
+  prepare(): Promise<void> | undefined {
     const { before, length } = this.#options;
-    if (length !== 0) await loadHashing();
-    if (before === undefined) return;
+    if (before === undefined) return length === 0 || canHash() ? undefined : loadHashing();
+    return this.#hashBefore(before);
+  }
+
+  async #hashBefore(before: Source): Promise<void> {
     try {
+      await loadHashing();
       const buffer = new Uint8Array(READ_BYTES);
       for (
         let count;
@@ -81,7 +87,9 @@ export class FetchCall extends Call<FetchResult> {
     const { length } = this.#options;
     const left = length === undefined ? undefined : length - (this.#at - this.#start);
     const wanted = this.#file === undefined ? this.#wanted : { path: this.#file.path };
-    return omitUndefined({ ...wanted, offset: this.#at, length: left });
+    const data: Mutable<FetchData> = { ...wanted, offset: this.#at };
+    if (left !== undefined) data.length = left;
+    return data;
   }
 
   /** Where the fetch ends in the file. */
@@ -192,6 +200,12 @@ export class FetchCall extends Call<FetchResult> {
     super.fail(error);
   }
 }
+
+/** Whether it is a number of bytes. */
+const isCount = (value: number): boolean => Number.isSafeInteger(value) && value >= 0;
+
+const notACount = (name: string): RangeError =>
+  new RangeError(`Cannot fetch: ${name} must be an integer of 0 or more`);
 
 /** A sink of either kind. */
 interface Sink {

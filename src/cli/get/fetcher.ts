@@ -4,9 +4,9 @@
  *
  * @module
  */
-import type { Client } from "../../client/mod.ts";
+import type { Client, FetchOptions } from "../../client/mod.ts";
 import { type Code, FxferError } from "../../errors.ts";
-import { omitUndefined } from "../../omit_undefined.ts";
+import type { Mutable } from "../../omit_undefined.ts";
 import { localError } from "../local.ts";
 import { UnderWay } from "../under_way.ts";
 import type { LocalFolder } from "./local_file.ts";
@@ -114,7 +114,9 @@ export class Fetcher {
     const onProgress = (received: number) => report.progress(target, received);
     const whole = local.takeWhole && ((bytes: Uint8Array) => local.takeWhole!(bytes));
     const before = local.size === 0 ? undefined : await local.before();
-    const options = omitUndefined({ before, sha256, onProgress, whole });
+    const options: Mutable<FetchOptions> = { sha256, onProgress };
+    if (before !== undefined) options.before = before;
+    if (whole !== undefined) options.whole = whole;
     await client.fetch({ path }, (bytes) => local.write(bytes), options);
   }
 
