@@ -21,6 +21,9 @@ const V1_SILENCE_MS = 2000;
 /** Where version 1 is not allowed the reply may take longer, since the server's store may be slow. */
 const REPLY_TIMEOUT_MS = 10_000;
 
+/** Where the reply takes longer, what hashes many files is loaded meanwhile: that takes some 20 ms. */
+const FAR_MS = 15;
+
 /** What the client asks for in a connect. */
 export interface HandshakeRequest extends ConnectData {
   /** null for a new session. */
@@ -211,7 +214,9 @@ function understand(
 async function firstReply(connection: ClientConnection, allowV1: boolean): Promise<ReplyFrame> {
   const { server } = connection;
   const answer = within(allowV1 ? V1_SILENCE_MS : REPLY_TIMEOUT_MS, connection.receive());
+  const waiting = setTimeout(loadHashing, FAR_MS);
   const reply = await answer.catch((cause: unknown) => cause as Error);
+  clearTimeout(waiting);
   if (reply !== undefined && reply !== LATE && !(reply instanceof Error)) return reply;
   // What is no reply comes whole or in part, from a server that goes on waiting or closes.
   const isNoReply = reply instanceof Error && !isLost(reply);
