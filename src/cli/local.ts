@@ -22,7 +22,12 @@ export async function mustConnect(server: Endpoint): Promise<void> {
   try {
     (await Deno.connect(server)).close();
   } catch (cause) {
-    const message = `Cannot connect to ${formatEndpoint(server)}: ${reasonOf(cause)}`;
+    const reason = cause instanceof Deno.errors.ConnectionRefused
+      ? "connection refused (is the server running, and is this its port?)"
+      : /lookup address/.test(reasonOf(cause))
+      ? "there is no host of this name (is it spelled right?)"
+      : reasonOf(cause);
+    const message = `Cannot connect to ${formatEndpoint(server)}: ${reason}`;
     throw new FxferError("connection_lost", message, { cause });
   }
 }
@@ -62,6 +67,14 @@ export function cannot(
 export async function mustRead(path: string, action = `read ${path}`): Promise<void> {
   if (await readable(path)) return;
   throw localError(action, undefined, `reading it is not permitted (--allow-read=${path})`);
+}
+
+/** Why a port cannot be listened on, in words that the user can act on; undefined for other reasons. */
+export function whyNotListening(cause: unknown): string | undefined {
+  const { code } = cause as { readonly code?: string };
+  if (code === "EADDRINUSE") return "the port is in use (--listen 0 picks a free one)";
+  if (code === "EACCES") return "this user may not (--listen 0 picks a port that is free to all)";
+  return undefined;
 }
 
 /** Why a folder cannot be used, in words that the user can act on; undefined for other reasons. */

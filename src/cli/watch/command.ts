@@ -10,7 +10,7 @@ import { onStop, type Output } from "../../terminal/mod.ts";
 import type { ParsedArgs } from "../args.ts";
 import type { Command } from "../command.ts";
 import { WireView } from "../demo/wire_view.ts";
-import { cannot, localError, whyUnreadable } from "../local.ts";
+import { cannot, localError, whyNotListening, whyUnreadable } from "../local.ts";
 import { SUMMARIES } from "../summaries.ts";
 import { readRecord, recordOf, type WireRecord } from "./record.ts";
 import { FrameView } from "./view.ts";
@@ -107,7 +107,7 @@ async function watch(
     onEvent({ type, connection }) {
       if (type === "open" || type === "closed") take({ connection, event: type });
     },
-  }).catch(cannot(`listen on ${formatEndpoint({ hostname, port })}`));
+  }).catch(cannot(`listen on ${formatEndpoint({ hostname, port })}`, whyNotListening));
   view.begin(formatEndpoint({ hostname, port: proxy.port }), formatEndpoint(target));
   using _signals = onStop(() => stopped.resolve());
   await stopped.promise;
