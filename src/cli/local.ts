@@ -84,6 +84,16 @@ export function whyNoFolder(cause: unknown): string | undefined {
 
 /** Why a path cannot be read, in words that the user can act on; undefined for other reasons. */
 export function whyUnreadable(cause: unknown): string | undefined {
-  if (cause instanceof Deno.errors.NotFound) return "there is no such file";
-  return cause instanceof Deno.errors.PermissionDenied ? "you may not read it" : undefined;
+  const { errors } = Deno;
+  if (cause instanceof errors.NotFound) {
+    // Deno reads names as UTF-8, and finds no file under what it has made of other bytes.
+    return cause.message.includes("\ufffd")
+      ? "there is no such file, or its name is not UTF-8 (then rename it)"
+      : "there is no such file";
+  }
+  if (cause instanceof errors.PermissionDenied) return "you may not read it";
+  if (cause instanceof errors.IsADirectory) return "it is a folder";
+  if (cause instanceof errors.NotADirectory) return "what its path takes for a folder is a file";
+  if (cause instanceof errors.FilesystemLoop) return "its links lead in a circle";
+  return undefined;
 }
