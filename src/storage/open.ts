@@ -111,8 +111,9 @@ export async function openParts(path: string, options: DiskStorageOptions): Prom
     manifest = new ProvenManifest(inner);
   } catch (error) {
     if (error instanceof FxferError) throw error;
-    const isFile = isTaken(error) || error instanceof Deno.errors.NotADirectory;
-    const reason = isFile ? "there is a file where a folder should be" : reasonOf(error);
+    const reason = isTaken(error) || error instanceof Deno.errors.NotADirectory
+      ? "there is a file where a folder should be"
+      : reasonOf(error);
     throw new FxferError("local_io", `Cannot open storage ${path}: ${reason}`, { cause: error });
   }
   const memory = new MemoryIndex(maxUploadIds, now);

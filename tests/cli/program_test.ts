@@ -202,7 +202,7 @@ Deno.test("configuration faults come one a line", pure, async () => {
   assert.deepEqual(result, {
     code: 1,
     out: "",
-    err: "fxfer: a: unknown key\n" +
+    err: "fxfer: a: unknown key (see fxfer help config)\n" +
       "fxfer: server.port: wanted off or whole number 0 to 65535, found number -1\n" +
       'fxfer: server.mode: wanted one of stateless, stateful, dual, found "x"\n',
   });
