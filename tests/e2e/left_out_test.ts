@@ -123,6 +123,17 @@ unix("why a path cannot be read is told in words, not as the system says it", as
   );
 });
 
+test("a server in the place of a file is told where it belongs", async (server) => {
+  await using folder = await tree("file");
+  const send = sender(server, folder);
+  for (const name of ["localhost:80", "http://localhost"]) {
+    const { code, err } = await send("file", name);
+    assert.equal(code, 9);
+    const hint = "a server is named before the first FILE, as HOST:PORT or fxfer://HOST";
+    assert.ok(err.includes(`Cannot read ${name}: there is no such file (${hint})\n`), err);
+  }
+});
+
 unix("what a pattern fits is sent or said, whatever it is", async (server) => {
   await using folder = await tree("d/file", "d/sub/a");
   await mkfifo(folder.join("d/pipe"));
