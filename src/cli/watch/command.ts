@@ -76,6 +76,9 @@ async function show(path: string, view: FrameView): Promise<number> {
   return 0;
 }
 
+const whyNotNew = (cause: unknown) =>
+  cause instanceof Deno.errors.AlreadyExists ? "it is there already" : undefined;
+
 async function watch(
   { hostname, port }: Endpoint,
   target: Endpoint,
@@ -85,7 +88,7 @@ async function watch(
   const stopped = Promise.withResolvers<void>();
   using file = save === undefined ? undefined : await Deno.open(save, {
     ...{ write: true, createNew: true, mode: 0o600 },
-  }).catch(cannot(`write ${save}`));
+  }).catch(cannot(`write ${save}`, whyNotNew));
   const begun = performance.now();
   const take = (record: Omit<WireRecord, "ms">): void => {
     const timed = { ms: Math.round(performance.now() - begun), ...record } as WireRecord;
