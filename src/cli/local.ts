@@ -22,7 +22,12 @@ export async function mustConnect(server: Endpoint): Promise<void> {
   try {
     (await Deno.connect(server)).close();
   } catch (cause) {
-    const message = `Cannot connect to ${formatEndpoint(server)}: ${reasonOf(cause)}`;
+    const reason = cause instanceof Deno.errors.ConnectionRefused
+      ? "connection refused (is the server running, and is this its port?)"
+      : /lookup address/.test(reasonOf(cause))
+      ? "there is no host of this name (is it spelled right?)"
+      : reasonOf(cause);
+    const message = `Cannot connect to ${formatEndpoint(server)}: ${reason}`;
     throw new FxferError("connection_lost", message, { cause });
   }
 }
@@ -64,6 +69,14 @@ export async function mustRead(path: string, action = `read ${path}`): Promise<v
   throw localError(action, undefined, `reading it is not permitted (--allow-read=${path})`);
 }
 
+/** Why a port cannot be listened on, in words that the user can act on; undefined for other reasons. */
+export function whyNotListening(cause: unknown): string | undefined {
+  const { code } = cause as { readonly code?: string };
+  if (code === "EADDRINUSE") return "the port is in use (--listen 0 picks a free one)";
+  if (code === "EACCES") return "this user may not (--listen 0 picks a port that is free to all)";
+  return undefined;
+}
+
 /** Why a folder cannot be used, in words that the user can act on; undefined for other reasons. */
 export function whyNoFolder(cause: unknown): string | undefined {
   return cause instanceof Deno.errors.NotFound ? "there is no such folder" : undefined;
@@ -71,6 +84,16 @@ export function whyNoFolder(cause: unknown): string | undefined {
 
 /** Why a path cannot be read, in words that the user can act on; undefined for other reasons. */
 export function whyUnreadable(cause: unknown): string | undefined {
-  if (cause instanceof Deno.errors.NotFound) return "there is no such file";
-  return cause instanceof Deno.errors.PermissionDenied ? "you may not read it" : undefined;
+  const { errors } = Deno;
+  if (cause instanceof errors.NotFound) {
+    // Deno reads names as UTF-8, and finds no file under what it has made of other bytes.
+    return cause.message.includes("\ufffd")
+      ? "there is no such file, or its name is not UTF-8 (then rename it)"
+      : "there is no such file";
+  }
+  if (cause instanceof errors.PermissionDenied) return "you may not read it";
+  if (cause instanceof errors.IsADirectory) return "it is a folder";
+  if (cause instanceof errors.NotADirectory) return "what its path takes for a folder is a file";
+  if (cause instanceof errors.FilesystemLoop) return "its links lead in a circle";
+  return undefined;
 }

@@ -4,9 +4,10 @@
  *
  * @module
  */
+import { CODES } from "../errors.ts";
 import { omitUndefined } from "../omit_undefined.ts";
 import type { Output } from "../terminal/mod.ts";
-import { shorten, suggest } from "../text.ts";
+import { escapeControls, shorten, suggest } from "../text.ts";
 import { parseCommandArgs, usageError } from "./args.ts";
 import type { Command, CommandTable } from "./command.ts";
 import { SUMMARIES } from "./summaries.ts";
@@ -99,6 +100,15 @@ async function summaryOf(commands: CommandTable, word: string): Promise<string> 
   return summaries[word] ?? (await commands[word]!()).spec.summary;
 }
 
+/** The exit code of a command: none that went well where what it wrote, a key say, is lost. */
+function codeOf(code: number, { name }: Program, { out, err }: Output): number {
+  const { fault } = out;
+  // Who closes a pipe, as `head` does, knows that.
+  if (fault === undefined || fault instanceof Deno.errors.BrokenPipe) return code;
+  err.line(`${name}: Cannot write to standard output: ${escapeControls(fault.message)}`);
+  return code === 0 ? CODES.local_io.exit : code;
+}
+
 /**
  * Runs one command of a program.
  *
@@ -116,7 +126,7 @@ export async function runProgram(
     return 1;
   }
   try {
-    return await runCommand(program, args, output);
+    return codeOf(await runCommand(program, args, output), program, output);
   } catch (error) {
     const { name, limits } = program;
     const { reportError } = await import("./report.ts");

@@ -14,7 +14,8 @@ function sentences(error: unknown, program: string): string[] {
     return [`${error.message} (see ${help})`];
   }
   if (error.code === "config_invalid" && Array.isArray(faults) && faults.length > 0) {
-    return (faults as ConfigFault[]).map(formatFault);
+    const lines = (faults as ConfigFault[]).map(formatFault);
+    return lines.map((line) => line.replace(/: unknown key$/, `$& (see ${program} help config)`));
   }
   return [error.message];
 }

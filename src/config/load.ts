@@ -96,7 +96,9 @@ async function readFile(file: string, explicit: boolean, notes: string[]): Promi
   } catch (error) {
     const missing = error instanceof Deno.errors.NotFound;
     if (missing && !explicit) return undefined;
-    throw cannotRead(missing ? "there is no such file" : reasonOf(error), error);
+    if (missing) throw cannotRead("there is no such file", error);
+    const isFolder = error instanceof Deno.errors.IsADirectory;
+    throw cannotRead(isFolder ? "it is a folder" : reasonOf(error), error);
   }
   return await parseYaml(text, file) ?? {};
 }

@@ -30,14 +30,16 @@ function found(value: unknown): string {
 
 /**
  * What an unknown key probably means: a similar key of the same section, the same key in another
- * section, or a similar path.
+ * section, a similar path, or a similar key in another section.
  */
 function meant(key: string, section: Section, prefix: string): string {
   const near = suggest(key, Object.keys(section.settings));
-  const elsewhere = [...SETTINGS.keys()].find((path) => path.endsWith(`.${key}`));
+  const paths = [...SETTINGS.keys()];
+  const elsewhere = (like: string | undefined) => paths.find((path) => path.endsWith(`.${like}`));
   const path = near !== undefined
     ? prefix + near
-    : elsewhere ?? suggest(prefix + key, SETTINGS.keys());
+    : elsewhere(key) ?? suggest(prefix + key, paths) ??
+      elsewhere(suggest(key, paths.map((path) => path.slice(path.lastIndexOf(".") + 1))));
   return path === undefined ? "" : `, did you mean ${path}?`;
 }
 

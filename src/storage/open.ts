@@ -1,14 +1,14 @@
 /** Opens the parts of a DiskStorage: finds the tier, makes the folder, reads the manifest. @module */
 import { findFile } from "./listing.ts";
 import { countDigests } from "../digest_memory.ts";
-import { FxferError } from "../errors.ts";
+import { FxferError, reasonOf } from "../errors.ts";
 import { type Logger, silentLogger } from "../log.ts";
 import { Budget, type BudgetLedger } from "./budget.ts";
 import { Claims } from "./claims.ts";
 import type { DiskParts, ReadingParts } from "./disk_parts.ts";
 import { type Flush, GroupSync, systemFlush } from "./flush.ts";
 import { StorageFolder } from "./folder.ts";
-import { asStorageError } from "./io_errors.ts";
+import { asStorageError, isTaken } from "./io_errors.ts";
 import { KnownFiles } from "./known_files.ts";
 import type { Manifest } from "./manifest.ts";
 import { loadExtensions } from "./media_types.ts";
@@ -111,7 +111,9 @@ export async function openParts(path: string, options: DiskStorageOptions): Prom
     manifest = new ProvenManifest(inner);
   } catch (error) {
     if (error instanceof FxferError) throw error;
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = isTaken(error) || error instanceof Deno.errors.NotADirectory
+      ? "there is a file where a folder should be"
+      : reasonOf(error);
     throw new FxferError("local_io", `Cannot open storage ${path}: ${reason}`, { cause: error });
   }
   const memory = new MemoryIndex(maxUploadIds, now);

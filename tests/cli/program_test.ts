@@ -11,6 +11,7 @@ import { SUMMARIES } from "../../src/cli/summaries.ts";
 import { FXFER_VERSION, isOlder, unfitRuntime, versionText } from "../../src/cli/version.ts";
 import { parseConfig } from "../../src/config/mod.ts";
 import { CODES, FxferError } from "../../src/errors.ts";
+import { type Output, TextStream } from "../../src/terminal/output.ts";
 import { wrap } from "../../src/text.ts";
 import { screens } from "./screen.ts";
 
@@ -95,6 +96,43 @@ Deno.test("the help shows what every command of fxfer does, and loads none", pur
     assert.match(out.text.replaceAll(/\s+/g, " "), new RegExp(RegExp.escape(summary)));
   }
 });
+
+Deno.test(
+  "a command whose output is lost has not ended well; who closes a pipe knows it",
+  pure,
+  async () => {
+    const ending = async (code: number, error: Error) => {
+      const { err, output } = screens();
+      const sink = {
+        isTerminal: () => false,
+        writeSync: () => {
+          throw error;
+        },
+      };
+      const { copy } = commands(() => code);
+      const table = {
+        copy: async () => ({
+          ...await copy!(),
+          run: (_: unknown, { out }: Output) => {
+            out.line("the key");
+            return Promise.resolve(code);
+          },
+        }),
+      };
+      const program = { name: "fxfer", commands: table };
+      const ended = await runProgram(program, ["copy", "x"], {
+        ...output,
+        out: new TextStream(sink),
+      });
+      return [ended, err.text];
+    };
+    const full = new Error("No space left on device (os error 28)");
+    const told = `fxfer: Cannot write to standard output: ${full.message}\n`;
+    assert.deepEqual(await ending(0, full), [8, told]);
+    assert.deepEqual(await ending(5, full), [5, told]);
+    assert.deepEqual(await ending(0, new Deno.errors.BrokenPipe("gone")), [0, ""]);
+  },
+);
 
 Deno.test(
   "the help explains every exit code of the table of codes, and no other",
@@ -202,7 +240,7 @@ Deno.test("configuration faults come one a line", pure, async () => {
   assert.deepEqual(result, {
     code: 1,
     out: "",
-    err: "fxfer: a: unknown key\n" +
+    err: "fxfer: a: unknown key (see fxfer help config)\n" +
       "fxfer: server.port: wanted off or whole number 0 to 65535, found number -1\n" +
       'fxfer: server.mode: wanted one of stateless, stateful, dual, found "x"\n',
   });

@@ -213,6 +213,17 @@ Deno.test(
   },
 );
 
+Deno.test("a file alone that --if-new has not sent is counted, as it has no line", pure, () => {
+  using watched = new Watched([file("f", 5)], false);
+  const tally = new Tally();
+  const there = result(5, { existing: true, attempts: 0 });
+  watched.report.sent(file("f", 5), there);
+  tally.sent(5, there);
+  watched.report.end(tally, 0.2);
+  assert.deepEqual(watched.out.lines, []);
+  assert.equal(watched.err.text, "1 file already there: 0 B in 0.2s\n");
+});
+
 Deno.test("the sum says what is there already, what failed, and what was left out", pure, () => {
   const sum = (fill: (tally: Tally) => void, files = 9): string => {
     using watched = new Watched(Array.from({ length: files }, () => file("f", 1)), false);

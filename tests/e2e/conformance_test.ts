@@ -84,6 +84,9 @@ Deno.test("fxfer conformance without a server is exit 2, without an address exit
   await using folder = await TempDir.make();
   const away = await fxfer(["conformance", "127.0.0.1:1"], { cwd: folder.path });
   assert.equal(away.code, 2);
-  assert.match(away.err, /^fxfer: Cannot connect to 127\.0\.0\.1:1: /);
+  assert.match(
+    away.err,
+    /^fxfer: Cannot connect to 127\.0\.0\.1:1: connection refused \(is the server running/,
+  );
   assert.equal((await fxfer(["conformance", "x"], { cwd: folder.path })).code, 1);
 });

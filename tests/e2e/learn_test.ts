@@ -1,5 +1,6 @@
 /** `fxfer learn`: each lesson happens, and its answer is what happened. @module */
 import assert from "node:assert/strict";
+import { plainText } from "../../src/cli/help/plain_text.ts";
 import { isRight, LESSONS, readLesson } from "../../src/cli/learn/lessons.ts";
 import { Stage } from "../../src/cli/learn/stage.ts";
 import { TextStream } from "../../src/terminal/output.ts";
@@ -33,6 +34,18 @@ const SEEN: readonly (readonly RegExp[])[] = [
   [/← session_unknown/, /← session_resumed +next is #2, has 48\.8 KiB/],
   [/← ok/, /← ok/, /← session_unknown/, /← session_resumed/],
 ];
+
+Deno.test("Every command line of a lesson is shown as a line of its own", async () => {
+  let count = 0;
+  for (const lesson of LESSONS) {
+    const { exercise } = await readLesson(lesson);
+    const commands = exercise.split("\n").filter((line) => /^ *fxfer [a-z]+ /.test(line + " "));
+    const shown = plainText(exercise).split("\n").map((line) => line.trim());
+    for (const command of commands) assert.ok(shown.includes(command.trim()), command);
+    count += commands.length;
+  }
+  assert.ok(count > 9, `${count}`);
+});
 
 for (const [at, lesson] of LESSONS.entries()) {
   Deno.test(`Lesson ${at + 1}, ${lesson.title}, happens as its text says`, async () => {

@@ -3,7 +3,7 @@ import { dirname } from "node:path";
 import { readManifest, sha256, storedSha256 } from "../helpers/files.ts";
 import { fxfer } from "../helpers/fxfer.ts";
 import { command } from "../helpers/program.ts";
-import { mkfifo, type Ran, ranToEnd } from "../helpers/ran.ts";
+import { mkfifo, type Ran, ranToEnd, system } from "../helpers/ran.ts";
 import { type Json, utf8 } from "../helpers/raw_frame.ts";
 import { assertStores, serving } from "../helpers/serving.ts";
 import { TempDir } from "../helpers/temp.ts";
@@ -96,6 +96,42 @@ unix("a folder that cannot be read is left out, and said", async (server) => {
   await Deno.chmod(folder.join("d/locked"), 0o700);
   assert.equal(code, 9);
   assert.match(err, /^fxfer: d\/locked is left out: you may not read it$/m);
+});
+
+unix("why a path cannot be read is told in words, not as the system says it", async (server) => {
+  await using folder = await tree("file", "odd/ok");
+  await Deno.symlink("b", folder.join("a"));
+  await Deno.symlink("a", folder.join("b"));
+  // Deno itself cannot make a name that is not UTF-8; macOS does not take one.
+  const isOdd = Deno.build.os === "linux";
+  if (isOdd) await system("sh", ["-c", `: > "$(printf 'x\\377')"`], folder.join("odd"));
+  const { code, err } = await sender(server, folder)("-r", "a", "file/", "file/x", "odd");
+  assert.equal(code, 9);
+  assert.deepEqual(
+    err.split("\n").filter((line) => line.includes("Cannot read")),
+    [
+      "fxfer: Cannot read a: its links lead in a circle",
+      "fxfer: Cannot read file/: what its path takes for a folder is a file",
+      "fxfer: Cannot read file/x: what its path takes for a folder is a file",
+      ...(isOdd
+        ? [
+          "fxfer: Cannot read odd/x\ufffd: there is no such file, or its name is not UTF-8 " +
+          "(then rename it)",
+        ]
+        : []),
+    ],
+  );
+});
+
+test("a server in the place of a file is told where it belongs", async (server) => {
+  await using folder = await tree("file");
+  const send = sender(server, folder);
+  for (const name of ["localhost:80", "http://localhost"]) {
+    const { code, err } = await send("file", name);
+    assert.equal(code, 9);
+    const hint = "a server is named before the first FILE, as HOST:PORT or fxfer://HOST";
+    assert.ok(err.includes(`Cannot read ${name}: there is no such file (${hint})\n`), err);
+  }
 });
 
 unix("what a pattern fits is sent or said, whatever it is", async (server) => {

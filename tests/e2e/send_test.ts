@@ -232,7 +232,7 @@ for (const signal of ["SIGINT", "SIGKILL"] as const) {
     const { code, out, err } = await first.ended;
     if (signal === "SIGINT") {
       assert.equal(code, 130);
-      assert.match(err, /^fxfer: Interrupted: the same command goes on; /m);
+      assert.match(err, /^fxfer: Interrupted: the same command goes on; .*\n$/, "and once");
       assertInOrder(out);
       assert.deepEqual(jsonLines(out).map(({ code }) => code ?? "sum"), [
         "ok",

@@ -84,7 +84,11 @@ Deno.test("fxfer watch names wrong flags and files", async () => {
       [["1.2.3.4:1", "--replay", "f"], 1, /--replay stands alone/],
       [["--replay", "none"], 8, /Cannot read none: there is no such file/],
       [["--replay", "other.jsonl"], 8, /line 1 was not saved by fxfer watch/],
-      [["127.0.0.1:1", "--save", "other.jsonl"], 8, /Cannot write other.jsonl: .*exists/i],
+      [
+        ["127.0.0.1:1", "--save", "other.jsonl"],
+        8,
+        /Cannot write other.jsonl: it is there already\n/,
+      ],
     ] as const
   ) {
     const ran = await fxfer(["watch", ...args], { cwd: folder.path });

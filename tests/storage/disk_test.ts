@@ -140,6 +140,17 @@ for (const tier of TIERS) {
     await fixture.storage.put(spec, bytes);
   });
 
+  test("a file where a folder should be is called so", async () => {
+    await using dir = await TempDir.make();
+    await Deno.writeTextFile(dir.join("file"), "");
+    for (const path of [dir.join("file"), dir.join("file/sub")]) {
+      await assert.rejects(() => DiskStorage.open(path, { tier }), {
+        code: "local_io",
+        message: `Cannot open storage ${path}: there is a file where a folder should be`,
+      });
+    }
+  }, !posix);
+
   test("a manifest that is a folder or a FIFO is refused at once", async () => {
     await using dir = await TempDir.make();
     await Deno.mkdir(dir.join("a/commits.jsonl"), { recursive: true });

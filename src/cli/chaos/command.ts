@@ -4,7 +4,7 @@ import { onStop, type Output } from "../../terminal/mod.ts";
 import { formatBytes } from "../../text.ts";
 import type { ParsedArgs } from "../args.ts";
 import type { Command } from "../command.ts";
-import { cannot } from "../local.ts";
+import { cannot, whyNotListening } from "../local.ts";
 import { CHAOS, readChaosArgs } from "./args.ts";
 
 export const CHAOS_COMMAND: Command = { spec: CHAOS, run: runChaos };
@@ -14,7 +14,7 @@ async function runChaos(args: ParsedArgs, { out }: Output): Promise<number> {
   const tell = (event: object, words: string) => out.line(json ? JSON.stringify(event) : words);
   const onEvent = (event: ProxyEvent) => tell(event, inWords(event));
   await using proxy = await FaultProxy.listen({ hostname, port, target: to, plan, onEvent })
-    .catch(cannot(`listen on ${hostname}:${port}`));
+    .catch(cannot(`listen on ${hostname}:${port}`, whyNotListening));
   tell(
     { type: "listening", hostname, port: proxy.port, to },
     `listening on ${hostname}:${proxy.port}, to ${to.hostname}:${to.port}`,

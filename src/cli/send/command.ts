@@ -71,6 +71,7 @@ async function runSend(args: ParsedArgs, output: Output): Promise<number> {
   // Who closes a pipe of text, as `head` does, knows that.
   if (fault !== undefined && (asked.json || !(fault instanceof Deno.errors.BrokenPipe))) {
     output.err.line(`fxfer: Cannot write to standard output: ${escapeControls(fault.message)}`);
+    output.out.fault = undefined; // it is told, and what is stored stays stored
   }
   return tally.exit;
 }

@@ -1,6 +1,6 @@
 /** What a failure means for the other files, and how it is told. @module */
 import { type Code, FxferError, reasonOf } from "../../errors.ts";
-import { localError } from "../local.ts";
+import { localError, whyUnreadable } from "../local.ts";
 import { STDIN } from "./args.ts";
 import type { FileToSend } from "./file_to_send.ts";
 
@@ -16,6 +16,16 @@ export const OF_ONE_FILE: ReadonlySet<Code> = new Set([
   "unsupported_feature",
   "name_taken",
 ]);
+
+/** What looks like the name of a server, of any kind. */
+const LIKE_A_SERVER = /^[a-z]+:\/\/|:\d+$/i;
+
+/** Why an operand cannot be read; where a server is named, if it looks like one. */
+export function whyNoFile(path: string, cause: unknown): string | undefined {
+  const why = whyUnreadable(cause);
+  if (!(cause instanceof Deno.errors.NotFound && LIKE_A_SERVER.test(path))) return why;
+  return `${why} (a server is named before the first FILE, as HOST:PORT or fxfer://HOST)`;
+}
 
 /** The error of standard input as a sentence that names it. */
 export function aboutInput({ path }: FileToSend, error: FxferError): FxferError {

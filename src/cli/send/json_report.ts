@@ -102,8 +102,8 @@ export class JsonReport implements SendReport {
     const { code, exit } = error;
     const message = hideKeys(error.message);
     this.#line({ event: "failed", file: target.label, code, exit, message });
-    // Also in words, once, for a person who does not see standard output.
-    if (!this.#said.has(error)) reportError(this.#output.err, error);
+    // Also in words, once, for a person who does not see standard output; an interruption at the end.
+    if (code !== "interrupted" && !this.#said.has(error)) reportError(this.#output.err, error);
     if (ofAll) this.#said.add(error);
   }
 

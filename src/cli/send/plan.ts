@@ -12,6 +12,7 @@ import { LocalDisks } from "../local_disks.ts";
 import { Ahead } from "./ahead.ts";
 import { SEND, type SendArgs, SEVERAL_NAMED, STDIN } from "./args.ts";
 import { type Excluded, hasOwn, isOwn, loadExclusions, relative } from "./exclude.ts";
+import { whyNoFile } from "./failures.ts";
 import { cutNames, type FileToSend } from "./file_to_send.ts";
 import { expandGlob, isGlob, mayMeet } from "./glob.ts";
 import { entriesOf, kindOf, type Look, lookAhead, type Place, whyNot } from "./look_ahead.ts";
@@ -112,7 +113,8 @@ class Planner implements Walk {
           "it is fxfer's own, and not to be sent",
         );
       }
-      const info = await Deno.stat(path).catch(cannot(`read ${path}`, whyUnreadable));
+      const why = (cause: unknown) => whyNoFile(path, cause);
+      const info = await Deno.stat(path).catch(cannot(`read ${path}`, why));
       if (info.isDirectory) return await this.#addFolder(path);
       if (this.#excluded(relative(path))) return;
       if (found && !info.isFile) return this.#leaveOut(path, kindOf(info));

@@ -52,6 +52,8 @@ export class TextReport implements SendReport {
   #before = 0;
   #done = 0;
   #failed = false;
+  /** Whether a file has no line of its own. */
+  #untold = false;
   /** How many bytes more the files have than when they were found. */
   #more = 0;
   #current = "";
@@ -167,7 +169,10 @@ export class TextReport implements SendReport {
     const wasThere = replayed || existing;
     this.#finished(target, size, wasThere ? size : undefined);
     // What --if-new has not sent at all is only counted.
-    if (attempts === 0) return;
+    if (attempts === 0) {
+      this.#untold = true;
+      return;
+    }
     const what = confirmed ? `stored as ${file?.path ?? sha256.slice(0, 12)}` : "sent, unconfirmed";
     const again = wasThere ? ", it was there already" : "";
     this.#line(`${nameOf(target)}: ${what} (${formatBytes(size)})${again}`);
@@ -253,7 +258,8 @@ export class TextReport implements SendReport {
       ...(failed > 0 ? [`${failed}${this.#found.isAll ? "" : " or more"} not`] : []),
       ...(leftOut > 0 ? [`${leftOut} left out`] : []),
     ];
-    const isPlain = this.#found.files === 1 && leftOut === 0 && (failed > 0 || seconds < 1);
+    const isPlain = this.#found.files === 1 && leftOut === 0 && !this.#untold &&
+      (failed > 0 || seconds < 1);
     if (parts.length === 0 || isPlain && planned === 0) return;
     const moved = this.#bytes - this.#before;
     const isShort = seconds < MIN_RATE_SECONDS || moved === 0;

@@ -10,7 +10,7 @@ import { onStop, type Output } from "../../terminal/mod.ts";
 import type { ParsedArgs } from "../args.ts";
 import type { Command } from "../command.ts";
 import { WireView } from "../demo/wire_view.ts";
-import { cannot, localError, whyUnreadable } from "../local.ts";
+import { cannot, localError, whyNotListening, whyUnreadable } from "../local.ts";
 import { SUMMARIES } from "../summaries.ts";
 import { readRecord, recordOf, type WireRecord } from "./record.ts";
 import { FrameView } from "./view.ts";
@@ -76,6 +76,9 @@ async function show(path: string, view: FrameView): Promise<number> {
   return 0;
 }
 
+const whyNotNew = (cause: unknown) =>
+  cause instanceof Deno.errors.AlreadyExists ? "it is there already" : undefined;
+
 async function watch(
   { hostname, port }: Endpoint,
   target: Endpoint,
@@ -85,7 +88,7 @@ async function watch(
   const stopped = Promise.withResolvers<void>();
   using file = save === undefined ? undefined : await Deno.open(save, {
     ...{ write: true, createNew: true, mode: 0o600 },
-  }).catch(cannot(`write ${save}`));
+  }).catch(cannot(`write ${save}`, whyNotNew));
   const begun = performance.now();
   const take = (record: Omit<WireRecord, "ms">): void => {
     const timed = { ms: Math.round(performance.now() - begun), ...record } as WireRecord;
@@ -107,7 +110,7 @@ async function watch(
     onEvent({ type, connection }) {
       if (type === "open" || type === "closed") take({ connection, event: type });
     },
-  }).catch(cannot(`listen on ${formatEndpoint({ hostname, port })}`));
+  }).catch(cannot(`listen on ${formatEndpoint({ hostname, port })}`, whyNotListening));
   view.begin(formatEndpoint({ hostname, port: proxy.port }), formatEndpoint(target));
   using _signals = onStop(() => stopped.resolve());
   await stopped.promise;
