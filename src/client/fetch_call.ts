@@ -59,7 +59,7 @@ export class FetchCall extends Call<FetchResult> {
   /** Reads and hashes what an earlier fetch has given. A failure rejects the fetch. */
   async prepare(): Promise<void> {
     const { before, length } = this.#options;
-    if (length !== 0) await loadHashing();
+    if (length !== 0 || before !== undefined) await loadHashing();
     if (before === undefined) return;
     try {
       const buffer = new Uint8Array(READ_BYTES);
