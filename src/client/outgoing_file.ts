@@ -150,8 +150,9 @@ export class OutgoingFile {
       if (!isRead && !this.#decided) await source.prepare(next, frameSize, whole);
       const span = source.span(next, frameSize);
       if (this.#decided || span === undefined) return;
-      if (!span.last) await loadHashing();
-      if (span.last) await this.#prepareLast(span.end);
+      if (!span.last || whole) await loadHashing();
+      if (isRead) await this.#digest.addWhole(source.view(next, span.end));
+      else if (span.last) await this.#prepareLast(span.end);
       else if (next > 0 && !this.#touched) this.#touched = await this.#isTouched();
       // The file may have been rewound meanwhile, because the connection was lost.
       if (next === this.next && attempt === this.#attempts) this.#prepared = { ...span, frameSize };
