@@ -43,6 +43,36 @@ pure("a frame that proves its bytes is hashed, whoever asks for that", async () 
   const bytes = pattern(100, 1);
   const file = new OutgoingFile(copying({ bytes }), {});
   await file.prepare(1000, true);
-  const { data } = file.nextPart(file.prepared(1000)!, true, true);
+  const { data } = file.nextPart(file.prepared(1000, true)!, true, true);
+  assert.equal(data.payloadSha256, sha256(bytes));
+});
+
+pure(
+  "a file that changes before any of it is sent is prepared anew for frames of another size",
+  async () => {
+    const state = { bytes: pattern(100, 1) };
+    const source = copying(state);
+    const readNow = (into: Uint8Array) => (into.set(state.bytes), state.bytes.length);
+    for (const input of [source, { ...source, readNow }]) {
+      const file = new OutgoingFile(input, {});
+      await file.prepare(1000);
+      state.bytes = pattern(100, 2);
+      assert.equal(file.prepared(2000), undefined);
+      await file.prepare(2000);
+      const { data } = file.nextPart(file.prepared(2000)!, true);
+      assert.deepEqual(file.source.view(0, 100), state.bytes);
+      assert.equal(data.sha256, sha256(state.bytes));
+    }
+  },
+);
+
+pure("a frame whose first bytes alone are in memory is not one that can be proven", async () => {
+  const bytes = pattern(100_000, 1);
+  const file = new OutgoingFile(copying({ bytes }), {});
+  await file.prepare(200_000);
+  assert.equal(file.prepared(200_000)?.end, bytes.length);
+  assert.equal(file.prepared(200_000, true), undefined);
+  await file.prepare(200_000, true);
+  const { data } = file.nextPart(file.prepared(200_000, true)!, true, true);
   assert.equal(data.payloadSha256, sha256(bytes));
 });
