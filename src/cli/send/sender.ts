@@ -277,7 +277,8 @@ class Sender {
       this.#over(session, target, result);
     }, (error) => {
       over = true;
-      const isAgain = isOtherFile(error) && journal.renew(target);
+      // What is sent again had its id before, written down or not.
+      const isAgain = isOtherFile(error) && (journal.renew(target) || this.#again);
       if (isAgain) void this.#sendAnew(session, target);
       else this.#over(session, target, undefined, error);
     });
