@@ -131,7 +131,8 @@ class Sender {
     const goesAhead = mayRepeat && this.#fatal === undefined && this.#options.journal.isNew;
     const leaving = goesAhead ? client?.disconnect() : undefined;
     leaving?.catch(() => {});
-    await Promise.all([this.#pool?.closeOthers(), this.#running.fewerThan(1)]);
+    const allOver = this.#running.fewerThan(1);
+    await Promise.all([this.#pool?.closeOthers(allOver), allOver]);
     await this.#disconnect(leaving);
     return client?.sessionId ? client.terms : undefined;
   }
