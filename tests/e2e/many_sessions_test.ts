@@ -67,29 +67,6 @@ test("what one of them is given is sent again in the first when the connection i
   await assertSent(server, road);
 });
 
-test("what is sent again and has other bytes by then is stored, without a journal too", async (server) => {
-  await using folder = await withFiles();
-  let changed = 0;
-  // The server has stored the files whose first answers do not come.
-  const answer = (connection: number, answers: number) => {
-    if (connection !== 1 || answers !== 1) return true;
-    for (const { name } of Deno.readDirSync(folder.join("many"))) {
-      const bytes = utf8(`${parseInt(name)} ${crypto.randomUUID()}`);
-      Deno.writeFileSync(folder.join("other"), bytes);
-      Deno.renameSync(folder.join("other"), folder.join("many", name));
-    }
-    changed++;
-    return false;
-  };
-  await using road = new Road(server, undefined, answer);
-  const flags = ["--allow-net", "--allow-read", "--allow-env"];
-  const args = ["send", "-r", "--port", String(road.port), "many"];
-  const { code, out, err } = await fxfer(args, { cwd: folder.path, flags });
-  assert.equal(code, 0, err);
-  assert.equal(out.match(/: stored as /g)?.length, FILES, out);
-  assert.equal(changed, 1);
-});
-
 test("none is opened for a limited rate, or without a session", async (server) => {
   for (const flags of [["--limit-rate", "1M"], ["--mode", "stateless"]]) {
     await using road = new Road(server);

@@ -126,9 +126,10 @@ class Sender {
       this.#cannotFind(error);
     }
     const client = this.#pool?.first.client;
-    // The disconnect may go out behind files that no earlier run has sent and that can be read again: if the last
-    // replies are lost, another session learns by their digests that they are stored.
-    const goesAhead = mayRepeat && this.#fatal === undefined && this.#options.journal.isNew;
+    // The disconnect may go out behind files that were never sent before and that can be read again: if the last
+    // replies are lost, another session learns by their digests that they are stored. Others may be sent anew.
+    const isNew = !this.#again && this.#options.journal.isNew;
+    const goesAhead = mayRepeat && this.#fatal === undefined && isNew;
     const leaving = goesAhead ? client?.disconnect() : undefined;
     leaving?.catch(() => {});
     const allOver = this.#running.fewerThan(1);
