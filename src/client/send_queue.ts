@@ -234,6 +234,7 @@ export class SendQueue extends Sleeper {
     if (file.decided) return;
     const outcome = outcomeOf(frame, body, this.#mode);
     if (body.code === "checksum_mismatch" && file.startOver()) {
+      file.refusals = -1; // it starts over once, whatever tries there are
       return this.#sendAgain(file, 0, body);
     }
     if (outcome.kind === "failed") return file.fail(outcome.error);
