@@ -58,8 +58,8 @@ export class OutgoingFile {
   #attempts = 1;
   readonly #resumedFrom: number[] = [];
   #decided = false;
-  /** The frame at `next`, once it is prepared, and the frame size for which it is. */
-  #prepared: (FrameSpan & { readonly frameSize: number }) | undefined;
+  /** The frame at `next`, once it is prepared, and what it was prepared for. */
+  #prepared: (FrameSpan & { readonly frameSize: number; readonly whole: boolean }) | undefined;
   /** Whether the source was found to be touched, and to have all bytes that were sent before. */
   #touched = false;
   /** Whether the last frame says which digest the file must have. */
@@ -83,9 +83,13 @@ export class OutgoingFile {
     return this.#decided;
   }
 
-  /** How far the next frame goes; undefined if {@linkcode prepare} must be called first. */
-  prepared(frameSize: number): FrameSpan | undefined {
-    return this.#prepared?.frameSize === frameSize ? this.#prepared : undefined;
+  /**
+   * How far the next frame goes; undefined if {@linkcode prepare} must be called first. A server that was reached
+   * since then may take frames of another size, or only such as are `whole` in memory.
+   */
+  prepared(frameSize: number, whole = false): FrameSpan | undefined {
+    const span = this.#prepared;
+    return span?.frameSize === frameSize && (span.whole || !whole) ? span : undefined;
   }
 
   /** Prepares a small file without waiting, where its source can; undefined if {@linkcode prepare} must be called. */
@@ -144,17 +148,22 @@ export class OutgoingFile {
     this.#prepared = undefined;
     const { next, source } = this;
     const attempt = this.#attempts;
+    // What was prepared for other frames, and never sent, is read again: it may be other bytes by now.
+    if (next === 0 && this.#digest.length > 0 && !this.#inParts) this.#digest = new FileDigest();
     try {
       await this.#hashUpTo(next);
       const isRead = !canHash() && this.#readNow(frameSize);
       if (!isRead && !this.#decided) await source.prepare(next, frameSize, whole);
       const span = source.span(next, frameSize);
       if (this.#decided || span === undefined) return;
-      if (!span.last) await loadHashing();
-      if (span.last) await this.#prepareLast(span.end);
+      if (!span.last || whole) await loadHashing();
+      if (isRead) await this.#digest.addWhole(source.view(next, span.end));
+      else if (span.last) await this.#prepareLast(span.end);
       else if (next > 0 && !this.#touched) this.#touched = await this.#isTouched();
       // The file may have been rewound meanwhile, because the connection was lost.
-      if (next === this.next && attempt === this.#attempts) this.#prepared = { ...span, frameSize };
+      if (next === this.next && attempt === this.#attempts) {
+        this.#prepared = { ...span, frameSize, whole };
+      }
     } catch (error) {
       this.fail(localError(error));
     } finally {

@@ -103,7 +103,7 @@ export class OutgoingFiles implements Iterable<OutgoingFile> {
     let left = file.source.size === undefined ? 1 : READ_AHEAD;
     for (const other of this.#unsent ?? this.#files) {
       if (other !== file && !isNextSmall(other)) continue;
-      if (!other.preparing && other.prepared(frameSize) === undefined) {
+      if (!other.preparing && other.prepared(frameSize, whole) === undefined) {
         other.prepare(frameSize, whole).then(prepared);
       }
       if (--left === 0) return;

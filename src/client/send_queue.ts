@@ -160,14 +160,13 @@ export class SendQueue extends Sleeper {
     } catch (error) {
       return this.#tooLarge(file, error as FxferError);
     }
-    const span = file.prepared(frameSize) ?? file.prepareNow(frameSize);
-    if (span === undefined) {
-      return this.files.prepare(file, frameSize, this.#terms?.mac, this.wake);
-    }
+    const mac = this.#terms?.mac;
+    const span = file.prepared(frameSize, mac) ?? file.prepareNow(frameSize);
+    if (span === undefined) return this.files.prepare(file, frameSize, mac, this.wake);
     if (!stateful && !span.last) return this.#tooLarge(file, tooLarge(this.#mode, frameSize));
     if (stateful) this.#openFile = span.last ? undefined : { uploadId: file.uploadId };
     const sequence = stateful ? this.#numbers.take() : 0;
-    const { start, end, data } = file.nextPart(span, this.#offers("names"), this.#terms?.mac);
+    const { start, end, data } = file.nextPart(span, this.#offers("names"), mac);
     return this.#unanswered.add({ kind: "transfer", file, sequence, start, end, data });
   }
 
@@ -235,6 +234,7 @@ export class SendQueue extends Sleeper {
     if (file.decided) return;
     const outcome = outcomeOf(frame, body, this.#mode);
     if (body.code === "checksum_mismatch" && file.startOver()) {
+      file.refusals = -1; // it starts over once, whatever tries there are
       return this.#sendAgain(file, 0, body);
     }
     if (outcome.kind === "failed") return file.fail(outcome.error);

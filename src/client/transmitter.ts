@@ -86,7 +86,8 @@ export class Transmitter {
     this.#batchedFor = connection;
     if (payload !== undefined) this.#batch.set(payload, behind);
     if (payload !== undefined) file?.bytesSent(payload, start);
-    file?.source.forget();
+    // A repeated frame has no bytes: those in memory are of another one.
+    if (length > 0) file?.source.forget();
     return true;
   }
 

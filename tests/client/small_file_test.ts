@@ -258,3 +258,21 @@ Deno.test("a small file is opened once and looked at a few times, and none is op
   assert.deepEqual(calls, { openSync: paths.length, statSync: paths.length });
   await it.client.disconnect();
 });
+
+Deno.test("a file behind a refused one that has other bytes when it is sent again is sent as it is then, without retries too", async () => {
+  await using live = await Live.start();
+  await using it = await watched(live.port, { retries: 0 });
+  const uploadId = crypto.randomUUID();
+  await it.client.send(pattern(10, 1), { uploadId });
+  const refused = it.client.send(pattern(10, 2), { uploadId });
+  let reads = 0;
+  const behind = it.client.send({
+    size: 10,
+    read: (into) => Promise.resolve((into.set(pattern(10, 3 + reads++)), 10)),
+  });
+  await assert.rejects(refused, { code: "sequence_reuse" });
+  const { file } = await behind;
+  assert.equal(file?.sha256, sha256(pattern(10, 2 + reads)));
+  assert.ok(reads > 1, "it was sent again");
+  await it.client.disconnect();
+});

@@ -75,3 +75,17 @@ Deno.test("Transmitter: what was gathered for a lost connection does not go out 
   await transmitter.flush(lost.connection);
   assert.deepEqual([lost.writes, next.writes], [[], [new Uint8Array([2])]]);
 });
+
+Deno.test("Transmitter: a frame that is repeated without its bytes leaves those of the next one in memory", async () => {
+  const { connection } = fakeConnection();
+  const transmitter = new Transmitter(() => 0);
+  const bytes = new Random(5).bytes(60_000);
+  const file = new OutgoingFile(new Blob([bytes]), {});
+  await file.prepare(50_000);
+  const first = file.nextPart(file.prepared(50_000)!, true);
+  await file.prepare(50_000);
+  const again = { ...first, start: first.end, data: { ...first.data, offset: first.end } };
+  const frame = { kind: "transfer", file, sequence: 1, ...again } as const;
+  assert.ok(transmitter.gather(connection, new Uint8Array([1]), frame));
+  assert.deepEqual(file.source.view(50_000, 10_000), bytes.subarray(50_000));
+});

@@ -11,13 +11,19 @@ export class Road implements AsyncDisposable {
   readonly #open: Promise<unknown>[] = [];
   readonly #accepting: Promise<void>;
   readonly #lost: (connection: number) => number;
+  readonly #answer: (connection: number, answers: number) => boolean;
 
-  /** @param lost How many bytes of a client a connection carries before it is cut, by its number from 0. */
+  /**
+   * @param lost How many bytes of a client a connection carries before it is cut, by its number from 0.
+   * @param answer Whether a connection carries another answer, by its number and how many came before.
+   */
   constructor(
     server: { readonly port: number },
     lost: (connection: number) => number = () => Infinity,
+    answer: (connection: number, answers: number) => boolean = () => true,
   ) {
     this.#lost = lost;
+    this.#answer = answer;
     this.#accepting = this.#accept(server.port);
   }
 
@@ -40,6 +46,7 @@ export class Road implements AsyncDisposable {
     far.setNoDelay();
     let heard = true;
     let carried = 0;
+    let answers = 0;
     await Promise.all([
       pass(near, far, (count) => {
         if (heard) this.flights[index]!++;
@@ -50,6 +57,7 @@ export class Road implements AsyncDisposable {
       pass(far, near, async () => {
         await new Promise((resolve) => setTimeout(resolve, HELD_MS));
         heard = true;
+        if (!this.#answer(index, answers++)) throw new Error("The road ends");
       }),
     ]).catch(() => {});
   }

@@ -126,12 +126,14 @@ class Sender {
       this.#cannotFind(error);
     }
     const client = this.#pool?.first.client;
-    // The disconnect may go out behind files that no earlier run has sent and that can be read again: if the last
-    // replies are lost, another session learns by their digests that they are stored.
-    const goesAhead = mayRepeat && this.#fatal === undefined && this.#options.journal.isNew;
+    // The disconnect may go out behind files that were never sent before and that can be read again: if the last
+    // replies are lost, another session learns by their digests that they are stored. Others may be sent anew.
+    const isNew = !this.#again && this.#options.journal.isNew;
+    const goesAhead = mayRepeat && this.#fatal === undefined && isNew;
     const leaving = goesAhead ? client?.disconnect() : undefined;
     leaving?.catch(() => {});
-    await Promise.all([this.#pool?.closeOthers(), this.#running.fewerThan(1)]);
+    const allOver = this.#running.fewerThan(1);
+    await Promise.all([this.#pool?.closeOthers(allOver), allOver]);
     await this.#disconnect(leaving);
     return client?.sessionId ? client.terms : undefined;
   }
@@ -277,7 +279,8 @@ class Sender {
       this.#over(session, target, result);
     }, (error) => {
       over = true;
-      const isAgain = isOtherFile(error) && journal.renew(target);
+      // What is sent again had its id before, written down or not.
+      const isAgain = isOtherFile(error) && (journal.renew(target) || this.#again);
       if (isAgain) void this.#sendAnew(session, target);
       else this.#over(session, target, undefined, error);
     });

@@ -171,11 +171,20 @@ export class SessionPool {
     session.client.close();
   }
 
-  /** Closes the sessions besides the first one behind the files that they have. Never rejects. */
-  async closeOthers(): Promise<void> {
+  /**
+   * Closes the sessions besides the first one behind the files that they have. Never rejects.
+   *
+   * @param allOver Resolves when no file is under way: from then on it may take {@linkcode DISCONNECT_MS}.
+   */
+  async closeOthers(allOver: Promise<unknown>): Promise<void> {
     this.#isFinal = true;
     await Promise.all(this.#opening);
-    await Promise.all(this.#others.map(({ client }) => closeSession(client)));
+    await Promise.all(this.#others.map(async ({ client }) => {
+      const leaving = client.disconnect();
+      leaving.catch(() => {});
+      await allOver;
+      await closeSession(client, leaving);
+    }));
   }
 }
 
