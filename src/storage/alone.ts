@@ -19,6 +19,7 @@
  * - Files that are noted (4) after the newcomer has removed the token (2) are not published (5). Files noted before
  *   are published however late, but the newcomer finds them in the note (5), or, once that is wiped out, in the
  *   manifest (6).
+ * - A newcomer that cannot remove the token does not begin: the other one would never learn of it.
  * - If the process dies in the middle, its note is a claim without a holder: who starts, the sweep and the next try
  *   with one of its upload ids finish it (once.ts). A start that leaves it, because a file in it is large, remembers it.
  *

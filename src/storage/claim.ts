@@ -124,6 +124,8 @@ export class Claim implements IdClaim {
   isKnown = false;
   /** Whether what it was taken for is done. */
   isEnded = false;
+  /** Why its file is still there, or not marked, although it is ended. */
+  fault: unknown;
 
   /**
    * @param mark An LF and the mark of the process.
@@ -197,8 +199,8 @@ export class Claim implements IdClaim {
         this.#file.seekSync(0, Deno.SeekMode.Start);
         this.#file.writeSync(this.#mark);
       }
-    } catch {
-      // The next holder finds that the line is done.
+    } catch (cause) {
+      this.fault = cause; // the next holder finds that the line is done
     }
     this.leave();
   }

@@ -32,6 +32,7 @@ import { type Claim, CLAIMS, DIGITS, hasLine, type IdClaim } from "./claim.ts";
 import { ClaimFiles, pathOf } from "./claim_files.ts";
 import type { StorageFolder } from "./folder.ts";
 import { hashPrefix } from "./hash_table.ts";
+import { asStorageError } from "./io_errors.ts";
 import { readEntryAt } from "./manifest_lines.ts";
 import type { RandomHex } from "./naming.ts";
 import { Notes } from "./notes.ts";
@@ -163,11 +164,15 @@ export class Claims implements IdHolder {
   /**
    * Takes, one after the other, the claims in which dead processes have left something. If nobody else has one, and
    * all are ended that were taken, this process is alone.
+   *
+   * @throws {FxferError} An empty claim cannot be removed. It may be the token of a process that thinks itself alone
+   * (alone.ts): until it is gone, this process publishes nothing under an upload id.
    */
   *left(): Generator<Claim> {
     if (this.#alone?.stands !== true) this.#endAlone();
     const alone = this.#alone ?? this.#begin();
     let isAlone = alone !== undefined;
+    let fault: unknown;
     const list = () => [...Deno.readDirSync(this.#folder.at(CLAIMS))];
     for (const { name, isFile } of this.#folder.withFolders(`${CLAIMS}/`, list)) {
       const path = `${CLAIMS}/${name}`;
@@ -187,11 +192,17 @@ export class Claims implements IdHolder {
         continue;
       }
       if (claim !== undefined) yield claim;
+      if (claim?.left === false) fault ??= claim.fault;
       if (file === undefined || claim?.isEnded === true) continue;
       isAlone = false;
       if (name.length === DIGITS.note) this.#addNote(path);
     }
     for (const path of this.#notes.paths) if (this.#folder.isGone(path)) this.#notes.drop(path);
+    if (fault !== undefined) {
+      this.#endAlone();
+      this.#hasCome = false;
+      throw asStorageError("Cannot remove a claim that nobody holds", fault);
+    }
     if (!(isAlone && this.#notes.isEmpty && alone?.stands)) this.#endAlone();
     else if (alone === this.#nextAlone) this.#found = alone;
   }

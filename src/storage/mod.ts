@@ -174,6 +174,9 @@
  *   know the note of that one, and may store a file twice that it is sent then.
  * - A file system without locks (some network ones) has no claims worth the name: there, two tries at one
  *   moment in two processes may store a file twice, and whoever goes on with a partial file copies it.
+ * - On a network file system whose clients remember for seconds what they have looked at (NFS, without `noac`), a
+ *   server that was alone may notice late that one on another machine has come: of a file that both are sent then,
+ *   both may store it.
  *
  * @module
  */

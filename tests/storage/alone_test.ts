@@ -190,6 +190,29 @@ Deno.test("S-TRF-11 a note that cannot be written has the ids take their claims"
   await assertConsistent(dir.path, (await listStored(dir.path)).length);
 });
 
+Deno.test("S-TRF-11 who cannot remove the token of a process that is alone does not begin beside it", async () => {
+  await using dir = await TempDir.make();
+  await using one = await DiskStorage.open(dir.path);
+  assert.ok(await isAlone(dir, one, 1));
+  const { removeSync } = Deno;
+  Deno.removeSync = (path, options) => {
+    if (/\.claims\/[0-9a-f]{16}$/.test(String(path))) throw new Error("input/output error");
+    return removeSync(path, options);
+  };
+  try {
+    await assert.rejects(DiskStorage.open(dir.path), code("internal_error"));
+    assert.ok(await isAlone(dir, one, 2));
+  } finally {
+    Deno.removeSync = removeSync;
+  }
+  await using two = await DiskStorage.open(dir.path);
+  for (const n of [1, 2]) assert.equal((await put(two, n)).replayed, true);
+  for (const storage of [one, two]) {
+    assert.ok(!await isAlone(dir, storage, storage === one ? 3 : 4));
+  }
+  await assertConsistent(dir.path, (await listStored(dir.path)).length);
+});
+
 /** One file by itself, and four of which the third has no id. */
 const WAYS = [
   { ids: [0], told: { uploadId: idOf(0), text: "the file 0" } },

@@ -4,7 +4,7 @@
  * left, a command opens more sessions, each on a connection of its own, and shares the files between them.
  *
  * The first session is the one that is written down and resumed, and it takes all that is not small. The
- * others are a help that may fail: they never connect again, and what goes wrong in one is not told. A file
+ * others are a help that may fail: no try of theirs is repeated, and what goes wrong in one is not told. A file
  * whose answer one of them does not get goes to the first session, under the same upload id (S-TRF-9).
  *
  * @module
