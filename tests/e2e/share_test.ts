@@ -248,12 +248,13 @@ if (findProgram("tshark") !== undefined && !await mayRecord()) {
       });
       assert.equal(got.code, 0, got.err);
       assert.equal(await Deno.readTextFile(from.join("back.txt")), contents);
-      await end(run);
       const size = async () => (await Deno.stat(capture)).size;
       await until(async () => await size() > 400_000, "all of it is recorded", 15_000);
       recorder.kill("SIGINT");
       await reader.cancel();
       await recorder.status;
+      // Not before: another test may get the port, and record itself here.
+      await end(run);
 
       const fields = ["content_type", "opaque_type"].flatMap((
         name,
