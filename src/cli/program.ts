@@ -7,7 +7,7 @@
 import { CODES } from "../errors.ts";
 import { omitUndefined } from "../omit_undefined.ts";
 import type { Output } from "../terminal/mod.ts";
-import { escapeControls, shorten, suggest } from "../text.ts";
+import { shorten, suggest } from "../text.ts";
 import { parseCommandArgs, usageError } from "./args.ts";
 import type { Command, CommandTable } from "./command.ts";
 import { SUMMARIES } from "./summaries.ts";
@@ -101,11 +101,12 @@ async function summaryOf(commands: CommandTable, word: string): Promise<string> 
 }
 
 /** The exit code of a command: none that went well where what it wrote, a key say, is lost. */
-function codeOf(code: number, { name }: Program, { out, err }: Output): number {
+async function codeOf(code: number, { name }: Program, { out, err }: Output): Promise<number> {
   const { fault } = out;
   // Who closes a pipe, as `head` does, knows that.
   if (fault === undefined || fault instanceof Deno.errors.BrokenPipe) return code;
-  err.line(`${name}: Cannot write to standard output: ${escapeControls(fault.message)}`);
+  const { reportLostOutput } = await import("./report.ts");
+  reportLostOutput(err, fault, name);
   return code === 0 ? CODES.local_io.exit : code;
 }
 
@@ -126,7 +127,7 @@ export async function runProgram(
     return 1;
   }
   try {
-    return codeOf(await runCommand(program, args, output), program, output);
+    return await codeOf(await runCommand(program, args, output), program, output);
   } catch (error) {
     const { name, limits } = program;
     const { reportError } = await import("./report.ts");

@@ -58,3 +58,8 @@ export function reportError(
   if (error instanceof FxferError) return error.exit;
   return (isLocalIo(error) ? CODES.local_io : CODES.internal_error).exit;
 }
+
+/** Tells that what a command wrote is lost. */
+export function reportLostOutput(stream: TextStream, { message }: Error, program = "fxfer"): void {
+  stream.line(`${program}: Cannot write to standard output: ${escapeControls(message)}`);
+}

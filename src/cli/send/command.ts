@@ -9,6 +9,7 @@ import { unlessAborted } from "../../within.ts";
 import type { ParsedArgs } from "../args.ts";
 import type { Command } from "../command.ts";
 import { readable } from "../local.ts";
+import { reportLostOutput } from "../report.ts";
 import { clientOptions, mustListen, mustReach, withServerOperand } from "../server_args.ts";
 import type { Ahead } from "./ahead.ts";
 import { mustFit, readSendArgs, SEND, type SendArgs } from "./args.ts";
@@ -70,7 +71,7 @@ async function runSend(args: ParsedArgs, output: Output): Promise<number> {
   const { fault } = output.out;
   // Who closes a pipe of text, as `head` does, knows that.
   if (fault !== undefined && (asked.json || !(fault instanceof Deno.errors.BrokenPipe))) {
-    output.err.line(`fxfer: Cannot write to standard output: ${escapeControls(fault.message)}`);
+    reportLostOutput(output.err, fault);
     output.out.fault = undefined; // it is told, and what is stored stays stored
   }
   return tally.exit;
