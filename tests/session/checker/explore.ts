@@ -34,21 +34,31 @@ function faultOf(before: World, after: World): string | undefined {
   return undefined;
 }
 
-/** The text of each part of a world that was seen: a step changes few of them. */
-const texts = new WeakMap<object, string>();
+/** The number of each part that was seen, by its text, and by itself: a step changes few parts. */
+const numbers = new Map<string, number>();
+const known = new WeakMap<object, number>();
 
-function textOf(part: unknown): string {
-  if (typeof part !== "object" || part === null) return String(part);
-  let text = texts.get(part);
-  if (text === undefined) texts.set(part, text = JSON.stringify(part));
-  return text;
+function numberOf(text: string): number {
+  let number = numbers.get(text);
+  if (number === undefined) numbers.set(text, number = numbers.size);
+  return number;
 }
 
-/** A text that two worlds have in common only if they are the same; no part of it contains a line end. */
+function numberOfPart(part: unknown): number {
+  if (typeof part !== "object" || part === null) return numberOf(String(part));
+  let number = known.get(part);
+  if (number === undefined) known.set(part, number = numberOf(JSON.stringify(part)));
+  return number;
+}
+
+/** A short text that two worlds have in common only if they are the same. */
 function nameOf({ servers, ...world }: World): string {
-  const parts = Object.values(world).map(textOf);
-  for (const { held, ...server } of servers) parts.push(textOf(held), JSON.stringify(server));
-  return parts.join("\n");
+  let name = "";
+  for (const part of Object.values(world)) name += `${numberOfPart(part)} `;
+  for (const { held, ...server } of servers) {
+    name += `${numberOfPart(held)} ${numberOf(JSON.stringify(server))} `;
+  }
+  return name;
 }
 
 /**
