@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { ScriptedPeer } from "../client/scripted_peer.ts";
 import { FaultProxy, proxied } from "../helpers/fault_proxy.ts";
 import { listStored, readManifest, sha256, storedSha256 } from "../helpers/files.ts";
 import { fxfer, start } from "../helpers/fxfer.ts";
@@ -301,4 +302,30 @@ test("a folder is written down while it is sent, and an interrupted one is store
   assert.ok(summary(again.out).present >= stored);
   assert.equal((await listStored(server.storage)).length - before, FILES);
   assert.deepEqual(await journals(folder), []);
+});
+
+Deno.test({
+  name: "fxfer send again: a server that has another file under every id does not keep it for ever",
+  sanitizeOps: false, // reads of the shared server, as in serving()
+  async fn() {
+    await using folder = await folderWith({ a: "bytes" });
+    const ids: unknown[] = [];
+    await using peer = new ScriptedPeer(async (peer) => {
+      await peer.session();
+      ids.push((await peer.transfer()).frame.data.uploadId);
+    }, async (peer) => {
+      await peer.resumed(1);
+      for (;;) {
+        const request = await peer.request().catch(() => undefined); // it gives up, and closes
+        if (request?.frame.action !== "transfer" || ids.length > 5) return;
+        ids.push(request.frame.data.uploadId);
+        await peer.reply(request, { code: "sequence_reuse", field: "upload_id" });
+      }
+    });
+    const run = () => fxfer(to(peer, "--retries", "0", "--json", "a"), { cwd: folder.path });
+    assert.equal((await run()).code, 2, "the first run is cut off");
+    const { code, out } = await run();
+    assert.deepEqual([ids.length, ids[0] === ids[1], ids[1] === ids[2]], [3, true, false]);
+    assert.deepEqual([code, ends(out)[0]!.code], [3, "sequence_reuse"]);
+  },
 });

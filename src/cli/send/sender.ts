@@ -263,8 +263,12 @@ class Sender {
     }
   }
 
-  /** Sends the bytes of a file. Small files are many: two functions for each cost less than ones that wait. */
-  #sendBytes(session: PooledSession, target: FileToSend, opened: Opened): void {
+  /**
+   * Sends the bytes of a file. Small files are many: two functions for each cost less than ones that wait.
+   *
+   * @param isAnew Whether its id is new: a server that has another file under that one too would say so for ever.
+   */
+  #sendBytes(session: PooledSession, target: FileToSend, opened: Opened, isAnew = false): void {
     const { report, journal, noRename } = this.#options;
     const options = optionsOf(target, journal.uploadId(target), noRename);
     let over = false;
@@ -280,7 +284,7 @@ class Sender {
     }, (error) => {
       over = true;
       // What is sent again had its id before, written down or not.
-      const isAgain = isOtherFile(error) && (journal.renew(target) || this.#again);
+      const isAgain = !isAnew && isOtherFile(error) && (journal.renew(target) || this.#again);
       if (isAgain) void this.#sendAnew(session, target);
       else this.#over(session, target, undefined, error);
     });
@@ -290,7 +294,7 @@ class Sender {
   async #sendAnew(session: PooledSession, target: FileToSend): Promise<void> {
     this.#notSending(target);
     try {
-      this.#sendBytes(session, target, await this.#open(target));
+      this.#sendBytes(session, target, await this.#open(target), true);
     } catch (error) {
       this.#over(session, target, undefined, error);
     }
