@@ -14,6 +14,9 @@ import type { Tier } from "./types.ts";
 /** How many session folders are remembered as made. Making a forgotten one again is harmless. */
 const MAX_REMEMBERED = 10_000;
 
+/** How often folders are made that are gone before they are used. */
+const MAX_TRIES = 5;
+
 /** The refusal of a file one of whose folders has the name of a stored file. */
 export function folderIsFile(cause?: unknown): FxferError {
   const text = "Cannot store file: a folder of its name is a file";
@@ -164,19 +167,19 @@ export class StorageFolder {
   }
 
   /**
-   * Runs `action`, which needs the folder of `path`. If a folder was missing, makes all folders again and
-   * runs `action` once more.
+   * Runs `action`, which needs the folder of `path`. If a folder was missing, makes all folders again and runs
+   * `action` once more. Other processes may remove folders that are empty, between two steps of this, too.
    */
   withFolders<T>(path: string, action: () => T): T {
-    try {
-      this.makeFolderOf(path);
-      return action();
-    } catch (error) {
-      if (!isAbsent(error)) throw error;
-      this.make();
-      this.remade();
-      this.makeFolderOf(path);
-      return action();
+    for (let tries = 1;; tries++) {
+      try {
+        this.makeFolderOf(path);
+        return action();
+      } catch (error) {
+        if (!isAbsent(error) || tries === MAX_TRIES) throw error;
+        this.make();
+        this.remade();
+      }
     }
   }
 
@@ -245,13 +248,18 @@ export class StorageFolder {
     }
   }
 
-  /** Removes a folder if nothing is in it: without `recursive` the system refuses to remove any other. */
-  removeEmptyFolder(folder: string): void {
+  /**
+   * Removes a folder if nothing is in it: without `recursive` the system refuses to remove any other.
+   *
+   * @returns Whether it is removed.
+   */
+  removeEmptyFolder(folder: string): boolean {
     this.#forgetMade(folder);
     try {
       Deno.removeSync(this.at(folder));
+      return true;
     } catch {
-      // There are files in it, or somebody else has removed it.
+      return false; // There are files in it, or somebody else has removed it.
     }
   }
 

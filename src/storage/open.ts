@@ -8,11 +8,11 @@ import { Claims } from "./claims.ts";
 import type { DiskParts, ReadingParts } from "./disk_parts.ts";
 import { type Flush, GroupSync, systemFlush } from "./flush.ts";
 import { StorageFolder } from "./folder.ts";
-import { asStorageError, isTaken } from "./io_errors.ts";
+import { asStorageError, isAbsent, isTaken } from "./io_errors.ts";
 import { KnownFiles } from "./known_files.ts";
 import type { Manifest } from "./manifest.ts";
 import { loadExtensions } from "./media_types.ts";
-import { createRandomHex, type Naming, type RandomHex } from "./naming.ts";
+import { createRandomHex, INCOMING, type Naming, type RandomHex } from "./naming.ts";
 import { finishAllLeft } from "./once.ts";
 import { ProvenManifest } from "./proven_manifest.ts";
 import { ReadableManifest } from "./readable_manifest.ts";
@@ -117,6 +117,7 @@ export async function openParts(path: string, options: DiskStorageOptions): Prom
     throw new FxferError("local_io", `Cannot open storage ${path}: ${reason}`, { cause: error });
   }
   const memory = new MemoryIndex(maxUploadIds, now);
+  const lasting = new Set([folder.root, folder.state, folder.at(INCOMING)]);
   const parts: DiskParts = {
     folder,
     durability,
@@ -129,7 +130,14 @@ export async function openParts(path: string, options: DiskStorageOptions): Prom
       : (path) => findFile(reading.known, { path }),
     flush,
     folderSync: new GroupSync(async (paths) => {
-      await Promise.all(Array.from(paths, (path) => flush.folder(path)));
+      await Promise.all(Array.from(paths, async (path) => {
+        try {
+          await flush.folder(path);
+        } catch (error) {
+          // One that has gone with its last file needs no flush, but the folder above it, which is flushed as well.
+          if (!isAbsent(error) || lasting.has(path)) throw error;
+        }
+      }));
     }),
     manifestSync,
     log,

@@ -25,6 +25,7 @@ import { asStorageError } from "./io_errors.ts";
 import { findFile, isOwned, listedOf } from "./listing.ts";
 import { formatRemoval, type ManifestEntry, readLineAt, type Removal } from "./manifest_lines.ts";
 import { folderOf, isFinalPath } from "./naming.ts";
+import { FILES } from "./original_names.ts";
 import { isReal } from "./reading.ts";
 
 /** So long a removal is answered again, in milliseconds. */
@@ -102,10 +103,7 @@ async function removeBytes(parts: DiskParts, { known }: ReadingParts, path: stri
   if (await findFile(known, { path }) !== undefined) return;
   if (!isSame(before, parts.folder.kind(path))) return;
   unlink(parts, path);
-  const parent = folderOf(path);
-  // A folder that is empty now has gone with the file.
-  const isGone = parent !== undefined && parts.folder.kind(parent) === undefined;
-  await syncFolders(parts, isGone ? parent : path);
+  await syncFolders(parts, path);
 }
 
 /** Numbers of removed files are given again, and Deno knows the change of a file to the second only. */
@@ -115,13 +113,21 @@ function isSame(one: Deno.FileInfo | undefined, other: Deno.FileInfo | undefined
   return facts(one) === facts(other);
 }
 
-/** Removes the bytes, unless somebody has put a link on the way to them. */
+/**
+ * Removes the bytes, and the folders that are empty then, unless somebody has put a link on the way to them. The
+ * folder of all users stays: the operator may have given it an owner and a mode.
+ */
 function unlink({ folder, log }: DiskParts, path: string): void {
   if (folder.kind(path) === undefined) return; // another process was first
   if (!isReal(folder, path)) return log.warn("storage.leftover", { path, cause: "a planted link" });
   folder.remove(path);
-  const parent = folderOf(path);
-  if (parent !== undefined) folder.removeEmptyFolder(parent);
+  for (
+    let above = folderOf(path);
+    above !== undefined && above !== FILES;
+    above = folderOf(above)
+  ) {
+    if (!folder.removeEmptyFolder(above)) return;
+  }
 }
 
 /** The file of a removal whose answer may have been lost. */

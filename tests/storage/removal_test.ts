@@ -129,15 +129,61 @@ Deno.test("S-REM-1 a file that another process removes at the same time is no pl
   assert.deepEqual(await listStored(dir.path), []);
 });
 
-Deno.test("S-REM-1 the last file of a folder is removed at level durable, too", async () => {
+for (const durability of ["process", "durable"] as const) {
+  Deno.test(`S-REM-1 the last file of a folder takes the folders with it that are empty then, ${durability}`, async () => {
+    await using dir = await TempDir.make();
+    await using storage = await DiskStorage.open(dir.path, { naming: "original", durability });
+    const put = (name: string) => storage.put({ ...spec, name }, utf8(name));
+    const isThere = (path: string) => Deno.lstat(dir.join(path)).then(() => true, () => false);
+    const { path } = await put("one/two/three/a.txt");
+    const beside = await put("one/b.txt");
+    assert.equal((await storage.catalogue.remove(path))?.path, path);
+    assert.deepEqual([await isThere("files/public/one/two"), await isThere(beside.path)], [
+      false,
+      true,
+    ]);
+    await storage.catalogue.remove(beside.path);
+    // The operator may have given the first of them an owner and a mode of its own.
+    assert.deepEqual([await isThere("files/public"), await isThere("files")], [false, true]);
+    assert.equal(storage.usage.used, 0);
+    assert.deepEqual(await Array.fromAsync(verifyFolder(dir.path)), []);
+    assert.ok(await isThere((await put("one/two/three/a.txt")).path), "they are made again");
+  });
+}
+
+Deno.test("S-REM-1 a folder that another process removes meanwhile fails neither a removal nor a file", async () => {
   await using dir = await TempDir.make();
+  const calls: string[] = [];
+  const flush: Flush = {
+    ...systemFlush,
+    async folder(path) {
+      // Another process removes a file in it that it has stored there, and with it the folder.
+      if (path.endsWith("/one") && calls.push(path) === 2) {
+        await Deno.remove(path, { recursive: true });
+      }
+      await systemFlush.folder(path);
+    },
+  };
   const options = { naming: "original", durability: "durable" } as const;
-  await using storage = await DiskStorage.open(dir.path, options);
-  const { path } = await storage.put({ ...spec, name: "folder/a.txt" }, utf8("the file"));
-  assert.equal((await storage.catalogue.remove(path))?.path, path);
-  assert.equal(storage.usage.used, 0);
-  assert.deepEqual(await listStored(dir.path), []);
-  assert.deepEqual(await Array.fromAsync(verifyFolder(dir.path)), []);
+  await using storage = await DiskStorage.open(dir.path, { ...options, flush });
+  const put = (name: string) => storage.put({ ...spec, name }, utf8(name));
+  const { path } = await put("one/a.txt");
+  await Deno.writeTextFile(dir.join("files/public/one/beside"), "of another process");
+  const [removed, stored] = await Promise.all([storage.catalogue.remove(path), put("b.txt")]);
+  assert.deepEqual([removed?.path, stored.size, calls.length], [path, 5, 2]);
+
+  const { mkdirSync } = Deno;
+  let left = 3;
+  Deno.mkdirSync = (path, options) => {
+    mkdirSync(path, options);
+    if (String(path).endsWith("/two") && left-- > 0) Deno.removeSync(path);
+  };
+  try {
+    assert.equal((await put("two/three/c.txt")).size, 15);
+  } finally {
+    Deno.mkdirSync = mkdirSync;
+  }
+  assert.equal(left, -1);
 });
 
 Deno.test("S-REM-1 of two processes that remove a file, the slower one leaves what was stored there since", async () => {
