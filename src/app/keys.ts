@@ -77,10 +77,11 @@ export class KeySource implements Disposable {
     try {
       const look = lookOf(await Deno.stat(this.#path));
       if (look === this.#seen) return;
-      this.#seen = look;
       const { text } = await readFile(this.#path);
       warnOfExpired(readLines(text, this.#path), this.#log);
       this.#use(text);
+      // Only now: until it is read, what was seen last is the reason why not, which is told once.
+      this.#seen = look;
       this.#log.info("keys.read", { users: this.lines().length });
     } catch (error) {
       const reason = escapeControls(reasonOf(error));

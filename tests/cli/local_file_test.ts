@@ -168,3 +168,17 @@ Deno.test({
     assert.ok((await Deno.lstat(temp.join("x"))).isFifo);
   },
 });
+
+for (const [where, disks] of DISKS) {
+  Deno.test(`${where}: two files that go to one name do not replace one another, not even by force`, async () => {
+    await using temp = await TempDir.make();
+    const folder = new LocalFolder(temp.path, true, signal, disks);
+    assert.equal(await write(folder, ["x"], "first", { path: "p1" }), 0);
+    await assert.rejects(write(folder, ["x"], "second", { path: "p2" }), code("local_io"));
+    assert.equal(await Deno.readTextFile(temp.join("x")), "first");
+    assert.deepEqual(await listFiles(temp.path), ["x"]);
+    // The same file may be opened again, and another with the same bytes is there.
+    assert.equal(await write(folder, ["x"], "first", { path: "p1" }), "there");
+    assert.equal(await write(folder, ["x"], "first", { path: "p3" }), "there");
+  });
+}

@@ -22,6 +22,8 @@ export class LocalFolder {
   readonly #signal: AbortSignal;
   /** Folders that were found to be folders, and no links. */
   readonly #known = new Map<string, Promise<Place>>();
+  /** The digests of the files that were opened, by their places. */
+  readonly #given = new Map<string, string>();
   readonly #disks: Pick<LocalDisks, "has">;
   readonly #patience = new Patience();
 
@@ -46,6 +48,11 @@ export class LocalFolder {
    */
   async open(at: readonly string[], file: FileInfo): Promise<LocalFile | undefined> {
     const path = join(this.path, ...at);
+    // Names that differ on the server can be one here; by force the later file would replace the earlier one.
+    if ((this.#given.get(path) ?? file.sha256) !== file.sha256) {
+      throw cannotWrite(path, undefined, "another of the files to get goes there");
+    }
+    this.#given.set(path, file.sha256);
     try {
       const place = await this.#makeFolders(at.slice(0, -1));
       const quick = place.local && isSmall(file);
