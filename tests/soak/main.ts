@@ -6,6 +6,8 @@
  *
  *     deno run -A tests/soak/main.ts --minutes 2
  *
+ * What it stores stays until its end: two gigabytes a minute here.
+ *
  * Exit code 1: error rate of 1 % or more, availability under 99.9 %, a file that was confirmed and is not
  * stored, growth, or a disturbance that did not take place. The figures are printed in any case.
  *
