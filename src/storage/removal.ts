@@ -103,7 +103,12 @@ async function removeBytes(parts: DiskParts, { known }: ReadingParts, path: stri
   if (await findFile(known, { path }) !== undefined) return;
   if (!isSame(before, parts.folder.kind(path))) return;
   unlink(parts, path);
-  await syncFolders(parts, path);
+  // Folders that are empty now have gone with the file, and are flushed by the folder above them.
+  let gone = path;
+  for (let above = folderOf(gone); above !== undefined; above = folderOf(above)) {
+    if (parts.folder.kind(above) === undefined) gone = above;
+  }
+  await syncFolders(parts, gone);
 }
 
 /** Numbers of removed files are given again, and Deno knows the change of a file to the second only. */
