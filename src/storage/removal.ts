@@ -96,19 +96,13 @@ function appendRemoval(
 }
 
 async function removeBytes(parts: DiskParts, { known }: ReadingParts, path: string): Promise<void> {
-  if (parts.durability !== "durable") return unlink(parts, path);
+  if (parts.durability !== "durable") return void unlink(parts, path);
   const before = parts.folder.kind(path);
   await parts.manifestSync.sync("");
   // Another process may have removed the file as well, and somebody has stored another one there since.
   if (await findFile(known, { path }) !== undefined) return;
   if (!isSame(before, parts.folder.kind(path))) return;
-  unlink(parts, path);
-  // Folders that are empty now have gone with the file, and are flushed by the folder above them.
-  let gone = path;
-  for (let above = folderOf(gone); above !== undefined; above = folderOf(above)) {
-    if (parts.folder.kind(above) === undefined) gone = above;
-  }
-  await syncFolders(parts, gone);
+  await syncFolders(parts, unlink(parts, path));
 }
 
 /** Numbers of removed files are given again, and Deno knows the change of a file to the second only. */
@@ -121,17 +115,20 @@ function isSame(one: Deno.FileInfo | undefined, other: Deno.FileInfo | undefined
 /**
  * Removes the bytes, and the folders that are empty then, unless somebody has put a link on the way to them. The
  * folder of all users stays: the operator may have given it an owner and a mode.
+ *
+ * @returns The highest path that has gone: what stands above it is to be flushed.
  */
-function unlink({ folder, log }: DiskParts, path: string): void {
-  if (folder.kind(path) === undefined) return; // another process was first
-  if (!isReal(folder, path)) return log.warn("storage.leftover", { path, cause: "a planted link" });
+function unlink({ folder, log }: DiskParts, path: string): string {
+  if (folder.kind(path) === undefined) return path; // another process was first
+  if (!isReal(folder, path)) {
+    log.warn("storage.leftover", { path, cause: "a planted link" });
+    return path;
+  }
   folder.remove(path);
-  for (
-    let above = folderOf(path);
-    above !== undefined && above !== FILES;
-    above = folderOf(above)
-  ) {
-    if (!folder.removeEmptyFolder(above)) return;
+  for (let gone = path;;) {
+    const above = folderOf(gone);
+    if (above === undefined || above === FILES || !folder.removeEmptyFolder(above)) return gone;
+    gone = above;
   }
 }
 
